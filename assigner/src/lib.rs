@@ -1,0 +1,1 @@
+//! The control plane: Raft, sessions, watches and the admin service around the assigner brain.

@@ -1,0 +1,1 @@
+//! The client library: each request to the pod that owns its key.

@@ -1,0 +1,1 @@
+//! A service to copy: user profiles kept warm.

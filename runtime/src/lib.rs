@@ -1,0 +1,1 @@
+//! What the hands of several roles share: clock, driver loop, channels, the watch.

@@ -1,0 +1,1 @@
+//! The simulator: recorded workloads and a cluster in one thread.

@@ -1,0 +1,1 @@
+//! The server library: owned keys, kept warm.

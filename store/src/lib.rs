@@ -1,0 +1,1 @@
+//! Object storage: one trait, S3 and a local folder.
