@@ -15,5 +15,6 @@ pub mod brain;
 pub mod keyspace;
 pub mod load;
 pub mod pod;
+pub mod slicelet;
 pub mod target;
 pub mod time;
