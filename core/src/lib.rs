@@ -1,3 +1,19 @@
 //! The pure brains of Emberkeep: what is decided, without clock, socket or chance.
+//!
+//! Each role's brain is a module here, its hands are the crate of the same name; the simulator gives the very same
+//! brains another pair of hands. Modules import only what stands before them:
+//!
+//! ```text
+//! time, brain, pod, target <- keyspace <- assignment <- load <- balancer <- assigner
+//!                                                     \---- slicelet, clerk
+//! ```
 
 pub mod assigner;
+pub mod assignment;
+pub mod balancer;
+pub mod brain;
+pub mod keyspace;
+pub mod load;
+pub mod pod;
+pub mod target;
+pub mod time;

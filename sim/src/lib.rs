@@ -1,1 +1,3 @@
 //! The simulator: recorded workloads and a cluster in one thread.
+
+pub mod workload;

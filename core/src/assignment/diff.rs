@@ -1,0 +1,269 @@
+//! Diffs: only what changed travels.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::renaming::Renaming;
+use super::{Assignment, AssignmentError, Generation, SliceState};
+use crate::keyspace::Slice;
+use crate::pod::{Pod, PodName};
+
+/// What changed in an assignment since a generation: the changed slices, and the pods they name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignmentDiff {
+    /// The generation it must be applied to.
+    pub base: Generation,
+    /// The generation it leads to.
+    pub generation: Generation,
+    /// The pods that the slices name, by name.
+    pub pods: Vec<Pod>,
+    /// The slices that changed, in key order; replicas name pods by their place in `pods`.
+    pub slices: Vec<DiffSlice>,
+}
+
+/// One slice that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffSlice {
+    /// Its bounds.
+    pub slice: Slice,
+    /// What is assigned for it.
+    pub state: SliceState,
+}
+
+/// A diff that cannot be applied: the receiver asks for the full assignment.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DiffError {
+    /// The diff starts from another generation.
+    #[error("the diff applies to generation {base}, but generation {held} is held")]
+    WrongBase {
+        /// What the diff applies to.
+        base: Generation,
+        /// What is held.
+        held: Generation,
+    },
+    /// The diff does not lead forward.
+    #[error("the diff leads from generation {base} to {generation}, which is not later")]
+    Backwards {
+        /// Where it starts.
+        base: Generation,
+        /// Where it leads.
+        generation: Generation,
+    },
+    /// The diff's slices do not fit between the slices that are held.
+    #[error("the slices of the diff from generation {base} do not meet the slices held")]
+    Misaligned {
+        /// What the diff applies to.
+        base: Generation,
+    },
+    /// What comes out is no assignment.
+    #[error(transparent)]
+    Inconsistent(#[from] AssignmentError),
+}
+
+/// What a watcher is sent: the whole, or what changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Update {
+    /// The whole assignment.
+    Full(Arc<Assignment>),
+    /// What changed since the generation that the watcher holds.
+    Diff(AssignmentDiff),
+}
+
+impl Assignment {
+    /// What a holder of generation `known` needs to hold this one: a diff, or the whole where that is no larger or
+    /// `known` is not an earlier generation of this assignment.
+    #[must_use]
+    pub fn update_since(self: &Arc<Self>, known: Generation) -> Update {
+        if known == Generation::NONE || known >= self.generation() {
+            return Update::Full(Arc::clone(self));
+        }
+        let diff = self.diff_since(known);
+        if diff.slices.len() < self.slices().slice_count() {
+            Update::Diff(diff)
+        } else {
+            Update::Full(Arc::clone(self))
+        }
+    }
+
+    /// All slices that changed after `known`, and the pods they name.
+    #[must_use]
+    pub fn diff_since(&self, known: Generation) -> AssignmentDiff {
+        let changed = || self.slices().iter().filter(|(_, state)| state.changed_at > known);
+        let renaming = Renaming::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
+        AssignmentDiff {
+            base: known,
+            generation: self.generation(),
+            pods: renaming.kept(self.pods()),
+            slices: changed()
+                .map(|(slice, state)| DiffSlice {
+                    slice,
+                    state: state.renamed(&renaming),
+                })
+                .collect(),
+        }
+    }
+
+    /// The assignment that the diff leads to.
+    ///
+    /// # Errors
+    /// When the diff starts from another generation or does not fit; nothing is guessed.
+    pub fn apply(&self, diff: &AssignmentDiff) -> Result<Assignment, DiffError> {
+        if diff.base != self.generation() {
+            return Err(DiffError::WrongBase {
+                base: diff.base,
+                held: self.generation(),
+            });
+        }
+        if diff.generation <= diff.base {
+            return Err(DiffError::Backwards {
+                base: diff.base,
+                generation: diff.generation,
+            });
+        }
+        let pods = merged(self.pods(), &diff.pods);
+        let (held, newer) = (
+            Renaming::between(self.pods(), &pods),
+            Renaming::between(&diff.pods, &pods),
+        );
+        let changes = diff
+            .slices
+            .iter()
+            .map(|changed| (changed.slice.clone(), changed.state.renamed(&newer)));
+        let slices = self
+            .slices()
+            .map(|_, state| state.renamed(&held))
+            .replaced(changes.collect())
+            .ok_or(DiffError::Misaligned { base: diff.base })?;
+        Ok(Assignment::try_new(diff.generation, pods, slices)?.without_unnamed_pods())
+    }
+
+    /// The same with a pod table of just those that have a share.
+    fn without_unnamed_pods(self) -> Self {
+        let renaming = Renaming::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
+        let pods = renaming.kept(self.pods());
+        if pods.len() == self.pods().len() {
+            return self;
+        }
+        let slices = self.slices().map(|_, state| state.renamed(&renaming));
+        Assignment::try_new(self.generation(), pods, slices).expect("only pods without a share were taken out")
+    }
+}
+
+impl SliceState {
+    fn renamed(&self, renaming: &Renaming) -> Self {
+        Self {
+            replicas: renaming.renamed(&self.replicas),
+            ..*self
+        }
+    }
+}
+
+/// Both tables as one, sorted by name; where both name a pod, the newer table is right.
+fn merged(held: &[Pod], newer: &[Pod]) -> Vec<Pod> {
+    let renewed: BTreeSet<&PodName> = newer.iter().map(|pod| &pod.name).collect();
+    let is_kept = |pod: &&Pod| !renewed.contains(&pod.name);
+    let mut pods: Vec<Pod> = held.iter().filter(is_kept).chain(newer).cloned().collect();
+    pods.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    pods
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
+    use crate::keyspace::{SliceKey, SliceMap};
+    use crate::pod::{Incarnation, PodAddress, Weight};
+
+    fn pod(number: u8, life: u8) -> Pod {
+        Pod {
+            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
+            incarnation: Incarnation(life.into()),
+            address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        }
+    }
+
+    /// Up to 16 slices over up to 5 pods, each pod in one of two lives.
+    fn proposal() -> impl Strategy<Value = Proposal> {
+        let replica = (
+            0_u32..5,
+            prop_oneof![Just(Phase::Warming), Just(Phase::Serving), Just(Phase::Leaving)],
+        );
+        let replicas = prop::collection::vec(replica, 0..3);
+        let slices = prop::collection::btree_map(1_u8..16, replicas.clone(), 0..10);
+        (replicas, slices, prop::collection::vec(0_u8..2, 5)).prop_map(|(first, rest, lives)| {
+            let set = |replicas: Vec<(u32, Phase)>| -> ReplicaSet {
+                let mut set = ReplicaSet::none();
+                replicas
+                    .into_iter()
+                    .for_each(|(pod, phase)| set.set(PodIndex(pod), phase));
+                set
+            };
+            let mut entries = vec![(SliceKey::EMPTY, set(first))];
+            entries.extend(
+                rest.into_iter()
+                    .map(|(start, replicas)| (SliceKey::try_new(&[start]).unwrap(), set(replicas))),
+            );
+            Proposal {
+                pods: (0..5).zip(lives).map(|(number, life)| pod(number, life)).collect(),
+                slices: SliceMap::try_from_starts(entries).unwrap(),
+            }
+        })
+    }
+
+    fn history() -> impl Strategy<Value = Vec<Arc<Assignment>>> {
+        prop::collection::vec(proposal(), 1..6).prop_map(|proposals| {
+            let mut history = vec![Arc::new(Assignment::unassigned())];
+            for proposal in proposals {
+                let last = history.last().expect("there is a first one");
+                history.extend(proposal.after(last).map(Arc::new));
+            }
+            history
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_diff_leads_from_any_earlier_generation_to_exactly_the_newest(history in history()) {
+            let newest = history.last().unwrap();
+            for held in &history[..history.len() - 1] {
+                let diff = newest.diff_since(held.generation());
+                prop_assert_eq!(&held.apply(&diff).unwrap(), newest.as_ref());
+            }
+        }
+
+        #[test]
+        fn proposing_what_is_changes_nothing(history in history()) {
+            let newest = history.last().unwrap();
+            prop_assert_eq!(Proposal::of(newest).after(newest), None);
+        }
+
+        #[test]
+        fn an_epoch_changes_exactly_when_the_replicas_of_a_key_change(history in history(), probe in 0_u8..20) {
+            let key = SliceKey::try_new(&[probe]).unwrap();
+            for pair in history.windows(2) {
+                let ((_, before), (_, after)) = (pair[0].get(&key), pair[1].get(&key));
+                let is_equal = pair[1].has_equal_replicas(after, &pair[0], before);
+                if after.epoch == before.epoch {
+                    prop_assert!(is_equal);
+                }
+                prop_assert!(after.epoch >= before.epoch, "a fencing token never falls");
+            }
+        }
+
+        #[test]
+        fn a_diff_on_another_generation_is_refused(history in history()) {
+            let newest = history.last().unwrap();
+            for held in &history {
+                let diff = AssignmentDiff { base: held.generation().next(), ..newest.diff_since(held.generation()) };
+                prop_assert!(held.apply(&diff).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Assignments: who owns what, at one generation, and what changes between two of them.
+
+mod diff;
+mod generation;
+mod proposal;
+mod renaming;
+mod replicas;
+mod snapshot;
+
+pub use diff::{AssignmentDiff, DiffError, DiffSlice, Update};
+pub use generation::Generation;
+pub use proposal::Proposal;
+pub use replicas::{Phase, PodIndex, Replica, ReplicaSet};
+pub use snapshot::{Assignment, AssignmentError, SliceState};

@@ -1,0 +1,56 @@
+//! What a target's owner chooses about its balance.
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::Load;
+
+/// How far a pod's load may lie from the mean, as a share of the larger of `max_load_hint` and the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Imbalance {
+    /// 2.5 %: for services whose pods run close to their capacity.
+    Tight,
+    /// 10 %.
+    #[default]
+    Default,
+    /// 40 %: for services whose state is costly to rebuild.
+    Loose,
+}
+
+impl Imbalance {
+    /// The tolerance in thousandths.
+    #[must_use]
+    pub const fn thousandths(self) -> u64 {
+        match self {
+            Imbalance::Tight => 25,
+            Imbalance::Default => 100,
+            Imbalance::Loose => 400,
+        }
+    }
+}
+
+/// The balancer's settings for one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalancerSettings {
+    /// What one pod of weight 1 can carry.
+    pub max_load_hint: Load,
+    /// How far a pod may lie from the mean.
+    pub imbalance: Imbalance,
+    /// The fewest serving replicas of a slice, at least 1; fewer only while there are fewer pods.
+    pub min_replicas: u32,
+    /// The most serving replicas of a slice, at least `min_replicas`.
+    pub max_replicas: u32,
+    /// Slices are cut until there are this many replicas a pod, so that there is something to move.
+    pub slices_per_pod_min: u32,
+}
+
+impl Default for BalancerSettings {
+    fn default() -> Self {
+        Self {
+            max_load_hint: Load::from_units(100_000),
+            imbalance: Imbalance::Default,
+            min_replicas: 1,
+            max_replicas: 1,
+            slices_per_pod_min: 32,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Keys and ranges: the space that is cut into slices.
+//!
+//! ```text
+//! application key --KeyMode--> SliceKey   ""  <= k < infinity, unsigned bytes
+//!                              Slice      [start, end)
+//!                              SliceMap   every key has exactly one value
+//!                              SliceIndex the same, immutable and fast to look up
+//! ```
+
+mod slice;
+mod slice_index;
+mod slice_key;
+mod slice_map;
+
+pub use slice::Slice;
+pub use slice_index::SliceIndex;
+pub use slice_key::{KeyTooLong, SliceKey};
+pub use slice_map::{CoverError, SliceMap};

@@ -1,0 +1,269 @@
+//! Pods: the processes that own slices.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A name that may not be used, and what may.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{kind} {found:?} is not allowed: it must be {allowed}")]
+pub struct NameError {
+    kind: &'static str,
+    found: String,
+    allowed: &'static str,
+}
+
+impl NameError {
+    /// `found` is cut short, so that a hostile name cannot fill a log.
+    pub(crate) fn new(kind: &'static str, found: &str, allowed: &'static str) -> Self {
+        Self {
+            kind,
+            found: found.chars().take(80).collect(),
+            allowed,
+        }
+    }
+}
+
+/// The name of a pod, unique in its target: 1 to 253 letters, digits, dots, hyphens and underscores.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PodName(Arc<str>);
+
+impl PodName {
+    /// The longest name, in bytes.
+    pub const LENGTH_MAX: usize = 253;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// When the name is empty, too long, or has other characters than allowed.
+    pub fn try_new(name: &str) -> Result<Self, NameError> {
+        let is_inner = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
+        if !name.is_empty() && name.len() <= Self::LENGTH_MAX && name.bytes().all(is_inner) {
+            Ok(Self(name.into()))
+        } else {
+            Err(NameError::new(
+                "pod",
+                name,
+                "1 to 253 letters, digits, dots, hyphens and underscores",
+            ))
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PodName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TryFrom<String> for PodName {
+    type Error = NameError;
+
+    fn try_from(name: String) -> Result<Self, NameError> {
+        Self::try_new(&name)
+    }
+}
+
+impl From<PodName> for String {
+    fn from(name: PodName) -> String {
+        name.0.as_ref().to_owned()
+    }
+}
+
+/// Where a pod is called: `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PodAddress(Arc<str>);
+
+impl PodAddress {
+    /// The longest address, in bytes: the longest DNS name, a colon and a port.
+    pub const LENGTH_MAX: usize = 259;
+
+    /// Checks an address.
+    ///
+    /// # Errors
+    /// When it is not `host:port` with a port from 1 to 65535.
+    pub fn try_new(address: &str) -> Result<Self, NameError> {
+        let is_address = address.len() <= Self::LENGTH_MAX
+            && address.rsplit_once(':').is_some_and(|(host, port)| {
+                is_host(host)
+                    && port.bytes().all(|c| c.is_ascii_digit())
+                    && port.parse::<u16>().is_ok_and(|port| port > 0)
+            });
+        if is_address {
+            Ok(Self(address.into()))
+        } else {
+            Err(NameError::new(
+                "address",
+                address,
+                "host:port with a port from 1 to 65535",
+            ))
+        }
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_'))
+        }
+    }
+}
+
+impl fmt::Display for PodAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PodAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl TryFrom<String> for PodAddress {
+    type Error = NameError;
+
+    fn try_from(address: String) -> Result<Self, NameError> {
+        Self::try_new(&address)
+    }
+}
+
+impl From<PodAddress> for String {
+    fn from(address: PodAddress) -> String {
+        address.0.as_ref().to_owned()
+    }
+}
+
+/// One life of a pod: a random 128-bit number (a UUID) drawn when its process starts, so that restarts are told apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Incarnation(pub u128);
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How much a pod can carry against the others, in thousandths: 1,000 is an ordinary pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Weight(u32);
+
+impl Weight {
+    /// An ordinary pod.
+    pub const ONE: Weight = Weight(1_000);
+    /// The largest weight: a thousand ordinary pods.
+    pub const MAX: Weight = Weight(1_000_000);
+
+    /// A weight in thousandths; `None` unless it lies from 1 to 1,000,000.
+    #[must_use]
+    pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
+        if thousandths >= 1 && thousandths <= Self::MAX.0 {
+            Some(Self(thousandths))
+        } else {
+            None
+        }
+    }
+
+    /// The weight in thousandths.
+    #[must_use]
+    pub const fn thousandths(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self::ONE
+    }
+}
+
+/// One process that owns slices.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pod {
+    /// Unique in its target; a new incarnation of the same name replaces the old one.
+    pub name: PodName,
+    /// Which life of that name this is.
+    pub incarnation: Incarnation,
+    /// Where clerks call it.
+    pub address: PodAddress,
+    /// The failure domain it runs in; empty where there are none.
+    pub zone: Arc<str>,
+    /// How much it can carry against the others.
+    pub weight: Weight,
+}
+
+/// What a pod says about itself with every heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PodPhase {
+    /// Not ready for slices yet.
+    Starting,
+    /// Serves what it is assigned.
+    Ready,
+    /// Wants to stop: serves until its slices have moved.
+    Draining,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for good in ["127.0.0.1:80", "pod-1.svc.local:65535", "[::1]:8080"] {
+            assert!(PodAddress::try_new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "host",
+            ":80",
+            "host:0",
+            "host:65536",
+            "host:+80",
+            "::1:80",
+            "http://a:80",
+            "[zz]:1",
+        ] {
+            assert!(PodAddress::try_new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refused_name_says_what_is_allowed_and_is_cut_short() {
+        let error = PodName::try_new(&"é".repeat(1_000)).unwrap_err().to_string();
+        assert!(error.ends_with("1 to 253 letters, digits, dots, hyphens and underscores"));
+        assert!(error.chars().count() < 200);
+    }
+}

@@ -1,0 +1,287 @@
+//! Reads a request trace row by row, in memory for one row.
+
+use std::io::{BufRead, Read};
+
+use super::load_milli::load_milli_from;
+use super::{Request, TraceError, TraceFault};
+
+/// The longest key a trace may ask for.
+pub const KEY_BYTES_MAX: usize = 512;
+
+/// The longest line that is read: a row with the longest key and the largest numbers fits well.
+pub const LINE_BYTES_MAX: usize = 1_024;
+
+const HEADER: &str = "at_ms,key,load";
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// An iterator over the requests of a CSV file with the columns `at_ms,key,load`.
+///
+/// Rows come ordered by time. The first wrong line is the last item.
+pub struct TraceReader<R> {
+    input: R,
+    line: u64,
+    previous_ms: u64,
+    is_done: bool,
+}
+
+impl<R: BufRead> TraceReader<R> {
+    /// Reads and checks the header.
+    pub fn try_new(input: R) -> Result<Self, TraceError> {
+        let mut reader = Self {
+            input,
+            line: 0,
+            previous_ms: 0,
+            is_done: false,
+        };
+        match reader.check_header() {
+            Ok(()) => Ok(reader),
+            Err(fault) => Err(reader.at_this_line(fault)),
+        }
+    }
+
+    /// The line read last; the header is line 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn check_header(&mut self) -> Result<(), TraceFault> {
+        let found = self.next_line()?.ok_or(TraceFault::Empty)?;
+        if found.trim_start_matches(BYTE_ORDER_MARK) != HEADER {
+            return Err(TraceFault::Header { found });
+        }
+        Ok(())
+    }
+
+    fn next_request(&mut self) -> Result<Option<Request>, TraceFault> {
+        let Some(row) = self.next_line()? else {
+            return Ok(None);
+        };
+        let request = request_from(&row)?;
+        if request.at_ms < self.previous_ms {
+            return Err(TraceFault::OutOfOrder {
+                at_ms: request.at_ms,
+                previous_ms: self.previous_ms,
+            });
+        }
+        self.previous_ms = request.at_ms;
+        Ok(Some(request))
+    }
+
+    /// The next line without its end, or `None` at the end of the file.
+    fn next_line(&mut self) -> Result<Option<String>, TraceFault> {
+        self.line += 1;
+        let mut bytes = Vec::new();
+        let read = self
+            .input
+            .by_ref()
+            .take(LINE_BYTES_MAX as u64 + 1)
+            .read_until(b'\n', &mut bytes);
+        match read {
+            Err(error) => Err(TraceFault::Unreadable {
+                reason: error.to_string(),
+            }),
+            Ok(0) => Ok(None),
+            Ok(byte_count) if byte_count > LINE_BYTES_MAX => Err(TraceFault::LineTooLong),
+            Ok(_) => text_from(bytes).map(Some),
+        }
+    }
+
+    fn at_this_line(&self, fault: TraceFault) -> TraceError {
+        TraceError { line: self.line, fault }
+    }
+}
+
+impl<R: BufRead> Iterator for TraceReader<R> {
+    type Item = Result<Request, TraceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let request = self.next_request();
+        self.is_done = !matches!(request, Ok(Some(_)));
+        request.map_err(|fault| self.at_this_line(fault)).transpose()
+    }
+}
+
+fn text_from(bytes: Vec<u8>) -> Result<String, TraceFault> {
+    let mut text = String::from_utf8(bytes).map_err(|_| TraceFault::NotText)?;
+    let end = text.trim_end_matches(['\n', '\r']).len();
+    text.truncate(end);
+    Ok(text)
+}
+
+fn request_from(row: &str) -> Result<Request, TraceFault> {
+    let fields: Vec<&str> = row.split(',').collect();
+    let &[at_ms, key, load] = fields.as_slice() else {
+        return Err(TraceFault::FieldCount { found: fields.len() });
+    };
+    Ok(Request {
+        at_ms: at_ms_from(at_ms)?,
+        key: checked_key(key)?.into(),
+        load_milli: load_milli_from(load)?,
+    })
+}
+
+fn at_ms_from(text: &str) -> Result<u64, TraceFault> {
+    match text.parse() {
+        Ok(at_ms) if !text.starts_with('+') => Ok(at_ms),
+        _ => Err(TraceFault::AtNotANumber { at_ms: text.into() }),
+    }
+}
+
+fn checked_key(key: &str) -> Result<&str, TraceFault> {
+    match key.len() {
+        0 => Err(TraceFault::KeyEmpty),
+        byte_count if byte_count > KEY_BYTES_MAX => Err(TraceFault::KeyTooLong { byte_count }),
+        _ if key.starts_with('"') => Err(TraceFault::KeyQuoted { key: key.into() }),
+        _ => Ok(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rows(trace: &str) -> Result<Vec<Request>, TraceError> {
+        TraceReader::try_new(trace.as_bytes())?.collect()
+    }
+
+    fn complaint(trace: &str) -> String {
+        rows(trace).unwrap_err().to_string()
+    }
+
+    fn request(at_ms: u64, key: &str, load_milli: u64) -> Request {
+        Request {
+            at_ms,
+            key: key.into(),
+            load_milli,
+        }
+    }
+
+    #[test]
+    fn rows_become_requests_in_order() {
+        let read = rows("at_ms,key,load\n0,a,1\n0,b b,2.5\n7,ä,0.001").unwrap();
+        let expected = [request(0, "a", 1_000), request(0, "b b", 2_500), request(7, "ä", 1)];
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn windows_line_ends_and_a_byte_order_mark_are_read_through() {
+        let read = rows("\u{feff}at_ms,key,load\r\n3,a,1\r\n").unwrap();
+        assert_eq!(read, [request(3, "a", 1_000)]);
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_line() {
+        let cases = [
+            (
+                "",
+                "line 1: the trace is empty, it must begin with the header at_ms,key,load",
+            ),
+            ("0,a,1\n", "line 1: the header is \"0,a,1\", it must be at_ms,key,load"),
+            (
+                "at_ms,key,load\n0,a\n",
+                "line 2: expected 3 fields, found 2; a row is at_ms,key,load",
+            ),
+            (
+                "at_ms,key,load\n0,a,1,2\n",
+                "line 2: expected 3 fields, found 4; a row is at_ms,key,load",
+            ),
+            (
+                "at_ms,key,load\n0,a,1\n\n",
+                "line 3: expected 3 fields, found 1; a row is at_ms,key,load",
+            ),
+            (
+                "at_ms,key,load\n1.5,a,1\n",
+                "line 2: at_ms \"1.5\" is not a whole number of milliseconds; a row is at_ms,key,load",
+            ),
+            (
+                "at_ms,key,load\n+1,a,1\n",
+                "line 2: at_ms \"+1\" is not a whole number of milliseconds; a row is at_ms,key,load",
+            ),
+            (
+                "at_ms,key,load\n5,a,1\n4,a,1\n",
+                "line 3: at_ms 4 is before 5, the time of the row above; rows are ordered by time",
+            ),
+            (
+                "at_ms,key,load\n0,,1\n",
+                "line 2: the key is empty; a row is at_ms,key,load",
+            ),
+            (
+                "at_ms,key,load\n0,\"a\",1\n",
+                "line 2: the key \"\\\"a\\\"\" is in quotes, keys are written without",
+            ),
+            (
+                "at_ms,key,load\n0,a,abc\n",
+                "line 2: load \"abc\" is not a number; a row is at_ms,key,load",
+            ),
+            ("at_ms,key,load\n0,a,0\n", "line 2: load is 0, it must be above 0"),
+        ];
+        for (trace, expected) in cases {
+            assert_eq!(complaint(trace), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_of_512_bytes_is_the_longest() {
+        let trace = |length| format!("at_ms,key,load\n0,{},1\n", "k".repeat(length));
+        assert!(rows(&trace(512)).is_ok());
+        assert_eq!(
+            complaint(&trace(513)),
+            "line 2: the key has 513 bytes, at most 512 are allowed"
+        );
+    }
+
+    #[test]
+    fn an_endless_line_is_refused_without_being_read() {
+        let endless = std::io::BufReader::new(std::io::repeat(b'x'));
+        let error = TraceReader::try_new(endless).err().unwrap();
+        assert_eq!(error.fault, TraceFault::LineTooLong);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_refused() {
+        let mut reader = TraceReader::try_new(&b"at_ms,key,load\n0,\xff,1\n"[..]).unwrap();
+        let error = reader.next().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "line 2: the line is not valid UTF-8");
+    }
+
+    #[test]
+    fn nothing_is_read_past_the_first_mistake() {
+        let mut reader = TraceReader::try_new(&b"at_ms,key,load\n0,a\n0,a,1\n"[..]).unwrap();
+        assert!(reader.next().unwrap().is_err());
+        assert!(reader.next().is_none());
+    }
+
+    fn any_requests() -> impl Strategy<Value = Vec<Request>> {
+        let row = (0u64..100_000, "[^,\"\r\n\u{feff}][^,\r\n]{0,40}", 1u64..);
+        proptest::collection::vec(row, 0..50).prop_map(|mut rows| {
+            rows.sort_by_key(|(at_ms, ..)| *at_ms);
+            rows.iter()
+                .map(|(at_ms, key, load_milli)| request(*at_ms, key, *load_milli))
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(requests in any_requests()) {
+            let mut trace = String::from("at_ms,key,load\n");
+            for Request { at_ms, key, load_milli } in &requests {
+                let (units, milli) = (load_milli / 1_000, load_milli % 1_000);
+                trace += &format!("{at_ms},{key},{units}.{milli:03}\n");
+            }
+            prop_assert_eq!(rows(&trace), Ok(requests));
+        }
+
+        #[test]
+        fn any_bytes_get_an_answer(bytes in any::<Vec<u8>>()) {
+            let trace = [&b"at_ms,key,load\n"[..], &bytes].concat();
+            for request in TraceReader::try_new(&trace[..]).unwrap() {
+                prop_assert!(request.is_err() || request.unwrap().load_milli > 0);
+            }
+        }
+    }
+}
