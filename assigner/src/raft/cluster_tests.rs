@@ -132,10 +132,7 @@ async fn members_are_added_and_removed_while_the_cluster_runs() {
     cluster.all_reach(state_after(10)).await;
 
     let handed_over = cluster.member(1).member.remove_member(1).await.unwrap_err();
-    let ProposeError::NotLeader {
-        leader: Some(leader),
-    } = handed_over
-    else {
+    let ProposeError::NotLeader { leader: Some(leader) } = handed_over else {
         panic!("a leader hands over before it is removed: {handed_over}");
     };
     let heir = (2..=3).find(|id| cluster.address(*id) == leader).unwrap();
@@ -167,9 +164,5 @@ async fn a_stopped_member_says_so_and_frees_its_folder() {
     assert_eq!(*member.leadership().borrow(), Leadership::Stopped);
     assert_eq!(member.propose(change(0)).await, Err(ProposeError::Stopped));
     let settings = RaftSettings::alone(cluster.folder().join("1"), cluster.address(1));
-    super::Member::start(settings)
-        .await
-        .unwrap()
-        .shutdown()
-        .await;
+    super::Member::start(settings).await.unwrap().shutdown().await;
 }

@@ -16,8 +16,5 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
 }
 
 fn broken(verb: &str, error: postcard::Error) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("cannot {verb} postcard: {error}"),
-    )
+    io::Error::new(io::ErrorKind::InvalidData, format!("cannot {verb} postcard: {error}"))
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{
-    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition, WriteTransaction,
+    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    WriteTransaction,
 };
 use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
 
@@ -44,19 +44,12 @@ struct OpenFile {
 
 impl Disk {
     /// Opens or creates the file of `member` in `folder`. `users` is empty again once the file is closed.
-    pub(super) async fn open(
-        folder: &Path,
-        member: MemberId,
-        users: &TaskTracker,
-    ) -> Result<Self, RaftError> {
+    pub(super) async fn open(folder: &Path, member: MemberId, users: &TaskTracker) -> Result<Self, RaftError> {
         let (folder, open) = (folder.to_owned(), users.token());
         let opened = tokio::task::spawn_blocking(move || {
             let database = open_labelled(&folder, member)?;
             Ok(Self {
-                file: Arc::new(OpenFile {
-                    database,
-                    _open: open,
-                }),
+                file: Arc::new(OpenFile { database, _open: open }),
             })
         });
         opened.await.unwrap_or_else(|panicked| {
@@ -104,8 +97,7 @@ impl Disk {
         T: Send + 'static,
         F: FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
     {
-        self.blocking(move |database| view(&database.begin_read()?))
-            .await
+        self.blocking(move |database| view(&database.begin_read()?)).await
     }
 
     async fn blocking<T, F>(&self, work: F) -> io::Result<T>
@@ -146,9 +138,7 @@ fn not_opened(folder: PathBuf, error: DatabaseError) -> RaftError {
             found: format!("redb-{version}"),
             expected: FORMAT,
         },
-        DatabaseError::Storage(redb::StorageError::Io(source))
-            if source.kind() != io::ErrorKind::InvalidData =>
-        {
+        DatabaseError::Storage(redb::StorageError::Io(source)) if source.kind() != io::ErrorKind::InvalidData => {
             RaftError::Folder { folder, source }
         }
         other => RaftError::Damaged {
@@ -222,14 +212,9 @@ mod tests {
     }
 
     async fn refusal(folder: &Path, member: MemberId) -> String {
-        let error = open(folder, member)
-            .await
-            .err()
-            .expect("the folder is refused");
+        let error = open(folder, member).await.err().expect("the folder is refused");
         assert!(error.is_bad_input());
-        error
-            .to_string()
-            .replace(&folder.display().to_string(), "F")
+        error.to_string().replace(&folder.display().to_string(), "F")
     }
 
     #[tokio::test]
@@ -273,10 +258,7 @@ mod tests {
     async fn a_file_that_is_no_database_is_called_damaged() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("raft.redb"), "not a database at all").unwrap();
-        let error = open(folder.path(), 1)
-            .await
-            .err()
-            .expect("the file is refused");
+        let error = open(folder.path(), 1).await.err().expect("the file is refused");
         assert!(matches!(error, RaftError::Damaged { .. }), "{error}");
     }
 }

@@ -86,11 +86,7 @@ impl Herald {
     }
 }
 
-fn seen_in(
-    metrics: &RaftMetrics<TypeConfig>,
-    addresses: &AddressBook,
-    lease: Duration,
-) -> Leadership {
+fn seen_in(metrics: &RaftMetrics<TypeConfig>, addresses: &AddressBook, lease: Duration) -> Leadership {
     if metrics.state == ServerState::Leader {
         return match is_current(metrics) && has_quorum(metrics, lease) {
             true => Leadership::Leading {
@@ -99,9 +95,7 @@ fn seen_in(
             false => Leadership::Following { leader: None },
         };
     }
-    let leader = metrics
-        .current_leader
-        .filter(|leader| *leader != metrics.id);
+    let leader = metrics.current_leader.filter(|leader| *leader != metrics.id);
     let address = leader.and_then(|leader| {
         let node = metrics.membership_config.get_node(&leader)?;
         Some(addresses.address_of(leader, node))

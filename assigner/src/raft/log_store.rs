@@ -32,10 +32,7 @@ impl LogStore {
         Self { disk }
     }
 
-    async fn meta<T: DeserializeOwned + Send + 'static>(
-        &self,
-        name: &'static str,
-    ) -> io::Result<Option<T>> {
+    async fn meta<T: DeserializeOwned + Send + 'static>(&self, name: &'static str) -> io::Result<Option<T>> {
         self.disk
             .read(move |view| {
                 let table = view.open_table(META)?;
@@ -91,10 +88,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.disk
             .read(|view| {
                 let meta = view.open_table(META)?;
-                let purged: Option<LogId> = meta
-                    .get(PURGED)?
-                    .map(|bytes| decode(bytes.value()))
-                    .transpose()?;
+                let purged: Option<LogId> = meta.get(PURGED)?.map(|bytes| decode(bytes.value())).transpose()?;
                 let last: Option<Entry> = view.open_table(LOG)?.last()?.map(entry).transpose()?;
                 Ok(LogState {
                     last_log_id: last.map(|entry| entry.log_id).or(purged),
@@ -150,9 +144,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let first = last.map_or(0, |last| last.index + 1);
         self.disk
             .write(move |transaction| {
-                transaction
-                    .open_table(LOG)?
-                    .retain_in(first.., |_, _| false)?;
+                transaction.open_table(LOG)?.retain_in(first.., |_, _| false)?;
                 Ok(())
             })
             .await
@@ -162,9 +154,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let purged = meta_row(PURGED, &last)?;
         self.disk
             .write(move |transaction| {
-                transaction
-                    .open_table(LOG)?
-                    .retain_in(..=last.index, |_, _| false)?;
+                transaction.open_table(LOG)?.retain_in(..=last.index, |_, _| false)?;
                 purged(transaction)
             })
             .await
@@ -175,14 +165,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 fn meta_row<T: Serialize>(
     name: &'static str,
     value: &T,
-) -> io::Result<
-    impl FnOnce(&redb::WriteTransaction) -> Result<(), super::disk::Failure> + Send + use<T>,
-> {
+) -> io::Result<impl FnOnce(&redb::WriteTransaction) -> Result<(), super::disk::Failure> + Send + use<T>> {
     let bytes = encode(value)?;
     Ok(move |transaction: &redb::WriteTransaction| {
-        transaction
-            .open_table(META)?
-            .insert(name, bytes.as_slice())?;
+        transaction.open_table(META)?.insert(name, bytes.as_slice())?;
         Ok(())
     })
 }
@@ -219,9 +205,7 @@ mod tests {
     struct EmptyFolders;
 
     impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for EmptyFolders {
-        async fn build(
-            &self,
-        ) -> Result<(TempDir, LogStore, StateMachine), StorageError<TypeConfig>> {
+        async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), StorageError<TypeConfig>> {
             let folder = tempfile::tempdir().unwrap();
             let disk = open(folder.path()).await;
             let (readers, _) = watch::channel(Arc::default());
@@ -241,10 +225,7 @@ mod tests {
         let mut log = LogStore::new(open(folder.path()).await);
         log.blocking_append((0..3).map(numbered)).await.unwrap();
         assert_eq!(log.entries(0..3, 1).await.unwrap(), [numbered(0)]);
-        assert_eq!(
-            log.entries(1..3, usize::MAX).await.unwrap(),
-            [numbered(1), numbered(2)]
-        );
+        assert_eq!(log.entries(1..3, usize::MAX).await.unwrap(), [numbered(1), numbered(2)]);
         assert_eq!(log.limited_get_log_entries(0, 3).await.unwrap().len(), 3);
     }
 
@@ -260,25 +241,15 @@ mod tests {
         let mut next = 0;
         for round in 0..ROUND_COUNT {
             let acknowledged = killed_after(20 + (round * 7919) % 61, folder.path());
-            let entries = runtime.block_on(async {
-                LogStore::new(open(folder.path()).await)
-                    .entries(.., usize::MAX)
-                    .await
-            });
-            let indexes: Vec<u64> = entries
-                .unwrap()
-                .iter()
-                .map(|entry| entry.log_id.index)
-                .collect();
+            let entries =
+                runtime.block_on(async { LogStore::new(open(folder.path()).await).entries(.., usize::MAX).await });
+            let indexes: Vec<u64> = entries.unwrap().iter().map(|entry| entry.log_id.index).collect();
             assert_eq!(
                 indexes,
                 (0..indexes.len() as u64).collect::<Vec<_>>(),
                 "a hole in round {round}"
             );
-            assert!(
-                acknowledged >= next,
-                "round {round} went on from the log it found"
-            );
+            assert!(acknowledged >= next, "round {round} went on from the log it found");
             assert!(
                 indexes.last() >= Some(&acknowledged),
                 "round {round} lost acknowledged entries"
@@ -330,9 +301,7 @@ mod tests {
             .map_or(0, |last| last.index + 1);
         loop {
             let batch_end = next + 1 + next % 5;
-            log.blocking_append((next..batch_end).map(numbered))
-                .await
-                .unwrap();
+            log.blocking_append((next..batch_end).map(numbered)).await.unwrap();
             writeln!(io::stdout(), "on disk: {}", batch_end - 1).unwrap();
             next = batch_end;
         }
@@ -340,13 +309,7 @@ mod tests {
 
     fn numbered(index: u64) -> Entry {
         Entry {
-            log_id: LogId::new(
-                LeaderId {
-                    term: 1,
-                    node_id: 1,
-                },
-                index,
-            ),
+            log_id: LogId::new(LeaderId { term: 1, node_id: 1 }, index),
             payload: EntryPayload::Normal(Proposal(change(index))),
         }
     }

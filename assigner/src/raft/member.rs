@@ -106,14 +106,11 @@ impl Member {
             metrics.borrow_and_update();
             match self.inner.node.client_write(proposal.clone()).await {
                 Ok(written) => {
-                    return Ok(written
-                        .data
-                        .expect("a change is always answered by what it did"));
+                    return Ok(written.data.expect("a change is always answered by what it did"));
                 }
                 Err(error) if refusal::is_too_early(&error) => {
                     // The next heartbeat brings the answers, or the next try finds another leader.
-                    let _ = tokio::time::timeout(self.inner.settings.heartbeat, metrics.changed())
-                        .await;
+                    let _ = tokio::time::timeout(self.inner.settings.heartbeat, metrics.changed()).await;
                 }
                 Err(error) => return Err(refusal::of_write(error, &self.inner.addresses)),
             }
@@ -137,21 +134,12 @@ impl Member {
     /// [`ProposeError::NotLeader`], or [`ProposeError::Timeout`] where no quorum answers.
     pub async fn confirm_leadership(&self) -> Result<(), ProposeError> {
         let confirm = async {
-            let confirmed = self
-                .inner
-                .node
-                .ensure_linearizable(ReadPolicy::ReadIndex)
-                .await;
-            confirmed.map(|_| ()).map_err(|error| {
-                refusal::of_read(
-                    error,
-                    &self.inner.addresses,
-                    self.inner.settings.election_max,
-                )
-            })
+            let confirmed = self.inner.node.ensure_linearizable(ReadPolicy::ReadIndex).await;
+            confirmed
+                .map(|_| ())
+                .map_err(|error| refusal::of_read(error, &self.inner.addresses, self.inner.settings.election_max))
         };
-        self.within(self.inner.settings.propose_timeout, confirm)
-            .await
+        self.within(self.inner.settings.propose_timeout, confirm).await
     }
 
     /// The service that the other members call: mount it on the server at [`RaftSettings::address`].
@@ -175,10 +163,7 @@ impl Member {
             .await
             .is_err()
         {
-            tracing::warn!(
-                member = self.inner.settings.id,
-                "the raft file is still in use"
-            );
+            tracing::warn!(member = self.inner.settings.id, "the raft file is still in use");
         }
     }
 

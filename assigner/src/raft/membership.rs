@@ -13,12 +13,7 @@ use super::settings::MemberId;
 impl Member {
     /// All members with their addresses, as this member knows them.
     pub fn members(&self) -> BTreeMap<MemberId, String> {
-        let membership = self
-            .node()
-            .metrics()
-            .borrow_watched()
-            .membership_config
-            .clone();
+        let membership = self.node().metrics().borrow_watched().membership_config.clone();
         let nodes = membership.nodes();
         nodes
             .map(|(id, node)| (*id, self.addresses().address_of(*id, node)))
@@ -39,8 +34,7 @@ impl Member {
             self.change_voters(ChangeMembers::AddVoterIds(BTreeSet::from([id])))
                 .await
         };
-        self.within(self.settings().membership_timeout, change)
-            .await
+        self.within(self.settings().membership_timeout, change).await
     }
 
     /// Removes a member for good: its folder and its number must not come back.
@@ -58,14 +52,10 @@ impl Member {
             self.change_voters(ChangeMembers::RemoveVoters(BTreeSet::from([id])))
                 .await
         };
-        self.within(self.settings().membership_timeout, change)
-            .await
+        self.within(self.settings().membership_timeout, change).await
     }
 
-    async fn change_voters(
-        &self,
-        change: ChangeMembers<MemberId, BasicNode>,
-    ) -> Result<(), ProposeError> {
+    async fn change_voters(&self, change: ChangeMembers<MemberId, BasicNode>) -> Result<(), ProposeError> {
         let changed = self.node().change_membership(change, false).await;
         changed
             .map(|_| ())
@@ -93,10 +83,7 @@ impl Member {
     fn heir(&self) -> Option<MemberId> {
         let metrics = self.node().metrics().borrow_watched().clone();
         let matched = metrics.replication.unwrap_or_default();
-        let others = metrics
-            .membership_config
-            .voter_ids()
-            .filter(|id| *id != metrics.id);
+        let others = metrics.membership_config.voter_ids().filter(|id| *id != metrics.id);
         others.max_by_key(|id| (matched.get(id).copied().flatten(), std::cmp::Reverse(*id)))
     }
 }

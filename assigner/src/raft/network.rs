@@ -6,17 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_proto::raft::raft_transport_client::RaftTransportClient;
-use emberkeep_proto::raft::{
-    RaftRequest, RaftResponse, SnapshotHeader, SnapshotPart, snapshot_part::Part,
-};
+use emberkeep_proto::raft::{RaftRequest, RaftResponse, SnapshotHeader, SnapshotPart, snapshot_part::Part};
 use futures::stream::{self, Stream};
-use openraft::errors::{
-    NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable,
-};
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
-    TransferLeaderResponse, VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
 };
 use openraft::{BasicNode, OptionalSend};
 use serde::Serialize;
@@ -107,9 +103,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
         Peer {
             from: self.from,
             to: target,
-            client: client.map_err(|error| {
-                format!("member {target} has no usable address, {address}: {error}")
-            }),
+            client: client.map_err(|error| format!("member {target} has no usable address, {address}: {error}")),
             replication_timeout: self.replication_timeout,
         }
     }
@@ -134,10 +128,7 @@ impl Peer {
 
     fn request<T: Serialize>(&self, question: &T) -> Result<RaftRequest, RPCError<TypeConfig>> {
         let payload = encode(question).map_err(|error| NetworkError::new(&error))?;
-        Ok(RaftRequest {
-            to: self.to,
-            payload,
-        })
+        Ok(RaftRequest { to: self.to, payload })
     }
 
     /// Waits for `reply` no longer than `limit`.
@@ -237,16 +228,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
         let (mut client, request) = (self.client()?, self.request(&question)?);
         let reply = client.transfer_leader(request);
-        self.answer(RPCTypes::TransferLeader, option.hard_ttl(), reply)
-            .await
+        self.answer(RPCTypes::TransferLeader, option.hard_ttl(), reply).await
     }
 }
 
 /// The header, then the state in chunks, made when the connection has room for them.
-fn parts(
-    header: SnapshotHeader,
-    state: Vec<u8>,
-) -> impl Stream<Item = SnapshotPart> + Send + 'static {
+fn parts(header: SnapshotHeader, state: Vec<u8>) -> impl Stream<Item = SnapshotPart> + Send + 'static {
     let chunk_count = state.len().div_ceil(CHUNK_BYTES);
     let chunks = (0..chunk_count).map(move |index| {
         let rest = &state[index * CHUNK_BYTES..];

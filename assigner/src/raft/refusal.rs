@@ -50,14 +50,10 @@ pub(super) fn of_write(error: WriteError, addresses: &AddressBook) -> ProposeErr
 pub(super) fn of_read(error: ReadError, addresses: &AddressBook, lease: Duration) -> ProposeError {
     match error {
         NodeError::Fatal(_) => ProposeError::Stopped,
-        NodeError::APIError(LinearizableReadError::ForwardToLeader(forward)) => {
-            ProposeError::NotLeader {
-                leader: leader(&forward, addresses),
-            }
-        }
-        NodeError::APIError(LinearizableReadError::QuorumNotEnough(_)) => {
-            ProposeError::Timeout { waited: lease }
-        }
+        NodeError::APIError(LinearizableReadError::ForwardToLeader(forward)) => ProposeError::NotLeader {
+            leader: leader(&forward, addresses),
+        },
+        NodeError::APIError(LinearizableReadError::QuorumNotEnough(_)) => ProposeError::Timeout { waited: lease },
     }
 }
 

@@ -119,10 +119,7 @@ mod tests {
         let mut settings = RaftSettings::alone("data", "http://127.0.0.1:1");
         settings.id = 4;
         let error = settings.to_openraft().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "member 4 is not in its own list of members"
-        );
+        assert_eq!(error.to_string(), "member 4 is not in its own list of members");
         assert!(error.is_bad_input());
     }
 
@@ -138,10 +135,6 @@ mod tests {
 
     #[test]
     fn the_defaults_are_accepted() {
-        assert!(
-            RaftSettings::alone("data", "http://127.0.0.1:1")
-                .to_openraft()
-                .is_ok()
-        );
+        assert!(RaftSettings::alone("data", "http://127.0.0.1:1").to_openraft().is_ok());
     }
 }

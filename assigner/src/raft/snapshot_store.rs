@@ -41,9 +41,7 @@ impl SnapshotStore {
         self.disk
             .read(|view| {
                 let table = view.open_table(META)?;
-                let (Some(meta), Some(state)) =
-                    (table.get(SNAPSHOT_META)?, table.get(SNAPSHOT_STATE)?)
-                else {
+                let (Some(meta), Some(state)) = (table.get(SNAPSHOT_META)?, table.get(SNAPSHOT_STATE)?) else {
                     return Ok(None);
                 };
                 Ok(Some(Snapshot {
@@ -56,9 +54,7 @@ impl SnapshotStore {
 }
 
 /// The last entry that the snapshot on disk stands for, if there is a snapshot.
-fn covered(
-    table: &impl ReadableTable<&'static str, &'static [u8]>,
-) -> Result<Option<Option<LogId>>, Failure> {
+fn covered(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Option<Option<LogId>>, Failure> {
     let Some(bytes) = table.get(SNAPSHOT_META)? else {
         return Ok(None);
     };

@@ -40,9 +40,7 @@ impl StateMachine {
         self.last_applied = Some(entry.log_id);
         match entry.payload {
             EntryPayload::Blank => None,
-            EntryPayload::Normal(proposal) => {
-                Some(Arc::make_mut(&mut self.state).apply(&proposal.0))
-            }
+            EntryPayload::Normal(proposal) => Some(Arc::make_mut(&mut self.state).apply(&proposal.0)),
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership);
                 None
@@ -120,9 +118,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let state = Arc::clone(&self.state);
         let encoded = tokio::task::spawn_blocking(move || encode(state.as_ref()));
         let snapshot = encoded.await.map_err(io::Error::other)??;
-        self.snapshots
-            .save(self.meta.clone(), snapshot.clone())
-            .await?;
+        self.snapshots.save(self.meta.clone(), snapshot.clone()).await?;
         Ok(Snapshot {
             meta: self.meta.clone(),
             snapshot,

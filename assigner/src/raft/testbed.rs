@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Change, ClusterState};
+use emberkeep_core::assigner::{Change, ChangeKind, ClusterState, TargetSettings};
+use emberkeep_core::target::TargetName;
 use futures::future::{join_all, select_all};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -23,8 +24,11 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Some change, a different one for each number. The only place that knows what changes look like.
 pub(super) fn change(number: u64) -> Change {
-    Change::CreateTarget {
-        target: format!("target-{number}"),
+    Change {
+        target: TargetName::try_new(&format!("target-{number}")).unwrap(),
+        kind: ChangeKind::CreateTarget {
+            settings: TargetSettings::default(),
+        },
     }
 }
 
@@ -77,12 +81,9 @@ impl Running {
 
     pub(super) async fn reaches(&self, state: &ClusterState) {
         let mut states = self.member.state();
-        soon(
-            "reaching the state",
-            states.wait_for(|seen| **seen == *state),
-        )
-        .await
-        .unwrap();
+        soon("reaching the state", states.wait_for(|seen| **seen == *state))
+            .await
+            .unwrap();
     }
 
     pub(super) async fn leads(&self) {
@@ -116,9 +117,7 @@ impl Cluster {
         };
         for (id, listener) in listeners {
             let settings = cluster.settings(id);
-            cluster
-                .running
-                .insert(id, Running::start(settings, listener).await);
+            cluster.running.insert(id, Running::start(settings, listener).await);
         }
         cluster
     }
@@ -134,11 +133,7 @@ impl Cluster {
     fn settings(&self, id: MemberId) -> RaftSettings {
         RaftSettings {
             id,
-            members: self
-                .addresses
-                .keys()
-                .map(|id| (*id, self.address(*id)))
-                .collect(),
+            members: self.addresses.keys().map(|id| (*id, self.address(*id))).collect(),
             snapshot_every: self.snapshot_every,
             ..RaftSettings::alone(self.home.path().join(id.to_string()), self.address(id))
         }
@@ -166,8 +161,7 @@ impl Cluster {
             members: BTreeMap::new(),
             ..self.settings(id)
         };
-        self.running
-            .insert(id, Running::start(settings, listener).await);
+        self.running.insert(id, Running::start(settings, listener).await);
     }
 
     /// Whoever leads next.

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_proto::raft::raft_transport_server::RaftTransport;
-use emberkeep_proto::raft::{
-    RaftRequest, RaftResponse, SnapshotHeader, SnapshotPart, snapshot_part::Part,
-};
+use emberkeep_proto::raft::{RaftRequest, RaftResponse, SnapshotHeader, SnapshotPart, snapshot_part::Part};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -61,10 +59,7 @@ impl Transport {
 
 #[tonic::async_trait]
 impl RaftTransport for Transport {
-    async fn append_entries(
-        &self,
-        request: Request<RaftRequest>,
-    ) -> Result<Response<RaftResponse>, Status> {
+    async fn append_entries(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
         let question = self.question(request)?;
         reply(self.node.append_entries(question)).await
     }
@@ -74,10 +69,7 @@ impl RaftTransport for Transport {
         reply(self.node.vote(question)).await
     }
 
-    async fn pre_vote(
-        &self,
-        request: Request<RaftRequest>,
-    ) -> Result<Response<RaftResponse>, Status> {
+    async fn pre_vote(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
         let question = self.question(request)?;
         reply(self.node.pre_vote(question)).await
     }
@@ -87,24 +79,18 @@ impl RaftTransport for Transport {
         request: Request<Streaming<SnapshotPart>>,
     ) -> Result<Response<RaftResponse>, Status> {
         let mut parts = request.into_inner();
-        let _turn = self.receiving.try_lock().map_err(|_| {
-            Status::resource_exhausted("another snapshot is arriving, one at a time")
-        })?;
+        let _turn = self
+            .receiving
+            .try_lock()
+            .map_err(|_| Status::resource_exhausted("another snapshot is arriving, one at a time"))?;
         let header = header(&mut parts).await?;
         self.check_is_for_me(header.to)?;
         let (vote, meta): (Vote, SnapshotMeta) = decode(&header.payload).map_err(not_understood)?;
         let snapshot = chunks(&mut parts, header.size).await?;
-        reply(
-            self.node
-                .install_full_snapshot(vote, Snapshot { meta, snapshot }),
-        )
-        .await
+        reply(self.node.install_full_snapshot(vote, Snapshot { meta, snapshot })).await
     }
 
-    async fn transfer_leader(
-        &self,
-        request: Request<RaftRequest>,
-    ) -> Result<Response<RaftResponse>, Status> {
+    async fn transfer_leader(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
         let question = self.question(request)?;
         reply(self.node.handle_transfer_leader(question)).await
     }
@@ -128,9 +114,7 @@ async fn header(parts: &mut Streaming<SnapshotPart>) -> Result<SnapshotHeader, S
             "the snapshot is {} bytes, at most {SNAPSHOT_BYTES_MAX} are allowed",
             header.size
         ))),
-        Some(Part::Chunk(_)) | None => Err(Status::invalid_argument(
-            "a snapshot begins with its header",
-        )),
+        Some(Part::Chunk(_)) | None => Err(Status::invalid_argument("a snapshot begins with its header")),
     }
 }
 
@@ -160,15 +144,11 @@ async fn chunks(parts: &mut Streaming<SnapshotPart>, size: u64) -> Result<Vec<u8
 async fn next_part(parts: &mut Streaming<SnapshotPart>) -> Result<Option<Part>, Status> {
     let message = tokio::time::timeout(PART_TIMEOUT, parts.message())
         .await
-        .map_err(|_| {
-            Status::deadline_exceeded(format!("no part of the snapshot came for {PART_TIMEOUT:?}"))
-        })??;
+        .map_err(|_| Status::deadline_exceeded(format!("no part of the snapshot came for {PART_TIMEOUT:?}")))??;
     match message {
         None => Ok(None),
         Some(SnapshotPart { part: Some(part) }) => Ok(Some(part)),
-        Some(SnapshotPart { part: None }) => {
-            Err(Status::invalid_argument("a part of the snapshot is empty"))
-        }
+        Some(SnapshotPart { part: None }) => Err(Status::invalid_argument("a part of the snapshot is empty")),
     }
 }
 
