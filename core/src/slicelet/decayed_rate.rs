@@ -49,7 +49,7 @@ impl DecayedRate {
         // Thousandths a second, times the share: 64 + 30 + 32 bits at most.
         let added = u128::from(units) * 1_000_000_000 * share / micros;
         self.weighted = scaled(self.weighted, kept).saturating_add(added);
-        self.weight = (self.weight * kept >> PLACES) + (ONE - kept);
+        self.weight = ((self.weight * kept) >> PLACES) + (ONE - kept);
     }
 
     /// The rate; nothing before the first record.
@@ -83,7 +83,7 @@ impl DecayedRate {
 /// `number * factor`, the factor with [`PLACES`] binary places and at most one; no step overflows.
 const fn scaled(number: u128, factor: u64) -> u128 {
     let (high, low) = (number >> PLACES, number & (ONE as u128 - 1));
-    high * factor as u128 + (low * factor as u128 >> PLACES)
+    high * factor as u128 + ((low * factor as u128) >> PLACES)
 }
 
 /// Binary places of [`ROOTS`].
@@ -113,7 +113,7 @@ fn decay(elapsed: u128, half_life: u128) -> u64 {
     let mut factor = 1_u128 << ROOT_PLACES;
     for (at, root) in (1..).zip(ROOTS) {
         if fraction >> (PLACES - at) & 1 == 1 {
-            factor = factor * u128::from(root) >> ROOT_PLACES;
+            factor = (factor * u128::from(root)) >> ROOT_PLACES;
         }
     }
     let places_left = ROOT_PLACES - PLACES;
