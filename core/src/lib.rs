@@ -16,5 +16,6 @@ pub mod clerk;
 pub mod keyspace;
 pub mod load;
 pub mod pod;
+pub mod slicelet;
 pub mod target;
 pub mod time;

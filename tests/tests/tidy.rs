@@ -24,10 +24,7 @@ use std::path::Path;
 
 use tidy::finding::Finding;
 use tidy::tree::Tree;
-use tidy::{
-    core_arrows, core_purity, crate_arrows, file_shape, leftovers, links, metric_names, names,
-    sleeps,
-};
+use tidy::{core_arrows, core_purity, crate_arrows, file_shape, leftovers, links, metric_names, names, sleeps};
 
 /// Every check there is: each reads the whole tree and reports what breaks its rule.
 const CHECKS: [fn(&Tree) -> Vec<Finding>; 9] = [
@@ -50,9 +47,6 @@ fn the_repository_keeps_its_own_rules() {
 
     let mut findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&tree)).collect();
     findings.sort();
-    let report: String = findings
-        .iter()
-        .map(|finding| format!("{finding}\n"))
-        .collect();
+    let report: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     assert!(findings.is_empty(), "{} findings\n{report}", findings.len());
 }

@@ -106,9 +106,7 @@ fn first_names(path: &str) -> Vec<&str> {
     group
         .split_inclusive(['{', '}', ','])
         .filter_map(|part| {
-            let name = (depth == 0)
-                .then(|| leading_name(part.trim_start()))
-                .flatten();
+            let name = (depth == 0).then(|| leading_name(part.trim_start())).flatten();
             depth += part.matches('{').count() as i32 - part.matches('}').count() as i32;
             name
         })
@@ -140,11 +138,7 @@ mod tests {
             "use crate::{assignment::{Slice, Epoch}, balancer::decide};",
             "use super::super::balancer::decide;",
         ] {
-            assert_eq!(
-                found_in("core/src/load/map.rs", import),
-                [expected],
-                "{import}"
-            );
+            assert_eq!(found_in("core/src/load/map.rs", import), [expected], "{import}");
         }
     }
 
@@ -154,10 +148,7 @@ mod tests {
             found_in("core/src/clerk/pick.rs", "use crate::assigner::Health;").len(),
             1
         );
-        assert_eq!(
-            found_in("core/src/slicelet.rs", "use crate::clerk::Pick;").len(),
-            1
-        );
+        assert_eq!(found_in("core/src/slicelet.rs", "use crate::clerk::Pick;").len(), 1);
         assert_eq!(
             found_in("core/src/assigner/mod.rs", "use crate::slicelet::Count;").len(),
             1
@@ -174,10 +165,7 @@ mod tests {
 
     #[test]
     fn a_module_without_a_floor_is_found_once() {
-        let tree = Tree::planted([
-            ("core/src/extras/mod.rs", ""),
-            ("core/src/extras/more.rs", ""),
-        ]);
+        let tree = Tree::planted([("core/src/extras/mod.rs", ""), ("core/src/extras/more.rs", "")]);
         let expected = "core/src/extras/mod.rs:1: core's module extras stands on no floor, give it one in FLOORS of tidy/core_arrows.rs";
         assert_eq!(printed(&findings(&tree)), [expected]);
     }

@@ -55,15 +55,11 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 
 fn impurities(path: &str, line: &Line) -> Vec<Finding> {
     let names_std = line.code.contains("std::");
-    let named =
-        words(&line.code).filter_map(|(_, word)| Some((word, remedy_for(word, names_std)?)));
-    let floats =
-        float_literal(&line.code).map(|literal| (literal, "core does not round, write integers"));
+    let named = words(&line.code).filter_map(|(_, word)| Some((word, remedy_for(word, names_std)?)));
+    let floats = float_literal(&line.code).map(|literal| (literal, "core does not round, write integers"));
     named
         .chain(floats)
-        .map(|(word, remedy)| {
-            Finding::new(path, line.number, format!("`{word}` in core: {remedy}"))
-        })
+        .map(|(word, remedy)| Finding::new(path, line.number, format!("`{word}` in core: {remedy}")))
         .collect()
 }
 
@@ -71,9 +67,7 @@ fn remedy_for(word: &str, is_beside_std: bool) -> Option<&'static str> {
     if is_beside_std && KEPT_OUT_OF_STD.contains(&word) {
         return Some("core is told and answers, let the role's crate reach out");
     }
-    let (_, remedy) = KEPT_OUT
-        .iter()
-        .find(|(kept_out, _)| kept_out.contains(&word))?;
+    let (_, remedy) = KEPT_OUT.iter().find(|(kept_out, _)| kept_out.contains(&word))?;
     Some(remedy)
 }
 
@@ -102,10 +96,7 @@ mod tests {
     #[test]
     fn every_impurity_is_found_with_its_remedy() {
         let expected = "core/src/load/map.rs:1: `Instant` in core: core is told the time, take `now: Timestamp`";
-        assert_eq!(
-            found_in("core/src/load/map.rs", "use std::time::Instant;"),
-            [expected]
-        );
+        assert_eq!(found_in("core/src/load/map.rs", "use std::time::Instant;"), [expected]);
         for impure in [
             "use std::collections::HashMap;",
             "let share = load as f64;",
@@ -123,8 +114,7 @@ mod tests {
 
     #[test]
     fn tests_comments_and_other_crates_are_free() {
-        let tests =
-            "// An Instant.\n#[cfg(test)]\nmod tests {\n    use std::collections::HashMap;\n}\n";
+        let tests = "// An Instant.\n#[cfg(test)]\nmod tests {\n    use std::collections::HashMap;\n}\n";
         assert!(found_in("core/src/a.rs", tests).is_empty());
         assert!(found_in("core/benches/lookup.rs", "use std::time::Instant;").is_empty());
         assert!(found_in("runtime/src/clock.rs", "use std::time::Instant;").is_empty());
@@ -132,14 +122,7 @@ mod tests {
 
     #[test]
     fn what_only_looks_impure_is_free() {
-        for exact in [
-            "1..5",
-            "let net = io;",
-            "pair.0.1",
-            "1_000",
-            "x.0 .1",
-            "f(1, 2)",
-        ] {
+        for exact in ["1..5", "let net = io;", "pair.0.1", "1_000", "x.0 .1", "f(1, 2)"] {
             assert!(found_in("core/src/a.rs", exact).is_empty(), "{exact}");
         }
     }

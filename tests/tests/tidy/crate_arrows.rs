@@ -48,19 +48,16 @@ const KEPT_OUT: [(&str, &[&str]); 2] = [
 ];
 
 /// Where code may name a crate from outside, by its name in `use` paths.
-const USED_BELOW: [(&str, &str); 2] =
-    [("openraft", "assigner/src/raft/"), ("aws_sdk_s3", "store/")];
+const USED_BELOW: [(&str, &str); 2] = [("openraft", "assigner/src/raft/"), ("aws_sdk_s3", "store/")];
 
 /// Forbidden dependencies in manifests, and forbidden uses in code.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     let manifests = tree.texts("/Cargo.toml").flat_map(|(path, manifest)| {
         let folder = folder_of(path);
-        dependencies(manifest)
-            .into_iter()
-            .filter_map(move |(line, name)| {
-                let advice = forbidden(folder, name)?;
-                Some(Finding::new(path, line, advice))
-            })
+        dependencies(manifest).into_iter().filter_map(move |(line, name)| {
+            let advice = forbidden(folder, name)?;
+            Some(Finding::new(path, line, advice))
+        })
     });
     manifests.chain(misplaced_uses(tree)).collect()
 }
@@ -112,9 +109,8 @@ fn forbidden_arrow(folder: &str, imported: &str) -> Option<String> {
     };
     let is_allowed = *allowed == ANY || allowed.contains(&imported);
     let allowed = or_nothing(allowed);
-    (!is_allowed).then(|| {
-        format!("{folder} may not import {imported}, only {allowed}: move the code to where both may see it")
-    })
+    (!is_allowed)
+        .then(|| format!("{folder} may not import {imported}, only {allowed}: move the code to where both may see it"))
 }
 
 fn or_nothing(names: &[&str]) -> String {
@@ -135,24 +131,17 @@ fn forbidden_outsider(folder: &str, dependency: &str) -> Option<String> {
     }
     let mut kept_out = KEPT_OUT.iter().filter(|(name, _)| *name == folder);
     kept_out
-        .any(|(_, beginnings)| {
-            beginnings
-                .iter()
-                .any(|beginning| dependency.starts_with(beginning))
-        })
-        .then(|| {
-            format!("{folder} is pure and does without {dependency}, use it in the role's crate")
-        })
+        .any(|(_, beginnings)| beginnings.iter().any(|beginning| dependency.starts_with(beginning)))
+        .then(|| format!("{folder} is pure and does without {dependency}, use it in the role's crate"))
 }
 
 fn misplaced_uses(tree: &Tree) -> impl Iterator<Item = Finding> {
     tree.rust_files().flat_map(|(path, source)| {
         source.lines.iter().filter_map(move |line| {
-            let (name, home) = USED_BELOW.iter().find(|(name, home)| {
-                !path.starts_with(home) && words(&line.code).any(|(_, word)| word == *name)
-            })?;
-            let advice =
-                format!("{name} is named only below {home}, wrap it there and use the wrapper");
+            let (name, home) = USED_BELOW
+                .iter()
+                .find(|(name, home)| !path.starts_with(home) && words(&line.code).any(|(_, word)| word == *name))?;
+            let advice = format!("{name} is named only below {home}, wrap it there and use the wrapper");
             Some(Finding::new(path, line.number, advice))
         })
     })
@@ -184,29 +173,22 @@ mod tests {
             "\n[dependencies.emberkeep-proto]\nworkspace = true",
         ] {
             let expected = "core/Cargo.toml:2: core may not import proto, only crates from outside: move the code to where both may see it";
-            assert_eq!(
-                found_in("core/Cargo.toml", dependency),
-                [expected],
-                "{dependency}"
-            );
+            assert_eq!(found_in("core/Cargo.toml", dependency), [expected], "{dependency}");
         }
     }
 
     #[test]
     fn tests_may_import_what_their_crate_may_not() {
-        let manifest = "[dev-dependencies]\nemberkeep-slicelet.workspace = true\n[dev-dependencies.tokio]\nversion = \"1\"\n";
+        let manifest =
+            "[dev-dependencies]\nemberkeep-slicelet.workspace = true\n[dev-dependencies.tokio]\nversion = \"1\"\n";
         assert!(found_in("core/Cargo.toml", manifest).is_empty());
     }
 
     #[test]
     fn examples_use_public_crates_only() {
-        let manifest =
-            "[dependencies]\nemberkeep-clerk.workspace = true\nemberkeep-core.workspace = true\n";
+        let manifest = "[dependencies]\nemberkeep-clerk.workspace = true\nemberkeep-core.workspace = true\n";
         let expected = "examples/profiles/Cargo.toml:3: examples may not import core, only clerk, slicelet, store: move the code to where both may see it";
-        assert_eq!(
-            found_in("examples/profiles/Cargo.toml", manifest),
-            [expected]
-        );
+        assert_eq!(found_in("examples/profiles/Cargo.toml", manifest), [expected]);
     }
 
     #[test]
@@ -219,8 +201,7 @@ mod tests {
     #[test]
     fn a_runtime_in_core_or_in_the_simulator_is_found() {
         let manifest = "[dependencies]\ntokio-util.workspace = true\n";
-        let expected =
-            "sim/Cargo.toml:2: sim is pure and does without tokio-util, use it in the role's crate";
+        let expected = "sim/Cargo.toml:2: sim is pure and does without tokio-util, use it in the role's crate";
         assert_eq!(found_in("sim/Cargo.toml", manifest), [expected]);
         assert_eq!(found_in("core/Cargo.toml", manifest).len(), 1);
         assert!(found_in("runtime/Cargo.toml", manifest).is_empty());

@@ -33,9 +33,8 @@ fn too_long(path: &str, source: &RustSource) -> Option<Finding> {
     } else {
         source.production().count()
     };
-    let advice = format!(
-        "the file has {line_count} lines of at most {FILE_LINES_MAX}, give one of its nouns a file of its own"
-    );
+    let advice =
+        format!("the file has {line_count} lines of at most {FILE_LINES_MAX}, give one of its nouns a file of its own");
     (line_count > FILE_LINES_MAX).then(|| Finding::new(path, line_count, advice))
 }
 
@@ -59,11 +58,7 @@ struct Function {
 }
 
 fn functions(source: &RustSource) -> Vec<Function> {
-    let code: String = source
-        .lines
-        .iter()
-        .map(|line| format!("{}\n", line.code))
-        .collect();
+    let code: String = source.lines.iter().map(|line| format!("{}\n", line.code)).collect();
     let all: Vec<(usize, &str)> = words(&code).collect();
     all.windows(2)
         .filter(|pair| pair[0].1 == "fn")
@@ -109,8 +104,7 @@ mod tests {
 
     #[test]
     fn a_file_without_an_opening_line_is_found() {
-        let expected =
-            "core/src/a.rs:1: the file does not say what it is for, begin it with a `//!` line";
+        let expected = "core/src/a.rs:1: the file does not say what it is for, begin it with a `//!` line";
         assert_eq!(found_in("use std::fmt;\n"), [expected]);
         assert!(found_in("//! Why.\n").is_empty());
     }
@@ -120,7 +114,8 @@ mod tests {
         let test = "#[cfg(test)]\nmod tests {\n    fn a() {}\n}\n";
         let file = |count| format!("//! Why.\n{}{test}", "// b\n".repeat(count));
         assert!(found_in(&file(499)).is_empty());
-        let expected = "core/src/a.rs:501: the file has 501 lines of at most 500, give one of its nouns a file of its own";
+        let expected =
+            "core/src/a.rs:501: the file has 501 lines of at most 500, give one of its nouns a file of its own";
         assert_eq!(found_in(&file(500)), [expected]);
     }
 
@@ -134,8 +129,7 @@ mod tests {
             )
         };
         assert!(found_in(&file(58)).is_empty());
-        let expected =
-            "core/src/a.rs:3: `long` has 61 lines of at most 60, give its steps names of their own";
+        let expected = "core/src/a.rs:3: `long` has 61 lines of at most 60, give its steps names of their own";
         assert_eq!(found_in(&file(59)), [expected]);
     }
 }

@@ -4,26 +4,13 @@ use super::finding::Finding;
 use super::tree::Tree;
 
 /// Marks of work put off. They are put together here so that this file does not find itself.
-const MARKS: [&str; 3] = [
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-];
+const MARKS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Code that has no place, and what to do instead.
 const LEFTOVERS: [(&str, &str); 4] = [
-    (
-        "todo!(",
-        "the code is not finished, finish it or leave it out",
-    ),
-    (
-        "unimplemented!(",
-        "the code is not finished, finish it or leave it out",
-    ),
-    (
-        "#[path",
-        "the module is not where its name says, move the file",
-    ),
+    ("todo!(", "the code is not finished, finish it or leave it out"),
+    ("unimplemented!(", "the code is not finished, finish it or leave it out"),
+    ("#[path", "the module is not where its name says, move the file"),
     (
         "cfg(sim",
         "the simulator is a caller, not a mode: give it what production gets",
@@ -45,9 +32,7 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 fn marks_in<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = Finding> + 'a {
     text.lines().enumerate().filter_map(move |(index, line)| {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        let mark = line
-            .split(|c| !is_word(c))
-            .find(|word| MARKS.contains(word))?;
+        let mark = line.split(|c| !is_word(c)).find(|word| MARKS.contains(word))?;
         let advice = format!("{mark} puts work off, do it now or open an issue");
         Some(Finding::new(path, index + 1, advice))
     })
@@ -71,10 +56,7 @@ mod tests {
     #[test]
     fn work_put_off_is_found_in_any_text() {
         let note = format!("// {}: retry\n", MARKS[0]);
-        let expected = format!(
-            "a.rs:1: {} puts work off, do it now or open an issue",
-            MARKS[0]
-        );
+        let expected = format!("a.rs:1: {} puts work off, do it now or open an issue", MARKS[0]);
         assert_eq!(found_in("a.rs", &note), [expected]);
         assert_eq!(found_in("docs/a.md", &note).len(), 1);
         assert!(found_in("a.rs", "// Todos are a word.\n").is_empty());
@@ -82,8 +64,7 @@ mod tests {
 
     #[test]
     fn leftovers_are_found_in_code_but_not_in_prose() {
-        let expected =
-            "a.rs:1: `todo!(` is left behind: the code is not finished, finish it or leave it out";
+        let expected = "a.rs:1: `todo!(` is left behind: the code is not finished, finish it or leave it out";
         assert_eq!(found_in("a.rs", "fn a() { todo!() }"), [expected]);
         assert_eq!(found_in("a.rs", "#[path = \"b.rs\"]\nmod a;").len(), 1);
         assert_eq!(found_in("a.rs", "#[cfg(sim)]\nmod a;").len(), 1);

@@ -40,9 +40,7 @@ fn fault(tree: &Tree, path: &str, link: &str) -> Option<String> {
             "the link {link} leads out of the repository, name its source instead"
         )),
         Some(found) if tree.has(&found) => None,
-        Some(_) => Some(format!(
-            "the link {link} leads nowhere, correct it or take it out"
-        )),
+        Some(_) => Some(format!("the link {link} leads nowhere, correct it or take it out")),
     }
 }
 
@@ -66,11 +64,7 @@ mod tests {
     use super::*;
 
     fn found_in(text: &str) -> Vec<String> {
-        let tree = Tree::planted([
-            ("docs/a.md", text),
-            ("docs/b.md", ""),
-            ("core/src/lib.rs", "//! a"),
-        ]);
+        let tree = Tree::planted([("docs/a.md", text), ("docs/b.md", ""), ("core/src/lib.rs", "//! a")]);
         printed(&findings(&tree))
     }
 
@@ -78,8 +72,7 @@ mod tests {
     fn a_link_that_leads_nowhere_is_found() {
         let expected = "docs/a.md:2: the link c.md leads nowhere, correct it or take it out";
         assert_eq!(found_in("# A\nsee [b](b.md) and [c](c.md)\n"), [expected]);
-        let expected =
-            "docs/a.md:1: the link ../../d.md leads out of the repository, name its source instead";
+        let expected = "docs/a.md:1: the link ../../d.md leads out of the repository, name its source instead";
         assert_eq!(found_in("[d](../../d.md)"), [expected]);
     }
 

@@ -9,10 +9,7 @@ const PREFIX: &str = "emberkeep_";
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     tree.rust_files()
         .flat_map(|(path, source)| {
-            let production = source
-                .literals
-                .iter()
-                .filter(|(line, _)| !source.is_test(*line));
+            let production = source.literals.iter().filter(|(line, _)| !source.is_test(*line));
             production.filter_map(move |(line, literal)| {
                 let advice = fault(path, literal.trim_matches('"'))?;
                 Some(Finding::new(path, *line, advice))
@@ -26,14 +23,9 @@ fn fault(path: &str, literal: &str) -> Option<String> {
     let role = path.split('/').next()?;
     let is_home = path.ends_with("/metrics.rs") || path.contains("/metrics/");
     if is_home {
-        let noun = rest
-            .strip_prefix(role)
-            .and_then(|rest| rest.strip_prefix('_'));
-        return (!noun.is_some_and(is_name)).then(|| {
-            format!(
-                "the metric {literal} breaks the form, call it {PREFIX}{role}_<noun>_<unit|total>"
-            )
-        });
+        let noun = rest.strip_prefix(role).and_then(|rest| rest.strip_prefix('_'));
+        return (!noun.is_some_and(is_name))
+            .then(|| format!("the metric {literal} breaks the form, call it {PREFIX}{role}_<noun>_<unit|total>"));
     }
     let looks_like_a_metric = is_name(rest) && rest.contains('_');
     looks_like_a_metric

@@ -28,9 +28,7 @@ const PROTO_OPENERS: [&str; 3] = ["message", "enum", "service"];
 
 /// Files and types with empty names.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
-    let files = tree
-        .rust_files()
-        .filter_map(|(path, _)| empty_file_name(path));
+    let files = tree.rust_files().filter_map(|(path, _)| empty_file_name(path));
     let rust_types = tree.rust_files().flat_map(|(path, source)| {
         let lines = source.lines.iter();
         lines.filter_map(move |line| empty_type_name(path, line.number, &line.code, &RUST_OPENERS))
@@ -47,9 +45,7 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 
 fn empty_file_name(path: &str) -> Option<Finding> {
     let stem = path.strip_suffix(".rs").unwrap_or(path);
-    let empty = stem
-        .split('/')
-        .find(|part| EMPTY_FILE_NAMES.contains(part))?;
+    let empty = stem.split('/').find(|part| EMPTY_FILE_NAMES.contains(part))?;
     let advice = format!("`{empty}` names no thing, call the file after the noun it holds");
     Some(Finding::new(path, 1, advice))
 }
@@ -60,9 +56,7 @@ fn empty_type_name(path: &str, line: usize, code: &str, openers: &[&str]) -> Opt
     let is_foreign = code.starts_with(' ') && code.trim_start().starts_with("type ");
     let opened = all.windows(2).find(|pair| openers.contains(&pair[0].1))?;
     let (_, name) = opened[1];
-    let ending = EMPTY_ENDINGS
-        .iter()
-        .find(|ending| name.ends_with(*ending))?;
+    let ending = EMPTY_ENDINGS.iter().find(|ending| name.ends_with(*ending))?;
     let advice = format!("`{name}` ends in {ending}, which every type could: say what this one is");
     (!is_foreign).then(|| Finding::new(path, line, advice))
 }
@@ -78,8 +72,7 @@ mod tests {
 
     #[test]
     fn a_file_or_folder_named_after_nothing_is_found() {
-        let expected =
-            "clerk/src/utils.rs:1: `utils` names no thing, call the file after the noun it holds";
+        let expected = "clerk/src/utils.rs:1: `utils` names no thing, call the file after the noun it holds";
         assert_eq!(found_in("clerk/src/utils.rs", ""), [expected]);
         assert_eq!(found_in("clerk/src/common/mod.rs", "").len(), 1);
         assert!(found_in("clerk/src/commons.rs", "").is_empty());
@@ -87,12 +80,8 @@ mod tests {
 
     #[test]
     fn a_type_with_an_empty_ending_is_found() {
-        let expected =
-            "a.rs:2: `PodInfo` ends in Info, which every type could: say what this one is";
-        assert_eq!(
-            found_in("a.rs", "\npub(crate) struct PodInfo {\n"),
-            [expected]
-        );
+        let expected = "a.rs:2: `PodInfo` ends in Info, which every type could: say what this one is";
+        assert_eq!(found_in("a.rs", "\npub(crate) struct PodInfo {\n"), [expected]);
         assert_eq!(found_in("a.rs", "pub trait SliceManager: Send {").len(), 1);
         assert_eq!(found_in("a.proto", "message PodInfo {").len(), 1);
     }

@@ -136,9 +136,6 @@ mod tests {
     #[test]
     fn words_are_whole_identifiers() {
         let found: Vec<_> = words("use rand::random_x; f64").collect();
-        assert_eq!(
-            found,
-            [(0, "use"), (4, "rand"), (10, "random_x"), (20, "f64")]
-        );
+        assert_eq!(found, [(0, "use"), (4, "rand"), (10, "random_x"), (20, "f64")]);
     }
 }

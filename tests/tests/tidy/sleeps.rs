@@ -12,9 +12,8 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     tree.rust_files()
         .flat_map(|(path, source)| sleeping_lines(source).map(move |line| (path, line)))
         .map(|(path, line)| {
-            let advice = format!(
-                "a test that sleeps guesses, wait for an event with a deadline (or say `{PERMISSION}`)"
-            );
+            let advice =
+                format!("a test that sleeps guesses, wait for an event with a deadline (or say `{PERMISSION}`)");
             Finding::new(path, line.number, advice)
         })
         .collect()
@@ -26,8 +25,7 @@ fn sleeping_lines(source: &RustSource) -> impl Iterator<Item = &Line> {
 }
 
 fn is_sleep(line: &Line) -> bool {
-    words(&line.code)
-        .any(|(start, word)| word == "sleep" && line.code[start + word.len()..].starts_with('('))
+    words(&line.code).any(|(start, word)| word == "sleep" && line.code[start + word.len()..].starts_with('('))
 }
 
 fn is_permitted(source: &RustSource, line: &Line) -> bool {
@@ -51,10 +49,7 @@ mod tests {
         let expected = format!(
             "tests/tests/kill.rs:1: a test that sleeps guesses, wait for an event with a deadline (or say `{PERMISSION}`)"
         );
-        assert_eq!(
-            found_in("tests/tests/kill.rs", "    sleep(SECOND).await;"),
-            [expected]
-        );
+        assert_eq!(found_in("tests/tests/kill.rs", "    sleep(SECOND).await;"), [expected]);
         let module = "#[cfg(test)]\nmod tests {\n    fn a() { std::thread::sleep(SECOND) }\n}\n";
         assert_eq!(found_in("clerk/src/retry.rs", module).len(), 1);
     }
@@ -66,10 +61,7 @@ mod tests {
             format!("sleep(STEP); {PERMISSION}"),
             format!("{PERMISSION}\nsleep(STEP);"),
         ] {
-            assert!(
-                found_in("tests/tests/load.rs", &paced).is_empty(),
-                "{paced}"
-            );
+            assert!(found_in("tests/tests/load.rs", &paced).is_empty(), "{paced}");
         }
     }
 }

@@ -17,8 +17,7 @@ pub(crate) fn tokens(source: &str) -> impl Iterator<Item = (Kind, &str)> {
     std::iter::from_fn(move || {
         let (before, rest) = source.split_at(position);
         let first = rest.chars().next()?;
-        let (kind, length) =
-            token_at(rest, before.chars().next_back()).unwrap_or((Kind::Code, first.len_utf8()));
+        let (kind, length) = token_at(rest, before.chars().next_back()).unwrap_or((Kind::Code, first.len_utf8()));
         position += length;
         Some((kind, &rest[..length]))
     })
@@ -31,9 +30,7 @@ fn token_at(rest: &str, previous: Option<char>) -> Option<(Kind, usize)> {
     }
     let is_inside_word = previous.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let raw = raw_string_length(rest).filter(|_| !is_inside_word);
-    let length = raw
-        .or_else(|| string_length(rest))
-        .or_else(|| character_length(rest))?;
+    let length = raw.or_else(|| string_length(rest)).or_else(|| character_length(rest))?;
     Some((Kind::Literal, length))
 }
 
@@ -64,10 +61,7 @@ fn comment_length(rest: &str) -> Option<usize> {
 
 /// `r"..."`, `r#"..."#`, and the same after a `b` or a `c`.
 fn raw_string_length(rest: &str) -> Option<usize> {
-    let opening = rest
-        .strip_prefix(['b', 'c'])
-        .unwrap_or(rest)
-        .strip_prefix('r')?;
+    let opening = rest.strip_prefix(['b', 'c']).unwrap_or(rest).strip_prefix('r')?;
     let hash_count = opening.find(|c| c != '#')?;
     let content = opening[hash_count..].strip_prefix('"')?;
     let closing = format!("\"{}", "#".repeat(hash_count));
@@ -116,14 +110,7 @@ mod tests {
     #[test]
     fn literals_are_found_whole() {
         let source = r###"f("a\"b", 'x', '\'', r#"c"d"#, b"e", "//")"###;
-        let expected = [
-            r#""a\"b""#,
-            "'x'",
-            r"'\''",
-            r###"r#"c"d"#"###,
-            r#""e""#,
-            r#""//""#,
-        ];
+        let expected = [r#""a\"b""#, "'x'", r"'\''", r###"r#"c"d"#"###, r#""e""#, r#""//""#];
         assert_eq!(of_kind(Kind::Literal, source), expected);
     }
 
@@ -135,10 +122,7 @@ mod tests {
     #[test]
     fn comments_are_found_whole() {
         let source = "a // b \"c\"\nd /* e /* f */ g */ h";
-        assert_eq!(
-            of_kind(Kind::Comment, source),
-            ["// b \"c\"", "/* e /* f */ g */"]
-        );
+        assert_eq!(of_kind(Kind::Comment, source), ["// b \"c\"", "/* e /* f */ g */"]);
     }
 
     #[test]

@@ -53,12 +53,8 @@ impl Tree {
     }
 
     /// The Rust files below a folder, which is given with its closing `/`.
-    pub(crate) fn rust_files_below<'a>(
-        &'a self,
-        folder: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a RustSource)> {
-        self.rust_files()
-            .filter(move |(path, _)| path.starts_with(folder))
+    pub(crate) fn rust_files_below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a RustSource)> {
+        self.rust_files().filter(move |(path, _)| path.starts_with(folder))
     }
 
     /// Whether a file or a folder stands at this path.
