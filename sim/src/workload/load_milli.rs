@@ -39,44 +39,26 @@ mod tests {
 
     #[test]
     fn a_load_is_read_exactly() {
-        let read = [
-            "1",
-            "007",
-            "2.5",
-            "0.001",
-            "7258.125",
-            "18446744073709551.615",
-        ]
-        .map(|text| load_milli_from(text).unwrap());
+        let read = ["1", "007", "2.5", "0.001", "7258.125", "18446744073709551.615"]
+            .map(|text| load_milli_from(text).unwrap());
         assert_eq!(read, [1_000, 7_000, 2_500, 1, 7_258_125, u64::MAX]);
     }
 
     #[test]
     fn what_is_not_a_positive_load_is_refused_with_its_reason() {
-        for text in [
-            "", "abc", "-1", "+1", ".5", "5.", "1.2.3", "1e3", "NaN", " 1", "1 ",
-        ] {
+        for text in ["", "abc", "-1", "+1", ".5", "5.", "1.2.3", "1e3", "NaN", " 1", "1 "] {
             let load = text.into();
-            assert_eq!(
-                load_milli_from(text),
-                Err(TraceFault::LoadNotANumber { load })
-            );
+            assert_eq!(load_milli_from(text), Err(TraceFault::LoadNotANumber { load }));
         }
         for text in ["0", "0.0", "000.000"] {
             assert_eq!(load_milli_from(text), Err(TraceFault::LoadZero));
         }
         for text in ["18446744073709551.616", "99999999999999999999999"] {
             let load = text.into();
-            assert_eq!(
-                load_milli_from(text),
-                Err(TraceFault::LoadTooLarge { load })
-            );
+            assert_eq!(load_milli_from(text), Err(TraceFault::LoadTooLarge { load }));
         }
         let load = "0.0001".into();
-        assert_eq!(
-            load_milli_from("0.0001"),
-            Err(TraceFault::LoadTooFine { load })
-        );
+        assert_eq!(load_milli_from("0.0001"), Err(TraceFault::LoadTooFine { load }));
     }
 
     proptest! {

@@ -117,10 +117,7 @@ mod tests {
     #[test]
     fn a_trace_without_requests_is_refused() {
         let error = read("at_ms,key,load\n").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "line 2: the trace has a header and no request"
-        );
+        assert_eq!(error.to_string(), "line 2: the trace has a header and no request");
     }
 
     #[test]
@@ -129,11 +126,6 @@ mod tests {
         assert_eq!(trace.requests().len(), 5_000);
         assert_eq!(trace.keys().len(), 2_268);
         assert_eq!(trace.duration(), Duration::from_millis(49_990));
-        assert!(
-            trace
-                .requests()
-                .iter()
-                .all(|request| request.load_milli == 1_000)
-        );
+        assert!(trace.requests().iter().all(|request| request.load_milli == 1_000));
     }
 }

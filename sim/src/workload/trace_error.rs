@@ -48,9 +48,7 @@ pub enum TraceFault {
         at_ms: String,
     },
     /// The time is before that of the row above.
-    #[error(
-        "at_ms {at_ms} is before {previous_ms}, the time of the row above; rows are ordered by time"
-    )]
+    #[error("at_ms {at_ms} is before {previous_ms}, the time of the row above; rows are ordered by time")]
     OutOfOrder {
         /// This row's time.
         at_ms: u64,

@@ -87,10 +87,7 @@ impl<R: BufRead> TraceReader<R> {
     }
 
     fn at_this_line(&self, fault: TraceFault) -> TraceError {
-        TraceError {
-            line: self.line,
-            fault,
-        }
+        TraceError { line: self.line, fault }
     }
 }
 
@@ -103,9 +100,7 @@ impl<R: BufRead> Iterator for TraceReader<R> {
         }
         let request = self.next_request();
         self.is_done = !matches!(request, Ok(Some(_)));
-        request
-            .map_err(|fault| self.at_this_line(fault))
-            .transpose()
+        request.map_err(|fault| self.at_this_line(fault)).transpose()
     }
 }
 
@@ -119,9 +114,7 @@ fn text_from(bytes: Vec<u8>) -> Result<String, TraceFault> {
 fn request_from(row: &str) -> Result<Request, TraceFault> {
     let fields: Vec<&str> = row.split(',').collect();
     let &[at_ms, key, load] = fields.as_slice() else {
-        return Err(TraceFault::FieldCount {
-            found: fields.len(),
-        });
+        return Err(TraceFault::FieldCount { found: fields.len() });
     };
     Ok(Request {
         at_ms: at_ms_from(at_ms)?,
@@ -170,11 +163,7 @@ mod tests {
     #[test]
     fn rows_become_requests_in_order() {
         let read = rows("at_ms,key,load\n0,a,1\n0,b b,2.5\n7,ä,0.001").unwrap();
-        let expected = [
-            request(0, "a", 1_000),
-            request(0, "b b", 2_500),
-            request(7, "ä", 1),
-        ];
+        let expected = [request(0, "a", 1_000), request(0, "b b", 2_500), request(7, "ä", 1)];
         assert_eq!(read, expected);
     }
 
@@ -191,10 +180,7 @@ mod tests {
                 "",
                 "line 1: the trace is empty, it must begin with the header at_ms,key,load",
             ),
-            (
-                "0,a,1\n",
-                "line 1: the header is \"0,a,1\", it must be at_ms,key,load",
-            ),
+            ("0,a,1\n", "line 1: the header is \"0,a,1\", it must be at_ms,key,load"),
             (
                 "at_ms,key,load\n0,a\n",
                 "line 2: expected 3 fields, found 2; a row is at_ms,key,load",
@@ -231,10 +217,7 @@ mod tests {
                 "at_ms,key,load\n0,a,abc\n",
                 "line 2: load \"abc\" is not a number; a row is at_ms,key,load",
             ),
-            (
-                "at_ms,key,load\n0,a,0\n",
-                "line 2: load is 0, it must be above 0",
-            ),
+            ("at_ms,key,load\n0,a,0\n", "line 2: load is 0, it must be above 0"),
         ];
         for (trace, expected) in cases {
             assert_eq!(complaint(trace), expected);

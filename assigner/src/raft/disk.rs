@@ -1,0 +1,264 @@
+//! The one file a member keeps: `raft.redb`, with its log, its vote and its last snapshot.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{
+    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    WriteTransaction,
+};
+use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
+
+use super::error::RaftError;
+use super::settings::MemberId;
+
+/// What this build writes and reads. Another number means that the bytes in the tables mean something else.
+pub(super) const FORMAT: u32 = 1;
+
+/// Everything there is one of, by name, in postcard.
+pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+/// Log entries by index.
+pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
+/// What the folder is, readable by every build: plain numbers, not postcard.
+const LABEL: TableDefinition<&str, u64> = TableDefinition::new("label");
+
+/// The log is small and recent entries are read most; redb would take a gigabyte.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// Whatever stops a transaction; the caller can only report it.
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
+
+/// The open file. Clones share it; it closes with the last of them.
+#[derive(Clone)]
+pub(super) struct Disk {
+    file: Arc<OpenFile>,
+}
+
+struct OpenFile {
+    database: Database,
+    /// Declared after the database, so that it is dropped when the file is already closed.
+    _open: TaskTrackerToken,
+}
+
+impl Disk {
+    /// Opens or creates the file of `member` in `folder`. `users` is empty again once the file is closed.
+    pub(super) async fn open(folder: &Path, member: MemberId, users: &TaskTracker) -> Result<Self, RaftError> {
+        let (folder, open) = (folder.to_owned(), users.token());
+        let opened = tokio::task::spawn_blocking(move || {
+            let database = open_labelled(&folder, member)?;
+            Ok(Self {
+                file: Arc::new(OpenFile { database, _open: open }),
+            })
+        });
+        opened.await.unwrap_or_else(|panicked| {
+            Err(RaftError::NotStarted {
+                reason: panicked.to_string(),
+            })
+        })
+    }
+
+    /// Runs one transaction and returns once it is on disk.
+    pub(super) async fn write<T, F>(&self, change: F) -> io::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<T, Failure> + Send + 'static,
+    {
+        self.commit(Durability::Immediate, change).await
+    }
+
+    /// Runs one transaction that a crash may undo, until the next [`Disk::write`] makes it last.
+    pub(super) async fn write_later<F>(&self, change: F) -> io::Result<()>
+    where
+        F: FnOnce(&WriteTransaction) -> Result<(), Failure> + Send + 'static,
+    {
+        self.commit(Durability::None, change).await
+    }
+
+    async fn commit<T, F>(&self, durability: Durability, change: F) -> io::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<T, Failure> + Send + 'static,
+    {
+        self.blocking(move |database| {
+            let mut transaction = database.begin_write()?;
+            transaction.set_durability(durability)?;
+            let outcome = change(&transaction)?;
+            transaction.commit()?;
+            Ok(outcome)
+        })
+        .await
+    }
+
+    /// Reads from one consistent view.
+    pub(super) async fn read<T, F>(&self, view: F) -> io::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
+    {
+        self.blocking(move |database| view(&database.begin_read()?)).await
+    }
+
+    async fn blocking<T, F>(&self, work: F) -> io::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
+    {
+        let file = Arc::clone(&self.file);
+        match tokio::task::spawn_blocking(move || work(&file.database)).await {
+            Ok(outcome) => outcome.map_err(io::Error::other),
+            Err(panicked) => Err(io::Error::other(panicked)),
+        }
+    }
+}
+
+fn open_labelled(folder: &Path, member: MemberId) -> Result<Database, RaftError> {
+    std::fs::create_dir_all(folder).map_err(|source| RaftError::Folder {
+        folder: folder.to_owned(),
+        source,
+    })?;
+    let database = Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .create(folder.join("raft.redb"))
+        .map_err(|error| not_opened(folder.to_owned(), error))?;
+    let label = label(&database, member).map_err(|failure| RaftError::Damaged {
+        folder: folder.to_owned(),
+        source: io::Error::other(failure),
+    })?;
+    label.check(folder, member)?;
+    Ok(database)
+}
+
+fn not_opened(folder: PathBuf, error: DatabaseError) -> RaftError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => RaftError::Locked { folder },
+        DatabaseError::UpgradeRequired(version) => RaftError::Format {
+            folder,
+            found: format!("redb-{version}"),
+            expected: FORMAT,
+        },
+        DatabaseError::Storage(redb::StorageError::Io(source)) if source.kind() != io::ErrorKind::InvalidData => {
+            RaftError::Folder { folder, source }
+        }
+        other => RaftError::Damaged {
+            folder,
+            source: io::Error::other(other),
+        },
+    }
+}
+
+/// Which format and whose data a folder holds.
+struct Label {
+    format: u64,
+    member: MemberId,
+}
+
+/// The label of an old folder, or the one just given to a new folder, together with its empty tables.
+fn label(database: &Database, member: MemberId) -> Result<Label, Failure> {
+    let transaction = database.begin_write()?;
+    let label = {
+        let mut label = transaction.open_table(LABEL)?;
+        let format = label.get("format")?.map(|value| value.value());
+        let owner = label.get("member")?.map(|value| value.value());
+        match (format, owner) {
+            (None, None) => {
+                label.insert("format", u64::from(FORMAT))?;
+                label.insert("member", member)?;
+                transaction.open_table(META)?;
+                transaction.open_table(LOG)?;
+                Label {
+                    format: u64::from(FORMAT),
+                    member,
+                }
+            }
+            (format, owner) => Label {
+                format: format.unwrap_or_default(),
+                member: owner.unwrap_or_default(),
+            },
+        }
+    };
+    transaction.commit()?;
+    Ok(label)
+}
+
+impl Label {
+    fn check(&self, folder: &Path, member: MemberId) -> Result<(), RaftError> {
+        let folder = folder.to_owned();
+        if self.format != u64::from(FORMAT) {
+            return Err(RaftError::Format {
+                folder,
+                found: self.format.to_string(),
+                expected: FORMAT,
+            });
+        }
+        if self.member != member {
+            return Err(RaftError::OtherMember {
+                folder,
+                found: self.member,
+                expected: member,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn open(folder: &Path, member: MemberId) -> Result<Disk, RaftError> {
+        Disk::open(folder, member, &TaskTracker::new()).await
+    }
+
+    async fn refusal(folder: &Path, member: MemberId) -> String {
+        let error = open(folder, member).await.err().expect("the folder is refused");
+        assert!(error.is_bad_input());
+        error.to_string().replace(&folder.display().to_string(), "F")
+    }
+
+    #[tokio::test]
+    async fn a_folder_of_another_format_is_refused_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = open(folder.path(), 1).await.unwrap();
+        disk.write(|transaction| {
+            transaction.open_table(LABEL)?.insert("format", 7)?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+        drop(disk);
+        assert_eq!(
+            refusal(folder.path(), 1).await,
+            "data folder F is of format 7, this build reads 1"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_of_another_member_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), 1).await.unwrap());
+        assert_eq!(
+            refusal(folder.path(), 2).await,
+            "data folder F belongs to member 1, not to member 2"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_in_use_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let _held = open(folder.path(), 1).await.unwrap();
+        assert_eq!(
+            refusal(folder.path(), 1).await,
+            "data folder F is in use by another process"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_called_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("raft.redb"), "not a database at all").unwrap();
+        let error = open(folder.path(), 1).await.err().expect("the file is refused");
+        assert!(matches!(error, RaftError::Damaged { .. }), "{error}");
+    }
+}

@@ -1,0 +1,227 @@
+//! One member of the cluster: a handle that everything else in the assigner uses.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::assigner::{Applied, Change, ClusterState};
+use emberkeep_proto::raft::raft_transport_server::RaftTransportServer;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::{InitializeError, RaftError as NodeError};
+use openraft::{BasicNode, Raft, ReadPolicy};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::disk::Disk;
+use super::error::{ProposeError, RaftError};
+use super::leadership::{Herald, Leadership};
+use super::log_store::LogStore;
+use super::network::{AddressBook, MESSAGE_BYTES_MAX, Network, PROPOSAL_BYTES_MAX};
+use super::refusal;
+use super::settings::RaftSettings;
+use super::snapshot_store::SnapshotStore;
+use super::state_machine::StateMachine;
+use super::transport::Transport;
+use super::type_config::{Proposal, RaftNode};
+
+/// How long [`Member::shutdown`] waits for the last reader of the file.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A handle on this process's member. Clones are the same member.
+#[derive(Clone)]
+pub struct Member {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: RaftSettings,
+    node: RaftNode,
+    addresses: AddressBook,
+    state: watch::Receiver<Arc<ClusterState>>,
+    leadership: watch::Receiver<Leadership>,
+    herald: Mutex<Option<JoinHandle<()>>>,
+    file_users: TaskTracker,
+}
+
+impl Member {
+    /// Opens the folder, rebuilds the state and takes part. Forms the cluster if this is its first start.
+    ///
+    /// # Errors
+    /// [`RaftError::is_bad_input`] tells whether the settings or the folder have to be changed.
+    pub async fn start(settings: RaftSettings) -> Result<Self, RaftError> {
+        let config = settings.to_openraft()?;
+        let file_users = TaskTracker::new();
+        let disk = Disk::open(&settings.folder, settings.id, &file_users).await?;
+        let (state_writer, state) = watch::channel(Arc::default());
+        let addresses = AddressBook::new(&settings);
+        let node = Raft::new(
+            settings.id,
+            Arc::new(config),
+            Network::new(&settings, addresses.clone()),
+            LogStore::new(disk.clone()),
+            StateMachine::new(SnapshotStore::new(disk), state_writer),
+        )
+        .await
+        .map_err(not_started)?;
+        form_cluster(&node, &settings).await?;
+        let (leadership, herald) = spawn_herald(&node, &settings, &addresses);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                node,
+                addresses,
+                state,
+                leadership,
+                herald: Mutex::new(Some(herald)),
+                file_users,
+            }),
+        })
+    }
+
+    /// Makes `change` part of the replicated state, and says what it did there.
+    ///
+    /// When this returns `Ok`, the change is on the disks of a quorum and visible in [`Member::state`].
+    ///
+    /// # Errors
+    /// See the variants: after some of them it is unknown whether the change was applied.
+    pub async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
+        let proposal = Proposal(change);
+        let size = postcard::experimental::serialized_size(&proposal).unwrap_or(usize::MAX);
+        if size > PROPOSAL_BYTES_MAX {
+            return Err(ProposeError::TooLarge {
+                size,
+                limit: PROPOSAL_BYTES_MAX,
+            });
+        }
+        self.within(self.inner.settings.propose_timeout, self.write(proposal))
+            .await
+    }
+
+    /// A leader just elected takes no changes until a quorum has answered it once: wait for that.
+    async fn write(&self, proposal: Proposal) -> Result<Applied, ProposeError> {
+        loop {
+            let mut metrics = self.inner.node.metrics();
+            metrics.borrow_and_update();
+            match self.inner.node.client_write(proposal.clone()).await {
+                Ok(written) => {
+                    return Ok(written.data.expect("a change is always answered by what it did"));
+                }
+                Err(error) if refusal::is_too_early(&error) => {
+                    // The next heartbeat brings the answers, or the next try finds another leader.
+                    let _ = tokio::time::timeout(self.inner.settings.heartbeat, metrics.changed()).await;
+                }
+                Err(error) => return Err(refusal::of_write(error, &self.inner.addresses)),
+            }
+        }
+    }
+
+    /// The newest state that this member has applied; on a follower it may lag behind the leader's.
+    pub fn state(&self) -> watch::Receiver<Arc<ClusterState>> {
+        self.inner.state.clone()
+    }
+
+    /// Who leads.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
+    }
+
+    /// Asks a quorum whether this member still leads. After `Ok`, [`Member::state`] holds all that was acknowledged
+    /// before the question.
+    ///
+    /// # Errors
+    /// [`ProposeError::NotLeader`], or [`ProposeError::Timeout`] where no quorum answers.
+    pub async fn confirm_leadership(&self) -> Result<(), ProposeError> {
+        let confirm = async {
+            let confirmed = self.inner.node.ensure_linearizable(ReadPolicy::ReadIndex).await;
+            confirmed
+                .map(|_| ())
+                .map_err(|error| refusal::of_read(error, &self.inner.addresses, self.inner.settings.election_max))
+        };
+        self.within(self.inner.settings.propose_timeout, confirm).await
+    }
+
+    /// The service that the other members call: mount it on the server at [`RaftSettings::address`].
+    pub fn transport(&self) -> RaftTransportServer<Transport> {
+        let transport = Transport::new(self.inner.settings.id, self.inner.node.clone());
+        RaftTransportServer::new(transport)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Stops taking part and closes the file. What was acknowledged is already on disk.
+    pub async fn shutdown(&self) {
+        if let Err(panicked) = self.inner.node.shutdown().await {
+            tracing::error!(member = self.inner.settings.id, %panicked, "raft did not stop cleanly");
+        }
+        if let Some(herald) = self.inner.herald.lock().await.take() {
+            let _ = herald.await;
+        }
+        self.inner.file_users.close();
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.inner.file_users.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(member = self.inner.settings.id, "the raft file is still in use");
+        }
+    }
+
+    pub(super) fn node(&self) -> &RaftNode {
+        &self.inner.node
+    }
+
+    pub(super) fn settings(&self) -> &RaftSettings {
+        &self.inner.settings
+    }
+
+    pub(super) fn addresses(&self) -> &AddressBook {
+        &self.inner.addresses
+    }
+
+    pub(super) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, ProposeError>>,
+    ) -> Result<T, ProposeError> {
+        let done = tokio::time::timeout(limit, work).await;
+        done.unwrap_or(Err(ProposeError::Timeout { waited: limit }))
+    }
+}
+
+async fn form_cluster(node: &RaftNode, settings: &RaftSettings) -> Result<(), RaftError> {
+    let is_formed = node.is_initialized().await.map_err(not_started)?;
+    if is_formed || settings.members.is_empty() {
+        return Ok(());
+    }
+    let members = settings
+        .members
+        .iter()
+        .map(|(id, address)| (*id, BasicNode::new(address)));
+    match node.initialize(members.collect::<BTreeMap<_, _>>()).await {
+        // Another member with the same list was faster.
+        Ok(()) | Err(NodeError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+        Err(error) => Err(not_started(error)),
+    }
+}
+
+fn spawn_herald(
+    node: &RaftNode,
+    settings: &RaftSettings,
+    addresses: &AddressBook,
+) -> (watch::Receiver<Leadership>, JoinHandle<()>) {
+    let (readers, leadership) = watch::channel(Leadership::Following { leader: None });
+    let herald = Herald {
+        metrics: node.metrics(),
+        addresses: addresses.clone(),
+        lease: settings.election_max,
+        readers,
+    };
+    (leadership, tokio::spawn(herald.run()))
+}
+
+fn not_started(error: impl std::fmt::Display) -> RaftError {
+    RaftError::NotStarted {
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,63 @@
+//! The last snapshot on disk: the state, and how much of the log it stands for.
+
+use std::io;
+
+use redb::ReadableTable;
+
+use super::codec::{decode, encode};
+use super::disk::{Disk, Failure, META};
+use super::type_config::{LogId, Snapshot, SnapshotMeta};
+
+const SNAPSHOT_META: &str = "snapshot-meta";
+const SNAPSHOT_STATE: &str = "snapshot-state";
+
+/// Where a member keeps its one snapshot.
+#[derive(Clone)]
+pub(super) struct SnapshotStore {
+    disk: Disk,
+}
+
+impl SnapshotStore {
+    pub(super) fn new(disk: Disk) -> Self {
+        Self { disk }
+    }
+
+    /// Keeps a snapshot, unless the one on disk covers as much of the log: one may be built while another is received.
+    pub(super) async fn save(&self, meta: SnapshotMeta, state: Vec<u8>) -> io::Result<()> {
+        self.disk
+            .write(move |transaction| {
+                let mut table = transaction.open_table(META)?;
+                if covered(&table)? < Some(meta.last_log_id) {
+                    table.insert(SNAPSHOT_META, encode(&meta)?.as_slice())?;
+                    table.insert(SNAPSHOT_STATE, state.as_slice())?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// The one on disk.
+    pub(super) async fn last(&self) -> io::Result<Option<Snapshot>> {
+        self.disk
+            .read(|view| {
+                let table = view.open_table(META)?;
+                let (Some(meta), Some(state)) = (table.get(SNAPSHOT_META)?, table.get(SNAPSHOT_STATE)?) else {
+                    return Ok(None);
+                };
+                Ok(Some(Snapshot {
+                    meta: decode(meta.value())?,
+                    snapshot: state.value().to_vec(),
+                }))
+            })
+            .await
+    }
+}
+
+/// The last entry that the snapshot on disk stands for, if there is a snapshot.
+fn covered(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Option<Option<LogId>>, Failure> {
+    let Some(bytes) = table.get(SNAPSHOT_META)? else {
+        return Ok(None);
+    };
+    let meta: SnapshotMeta = decode(bytes.value())?;
+    Ok(Some(meta.last_log_id))
+}

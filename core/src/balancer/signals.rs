@@ -1,0 +1,38 @@
+//! Signals: all that the balancer knows beside the assignment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::keyspace::SliceKey;
+use crate::load::LoadMap;
+use crate::pod::{Pod, PodName};
+
+/// What is known of pods and load when a decision is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signals {
+    /// The live pods; one that is not here is dead.
+    pub pods: BTreeMap<PodName, PodSignal>,
+    /// Where the load is.
+    pub load: LoadMap,
+    /// Leaving replicas that have lingered long enough, by the start of their slice and their pod.
+    pub left: BTreeSet<(SliceKey, PodName)>,
+    /// What may change.
+    pub scope: Scope,
+}
+
+/// What is known of a live pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodSignal {
+    /// The pod in its newest incarnation.
+    pub pod: Pod,
+    /// Whether it may get slices; a draining pod keeps what it has only until another pod takes over.
+    pub may_own: bool,
+}
+
+/// What a decision may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What pods that came or went require: every slice is owned, pods that joined are filled.
+    Repair,
+    /// The same, and moves for the sake of balance.
+    Balance,
+}

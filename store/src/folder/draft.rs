@@ -1,0 +1,141 @@
+//! Writing without ever showing a part: a draft, synced, then renamed into its place.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use super::record::Record;
+use super::{Durability, io_error};
+use crate::StoreError;
+
+/// Drafts older than this were left behind by a crash.
+const STALE: Duration = Duration::from_secs(3600);
+/// How often a rename is tried while deletes of neighbours keep taking the directory away.
+const TRY_COUNT: u32 = 16;
+
+/// The folder where drafts are written.
+#[derive(Clone, Debug)]
+pub(super) struct Drafts {
+    folder: PathBuf,
+    durability: Durability,
+}
+
+/// A record on disk that is not an object yet; removed unless committed.
+#[derive(Debug)]
+pub(super) struct Draft {
+    path: PathBuf,
+    durability: Durability,
+}
+
+impl Drafts {
+    pub(super) fn open(folder: PathBuf, durability: Durability) -> Result<Self, StoreError> {
+        fs::create_dir_all(&folder)
+            .and_then(|()| sweep(&folder))
+            .map_err(|source| io_error(&folder, source))?;
+        Ok(Self { folder, durability })
+    }
+
+    pub(super) fn write(&self, record: &Record) -> Result<Draft, StoreError> {
+        let draft = Draft {
+            path: self.folder.join(Uuid::new_v4().to_string()),
+            durability: self.durability,
+        };
+        let written = File::create_new(&draft.path).and_then(|mut file| {
+            record.write_to(&mut file)?;
+            self.durability.sync(&file)
+        });
+        written.map(|()| draft).map_err(|source| io_error(&self.folder, source))
+    }
+
+    /// Removes a file, and the directories up to `root` that it leaves empty.
+    pub(super) fn remove(&self, root: &Path, path: &Path) -> Result<(), StoreError> {
+        match fs::remove_file(path) {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(());
+            }
+            Err(source) => return Err(io_error(path, source)),
+        }
+        let directory = path.parent().unwrap_or(root);
+        let synced = match self.durability.sync_directory(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome.map_err(|source| io_error(directory, source)),
+        };
+        let below_root = directory.ancestors().take_while(|&ancestor| ancestor != root);
+        below_root.map(fs::remove_dir).take_while(Result::is_ok).for_each(drop);
+        synced
+    }
+}
+
+impl Draft {
+    /// Puts the draft at `path`, below `root`; a reader sees the old object or the new one.
+    pub(super) fn commit(self, root: &Path, path: &Path) -> Result<(), StoreError> {
+        let mut tries_left = TRY_COUNT;
+        loop {
+            tries_left -= 1;
+            match self.rename(root, path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tries_left > 0 => {}
+                outcome => return outcome.map_err(|source| io_error(path, source)),
+            }
+        }
+    }
+
+    fn rename(&self, root: &Path, path: &Path) -> io::Result<()> {
+        let directory = path.parent().unwrap_or(root);
+        self.make_directories(root, directory)?;
+        fs::rename(&self.path, path)?;
+        self.durability.sync_directory(directory)
+    }
+
+    /// Makes the directories down from `root`; a new one is an entry of its parent, which is therefore synced.
+    fn make_directories(&self, root: &Path, directory: &Path) -> io::Result<()> {
+        if directory == root || directory.is_dir() {
+            return Ok(());
+        }
+        let parent = directory.parent().unwrap_or(root);
+        self.make_directories(root, parent)?;
+        match fs::create_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            outcome => outcome.and_then(|()| self.durability.sync_directory(parent)),
+        }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After a commit there is nothing left to remove; after a failure the sweep gets what this one misses.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Durability {
+    fn sync(self, file: &File) -> io::Result<()> {
+        match self {
+            Self::Synced => file.sync_all(),
+            Self::Unsynced => Ok(()),
+        }
+    }
+
+    fn sync_directory(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Synced => File::open(path)?.sync_all(),
+            Self::Unsynced => Ok(()),
+        }
+    }
+}
+
+/// Removes what a crash left behind; a draft that another process removes or commits meanwhile is no concern.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = written.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+        if age.is_some_and(|age| age > STALE) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}

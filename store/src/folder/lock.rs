@@ -1,0 +1,86 @@
+//! What keeps two writers of one object apart, in this process and between processes.
+
+use std::fs::{self, File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng;
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::io_error;
+use crate::{ObjectName, StoreError};
+
+/// Names share this many locks, so that the lock files stay few.
+const LOCK_COUNT: usize = 64;
+/// How long a writer waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest pause between two looks at a lock that another process holds.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) struct Locks {
+    folder: PathBuf,
+    local: Vec<Arc<Mutex<()>>>,
+}
+
+/// The right to write the objects of one lock, until dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+    _local: OwnedMutexGuard<()>,
+}
+
+impl Locks {
+    pub(super) fn open(folder: PathBuf) -> Result<Self, StoreError> {
+        fs::create_dir_all(&folder).map_err(|source| io_error(&folder, source))?;
+        Ok(Self {
+            folder,
+            local: (0..LOCK_COUNT).map(|_| Arc::default()).collect(),
+        })
+    }
+
+    /// Waits for the lock of `name`: first in line with this process's writers, then against other processes.
+    ///
+    /// The system's lock is tried rather than waited for, because a blocking wait has no deadline.
+    pub(super) async fn acquire(&self, name: &ObjectName, place: &str) -> Result<Lock, StoreError> {
+        let late = || StoreError::Timeout {
+            place: place.to_owned(),
+            after: PATIENCE,
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let number = usize::from(Sha256::digest(name.as_str())[0]) % LOCK_COUNT;
+        let local = timeout(PATIENCE, Arc::clone(&self.local[number]).lock_owned())
+            .await
+            .map_err(|_| late())?;
+
+        let path = self.folder.join(format!("{number:02x}"));
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(|source| io_error(&path, source))?;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match file.try_lock() {
+                Ok(()) => {
+                    return Ok(Lock {
+                        _file: file,
+                        _local: local,
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Err(late()),
+                Err(TryLockError::WouldBlock) => sleep(jittered(pause)).await,
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
+
+/// Writers that wait for the same lock look at it at different times.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::rng().random_range(0.5..1.0))
+}

@@ -1,0 +1,194 @@
+//! Objects in a local folder, safe against crashes and against other processes writing to the same folder.
+//!
+//! ```text
+//! {root}/.emberkeep/format              the format of the folder
+//! {root}/.emberkeep/locks/{00..3f}      what writers of an object hold
+//! {root}/.emberkeep/drafts/{uuid}       what is being written; left behind by a crash, swept later
+//! {root}/{target}/{slice key}/{key}=    an object
+//! ```
+
+mod draft;
+mod format;
+mod layout;
+mod lock;
+mod record;
+mod walk;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use self::draft::{Draft, Drafts};
+use self::lock::Locks;
+pub(crate) use self::record::Header;
+use self::record::Record;
+use crate::{ETag, Expect, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read, StoreError};
+
+/// Where the folder keeps what is its own.
+const OWN: &str = ".emberkeep";
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The machine losing power: every write is synced to the disk.
+    Synced,
+    /// The process being killed, but not the machine: for tests and demos.
+    Unsynced,
+}
+
+/// A store in a local folder.
+///
+/// Any number of processes may use the same folder at the same time: a write is a rename, so that no reader ever sees a part of
+/// one, and conditional writes hold a file lock.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    place: String,
+    drafts: Drafts,
+    locks: Locks,
+}
+
+impl Folder {
+    /// Opens a folder, created if missing; refuses one of another format.
+    pub async fn open(root: impl Into<PathBuf>, durability: Durability) -> Result<Self, StoreError> {
+        let root = root.into();
+        unblock(move || {
+            let own = root.join(OWN);
+            fs::create_dir_all(&own).map_err(|source| io_error(&own, source))?;
+            format::claim(&root, &own)?;
+            Ok(Self {
+                place: format!("folder {}", root.display()),
+                drafts: Drafts::open(own.join("drafts"), durability)?,
+                locks: Locks::open(own.join("locks"))?,
+                root,
+            })
+        })
+        .await
+    }
+
+    /// Writes an object and notes down who wrote it; see [`Folder::header`].
+    pub(crate) async fn put_as(
+        &self,
+        writer: Option<&str>,
+        name: &ObjectName,
+        bytes: Bytes,
+        expect: Expect,
+    ) -> Result<ETag, StoreError> {
+        let size_bytes = bytes.len() as u64;
+        if size_bytes > OBJECT_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                name: name.clone(),
+                size_bytes,
+                max_bytes: OBJECT_BYTES_MAX,
+            });
+        }
+        let (drafts, writer) = (self.drafts.clone(), writer.map(str::to_owned));
+        let (draft, etag) = unblock(move || {
+            let record = Record::new(writer, bytes);
+            Ok((drafts.write(&record)?, record.header.etag))
+        })
+        .await?;
+        self.commit(draft, name, expect).await.map(|()| etag)
+    }
+
+    /// What is known of an object without reading its content.
+    #[cfg(feature = "embedded")]
+    pub(crate) async fn header(&self, name: &ObjectName) -> Result<Option<Header>, StoreError> {
+        let path = layout::path_of(&self.root, name);
+        unblock(move || record::header(&path)).await
+    }
+
+    /// Makes a draft the object, if what is there is what the writer expects.
+    ///
+    /// The lock goes along into the blocking closure: a caller that stops waiting must not let another writer in between.
+    async fn commit(&self, draft: Draft, name: &ObjectName, expect: Expect) -> Result<(), StoreError> {
+        let lock = self.locks.acquire(name, &self.place).await?;
+        let (root, name) = (self.root.clone(), name.clone());
+        unblock(move || {
+            let _lock = lock;
+            let path = layout::path_of(&root, &name);
+            if meets(expect, record::header(&path)?.as_ref()) {
+                draft.commit(&root, &path)
+            } else {
+                Err(StoreError::PreconditionFailed { name })
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Folder {
+    async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
+        let path = layout::path_of(&self.root, name);
+        let unless = unless.cloned();
+        unblock(move || read(&path, unless.as_ref())).await
+    }
+
+    async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
+        self.put_as(None, name, bytes, expect).await
+    }
+
+    async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
+        let (root, range) = (self.root.clone(), range.clone());
+        unblock(move || walk::page(&root, range, count_max)).await
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
+        let lock = self.locks.acquire(name, &self.place).await?;
+        let (root, path) = (self.root.clone(), layout::path_of(&self.root, name));
+        let drafts = self.drafts.clone();
+        unblock(move || {
+            let _lock = lock;
+            drafts.remove(&root, &path)
+        })
+        .await
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+fn read(path: &Path, unless: Option<&ETag>) -> Result<Read, StoreError> {
+    let Some(stored) = record::open(path)? else {
+        return Ok(Read::Missing);
+    };
+    if unless == Some(&stored.header.etag) {
+        return Ok(Read::NotModified);
+    }
+    let etag = stored.header.etag.clone();
+    Ok(Read::Found(Object {
+        bytes: stored.content()?,
+        etag,
+    }))
+}
+
+fn meets(expect: Expect, found: Option<&Header>) -> bool {
+    match expect {
+        Expect::Anything => true,
+        Expect::Absent => found.is_none(),
+        Expect::Matches(etag) => found.is_some_and(|header| header.etag == etag),
+    }
+}
+
+/// Runs file operations where they may block.
+async fn unblock<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
+        Err(_) => Err(io_error(Path::new(OWN), io::Error::other("the process is stopping"))),
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,193 @@
+//! The file of an object: one line that describes the content, then the content.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::io_error;
+use crate::name::hex;
+use crate::{ETag, OBJECT_BYTES_MAX, StoreError};
+
+/// Stands for a writer that did not give a name, or none that fits on the first line.
+const NOBODY: &str = "-";
+
+const KIND: &str = "emberkeep-object";
+/// Longer first lines are none of ours.
+const HEADER_BYTES_MAX: u64 = 512;
+/// How much of the SHA-256 of the content the ETag shows, in bytes.
+const ETAG_BYTES: usize = 16;
+
+/// The first line: the version of the content, who wrote it, and how long it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) etag: ETag,
+    pub(crate) writer: Option<String>,
+    pub(crate) size_bytes: u64,
+}
+
+/// An object about to be written.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) header: Header,
+    content: Bytes,
+}
+
+/// An object open for reading: still whole when another one takes its place.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) header: Header,
+    file: BufReader<File>,
+    path: PathBuf,
+}
+
+impl Record {
+    pub(super) fn new(writer: Option<String>, content: Bytes) -> Self {
+        let header = Header {
+            etag: ETag::new(format!("\"{}\"", hex(&Sha256::digest(&content)[..ETAG_BYTES]))),
+            writer: writer.filter(|name| is_word(name)),
+            size_bytes: content.len() as u64,
+        };
+        Self { header, content }
+    }
+
+    pub(super) fn write_to(&self, file: &mut File) -> io::Result<()> {
+        let Header {
+            etag,
+            writer,
+            size_bytes,
+        } = &self.header;
+        let writer = writer.as_deref().unwrap_or(NOBODY);
+        file.write_all(format!("{KIND} {etag} {writer} {size_bytes}\n").as_bytes())?;
+        file.write_all(&self.content)
+    }
+}
+
+impl Header {
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.strip_suffix('\n')?.split(' ');
+        let (kind, etag, writer, size) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let size_bytes = size.parse().ok()?;
+        (kind == KIND && words.next().is_none()).then(|| Self {
+            etag: ETag::new(etag),
+            writer: Some(writer).filter(|&name| name != NOBODY).map(str::to_owned),
+            size_bytes,
+        })
+    }
+}
+
+impl Stored {
+    pub(super) fn content(mut self) -> Result<Bytes, StoreError> {
+        let size_bytes = self.header.size_bytes;
+        if size_bytes > OBJECT_BYTES_MAX {
+            return Err(corrupt(
+                &self.path,
+                "its first line states more bytes than any object has",
+            ));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or(0));
+        self.file
+            .read_to_end(&mut content)
+            .map_err(|source| io_error(&self.path, source))?;
+        if content.len() as u64 == size_bytes {
+            Ok(content.into())
+        } else {
+            Err(corrupt(&self.path, "its length is not the one in its first line"))
+        }
+    }
+}
+
+/// Opens an object; `None` if there is none.
+pub(super) fn open(path: &Path) -> Result<Option<Stored>, StoreError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(source) => return Err(io_error(path, source)),
+    };
+    let mut file = BufReader::new(file);
+    let mut line = Vec::new();
+    file.by_ref()
+        .take(HEADER_BYTES_MAX)
+        .read_until(b'\n', &mut line)
+        .map_err(|source| io_error(path, source))?;
+    let header = std::str::from_utf8(&line).ok().and_then(Header::parse);
+    let header = header.ok_or_else(|| corrupt(path, "its first line is not an object's"))?;
+    Ok(Some(Stored {
+        header,
+        file,
+        path: path.to_owned(),
+    }))
+}
+
+/// The first line of an object; `None` if there is no object.
+pub(super) fn header(path: &Path) -> Result<Option<Header>, StoreError> {
+    Ok(open(path)?.map(|stored| stored.header))
+}
+
+fn is_word(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text != NOBODY && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Missing is also what lies below a file instead of a directory.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn corrupt(path: &Path, reason: &'static str) -> StoreError {
+    StoreError::Corrupt {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_back(stored: &[u8]) -> Result<Bytes, StoreError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), stored).unwrap();
+        open(file.path())?.unwrap().content()
+    }
+
+    #[test]
+    fn a_header_reads_back_as_written() {
+        let record = Record::new(Some("me".to_owned()), Bytes::from_static(b"content"));
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        record.write_to(file.as_file_mut()).unwrap();
+        assert_eq!(header(file.path()).unwrap(), Some(record.header));
+    }
+
+    #[test]
+    fn a_writer_that_would_spoil_the_first_line_is_left_out() {
+        for name in ["", "-", "two words", "line\nbreak"] {
+            assert_eq!(Record::new(Some(name.to_owned()), Bytes::new()).header.writer, None);
+        }
+    }
+
+    #[test]
+    fn equal_contents_have_equal_tags_whoever_wrote_them() {
+        let tag = |writer: &str, content| {
+            Record::new(Some(writer.to_owned()), Bytes::from_static(content))
+                .header
+                .etag
+        };
+        assert_eq!(tag("a", b"1"), tag("b", b"1"));
+        assert_ne!(tag("a", b"1"), tag("a", b"2"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_object_is_refused() {
+        for bytes in [
+            &b""[..],
+            b"hello",
+            b"emberkeep-object \"e\" - x\n",
+            b"emberkeep-object \"e\" - 5\nfour",
+        ] {
+            assert!(matches!(read_back(bytes), Err(StoreError::Corrupt { .. })));
+        }
+        assert_eq!(read_back(b"emberkeep-object \"e\" - 4\nfour").unwrap(), "four");
+    }
+}

@@ -1,0 +1,37 @@
+//! Finding out at start whether a store can be used, before anything relies on it.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{ETag, Expect, NameRange, ObjectName, ObjectStore, StoreError};
+
+/// One cheap request that only succeeds if the store is there and lets us in.
+pub(crate) async fn check(store: &dyn ObjectStore) -> Result<(), StoreError> {
+    store.list(&NameRange::all(), 1).await.map(drop)
+}
+
+/// Tries the conditional writes on an object of its own; the object is removed in any case.
+pub(crate) async fn require_conditional_writes(store: &dyn ObjectStore) -> Result<(), StoreError> {
+    let name = ObjectName::new(format!("probe/{}", Uuid::new_v4())).expect("a UUID holds plain characters only");
+    let verdict = try_conditions(store, &name).await;
+    let removed = store.delete(&name).await;
+    verdict.and(removed)
+}
+
+async fn try_conditions(store: &dyn ObjectStore, name: &ObjectName) -> Result<(), StoreError> {
+    store.put(name, Bytes::from_static(b"first"), Expect::Absent).await?;
+    let wrong = ETag::new("\"00000000000000000000000000000000\"");
+    must_fail(store, name, Expect::Absent, "it created an object twice").await?;
+    must_fail(store, name, Expect::Matches(wrong), "it wrote over another version").await
+}
+
+async fn must_fail(store: &dyn ObjectStore, name: &ObjectName, expect: Expect, fault: &str) -> Result<(), StoreError> {
+    match store.put(name, Bytes::from_static(b"second"), expect).await {
+        Err(StoreError::PreconditionFailed { .. }) => Ok(()),
+        Ok(_) => Err(StoreError::NoConditionalWrites {
+            place: store.place().to_owned(),
+            reason: fault.to_owned(),
+        }),
+        Err(other) => Err(other),
+    }
+}

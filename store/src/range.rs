@@ -1,0 +1,130 @@
+//! Ranges of names to list, and the pages a listing comes in.
+
+use crate::ObjectName;
+use crate::name::hex;
+
+/// A contiguous part of the ordered names of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameRange {
+    prefix: String,
+    after: String,
+    end: Option<String>,
+}
+
+impl NameRange {
+    /// All names of a store.
+    pub fn all() -> Self {
+        Self::prefix("")
+    }
+
+    /// All names that begin with `prefix`.
+    pub fn prefix(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+            after: String::new(),
+            end: None,
+        }
+    }
+
+    /// All names of the keys in the slice `[start, end)` of a target; without `end`, up to the last key.
+    pub fn slice(target: &str, start: &[u8], end: Option<&[u8]>) -> Self {
+        let bound = |slice_key: &[u8]| format!("{target}/{}", hex(slice_key));
+        Self {
+            prefix: format!("{target}/"),
+            after: bound(start),
+            end: end.map(bound),
+        }
+    }
+
+    /// The same range without the names up to and including `name`.
+    #[must_use]
+    pub fn after(mut self, name: &str) -> Self {
+        if name > self.after.as_str() {
+            self.after = name.to_owned();
+        }
+        self
+    }
+
+    /// Whether `name` lies in the range.
+    pub fn contains(&self, name: &str) -> bool {
+        name.starts_with(&self.prefix) && name > self.after.as_str() && !self.is_before(name)
+    }
+
+    /// Whether the range ends before `name`.
+    pub(crate) fn is_before(&self, name: &str) -> bool {
+        self.end.as_deref().is_some_and(|end| name >= end)
+    }
+
+    /// Whether a name that begins with `stem` may lie in the range.
+    pub(crate) fn may_contain_below(&self, stem: &str) -> bool {
+        let related = stem.starts_with(&self.prefix) || self.prefix.starts_with(stem);
+        let not_over = self.after.starts_with(stem) || stem > self.after.as_str();
+        related && not_over && !self.is_before(stem)
+    }
+
+    pub(crate) fn common_prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(crate) fn lower_bound(&self) -> &str {
+        &self.after
+    }
+}
+
+/// One object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The object's name.
+    pub name: ObjectName,
+    /// The size of its content in bytes.
+    pub size_bytes: u64,
+}
+
+/// A part of a listing, ordered by the bytes of the names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The objects of this part.
+    pub objects: Vec<Listed>,
+    /// What is left to list; `None` once all names have been seen.
+    pub rest: Option<NameRange>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_holds_its_start_and_not_its_end() {
+        let range = NameRange::slice("t", &[0x10], Some(&[0x20]));
+        assert!(range.contains("t/10/a"));
+        assert!(range.contains("t/10ff/a"));
+        assert!(range.contains("t/1f/z"));
+        assert!(!range.contains("t/0fff/a"));
+        assert!(!range.contains("t/20/a"));
+        assert!(!range.contains("u/10/a"));
+    }
+
+    #[test]
+    fn a_key_that_is_a_prefix_of_the_start_lies_before_the_slice() {
+        assert!(!NameRange::slice("t", &[0x10, 0x00], None).contains("t/10/a"));
+    }
+
+    #[test]
+    fn going_on_after_a_name_never_goes_back() {
+        let range = NameRange::slice("t", &[0x10], None);
+        assert_eq!(range.clone().after("t/00/a"), range);
+        assert!(!range.clone().after("t/10/a").contains("t/10/a"));
+        assert!(range.after("t/10/a").contains("t/10/b"));
+    }
+
+    #[test]
+    fn stems_that_cannot_hold_a_name_of_the_range_are_known() {
+        let range = NameRange::slice("t", &[0x10], Some(&[0x20]));
+        assert!(range.may_contain_below(""));
+        assert!(range.may_contain_below("t/"));
+        assert!(range.may_contain_below("t/10/"));
+        assert!(!range.may_contain_below("t/0f/"));
+        assert!(!range.may_contain_below("t/20/"));
+        assert!(!range.may_contain_below("s/"));
+    }
+}

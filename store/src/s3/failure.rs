@@ -1,0 +1,100 @@
+//! What the SDK's errors mean to a caller.
+
+use std::error::Error;
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+use super::client::OPERATION_TIMEOUT;
+use crate::{ObjectName, StoreError};
+
+/// The status of the server's answer, if there was one.
+pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// Translates an error on the whole store.
+pub(super) fn of_store<E>(place: &str, error: SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let place = place.to_owned();
+    match &error {
+        SdkError::TimeoutError(_) => StoreError::Timeout {
+            place,
+            after: OPERATION_TIMEOUT,
+        },
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => undelivered(place, &error),
+        SdkError::ServiceError(answer) => {
+            let reason = words(answer.err());
+            of_answer(place, answer.raw().status().as_u16(), answer.err().code(), reason)
+        }
+        _ => of_answer(place, status(&error).unwrap_or(0), None, innermost(&error)),
+    }
+}
+
+/// Translates an error on a conditional write, where some answers have a meaning of their own.
+pub(super) fn of_write<E>(place: &str, name: &ObjectName, error: SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        .unwrap_or_default();
+    match (status(&error), code) {
+        // If-Match on an object that is not there.
+        (Some(412), _) | (Some(404), "NoSuchKey") => StoreError::PreconditionFailed { name: name.clone() },
+        (Some(501), _) => StoreError::NoConditionalWrites {
+            place: place.to_owned(),
+            reason: innermost(&error),
+        },
+        _ => of_store(place, error),
+    }
+}
+
+fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> StoreError {
+    match (status, code.unwrap_or_default()) {
+        (404, "NoSuchBucket") => StoreError::NoSuchPlace { place },
+        (401 | 403, _) | (400, "ExpiredToken" | "InvalidToken" | "AuthorizationHeaderMalformed") => {
+            StoreError::Refused { place, reason }
+        }
+        (409 | 429 | 500.., _) | (404, "NoSuchUpload") => StoreError::Busy { place, reason },
+        _ => StoreError::Unexpected {
+            place,
+            reason: format!("{reason} (HTTP status {status})"),
+        },
+    }
+}
+
+/// The request never got an answer: for want of credentials to sign it with, or of a server to send it to.
+fn undelivered(place: String, error: &(dyn Error + 'static)) -> StoreError {
+    let reason = innermost(error);
+    let lacks_credentials = chain(error).any(|cause| cause.to_string().contains("credential"));
+    if lacks_credentials {
+        StoreError::Refused {
+            place,
+            reason: format!("none were found in environment, profile or instance ({reason})"),
+        }
+    } else {
+        StoreError::NotReachable { place, reason }
+    }
+}
+
+fn words(error: &(impl ProvideErrorMetadata + Error + 'static)) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, Some(message)) => message.to_owned(),
+        (None, None) => innermost(error),
+    }
+}
+
+/// The cause at the bottom is the one a person can act on; those above only say that something failed.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map_or_else(String::new, ToString::to_string)
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&cause| cause.source())
+}

@@ -1,0 +1,260 @@
+//! Objects in a bucket of an S3-compatible server.
+
+mod client;
+mod failure;
+mod multipart;
+mod settings;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use uuid::Uuid;
+
+pub use self::settings::{Credentials, S3Settings};
+use crate::{
+    ETag, Expect, Listed, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read, StoreError,
+};
+
+/// Objects up to this size are sent in one request.
+const SINGLE_BYTES_MAX: usize = 16 << 20;
+/// The most names a server puts on one page.
+const PAGE_COUNT_MAX: usize = 1000;
+/// The metadata in which each write leaves an id of its own, so that its writer can recognise it.
+pub(crate) const WRITE_ID: &str = "emberkeep-write";
+
+/// A bucket, or the part of it below a prefix.
+#[derive(Clone, Debug)]
+pub struct S3 {
+    client: Client,
+    bucket: String,
+    /// Empty, or ending in a slash.
+    prefix: String,
+    place: String,
+}
+
+impl S3 {
+    /// A client for the bucket; asks nothing of the server yet.
+    pub async fn connect(settings: S3Settings) -> Self {
+        Self {
+            client: client::client(&settings).await,
+            place: settings.to_string(),
+            prefix: if settings.prefix.is_empty() {
+                String::new()
+            } else {
+                format!("{}/", settings.prefix)
+            },
+            bucket: settings.bucket,
+        }
+    }
+
+    fn key(&self, name: &ObjectName) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    async fn put_single(&self, name: &ObjectName, bytes: Bytes, write: &Write) -> Result<ETag, StoreError> {
+        let sent = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(self.key(name))
+            .metadata(WRITE_ID, &write.id)
+            .set_if_none_match(write.if_none_match())
+            .set_if_match(write.if_match())
+            .body(ByteStream::from(bytes))
+            .send()
+            .await;
+        match sent {
+            Ok(answer) => self.tag(answer.e_tag),
+            Err(error) => Err(failure::of_write(&self.place, name, error)),
+        }
+    }
+
+    /// The version of an object, if it was this very write that made it.
+    ///
+    /// A reply can get lost after the write took effect. The SDK then sends it again, and that one fails: on our own object.
+    async fn landed(&self, name: &ObjectName, write: &Write) -> Result<Option<ETag>, StoreError> {
+        let head = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(self.key(name))
+            .send()
+            .await;
+        match head {
+            Ok(found) if found.metadata().and_then(|own| own.get(WRITE_ID)) == Some(&write.id) => {
+                self.tag(found.e_tag).map(Some)
+            }
+            Ok(_) => Ok(None),
+            Err(error) if failure::status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(failure::of_store(&self.place, error)),
+        }
+    }
+
+    async fn content(&self, name: &ObjectName, found: GetObjectOutput) -> Result<Object, StoreError> {
+        let size_bytes = found
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok())
+            .unwrap_or(0);
+        if size_bytes > OBJECT_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                name: name.clone(),
+                size_bytes,
+                max_bytes: OBJECT_BYTES_MAX,
+            });
+        }
+        let etag = self.tag(found.e_tag)?;
+        let after = patience(size_bytes);
+        match tokio::time::timeout(after, found.body.collect()).await {
+            Ok(Ok(content)) => Ok(Object {
+                bytes: content.into_bytes(),
+                etag,
+            }),
+            Ok(Err(error)) => Err(StoreError::NotReachable {
+                place: self.place.clone(),
+                reason: failure::innermost(&error),
+            }),
+            Err(_) => Err(StoreError::Timeout {
+                place: self.place.clone(),
+                after,
+            }),
+        }
+    }
+
+    fn tag(&self, sent: Option<String>) -> Result<ETag, StoreError> {
+        sent.map(ETag::new)
+            .ok_or_else(|| self.unexpected("no ETag came with an object"))
+    }
+
+    fn page(&self, range: &NameRange, answer: ListObjectsV2Output) -> Result<Page, StoreError> {
+        let mut objects = Vec::new();
+        let mut rest = None;
+        for found in answer.contents.unwrap_or_default() {
+            let key = found.key.unwrap_or_default();
+            let text = key.strip_prefix(&self.prefix).unwrap_or_default();
+            if range.is_before(text) {
+                return Ok(Page { objects, rest: None });
+            }
+            rest = Some(range.clone().after(text));
+            let size_bytes = found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+            // Others may keep objects of their own in the bucket, under names that are none of ours.
+            if let (true, Ok(name)) = (range.contains(text), ObjectName::new(text)) {
+                objects.push(Listed { name, size_bytes });
+            }
+        }
+        match (answer.is_truncated, &rest) {
+            (Some(true), Some(rest)) if rest == range => Err(self.unexpected("a listing does not go on")),
+            (Some(true), _) => Ok(Page { objects, rest }),
+            _ => Ok(Page { objects, rest: None }),
+        }
+    }
+
+    fn unexpected(&self, reason: &str) -> StoreError {
+        StoreError::Unexpected {
+            place: self.place.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3 {
+    async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
+        let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
+        match request.set_if_none_match(unless.map(ETag::to_string)).send().await {
+            Ok(found) => self.content(name, found).await.map(Read::Found),
+            Err(error) => match failure::status(&error) {
+                Some(304) => Ok(Read::NotModified),
+                Some(404) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(Read::Missing),
+                _ => Err(failure::of_store(&self.place, error)),
+            },
+        }
+    }
+
+    async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
+        let size_bytes = bytes.len() as u64;
+        if size_bytes > OBJECT_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                name: name.clone(),
+                size_bytes,
+                max_bytes: OBJECT_BYTES_MAX,
+            });
+        }
+        let write = Write {
+            id: Uuid::new_v4().to_string(),
+            expect,
+        };
+        let sent = if bytes.len() <= SINGLE_BYTES_MAX {
+            self.put_single(name, bytes, &write).await
+        } else {
+            self.put_in_parts(name, bytes, &write).await
+        };
+        match sent {
+            Err(lost @ StoreError::PreconditionFailed { .. }) => self.landed(name, &write).await?.ok_or(lost),
+            outcome => outcome,
+        }
+    }
+
+    async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
+        let after = Some(range.lower_bound()).filter(|after| !after.is_empty());
+        let count = count_max.clamp(1, PAGE_COUNT_MAX);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(format!("{}{}", self.prefix, range.common_prefix()))
+            .set_start_after(after.map(|after| format!("{}{after}", self.prefix)))
+            .max_keys(i32::try_from(count).expect("a page holds at most 1,000 names"));
+        match request.send().await {
+            Ok(answer) => self.page(range, answer),
+            Err(error) => Err(failure::of_store(&self.place, error)),
+        }
+    }
+
+    async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(self.key(name))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => Err(failure::of_store(&self.place, error)),
+        }
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+/// One write: what must hold for it, and an id by which it can be told from all others.
+#[derive(Debug)]
+struct Write {
+    id: String,
+    expect: Expect,
+}
+
+impl Write {
+    fn if_none_match(&self) -> Option<String> {
+        matches!(self.expect, Expect::Absent).then(|| "*".to_owned())
+    }
+
+    fn if_match(&self) -> Option<String> {
+        match &self.expect {
+            Expect::Matches(etag) => Some(etag.to_string()),
+            Expect::Anything | Expect::Absent => None,
+        }
+    }
+}
+
+/// How long reading a body may take: 30 s, and 1 s more for each MiB.
+fn patience(size_bytes: u64) -> Duration {
+    Duration::from_secs(30 + (size_bytes >> 20))
+}

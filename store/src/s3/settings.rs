@@ -1,0 +1,192 @@
+//! Which bucket, on which server, by whose leave; from a URL.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+use crate::{ObjectName, StoreError};
+
+/// The longest prefix in bytes: S3 takes 1,024 for prefix, slash and name together.
+const PREFIX_BYTES_MAX: usize = 127;
+
+/// A bucket of an S3-compatible server, or the part of it below a prefix.
+///
+/// As a URL: `s3://bucket/prefix?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1`. Secrets have no place in
+/// a URL: unless given here, credentials come from the usual places (environment, profile, web identity, container, instance).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Settings {
+    /// The bucket, which must exist.
+    pub bucket: String,
+    /// What all names begin with; empty for the whole bucket.
+    pub prefix: String,
+    /// The server; AWS if not given.
+    pub endpoint: Option<String>,
+    /// The region; if not given, the environment's, the profile's, or `us-east-1`.
+    pub region: Option<String>,
+    /// Whether the bucket goes in the path rather than in the host name, as most servers other than AWS want it.
+    pub path_style: bool,
+    /// The credentials, if not from the usual places.
+    pub credentials: Option<Credentials>,
+}
+
+/// A key pair to sign requests with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The public half, which names the account.
+    pub access_key: String,
+    /// The secret half.
+    pub secret_key: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({})", self.access_key)
+    }
+}
+
+impl S3Settings {
+    /// The settings for a bucket of AWS, to be refined.
+    pub fn bucket(bucket: impl Into<String>) -> Self {
+        Self {
+            bucket: bucket.into(),
+            prefix: String::new(),
+            endpoint: None,
+            region: None,
+            path_style: false,
+            credentials: None,
+        }
+    }
+
+    fn set(&mut self, option: &str, value: String) -> Result<(), String> {
+        match option {
+            "endpoint" if value.starts_with("http://") || value.starts_with("https://") => self.endpoint = Some(value),
+            "endpoint" => {
+                return Err(format!(
+                    "has the endpoint {value:?}, write http://host:port or https://host"
+                ));
+            }
+            "region" => self.region = Some(value),
+            "path_style" => {
+                self.path_style = value
+                    .parse()
+                    .map_err(|_| format!("has path_style={value}, allowed are true and false"))?;
+            }
+            _ => {
+                return Err(format!(
+                    "has the option {option:?}, allowed are endpoint, region and path_style"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn parse(url: &str) -> Result<Self, String> {
+        let rest = url.strip_prefix("s3://").ok_or("does not begin with s3://")?;
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
+        let mut settings = Self::bucket(bucket);
+        settings.prefix = prefix.trim_end_matches('/').to_owned();
+        settings.check()?;
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (option, value) = pair
+                .split_once('=')
+                .ok_or_else(|| format!("has {pair:?}, write option=value"))?;
+            let value = percent_decode_str(value)
+                .decode_utf8()
+                .map_err(|_| format!("has no text in {pair:?}"))?;
+            settings.set(option, value.into_owned())?;
+        }
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        if self.bucket.len() < 3 || self.bucket.len() > 63 || !self.bucket.chars().all(is_plain) {
+            return Err(format!(
+                "has the bucket {:?}, allowed are 3 to 63 of a-z 0-9 - and .",
+                self.bucket
+            ));
+        }
+        if self.prefix.len() > PREFIX_BYTES_MAX {
+            return Err(format!(
+                "has a prefix of {} bytes, allowed are {PREFIX_BYTES_MAX}",
+                self.prefix.len()
+            ));
+        }
+        if !self.prefix.is_empty() && ObjectName::new(self.prefix.as_str()).is_err() {
+            return Err("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for S3Settings {
+    type Err = StoreError;
+
+    fn from_str(url: &str) -> Result<Self, StoreError> {
+        Self::parse(url).map_err(|reason| StoreError::BadUrl {
+            url: url.to_owned(),
+            reason,
+        })
+    }
+}
+
+impl fmt::Display for S3Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if self.prefix.is_empty() { "" } else { "/" };
+        write!(f, "s3://{}{slash}{}", self.bucket, self.prefix)?;
+        self.endpoint
+            .iter()
+            .try_for_each(|endpoint| write!(f, " at {endpoint}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_bucket_prefix_and_server() {
+        let settings: S3Settings =
+            "s3://state/prod/eu/?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1"
+                .parse()
+                .unwrap();
+        assert_eq!(settings.bucket, "state");
+        assert_eq!(settings.prefix, "prod/eu");
+        assert_eq!(settings.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
+        assert_eq!(settings.region.as_deref(), Some("eu-central-1"));
+        assert!(settings.path_style);
+        assert_eq!(settings.to_string(), "s3://state/prod/eu at http://127.0.0.1:9000");
+    }
+
+    #[test]
+    fn a_bucket_alone_is_enough() {
+        assert_eq!("s3://state".parse::<S3Settings>().unwrap(), S3Settings::bucket("state"));
+    }
+
+    #[test]
+    fn a_wrong_url_says_what_is_allowed() {
+        for (url, words) in [
+            ("s3://", "3 to 63 of a-z"),
+            ("s3://State", "3 to 63 of a-z"),
+            ("s3://state/a b", "odd prefix"),
+            ("s3://state?secret=x", "allowed are endpoint, region and path_style"),
+            ("s3://state?endpoint=localhost", "write http://host:port"),
+            ("s3://state?path_style=yes", "allowed are true and false"),
+            ("s3://state?region", "write option=value"),
+        ] {
+            let error = url.parse::<S3Settings>().unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let credentials = Credentials {
+            access_key: "public".to_owned(),
+            secret_key: "hidden".to_owned(),
+        };
+        assert_eq!(format!("{credentials:?}"), "Credentials(public)");
+    }
+}

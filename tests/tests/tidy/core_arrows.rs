@@ -1,0 +1,172 @@
+//! The arrows between the modules of core: each imports only what stands below it.
+
+use super::finding::Finding;
+use super::rust_source::Line;
+use super::tree::Tree;
+
+const CORE: &str = "core/src/";
+
+/// The modules of core from the ground up; those on one floor stand side by side.
+const FLOORS: [&[&str]; 6] = [
+    &["time", "brain", "target", "pod"],
+    &["keyspace"],
+    &["assignment"],
+    &["load"],
+    &["balancer"],
+    &["assigner", "slicelet", "clerk"],
+];
+
+/// Imports that point up or sideways, and modules that stand on no floor.
+pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
+    let files = tree.rust_files_below(CORE);
+    files
+        .flat_map(|(path, source)| match Place::of(path) {
+            None => Vec::new(),
+            Some(place) if floor_of(place.module).is_none() => homeless(path, &place),
+            Some(place) => source
+                .lines
+                .iter()
+                .flat_map(|line| wrong_imports(path, &place, line))
+                .collect(),
+        })
+        .collect()
+}
+
+/// Where a file stands: its module directly below the crate, and how many modules deep it is.
+struct Place<'a> {
+    module: &'a str,
+    depth: usize,
+}
+
+impl<'a> Place<'a> {
+    /// `None` for `lib.rs`, which sees everything.
+    fn of(path: &'a str) -> Option<Self> {
+        let inside = path.strip_prefix(CORE)?.strip_suffix(".rs")?;
+        let inside = inside.strip_suffix("/mod").unwrap_or(inside);
+        let module = inside.split('/').next()?;
+        let depth = inside.split('/').count();
+        (inside != "lib").then_some(Self { module, depth })
+    }
+}
+
+fn floor_of(module: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&module))
+}
+
+/// Said once, at the file that opens the module.
+fn homeless(path: &str, place: &Place<'_>) -> Vec<Finding> {
+    let advice = format!(
+        "core's module {} stands on no floor, give it one in FLOORS of tidy/core_arrows.rs",
+        place.module
+    );
+    let opens_the_module = place.depth == 1;
+    let finding = opens_the_module.then(|| Finding::new(path, 1, advice));
+    finding.into_iter().collect()
+}
+
+fn wrong_imports(path: &str, place: &Place<'_>, line: &Line) -> Vec<Finding> {
+    imported_modules(place, line)
+        .into_iter()
+        .filter(|imported| !may_import(place.module, imported))
+        .map(|imported| {
+            let advice = format!(
+                "core's {} may not import {imported}, arrows point down: move what both need below both",
+                place.module
+            );
+            Finding::new(path, line.number, advice)
+        })
+        .collect()
+}
+
+/// Names that are no module of core (its re-exports) are free.
+fn may_import(module: &str, imported: &str) -> bool {
+    let (Some(own), Some(other)) = (floor_of(module), floor_of(imported)) else {
+        return true;
+    };
+    let are_side_by_side_on_the_ground = own == 0 && other == 0;
+    module == imported || other < own || are_side_by_side_on_the_ground
+}
+
+/// What a line names directly below the crate: after `crate::`, or after enough `super::` to get there.
+fn imported_modules<'a>(place: &Place<'_>, line: &'a Line) -> Vec<&'a str> {
+    let mut paths: Vec<&str> = line.code.split("crate::").skip(1).collect();
+    let up = "super::".repeat(place.depth);
+    if !line.is_test {
+        paths.extend(line.code.split_once(&up).map(|(_, path)| path));
+    }
+    paths.into_iter().flat_map(first_names).collect()
+}
+
+/// `a` of `a::B`, or `a` and `c` of `{a::B, c::{D, E}}`.
+fn first_names(path: &str) -> Vec<&str> {
+    let Some(group) = path.strip_prefix('{') else {
+        return leading_name(path).into_iter().collect();
+    };
+    let mut depth = 0;
+    group
+        .split_inclusive(['{', '}', ','])
+        .filter_map(|part| {
+            let name = (depth == 0).then(|| leading_name(part.trim_start())).flatten();
+            depth += part.matches('{').count() as i32 - part.matches('}').count() as i32;
+            name
+        })
+        .collect()
+}
+
+fn leading_name(path: &str) -> Option<&str> {
+    let end = path
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(path.len());
+    (end > 0).then_some(&path[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::printed;
+    use super::*;
+
+    fn found_in(path: &str, text: &str) -> Vec<String> {
+        printed(&findings(&Tree::planted([(path, text)])))
+    }
+
+    #[test]
+    fn an_arrow_that_points_up_is_found_however_it_is_written() {
+        let expected = "core/src/load/map.rs:1: core's load may not import balancer, arrows point down: move what both need below both";
+        for import in [
+            "use crate::balancer::decide;",
+            "let report = crate::balancer::decide();",
+            "use crate::{assignment::{Slice, Epoch}, balancer::decide};",
+            "use super::super::balancer::decide;",
+        ] {
+            assert_eq!(found_in("core/src/load/map.rs", import), [expected], "{import}");
+        }
+    }
+
+    #[test]
+    fn neither_slicelet_nor_clerk_imports_a_sibling() {
+        assert_eq!(
+            found_in("core/src/clerk/pick.rs", "use crate::assigner::Health;").len(),
+            1
+        );
+        assert_eq!(found_in("core/src/slicelet.rs", "use crate::clerk::Pick;").len(), 1);
+        assert_eq!(
+            found_in("core/src/assigner/mod.rs", "use crate::slicelet::Count;").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn arrows_that_point_down_are_free() {
+        let imports = "use crate::load::Load;\nuse crate::assigner::Health;\nuse super::pacing;\nuse crate::{pod::PodId, time::Timestamp};\n";
+        assert!(found_in("core/src/assigner/health.rs", imports).is_empty());
+        assert!(found_in("core/src/brain.rs", "use crate::time::Timestamp;").is_empty());
+        assert!(found_in("core/src/lib.rs", "pub use crate::assigner::Brain;").is_empty());
+    }
+
+    #[test]
+    fn a_module_without_a_floor_is_found_once() {
+        let tree = Tree::planted([("core/src/extras/mod.rs", ""), ("core/src/extras/more.rs", "")]);
+        let expected = "core/src/extras/mod.rs:1: core's module extras stands on no floor, give it one in FLOORS of tidy/core_arrows.rs";
+        assert_eq!(printed(&findings(&tree)), [expected]);
+    }
+}

@@ -1,0 +1,33 @@
+//! One broken rule at one place.
+
+use std::fmt;
+
+/// What is wrong where, and what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    path: String,
+    line: usize,
+    advice: String,
+}
+
+impl Finding {
+    /// `advice` names the fault and the remedy in one sentence.
+    pub(crate) fn new(path: &str, line: usize, advice: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            line,
+            advice: advice.into(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.advice)
+    }
+}
+
+/// Each finding as the one line it is printed as; for the tests of the checks.
+pub(crate) fn printed(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(Finding::to_string).collect()
+}
