@@ -12,6 +12,7 @@ pub mod assigner;
 pub mod assignment;
 pub mod balancer;
 pub mod brain;
+pub mod clerk;
 pub mod keyspace;
 pub mod load;
 pub mod pod;
