@@ -63,6 +63,15 @@ impl<V> Entry<V> {
         }
     }
 
+    /// What whoever loaded it is answered.
+    pub(super) fn into_result(self) -> Result<Arc<V>, GetError> {
+        match self {
+            Entry::Found { value, .. } => Ok(value),
+            Entry::Missing { .. } => Err(GetError::NotFound),
+            Entry::Failed { error, .. } => Err(error),
+        }
+    }
+
     pub(super) const fn is_failed(&self) -> bool {
         matches!(self, Entry::Failed { .. })
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::TargetName;
-use emberkeep_core::time::Timestamp;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_store::{ObjectName, Read, Store};
 use quick_cache::OptionsBuilder;
@@ -134,7 +133,10 @@ impl<C: Codec> WarmStore<C> {
         loop {
             match self.cache.get_value_or_guard_async(&key).await {
                 Ok(entry) => match entry.answer(hold, asked_at) {
-                    Some(answer) => return self.counted(answer),
+                    Some(answer) => {
+                        self.metrics.count_if_missing(&answer);
+                        return answer;
+                    }
                     None => {
                         let is_stale = |entry: &Entry<C::Value>| entry.answer(hold, asked_at).is_none();
                         self.cache.remove_if(&key, is_stale);
@@ -145,8 +147,7 @@ impl<C: Codec> WarmStore<C> {
                     // An entry larger than the budget is not kept, but answered all the same.
                     let _ = place.insert(entry.clone());
                     self.cache.remove_if(&key, Entry::is_failed);
-                    let answer = entry.answer(hold, asked_at);
-                    return answer.expect("what was just loaded counts for the one who loaded it");
+                    return entry.into_result();
                 }
             }
         }
@@ -192,21 +193,5 @@ impl<C: Codec> WarmStore<C> {
             value: Arc::new(value),
             loaded_at: hold.at,
         })
-    }
-
-    /// Counts what a request got without a read of its own.
-    fn counted(&self, answer: Result<Arc<C::Value>, GetError>) -> Result<Arc<C::Value>, GetError> {
-        if matches!(answer, Err(GetError::NotFound)) {
-            self.metrics.missing_hit();
-        }
-        answer
-    }
-}
-
-impl<C: Codec> WarmStore<C> {
-    /// When this store's clock says it is.
-    #[cfg(test)]
-    fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }
