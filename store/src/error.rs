@@ -1,6 +1,7 @@
 //! What can go wrong with a store, and what the caller can do about it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,9 +72,7 @@ pub enum StoreError {
         place: String,
     },
     /// The server ignores or refuses conditional writes, so writers would overwrite each other: use another server.
-    #[error(
-        "{place} does not honour conditional writes ({reason}), use a server that does, as AWS S3"
-    )]
+    #[error("{place} does not honour conditional writes ({reason}), use a server that does, as AWS S3")]
     NoConditionalWrites {
         /// The store.
         place: String,
@@ -116,6 +115,14 @@ pub enum StoreError {
         /// The system's words.
         source: io::Error,
     },
+    /// The embedded server cannot listen where it should: choose another address, or port 0.
+    #[error("cannot listen on {listen}: {source}")]
+    CannotListen {
+        /// The address.
+        listen: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
     /// The store answered what no S3 server should: see to the server.
     #[error("{place} answered unexpectedly: {reason}")]
     Unexpected {
@@ -141,6 +148,7 @@ impl StoreError {
             | Self::OtherVersion { .. }
             | Self::Corrupt { .. }
             | Self::Io { .. }
+            | Self::CannotListen { .. }
             | Self::Unexpected { .. } => false,
         }
     }

@@ -11,11 +11,7 @@ use crate::StoreError;
 pub const NAME_BYTES_MAX: usize = 896;
 
 /// What an application key may show as it is; all other bytes become `%XX`.
-const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A validated object name: segments of `A-Z a-z 0-9 - . _ ~ %` between slashes, none empty, none beginning with a dot.
 ///
@@ -40,16 +36,8 @@ impl ObjectName {
     ///
     /// No slice boundary is in it, so splits, merges and moves touch no object, and one listing of
     /// [`NameRange::slice`](crate::NameRange::slice) finds all keys of a slice.
-    pub fn of_key(
-        target: &str,
-        slice_key: &[u8],
-        application_key: &[u8],
-    ) -> Result<Self, StoreError> {
-        Self::new(format!(
-            "{target}/{}/{}",
-            hex(slice_key),
-            percent(application_key)
-        ))
+    pub fn of_key(target: &str, slice_key: &[u8], application_key: &[u8]) -> Result<Self, StoreError> {
+        Self::new(format!("{target}/{}/{}", hex(slice_key), percent(application_key)))
     }
 
     /// The application key in a name made by [`ObjectName::of_key`].
@@ -97,14 +85,9 @@ fn percent(key: &[u8]) -> String {
 fn fault(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~%/".contains(c);
     if text.len() > NAME_BYTES_MAX {
-        Some(format!(
-            "is {} bytes long, allowed are {NAME_BYTES_MAX}",
-            text.len()
-        ))
+        Some(format!("is {} bytes long, allowed are {NAME_BYTES_MAX}", text.len()))
     } else if let Some(odd) = text.chars().find(|&c| !is_plain(c)) {
-        Some(format!(
-            "holds {odd:?}, allowed are A-Z a-z 0-9 - . _ ~ % and /"
-        ))
+        Some(format!("holds {odd:?}, allowed are A-Z a-z 0-9 - . _ ~ % and /"))
     } else if text.split('/').any(str::is_empty) {
         Some("has an empty segment".to_owned())
     } else if text.split('/').any(|segment| segment.starts_with('.')) {
@@ -142,9 +125,7 @@ mod tests {
 
     #[test]
     fn names_that_would_leave_the_store_are_refused() {
-        for text in [
-            "", "/a", "a/", "a//b", ".", "../a", "a/..", "a/.b", "a b", "é", "a\0",
-        ] {
+        for text in ["", "/a", "a/", "a//b", ".", "../a", "a/..", "a/.b", "a b", "é", "a\0"] {
             assert!(ObjectName::new(text).is_err(), "{text:?}");
         }
     }
@@ -153,9 +134,7 @@ mod tests {
     fn a_refused_name_says_what_is_allowed() {
         let error = ObjectName::of_key("t", &[0; 512], b"key").unwrap_err();
         assert!(
-            error
-                .to_string()
-                .ends_with("is 1030 bytes long, allowed are 896"),
+            error.to_string().ends_with("is 1030 bytes long, allowed are 896"),
             "{error}"
         );
     }

@@ -22,12 +22,7 @@ pub trait ObjectStore: Debug + Send + Sync + 'static {
     /// Writes an object if `expect` holds, and answers its new version once it is durable.
     ///
     /// After [`StoreError::Timeout`] or [`StoreError::NotReachable`] the write may have happened: read before writing again.
-    async fn put(
-        &self,
-        name: &ObjectName,
-        bytes: Bytes,
-        expect: Expect,
-    ) -> Result<ETag, StoreError>;
+    async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError>;
 
     /// The first objects of `range`, at most `count_max`, ordered by the bytes of their names.
     async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError>;

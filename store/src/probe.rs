@@ -12,34 +12,20 @@ pub(crate) async fn check(store: &dyn ObjectStore) -> Result<(), StoreError> {
 
 /// Tries the conditional writes on an object of its own; the object is removed in any case.
 pub(crate) async fn require_conditional_writes(store: &dyn ObjectStore) -> Result<(), StoreError> {
-    let name = ObjectName::new(format!("probe/{}", Uuid::new_v4()))
-        .expect("a UUID holds plain characters only");
+    let name = ObjectName::new(format!("probe/{}", Uuid::new_v4())).expect("a UUID holds plain characters only");
     let verdict = try_conditions(store, &name).await;
     let removed = store.delete(&name).await;
     verdict.and(removed)
 }
 
 async fn try_conditions(store: &dyn ObjectStore, name: &ObjectName) -> Result<(), StoreError> {
-    store
-        .put(name, Bytes::from_static(b"first"), Expect::Absent)
-        .await?;
+    store.put(name, Bytes::from_static(b"first"), Expect::Absent).await?;
     let wrong = ETag::new("\"00000000000000000000000000000000\"");
     must_fail(store, name, Expect::Absent, "it created an object twice").await?;
-    must_fail(
-        store,
-        name,
-        Expect::Matches(wrong),
-        "it wrote over another version",
-    )
-    .await
+    must_fail(store, name, Expect::Matches(wrong), "it wrote over another version").await
 }
 
-async fn must_fail(
-    store: &dyn ObjectStore,
-    name: &ObjectName,
-    expect: Expect,
-    fault: &str,
-) -> Result<(), StoreError> {
+async fn must_fail(store: &dyn ObjectStore, name: &ObjectName, expect: Expect, fault: &str) -> Result<(), StoreError> {
     match store.put(name, Bytes::from_static(b"second"), expect).await {
         Err(StoreError::PreconditionFailed { .. }) => Ok(()),
         Ok(_) => Err(StoreError::NoConditionalWrites {

@@ -30,9 +30,7 @@ impl Store {
             Some(("s3", _)) => Ok(Self::s3(url.parse()?).await),
             Some(("folder" | "file", path)) if path.starts_with('/') => Self::folder(path).await,
             Some(("folder" | "file", _)) => Err(bad("has no absolute path, write folder:///path")),
-            _ => Err(bad(
-                "has no known scheme, write s3://bucket/prefix or folder:///path",
-            )),
+            _ => Err(bad("has no known scheme, write s3://bucket/prefix or folder:///path")),
         }
     }
 

@@ -47,21 +47,14 @@ impl Drafts {
             record.write_to(&mut file)?;
             self.durability.sync(&file)
         });
-        written
-            .map(|()| draft)
-            .map_err(|source| io_error(&self.folder, source))
+        written.map(|()| draft).map_err(|source| io_error(&self.folder, source))
     }
 
     /// Removes a file, and the directories up to `root` that it leaves empty.
     pub(super) fn remove(&self, root: &Path, path: &Path) -> Result<(), StoreError> {
         match fs::remove_file(path) {
             Ok(()) => {}
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(());
             }
             Err(source) => return Err(io_error(path, source)),
@@ -71,13 +64,8 @@ impl Drafts {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             outcome => outcome.map_err(|source| io_error(directory, source)),
         };
-        let below_root = directory
-            .ancestors()
-            .take_while(|&ancestor| ancestor != root);
-        below_root
-            .map(fs::remove_dir)
-            .take_while(Result::is_ok)
-            .for_each(drop);
+        let below_root = directory.ancestors().take_while(|&ancestor| ancestor != root);
+        below_root.map(fs::remove_dir).take_while(Result::is_ok).for_each(drop);
         synced
     }
 }
@@ -144,9 +132,7 @@ fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let written = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = written
-            .ok()
-            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        let age = written.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
         if age.is_some_and(|age| age > STALE) {
             let _ = fs::remove_file(entry.path());
         }

@@ -26,11 +26,7 @@ fn components_of(segment: &str) -> impl Iterator<Item = String> + '_ {
     let cut_count = segment.len() / CUT;
     (0..=cut_count).map(move |i| {
         let piece = &segment[i * CUT..segment.len().min((i + 1) * CUT)];
-        if i == 0 {
-            piece.to_owned()
-        } else {
-            format!("+{piece}")
-        }
+        if i == 0 { piece.to_owned() } else { format!("+{piece}") }
     })
 }
 
@@ -99,11 +95,7 @@ mod tests {
             let text: String = components
                 .iter()
                 .enumerate()
-                .map(|(i, component)| {
-                    Stem::of_entry(component, i + 1 < components.len())
-                        .unwrap()
-                        .text
-                })
+                .map(|(i, component)| Stem::of_entry(component, i + 1 < components.len()).unwrap().text)
                 .collect();
             assert_eq!(text, *name);
         }

@@ -23,11 +23,9 @@ use bytes::Bytes;
 
 use self::draft::{Draft, Drafts};
 use self::lock::Locks;
-use self::record::{Header, Record};
-use crate::{
-    ETag, Expect, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read,
-    StoreError,
-};
+pub(crate) use self::record::Header;
+use self::record::Record;
+use crate::{ETag, Expect, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read, StoreError};
 
 /// Where the folder keeps what is its own.
 const OWN: &str = ".emberkeep";
@@ -55,10 +53,7 @@ pub struct Folder {
 
 impl Folder {
     /// Opens a folder, created if missing; refuses one of another format.
-    pub async fn open(
-        root: impl Into<PathBuf>,
-        durability: Durability,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(root: impl Into<PathBuf>, durability: Durability) -> Result<Self, StoreError> {
         let root = root.into();
         unblock(move || {
             let own = root.join(OWN);
@@ -77,7 +72,7 @@ impl Folder {
     /// Writes an object and notes down who wrote it; see [`Folder::header`].
     pub(crate) async fn put_as(
         &self,
-        writer: &str,
+        writer: Option<&str>,
         name: &ObjectName,
         bytes: Bytes,
         expect: Expect,
@@ -90,7 +85,7 @@ impl Folder {
                 max_bytes: OBJECT_BYTES_MAX,
             });
         }
-        let (drafts, writer) = (self.drafts.clone(), writer.to_owned());
+        let (drafts, writer) = (self.drafts.clone(), writer.map(str::to_owned));
         let (draft, etag) = unblock(move || {
             let record = Record::new(writer, bytes);
             Ok((drafts.write(&record)?, record.header.etag))
@@ -109,12 +104,7 @@ impl Folder {
     /// Makes a draft the object, if what is there is what the writer expects.
     ///
     /// The lock goes along into the blocking closure: a caller that stops waiting must not let another writer in between.
-    async fn commit(
-        &self,
-        draft: Draft,
-        name: &ObjectName,
-        expect: Expect,
-    ) -> Result<(), StoreError> {
+    async fn commit(&self, draft: Draft, name: &ObjectName, expect: Expect) -> Result<(), StoreError> {
         let lock = self.locks.acquire(name, &self.place).await?;
         let (root, name) = (self.root.clone(), name.clone());
         unblock(move || {
@@ -138,13 +128,8 @@ impl ObjectStore for Folder {
         unblock(move || read(&path, unless.as_ref())).await
     }
 
-    async fn put(
-        &self,
-        name: &ObjectName,
-        bytes: Bytes,
-        expect: Expect,
-    ) -> Result<ETag, StoreError> {
-        self.put_as(record::NOBODY, name, bytes, expect).await
+    async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
+        self.put_as(None, name, bytes, expect).await
     }
 
     async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
@@ -197,10 +182,7 @@ async fn unblock<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
-        Err(_) => Err(io_error(
-            Path::new(OWN),
-            io::Error::other("the process is stopping"),
-        )),
+        Err(_) => Err(io_error(Path::new(OWN), io::Error::other("the process is stopping"))),
     }
 }
 

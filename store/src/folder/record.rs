@@ -11,8 +11,8 @@ use super::io_error;
 use crate::name::hex;
 use crate::{ETag, OBJECT_BYTES_MAX, StoreError};
 
-/// The writer of an object of which nobody asked to be named.
-pub(super) const NOBODY: &str = "-";
+/// Stands for a writer that did not give a name, or none that fits on the first line.
+const NOBODY: &str = "-";
 
 const KIND: &str = "emberkeep-object";
 /// Longer first lines are none of ours.
@@ -24,7 +24,7 @@ const ETAG_BYTES: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) etag: ETag,
-    pub(crate) writer: String,
+    pub(crate) writer: Option<String>,
     pub(crate) size_bytes: u64,
 }
 
@@ -44,19 +44,13 @@ pub(super) struct Stored {
 }
 
 impl Record {
-    pub(super) fn new(writer: String, content: Bytes) -> Self {
-        let etag = ETag::new(format!(
-            "\"{}\"",
-            hex(&Sha256::digest(&content)[..ETAG_BYTES])
-        ));
-        Self {
-            header: Header {
-                etag,
-                writer,
-                size_bytes: content.len() as u64,
-            },
-            content,
-        }
+    pub(super) fn new(writer: Option<String>, content: Bytes) -> Self {
+        let header = Header {
+            etag: ETag::new(format!("\"{}\"", hex(&Sha256::digest(&content)[..ETAG_BYTES]))),
+            writer: writer.filter(|name| is_word(name)),
+            size_bytes: content.len() as u64,
+        };
+        Self { header, content }
     }
 
     pub(super) fn write_to(&self, file: &mut File) -> io::Result<()> {
@@ -65,6 +59,7 @@ impl Record {
             writer,
             size_bytes,
         } = &self.header;
+        let writer = writer.as_deref().unwrap_or(NOBODY);
         file.write_all(format!("{KIND} {etag} {writer} {size_bytes}\n").as_bytes())?;
         file.write_all(&self.content)
     }
@@ -73,12 +68,11 @@ impl Record {
 impl Header {
     fn parse(line: &str) -> Option<Self> {
         let mut words = line.strip_suffix('\n')?.split(' ');
-        let (kind, etag, writer, size) =
-            (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (kind, etag, writer, size) = (words.next()?, words.next()?, words.next()?, words.next()?);
         let size_bytes = size.parse().ok()?;
         (kind == KIND && words.next().is_none()).then(|| Self {
             etag: ETag::new(etag),
-            writer: writer.to_owned(),
+            writer: Some(writer).filter(|&name| name != NOBODY).map(str::to_owned),
             size_bytes,
         })
     }
@@ -100,10 +94,7 @@ impl Stored {
         if content.len() as u64 == size_bytes {
             Ok(content.into())
         } else {
-            Err(corrupt(
-                &self.path,
-                "its length is not the one in its first line",
-            ))
+            Err(corrupt(&self.path, "its length is not the one in its first line"))
         }
     }
 }
@@ -135,12 +126,13 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>, StoreError> {
     Ok(open(path)?.map(|stored| stored.header))
 }
 
+fn is_word(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text != NOBODY && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Missing is also what lies below a file instead of a directory.
 fn is_missing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn corrupt(path: &Path, reason: &'static str) -> StoreError {
@@ -162,16 +154,23 @@ mod tests {
 
     #[test]
     fn a_header_reads_back_as_written() {
-        let record = Record::new("me".to_owned(), Bytes::from_static(b"content"));
+        let record = Record::new(Some("me".to_owned()), Bytes::from_static(b"content"));
         let mut file = tempfile::NamedTempFile::new().unwrap();
         record.write_to(file.as_file_mut()).unwrap();
         assert_eq!(header(file.path()).unwrap(), Some(record.header));
     }
 
     #[test]
+    fn a_writer_that_would_spoil_the_first_line_is_left_out() {
+        for name in ["", "-", "two words", "line\nbreak"] {
+            assert_eq!(Record::new(Some(name.to_owned()), Bytes::new()).header.writer, None);
+        }
+    }
+
+    #[test]
     fn equal_contents_have_equal_tags_whoever_wrote_them() {
         let tag = |writer: &str, content| {
-            Record::new(writer.to_owned(), Bytes::from_static(content))
+            Record::new(Some(writer.to_owned()), Bytes::from_static(content))
                 .header
                 .etag
         };
@@ -189,9 +188,6 @@ mod tests {
         ] {
             assert!(matches!(read_back(bytes), Err(StoreError::Corrupt { .. })));
         }
-        assert_eq!(
-            read_back(b"emberkeep-object \"e\" - 4\nfour").unwrap(),
-            "four"
-        );
+        assert_eq!(read_back(b"emberkeep-object \"e\" - 4\nfour").unwrap(), "four");
     }
 }

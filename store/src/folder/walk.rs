@@ -16,9 +16,7 @@ pub(super) fn page(root: &Path, range: NameRange, count_max: usize) -> Result<Pa
         objects: Vec::new(),
     };
     walk.enter(root, "")?;
-    let Walk {
-        objects, count_max, ..
-    } = walk;
+    let Walk { objects, count_max, .. } = walk;
     let last = objects
         .last()
         .filter(|_| objects.len() == count_max)

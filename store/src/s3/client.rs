@@ -93,10 +93,7 @@ struct ConflictIsTransient;
 
 impl ClassifyRetry for ConflictIsTransient {
     fn classify_retry(&self, attempt: &InterceptorContext) -> RetryAction {
-        match attempt
-            .response()
-            .map(|response| response.status().as_u16())
-        {
+        match attempt.response().map(|response| response.status().as_u16()) {
             Some(409) => RetryAction::transient_error(),
             _ => RetryAction::NoActionIndicated,
         }

@@ -10,9 +10,7 @@ use crate::{ObjectName, StoreError};
 
 /// The status of the server's answer, if there was one.
 pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error
-        .raw_response()
-        .map(|response| response.status().as_u16())
+    error.raw_response().map(|response| response.status().as_u16())
 }
 
 /// Translates an error on the whole store.
@@ -26,28 +24,17 @@ where
             place,
             after: OPERATION_TIMEOUT,
         },
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => {
-            undelivered(place, &error)
-        }
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => undelivered(place, &error),
         SdkError::ServiceError(answer) => {
             let reason = words(answer.err());
-            of_answer(
-                place,
-                answer.raw().status().as_u16(),
-                answer.err().code(),
-                reason,
-            )
+            of_answer(place, answer.raw().status().as_u16(), answer.err().code(), reason)
         }
         _ => of_answer(place, status(&error).unwrap_or(0), None, innermost(&error)),
     }
 }
 
 /// Translates an error on a conditional write, where some answers have a meaning of their own.
-pub(super) fn of_write<E>(
-    place: &str,
-    name: &ObjectName,
-    error: SdkError<E, HttpResponse>,
-) -> StoreError
+pub(super) fn of_write<E>(place: &str, name: &ObjectName, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -57,9 +44,7 @@ where
         .unwrap_or_default();
     match (status(&error), code) {
         // If-Match on an object that is not there.
-        (Some(412), _) | (Some(404), "NoSuchKey") => {
-            StoreError::PreconditionFailed { name: name.clone() }
-        }
+        (Some(412), _) | (Some(404), "NoSuchKey") => StoreError::PreconditionFailed { name: name.clone() },
         (Some(501), _) => StoreError::NoConditionalWrites {
             place: place.to_owned(),
             reason: innermost(&error),
@@ -71,8 +56,7 @@ where
 fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> StoreError {
     match (status, code.unwrap_or_default()) {
         (404, "NoSuchBucket") => StoreError::NoSuchPlace { place },
-        (401 | 403, _)
-        | (400, "ExpiredToken" | "InvalidToken" | "AuthorizationHeaderMalformed") => {
+        (401 | 403, _) | (400, "ExpiredToken" | "InvalidToken" | "AuthorizationHeaderMalformed") => {
             StoreError::Refused { place, reason }
         }
         (409 | 429 | 500.., _) | (404, "NoSuchUpload") => StoreError::Busy { place, reason },
@@ -108,9 +92,7 @@ fn words(error: &(impl ProvideErrorMetadata + Error + 'static)) -> String {
 
 /// The cause at the bottom is the one a person can act on; those above only say that something failed.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error)
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+    chain(error).last().map_or_else(String::new, ToString::to_string)
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

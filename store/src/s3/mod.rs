@@ -17,8 +17,7 @@ use uuid::Uuid;
 
 pub use self::settings::{Credentials, S3Settings};
 use crate::{
-    ETag, Expect, Listed, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read,
-    StoreError,
+    ETag, Expect, Listed, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read, StoreError,
 };
 
 /// Objects up to this size are sent in one request.
@@ -57,12 +56,7 @@ impl S3 {
         format!("{}{name}", self.prefix)
     }
 
-    async fn put_single(
-        &self,
-        name: &ObjectName,
-        bytes: Bytes,
-        write: &Write,
-    ) -> Result<ETag, StoreError> {
+    async fn put_single(&self, name: &ObjectName, bytes: Bytes, write: &Write) -> Result<ETag, StoreError> {
         let sent = self
             .client
             .put_object()
@@ -101,11 +95,7 @@ impl S3 {
         }
     }
 
-    async fn content(
-        &self,
-        name: &ObjectName,
-        found: GetObjectOutput,
-    ) -> Result<Object, StoreError> {
+    async fn content(&self, name: &ObjectName, found: GetObjectOutput) -> Result<Object, StoreError> {
         let size_bytes = found
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
@@ -147,30 +137,19 @@ impl S3 {
             let key = found.key.unwrap_or_default();
             let text = key.strip_prefix(&self.prefix).unwrap_or_default();
             if range.is_before(text) {
-                return Ok(Page {
-                    objects,
-                    rest: None,
-                });
+                return Ok(Page { objects, rest: None });
             }
             rest = Some(range.clone().after(text));
-            let size_bytes = found
-                .size
-                .and_then(|size| u64::try_from(size).ok())
-                .unwrap_or(0);
+            let size_bytes = found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
             // Others may keep objects of their own in the bucket, under names that are none of ours.
             if let (true, Ok(name)) = (range.contains(text), ObjectName::new(text)) {
                 objects.push(Listed { name, size_bytes });
             }
         }
         match (answer.is_truncated, &rest) {
-            (Some(true), Some(rest)) if rest == range => {
-                Err(self.unexpected("a listing does not go on"))
-            }
+            (Some(true), Some(rest)) if rest == range => Err(self.unexpected("a listing does not go on")),
             (Some(true), _) => Ok(Page { objects, rest }),
-            _ => Ok(Page {
-                objects,
-                rest: None,
-            }),
+            _ => Ok(Page { objects, rest: None }),
         }
     }
 
@@ -185,37 +164,18 @@ impl S3 {
 #[async_trait]
 impl ObjectStore for S3 {
     async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
-        let request = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(self.key(name));
-        match request
-            .set_if_none_match(unless.map(ETag::to_string))
-            .send()
-            .await
-        {
+        let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
+        match request.set_if_none_match(unless.map(ETag::to_string)).send().await {
             Ok(found) => self.content(name, found).await.map(Read::Found),
             Err(error) => match failure::status(&error) {
                 Some(304) => Ok(Read::NotModified),
-                Some(404)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|error| error.is_no_such_key()) =>
-                {
-                    Ok(Read::Missing)
-                }
+                Some(404) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(Read::Missing),
                 _ => Err(failure::of_store(&self.place, error)),
             },
         }
     }
 
-    async fn put(
-        &self,
-        name: &ObjectName,
-        bytes: Bytes,
-        expect: Expect,
-    ) -> Result<ETag, StoreError> {
+    async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
         let size_bytes = bytes.len() as u64;
         if size_bytes > OBJECT_BYTES_MAX {
             return Err(StoreError::TooLarge {
@@ -234,9 +194,7 @@ impl ObjectStore for S3 {
             self.put_in_parts(name, bytes, &write).await
         };
         match sent {
-            Err(lost @ StoreError::PreconditionFailed { .. }) => {
-                self.landed(name, &write).await?.ok_or(lost)
-            }
+            Err(lost @ StoreError::PreconditionFailed { .. }) => self.landed(name, &write).await?.ok_or(lost),
             outcome => outcome,
         }
     }

@@ -49,9 +49,7 @@ impl S3 {
             .key(self.key(name));
         let begun = request.metadata(WRITE_ID, &write.id).send().await;
         let begun = begun.map_err(|error| failure::of_store(&self.place, error))?;
-        begun
-            .upload_id
-            .ok_or_else(|| self.unexpected("an upload has no id"))
+        begun.upload_id.ok_or_else(|| self.unexpected("an upload has no id"))
     }
 }
 
@@ -75,10 +73,7 @@ impl Upload<'_> {
 
     async fn send_part(&self, number: i32, piece: Bytes) -> Result<CompletedPart, StoreError> {
         let S3 {
-            client,
-            bucket,
-            place,
-            ..
+            client, bucket, place, ..
         } = self.store;
         let request = client
             .upload_part()
@@ -94,17 +89,9 @@ impl Upload<'_> {
             .build())
     }
 
-    async fn complete(
-        &self,
-        name: &ObjectName,
-        parts: Vec<CompletedPart>,
-        write: &Write,
-    ) -> Result<ETag, StoreError> {
+    async fn complete(&self, name: &ObjectName, parts: Vec<CompletedPart>, write: &Write) -> Result<ETag, StoreError> {
         let S3 {
-            client,
-            bucket,
-            place,
-            ..
+            client, bucket, place, ..
         } = self.store;
         let completed = client
             .complete_multipart_upload()
@@ -113,11 +100,7 @@ impl Upload<'_> {
             .upload_id(&self.id)
             .set_if_none_match(write.if_none_match())
             .set_if_match(write.if_match())
-            .multipart_upload(
-                CompletedMultipartUpload::builder()
-                    .set_parts(Some(parts))
-                    .build(),
-            )
+            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .send()
             .await;
         match completed {
@@ -129,10 +112,7 @@ impl Upload<'_> {
     /// Takes the parts back; the caller has a failure to report already, and parts left over harm nobody.
     async fn abort(&self) {
         let S3 {
-            client,
-            bucket,
-            place,
-            ..
+            client, bucket, place, ..
         } = self.store;
         let aborted = client
             .abort_multipart_upload()

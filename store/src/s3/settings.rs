@@ -60,9 +60,7 @@ impl S3Settings {
 
     fn set(&mut self, option: &str, value: String) -> Result<(), String> {
         match option {
-            "endpoint" if value.starts_with("http://") || value.starts_with("https://") => {
-                self.endpoint = Some(value)
-            }
+            "endpoint" if value.starts_with("http://") || value.starts_with("https://") => self.endpoint = Some(value),
             "endpoint" => {
                 return Err(format!(
                     "has the endpoint {value:?}, write http://host:port or https://host"
@@ -84,9 +82,7 @@ impl S3Settings {
     }
 
     fn parse(url: &str) -> Result<Self, String> {
-        let rest = url
-            .strip_prefix("s3://")
-            .ok_or("does not begin with s3://")?;
+        let rest = url.strip_prefix("s3://").ok_or("does not begin with s3://")?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
         let mut settings = Self::bucket(bucket);
@@ -105,8 +101,7 @@ impl S3Settings {
     }
 
     fn check(&self) -> Result<(), String> {
-        let is_plain =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         if self.bucket.len() < 3 || self.bucket.len() > 63 || !self.bucket.chars().all(is_plain) {
             return Err(format!(
                 "has the bucket {:?}, allowed are 3 to 63 of a-z 0-9 - and .",
@@ -120,10 +115,7 @@ impl S3Settings {
             ));
         }
         if !self.prefix.is_empty() && ObjectName::new(self.prefix.as_str()).is_err() {
-            return Err(
-                "has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes"
-                    .to_owned(),
-            );
+            return Err("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned());
         }
         Ok(())
     }
@@ -157,24 +149,20 @@ mod tests {
     #[test]
     fn a_url_names_bucket_prefix_and_server() {
         let settings: S3Settings =
-            "s3://state/prod/eu/?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1".parse().unwrap();
+            "s3://state/prod/eu/?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1"
+                .parse()
+                .unwrap();
         assert_eq!(settings.bucket, "state");
         assert_eq!(settings.prefix, "prod/eu");
         assert_eq!(settings.endpoint.as_deref(), Some("http://127.0.0.1:9000"));
         assert_eq!(settings.region.as_deref(), Some("eu-central-1"));
         assert!(settings.path_style);
-        assert_eq!(
-            settings.to_string(),
-            "s3://state/prod/eu at http://127.0.0.1:9000"
-        );
+        assert_eq!(settings.to_string(), "s3://state/prod/eu at http://127.0.0.1:9000");
     }
 
     #[test]
     fn a_bucket_alone_is_enough() {
-        assert_eq!(
-            "s3://state".parse::<S3Settings>().unwrap(),
-            S3Settings::bucket("state")
-        );
+        assert_eq!("s3://state".parse::<S3Settings>().unwrap(), S3Settings::bucket("state"));
     }
 
     #[test]
@@ -183,10 +171,7 @@ mod tests {
             ("s3://", "3 to 63 of a-z"),
             ("s3://State", "3 to 63 of a-z"),
             ("s3://state/a b", "odd prefix"),
-            (
-                "s3://state?secret=x",
-                "allowed are endpoint, region and path_style",
-            ),
+            ("s3://state?secret=x", "allowed are endpoint, region and path_style"),
             ("s3://state?endpoint=localhost", "write http://host:port"),
             ("s3://state?path_style=yes", "allowed are true and false"),
             ("s3://state?region", "write option=value"),

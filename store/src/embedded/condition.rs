@@ -1,0 +1,45 @@
+//! Conditional headers and tags, between the protocol's terms and ours.
+
+use s3s::dto::{ETag as S3Tag, ETagCondition, Metadata};
+use s3s::{S3Result, s3_error};
+
+use crate::s3::WRITE_ID;
+use crate::{ETag, Expect};
+
+/// What a write expects. As in AWS, it may name a version that must be there, or nothing that may be.
+pub(super) fn expectation(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Expect> {
+    match (if_match, if_none_match) {
+        (None, None) => Ok(Expect::Anything),
+        (None, Some(ETagCondition::Any)) => Ok(Expect::Absent),
+        (Some(ETagCondition::ETag(tag)), None) => Ok(Expect::Matches(from_wire(&tag))),
+        _ => Err(s3_error!(
+            NotImplemented,
+            "a write takes If-Match with a tag, or If-None-Match with *"
+        )),
+    }
+}
+
+/// Whether a condition of a read names this version.
+pub(super) fn names(condition: &ETagCondition, etag: &ETag) -> bool {
+    match condition {
+        ETagCondition::Any => true,
+        ETagCondition::ETag(tag) => from_wire(tag) == *etag,
+    }
+}
+
+pub(super) fn to_wire(etag: &ETag) -> S3Tag {
+    S3Tag::Strong(etag.as_str().trim_matches('"').to_owned())
+}
+
+pub(super) fn from_wire(tag: &S3Tag) -> ETag {
+    ETag::new(format!("\"{}\"", tag.value()))
+}
+
+/// The id that a write left in its metadata.
+pub(super) fn write_id(metadata: Option<&Metadata>) -> Option<&str> {
+    metadata?.get(WRITE_ID).map(String::as_str)
+}
+
+pub(super) fn metadata(write_id: String) -> Metadata {
+    [(WRITE_ID.to_owned(), write_id)].into_iter().collect()
+}

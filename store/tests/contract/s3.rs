@@ -1,0 +1,121 @@
+//! What only a client of a server can meet, each in one clear sentence.
+
+use emberkeep_store::{Expect, S3Settings, Store, StoreError};
+use tempfile::TempDir;
+
+use crate::place::{BUCKET, credentials, server};
+use crate::reads_and_writes::name;
+use crate::stand_in::{Behaviour, StandIn};
+
+#[tokio::test]
+async fn a_wrong_secret_is_refused_in_the_servers_words() {
+    let folder = TempDir::new().unwrap();
+    let server = server(&folder).await;
+    let settings = S3Settings {
+        credentials: Some(credentials("a wrong secret")),
+        ..server.settings(BUCKET)
+    };
+    let error = Store::s3(settings).await.check().await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    let place = format!("s3://state at http://{}", server.addr());
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("{place} refused the credentials: SignatureDoesNotMatch")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_exist_is_named() {
+    let folder = TempDir::new().unwrap();
+    let server = server(&folder).await;
+    let error = server.store("other").await.check().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("s3://other at http://{} does not exist", server.addr())
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_is_not_reachable() {
+    let folder = TempDir::new().unwrap();
+    let server = server(&folder).await;
+    let (store, addr) = (server.store(BUCKET).await, server.addr());
+    server.shutdown().await;
+    let error = store.check().await.unwrap_err();
+    assert!(error.is_retryable());
+    let words = format!("s3://state at http://{addr} cannot be reached: Connection refused");
+    assert!(error.to_string().starts_with(&words), "{error}");
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let folder = TempDir::new().unwrap();
+    let server = server(&folder).await;
+    let settings = emberkeep_store::embedded::EmbeddedS3Settings {
+        listen: server.addr(),
+        folder: folder.path().join("second"),
+        credentials: credentials("a secret"),
+        durability: emberkeep_store::Durability::Unsynced,
+    };
+    let error = emberkeep_store::embedded::EmbeddedS3::start(settings)
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("cannot listen on {}: Address already in use", server.addr()))
+    );
+}
+
+#[tokio::test]
+async fn objects_outlive_the_server() {
+    let folder = TempDir::new().unwrap();
+    let first = server(&folder).await;
+    let etag = first
+        .store(BUCKET)
+        .await
+        .put(&name("a"), "x".into(), Expect::Absent)
+        .await
+        .unwrap();
+    first.shutdown().await;
+    let second = server(&folder).await;
+    let again = second
+        .store(BUCKET)
+        .await
+        .put(&name("a"), "y".into(), Expect::Matches(etag))
+        .await;
+    assert!(again.is_ok(), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_conditions_is_refused() {
+    let server = StandIn::start(Behaviour::IgnoresConditions).await;
+    let error = server.store().await.require_conditional_writes().await.unwrap_err();
+    let words = "does not honour conditional writes (it created an object twice), use a server that does, as AWS S3";
+    assert!(error.to_string().ends_with(words), "{error}");
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_write_under_way_is_tried_again() {
+    let server = StandIn::start(Behaviour::ConflictsTwice).await;
+    let outcome = server.store().await.put(&name("a"), "x".into(), Expect::Absent).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_stays_overloaded_is_busy() {
+    let server = StandIn::start(Behaviour::StaysOverloaded).await;
+    let error = server
+        .store()
+        .await
+        .put(&name("a"), "x".into(), Expect::Absent)
+        .await
+        .unwrap_err();
+    assert!(error.is_retryable());
+    assert!(
+        error.to_string().ends_with("is busy: SlowDown: too many requests"),
+        "{error}"
+    );
+}
