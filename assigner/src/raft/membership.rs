@@ -8,7 +8,7 @@ use openraft::{BasicNode, ChangeMembers};
 use super::error::ProposeError;
 use super::member::Member;
 use super::refusal;
-use super::settings::MemberId;
+use super::settings::{MemberId, check_address};
 
 impl Member {
     /// All members with their addresses, as this member knows them.
@@ -25,6 +25,7 @@ impl Member {
     /// # Errors
     /// As [`Member::propose`]; [`ProposeError::Refused`] while another change of members is under way.
     pub async fn add_member(&self, id: MemberId, address: String) -> Result<(), ProposeError> {
+        check_address(&address).map_err(|reason| ProposeError::Refused { reason })?;
         let change = async {
             let node = BasicNode::new(address);
             self.node()

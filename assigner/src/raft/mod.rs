@@ -11,7 +11,9 @@
 mod codec;
 mod disk;
 mod error;
+mod flusher;
 mod leadership;
+mod log_reader;
 mod log_store;
 mod member;
 mod membership;

@@ -1,9 +1,21 @@
 //! The brain of the assigner.
 //!
-//! [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
+//! [`TargetBrain`] decides for one target while its member leads: sessions, health and load come in as [`Event`]s,
+//! proposals go out as [`Action`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
 
+mod brain;
 mod cluster;
+mod event;
+mod handoff;
+mod health;
+mod pacing;
+mod sessions;
 mod target_settings;
+#[cfg(test)]
+mod tests;
 
+pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, PodRecord, Rejection, TargetState};
+pub use event::{Action, Event, SessionId};
+pub use health::{PROBE_DEADLINE, ProbeOutcome};
 pub use target_settings::{HandoffSettings, HealthSettings, PacingSettings, SettingError, TargetSettings};

@@ -1,16 +1,18 @@
 //! The slice index: from a key to its slice in a few nanoseconds, without a lock.
 
-use super::{SliceKey, SliceMap};
+use super::slice_key::{check_length, hashed_position, padded_prefix};
+use super::{KeyTooLong, SliceKey, SliceMap};
+use crate::target::KeyMode;
 
 /// An immutable index over where slices start.
 ///
-/// The key space is divided into equal buckets, about as many as there are slices; each bucket knows the last slice
-/// that starts before it. Hashed keys and even slices need one step in the bucket. Where keys cluster, a binary
-/// search inside the bucket bounds the work to log2 of the slices.
+/// The key space is divided into equal buckets, two to four for each slice; each bucket knows the slice that holds its
+/// first key. Where slices are about even, most buckets lie within one slice and are the answer. Where keys cluster, a
+/// binary search inside the bucket bounds the work to log2 of the slices.
 #[derive(Debug, Clone)]
 pub struct SliceIndex {
-    /// The slice that holds the first key of each bucket; one more entry for the last slice of all.
-    buckets: Box<[u32]>,
+    /// One for each bucket, and one more for the last slice of all.
+    buckets: Box<[Bucket]>,
     /// How far a position is shifted to get its bucket.
     shift: u32,
     /// Where slices start, as positions, beside each other in memory.
@@ -21,27 +23,51 @@ pub struct SliceIndex {
 /// More buckets than this would not stay in a cache.
 const BUCKET_BITS_MAX: u32 = 20;
 
+/// The number of the slice that holds a bucket's first key, and in the highest bit whether it holds all the others too:
+/// four bytes, so that as many buckets as possible stay in a cache.
+#[derive(Debug, Clone, Copy)]
+struct Bucket(u32);
+
+impl Bucket {
+    const IS_WITHIN_ONE: u32 = 1 << 31;
+
+    fn new(slice: usize, is_within_one: bool) -> Self {
+        let slice = u32::try_from(slice).expect("fewer than 2^31 slices fit in memory");
+        debug_assert!(slice < Self::IS_WITHIN_ONE);
+        Self(if is_within_one {
+            slice | Self::IS_WITHIN_ONE
+        } else {
+            slice
+        })
+    }
+
+    const fn slice(self) -> usize {
+        (self.0 & !Self::IS_WITHIN_ONE) as usize
+    }
+
+    const fn is_within_one(self) -> bool {
+        self.0 & Self::IS_WITHIN_ONE != 0
+    }
+}
+
 impl SliceIndex {
     /// An index over the slices of `map`.
     #[must_use]
     pub fn of<T>(map: &SliceMap<T>) -> Self {
         let starts: Box<[SliceKey]> = map.starts().cloned().collect();
-        let bits = starts
-            .len()
-            .next_power_of_two()
-            .trailing_zeros()
-            .clamp(1, BUCKET_BITS_MAX);
+        let positions: Box<[u64]> = starts.iter().map(SliceKey::position).collect();
+        let bits = (starts.len().next_power_of_two().trailing_zeros() + 1).min(BUCKET_BITS_MAX);
         let shift = u64::BITS - bits;
-        let holder = |position: u64| {
-            let first = SliceKey::from_position(position);
-            starts.partition_point(|start| *start <= first).saturating_sub(1)
+        let bucket = |number: u64| {
+            let first = SliceKey::from_position(number << shift);
+            let last = (number << shift) | ((1 << shift) - 1);
+            let slice = starts.partition_point(|start| *start <= first).saturating_sub(1);
+            Bucket::new(slice, positions.partition_point(|start| *start <= last) == slice + 1)
         };
         let buckets = (0..1_u64 << bits)
-            .map(|bucket| holder(bucket << shift))
-            .chain([starts.len() - 1])
-            .map(|slice| u32::try_from(slice).expect("fewer than 2^32 slices fit in memory"))
+            .map(bucket)
+            .chain([Bucket::new(starts.len() - 1, false)])
             .collect();
-        let positions = starts.iter().map(SliceKey::position).collect();
         Self {
             buckets,
             shift,
@@ -54,18 +80,48 @@ impl SliceIndex {
     #[inline]
     #[must_use]
     pub fn slice_of(&self, key: &SliceKey) -> usize {
-        let bucket = (key.position() >> self.shift) as usize;
-        let (first, last) = (self.buckets[bucket] as usize, self.buckets[bucket + 1] as usize);
+        self.within_one(key.position())
+            .unwrap_or_else(|| self.last_start(key.position(), |start| start <= key))
+    }
+
+    /// The number of the slice that holds an application key; allocates nothing.
+    ///
+    /// # Errors
+    /// When the key is longer than [`SliceKey::LENGTH_MAX`].
+    #[inline]
+    pub fn slice_of_application_key(&self, key: &[u8], mode: KeyMode) -> Result<usize, KeyTooLong> {
+        check_length(key)?;
+        let position = match mode {
+            KeyMode::Hashed => hashed_position(key),
+            KeyMode::Ordered => padded_prefix(key),
+        };
+        Ok(self.within_one(position).unwrap_or_else(|| match mode {
+            KeyMode::Hashed => self.last_start(position, |start| *start <= SliceKey::from_position(position)),
+            KeyMode::Ordered => self.last_start(position, |start| start.is_at_most(key)),
+        }))
+    }
+
+    /// The slice of a key at this position, where the whole bucket lies within one.
+    #[inline]
+    fn within_one(&self, position: u64) -> Option<usize> {
+        let bucket = self.buckets[(position >> self.shift) as usize];
+        // A key of fewer than 8 bytes shares the bucket's first position and yet lies before the bucket.
+        let is_at_edge = position.trailing_zeros() >= self.shift;
+        (bucket.is_within_one() && !is_at_edge).then(|| bucket.slice())
+    }
+
+    /// The last slice whose start is not after a key; `position` is the key's, `is_reached` compares with all of it.
+    #[inline(never)]
+    fn last_start(&self, position: u64, is_reached: impl Fn(&SliceKey) -> bool) -> usize {
+        let number = (position >> self.shift) as usize;
+        let (first, last) = (self.buckets[number].slice(), self.buckets[number + 1].slice());
         let candidates = &self.positions[first..=last];
-        let slice = first
-            + candidates
-                .partition_point(|start| *start <= key.position())
-                .saturating_sub(1);
-        if self.starts[slice] <= *key {
+        let slice = first + candidates.partition_point(|start| *start <= position).saturating_sub(1);
+        if self.positions[slice] < position || is_reached(&self.starts[slice]) {
             return slice;
         }
         // Several slices start at keys with the same first 8 bytes; then the whole keys decide.
-        self.starts[..slice].partition_point(|start| start <= key) - 1
+        self.starts[..slice].partition_point(is_reached) - 1
     }
 }
 
@@ -95,7 +151,11 @@ mod tests {
             let index = SliceIndex::of(&map);
             let probes = probes.iter().map(|bytes| SliceKey::try_new(bytes).unwrap());
             for key in probes.chain(keys) {
-                prop_assert_eq!(index.slice_of(&key), map.position_of(&key), "{}", key);
+                let slice = map.position_of(&key);
+                prop_assert_eq!(index.slice_of(&key), slice, "{}", key);
+                prop_assert_eq!(index.slice_of_application_key(&key.to_bytes(), KeyMode::Ordered), Ok(slice));
+                let hashed = map.position_of(&SliceKey::of(&key.to_bytes(), KeyMode::Hashed).unwrap());
+                prop_assert_eq!(index.slice_of_application_key(&key.to_bytes(), KeyMode::Hashed), Ok(hashed));
             }
         }
     }

@@ -49,9 +49,7 @@ impl SliceKey {
     /// # Errors
     /// When there are more than [`SliceKey::LENGTH_MAX`].
     pub fn try_new(bytes: &[u8]) -> Result<Self, KeyTooLong> {
-        if bytes.len() > Self::LENGTH_MAX {
-            return Err(KeyTooLong { length: bytes.len() });
-        }
+        check_length(bytes)?;
         Ok(Self {
             prefix: padded_prefix(bytes),
             tail: bytes
@@ -78,13 +76,9 @@ impl SliceKey {
     /// When the application key is longer than [`SliceKey::LENGTH_MAX`], in either mode: its object could not be named.
     #[inline]
     pub fn of(application_key: &[u8], mode: KeyMode) -> Result<Self, KeyTooLong> {
-        if application_key.len() > Self::LENGTH_MAX {
-            return Err(KeyTooLong {
-                length: application_key.len(),
-            });
-        }
+        check_length(application_key)?;
         match mode {
-            KeyMode::Hashed => Ok(Self::from_position(xxh64(application_key, 0))),
+            KeyMode::Hashed => Ok(Self::from_position(hashed_position(application_key))),
             KeyMode::Ordered => Self::try_new(application_key),
         }
     }
@@ -104,6 +98,15 @@ impl SliceKey {
         self.prefix
     }
 
+    /// Whether the key comes before the key of these bytes or is it. Builds no key.
+    pub(super) fn is_at_most(&self, bytes: &[u8]) -> bool {
+        let head = usize::from(self.length).min(PREFIX_LENGTH);
+        let tail = self.tail.as_deref().unwrap_or_default();
+        let (other_head, other_tail) = bytes.split_at(bytes.len().min(PREFIX_LENGTH));
+        // A head shorter than 8 bytes has no tail, so comparing part by part is comparing the whole.
+        (&self.prefix.to_be_bytes()[..head], tail) <= (other_head, other_tail)
+    }
+
     /// The key's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -120,7 +123,24 @@ impl SliceKey {
     }
 }
 
-fn padded_prefix(bytes: &[u8]) -> u64 {
+/// What every door to the key space asks first.
+#[inline]
+pub(super) fn check_length(key: &[u8]) -> Result<(), KeyTooLong> {
+    match key.len() {
+        0..=SliceKey::LENGTH_MAX => Ok(()),
+        length => Err(KeyTooLong { length }),
+    }
+}
+
+/// The position of the key that an application key is hashed to.
+#[inline]
+pub(super) fn hashed_position(application_key: &[u8]) -> u64 {
+    xxh64(application_key, 0)
+}
+
+/// The position of the key of these bytes.
+#[inline]
+pub(super) fn padded_prefix(bytes: &[u8]) -> u64 {
     let mut prefix = [0; PREFIX_LENGTH];
     let head = bytes.len().min(PREFIX_LENGTH);
     prefix[..head].copy_from_slice(&bytes[..head]);
@@ -173,6 +193,7 @@ mod tests {
         fn keys_compare_as_their_bytes(a in few_letters(), b in few_letters()) {
             let (key_a, key_b) = (SliceKey::try_new(&a).unwrap(), SliceKey::try_new(&b).unwrap());
             prop_assert_eq!(key_a.cmp(&key_b), a.cmp(&b));
+            prop_assert_eq!(key_a.is_at_most(&b), a <= b);
             prop_assert_eq!(key_a.to_bytes(), a);
         }
 

@@ -1,0 +1,321 @@
+//! The brain of the assigner for one target.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cluster::{ChangeKind, PodRecord, TargetState};
+use super::event::{Action, Event, SessionId};
+use super::handoff::Handoffs;
+use super::health::Health;
+use super::pacing::{Needs, Pacing, Verdict};
+use super::sessions::{Session, Sessions};
+use crate::assignment::{Generation, SliceState};
+use crate::balancer::{PodSignal, Scope, Signals, decide};
+use crate::brain::{Brain, Output};
+use crate::load::{LoadMap, LoadReport};
+use crate::pod::{Pod, PodName, PodPhase};
+use crate::time::Timestamp;
+
+/// How old a load report may be.
+const REPORT_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// How long to wait before a proposal that failed is made again.
+const PROPOSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Decides for one target while this member leads. Whatever was proposed and lost is proposed again: each step looks
+/// at the whole state and finds the most urgent difference to what should be.
+#[derive(Debug)]
+pub struct TargetBrain {
+    state: Arc<TargetState>,
+    sessions: Sessions,
+    reports: BTreeMap<PodName, (LoadReport, Timestamp)>,
+    health: Health,
+    pacing: Pacing,
+    handoffs: Handoffs,
+    /// One proposal at a time, so that each is made in view of the last.
+    is_proposing: bool,
+    propose_after: Timestamp,
+    /// When there will be something to decide about if nothing happens before.
+    look_again: Timestamp,
+    /// Whether something happened since the last look at the whole.
+    is_stale: bool,
+    wake_at: Timestamp,
+}
+
+impl TargetBrain {
+    /// The brain of a member that has just become the leader: it knows who is registered and has heard nobody yet.
+    #[must_use]
+    pub fn new(state: Arc<TargetState>, now: Timestamp) -> Self {
+        let mut brain = Self {
+            state: Arc::clone(&state),
+            sessions: Sessions::default(),
+            reports: BTreeMap::new(),
+            health: Health::default(),
+            pacing: Pacing::new(now),
+            handoffs: Handoffs::default(),
+            is_proposing: false,
+            propose_after: now,
+            look_again: now,
+            is_stale: true,
+            wake_at: now,
+        };
+        brain.sync(state, now);
+        brain
+    }
+
+    /// Notes what happened. Heartbeats and load reports, by far the most events, are no reason to look at the whole.
+    fn take_in(&mut self, event: Event, now: Timestamp) {
+        match event {
+            Event::HeartbeatReceived {
+                session,
+                phase,
+                applied,
+            } => return self.heartbeat(session, phase, applied, now),
+            Event::LoadReported { session, report } => {
+                if let Some(open) = self.sessions.get(session) {
+                    self.reports.insert(open.pod.name.clone(), (report, now));
+                }
+                return;
+            }
+            Event::Applied { state } => self.sync(state, now),
+            Event::ProposalEnded { outcome, state } => {
+                self.is_proposing = false;
+                if outcome.is_none() {
+                    self.propose_after = now + PROPOSE_AGAIN_AFTER;
+                }
+                self.sync(state, now);
+            }
+            Event::SessionOpened { session, pod } => {
+                self.health.heard(&pod.name, pod.incarnation, PodPhase::Ready, now);
+                self.sessions.open(session, pod);
+            }
+            Event::SessionClosed { session } => {
+                if let Some(closed) = self.sessions.close(session) {
+                    self.health.lost(&closed.pod.name, closed.pod.incarnation, now);
+                }
+            }
+            Event::Probed {
+                pod,
+                incarnation,
+                outcome,
+            } => self
+                .health
+                .probed(&pod, incarnation, outcome, &self.state.settings.health, now),
+            Event::Woke => {}
+        }
+        self.is_stale = true;
+    }
+
+    fn heartbeat(&mut self, session: SessionId, phase: PodPhase, applied: Generation, now: Timestamp) {
+        let Some(open) = self.sessions.heartbeat(session, phase, applied) else {
+            return;
+        };
+        let has_changed = self.health.heard(&open.pod.name, open.pod.incarnation, phase, now);
+        self.is_stale |= has_changed;
+    }
+
+    fn sync(&mut self, state: Arc<TargetState>, now: Timestamp) {
+        if state.pods != self.state.pods {
+            self.pacing.pods_changed(now);
+            self.reports.retain(|name, _| state.pods.contains_key(name));
+        }
+        self.health.sync(&state.pods, state.settings.health.leader_grace, now);
+        self.handoffs.observe(&state.assignment, now);
+        self.state = state;
+    }
+
+    fn probes(&mut self, now: Timestamp) -> Vec<Action> {
+        let due = self.health.due_probes(&self.state.settings.health, now);
+        let records = due.iter().filter_map(|name| self.state.pods.get(name));
+        records.map(|record| Action::Probe(record.pod.clone())).collect()
+    }
+
+    /// Ends sessions that a newer one of the same pod has replaced, and those of pods that were declared dead, so that
+    /// they have to register again if they are not.
+    fn closings(&mut self) -> Vec<Action> {
+        let dead: Vec<_> = self
+            .health
+            .dead()
+            .map(|(name, incarnation)| (name.clone(), incarnation))
+            .collect();
+        for (name, incarnation) in dead {
+            self.sessions.replace_life(&name, incarnation);
+        }
+        self.sessions.take_replaced().into_iter().map(Action::Close).collect()
+    }
+
+    /// Lets drained pods go.
+    fn exits(&mut self) -> Vec<Action> {
+        let (state, sessions) = (&self.state, &mut self.sessions);
+        let has_drained = |pod: &Pod| {
+            let record = state.pods.get(&pod.name);
+            let is_draining =
+                record.is_some_and(|record| record.is_draining && record.pod.incarnation == pod.incarnation);
+            is_draining && state.assignment.index_of(&pod.name).is_none()
+        };
+        sessions.let_exit(has_drained).map(Action::LetExit).collect()
+    }
+
+    /// The most urgent change that is not made yet.
+    fn proposal(&mut self, now: Timestamp) -> Vec<Action> {
+        self.look_again = Timestamp::NEVER;
+        if self.is_proposing {
+            return Vec::new();
+        }
+        if now < self.propose_after {
+            self.look_again = self.propose_after;
+            return Vec::new();
+        }
+        let actions = match self.overdue_change() {
+            Some(change) => vec![Action::Propose(change)],
+            None => self.decision(now),
+        };
+        self.is_proposing = actions.iter().any(|action| matches!(action, Action::Propose(_)));
+        actions
+    }
+
+    /// What sessions and health know and the replicated state does not.
+    fn overdue_change(&self) -> Option<ChangeKind> {
+        let mut dead = self.health.dead();
+        if let Some((name, incarnation)) = dead.find(|(name, _)| self.state.pods.contains_key(*name)) {
+            return Some(ChangeKind::RemovePod {
+                name: name.clone(),
+                incarnation,
+            });
+        }
+        let unregistered = self.sessions.iter().find(|open| self.record(&open.pod).is_none());
+        if let Some(open) = unregistered {
+            return Some(ChangeKind::RegisterPod { pod: open.pod.clone() });
+        }
+        let wants_drain = |open: &&Session| open.is_draining && self.record(&open.pod) == Some(false);
+        let draining = self.sessions.iter().find(wants_drain)?;
+        Some(ChangeKind::DrainPod {
+            name: draining.pod.name.clone(),
+        })
+    }
+
+    /// Whether exactly this pod is registered, and if so whether it is draining.
+    fn record(&self, pod: &Pod) -> Option<bool> {
+        let record = self.state.pods.get(&pod.name).filter(|record| record.pod == *pod);
+        record.map(|record| record.is_draining)
+    }
+
+    fn decision(&mut self, now: Timestamp) -> Vec<Action> {
+        let linger = self.state.settings.handoff.leave_linger;
+        let needs = self.needs(now);
+        let scope = match self.pacing.verdict(needs, &self.state.settings.pacing, now) {
+            Verdict::Decide(scope) => scope,
+            Verdict::Keep { look_again, .. } => {
+                self.look_again = look_again.min(self.handoffs.wake_at(linger, now));
+                return Vec::new();
+            }
+        };
+        let assignment = &self.state.assignment;
+        let decision = decide(
+            assignment,
+            &self.signals(scope, now),
+            &self.state.settings.balancer,
+            now,
+        );
+        self.pacing.decided(scope, decision.next.is_some(), now);
+        self.look_again = now;
+        let Some(next) = decision.next else { return Vec::new() };
+        let diff = next.diff_since(assignment.generation());
+        vec![
+            Action::Explain(decision.report),
+            Action::Propose(ChangeKind::Assign { diff }),
+        ]
+    }
+
+    fn signals(&self, scope: Scope, now: Timestamp) -> Signals {
+        let signal = |(name, record): (&PodName, &PodRecord)| {
+            let may_own = self.may_own(name, record);
+            let pod = record.pod.clone();
+            (name.clone(), PodSignal { pod, may_own })
+        };
+        let is_fresh = |(_, at): &&(LoadReport, Timestamp)| now.since(*at) <= REPORT_AGE_MAX;
+        Signals {
+            pods: self.state.pods.iter().map(signal).collect(),
+            load: LoadMap::from_reports(self.reports.values().filter(is_fresh).map(|(report, _)| report)),
+            left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
+            scope,
+        }
+    }
+
+    fn needs(&self, now: Timestamp) -> Needs {
+        let (state, assignment) = (&self.state, &self.state.assignment);
+        let owners = || state.pods.iter().filter(|(name, record)| self.may_own(name, record));
+        let has_owner = owners().next().is_some();
+        let is_registered = |pod: &Pod| state.pods.get(&pod.name).is_some_and(|record| record.pod == *pod);
+        let has_left = !self.handoffs.left(state.settings.handoff.leave_linger, now).is_empty();
+        let is_measured = |name: &PodName| {
+            let report = self.reports.get(name);
+            report.is_some_and(|(_, at)| now.since(*at) <= REPORT_AGE_MAX)
+        };
+        Needs {
+            is_frozen: state.is_frozen,
+            has_no_owner: !has_owner,
+            repair: has_left || !assignment.pods().iter().all(is_registered) || (has_owner && self.is_badly_served()),
+            joined: owners().any(|(name, _)| assignment.index_of(name).is_none()),
+            is_measured: owners().all(|(name, _)| is_measured(name)),
+        }
+    }
+
+    fn may_own(&self, name: &PodName, record: &PodRecord) -> bool {
+        !record.is_draining && !self.health.is_starting(name)
+    }
+
+    /// Whether a slice has lost its owner, or is served by a pod that is to lose it. Before the first assignment
+    /// nobody serves anything, and pods are gathered.
+    fn is_badly_served(&self) -> bool {
+        let assignment = &self.state.assignment;
+        let may_serve: Vec<bool> = assignment
+            .pods()
+            .iter()
+            .map(|pod| {
+                self.state
+                    .pods
+                    .get(&pod.name)
+                    .is_some_and(|record| self.may_own(&pod.name, record))
+            })
+            .collect();
+        let is_bad = |state: &SliceState| {
+            let mut serving = state.replicas.serving().peekable();
+            serving.peek().is_none() || !serving.all(|pod| may_serve[pod.as_usize()])
+        };
+        assignment.generation() != Generation::NONE && assignment.slices().values().any(is_bad)
+    }
+
+    /// The generation that the slicelet of a session has said it applied.
+    #[must_use]
+    pub fn applied_by(&self, session: SessionId) -> Option<Generation> {
+        self.sessions.get(session).map(|open| open.applied)
+    }
+}
+
+impl Brain for TargetBrain {
+    type Event = Event;
+    type Action = Action;
+
+    fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
+        self.take_in(event, now);
+        let mut actions = Vec::new();
+        if self.is_stale || now >= self.wake_at {
+            actions.extend(self.closings());
+            actions.extend(self.exits());
+            actions.extend(self.probes(now));
+            actions.extend(self.proposal(now));
+            self.is_stale = false;
+            self.wake_at = self.look_again.min(self.health.wake_at(&self.state.settings.health));
+        }
+        Output {
+            actions,
+            wake_at: self.wake_at,
+        }
+    }
+
+    fn woke() -> Event {
+        Event::Woke
+    }
+}

@@ -1,0 +1,85 @@
+//! What the brain of the assigner is told, and what it wants.
+
+use std::sync::Arc;
+
+use super::cluster::{Applied, ChangeKind, TargetState};
+use super::health::ProbeOutcome;
+use crate::assignment::Generation;
+use crate::balancer::Report;
+use crate::load::LoadReport;
+use crate::pod::{Incarnation, Pod, PodName, PodPhase};
+
+/// One session of a slicelet; the hands draw a new number for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The replicated state of the target changed.
+    Applied {
+        /// What it is now.
+        state: Arc<TargetState>,
+    },
+    /// The proposal that was made is decided; without an outcome it may or may not take effect later.
+    ProposalEnded {
+        /// What it did.
+        outcome: Option<Applied>,
+        /// What the state is now.
+        state: Arc<TargetState>,
+    },
+    /// A slicelet registered.
+    SessionOpened {
+        /// Its session.
+        session: SessionId,
+        /// Its pod.
+        pod: Pod,
+    },
+    /// A slicelet said that it is alive.
+    HeartbeatReceived {
+        /// Its session.
+        session: SessionId,
+        /// What it says about itself.
+        phase: PodPhase,
+        /// The generation that it has applied.
+        applied: Generation,
+    },
+    /// A slicelet said how loaded it is.
+    LoadReported {
+        /// Its session.
+        session: SessionId,
+        /// What it measured.
+        report: LoadReport,
+    },
+    /// A session ended, from whichever side.
+    SessionClosed {
+        /// Which.
+        session: SessionId,
+    },
+    /// A probe came back.
+    Probed {
+        /// Which pod.
+        pod: PodName,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// What was found.
+        outcome: ProbeOutcome,
+    },
+    /// The time that the brain had asked for has come.
+    Woke,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Replicate a change, and answer with [`Event::ProposalEnded`].
+    Propose(ChangeKind),
+    /// See whether the pod's address answers, and say so by [`Event::Probed`].
+    Probe(Pod),
+    /// Tell the slicelet that its pod owns nothing any more and may stop.
+    LetExit(SessionId),
+    /// End the session; a newer life of the pod has come, or this one was declared dead.
+    Close(SessionId),
+    /// Make the reasons of a decision known.
+    Explain(Report),
+}

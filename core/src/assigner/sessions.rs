@@ -1,0 +1,100 @@
+//! Sessions: the slicelets that are connected to this leader.
+
+use std::collections::BTreeMap;
+
+use super::event::SessionId;
+use crate::assignment::Generation;
+use crate::pod::{Incarnation, Pod, PodName, PodPhase};
+
+/// The open sessions, one a pod.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    open: BTreeMap<SessionId, Session>,
+    by_pod: BTreeMap<PodName, SessionId>,
+    /// Forgotten here, but still to be closed.
+    replaced: Vec<SessionId>,
+}
+
+/// One open session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) pod: Pod,
+    /// The generation that it has applied.
+    pub(super) applied: Generation,
+    /// Whether it wants to stop.
+    pub(super) is_draining: bool,
+    /// Whether it was told that it may.
+    may_exit: bool,
+}
+
+impl Sessions {
+    /// Takes in a new session; it replaces an older one of the same pod.
+    pub(super) fn open(&mut self, id: SessionId, pod: Pod) {
+        if let Some(older) = self.by_pod.insert(pod.name.clone(), id) {
+            self.open.remove(&older);
+            self.replaced.push(older);
+        }
+        let session = Session {
+            pod,
+            applied: Generation::NONE,
+            is_draining: false,
+            may_exit: false,
+        };
+        self.open.insert(id, session);
+    }
+
+    /// Notes a heartbeat; `None` for a session that has been replaced or closed.
+    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase, applied: Generation) -> Option<&Session> {
+        let session = self.open.get_mut(&id)?;
+        session.applied = applied;
+        session.is_draining |= phase == PodPhase::Draining;
+        Some(session)
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.open.get(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.open.values()
+    }
+
+    /// Forgets a session; `None` if it was replaced or closed before.
+    pub(super) fn close(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.open.remove(&id)?;
+        self.by_pod.remove(&session.pod.name);
+        Some(session)
+    }
+
+    /// Forgets the session of that life of a pod.
+    pub(super) fn replace_life(&mut self, name: &PodName, incarnation: Incarnation) {
+        let Some(id) = self.by_pod.get(name).copied() else {
+            return;
+        };
+        if self
+            .open
+            .get(&id)
+            .is_some_and(|session| session.pod.incarnation == incarnation)
+        {
+            self.close(id);
+            self.replaced.push(id);
+        }
+    }
+
+    /// The sessions that are to be closed.
+    pub(super) fn take_replaced(&mut self) -> Vec<SessionId> {
+        std::mem::take(&mut self.replaced)
+    }
+
+    /// The sessions whose pod has drained and that have not been told so yet.
+    pub(super) fn let_exit(&mut self, has_drained: impl Fn(&Pod) -> bool) -> impl Iterator<Item = SessionId> {
+        let untold = self
+            .open
+            .iter_mut()
+            .filter(move |(_, session)| !session.may_exit && has_drained(&session.pod));
+        untold.map(|(id, session)| {
+            session.may_exit = true;
+            *id
+        })
+    }
+}

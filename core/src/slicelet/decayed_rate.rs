@@ -1,0 +1,184 @@
+//! The decayed rate: how much happens a second, with the past counting ever less.
+
+use std::time::Duration;
+
+use crate::load::Load;
+
+/// An exponentially weighted mean of a rate: what happened one half-life ago counts half.
+///
+/// Counts come with the time they took. With `f = 2^(-elapsed / half_life)` and the rate `r = count / elapsed`,
+///
+/// ```text
+/// weighted <- f * weighted + (1 - f) * r
+/// weight   <- f * weight   + (1 - f)          (= 1 - 2^(-total time / half_life))
+/// rate      = weighted / weight
+/// ```
+///
+/// which is exact for any, also irregular, intervals. Dividing by the weight corrects the bias of a mean that starts
+/// at nothing, so that the rate is right from the first second (Kingma and Ba, "Adam", 2015, section 3). All numbers
+/// are integers with 32 binary places, so every machine gets the same rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecayedRate {
+    half_life: Duration,
+    /// Thousandths a second, with [`PLACES`] binary places.
+    weighted: u128,
+    /// At most [`ONE`].
+    weight: u64,
+}
+
+/// Binary places of the numbers below one.
+const PLACES: u32 = 32;
+const ONE: u64 = 1 << PLACES;
+
+impl DecayedRate {
+    /// Nothing has happened yet. A half-life of zero counts as a microsecond.
+    #[must_use]
+    pub const fn new(half_life: Duration) -> Self {
+        Self {
+            half_life,
+            weighted: 0,
+            weight: 0,
+        }
+    }
+
+    /// `units` have happened in the last `elapsed`.
+    pub fn record(&mut self, units: u64, elapsed: Duration) {
+        let micros = elapsed.as_micros().max(1);
+        let kept = decay(micros, self.half_life.as_micros().max(1));
+        let share = u128::from(ONE - kept);
+        // Thousandths a second, times the share: 64 + 30 + 32 bits at most.
+        let added = u128::from(units) * 1_000_000_000 * share / micros;
+        self.weighted = scaled(self.weighted, kept).saturating_add(added);
+        self.weight = ((self.weight * kept) >> PLACES) + (ONE - kept);
+    }
+
+    /// The rate; nothing before the first record.
+    #[must_use]
+    pub fn rate(&self) -> Load {
+        let milli = self.weighted.checked_div(self.weight.into()).unwrap_or_default();
+        Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX))
+    }
+
+    /// The rate of a part of what is measured: `numerator / denominator` of it.
+    #[must_use]
+    pub fn share(&self, numerator: u128, denominator: u128) -> Self {
+        self.with_rate(self.rate().share(numerator, denominator), self.weight)
+    }
+
+    /// The rate of both together, known as well as the one known longer.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.with_rate(self.rate() + other.rate(), self.weight.max(other.weight))
+    }
+
+    fn with_rate(&self, rate: Load, weight: u64) -> Self {
+        Self {
+            half_life: self.half_life,
+            weighted: u128::from(rate.milli()) * u128::from(weight),
+            weight,
+        }
+    }
+}
+
+/// `number * factor`, the factor with [`PLACES`] binary places and at most one; no step overflows.
+const fn scaled(number: u128, factor: u64) -> u128 {
+    let (high, low) = (number >> PLACES, number & (ONE as u128 - 1));
+    high * factor as u128 + ((low * factor as u128) >> PLACES)
+}
+
+/// Binary places of [`ROOTS`].
+const ROOT_PLACES: u32 = 63;
+
+/// The square root of one half, the root of that, and so on: `ROOTS[i] = 2^(-2^-(i+1))`.
+const ROOTS: [u64; PLACES as usize] = {
+    let mut roots = [0; PLACES as usize];
+    let mut square = 1_u128 << (2 * ROOT_PLACES - 1);
+    let mut at = 0;
+    while at < roots.len() {
+        let root = square.isqrt();
+        roots[at] = root as u64;
+        square = root << ROOT_PLACES;
+        at += 1;
+    }
+    roots
+};
+
+/// `2^(-elapsed / half_life)` with [`PLACES`] binary places: each binary digit of the exponent takes one root.
+fn decay(elapsed: u128, half_life: u128) -> u64 {
+    let halvings = elapsed / half_life;
+    if halvings >= u128::from(PLACES) {
+        return 0;
+    }
+    let fraction = ((elapsed % half_life) << PLACES) / half_life;
+    let mut factor = 1_u128 << ROOT_PLACES;
+    for (at, root) in (1..).zip(ROOTS) {
+        if fraction >> (PLACES - at) & 1 == 1 {
+            factor = (factor * u128::from(root)) >> ROOT_PLACES;
+        }
+    }
+    let places_left = ROOT_PLACES - PLACES;
+    u64::try_from(factor >> places_left >> halvings).expect("a power with a negative exponent is at most one")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const HALF_LIFE: Duration = Duration::from_secs(10);
+
+    fn steady(units: u64, seconds: u64) -> DecayedRate {
+        let mut rate = DecayedRate::new(HALF_LIFE);
+        (0..seconds).for_each(|_| rate.record(units, SECOND));
+        rate
+    }
+
+    /// Whether the rate is this many units a second, within one in a thousand.
+    fn is_about(rate: &DecayedRate, units: u64) -> bool {
+        rate.rate().milli().abs_diff(units * 1_000) <= units.max(1)
+    }
+
+    #[test]
+    fn a_steady_rate_is_right_from_the_first_second() {
+        for seconds in [1, 2, 10, 600] {
+            assert!(is_about(&steady(700, seconds), 700), "after {seconds} s");
+        }
+        assert_eq!(DecayedRate::new(HALF_LIFE).rate(), Load::ZERO);
+    }
+
+    #[test]
+    fn a_half_life_after_a_change_half_of_it_is_seen() {
+        let mut rate = steady(1_000, 600);
+        (0..10).for_each(|_| rate.record(0, SECOND));
+        assert!(is_about(&rate, 500), "{:?}", rate.rate());
+        (0..600).for_each(|_| rate.record(0, SECOND));
+        assert_eq!(rate.rate(), Load::ZERO);
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let whole = steady(900, 5);
+        let parts = whole.share(1, 3).plus(&whole.share(2, 3));
+        assert!(is_about(&parts, 900), "{:?}", parts.rate());
+    }
+
+    proptest! {
+        #[test]
+        fn how_time_is_cut_does_not_matter(cuts in prop::collection::vec(1_u64..5_000, 1..40)) {
+            let mut cut = DecayedRate::new(HALF_LIFE);
+            cuts.iter().for_each(|millis| cut.record(millis * 3, Duration::from_millis(*millis)));
+            prop_assert!(is_about(&cut, 3_000), "{:?}", cut.rate());
+        }
+
+        #[test]
+        fn no_count_and_no_time_overflows(counts in prop::collection::vec((any::<u64>(), any::<u64>()), 1..20)) {
+            let mut rate = DecayedRate::new(HALF_LIFE);
+            for (units, micros) in counts {
+                rate.record(units, Duration::from_micros(micros));
+            }
+            prop_assert!(rate.plus(&rate).rate() >= rate.rate());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The slicelet's brain: what a pod owns, how much load it measures, how it keeps its session.
+//!
+//! ```text
+//! Update --Session--> Ownership      what this pod may answer, and since when
+//! counts --LoadMeter--> LoadReport   a decayed rate for each slice, and the hottest keys
+//! ```
+
+mod decayed_rate;
+mod hottest;
+mod load_meter;
+mod ownership;
+mod reconnect;
+mod session;
+
+pub use decayed_rate::DecayedRate;
+pub use hottest::{HotKey, Hottest};
+pub use load_meter::LoadMeter;
+pub use ownership::{Identity, Ownership, Share};
+pub use reconnect::Reconnect;
+pub use session::{Action, Event, Session, SessionSettings};

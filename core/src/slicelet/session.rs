@@ -1,0 +1,599 @@
+//! The brain of a pod's session with the assigner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Identity, Ownership, Reconnect};
+use crate::assignment::{Generation, Update};
+use crate::brain::{Brain, Output};
+use crate::load::LoadReport;
+use crate::pod::PodPhase;
+use crate::target::KeyMode;
+use crate::time::Timestamp;
+
+/// What the assigner tells a pod to go by when it registers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// How application keys become slice keys.
+    pub key_mode: KeyMode,
+    /// How often the pod says that it is alive.
+    pub heartbeat_interval: Duration,
+    /// How often it reports its load.
+    pub load_report_interval: Duration,
+    /// How long it keeps serving when its slices have nowhere to go.
+    pub drain_timeout: Duration,
+}
+
+impl Default for SessionSettings {
+    /// What holds until an assigner has answered.
+    fn default() -> Self {
+        Self {
+            key_mode: KeyMode::Hashed,
+            heartbeat_interval: Duration::from_millis(500),
+            load_report_interval: Duration::from_secs(1),
+            drain_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What happened. Connections are numbered, so that news of one that was given up is not mistaken for its successor's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The assigner took the registration.
+    Connected {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+        /// What to go by.
+        settings: SessionSettings,
+    },
+    /// The session could not be opened, or has ended.
+    ConnectionLost {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+    },
+    /// The session ended because another member leads.
+    LeaderHinted {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+        /// The leader's URL.
+        leader: Arc<str>,
+    },
+    /// The assigner sent an assignment, or what changed in it.
+    UpdateReceived {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+        /// What it sent.
+        update: Update,
+    },
+    /// The assigner says that the pod owns nothing any more.
+    MayExitReceived {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+    },
+    /// The answer to [`Action::MeasureLoad`].
+    LoadMeasured {
+        /// What was measured.
+        report: LoadReport,
+    },
+    /// The pod wants to stop.
+    DrainRequested,
+    /// The time to wake at has come.
+    Woke,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Give up the session there is and open one.
+    Connect {
+        /// The number that its events carry.
+        connection: u64,
+        /// The URL of the assigner.
+        assigner: Arc<str>,
+        /// The generation that the registration names.
+        known: Generation,
+    },
+    /// Tell the assigner that the pod is alive.
+    SendHeartbeat {
+        /// What the pod is up to.
+        phase: PodPhase,
+        /// The generation it goes by.
+        applied: Generation,
+    },
+    /// Measure the load of the time since the last measurement.
+    MeasureLoad,
+    /// Tell the assigner the load.
+    SendLoadReport(LoadReport),
+    /// Answer requests by this ownership from now on.
+    Publish {
+        /// What the pod owns.
+        ownership: Arc<Ownership>,
+        /// How application keys become slice keys.
+        key_mode: KeyMode,
+    },
+    /// The pod may stop: others serve what it owned, or it has waited long enough.
+    Drained {
+        /// Whether it still owns slices because there is nowhere to move them.
+        is_forced: bool,
+    },
+}
+
+/// How long a pod without slices waits after it said that it drains: a change that was under way may still bring some.
+const DRAIN_NOTICE: Duration = Duration::from_secs(1);
+
+/// Keeps one session with the leading assigner: registers, says that it is alive, reports load, follows assignments,
+/// and drains. Without an assigner the pod goes on serving what it owns.
+#[derive(Debug)]
+pub struct Session {
+    identity: Identity,
+    settings: SessionSettings,
+    reconnect: Reconnect,
+    ownership: Arc<Ownership>,
+    link: Link,
+    /// The number of the newest connection.
+    connection: u64,
+    /// Whether the whole assignment is needed, whatever is held.
+    needs_full: bool,
+    measure_at: Timestamp,
+    drain: Drain,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Waiting { connect_at: Timestamp },
+    Connecting,
+    Up { heartbeat_at: Timestamp },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drain {
+    NotRequested,
+    Requested { at: Timestamp },
+    Done,
+}
+
+impl Session {
+    /// A session of the pod of that identity; it connects when it is first woken.
+    #[must_use]
+    pub fn new(identity: Identity, reconnect: Reconnect) -> Self {
+        Self {
+            identity,
+            settings: SessionSettings::default(),
+            reconnect,
+            ownership: Arc::new(Ownership::none()),
+            link: Link::Waiting {
+                connect_at: Timestamp::ZERO,
+            },
+            connection: 0,
+            needs_full: false,
+            measure_at: Timestamp::ZERO,
+            drain: Drain::NotRequested,
+        }
+    }
+
+    fn take_in(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
+        match event {
+            Event::Connected { connection, settings } if self.is_current(connection) => self.connected(settings, now),
+            Event::ConnectionLost { connection } if self.is_current(connection) => self.lost(None, now),
+            Event::LeaderHinted { connection, leader } if self.is_current(connection) => self.lost(Some(leader), now),
+            Event::UpdateReceived { connection, update } if self.is_current(connection) => self.update(update, now),
+            Event::MayExitReceived { connection } if self.is_current(connection) => self.drained(false),
+            Event::LoadMeasured { report } => self.load_measured(report),
+            Event::DrainRequested => self.drain_requested(now),
+            Event::Woke
+            | Event::Connected { .. }
+            | Event::ConnectionLost { .. }
+            | Event::LeaderHinted { .. }
+            | Event::UpdateReceived { .. }
+            | Event::MayExitReceived { .. } => Vec::new(),
+        }
+    }
+
+    /// Whether news of that connection counts. One that waits to connect again has given the last one up.
+    const fn is_current(&self, connection: u64) -> bool {
+        connection == self.connection && !matches!(self.link, Link::Waiting { .. })
+    }
+
+    fn connected(&mut self, settings: SessionSettings, now: Timestamp) -> Vec<Action> {
+        self.settings = settings;
+        self.reconnect.succeeded();
+        self.link = Link::Up { heartbeat_at: now };
+        Vec::new()
+    }
+
+    fn lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<Action> {
+        let connect_at = now + self.reconnect.failed(leader);
+        self.link = Link::Waiting { connect_at };
+        Vec::new()
+    }
+
+    fn update(&mut self, update: Update, now: Timestamp) -> Vec<Action> {
+        let held = self.ownership.assignment();
+        let next = match update {
+            Update::Full(assignment) => Ok(assignment),
+            Update::Diff(diff) if diff.generation <= held.generation() => return Vec::new(),
+            Update::Diff(diff) => held.apply(&diff).map(Arc::new),
+        };
+        match next {
+            Ok(assignment) => {
+                self.needs_full = false;
+                if assignment.generation() <= self.ownership.generation() {
+                    return Vec::new();
+                }
+                self.ownership = Arc::new(self.ownership.followed_by(assignment, &self.identity));
+                vec![Action::Publish {
+                    ownership: Arc::clone(&self.ownership),
+                    key_mode: self.settings.key_mode,
+                }]
+            }
+            Err(_) => {
+                self.needs_full = true;
+                self.lost(None, now)
+            }
+        }
+    }
+
+    fn load_measured(&self, report: LoadReport) -> Vec<Action> {
+        match self.link {
+            Link::Up { .. } => vec![Action::SendLoadReport(report)],
+            Link::Waiting { .. } | Link::Connecting => Vec::new(),
+        }
+    }
+
+    fn drain_requested(&mut self, now: Timestamp) -> Vec<Action> {
+        if self.drain == Drain::NotRequested {
+            self.drain = Drain::Requested { at: now };
+            if let Link::Up { heartbeat_at } = &mut self.link {
+                *heartbeat_at = now;
+            }
+        }
+        Vec::new()
+    }
+
+    fn drained(&mut self, is_forced: bool) -> Vec<Action> {
+        match std::mem::replace(&mut self.drain, Drain::Done) {
+            Drain::NotRequested | Drain::Requested { .. } => vec![Action::Drained { is_forced }],
+            Drain::Done => Vec::new(),
+        }
+    }
+
+    /// Whatever is due by now.
+    fn due(&mut self, now: Timestamp) -> Vec<Action> {
+        let mut actions = self.connect_if_due(now);
+        actions.extend(self.heartbeat_if_due(now));
+        if now >= self.measure_at {
+            self.measure_at = now + self.settings.load_report_interval;
+            actions.push(Action::MeasureLoad);
+        }
+        if now >= self.drained_at() {
+            actions.extend(self.drained(!self.ownership.is_empty()));
+        }
+        actions
+    }
+
+    fn connect_if_due(&mut self, now: Timestamp) -> Vec<Action> {
+        let Link::Waiting { connect_at } = self.link else {
+            return Vec::new();
+        };
+        if now < connect_at {
+            return Vec::new();
+        }
+        let Some(assigner) = self.reconnect.next_assigner() else {
+            self.link = Link::Waiting {
+                connect_at: Timestamp::NEVER,
+            };
+            return Vec::new();
+        };
+        self.connection += 1;
+        self.link = Link::Connecting;
+        let held = self.ownership.generation();
+        vec![Action::Connect {
+            connection: self.connection,
+            assigner,
+            known: if self.needs_full { Generation::NONE } else { held },
+        }]
+    }
+
+    fn heartbeat_if_due(&mut self, now: Timestamp) -> Option<Action> {
+        let phase = match self.drain {
+            Drain::NotRequested => PodPhase::Ready,
+            Drain::Requested { .. } | Drain::Done => PodPhase::Draining,
+        };
+        match &mut self.link {
+            Link::Up { heartbeat_at } if now >= *heartbeat_at => {
+                *heartbeat_at = now + self.settings.heartbeat_interval;
+                let applied = self.ownership.generation();
+                Some(Action::SendHeartbeat { phase, applied })
+            }
+            Link::Up { .. } | Link::Waiting { .. } | Link::Connecting => None,
+        }
+    }
+
+    /// When the drain is over if nothing changes.
+    fn drained_at(&self) -> Timestamp {
+        match self.drain {
+            Drain::Requested { at } if self.ownership.is_empty() => at + DRAIN_NOTICE.min(self.settings.drain_timeout),
+            Drain::Requested { at } => at + self.settings.drain_timeout,
+            Drain::NotRequested | Drain::Done => Timestamp::NEVER,
+        }
+    }
+
+    fn wake_at(&self) -> Timestamp {
+        let link = match self.link {
+            Link::Waiting { connect_at } => connect_at,
+            Link::Connecting => Timestamp::NEVER,
+            Link::Up { heartbeat_at } => heartbeat_at,
+        };
+        link.min(self.measure_at).min(self.drained_at())
+    }
+}
+
+impl Brain for Session {
+    type Event = Event;
+    type Action = Action;
+
+    fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
+        let mut actions = self.take_in(event, now);
+        actions.extend(self.due(now));
+        Output {
+            actions,
+            wake_at: self.wake_at(),
+        }
+    }
+
+    fn woke() -> Event {
+        Event::Woke
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assignment::{Assignment, AssignmentDiff, Phase, PodIndex, Proposal, ReplicaSet};
+    use crate::keyspace::SliceMap;
+    use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+
+    fn pod(name: &str) -> Pod {
+        Pod {
+            name: PodName::try_new(name).unwrap(),
+            incarnation: Incarnation(1),
+            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        }
+    }
+
+    /// The assignment after `previous` in which that pod serves all keys.
+    fn served_by(name: &str, previous: &Assignment) -> Arc<Assignment> {
+        let mut replicas = ReplicaSet::none();
+        replicas.set(PodIndex(0), Phase::Serving);
+        let proposal = Proposal {
+            pods: vec![pod(name)],
+            slices: SliceMap::full(replicas),
+        };
+        Arc::new(proposal.after(previous).unwrap())
+    }
+
+    /// A session, and the text of what it wants at each step.
+    struct Story {
+        session: Session,
+        now: Timestamp,
+        wake_at: Timestamp,
+    }
+
+    impl Story {
+        fn begin() -> Self {
+            let identity = Identity {
+                name: pod("me").name,
+                incarnation: Incarnation(1),
+            };
+            let reconnect = Reconnect::new(vec!["http://a".into(), "http://b".into()], 1);
+            let mut story = Self {
+                session: Session::new(identity, reconnect),
+                now: Timestamp::from_millis(1_000),
+                wake_at: Timestamp::ZERO,
+            };
+            assert_eq!(story.step(Event::Woke), "connect 1 to http://a knowing 0, measure");
+            story
+        }
+
+        fn connected() -> Self {
+            let mut story = Self::begin();
+            assert_eq!(story.step(story.welcome(1)), "heartbeat Ready at 0");
+            story
+        }
+
+        /// Owns everything at generation 1.
+        fn owning() -> Self {
+            let mut story = Self::connected();
+            assert_eq!(story.full(&served_by("me", &Assignment::unassigned())), "publish 1");
+            story
+        }
+
+        fn welcome(&self, connection: u64) -> Event {
+            Event::Connected {
+                connection,
+                settings: SessionSettings::default(),
+            }
+        }
+
+        fn step(&mut self, event: Event) -> String {
+            let Output { actions, wake_at } = self.session.step(event, self.now);
+            assert!(wake_at > self.now, "it would spin");
+            self.wake_at = wake_at;
+            actions.iter().map(told).collect::<Vec<_>>().join(", ")
+        }
+
+        /// Lets time pass until the session wants something; tells what.
+        fn wait(&mut self) -> String {
+            loop {
+                self.now = self.wake_at;
+                let told = self.step(Event::Woke).replace(", measure", "").replace("measure", "");
+                if !told.is_empty() {
+                    return told;
+                }
+            }
+        }
+
+        /// All that the session wants in that time.
+        fn pass(&mut self, millis: u64) -> Vec<String> {
+            let until = self.now + Duration::from_millis(millis);
+            let mut told = Vec::new();
+            while self.wake_at <= until {
+                self.now = self.wake_at;
+                told.push(self.step(Event::Woke));
+            }
+            self.now = until;
+            told
+        }
+
+        fn full(&mut self, assignment: &Arc<Assignment>) -> String {
+            let connection = self.session.connection;
+            let update = Update::Full(Arc::clone(assignment));
+            self.step(Event::UpdateReceived { connection, update })
+        }
+
+        fn diff(&mut self, diff: AssignmentDiff) -> String {
+            let connection = self.session.connection;
+            let update = Update::Diff(diff);
+            self.step(Event::UpdateReceived { connection, update })
+        }
+
+        fn held(&self) -> Arc<Assignment> {
+            Arc::clone(self.session.ownership.assignment())
+        }
+    }
+
+    fn told(action: &Action) -> String {
+        match action {
+            Action::Connect {
+                connection,
+                assigner,
+                known,
+            } => format!("connect {connection} to {assigner} knowing {known}"),
+            Action::SendHeartbeat { phase, applied } => format!("heartbeat {phase:?} at {applied}"),
+            Action::MeasureLoad => "measure".to_owned(),
+            Action::SendLoadReport(report) => format!("report {}", report.total()),
+            Action::Publish { ownership, .. } => format!("publish {}", ownership.generation()),
+            Action::Drained { is_forced } => if *is_forced { "drained by force" } else { "drained" }.to_owned(),
+        }
+    }
+
+    #[test]
+    fn heartbeats_and_load_go_out_at_their_intervals() {
+        let mut story = Story::owning();
+        let told = story.pass(2_000);
+        assert_eq!(told.join(", ").matches("heartbeat Ready at 1").count(), 4);
+        assert_eq!(told.join(", ").matches("measure").count(), 2);
+        let report = LoadReport::default();
+        assert_eq!(story.step(Event::LoadMeasured { report }), "report 0.000");
+    }
+
+    #[test]
+    fn a_lost_session_comes_back_at_the_next_assigner_with_what_is_held() {
+        let mut story = Story::owning();
+        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        let report = LoadReport::default();
+        assert_eq!(
+            story.step(Event::LoadMeasured { report }),
+            "",
+            "nobody is there to hear it"
+        );
+        assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
+        assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
+    }
+
+    #[test]
+    fn a_hint_leads_to_the_leader_at_once() {
+        let mut story = Story::begin();
+        let hint = Event::LeaderHinted {
+            connection: 1,
+            leader: "http://leader".into(),
+        };
+        assert_eq!(story.step(hint), "connect 2 to http://leader knowing 0");
+    }
+
+    #[test]
+    fn news_of_a_connection_that_was_given_up_is_ignored() {
+        let mut story = Story::owning();
+        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        let stale = served_by("other", &story.held());
+        assert_eq!(story.full(&stale), "");
+        assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
+        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(story.welcome(1)), "");
+    }
+
+    #[test]
+    fn a_diff_is_applied_to_what_is_held() {
+        let mut story = Story::owning();
+        let diff = served_by("other", &story.held()).diff_since(Generation::NONE.next());
+        assert_eq!(story.diff(diff.clone()), "publish 2");
+        assert_eq!(story.diff(diff), "", "the same again changes nothing");
+    }
+
+    #[test]
+    fn a_diff_on_another_base_asks_for_the_whole_and_never_guesses() {
+        let mut story = Story::owning();
+        let second = served_by("other", &story.held());
+        let third = served_by("me", &second);
+        assert_eq!(story.diff(third.diff_since(second.generation())), "");
+        assert_eq!(story.held().generation(), Generation::NONE.next());
+        assert_eq!(story.wait(), "connect 2 to http://b knowing 0");
+        assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
+        assert_eq!(story.full(&third), "publish 3");
+    }
+
+    #[test]
+    fn generations_never_go_back() {
+        let mut story = Story::owning();
+        let first = story.held();
+        assert_eq!(story.full(&served_by("other", &first)), "publish 2");
+        assert_eq!(story.full(&first), "");
+        assert_eq!(story.held().generation().number(), 2);
+    }
+
+    #[test]
+    fn a_drain_is_told_at_once_and_lasts_until_the_slices_have_moved() {
+        let mut story = Story::owning();
+        assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 1");
+        assert!(!story.pass(20_000).join(", ").contains("drained"));
+        let moved = served_by("other", &story.held());
+        assert_eq!(story.full(&moved), "publish 2, drained");
+        assert_eq!(story.step(Event::DrainRequested), "", "once is enough");
+    }
+
+    #[test]
+    fn a_pod_without_slices_waits_a_moment_for_what_may_be_under_way() {
+        let mut story = Story::connected();
+        assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 0");
+        assert_eq!(story.wait(), "heartbeat Draining at 0");
+        assert_eq!(story.wait(), "heartbeat Draining at 0, drained");
+    }
+
+    #[test]
+    fn the_assigner_may_let_a_pod_go() {
+        let mut story = Story::owning();
+        assert_eq!(story.step(Event::MayExitReceived { connection: 1 }), "drained");
+        assert_eq!(story.wait(), "heartbeat Draining at 1");
+    }
+
+    #[test]
+    fn a_pod_with_nowhere_to_move_its_slices_stops_after_the_drain_timeout() {
+        let mut story = Story::owning();
+        assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 1");
+        assert!(!story.pass(59_999).join(", ").contains("drained"));
+        assert!(story.pass(1).join(", ").contains("drained by force"));
+    }
+
+    #[test]
+    fn without_any_assigner_the_pod_goes_on_and_can_still_drain() {
+        let mut story = Story::begin();
+        for attempt in 1..50 {
+            assert_eq!(story.step(Event::ConnectionLost { connection: attempt }), "");
+            assert!(story.wait().starts_with(&format!("connect {} to ", attempt + 1)));
+        }
+        assert_eq!(story.step(Event::DrainRequested), "");
+        assert_eq!(story.wait(), "drained");
+    }
+}

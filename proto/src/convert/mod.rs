@@ -1,0 +1,28 @@
+//! Bytes into meaning and back.
+//!
+//! Each message of `emberkeep.v1` that carries meaning has a plain type: core's own where there is one, else one
+//! from here. `TryFrom<pb::X>` checks everything and trusts nothing; `From<&X> for pb::X` cannot fail.
+
+mod assigned_slice;
+mod assignment;
+mod invalid_message;
+mod leader_redirect;
+mod load_report;
+mod modes;
+mod not_owner;
+mod pod;
+mod session;
+mod slice;
+mod target_settings;
+mod watch;
+
+pub use assignment::{PODS_MAX, SLICES_MAX};
+pub use invalid_message::InvalidMessage;
+pub use leader_redirect::{LEADER_KEY, LeaderRedirect, leader_redirect_status};
+pub use load_report::{HOTTEST_MAX, REPORTED_SLICES_MAX, WINDOW_MAX};
+pub use modes::{imbalance_of, key_mode_of, ownership_mode_of, phase_of, pod_phase_of};
+pub use not_owner::{NOT_OWNER_KEY, NotOwner, not_owner_status};
+pub use pod::ZONE_LENGTH_MAX;
+pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration, Welcome};
+pub use target_settings::settings_over;
+pub use watch::{WATCHER_LENGTH_MAX, WatchStart, WatchUpdate};

@@ -1,0 +1,102 @@
+//! The closed lists: modes, phases and tolerances.
+//!
+//! A wire message carries an enum as a number. What is not on the list, and the zero of a field that was not set, are
+//! refused.
+
+use emberkeep_core::assignment::Phase;
+use emberkeep_core::balancer::Imbalance;
+use emberkeep_core::pod::PodPhase;
+use emberkeep_core::target::{KeyMode, OwnershipMode};
+
+use super::InvalidMessage;
+use crate::pb;
+
+/// Both directions of one enum, and the reading of its number.
+macro_rules! closed_list {
+    ($core:ident, $wire:ident, $reading:ident, $field:literal, [$($value:ident),+], $what:literal) => {
+        impl From<$core> for pb::$wire {
+            fn from(value: $core) -> Self {
+                match value {
+                    $($core::$value => pb::$wire::$value,)+
+                }
+            }
+        }
+
+        #[doc = concat!("Reads ", $what, " from its number.\n\n# Errors\nWhen the number is not on the list.")]
+        pub fn $reading(number: i32) -> Result<$core, InvalidMessage> {
+            match pb::$wire::try_from(number) {
+                $(Ok(pb::$wire::$value) => Ok($core::$value),)+
+                Ok(pb::$wire::Unspecified) | Err(_) => Err(unlisted($field, number, &[$(stringify!($value)),+])),
+            }
+        }
+    };
+}
+
+closed_list!(
+    KeyMode,
+    KeyMode,
+    key_mode_of,
+    "key_mode",
+    [Hashed, Ordered],
+    "a key mode"
+);
+closed_list!(
+    OwnershipMode,
+    OwnershipMode,
+    ownership_mode_of,
+    "ownership",
+    [Affinity],
+    "an ownership mode"
+);
+closed_list!(
+    Phase,
+    Phase,
+    phase_of,
+    "phase",
+    [Warming, Serving, Leaving],
+    "the phase of a replica"
+);
+closed_list!(
+    PodPhase,
+    PodPhase,
+    pod_phase_of,
+    "phase",
+    [Starting, Ready, Draining],
+    "the phase of a pod"
+);
+closed_list!(
+    Imbalance,
+    Imbalance,
+    imbalance_of,
+    "imbalance",
+    [Tight, Default, Loose],
+    "an imbalance"
+);
+
+fn unlisted(field: &str, number: i32, listed: &[&str]) -> InvalidMessage {
+    let allowed = listed.join(", ").to_lowercase();
+    InvalidMessage::new(field, format!("{number} is not on the list: {allowed}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_on_the_list_is_refused_and_the_list_is_named() {
+        for number in [0, 4, -1] {
+            let error = phase_of(number).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("phase: {number} is not on the list: warming, serving, leaving")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for phase in [Phase::Warming, Phase::Serving, Phase::Leaving] {
+            assert_eq!(phase_of(pb::Phase::from(phase).into()), Ok(phase));
+        }
+    }
+}

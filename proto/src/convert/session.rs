@@ -1,0 +1,207 @@
+//! What a slicelet and the leading assigner tell each other.
+
+use std::time::Duration;
+
+use emberkeep_core::assignment::{Generation, Update};
+use emberkeep_core::load::LoadReport;
+use emberkeep_core::pod::{Pod, PodPhase};
+use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
+
+use super::InvalidMessage;
+use super::invalid_message::required;
+use super::modes::{key_mode_of, ownership_mode_of, pod_phase_of};
+use super::slice::generation;
+use super::target_settings::millis;
+use super::watch::target_name;
+use crate::pb;
+
+/// All that a slicelet says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromSlicelet {
+    /// The first message: who it is.
+    Register(Registration),
+    /// It is alive.
+    Heartbeat(Heartbeat),
+    /// How much work it has.
+    LoadReport(LoadReport),
+}
+
+/// Who a slicelet is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The target whose slices it wants to own.
+    pub target: TargetName,
+    /// The pod it runs in.
+    pub pod: Pod,
+    /// The generation it holds.
+    pub known: Generation,
+}
+
+/// How a slicelet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// What it does.
+    pub phase: PodPhase,
+    /// The generation that it has applied.
+    pub applied: Generation,
+}
+
+/// All that the assigner says to a slicelet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromAssigner {
+    /// The first message: what the slicelet goes by.
+    Welcome(Welcome),
+    /// Who owns what.
+    Update(Update),
+    /// The pod owns nothing any more and may stop.
+    MayExit,
+}
+
+/// What a slicelet goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Welcome {
+    /// How application keys become slice keys.
+    pub key_mode: KeyMode,
+    /// What is promised about ownership.
+    pub ownership: OwnershipMode,
+    /// How often it says that it is alive.
+    pub heartbeat_interval: Duration,
+    /// How often it reports its load.
+    pub load_report_interval: Duration,
+    /// How long it keeps serving when it drains and has nowhere to move to.
+    pub drain_timeout: Duration,
+}
+
+impl TryFrom<pb::SessionRequest> for FromSlicelet {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: pb::SessionRequest) -> Result<Self, InvalidMessage> {
+        use pb::session_request::Message;
+        match wire.message {
+            Some(Message::Register(register)) => required(Some(register), "register").map(Self::Register),
+            Some(Message::Heartbeat(heartbeat)) => required(Some(heartbeat), "heartbeat").map(Self::Heartbeat),
+            Some(Message::LoadReport(report)) => required(Some(report), "load_report").map(Self::LoadReport),
+            None => Err(InvalidMessage::missing("message")),
+        }
+    }
+}
+
+impl From<&FromSlicelet> for pb::SessionRequest {
+    fn from(message: &FromSlicelet) -> Self {
+        use pb::session_request::Message;
+        let message = match message {
+            FromSlicelet::Register(registration) => Message::Register(registration.into()),
+            FromSlicelet::Heartbeat(heartbeat) => Message::Heartbeat(heartbeat.into()),
+            FromSlicelet::LoadReport(report) => Message::LoadReport(report.into()),
+        };
+        Self { message: Some(message) }
+    }
+}
+
+impl TryFrom<pb::Register> for Registration {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: pb::Register) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            target: target_name(&wire.target)?,
+            pod: required(wire.pod, "pod")?,
+            known: generation(wire.known_generation, "known_generation")?,
+        })
+    }
+}
+
+impl From<&Registration> for pb::Register {
+    fn from(registration: &Registration) -> Self {
+        Self {
+            target: registration.target.as_str().to_owned(),
+            pod: Some((&registration.pod).into()),
+            known_generation: registration.known.number(),
+        }
+    }
+}
+
+impl TryFrom<pb::Heartbeat> for Heartbeat {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: pb::Heartbeat) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            phase: pod_phase_of(wire.phase)?,
+            applied: generation(wire.applied_generation, "applied_generation")?,
+        })
+    }
+}
+
+impl From<&Heartbeat> for pb::Heartbeat {
+    fn from(heartbeat: &Heartbeat) -> Self {
+        Self {
+            phase: pb::PodPhase::from(heartbeat.phase).into(),
+            applied_generation: heartbeat.applied.number(),
+        }
+    }
+}
+
+impl TryFrom<pb::SessionResponse> for FromAssigner {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: pb::SessionResponse) -> Result<Self, InvalidMessage> {
+        use pb::session_response::Message;
+        match wire.message {
+            Some(Message::Welcome(welcome)) => required(Some(welcome), "welcome").map(Self::Welcome),
+            Some(Message::Update(update)) => required(Some(update), "update").map(Self::Update),
+            Some(Message::Directive(number)) => match pb::Directive::try_from(number) {
+                Ok(pb::Directive::MayExit) => Ok(Self::MayExit),
+                Ok(pb::Directive::Unspecified) | Err(_) => {
+                    let reason = format!("{number} is not on the list: may_exit");
+                    Err(InvalidMessage::new("directive", reason))
+                }
+            },
+            None => Err(InvalidMessage::missing("message")),
+        }
+    }
+}
+
+impl From<&FromAssigner> for pb::SessionResponse {
+    fn from(message: &FromAssigner) -> Self {
+        use pb::session_response::Message;
+        let message = match message {
+            FromAssigner::Welcome(welcome) => Message::Welcome(welcome.into()),
+            FromAssigner::Update(update) => Message::Update(update.into()),
+            FromAssigner::MayExit => Message::Directive(pb::Directive::MayExit.into()),
+        };
+        Self { message: Some(message) }
+    }
+}
+
+impl TryFrom<pb::Welcome> for Welcome {
+    type Error = InvalidMessage;
+
+    fn try_from(wire: pb::Welcome) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            key_mode: key_mode_of(wire.key_mode)?,
+            ownership: ownership_mode_of(wire.ownership)?,
+            heartbeat_interval: interval(wire.heartbeat_interval_ms, "heartbeat_interval_ms")?,
+            load_report_interval: interval(wire.load_report_interval_ms, "load_report_interval_ms")?,
+            drain_timeout: Duration::from_millis(wire.drain_timeout_ms),
+        })
+    }
+}
+
+impl From<&Welcome> for pb::Welcome {
+    fn from(welcome: &Welcome) -> Self {
+        Self {
+            key_mode: pb::KeyMode::from(welcome.key_mode).into(),
+            ownership: pb::OwnershipMode::from(welcome.ownership).into(),
+            heartbeat_interval_ms: millis(welcome.heartbeat_interval),
+            load_report_interval_ms: millis(welcome.load_report_interval),
+            drain_timeout_ms: millis(welcome.drain_timeout),
+        }
+    }
+}
+
+/// What is done again and again must not be done without a pause.
+fn interval(millis: u64, field: &str) -> Result<Duration, InvalidMessage> {
+    match millis {
+        0 => Err(InvalidMessage::new(field, "it is 0, but must be at least 1")),
+        _ => Ok(Duration::from_millis(millis)),
+    }
+}

@@ -1,0 +1,147 @@
+//! The settings of a target.
+
+use std::time::Duration;
+
+use emberkeep_core::assigner::{HandoffSettings, HealthSettings, PacingSettings, TargetSettings};
+use emberkeep_core::balancer::BalancerSettings;
+use emberkeep_core::load::Load;
+
+use super::InvalidMessage;
+use super::modes::{imbalance_of, key_mode_of, ownership_mode_of};
+use crate::pb;
+
+/// `base` with all that `wire` sets in its place.
+///
+/// # Errors
+/// Names the first setting that is outside its limits, and what is allowed.
+pub fn settings_over(base: TargetSettings, wire: &pb::TargetSettings) -> Result<TargetSettings, InvalidMessage> {
+    let settings = TargetSettings {
+        key_mode: wire.key_mode.map_or(Ok(base.key_mode), key_mode_of)?,
+        ownership: wire.ownership.map_or(Ok(base.ownership), ownership_mode_of)?,
+        balancer: balancer_over(base.balancer, wire)?,
+        pacing: pacing_over(base.pacing, wire),
+        health: health_over(base.health, wire),
+        handoff: handoff_over(base.handoff, wire),
+    };
+    settings
+        .validated()
+        .map_err(|error| InvalidMessage::new("settings", error))
+}
+
+fn balancer_over(base: BalancerSettings, wire: &pb::TargetSettings) -> Result<BalancerSettings, InvalidMessage> {
+    Ok(BalancerSettings {
+        max_load_hint: wire.max_load_hint_milli.map_or(base.max_load_hint, Load::from_milli),
+        imbalance: wire.imbalance.map_or(Ok(base.imbalance), imbalance_of)?,
+        min_replicas: wire.min_replicas.unwrap_or(base.min_replicas),
+        max_replicas: wire.max_replicas.unwrap_or(base.max_replicas),
+        slices_per_pod_min: wire.slices_per_pod_min.unwrap_or(base.slices_per_pod_min),
+    })
+}
+
+fn pacing_over(base: PacingSettings, wire: &pb::TargetSettings) -> PacingSettings {
+    PacingSettings {
+        gather: over(base.gather, wire.gather_ms),
+        balance_interval: over(base.balance_interval, wire.balance_interval_ms),
+        settle: over(base.settle, wire.settle_ms),
+    }
+}
+
+fn health_over(base: HealthSettings, wire: &pb::TargetSettings) -> HealthSettings {
+    HealthSettings {
+        heartbeat_interval: over(base.heartbeat_interval, wire.heartbeat_interval_ms),
+        load_report_interval: over(base.load_report_interval, wire.load_report_interval_ms),
+        missed_heartbeats_max: wire.missed_heartbeats_max.unwrap_or(base.missed_heartbeats_max),
+        dead_after: over(base.dead_after, wire.dead_after_ms),
+        leader_grace: over(base.leader_grace, wire.leader_grace_ms),
+    }
+}
+
+fn handoff_over(base: HandoffSettings, wire: &pb::TargetSettings) -> HandoffSettings {
+    HandoffSettings {
+        leave_linger: over(base.leave_linger, wire.leave_linger_ms),
+        drain_timeout: over(base.drain_timeout, wire.drain_timeout_ms),
+    }
+}
+
+fn over(base: Duration, millis: Option<u64>) -> Duration {
+    millis.map_or(base, Duration::from_millis)
+}
+
+impl From<&TargetSettings> for pb::TargetSettings {
+    /// In full: every setting is set.
+    fn from(settings: &TargetSettings) -> Self {
+        let TargetSettings {
+            key_mode,
+            ownership,
+            balancer,
+            pacing,
+            health,
+            handoff,
+        } = settings;
+        Self {
+            key_mode: Some(pb::KeyMode::from(*key_mode).into()),
+            ownership: Some(pb::OwnershipMode::from(*ownership).into()),
+            max_load_hint_milli: Some(balancer.max_load_hint.milli()),
+            imbalance: Some(pb::Imbalance::from(balancer.imbalance).into()),
+            min_replicas: Some(balancer.min_replicas),
+            max_replicas: Some(balancer.max_replicas),
+            slices_per_pod_min: Some(balancer.slices_per_pod_min),
+            gather_ms: Some(millis(pacing.gather)),
+            balance_interval_ms: Some(millis(pacing.balance_interval)),
+            settle_ms: Some(millis(pacing.settle)),
+            heartbeat_interval_ms: Some(millis(health.heartbeat_interval)),
+            load_report_interval_ms: Some(millis(health.load_report_interval)),
+            missed_heartbeats_max: Some(health.missed_heartbeats_max),
+            dead_after_ms: Some(millis(health.dead_after)),
+            leader_grace_ms: Some(millis(health.leader_grace)),
+            leave_linger_ms: Some(millis(handoff.leave_linger)),
+            drain_timeout_ms: Some(millis(handoff.drain_timeout)),
+        }
+    }
+}
+
+/// Whole milliseconds; what is longer than 2^64 of them is that long.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_stays_as_it_is() {
+        let base = TargetSettings::default();
+        let wire = pb::TargetSettings {
+            min_replicas: Some(2),
+            max_replicas: Some(3),
+            ..pb::TargetSettings::default()
+        };
+        let mut expected = base.clone();
+        expected.balancer.min_replicas = 2;
+        expected.balancer.max_replicas = 3;
+        assert_eq!(settings_over(base, &wire), Ok(expected));
+    }
+
+    #[test]
+    fn settings_written_in_full_are_read_back_over_any_base() {
+        let mut settings = TargetSettings::default();
+        settings.health.dead_after = Duration::from_secs(7);
+        settings.key_mode = emberkeep_core::target::KeyMode::Ordered;
+        let wire = pb::TargetSettings::from(&settings);
+        assert_eq!(settings_over(TargetSettings::default(), &wire), Ok(settings));
+    }
+
+    #[test]
+    fn a_setting_outside_its_limits_is_named() {
+        let wire = pb::TargetSettings {
+            min_replicas: Some(0),
+            ..pb::TargetSettings::default()
+        };
+        let error = settings_over(TargetSettings::default(), &wire).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "settings: setting min_replicas is 0, allowed is 1 to 100"
+        );
+    }
+}

@@ -1,0 +1,113 @@
+//! Tasks that are watched over, and end together.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The tasks of one process part: a panic in one of them stops all, and so does [`Tasks::shutdown`].
+///
+/// Copies share the same tasks.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+    /// Cancelled when the time to end is over: what still runs is dropped.
+    abort: CancellationToken,
+}
+
+impl Tasks {
+    /// No tasks yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No tasks yet; they stop with `stop`, and a panic in one of them cancels it.
+    #[must_use]
+    pub fn stopped_by(stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            ..Self::default()
+        }
+    }
+
+    /// The token that tells every task to end.
+    #[must_use]
+    pub const fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Runs a task. It must end soon after [`Tasks::stop`] is cancelled.
+    pub fn spawn_supervised<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let supervised = supervised(name, self.stop.clone(), task);
+        let abort = self.abort.clone();
+        self.tracker.spawn(async move {
+            abort.run_until_cancelled(supervised).await;
+        });
+    }
+
+    /// Tells all tasks to end and waits for them, `deadline` at most; what then still runs is dropped. Answers whether
+    /// all ended by themselves.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        self.stop.cancel();
+        self.tracker.close();
+        let has_ended = tokio::time::timeout(deadline, self.tracker.wait()).await.is_ok();
+        if !has_ended {
+            tracing::warn!(
+                task_count = self.tracker.len(),
+                "dropping tasks that did not end in time"
+            );
+            self.abort.cancel();
+        }
+        has_ended
+    }
+}
+
+/// Runs `task`; should it panic, says so and cancels `stop`.
+pub async fn supervised(name: &'static str, stop: CancellationToken, task: impl Future<Output = ()>) {
+    // Nothing of the task is used after it panicked.
+    if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+        tracing::error!(task = name, reason = message_of(&*panic), "task panicked, stopping");
+        stop.cancel();
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_in_one_task_ends_all() {
+        let tasks = Tasks::new();
+        tasks.spawn_supervised("waits", tasks.stop().clone().cancelled_owned());
+        tasks.spawn_supervised("panics", async { panic!("out of luck") });
+        tasks.stop().cancelled().await;
+        assert!(tasks.shutdown(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_does_not_end_is_dropped() {
+        let tasks = Tasks::new();
+        let (held_by_task, dropped) = tokio::sync::oneshot::channel::<()>();
+        tasks.spawn_supervised("hangs", async move {
+            std::future::pending::<()>().await;
+            drop(held_by_task);
+        });
+        assert!(!tasks.shutdown(Duration::from_secs(1)).await);
+        assert!(dropped.await.is_err());
+    }
+}
