@@ -42,7 +42,7 @@ pub enum Durability {
 /// A store in a local folder.
 ///
 /// Any number of processes may use the same folder at the same time: a write is a rename, so that no reader ever sees a part of
-/// one, and conditional writes hold a file lock.
+/// one, and conditional writes hold a file lock. The file system must tell upper from lower case, as those of Linux do.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,

@@ -39,17 +39,15 @@ pub struct S3 {
 
 impl S3 {
     /// A client for the bucket; asks nothing of the server yet.
-    pub async fn connect(settings: S3Settings) -> Self {
-        Self {
+    pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
+        settings.check()?;
+        let slash = if settings.prefix.is_empty() { "" } else { "/" };
+        Ok(Self {
             client: client::client(&settings).await,
             place: settings.to_string(),
-            prefix: if settings.prefix.is_empty() {
-                String::new()
-            } else {
-                format!("{}/", settings.prefix)
-            },
+            prefix: format!("{}{slash}", settings.prefix),
             bucket: settings.bucket,
-        }
+        })
     }
 
     fn key(&self, name: &ObjectName) -> String {
@@ -96,10 +94,8 @@ impl S3 {
     }
 
     async fn content(&self, name: &ObjectName, found: GetObjectOutput) -> Result<Object, StoreError> {
-        let size_bytes = found
-            .content_length()
-            .and_then(|length| u64::try_from(length).ok())
-            .unwrap_or(0);
+        let length = found.content_length().and_then(|length| u64::try_from(length).ok());
+        let size_bytes = length.ok_or_else(|| self.unexpected("no length came with an object"))?;
         if size_bytes > OBJECT_BYTES_MAX {
             return Err(StoreError::TooLarge {
                 name: name.clone(),
