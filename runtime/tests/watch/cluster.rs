@@ -58,6 +58,29 @@ pub(crate) fn history(newest: u64) -> Vec<Held> {
     held.collect()
 }
 
+/// An assignment of many slices with eight replicas each.
+pub(crate) fn large(slice_count: u64) -> Held {
+    let starts = [SliceKey::EMPTY]
+        .into_iter()
+        .chain((1..slice_count).map(SliceKey::from_position));
+    let phase = Phase::Serving;
+    let everyone: ReplicaSet = (0..8)
+        .map(|pod| Replica {
+            pod: PodIndex(pod),
+            phase,
+        })
+        .collect();
+    let slices = starts.map(|start| (start, everyone.clone()));
+    let proposal = Proposal {
+        pods: (1..=8).map(pod).collect(),
+        slices: SliceMap::try_from_starts(slices.collect()).unwrap(),
+    };
+    Held {
+        assignment: Arc::new(proposal.after(&Assignment::unassigned()).unwrap()),
+        key_mode: KeyMode::Hashed,
+    }
+}
+
 fn pod(number: u16) -> Pod {
     Pod {
         name: PodName::try_new(&format!("pod-{number}")).unwrap(),

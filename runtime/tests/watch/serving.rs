@@ -62,6 +62,13 @@ async fn an_unknown_target_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_source_that_holds_nothing_sends_watchers_away() {
+    let source = Source::start(None).await;
+    let status = soon(source.client().watch(request(0))).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
 async fn a_bad_request_is_refused() {
     let source = Source::start(None).await;
     let status = soon(source.client().watch(request(-1))).await.unwrap_err();
@@ -71,7 +78,8 @@ async fn a_bad_request_is_refused() {
 
 #[tokio::test]
 async fn one_watcher_too_many_is_refused_until_another_one_leaves() {
-    let source = Source::limited(None, WatchLimits { watchers_max: 1 }).await;
+    let held = history(1).pop();
+    let source = Source::limited(held, WatchLimits { watchers_max: 1 }).await;
     let first = soon(source.client().watch(request(0))).await.unwrap();
     let status = soon(source.client().watch(request(0))).await.unwrap_err();
     assert_eq!(status.code(), Code::ResourceExhausted);
@@ -82,8 +90,9 @@ async fn one_watcher_too_many_is_refused_until_another_one_leaves() {
 
 #[tokio::test]
 async fn a_watch_ends_when_the_server_stops() {
-    let source = Source::start(None).await;
+    let source = Source::start(history(1).pop()).await;
     let mut told = soon(source.client().watch(request(0))).await.unwrap().into_inner();
+    next(&mut told).await;
     source.stop.cancel();
     assert!(soon(told.message()).await.unwrap().is_none());
 }

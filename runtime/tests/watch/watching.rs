@@ -6,18 +6,27 @@ use std::time::Duration;
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_proto::convert::WatchUpdate;
 use emberkeep_proto::pb::assignment_watch_server::{AssignmentWatch, AssignmentWatchServer};
-use emberkeep_proto::pb::{WatchRequest, WatchResponse};
+use emberkeep_proto::pb::{self, WatchRequest, WatchResponse};
+use emberkeep_runtime::channel::ChannelSettings;
 use emberkeep_runtime::watch::{AssignmentWatcher, Held, WatchSettings};
 use futures::stream::{self, BoxStream, StreamExt};
+use prost::Message;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::cluster::{Source, history, serve, soon, target};
+use crate::cluster::{Source, history, large, serve, soon, target};
+use crate::frozen_link::FrozenLink;
 
 fn watcher_of(addresses: &[&str]) -> AssignmentWatcher {
     let addresses = addresses.iter().map(|address| (*address).to_owned());
     let settings = WatchSettings {
-        answer_timeout: Duration::from_millis(200),
+        channel: ChannelSettings {
+            keepalive_interval: Duration::from_millis(100),
+            keepalive_timeout: Duration::from_secs(1),
+            ..ChannelSettings::default()
+        },
+        answer_timeout: Duration::from_secs(2),
         retry_first: Duration::from_millis(10),
         retry_max: Duration::from_millis(100),
         ..WatchSettings::new(target(), addresses.collect(), "test")
@@ -63,6 +72,38 @@ async fn a_source_that_is_not_there_is_passed_over() {
     let source = Source::start(Some(history[1].clone())).await;
     let watcher = watcher_of(&[&gone.address, "not an address", &source.address]);
     holds(&watcher, &history[1]).await;
+}
+
+#[tokio::test]
+async fn a_source_that_takes_connections_and_never_answers_is_passed_over() {
+    let history = history(1);
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = Source::start(Some(history[1].clone())).await;
+    let watcher = watcher_of(&[&mute.local_addr().unwrap().to_string()]);
+    let _connection = soon(mute.accept()).await.unwrap();
+    watcher.add_sources([source.address.clone()]);
+    holds(&watcher, &history[1]).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_dies_without_a_word_is_noticed() {
+    let history = history(2);
+    let (cut_off, source) = (Source::start(Some(history[1].clone())).await, Source::start(None).await);
+    let link = FrozenLink::to(cut_off.address.clone()).await;
+    let watcher = watcher_of(&[&link.address]);
+    holds(&watcher, &history[1]).await;
+    watcher.add_sources([source.address.clone()]);
+    link.freeze.cancel();
+    source.publish.send_replace(Some(history[2].clone()));
+    holds(&watcher, &history[2]).await;
+}
+
+#[tokio::test]
+async fn an_assignment_of_more_than_tonic_takes_by_itself_arrives() {
+    let large = large(60_000);
+    assert!(pb::Assignment::from(large.assignment.as_ref()).encoded_len() > 4 << 20);
+    let source = Source::start(Some(large.clone())).await;
+    holds(&watcher_of(&[&source.address]), &large).await;
 }
 
 #[tokio::test]
