@@ -1,0 +1,7 @@
+//! Promises about the watch, on real connections.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+mod cluster;
+mod serving;
+mod watching;
