@@ -2,7 +2,15 @@
 
 use std::time::Duration;
 
+use emberkeep_proto::raft::raft_transport_client::RaftTransportClient;
+use emberkeep_proto::raft::{RaftRequest, SnapshotHeader, SnapshotPart, snapshot_part::Part};
+use futures::stream;
+use openraft::async_runtime::watch::WatchReceiver;
+use tonic::Code;
+use tonic::transport::Channel;
+
 use super::testbed::{Cluster, change, soon, state_after};
+use super::type_config::{SnapshotMeta, Vote};
 use super::{Leadership, ProposeError, RaftSettings};
 
 /// Few enough that no snapshot is made.
@@ -73,8 +81,13 @@ async fn a_member_that_missed_more_than_the_log_keeps_gets_a_snapshot() {
     let lagging = leader % 3 + 1;
     cluster.propose(0..10).await;
     cluster.member(lagging).reaches(&state_after(10)).await;
-    let had = cluster.member(lagging).member.node().metrics();
-    let had = openraft::async_runtime::watch::WatchReceiver::borrow_watched(&had).last_log_index;
+    let had = cluster
+        .member(lagging)
+        .member
+        .node()
+        .metrics()
+        .borrow_watched()
+        .last_log_index;
     cluster.stop(lagging).await;
     cluster.propose(10..200).await;
     let node = cluster.member(cluster.leader().await).member.node().clone();
@@ -111,7 +124,12 @@ async fn a_leader_cut_off_from_its_quorum_stops_to_lead_and_acknowledges_nothing
     let stepped_down = leadership.wait_for(|seen| *seen == Leadership::Following { leader: None });
     soon("noticing the loss", stepped_down).await.unwrap();
     assert!(member.confirm_leadership().await.is_err());
-    assert!(member.propose(change(1)).await.is_err());
+    let refused = member.propose(change(1)).await;
+    assert_eq!(
+        refused,
+        Err(ProposeError::NotLeader { leader: None }),
+        "nothing was written"
+    );
     assert_eq!(**member.state().borrow(), state_after(1));
 }
 
@@ -165,4 +183,69 @@ async fn a_stopped_member_says_so_and_frees_its_folder() {
     assert_eq!(member.propose(change(0)).await, Err(ProposeError::Stopped));
     let settings = RaftSettings::alone(cluster.folder().join("1"), cluster.address(1));
     super::Member::start(settings).await.unwrap().shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_make_no_sense_are_refused_in_one_sentence() {
+    let cluster = Cluster::start(1, NO_SNAPSHOT).await;
+    let mut client = RaftTransportClient::connect(cluster.address(1)).await.unwrap();
+    let (to, payload) = (1, vec![0xff; 3]);
+
+    let stray = client
+        .vote(RaftRequest {
+            to: 9,
+            payload: payload.clone(),
+        })
+        .await;
+    assert_eq!(
+        stray.unwrap_err().message(),
+        "this is member 1, the message is for member 9"
+    );
+    let garbled = client
+        .append_entries(RaftRequest {
+            to,
+            payload: payload.clone(),
+        })
+        .await;
+    assert_eq!(garbled.unwrap_err().code(), Code::InvalidArgument);
+
+    let snapshot = async |client: &mut RaftTransportClient<Channel>, parts: Vec<Part>| {
+        let parts = parts.into_iter().map(|part| SnapshotPart { part: Some(part) });
+        client
+            .install_snapshot(stream::iter(parts))
+            .await
+            .unwrap_err()
+            .message()
+            .to_owned()
+    };
+    let header = |size| {
+        Part::Header(SnapshotHeader {
+            to,
+            payload: snapshot_payload(),
+            size,
+        })
+    };
+    let chunk = Part::Chunk(vec![0; 7]);
+    for (parts, sentence) in [
+        (vec![], "a snapshot begins with its header"),
+        (vec![chunk.clone()], "a snapshot begins with its header"),
+        (
+            vec![header(u64::MAX)],
+            "the snapshot is 18446744073709551615 bytes, at most 1073741824 are allowed",
+        ),
+        (vec![header(9), chunk.clone()], "the snapshot ended after 7 of 9 bytes"),
+        (vec![header(9), header(9)], "a snapshot has one header"),
+        (
+            vec![header(5), chunk.clone()],
+            "a snapshot of 5 bytes comes in chunks of at most 1048576 bytes and ends with the last",
+        ),
+    ] {
+        assert_eq!(snapshot(&mut client, parts).await, sentence);
+    }
+    assert_eq!(cluster.leader().await, 1, "the member goes on");
+}
+
+/// A header as a leader of some later term would send it.
+fn snapshot_payload() -> Vec<u8> {
+    super::codec::encode(&(Vote::new(7, 2), SnapshotMeta::default())).unwrap()
 }

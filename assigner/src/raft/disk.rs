@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{
-    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
     WriteTransaction,
 };
 use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
@@ -68,12 +68,18 @@ impl Disk {
         self.commit(Durability::Immediate, change).await
     }
 
-    /// Runs one transaction that a crash may undo, until the next [`Disk::write`] makes it last.
+    /// Runs one transaction that every reader sees, and that a crash may undo until the next [`Disk::write`] or
+    /// [`Disk::sync`].
     pub(super) async fn write_later<F>(&self, change: F) -> io::Result<()>
     where
         F: FnOnce(&WriteTransaction) -> Result<(), Failure> + Send + 'static,
     {
         self.commit(Durability::None, change).await
+    }
+
+    /// Makes all that was written by now last.
+    pub(super) async fn sync(&self) -> io::Result<()> {
+        self.write(|_| Ok(())).await
     }
 
     async fn commit<T, F>(&self, durability: Durability, change: F) -> io::Result<T>
@@ -122,11 +128,14 @@ fn open_labelled(folder: &Path, member: MemberId) -> Result<Database, RaftError>
         .set_cache_size(CACHE_BYTES)
         .create(folder.join("raft.redb"))
         .map_err(|error| not_opened(folder.to_owned(), error))?;
-    let label = label(&database, member).map_err(|failure| RaftError::Damaged {
+    let damaged = |failure| RaftError::Damaged {
         folder: folder.to_owned(),
         source: io::Error::other(failure),
-    })?;
+    };
+    // Nothing else is touched before the label is known to be ours.
+    let label = label(&database, member).map_err(damaged)?;
     label.check(folder, member)?;
+    create_tables(&database).map_err(damaged)?;
     Ok(database)
 }
 
@@ -154,32 +163,33 @@ struct Label {
     member: MemberId,
 }
 
-/// The label of an old folder, or the one just given to a new folder, together with its empty tables.
+/// The label of an old folder, or the one just given to a new folder.
 fn label(database: &Database, member: MemberId) -> Result<Label, Failure> {
     let transaction = database.begin_write()?;
-    let label = {
-        let mut label = transaction.open_table(LABEL)?;
-        let format = label.get("format")?.map(|value| value.value());
-        let owner = label.get("member")?.map(|value| value.value());
-        match (format, owner) {
-            (None, None) => {
-                label.insert("format", u64::from(FORMAT))?;
-                label.insert("member", member)?;
-                transaction.open_table(META)?;
-                transaction.open_table(LOG)?;
-                Label {
-                    format: u64::from(FORMAT),
-                    member,
-                }
-            }
-            (format, owner) => Label {
-                format: format.unwrap_or_default(),
-                member: owner.unwrap_or_default(),
-            },
-        }
-    };
+    let label = labelled(&mut transaction.open_table(LABEL)?, member)?;
     transaction.commit()?;
     Ok(label)
+}
+
+fn labelled(table: &mut Table<'_, &str, u64>, member: MemberId) -> Result<Label, Failure> {
+    if table.get("format")?.is_none() {
+        table.insert("format", u64::from(FORMAT))?;
+        table.insert("member", member)?;
+    }
+    let number = |name| Ok::<_, Failure>(table.get(name)?.map_or(0, |number| number.value()));
+    Ok(Label {
+        format: number("format")?,
+        member: number("member")?,
+    })
+}
+
+/// So that readers need not ask whether there are any.
+fn create_tables(database: &Database) -> Result<(), Failure> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?;
+    transaction.open_table(LOG)?;
+    transaction.commit()?;
+    Ok(())
 }
 
 impl Label {

@@ -1,180 +1,112 @@
-//! Log, vote and committed pointer on disk.
+//! Writes the log, the vote and the pointers into the log.
 
-use std::fmt::Debug;
 use std::io;
-use std::ops::RangeBounds;
 
-use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
+use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{LogState, OptionalSend};
-use redb::{AccessGuard, ReadableTable};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use redb::WriteTransaction;
 
-use super::codec::{decode, encode};
-use super::disk::{Disk, LOG, META};
+use super::codec::encode;
+use super::disk::{Disk, Failure, LOG, META};
+use super::flusher::Flusher;
+use super::log_reader::{COMMITTED, LogReader, PURGED, VOTE};
 use super::type_config::{Entry, LogId, TypeConfig, Vote};
 
-const VOTE: &str = "vote";
-const COMMITTED: &str = "committed";
-const PURGED: &str = "purged";
-
-/// About how many bytes of entries one message to another member carries.
-pub(super) const BATCH_BYTES: usize = 4 << 20;
-
-/// The log of one member, and its own reader: clones see the same file.
-#[derive(Clone)]
+/// The log of one member. openraft calls from one task, and counts only what was flushed.
 pub(super) struct LogStore {
     disk: Disk,
+    reader: LogReader,
+    flusher: Flusher,
+    /// Newer than the one on disk, if there is one.
+    committed: Option<LogId>,
 }
 
 impl LogStore {
-    pub(super) fn new(disk: Disk) -> Self {
-        Self { disk }
-    }
-
-    async fn meta<T: DeserializeOwned + Send + 'static>(&self, name: &'static str) -> io::Result<Option<T>> {
-        self.disk
-            .read(move |view| {
-                let table = view.open_table(META)?;
-                let Some(bytes) = table.get(name)? else {
-                    return Ok(None);
-                };
-                Ok(Some(decode(bytes.value())?))
-            })
-            .await
-    }
-
-    /// Entries of `range` in order, until their bytes reach `budget`; at least one, if there is one.
-    async fn entries(&self, range: impl RangeBounds<u64>, budget: usize) -> io::Result<Vec<Entry>> {
-        let range = (range.start_bound().cloned(), range.end_bound().cloned());
-        self.disk
-            .read(move |view| {
-                let (mut entries, mut taken) = (Vec::new(), 0);
-                for row in view.open_table(LOG)?.range(range)? {
-                    let (_, bytes) = row?;
-                    entries.push(decode(bytes.value())?);
-                    taken += bytes.value().len();
-                    if taken >= budget {
-                        break;
-                    }
-                }
-                Ok(entries)
-            })
-            .await
-    }
-}
-
-impl RaftLogReader<TypeConfig> for LogStore {
-    async fn try_get_log_entries<R: RangeBounds<u64> + Clone + Debug + OptionalSend>(
-        &mut self,
-        range: R,
-    ) -> io::Result<Vec<Entry>> {
-        self.entries(range, usize::MAX).await
-    }
-
-    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        self.entries(start..end, BATCH_BYTES).await
-    }
-
-    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        self.meta(VOTE).await
+    /// The log on `disk`, with a task that makes it last.
+    pub(super) fn spawn(disk: Disk) -> Self {
+        Self {
+            reader: LogReader::new(disk.clone()),
+            flusher: Flusher::spawn(disk.clone()),
+            disk,
+            committed: None,
+        }
     }
 }
 
 impl RaftLogStorage<TypeConfig> for LogStore {
-    type LogReader = Self;
+    type LogReader = LogReader;
 
     async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
-        self.disk
-            .read(|view| {
-                let meta = view.open_table(META)?;
-                let purged: Option<LogId> = meta.get(PURGED)?.map(|bytes| decode(bytes.value())).transpose()?;
-                let last: Option<Entry> = view.open_table(LOG)?.last()?.map(entry).transpose()?;
-                Ok(LogState {
-                    last_log_id: last.map(|entry| entry.log_id).or(purged),
-                    last_purged_log_id: purged,
-                })
-            })
-            .await
+        self.reader.log_state().await
     }
 
-    async fn get_log_reader(&mut self) -> Self {
-        self.clone()
+    async fn get_log_reader(&mut self) -> LogReader {
+        self.reader.clone()
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        let row = meta_row(VOTE, vote)?;
-        self.disk.write(row).await
+        let bytes = encode(vote)?;
+        self.disk.write(move |transaction| set(transaction, VOTE, &bytes)).await
     }
 
-    /// Lasts from the next entry or vote on: losing it to a crash costs a look at the leader, never an entry.
+    /// Written with the next entries: losing it to a crash costs a look at the leader, never an entry.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
-        let row = meta_row(COMMITTED, &committed)?;
-        self.disk.write_later(row).await
+        self.committed = committed;
+        Ok(())
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        Ok(self.meta(COMMITTED).await?.flatten())
+        match self.committed {
+            Some(committed) => Ok(Some(committed)),
+            None => self.reader.committed().await,
+        }
     }
 
-    /// Returns, and calls back, when the entries are on disk. Changes that arrive meanwhile make the next batch.
+    /// Returns when the entries can be read, so that they reach the other members while this one's disk still writes.
     async fn append<I>(&mut self, entries: I, flushed: IOFlushed<TypeConfig>) -> io::Result<()>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let rows = entries
-            .into_iter()
-            .map(|entry| Ok((entry.log_id.index, encode(&entry)?)))
-            .collect::<io::Result<Vec<_>>>()?;
-        self.disk
-            .write(move |transaction| {
-                let mut log = transaction.open_table(LOG)?;
-                for (index, bytes) in &rows {
-                    log.insert(index, bytes.as_slice())?;
-                }
-                Ok(())
-            })
-            .await?;
-        flushed.io_completed(Ok(()));
-        Ok(())
+        let rows = entries.into_iter().map(row).collect::<io::Result<Vec<_>>>()?;
+        let committed = self.committed.take().map(|committed| encode(&committed)).transpose()?;
+        let insert = move |transaction: &WriteTransaction| {
+            let mut log = transaction.open_table(LOG)?;
+            for (index, bytes) in &rows {
+                log.insert(index, bytes.as_slice())?;
+            }
+            committed.map_or(Ok(()), |bytes| set(transaction, COMMITTED, &bytes))
+        };
+        self.disk.write_later(insert).await?;
+        self.flusher.call_back(flushed).await
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         let first = last.map_or(0, |last| last.index + 1);
-        self.disk
-            .write(move |transaction| {
-                transaction.open_table(LOG)?.retain_in(first.., |_, _| false)?;
-                Ok(())
-            })
-            .await
+        let truncate = move |transaction: &WriteTransaction| {
+            transaction.open_table(LOG)?.retain_in(first.., |_, _| false)?;
+            Ok(())
+        };
+        self.disk.write(truncate).await
     }
 
     async fn purge(&mut self, last: LogId) -> io::Result<()> {
-        let purged = meta_row(PURGED, &last)?;
-        self.disk
-            .write(move |transaction| {
-                transaction.open_table(LOG)?.retain_in(..=last.index, |_, _| false)?;
-                purged(transaction)
-            })
-            .await
+        let bytes = encode(&last)?;
+        let purge = move |transaction: &WriteTransaction| {
+            transaction.open_table(LOG)?.retain_in(..=last.index, |_, _| false)?;
+            set(transaction, PURGED, &bytes)
+        };
+        self.disk.write(purge).await
     }
 }
 
-/// The transaction that sets one named value.
-fn meta_row<T: Serialize>(
-    name: &'static str,
-    value: &T,
-) -> io::Result<impl FnOnce(&redb::WriteTransaction) -> Result<(), super::disk::Failure> + Send + use<T>> {
-    let bytes = encode(value)?;
-    Ok(move |transaction: &redb::WriteTransaction| {
-        transaction.open_table(META)?.insert(name, bytes.as_slice())?;
-        Ok(())
-    })
+fn row(entry: Entry) -> io::Result<(u64, Vec<u8>)> {
+    Ok((entry.log_id.index, encode(&entry)?))
 }
 
-fn entry((_, bytes): (AccessGuard<'_, u64>, AccessGuard<'_, &'static [u8]>)) -> io::Result<Entry> {
-    decode(bytes.value())
+fn set(transaction: &WriteTransaction, name: &'static str, bytes: &[u8]) -> Result<(), Failure> {
+    transaction.open_table(META)?.insert(name, bytes)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -210,7 +142,7 @@ mod tests {
             let disk = open(folder.path()).await;
             let (readers, _) = watch::channel(Arc::default());
             let state = StateMachine::new(SnapshotStore::new(disk.clone()), readers);
-            Ok((folder, LogStore::new(disk), state))
+            Ok((folder, LogStore::spawn(disk), state))
         }
     }
 
@@ -222,11 +154,15 @@ mod tests {
     #[tokio::test]
     async fn a_batch_for_another_member_ends_when_it_is_full_but_is_never_empty() {
         let folder = tempfile::tempdir().unwrap();
-        let mut log = LogStore::new(open(folder.path()).await);
+        let mut log = LogStore::spawn(open(folder.path()).await);
         log.blocking_append((0..3).map(numbered)).await.unwrap();
-        assert_eq!(log.entries(0..3, 1).await.unwrap(), [numbered(0)]);
-        assert_eq!(log.entries(1..3, usize::MAX).await.unwrap(), [numbered(1), numbered(2)]);
-        assert_eq!(log.limited_get_log_entries(0, 3).await.unwrap().len(), 3);
+        let mut reader = log.get_log_reader().await;
+        assert_eq!(reader.entries(0..3, 1).await.unwrap(), [numbered(0)]);
+        assert_eq!(
+            reader.entries(1..3, usize::MAX).await.unwrap(),
+            [numbered(1), numbered(2)]
+        );
+        assert_eq!(reader.limited_get_log_entries(0, 3).await.unwrap().len(), 3);
     }
 
     const CHILD: &str = "raft::log_store::tests::a_child_that_appends_until_it_is_killed";
@@ -242,7 +178,7 @@ mod tests {
         for round in 0..ROUND_COUNT {
             let acknowledged = killed_after(20 + (round * 7919) % 61, folder.path());
             let entries =
-                runtime.block_on(async { LogStore::new(open(folder.path()).await).entries(.., usize::MAX).await });
+                runtime.block_on(async { LogReader::new(open(folder.path()).await).entries(.., usize::MAX).await });
             let indexes: Vec<u64> = entries.unwrap().iter().map(|entry| entry.log_id.index).collect();
             assert_eq!(
                 indexes,
@@ -292,7 +228,7 @@ mod tests {
         let Some(folder) = std::env::var_os(CHILD_FOLDER) else {
             return;
         };
-        let mut log = LogStore::new(open(Path::new(&folder)).await);
+        let mut log = LogStore::spawn(open(Path::new(&folder)).await);
         let mut next = log
             .get_log_state()
             .await

@@ -12,6 +12,7 @@ use openraft::errors::{InitializeError, RaftError as NodeError};
 use openraft::{BasicNode, Raft, ReadPolicy};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::disk::Disk;
@@ -45,6 +46,14 @@ struct Inner {
     file_users: TaskTracker,
 }
 
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member")
+            .field("id", &self.inner.settings.id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Member {
     /// Opens the folder, rebuilds the state and takes part. Forms the cluster if this is its first start.
     ///
@@ -60,7 +69,7 @@ impl Member {
             settings.id,
             Arc::new(config),
             Network::new(&settings, addresses.clone()),
-            LogStore::new(disk.clone()),
+            LogStore::spawn(disk.clone()),
             StateMachine::new(SnapshotStore::new(disk), state_writer),
         )
         .await
@@ -99,21 +108,23 @@ impl Member {
             .await
     }
 
-    /// A leader just elected takes no changes until a quorum has answered it once: wait for that.
+    /// A leader just elected takes no changes until a quorum has answered it once: wait for that, but not longer than a
+    /// healthy quorum takes.
     async fn write(&self, proposal: Proposal) -> Result<Applied, ProposeError> {
+        let settings = &self.inner.settings;
+        let patience_ends = Instant::now() + 2 * settings.election_max;
         loop {
             let mut metrics = self.inner.node.metrics();
             metrics.borrow_and_update();
-            match self.inner.node.client_write(proposal.clone()).await {
-                Ok(written) => {
-                    return Ok(written.data.expect("a change is always answered by what it did"));
-                }
-                Err(error) if refusal::is_too_early(&error) => {
-                    // The next heartbeat brings the answers, or the next try finds another leader.
-                    let _ = tokio::time::timeout(self.inner.settings.heartbeat, metrics.changed()).await;
-                }
-                Err(error) => return Err(refusal::of_write(error, &self.inner.addresses)),
+            let error = match self.inner.node.client_write(proposal.clone()).await {
+                Ok(written) => return Ok(written.data.expect("a change is always answered by what it did")),
+                Err(error) => error,
+            };
+            if !refusal::is_too_early(&error) || Instant::now() > patience_ends {
+                return Err(refusal::of_write(error, &self.inner.addresses));
             }
+            // The next heartbeat brings the answers, or the next try finds another leader.
+            let _ = tokio::time::timeout(settings.heartbeat, metrics.changed()).await;
         }
     }
 

@@ -11,7 +11,9 @@
 mod codec;
 mod disk;
 mod error;
+mod flusher;
 mod leadership;
+mod log_reader;
 mod log_store;
 mod member;
 mod membership;
@@ -26,6 +28,7 @@ mod type_config;
 pub use error::{ProposeError, RaftError};
 pub use leadership::Leadership;
 pub use member::Member;
+pub use membership::Standing;
 pub use settings::{MemberId, RaftSettings};
 pub use transport::Transport;
 

@@ -21,7 +21,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Response, Status};
 
 use super::codec::{decode, encode};
-use super::log_store::BATCH_BYTES;
+use super::log_reader::BATCH_BYTES;
 use super::settings::{MemberId, RaftSettings};
 use super::type_config::{Snapshot, TypeConfig, Vote};
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy};
+use tonic::transport::Endpoint;
 
 use super::error::RaftError;
 
@@ -65,7 +66,7 @@ impl RaftSettings {
 
     /// openraft's own settings, or what is wrong with ours.
     pub(super) fn to_openraft(&self) -> Result<Config, RaftError> {
-        self.check_members()?;
+        self.check_members().map_err(|reason| RaftError::Settings { reason })?;
         let election_max = millis(self.election_max);
         let config = Config {
             cluster_name: "emberkeep-assigner".to_owned(),
@@ -92,17 +93,31 @@ impl RaftSettings {
         })
     }
 
-    fn check_members(&self) -> Result<(), RaftError> {
-        let reason = match self.members.get(&self.id) {
-            None if self.members.is_empty() => return Ok(()),
-            Some(address) if *address == self.address => return Ok(()),
-            None => format!("member {} is not in its own list of members", self.id),
-            Some(address) => format!(
-                "member {} advertises {} but is listed at {address}",
+    fn check_members(&self) -> Result<(), String> {
+        for address in self.members.values().chain([&self.address]) {
+            check_address(address)?;
+        }
+        match self.members.get(&self.id) {
+            None if self.members.is_empty() => Ok(()),
+            None => Err(format!("member {} is not in its own list of members", self.id)),
+            Some(listed) if *listed == self.address => Ok(()),
+            Some(listed) => Err(format!(
+                "member {} advertises {} but is listed at {listed}",
                 self.id, self.address
-            ),
-        };
-        Err(RaftError::Settings { reason })
+            )),
+        }
+    }
+}
+
+/// Whether other members can be told to connect there; the reason if not.
+pub(super) fn check_address(address: &str) -> Result<(), String> {
+    let parsed = Endpoint::from_shared(address.to_owned()).ok();
+    let uri = parsed.as_ref().map(Endpoint::uri);
+    match uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.port().is_some()) {
+        true => Ok(()),
+        false => Err(format!(
+            "{address:?} is not the address of a member, such as http://host:7400"
+        )),
     }
 }
 
@@ -131,6 +146,22 @@ mod tests {
             settings.to_openraft().unwrap_err().to_string(),
             "member 1 advertises http://127.0.0.1:2 but is listed at http://127.0.0.1:1"
         );
+    }
+
+    #[test]
+    fn an_address_nobody_can_connect_to_is_refused() {
+        for address in [
+            "",
+            "localhost",
+            "127.0.0.1:7400",
+            "http://host",
+            "ftp://host:7400",
+            "http://a b:1",
+        ] {
+            let error = RaftSettings::alone("data", address).to_openraft().unwrap_err();
+            let sentence = format!("{address:?} is not the address of a member, such as http://host:7400");
+            assert_eq!(error.to_string(), sentence);
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, bytes: Vec<u8>) -> io::Result<()> {
-        let state: ClusterState = decode(&bytes)?;
+        let (state, bytes) = decoded(bytes).await?;
         self.snapshots.save(meta.clone(), bytes).await?;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
@@ -115,13 +115,23 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = Vec<u8>;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let state = Arc::clone(&self.state);
-        let encoded = tokio::task::spawn_blocking(move || encode(state.as_ref()));
-        let snapshot = encoded.await.map_err(io::Error::other)??;
+        let snapshot = encoded(Arc::clone(&self.state)).await?;
         self.snapshots.save(self.meta.clone(), snapshot.clone()).await?;
         Ok(Snapshot {
             meta: self.meta.clone(),
             snapshot,
         })
     }
+}
+
+/// The bytes of a whole state: too long a work to do between two heartbeats.
+async fn encoded(state: Arc<ClusterState>) -> io::Result<Vec<u8>> {
+    let work = tokio::task::spawn_blocking(move || encode(state.as_ref()));
+    work.await.map_err(io::Error::other)?
+}
+
+/// The state in its bytes, which come back too.
+async fn decoded(bytes: Vec<u8>) -> io::Result<(ClusterState, Vec<u8>)> {
+    let work = tokio::task::spawn_blocking(move || Ok((decode(&bytes)?, bytes)));
+    work.await.map_err(io::Error::other)?
 }
