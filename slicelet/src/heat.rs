@@ -72,7 +72,11 @@ mod tests {
             heat.sample(&SliceKey::from_position(8 * (ordinal % 2)), 1, ordinal);
         }
         let sketches = heat.snapshot(false);
-        let counts: Vec<_> = sketches.iter().flat_map(|sketch| sketch.keys()).map(|hot| hot.count).collect();
+        let counts: Vec<_> = sketches
+            .iter()
+            .flat_map(|sketch| sketch.keys())
+            .map(|hot| hot.count)
+            .collect();
         assert_eq!(counts.len(), 2);
         assert!(counts.iter().all(|count| count.abs_diff(80_000) < 4_000), "{counts:?}");
     }

@@ -33,7 +33,9 @@ pub(crate) struct Counted {
 
 impl Holding {
     pub(crate) fn new(ownership: Arc<Ownership>, key_mode: KeyMode) -> Self {
-        let counts = std::iter::repeat_with(RangeCount::default).take(ownership.range_count()).collect();
+        let counts = std::iter::repeat_with(RangeCount::default)
+            .take(ownership.range_count())
+            .collect();
         Self {
             ownership,
             key_mode,
@@ -55,7 +57,10 @@ impl Holding {
 
     /// How many requests were counted and not taken yet.
     pub(crate) fn request_count(&self) -> u64 {
-        self.counts.iter().map(|count| count.requests.load(Ordering::Relaxed)).sum()
+        self.counts
+            .iter()
+            .map(|count| count.requests.load(Ordering::Relaxed))
+            .sum()
     }
 
     /// Takes what was counted and starts over.

@@ -50,7 +50,9 @@ impl Published {
 
     #[inline]
     pub(crate) fn count_hit(&self, key_hash: u64) {
-        self.hits[key_hash as usize % HIT_COUNTS].0.fetch_add(1, Ordering::Relaxed);
+        self.hits[key_hash as usize % HIT_COUNTS]
+            .0
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many hits were counted and not taken yet.

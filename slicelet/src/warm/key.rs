@@ -45,7 +45,7 @@ impl<'a> HashedKey<'a> {
         self.hash
     }
 
-    pub(super) fn to_owned(self) -> WarmKey {
+    pub(super) fn to_warm(self) -> WarmKey {
         WarmKey {
             bytes: self.bytes.into(),
             hash: self.hash,
@@ -98,7 +98,9 @@ impl Hasher for PassThrough {
 
     fn write(&mut self, bytes: &[u8]) {
         // Keys write one number; whatever else may come is folded in, so that the hash stays a function of it.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
     }
 
     #[inline]

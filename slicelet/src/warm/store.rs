@@ -104,7 +104,9 @@ impl<C: Codec> WarmStore<C> {
     ) -> Result<Arc<C::Value>, GetError> {
         let after = self.settings.deadline;
         let load = self.load_once(key, slice_key, hold);
-        tokio::time::timeout(after, load).await.unwrap_or(Err(GetError::TooSlow { after }))
+        tokio::time::timeout(after, load)
+            .await
+            .unwrap_or(Err(GetError::TooSlow { after }))
     }
 
     /// Forgets every value whose key is not kept.
@@ -129,7 +131,7 @@ impl<C: Codec> WarmStore<C> {
         hold: Hold,
     ) -> Result<Arc<C::Value>, GetError> {
         let asked_at = self.clock.now();
-        let key = key.to_owned();
+        let key = key.to_warm();
         loop {
             match self.cache.get_value_or_guard_async(&key).await {
                 Ok(entry) => match entry.answer(hold, asked_at) {
