@@ -15,7 +15,6 @@ use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_slicelet::{Raw, Slicelet, Store};
 use emberkeep_store::{Expect, ObjectName};
-use futures::FutureExt;
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
 use tokio::runtime::Runtime;
@@ -37,9 +36,13 @@ fn warm_get(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("warm_get");
     let mut next = cycle(keys.len());
     group.bench_function("own_and_get", |bencher| {
-        bencher.iter(|| {
-            let guard = slicelet.own(&keys[next()]).expect("all keys are owned");
-            black_box(guard.get().now_or_never().expect("it is warm").expect("it is there"))
+        bencher.to_async(&runtime).iter(|| {
+            let key = &keys[next()];
+            let slicelet = &slicelet;
+            async move {
+                let guard = slicelet.own(key).expect("all keys are owned");
+                black_box(guard.get().await.expect("it is there"))
+            }
         });
     });
     let guards: Vec<_> = keys
@@ -47,9 +50,9 @@ fn warm_get(criterion: &mut Criterion) {
         .map(|key| slicelet.own(key).expect("all keys are owned"))
         .collect();
     group.bench_function("get", |bencher| {
-        bencher.iter(|| {
+        bencher.to_async(&runtime).iter(|| {
             let guard = &guards[next()];
-            black_box(guard.get().now_or_never().expect("it is warm").expect("it is there"))
+            async move { black_box(guard.get().await.expect("it is there")) }
         });
     });
     group.bench_function("own", |bencher| {

@@ -1,9 +1,11 @@
 //! The guard: what a request handler holds while it uses a key.
 
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::{Slice, SliceKey};
+use futures::future::Either;
 
 use crate::codec::{Codec, Raw};
 use crate::slicelet::Slicelet;
@@ -46,14 +48,11 @@ impl<'a, C: Codec> Guard<'a, C> {
     /// # Errors
     /// When there is no object, or it cannot be loaded; see [`GetError`].
     #[inline]
-    pub async fn get(&self) -> Result<Arc<C::Value>, GetError> {
+    pub fn get(&self) -> impl Future<Output = Result<Arc<C::Value>, GetError>> + Send {
         match self.slicelet.warm_store().warm(&self.key, self.hold) {
-            Some(value) => {
-                self.slicelet.published().count_hit(self.key.hash());
-                Ok(value)
-            }
+            Some(value) => Either::Left(ready(Ok(value))),
             // Boxed, so that the future of a warm key stays small.
-            None => Box::pin(self.slicelet.warm_store().load(&self.key, &self.slice_key, self.hold)).await,
+            None => Either::Right(Box::pin(self.load())),
         }
     }
 
@@ -85,6 +84,14 @@ impl<'a, C: Codec> Guard<'a, C> {
     pub fn slice(&self) -> Slice {
         let holding = self.slicelet.published().holding.load();
         holding.ownership.assignment().get(&self.slice_key).0
+    }
+
+    #[cold]
+    async fn load(&self) -> Result<Arc<C::Value>, GetError> {
+        self.slicelet
+            .warm_store()
+            .load(&self.key, &self.slice_key, self.hold)
+            .await
     }
 
     /// The application key.

@@ -50,6 +50,7 @@ impl Heat {
             .collect()
     }
 
+    #[cold]
     fn record(&self, key: &SliceKey, units: u64) {
         let number = key.position() as usize % SKETCH_COUNT;
         match self.sketches[number].try_lock() {

@@ -12,6 +12,7 @@ pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     pub(crate) requests: IntCounter,
     pub(crate) hits: IntCounter,
+    pub(crate) loads: IntCounter,
     pub(crate) missing_hits: IntCounter,
     pub(crate) misroutes: IntCounter,
     pub(crate) store_reads: IntCounter,
@@ -46,7 +47,11 @@ impl Metrics {
             ),
             hits: named.counter(
                 "emberkeep_slicelet_hits_total",
-                "Values that were warm when they were asked for",
+                "Requests that did not wait for a value to be loaded",
+            ),
+            loads: named.counter(
+                "emberkeep_slicelet_loads_total",
+                "Requests that waited for a value to be loaded",
             ),
             missing_hits: named.counter(
                 "emberkeep_slicelet_missing_hits_total",
@@ -80,6 +85,14 @@ impl Metrics {
             ),
             registry,
         }
+    }
+
+    /// So many requests were made since the last time. Those that did not wait for a load were hits: counted like this,
+    /// a hit costs nothing when it happens.
+    pub(crate) fn requests_made(&self, count: u64) {
+        self.requests.inc_by(count);
+        let hits = self.requests.get().saturating_sub(self.loads.get());
+        self.hits.inc_by(hits.saturating_sub(self.hits.get()));
     }
 
     /// A read of the store has ended.
@@ -146,7 +159,7 @@ mod tests {
     fn every_metric_is_named_after_its_role_and_can_be_registered() {
         let metrics = Metrics::new("profiles");
         let families = metrics.registry.gather();
-        assert_eq!(families.len(), 13);
+        assert_eq!(families.len(), 14);
         assert!(
             families
                 .iter()

@@ -111,7 +111,8 @@ impl<C: Codec> Slicelet<C> {
     ///
     /// # Errors
     /// When another pod owns the key: return the error as a [`tonic::Status`], and the clerk goes there.
-    #[inline]
+    // Inlined always, so that the guard is made where it is used: copying it there took a quarter of the time.
+    #[inline(always)]
     pub fn own<'a>(&'a self, key: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Guard<'a, C>, OwnError> {
         let key = HashedKey::try_new(key.as_ref())?;
         let holding = self.inner.published.holding.load();

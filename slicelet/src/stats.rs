@@ -14,7 +14,7 @@ use crate::warm::WarmStore;
 pub struct Stats {
     /// Requests for keys that the pod owned.
     pub request_count: u64,
-    /// Values that were warm when they were asked for.
+    /// Requests that did not wait for a value to be loaded.
     pub hit_count: u64,
     /// Answers that there is no object, known without a read.
     pub missing_hit_count: u64,
@@ -37,10 +37,11 @@ pub struct Stats {
 impl Stats {
     pub(crate) fn of<C: Codec>(metrics: &Metrics, published: &Published, warm: &WarmStore<C>) -> Self {
         let holding = published.holding.load();
+        // What was counted since the last measurement is not in the metrics yet.
+        let request_count = metrics.requests.get() + holding.request_count();
         Self {
-            // What was counted since the last measurement is not in the metrics yet.
-            request_count: metrics.requests.get() + holding.request_count(),
-            hit_count: metrics.hits.get() + published.hit_count(),
+            request_count,
+            hit_count: request_count.saturating_sub(metrics.loads.get()),
             missing_hit_count: metrics.missing_hits.get(),
             misroute_count: metrics.misroutes.get(),
             store_read_count: metrics.store_reads.get(),

@@ -154,7 +154,6 @@ impl<C: Codec> SessionHands<C> {
         self.record(counted);
         let halves = self.meter.takes_halving();
         let metrics = &self.parts.metrics;
-        metrics.hits.inc_by(self.parts.published.take_hits());
         metrics.load_fast.set(self.meter.fast().milli() as f64 / 1_000.0);
         metrics.load_slow.set(self.meter.slow().milli() as f64 / 1_000.0);
         metrics
@@ -168,7 +167,7 @@ impl<C: Codec> SessionHands<C> {
         let now = self.parts.clock.now();
         let elapsed = now.since(self.measured_at);
         self.measured_at = now;
-        self.parts.metrics.requests.inc_by(counted.request_count);
+        self.parts.metrics.requests_made(counted.request_count);
         self.meter.record(counted.units, elapsed);
     }
 

@@ -23,10 +23,18 @@ pub(super) enum Entry<V> {
     /// There was no object, a moment ago.
     Missing { loaded_at: Generation, until: Timestamp },
     /// The load failed. Only those who were waiting for it are told.
-    Failed { error: GetError, at: Timestamp },
+    Failed(Arc<Failure>),
+}
+
+/// Why a load failed, and when. Apart from its entry, so that all entries are small.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) error: GetError,
+    pub(super) at: Timestamp,
 }
 
 impl<V> Clone for Entry<V> {
+    #[inline]
     fn clone(&self) -> Self {
         match self {
             Entry::Found {
@@ -42,10 +50,7 @@ impl<V> Clone for Entry<V> {
                 loaded_at: *loaded_at,
                 until: *until,
             },
-            Entry::Failed { error, at } => Entry::Failed {
-                error: error.clone(),
-                at: *at,
-            },
+            Entry::Failed(failure) => Entry::Failed(Arc::clone(failure)),
         }
     }
 }
@@ -58,8 +63,8 @@ impl<V> Entry<V> {
             Entry::Missing { loaded_at, until } if *loaded_at >= hold.since && asked_at < *until => {
                 Some(Err(GetError::NotFound))
             }
-            Entry::Failed { error, at } if *at >= asked_at => Some(Err(error.clone())),
-            Entry::Found { .. } | Entry::Missing { .. } | Entry::Failed { .. } => None,
+            Entry::Failed(failure) if failure.at >= asked_at => Some(Err(failure.error.clone())),
+            Entry::Found { .. } | Entry::Missing { .. } | Entry::Failed(_) => None,
         }
     }
 
@@ -68,17 +73,18 @@ impl<V> Entry<V> {
         match self {
             Entry::Found { value, .. } => Ok(value),
             Entry::Missing { .. } => Err(GetError::NotFound),
-            Entry::Failed { error, .. } => Err(error),
+            Entry::Failed(failure) => Err(failure.error.clone()),
         }
     }
 
     pub(super) const fn is_failed(&self) -> bool {
-        matches!(self, Entry::Failed { .. })
+        matches!(self, Entry::Failed(_))
     }
 }
 
-/// What an entry takes in memory beside its value and its key: the table's slot, the reference counts, the tags.
-const ENTRY_OVERHEAD: u64 = 128;
+/// What an entry takes in memory beside its value and a long key: its place in the cache, the table's slot, the links
+/// of its queue, and the reference counts of its value.
+const PLACE_SIZE: usize = size_of::<WarmKey>() + size_of::<Entry<()>>() + 48;
 
 /// Weighs entries in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +94,8 @@ impl<V> Weighter<WarmKey, Entry<V>> for InBytes {
     fn weight(&self, key: &WarmKey, entry: &Entry<V>) -> u64 {
         let value = match entry {
             Entry::Found { weight, .. } => *weight,
-            Entry::Missing { .. } | Entry::Failed { .. } => 0,
+            Entry::Missing { .. } | Entry::Failed(_) => 0,
         };
-        ENTRY_OVERHEAD + key.as_hashed().bytes().len() as u64 + value
+        (PLACE_SIZE + key.size_elsewhere()) as u64 + value
     }
 }

@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use emberkeep_core::keyspace::{KeyTooLong, SliceKey};
 use emberkeep_core::target::KeyMode;
 use quick_cache::Equivalent;
+use smallvec::SmallVec;
 
 /// An application key with its XXH64: what a request asks for.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,8 @@ pub(crate) struct HashedKey<'a> {
 /// The same, owned: what the warm store keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WarmKey {
-    bytes: Box<[u8]>,
+    /// Short keys lie in the entry itself: comparing them touches no memory elsewhere.
+    bytes: SmallVec<[u8; 40]>,
     hash: u64,
 }
 
@@ -41,13 +43,9 @@ impl<'a> HashedKey<'a> {
         self.bytes
     }
 
-    pub(crate) const fn hash(&self) -> u64 {
-        self.hash
-    }
-
     pub(super) fn to_warm(self) -> WarmKey {
         WarmKey {
-            bytes: self.bytes.into(),
+            bytes: SmallVec::from_slice(self.bytes),
             hash: self.hash,
         }
     }
@@ -59,6 +57,11 @@ impl WarmKey {
             bytes: &self.bytes,
             hash: self.hash,
         }
+    }
+
+    /// How much memory the key takes outside itself.
+    pub(super) fn size_elsewhere(&self) -> usize {
+        if self.bytes.spilled() { self.bytes.capacity() } else { 0 }
     }
 }
 

@@ -13,7 +13,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use tokio::sync::Semaphore;
 
 use super::GetError;
-use super::entry::{Entry, InBytes};
+use super::entry::{Entry, Failure, InBytes};
 use super::key::{HashedKey, HashedOnce, WarmKey};
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
@@ -94,7 +94,7 @@ impl<C: Codec> WarmStore<C> {
     pub(crate) fn warm(&self, key: &HashedKey<'_>, hold: Hold) -> Option<Arc<C::Value>> {
         match self.entries.get(key)? {
             Entry::Found { value, loaded_at, .. } if loaded_at >= hold.since => Some(value),
-            Entry::Found { .. } | Entry::Missing { .. } | Entry::Failed { .. } => None,
+            Entry::Found { .. } | Entry::Missing { .. } | Entry::Failed(_) => None,
         }
     }
 
@@ -105,6 +105,7 @@ impl<C: Codec> WarmStore<C> {
         slice_key: &SliceKey,
         hold: Hold,
     ) -> Result<Arc<C::Value>, GetError> {
+        self.metrics.loads.inc();
         let after = self.settings.deadline;
         let load = self.load_once(key, slice_key, hold);
         tokio::time::timeout(after, load)
@@ -161,10 +162,10 @@ impl<C: Codec> WarmStore<C> {
     async fn read(&self, key: &WarmKey, slice_key: &SliceKey, hold: Hold) -> Entry<C::Value> {
         match self.try_read(key, slice_key, hold).await {
             Ok(entry) => entry,
-            Err(error) => Entry::Failed {
+            Err(error) => Entry::Failed(Arc::new(Failure {
                 error,
                 at: self.clock.now(),
-            },
+            })),
         }
     }
 
