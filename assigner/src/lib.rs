@@ -1,3 +1,30 @@
 //! The control plane: Raft, sessions, watches and the admin service around the assigner brain.
+//!
+//! ```text
+//! slicelets --sessions--> desk --Event--> driver: core::assigner::TargetBrain --Action--> hands
+//!                          ^                  ^                                             | Propose
+//!                          | let exit, close  | Applied                                     v
+//!                          +------ hands      +---- leader <---- applied state ---- raft (all members)
+//! slicelets, clerks <--diffs-- assignments <---------------------------+
+//! ```
+//!
+//! [`Assigner::start`] runs one member. What a member knows beyond the replicated state (sessions, load, health) is
+//! held by the brains that [`raft::Member`]'s leader drives, and ends with its term.
 
+mod admin;
+mod assigner;
+mod assignments;
+mod config;
+mod desk;
+mod error;
+mod hands;
+mod leader;
+mod metrics;
+mod probe;
 pub mod raft;
+mod refusal;
+mod sessions;
+
+pub use assigner::Assigner;
+pub use config::AssignerConfig;
+pub use error::AssignerError;

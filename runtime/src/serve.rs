@@ -46,6 +46,9 @@ pub fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
+/// How many calls one connection may have open at a time; further ones wait at the caller.
+const STREAMS_MAX: u32 = 10_000;
+
 /// A server that notices silent callers and lets streams receive ahead, as channels do.
 #[must_use]
 pub fn server_builder() -> Server {
@@ -55,6 +58,7 @@ pub fn server_builder() -> Server {
         .http2_keepalive_timeout(Some(settings.keepalive_timeout))
         .initial_stream_window_size(settings.stream_window)
         .initial_connection_window_size(settings.connection_window)
+        .max_concurrent_streams(STREAMS_MAX)
 }
 
 #[cfg(test)]

@@ -58,3 +58,54 @@ fn health(verdict: Result<(), String>) -> Response {
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use prometheus::IntCounter;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn answer_at(port: u16, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn metrics_and_health_are_shown_until_it_is_stopped() {
+        let registry = Registry::new();
+        let counter = IntCounter::new("emberkeep_test_total", "Counts.").unwrap();
+        registry.register(Box::new(counter.clone())).unwrap();
+        counter.inc();
+        let is_ill = Arc::new(AtomicBool::new(false));
+        let symptom = Arc::clone(&is_ill);
+        let routes = StatusRoutes {
+            registry,
+            is_healthy: Arc::new(move || match symptom.load(Ordering::Relaxed) {
+                true => Err("no leader".to_owned()),
+                false => Ok(()),
+            }),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve_http(listener, routes.into_router(), stop.clone()));
+
+        assert!(answer_at(port, "/metrics").await.contains("\nemberkeep_test_total 1\n"));
+        let well = answer_at(port, "/healthz").await;
+        assert!(well.starts_with("HTTP/1.1 200") && well.ends_with("\r\n\r\nok"));
+        is_ill.store(true, Ordering::Relaxed);
+        let ill = answer_at(port, "/healthz").await;
+        assert!(ill.starts_with("HTTP/1.1 503") && ill.ends_with("\r\n\r\nno leader"));
+
+        stop.cancel();
+        server.await.unwrap().unwrap();
+    }
+}

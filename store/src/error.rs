@@ -65,6 +65,14 @@ pub enum StoreError {
         /// The store's words.
         reason: String,
     },
+    /// No credentials to sign requests with: set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a profile.
+    #[error("no credentials for {place} in environment, profile, web identity, container or instance ({reason})")]
+    NoCredentials {
+        /// The store.
+        place: String,
+        /// What the search for them met.
+        reason: String,
+    },
     /// The bucket or folder does not exist: create it, or correct the URL.
     #[error("{place} does not exist")]
     NoSuchPlace {
@@ -142,6 +150,7 @@ impl StoreError {
             | Self::BadName { .. }
             | Self::PreconditionFailed { .. }
             | Self::Refused { .. }
+            | Self::NoCredentials { .. }
             | Self::NoSuchPlace { .. }
             | Self::NoConditionalWrites { .. }
             | Self::TooLarge { .. }

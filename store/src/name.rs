@@ -35,7 +35,7 @@ impl ObjectName {
     /// The name of a key's object: `{target}/{slice key in hex}/{application key, percent-encoded}`.
     ///
     /// No slice boundary is in it, so splits, merges and moves touch no object, and one listing of
-    /// [`NameRange::slice`](crate::NameRange::slice) finds all keys of a slice.
+    /// [`NameRange::of_keys`](crate::NameRange::of_keys) finds all keys of a slice.
     pub fn of_key(target: &str, slice_key: &[u8], application_key: &[u8]) -> Result<Self, StoreError> {
         Self::new(format!("{target}/{}/{}", hex(slice_key), percent(application_key)))
     }

@@ -66,3 +66,15 @@ pub enum Expect {
     /// The object still is this version (`If-Match`).
     Matches(ETag),
 }
+
+/// Fails for an object larger than any store keeps.
+pub(crate) fn require_size(name: &ObjectName, size_bytes: u64) -> Result<(), StoreError> {
+    if size_bytes <= OBJECT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(StoreError::TooLarge {
+        name: name.clone(),
+        size_bytes,
+        max_bytes: OBJECT_BYTES_MAX,
+    })
+}

@@ -1,13 +1,25 @@
 //! Finding out at start whether a store can be used, before anything relies on it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::{ETag, Expect, NameRange, ObjectName, ObjectStore, StoreError};
 
+/// How long a check may take: someone is waiting for the verdict, and retries of a silent server would take much longer.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// One cheap request that only succeeds if the store is there and lets us in.
 pub(crate) async fn check(store: &dyn ObjectStore) -> Result<(), StoreError> {
-    store.list(&NameRange::all(), 1).await.map(drop)
+    match timeout(CHECK_TIMEOUT, store.list(&NameRange::all(), 1)).await {
+        Ok(listed) => listed.map(drop),
+        Err(_) => Err(StoreError::Timeout {
+            place: store.place().to_owned(),
+            after: CHECK_TIMEOUT,
+        }),
+    }
 }
 
 /// Tries the conditional writes on an object of its own; the object is removed in any case.

@@ -26,8 +26,8 @@ impl NameRange {
         }
     }
 
-    /// All names of the keys in the slice `[start, end)` of a target; without `end`, up to the last key.
-    pub fn slice(target: &str, start: &[u8], end: Option<&[u8]>) -> Self {
+    /// The names of a target's keys whose slice keys lie in `[start, end)`; without `end`, up to the last key.
+    pub fn of_keys(target: &str, start: &[u8], end: Option<&[u8]>) -> Self {
         let bound = |slice_key: &[u8]| format!("{target}/{}", hex(slice_key));
         Self {
             prefix: format!("{target}/"),
@@ -94,8 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_holds_its_start_and_not_its_end() {
-        let range = NameRange::slice("t", &[0x10], Some(&[0x20]));
+    fn a_range_of_keys_holds_its_start_and_not_its_end() {
+        let range = NameRange::of_keys("t", &[0x10], Some(&[0x20]));
         assert!(range.contains("t/10/a"));
         assert!(range.contains("t/10ff/a"));
         assert!(range.contains("t/1f/z"));
@@ -105,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_a_prefix_of_the_start_lies_before_the_slice() {
-        assert!(!NameRange::slice("t", &[0x10, 0x00], None).contains("t/10/a"));
+    fn a_key_that_is_a_prefix_of_the_start_lies_before_the_range() {
+        assert!(!NameRange::of_keys("t", &[0x10, 0x00], None).contains("t/10/a"));
     }
 
     #[test]
     fn going_on_after_a_name_never_goes_back() {
-        let range = NameRange::slice("t", &[0x10], None);
+        let range = NameRange::of_keys("t", &[0x10], None);
         assert_eq!(range.clone().after("t/00/a"), range);
         assert!(!range.clone().after("t/10/a").contains("t/10/a"));
         assert!(range.after("t/10/a").contains("t/10/b"));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn stems_that_cannot_hold_a_name_of_the_range_are_known() {
-        let range = NameRange::slice("t", &[0x10], Some(&[0x20]));
+        let range = NameRange::of_keys("t", &[0x10], Some(&[0x20]));
         assert!(range.may_contain_below(""));
         assert!(range.may_contain_below("t/"));
         assert!(range.may_contain_below("t/10/"));

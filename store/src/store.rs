@@ -27,7 +27,7 @@ impl Store {
             reason: reason.to_owned(),
         };
         match url.split_once("://") {
-            Some(("s3", _)) => Ok(Self::s3(url.parse()?).await),
+            Some(("s3", _)) => Self::s3(url.parse()?).await,
             Some(("folder" | "file", path)) if path.starts_with('/') => Self::folder(path).await,
             Some(("folder" | "file", _)) => Err(bad("has no absolute path, write folder:///path")),
             _ => Err(bad("has no known scheme, write s3://bucket/prefix or folder:///path")),
@@ -35,8 +35,8 @@ impl Store {
     }
 
     /// A bucket of an S3-compatible server, or a part of it.
-    pub async fn s3(settings: S3Settings) -> Self {
-        Self::new(S3::connect(settings).await)
+    pub async fn s3(settings: S3Settings) -> Result<Self, StoreError> {
+        S3::connect(settings).await.map(Self::new)
     }
 
     /// A local folder, created if missing.

@@ -46,6 +46,14 @@ struct Inner {
     file_users: TaskTracker,
 }
 
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member")
+            .field("id", &self.inner.settings.id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Member {
     /// Opens the folder, rebuilds the state and takes part. Forms the cluster if this is its first start.
     ///

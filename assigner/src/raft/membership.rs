@@ -10,7 +10,28 @@ use super::member::Member;
 use super::refusal;
 use super::settings::{MemberId, check_address};
 
+/// Who leads, by number, as one member knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The member that is asked.
+    pub id: MemberId,
+    /// The member that leads, if one is known.
+    pub leader: Option<MemberId>,
+    /// Grows with each election.
+    pub term: u64,
+}
+
 impl Member {
+    /// Who this member is, and who leads.
+    pub fn standing(&self) -> Standing {
+        let metrics = self.node().metrics().borrow_watched().clone();
+        Standing {
+            id: metrics.id,
+            leader: metrics.current_leader,
+            term: metrics.current_term,
+        }
+    }
+
     /// All members with their addresses, as this member knows them.
     pub fn members(&self) -> BTreeMap<MemberId, String> {
         let membership = self.node().metrics().borrow_watched().membership_config.clone();

@@ -28,6 +28,7 @@ mod type_config;
 pub use error::{ProposeError, RaftError};
 pub use leadership::Leadership;
 pub use member::Member;
+pub use membership::Standing;
 pub use settings::{MemberId, RaftSettings};
 pub use transport::Transport;
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
+use emberkeep_core::slicelet::SessionSettings;
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 
 use super::InvalidMessage;
@@ -70,6 +72,38 @@ pub struct Welcome {
     pub load_report_interval: Duration,
     /// How long it keeps serving when it drains and has nowhere to move to.
     pub drain_timeout: Duration,
+}
+
+impl From<&TargetSettings> for Welcome {
+    /// The part of a target's settings that its slicelets go by.
+    fn from(settings: &TargetSettings) -> Self {
+        Self {
+            key_mode: settings.key_mode,
+            ownership: settings.ownership,
+            heartbeat_interval: settings.health.heartbeat_interval,
+            load_report_interval: settings.health.load_report_interval,
+            drain_timeout: settings.handoff.drain_timeout,
+        }
+    }
+}
+
+impl From<Welcome> for SessionSettings {
+    /// What the brain of a session goes by; there is one ownership mode only, so it needs not to be told which.
+    fn from(welcome: Welcome) -> Self {
+        let Welcome {
+            key_mode,
+            ownership: OwnershipMode::Affinity,
+            heartbeat_interval,
+            load_report_interval,
+            drain_timeout,
+        } = welcome;
+        Self {
+            key_mode,
+            heartbeat_interval,
+            load_report_interval,
+            drain_timeout,
+        }
+    }
 }
 
 impl TryFrom<pb::SessionRequest> for FromSlicelet {
@@ -203,5 +237,32 @@ fn interval(millis: u64, field: &str) -> Result<Duration, InvalidMessage> {
     match millis {
         0 => Err(InvalidMessage::new(field, "it is 0, but must be at least 1")),
         _ => Ok(Duration::from_millis(millis)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_goes_by_the_settings_of_its_target() {
+        let mut settings = TargetSettings::default();
+        settings.health.load_report_interval = Duration::from_secs(9);
+        settings.key_mode = KeyMode::Ordered;
+        let welcome = Welcome::try_from(pb::Welcome::from(&Welcome::from(&settings))).unwrap();
+        let told = SessionSettings::from(welcome);
+        assert_eq!(told.load_report_interval, Duration::from_secs(9));
+        assert_eq!(told.key_mode, KeyMode::Ordered);
+        assert_eq!(told.drain_timeout, settings.handoff.drain_timeout);
+    }
+
+    #[test]
+    fn a_heartbeat_without_a_pause_is_refused() {
+        let wire = pb::Welcome {
+            heartbeat_interval_ms: 0,
+            ..pb::Welcome::from(&Welcome::from(&TargetSettings::default()))
+        };
+        let error = Welcome::try_from(wire).unwrap_err().to_string();
+        assert_eq!(error, "heartbeat_interval_ms: it is 0, but must be at least 1");
     }
 }

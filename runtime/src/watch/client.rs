@@ -32,8 +32,10 @@ pub struct WatchSettings {
     pub watcher: String,
     /// How connections are made and kept.
     pub channel: ChannelSettings,
-    /// How long a source may take to accept a watch, and then to tell something to a watcher that holds nothing.
+    /// How long a source may take to connect and to accept a watch.
     pub answer_timeout: Duration,
+    /// How long it may take from then on until a watcher that holds nothing has received the whole assignment.
+    pub first_update_timeout: Duration,
     /// The ceiling of the first delay between two tries.
     pub retry_first: Duration,
     /// The ceiling of all later ones; a watch that lasted as long counts as a success.
@@ -50,6 +52,7 @@ impl WatchSettings {
             watcher: watcher.into(),
             channel: ChannelSettings::default(),
             answer_timeout: Duration::from_secs(2),
+            first_update_timeout: Duration::from_secs(30),
             retry_first: Duration::from_millis(100),
             retry_max: Duration::from_secs(5),
         }
@@ -217,7 +220,7 @@ impl Watching {
     async fn next_response(&self, told: &mut Streaming<WatchResponse>) -> Result<WatchResponse, Parting> {
         let holds_nothing = self.publish.borrow().is_none();
         let response = if holds_nothing {
-            timeout(self.settings.answer_timeout, told.message()).await??
+            timeout(self.settings.first_update_timeout, told.message()).await??
         } else {
             told.message().await?
         };

@@ -16,7 +16,8 @@ use super::{Held, UPDATE_SIZE_MAX, updates_since};
 
 /// Whoever has assignments: an assigner member those of all targets, a slicelet that of its own.
 pub trait AssignmentSource: Send + Sync + 'static {
-    /// The newest assignment of `target`, now and later; `None` if there is no such target.
+    /// The newest assignment of `target`, now and later; `None` if there is no such target. As long as nothing is
+    /// held, watchers are sent away, so that they find somebody who has something.
     fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>>;
 }
 
@@ -77,6 +78,11 @@ impl<S: AssignmentSource> AssignmentWatch for WatchService<S> {
         let WatchStart { target, known, watcher } = WatchStart::try_from(request.into_inner())?;
         let held = self.source.subscribe(&target);
         let held = held.ok_or_else(|| Status::not_found(format!("there is no target {target} here")))?;
+        if held.borrow().is_none() {
+            return Err(Status::unavailable(
+                "no assignment has come here yet, ask another member or pod",
+            ));
+        }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let most = self.limits.watchers_max;
             Status::resource_exhausted(format!("{most} watchers are served already, ask another member or pod"))

@@ -36,11 +36,12 @@ impl Sources {
         Some(url)
     }
 
-    /// Remembers a source at a random place; those that are known already, or too many, change nothing.
+    /// Remembers a source, to be asked before the one that was asked last is asked again. One that is known already,
+    /// or one too many, changes nothing.
     pub(super) fn learn(&mut self, url: String) {
         let learned_count = self.queue.iter().filter(|source| !source.is_lasting).count();
         if learned_count < LEARNED_MAX && self.queue.iter().all(|source| source.url != url) {
-            let place = random_below(self.queue.len() + 1);
+            let place = random_below(self.queue.len());
             let is_lasting = false;
             self.queue.insert(place, Source { url, is_lasting });
         }
@@ -69,6 +70,14 @@ mod tests {
         let mut round: Vec<_> = (0..3).filter_map(|_| sources.next()).collect();
         round.sort();
         assert_eq!(round, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_learned_source_is_asked_before_the_last_one_is_asked_again() {
+        let mut sources = Sources::new(vec!["a".into()]);
+        sources.next();
+        sources.learn("b".into());
+        assert_eq!(sources.next(), Some("b".into()));
     }
 
     #[test]

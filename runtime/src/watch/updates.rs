@@ -69,3 +69,104 @@ impl Position {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal};
+    use emberkeep_core::keyspace::{SliceKey, SliceMap};
+    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use emberkeep_core::target::KeyMode;
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+
+    /// The assignment of each generation up to `newest`: each time another one of eight slices is served.
+    fn history(newest: u64) -> Vec<Held> {
+        let pod = Pod {
+            name: PodName::try_new("pod-1").unwrap(),
+            incarnation: Incarnation(1),
+            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        };
+        let starts = (0..8_u64).map(|slice| match slice {
+            0 => SliceKey::EMPTY,
+            _ => SliceKey::from_position(slice << 61),
+        });
+        let mut slices = SliceMap::try_from_starts(starts.map(|start| (start, Default::default())).collect()).unwrap();
+        let mut history = vec![Arc::new(Assignment::unassigned())];
+        for changed in 0..newest {
+            let served = SliceKey::from_position((changed % 8) << 61);
+            slices = slices.map(|slice, replicas: &emberkeep_core::assignment::ReplicaSet| {
+                let mut replicas = replicas.clone();
+                if slice.contains(&served) {
+                    replicas.set(PodIndex(0), Phase::Serving);
+                }
+                replicas
+            });
+            let proposal = Proposal {
+                pods: vec![pod.clone()],
+                slices: slices.clone(),
+            };
+            history.push(Arc::new(proposal.after(history.last().unwrap()).unwrap()));
+        }
+        let held = history.into_iter().map(|assignment| Held {
+            assignment,
+            key_mode: KeyMode::Hashed,
+        });
+        held.collect()
+    }
+
+    fn known(number: i64) -> Generation {
+        Generation::from_number(number).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_slow_watcher_gets_one_update_to_the_newest() {
+        let history = history(5);
+        let (publish, held) = watch::channel(None);
+        let mut updates = updates_since(held, Generation::NONE).boxed();
+        publish.send_replace(Some(history[1].clone()));
+        let mut watcher = Held::after(None, updates.next().await.unwrap()).unwrap();
+        for newer in &history[2..] {
+            publish.send_replace(Some(newer.clone()));
+        }
+        let told = updates.next().await.unwrap();
+        assert!(matches!(told.update, Update::Diff(_)));
+        watcher = Held::after(watcher.as_ref(), told).unwrap();
+        assert_eq!(watcher.as_ref(), history.last());
+        assert!(updates.next().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_watcher_that_holds_the_newest_is_told_only_what_comes_later() {
+        let history = history(3);
+        let (publish, held) = watch::channel(Some(history[2].clone()));
+        let mut updates = updates_since(held, known(2)).boxed();
+        assert!(updates.next().now_or_never().is_none());
+        publish.send_replace(Some(history[3].clone()));
+        let told = updates.next().await.unwrap();
+        assert_eq!(told.update, history[3].assignment.update_since(known(2)));
+    }
+
+    #[tokio::test]
+    async fn a_watcher_from_the_future_is_told_the_whole_once_there_is_a_later_one() {
+        let history = history(4);
+        let (publish, held) = watch::channel(Some(history[1].clone()));
+        let mut updates = updates_since(held, known(3)).boxed();
+        for not_later in &history[1..=3] {
+            publish.send_replace(Some(not_later.clone()));
+            assert!(updates.next().now_or_never().is_none());
+        }
+        publish.send_replace(Some(history[4].clone()));
+        let told = updates.next().await.unwrap();
+        assert_eq!(told.update, Update::Full(Arc::clone(&history[4].assignment)));
+    }
+
+    #[tokio::test]
+    async fn the_stream_ends_with_its_publisher() {
+        let (publish, held) = watch::channel(None);
+        drop(publish);
+        assert_eq!(updates_since(held, Generation::NONE).boxed().next().await, None);
+    }
+}

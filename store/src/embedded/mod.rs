@@ -87,7 +87,7 @@ impl EmbeddedS3 {
 
     /// Creates a bucket, unless it exists.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), StoreError> {
-        self.url(bucket).parse::<S3Settings>()?;
+        self.settings(bucket).check()?;
         self.buckets.create(bucket).await.map(drop)
     }
 
@@ -111,7 +111,7 @@ impl EmbeddedS3 {
     }
 
     /// A client of a bucket.
-    pub async fn store(&self, bucket: &str) -> Store {
+    pub async fn store(&self, bucket: &str) -> Result<Store, StoreError> {
         Store::s3(self.settings(bucket)).await
     }
 

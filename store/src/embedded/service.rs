@@ -30,23 +30,9 @@ impl Service {
         Self { buckets, uploads }
     }
 
-    async fn write(
-        &self,
-        place: (&str, &str),
-        writer: Option<&str>,
-        bytes: Bytes,
-        expect: Expect,
-    ) -> S3Result<crate::ETag> {
-        let (bucket, key) = place;
-        let (folder, name) = (self.buckets.existing(bucket).await?, name(key)?);
-        let must_match = matches!(expect, Expect::Matches(_));
-        match folder.put_as(writer, &name, bytes, expect).await {
-            // AWS tells a version that is gone from one that is another.
-            Err(StoreError::PreconditionFailed { .. }) if must_match && is_missing(&folder, &name).await => {
-                Err(s3_error!(NoSuchKey))
-            }
-            outcome => outcome.map_err(fault::of_store),
-        }
+    async fn locate(&self, bucket: &str, key: &str) -> S3Result<(Arc<Folder>, ObjectName)> {
+        let name = ObjectName::new(key).map_err(fault::of_store)?;
+        Ok((self.buckets.existing(bucket).await?, name))
     }
 }
 
@@ -72,16 +58,12 @@ impl S3 for Service {
             if_none_match,
             ..
         } = req.input;
-        let folder = self.buckets.existing(&bucket).await?;
+        let (folder, name) = self.locate(&bucket, &key).await?;
         let unless = match &if_none_match {
             Some(ETagCondition::ETag(tag)) => Some(condition::from_wire(tag)),
             Some(ETagCondition::Any) | None => None,
         };
-        let object = match folder
-            .get(&name(&key)?, unless.as_ref())
-            .await
-            .map_err(fault::of_store)?
-        {
+        let object = match folder.get(&name, unless.as_ref()).await.map_err(fault::of_store)? {
             Read::Found(object) => object,
             Read::NotModified => return Err(s3_error!(NotModified)),
             Read::Missing => return Err(s3_error!(NoSuchKey)),
@@ -98,8 +80,8 @@ impl S3 for Service {
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        let folder = self.buckets.existing(&req.input.bucket).await?;
-        let found = folder.header(&name(&req.input.key)?).await.map_err(fault::of_store)?;
+        let (folder, name) = self.locate(&req.input.bucket, &req.input.key).await?;
+        let found = folder.header(&name).await.map_err(fault::of_store)?;
         let Header {
             etag,
             writer,
@@ -123,11 +105,10 @@ impl S3 for Service {
             if_none_match,
             ..
         } = req.input;
+        let (folder, name) = self.locate(&bucket, &key).await?;
         let expect = condition::expectation(if_match, if_none_match)?;
         let bytes = received(body).await?;
-        let etag = self
-            .write((&bucket, &key), condition::write_id(metadata.as_ref()), bytes, expect)
-            .await?;
+        let etag = write(&folder, &name, condition::write_id(metadata.as_ref()), bytes, expect).await?;
         answer(PutObjectOutput {
             e_tag: Some(condition::to_wire(&etag)),
             ..Default::default()
@@ -141,8 +122,8 @@ impl S3 for Service {
         if if_match.is_some() {
             return Err(s3_error!(NotImplemented, "a delete takes no condition"));
         }
-        let folder = self.buckets.existing(&bucket).await?;
-        folder.delete(&name(&key)?).await.map_err(fault::of_store)?;
+        let (folder, name) = self.locate(&bucket, &key).await?;
+        folder.delete(&name).await.map_err(fault::of_store)?;
         answer(DeleteObjectOutput::default())
     }
 
@@ -192,10 +173,10 @@ impl S3 for Service {
         let CreateMultipartUploadInput {
             bucket, key, metadata, ..
         } = req.input;
-        self.buckets.existing(&bucket).await?;
+        let (_, name) = self.locate(&bucket, &key).await?;
         let id = self
             .uploads
-            .begin(&bucket, &name(&key)?, condition::write_id(metadata.as_ref()))
+            .begin(&bucket, &name, condition::write_id(metadata.as_ref()))
             .await?;
         answer(CreateMultipartUploadOutput {
             bucket: Some(bucket),
@@ -235,11 +216,12 @@ impl S3 for Service {
             if_none_match,
             ..
         } = req.input;
+        let (folder, name) = self.locate(&bucket, &key).await?;
         let expect = condition::expectation(if_match, if_none_match)?;
         let upload = self.uploads.find(&bucket, &key, &upload_id).await?;
         let parts = multipart_upload.and_then(|list| list.parts).unwrap_or_default();
         let bytes = upload.joined(&parts).await?;
-        let etag = self.write((&bucket, &key), upload.writer(), bytes, expect).await?;
+        let etag = write(&folder, &name, upload.writer(), bytes, expect).await?;
         upload.discard().await?;
         answer(CompleteMultipartUploadOutput {
             bucket: Some(bucket),
@@ -265,8 +247,21 @@ fn answer<T>(output: T) -> S3Result<S3Response<T>> {
     Ok(S3Response::new(output))
 }
 
-fn name(key: &str) -> S3Result<ObjectName> {
-    ObjectName::new(key).map_err(fault::of_store)
+async fn write(
+    folder: &Folder,
+    name: &ObjectName,
+    writer: Option<&str>,
+    bytes: Bytes,
+    expect: Expect,
+) -> S3Result<crate::ETag> {
+    let must_match = matches!(expect, Expect::Matches(_));
+    match folder.put_as(writer, name, bytes, expect).await {
+        // AWS tells a version that is gone from one that is another.
+        Err(StoreError::PreconditionFailed { .. }) if must_match && is_missing(folder, name).await => {
+            Err(s3_error!(NoSuchKey))
+        }
+        outcome => outcome.map_err(fault::of_store),
+    }
 }
 
 async fn is_missing(folder: &Folder, name: &ObjectName) -> bool {

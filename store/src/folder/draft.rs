@@ -49,25 +49,6 @@ impl Drafts {
         });
         written.map(|()| draft).map_err(|source| io_error(&self.folder, source))
     }
-
-    /// Removes a file, and the directories up to `root` that it leaves empty.
-    pub(super) fn remove(&self, root: &Path, path: &Path) -> Result<(), StoreError> {
-        match fs::remove_file(path) {
-            Ok(()) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(());
-            }
-            Err(source) => return Err(io_error(path, source)),
-        }
-        let directory = path.parent().unwrap_or(root);
-        let synced = match self.durability.sync_directory(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            outcome => outcome.map_err(|source| io_error(directory, source)),
-        };
-        let below_root = directory.ancestors().take_while(|&ancestor| ancestor != root);
-        below_root.map(fs::remove_dir).take_while(Result::is_ok).for_each(drop);
-        synced
-    }
 }
 
 impl Draft {
@@ -85,22 +66,9 @@ impl Draft {
 
     fn rename(&self, root: &Path, path: &Path) -> io::Result<()> {
         let directory = path.parent().unwrap_or(root);
-        self.make_directories(root, directory)?;
+        self.durability.make_directories(root, directory)?;
         fs::rename(&self.path, path)?;
         self.durability.sync_directory(directory)
-    }
-
-    /// Makes the directories down from `root`; a new one is an entry of its parent, which is therefore synced.
-    fn make_directories(&self, root: &Path, directory: &Path) -> io::Result<()> {
-        if directory == root || directory.is_dir() {
-            return Ok(());
-        }
-        let parent = directory.parent().unwrap_or(root);
-        self.make_directories(root, parent)?;
-        match fs::create_dir(directory) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            outcome => outcome.and_then(|()| self.durability.sync_directory(parent)),
-        }
     }
 }
 
@@ -108,22 +76,6 @@ impl Drop for Draft {
     fn drop(&mut self) {
         // After a commit there is nothing left to remove; after a failure the sweep gets what this one misses.
         let _ = fs::remove_file(&self.path);
-    }
-}
-
-impl Durability {
-    fn sync(self, file: &File) -> io::Result<()> {
-        match self {
-            Self::Synced => file.sync_all(),
-            Self::Unsynced => Ok(()),
-        }
-    }
-
-    fn sync_directory(self, path: &Path) -> io::Result<()> {
-        match self {
-            Self::Synced => File::open(path)?.sync_all(),
-            Self::Unsynced => Ok(()),
-        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! What keeps two writers of one object apart, in this process and between processes.
 
 use std::fs::{self, File, TryLockError};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::io_error;
 use crate::{ObjectName, StoreError};
@@ -43,40 +44,38 @@ impl Locks {
     }
 
     /// Waits for the lock of `name`: first in line with this process's writers, then against other processes.
-    ///
-    /// The system's lock is tried rather than waited for, because a blocking wait has no deadline.
     pub(super) async fn acquire(&self, name: &ObjectName, place: &str) -> Result<Lock, StoreError> {
-        let late = || StoreError::Timeout {
-            place: place.to_owned(),
-            after: PATIENCE,
-        };
-        let deadline = Instant::now() + PATIENCE;
         let number = usize::from(Sha256::digest(name.as_str())[0]) % LOCK_COUNT;
-        let local = timeout(PATIENCE, Arc::clone(&self.local[number]).lock_owned())
-            .await
-            .map_err(|_| late())?;
-
-        let path = self.folder.join(format!("{number:02x}"));
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|source| io_error(&path, source))?;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match file.try_lock() {
-                Ok(()) => {
-                    return Ok(Lock {
-                        _file: file,
-                        _local: local,
-                    });
-                }
-                Err(TryLockError::Error(source)) => return Err(io_error(&path, source)),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return Err(late()),
-                Err(TryLockError::WouldBlock) => sleep(jittered(pause)).await,
-            }
-            pause = (pause * 2).min(PAUSE_MAX);
+        let both = async {
+            let local = Arc::clone(&self.local[number]).lock_owned().await;
+            let path = self.folder.join(format!("{number:02x}"));
+            let file = alone(&path).await.map_err(|source| io_error(&path, source))?;
+            Ok(Lock {
+                _file: file,
+                _local: local,
+            })
+        };
+        match timeout(PATIENCE, both).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(StoreError::Timeout {
+                place: place.to_owned(),
+                after: PATIENCE,
+            }),
         }
+    }
+}
+
+/// Locks a file. The lock is tried rather than waited for, because a wait within the system has no deadline.
+async fn alone(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).append(true).open(path)?;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => sleep(jittered(pause)).await,
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 

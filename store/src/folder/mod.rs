@@ -8,6 +8,7 @@
 //! ```
 
 mod draft;
+mod durability;
 mod format;
 mod layout;
 mod lock;
@@ -22,31 +23,25 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use self::draft::{Draft, Drafts};
+pub use self::durability::Durability;
 use self::lock::Locks;
 pub(crate) use self::record::Header;
 use self::record::Record;
-use crate::{ETag, Expect, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read, StoreError};
+use crate::object_store::require_size;
+use crate::{ETag, Expect, NameRange, Object, ObjectName, ObjectStore, Page, Read, StoreError};
 
 /// Where the folder keeps what is its own.
 const OWN: &str = ".emberkeep";
 
-/// What an acknowledged write survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The machine losing power: every write is synced to the disk.
-    Synced,
-    /// The process being killed, but not the machine: for tests and demos.
-    Unsynced,
-}
-
 /// A store in a local folder.
 ///
 /// Any number of processes may use the same folder at the same time: a write is a rename, so that no reader ever sees a part of
-/// one, and conditional writes hold a file lock.
+/// one, and conditional writes hold a file lock. The file system must tell upper from lower case, as those of Linux do.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
     place: String,
+    durability: Durability,
     drafts: Drafts,
     locks: Locks,
 }
@@ -62,6 +57,7 @@ impl Folder {
             Ok(Self {
                 place: format!("folder {}", root.display()),
                 drafts: Drafts::open(own.join("drafts"), durability)?,
+                durability,
                 locks: Locks::open(own.join("locks"))?,
                 root,
             })
@@ -77,14 +73,7 @@ impl Folder {
         bytes: Bytes,
         expect: Expect,
     ) -> Result<ETag, StoreError> {
-        let size_bytes = bytes.len() as u64;
-        if size_bytes > OBJECT_BYTES_MAX {
-            return Err(StoreError::TooLarge {
-                name: name.clone(),
-                size_bytes,
-                max_bytes: OBJECT_BYTES_MAX,
-            });
-        }
+        require_size(name, bytes.len() as u64)?;
         let (drafts, writer) = (self.drafts.clone(), writer.map(str::to_owned));
         let (draft, etag) = unblock(move || {
             let record = Record::new(writer, bytes);
@@ -140,10 +129,12 @@ impl ObjectStore for Folder {
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
         let lock = self.locks.acquire(name, &self.place).await?;
         let (root, path) = (self.root.clone(), layout::path_of(&self.root, name));
-        let drafts = self.drafts.clone();
+        let durability = self.durability;
         unblock(move || {
             let _lock = lock;
-            drafts.remove(&root, &path)
+            durability
+                .remove(&root, &path)
+                .map_err(|source| io_error(&path, source))
         })
         .await
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::durability::is_missing;
 use super::io_error;
 use crate::name::hex;
 use crate::{ETag, OBJECT_BYTES_MAX, StoreError};
@@ -128,11 +129,6 @@ pub(super) fn header(path: &Path) -> Result<Option<Header>, StoreError> {
 
 fn is_word(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text != NOBODY && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Missing is also what lies below a file instead of a directory.
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn corrupt(path: &Path, reason: &'static str) -> StoreError {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::durability::is_missing;
 use super::layout::Stem;
 use super::{io_error, record};
 use crate::{Listed, NameRange, ObjectName, Page, StoreError};
@@ -72,7 +73,7 @@ impl Walk<'_> {
 /// The entries of a directory in the order of the names below them; none for a directory that has gone.
 fn entries(directory: &Path) -> io::Result<Vec<Stem>> {
     let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
         outcome => outcome?,
     };
     let mut stems = Vec::new();

@@ -70,12 +70,10 @@ fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> 
 /// The request never got an answer: for want of credentials to sign it with, or of a server to send it to.
 fn undelivered(place: String, error: &(dyn Error + 'static)) -> StoreError {
     let reason = innermost(error);
-    let lacks_credentials = chain(error).any(|cause| cause.to_string().contains("credential"));
-    if lacks_credentials {
-        StoreError::Refused {
-            place,
-            reason: format!("none were found in environment, profile or instance ({reason})"),
-        }
+    if chain(error).any(|cause| cause.to_string().contains("credential")) {
+        // After the first sentence, the SDK lists on lines of their own all the places where it found none.
+        let reason = reason.split(['.', '\n']).next().unwrap_or_default().to_owned();
+        StoreError::NoCredentials { place, reason }
     } else {
         StoreError::NotReachable { place, reason }
     }

@@ -4,6 +4,7 @@ mod client;
 mod failure;
 mod multipart;
 mod settings;
+mod write;
 
 use std::time::Duration;
 
@@ -13,20 +14,17 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use uuid::Uuid;
 
 pub use self::settings::{Credentials, S3Settings};
-use crate::{
-    ETag, Expect, Listed, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Page, Read, StoreError,
-};
+pub(crate) use self::write::WRITE_ID;
+use self::write::Write;
+use crate::object_store::require_size;
+use crate::{ETag, Expect, Listed, NameRange, Object, ObjectName, ObjectStore, Page, Read, StoreError};
 
 /// Objects up to this size are sent in one request.
 const SINGLE_BYTES_MAX: usize = 16 << 20;
 /// The most names a server puts on one page.
 const PAGE_COUNT_MAX: usize = 1000;
-/// The metadata in which each write leaves an id of its own, so that its writer can recognise it.
-pub(crate) const WRITE_ID: &str = "emberkeep-write";
-
 /// A bucket, or the part of it below a prefix.
 #[derive(Clone, Debug)]
 pub struct S3 {
@@ -39,17 +37,15 @@ pub struct S3 {
 
 impl S3 {
     /// A client for the bucket; asks nothing of the server yet.
-    pub async fn connect(settings: S3Settings) -> Self {
-        Self {
+    pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
+        settings.check()?;
+        let slash = if settings.prefix.is_empty() { "" } else { "/" };
+        Ok(Self {
             client: client::client(&settings).await,
             place: settings.to_string(),
-            prefix: if settings.prefix.is_empty() {
-                String::new()
-            } else {
-                format!("{}/", settings.prefix)
-            },
+            prefix: format!("{}{slash}", settings.prefix),
             bucket: settings.bucket,
-        }
+        })
     }
 
     fn key(&self, name: &ObjectName) -> String {
@@ -96,17 +92,9 @@ impl S3 {
     }
 
     async fn content(&self, name: &ObjectName, found: GetObjectOutput) -> Result<Object, StoreError> {
-        let size_bytes = found
-            .content_length()
-            .and_then(|length| u64::try_from(length).ok())
-            .unwrap_or(0);
-        if size_bytes > OBJECT_BYTES_MAX {
-            return Err(StoreError::TooLarge {
-                name: name.clone(),
-                size_bytes,
-                max_bytes: OBJECT_BYTES_MAX,
-            });
-        }
+        let length = found.content_length().and_then(|length| u64::try_from(length).ok());
+        let size_bytes = length.ok_or_else(|| self.unexpected("no length came with an object"))?;
+        require_size(name, size_bytes)?;
         let etag = self.tag(found.e_tag)?;
         let after = patience(size_bytes);
         match tokio::time::timeout(after, found.body.collect()).await {
@@ -176,18 +164,8 @@ impl ObjectStore for S3 {
     }
 
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
-        let size_bytes = bytes.len() as u64;
-        if size_bytes > OBJECT_BYTES_MAX {
-            return Err(StoreError::TooLarge {
-                name: name.clone(),
-                size_bytes,
-                max_bytes: OBJECT_BYTES_MAX,
-            });
-        }
-        let write = Write {
-            id: Uuid::new_v4().to_string(),
-            expect,
-        };
+        require_size(name, bytes.len() as u64)?;
+        let write = Write::new(expect);
         let sent = if bytes.len() <= SINGLE_BYTES_MAX {
             self.put_single(name, bytes, &write).await
         } else {
@@ -231,26 +209,6 @@ impl ObjectStore for S3 {
 
     fn place(&self) -> &str {
         &self.place
-    }
-}
-
-/// One write: what must hold for it, and an id by which it can be told from all others.
-#[derive(Debug)]
-struct Write {
-    id: String,
-    expect: Expect,
-}
-
-impl Write {
-    fn if_none_match(&self) -> Option<String> {
-        matches!(self.expect, Expect::Absent).then(|| "*".to_owned())
-    }
-
-    fn if_match(&self) -> Option<String> {
-        match &self.expect {
-            Expect::Matches(etag) => Some(etag.to_string()),
-            Expect::Anything | Expect::Absent => None,
-        }
     }
 }
 

@@ -87,7 +87,9 @@ impl S3Settings {
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
         let mut settings = Self::bucket(bucket);
         settings.prefix = prefix.trim_end_matches('/').to_owned();
-        settings.check()?;
+        if let Some(fault) = settings.fault() {
+            return Err(fault);
+        }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (option, value) = pair
                 .split_once('=')
@@ -100,24 +102,34 @@ impl S3Settings {
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Fails if no server could have such a bucket or prefix.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        match self.fault() {
+            None => Ok(()),
+            Some(reason) => Err(StoreError::BadUrl {
+                url: self.to_string(),
+                reason,
+            }),
+        }
+    }
+
+    fn fault(&self) -> Option<String> {
+        let Self { bucket, prefix, .. } = self;
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-        if self.bucket.len() < 3 || self.bucket.len() > 63 || !self.bucket.chars().all(is_plain) {
-            return Err(format!(
-                "has the bucket {:?}, allowed are 3 to 63 of a-z 0-9 - and .",
-                self.bucket
-            ));
-        }
-        if self.prefix.len() > PREFIX_BYTES_MAX {
-            return Err(format!(
+        if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(is_plain) {
+            Some(format!(
+                "has the bucket {bucket:?}, allowed are 3 to 63 of a-z 0-9 - and ."
+            ))
+        } else if prefix.len() > PREFIX_BYTES_MAX {
+            Some(format!(
                 "has a prefix of {} bytes, allowed are {PREFIX_BYTES_MAX}",
-                self.prefix.len()
-            ));
+                prefix.len()
+            ))
+        } else if !prefix.is_empty() && ObjectName::new(prefix.as_str()).is_err() {
+            Some("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned())
+        } else {
+            None
         }
-        if !self.prefix.is_empty() && ObjectName::new(self.prefix.as_str()).is_err() {
-            return Err("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned());
-        }
-        Ok(())
     }
 }
 

@@ -71,11 +71,11 @@ pub(crate) async fn a_listing_of_a_slice_holds_its_keys_only(place: Place) {
     write(&store, &slice).await;
     write(&store, &outside).await;
     assert_eq!(
-        all(&store, NameRange::slice("t", &[0x10], Some(&[0x20])), 2).await,
+        all(&store, NameRange::of_keys("t", &[0x10], Some(&[0x20])), 2).await,
         slice
     );
     assert_eq!(
-        all(&store, NameRange::slice("t", &[0x20], None), 2).await,
+        all(&store, NameRange::of_keys("t", &[0x20], None), 2).await,
         outside[1..3]
     );
 }

@@ -41,7 +41,7 @@ async fn a_large_create_whose_reply_is_lost_succeeds() {
 async fn a_create_that_lost_to_equal_bytes_still_lost() {
     let folder = TempDir::new().unwrap();
     let server = server(&folder).await;
-    let store = server.store(BUCKET).await;
+    let store = server.store(BUCKET).await.unwrap();
     store.put(&name("a"), "x".into(), Expect::Absent).await.unwrap();
     let second = store.put(&name("a"), "x".into(), Expect::Absent).await;
     assert!(
@@ -68,7 +68,8 @@ impl Wire {
             endpoint: Some(endpoint),
             ..server.settings(BUCKET)
         })
-        .await;
+        .await
+        .unwrap();
         Self {
             store,
             lost,

@@ -38,7 +38,8 @@ contract! {
         a_large_object_arrives_whole,
         odd_keys_keep_apart_and_come_back,
         an_object_may_lie_below_another,
-        a_reader_never_sees_a_part_of_a_write;
+        a_reader_never_sees_a_part_of_a_write,
+        neighbours_come_and_go_without_harm;
     conditions:
         of_sixteen_creators_one_wins,
         eight_writers_of_ten_increments_count_to_eighty,

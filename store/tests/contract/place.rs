@@ -37,13 +37,12 @@ impl Place {
     pub(crate) async fn open(&self) -> Store {
         match &self.kind {
             Kind::Folder => Store::folder(self.folder.path()).await.unwrap(),
-            Kind::S3(server) => {
-                Store::s3(S3Settings {
-                    prefix: "some/prefix".to_owned(),
-                    ..server.settings(BUCKET)
-                })
-                .await
-            }
+            Kind::S3(server) => Store::s3(S3Settings {
+                prefix: "some/prefix".to_owned(),
+                ..server.settings(BUCKET)
+            })
+            .await
+            .unwrap(),
         }
     }
 }

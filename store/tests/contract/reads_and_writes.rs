@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use emberkeep_store::{ETag, Expect, ObjectName, Read, Store};
+use tokio::task::JoinSet;
 
 use crate::place::Place;
 
@@ -110,4 +111,19 @@ pub(crate) async fn a_reader_never_sees_a_part_of_a_write(place: Place) {
         assert!(expected.contains(&found), "{} bytes of neither version", found.len());
     }
     writing.await.unwrap();
+}
+
+pub(crate) async fn neighbours_come_and_go_without_harm(place: Place) {
+    let mut neighbours = JoinSet::new();
+    for text in ["t/00/a", "t/00/b", "t/01/a"] {
+        let store = place.open().await;
+        neighbours.spawn(async move {
+            for _ in 0..30 {
+                store.put(&name(text), text.into(), Expect::Absent).await.unwrap();
+                assert_eq!(content(&store, &name(text)).await.0, text);
+                store.delete(&name(text)).await.unwrap();
+            }
+        });
+    }
+    neighbours.join_all().await;
 }

@@ -15,7 +15,7 @@ async fn a_wrong_secret_is_refused_in_the_servers_words() {
         credentials: Some(credentials("a wrong secret")),
         ..server.settings(BUCKET)
     };
-    let error = Store::s3(settings).await.check().await.unwrap_err();
+    let error = Store::s3(settings).await.unwrap().check().await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error}");
     let place = format!("s3://state at http://{}", server.addr());
     assert!(
@@ -30,7 +30,7 @@ async fn a_wrong_secret_is_refused_in_the_servers_words() {
 async fn a_bucket_that_does_not_exist_is_named() {
     let folder = TempDir::new().unwrap();
     let server = server(&folder).await;
-    let error = server.store("other").await.check().await.unwrap_err();
+    let error = server.store("other").await.unwrap().check().await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("s3://other at http://{} does not exist", server.addr())
@@ -41,7 +41,7 @@ async fn a_bucket_that_does_not_exist_is_named() {
 async fn a_server_that_is_down_is_not_reachable() {
     let folder = TempDir::new().unwrap();
     let server = server(&folder).await;
-    let (store, addr) = (server.store(BUCKET).await, server.addr());
+    let (store, addr) = (server.store(BUCKET).await.unwrap(), server.addr());
     server.shutdown().await;
     let error = store.check().await.unwrap_err();
     assert!(error.is_retryable());
@@ -73,20 +73,23 @@ async fn a_port_in_use_is_named() {
 async fn objects_outlive_the_server() {
     let folder = TempDir::new().unwrap();
     let first = server(&folder).await;
-    let etag = first
-        .store(BUCKET)
-        .await
-        .put(&name("a"), "x".into(), Expect::Absent)
-        .await
-        .unwrap();
+    let store = first.store(BUCKET).await.unwrap();
+    let etag = store.put(&name("a"), "x".into(), Expect::Absent).await.unwrap();
     first.shutdown().await;
     let second = server(&folder).await;
-    let again = second
-        .store(BUCKET)
-        .await
-        .put(&name("a"), "y".into(), Expect::Matches(etag))
-        .await;
+    let store = second.store(BUCKET).await.unwrap();
+    let again = store.put(&name("a"), "y".into(), Expect::Matches(etag)).await;
     assert!(again.is_ok(), "{again:?}");
+}
+
+#[tokio::test]
+async fn settings_that_no_server_has_are_refused() {
+    let settings = S3Settings {
+        prefix: "../up".to_owned(),
+        ..S3Settings::bucket(BUCKET)
+    };
+    let error = Store::s3(settings).await.unwrap_err();
+    assert!(matches!(error, StoreError::BadUrl { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl StandIn {
             credentials: Some(credentials("a secret")),
             ..S3Settings::bucket(BUCKET)
         };
-        Store::s3(settings).await
+        Store::s3(settings).await.unwrap()
     }
 }
 

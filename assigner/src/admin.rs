@@ -1,0 +1,150 @@
+//! The admin service: what operators see and change.
+
+use std::sync::Arc;
+
+use emberkeep_core::assigner::{Change, ChangeKind, PodRecord, Rejection, TargetSettings, TargetState};
+use emberkeep_core::assignment::Phase;
+use emberkeep_core::pod::PodName;
+use emberkeep_core::target::TargetName;
+use emberkeep_proto::convert::{InvalidMessage, settings_over};
+use emberkeep_proto::pb::admin_server::Admin;
+use emberkeep_proto::pb::{self, Member as WireMember};
+use tonic::{Request, Response, Status};
+
+use crate::raft::{Member, Standing};
+use crate::refusal::{answered, of_proposal, of_rejection};
+
+/// Serves operators. Reads are answered from what this member has applied, writes only by the leader.
+pub(crate) struct AdminDesk {
+    pub(crate) member: Member,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl Admin for AdminDesk {
+    async fn create_target(&self, request: Request<pb::CreateTargetRequest>) -> Answer<pb::CreateTargetResponse> {
+        let request = request.into_inner();
+        let settings = settings_over(TargetSettings::default(), &request.settings.unwrap_or_default())?;
+        self.change(&request.target, ChangeKind::CreateTarget { settings })
+            .await?;
+        Ok(Response::new(pb::CreateTargetResponse {}))
+    }
+
+    async fn configure_target(
+        &self,
+        request: Request<pb::ConfigureTargetRequest>,
+    ) -> Answer<pb::ConfigureTargetResponse> {
+        let request = request.into_inner();
+        let present = self.target(&request.target)?.settings.clone();
+        let settings = settings_over(present, &request.settings.unwrap_or_default())?;
+        self.change(&request.target, ChangeKind::ConfigureTarget { settings })
+            .await?;
+        Ok(Response::new(pb::ConfigureTargetResponse {}))
+    }
+
+    async fn list_targets(&self, _: Request<pb::ListTargetsRequest>) -> Answer<pb::ListTargetsResponse> {
+        let cluster = self.member.state().borrow().clone();
+        let targets = cluster.targets().iter().map(|(name, state)| summary(name, state));
+        Ok(Response::new(pb::ListTargetsResponse {
+            targets: targets.collect(),
+        }))
+    }
+
+    async fn describe_target(&self, request: Request<pb::DescribeTargetRequest>) -> Answer<pb::DescribeTargetResponse> {
+        let name = target_name(&request.into_inner().target)?;
+        let state = self.target(name.as_str())?;
+        Ok(Response::new(pb::DescribeTargetResponse {
+            summary: Some(summary(&name, &state)),
+            settings: Some((&state.settings).into()),
+            pods: state.pods.values().map(|record| pod_status(record, &state)).collect(),
+        }))
+    }
+
+    async fn freeze_target(&self, request: Request<pb::FreezeTargetRequest>) -> Answer<pb::FreezeTargetResponse> {
+        let request = request.into_inner();
+        let is_frozen = request.is_frozen;
+        self.change(&request.target, ChangeKind::Freeze { is_frozen }).await?;
+        Ok(Response::new(pb::FreezeTargetResponse {}))
+    }
+
+    async fn drain_pod(&self, request: Request<pb::DrainPodRequest>) -> Answer<pb::DrainPodResponse> {
+        let request = request.into_inner();
+        let name = PodName::try_new(&request.pod).map_err(|error| InvalidMessage::new("pod", error))?;
+        self.change(&request.target, ChangeKind::DrainPod { name }).await?;
+        Ok(Response::new(pb::DrainPodResponse {}))
+    }
+
+    async fn describe_cluster(&self, _: Request<pb::DescribeClusterRequest>) -> Answer<pb::DescribeClusterResponse> {
+        let Standing { id, leader, term } = self.member.standing();
+        let members = self.member.members();
+        Ok(Response::new(pb::DescribeClusterResponse {
+            answering_member: id,
+            leader,
+            members: members
+                .into_iter()
+                .map(|(id, address)| WireMember { id, address })
+                .collect(),
+            term,
+        }))
+    }
+
+    async fn add_member(&self, request: Request<pb::AddMemberRequest>) -> Answer<pb::AddMemberResponse> {
+        let added = request.into_inner().member;
+        let WireMember { id, address } = added.ok_or_else(|| InvalidMessage::missing("member"))?;
+        let outcome = self.member.add_member(id, address).await;
+        outcome.map_err(|error| of_proposal(&error))?;
+        Ok(Response::new(pb::AddMemberResponse {}))
+    }
+
+    async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> Answer<pb::RemoveMemberResponse> {
+        let outcome = self.member.remove_member(request.into_inner().id).await;
+        outcome.map_err(|error| of_proposal(&error))?;
+        Ok(Response::new(pb::RemoveMemberResponse {}))
+    }
+}
+
+impl AdminDesk {
+    async fn change(&self, target: &str, kind: ChangeKind) -> Result<(), Status> {
+        let target = target_name(target)?;
+        answered(self.member.propose(Change { target, kind }).await)
+    }
+
+    fn target(&self, name: &str) -> Result<Arc<TargetState>, Status> {
+        let target = target_name(name)?;
+        let state = self.member.state().borrow().target(&target).cloned();
+        state.ok_or_else(|| of_rejection(&Rejection::UnknownTarget { target }))
+    }
+}
+
+fn target_name(name: &str) -> Result<TargetName, InvalidMessage> {
+    TargetName::try_new(name).map_err(|error| InvalidMessage::new("target", error))
+}
+
+fn summary(name: &TargetName, state: &TargetState) -> pb::TargetSummary {
+    pb::TargetSummary {
+        target: name.as_str().to_owned(),
+        generation: state.assignment.generation().number(),
+        slice_count: state.assignment.slices().slice_count() as u64,
+        pod_count: state.pods.len() as u64,
+        is_frozen: state.is_frozen,
+    }
+}
+
+fn pod_status(record: &PodRecord, state: &TargetState) -> pb::PodStatus {
+    let index = state.assignment.index_of(&record.pod.name);
+    let count = |wanted: Phase| {
+        let shares = index.map(|index| state.assignment.shares_of(index));
+        shares
+            .into_iter()
+            .flatten()
+            .filter(|(_, _, phase)| *phase == wanted)
+            .count() as u64
+    };
+    pb::PodStatus {
+        pod: Some((&record.pod).into()),
+        is_draining: record.is_draining,
+        serving_count: count(Phase::Serving),
+        leaving_count: count(Phase::Leaving),
+    }
+}

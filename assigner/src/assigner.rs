@@ -1,0 +1,206 @@
+//! One running member of the assigner.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_proto::pb::admin_server::AdminServer;
+use emberkeep_proto::pb::slicelet_session_server::SliceletSessionServer;
+use emberkeep_runtime::clock::Clock;
+use emberkeep_runtime::serve::{bind, incoming, server_builder};
+use emberkeep_runtime::status_page::{HealthCheck, StatusRoutes, serve_http};
+use emberkeep_runtime::tasks::Tasks;
+use emberkeep_runtime::watch::{UPDATE_SIZE_MAX, WatchLimits, WatchService};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tracing::{error, info};
+
+use crate::admin::AdminDesk;
+use crate::assignments::Assignments;
+use crate::config::AssignerConfig;
+use crate::desk::Desk;
+use crate::error::AssignerError;
+use crate::leader::Leader;
+use crate::metrics::Metrics;
+use crate::raft::{Leadership, Member};
+use crate::sessions::Sessions;
+
+/// How long streams and tasks may take to end.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A running member. Dropping it does not end it; [`Assigner::shutdown`] does.
+#[derive(Debug)]
+pub struct Assigner {
+    address: SocketAddr,
+    http_address: Option<SocketAddr>,
+    member: Member,
+    tasks: Tasks,
+}
+
+impl Assigner {
+    /// Starts a member: opens its data, joins the consensus, listens.
+    ///
+    /// # Errors
+    /// When an address is not to be had or the data folder cannot be used.
+    pub async fn start(config: AssignerConfig) -> Result<Self, AssignerError> {
+        let listener = bind(config.listen).await?;
+        Self::start_on(listener, config).await
+    }
+
+    /// The same on a listener that is open already; `config.listen` is not looked at.
+    ///
+    /// # Errors
+    /// As [`Assigner::start`].
+    pub async fn start_on(listener: TcpListener, config: AssignerConfig) -> Result<Self, AssignerError> {
+        let address = listener.local_addr().unwrap_or(config.listen);
+        let http = match config.http {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        let member = Member::start(config.raft.clone()).await?;
+        let tasks = Tasks::new();
+        let metrics = Metrics::new();
+        let parts = Parts {
+            assignments: Arc::new(Assignments::default()),
+            desk: Arc::new(Desk::default()),
+            member: member.clone(),
+            tasks: tasks.clone(),
+            metrics: metrics.clone(),
+        };
+        parts.spawn_leading();
+        parts.spawn_server(listener, &config);
+        if let Some(listener) = http {
+            parts.spawn_status_page(listener);
+        }
+        info!(%address, "assigner listens");
+        Ok(Self {
+            address,
+            http_address,
+            member,
+            tasks,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it shows metrics and health.
+    #[must_use]
+    pub const fn http_address(&self) -> Option<SocketAddr> {
+        self.http_address
+    }
+
+    /// Its part in the consensus.
+    #[must_use]
+    pub const fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// Cancelled when the member has failed and has to be shut down.
+    #[must_use]
+    pub const fn failed(&self) -> &CancellationToken {
+        self.tasks.stop()
+    }
+
+    /// Ends all streams and tasks; answers whether they ended in time.
+    pub async fn shutdown(&self) -> bool {
+        let in_time = self.tasks.shutdown(SHUTDOWN_DEADLINE).await;
+        self.member.shutdown().await;
+        in_time
+    }
+}
+
+/// What the services of a member share.
+struct Parts {
+    assignments: Arc<Assignments>,
+    desk: Arc<Desk>,
+    member: Member,
+    tasks: Tasks,
+    metrics: Metrics,
+}
+
+impl Parts {
+    fn spawn_leading(&self) {
+        let follow = Arc::clone(&self.assignments).follow(self.member.state(), self.metrics.clone());
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn_supervised("assignments", async move {
+            stop.run_until_cancelled(follow).await;
+        });
+        let leader = Leader {
+            member: self.member.clone(),
+            desk: Arc::clone(&self.desk),
+            metrics: self.metrics.clone(),
+            clock: Clock::start(),
+            tasks: self.tasks.clone(),
+        };
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn_supervised("leader", async move {
+            stop.run_until_cancelled(leader.run()).await;
+        });
+    }
+
+    fn spawn_server(&self, listener: TcpListener, config: &AssignerConfig) {
+        let routes = self.routes(config);
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn_supervised("grpc server", async move {
+            let server = server_builder().add_routes(routes);
+            let served = server.serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned());
+            if let Err(error) = served.await {
+                error!(%error, "the server failed, stopping");
+            }
+            stop.cancel();
+        });
+    }
+
+    fn routes(&self, config: &AssignerConfig) -> Routes {
+        let sessions = Sessions {
+            member: self.member.clone(),
+            desk: Arc::clone(&self.desk),
+            assignments: Arc::clone(&self.assignments),
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+            creates_targets: config.creates_targets,
+            places: Arc::new(Semaphore::new(config.sessions_max)),
+            sessions_max: config.sessions_max,
+        };
+        let limits = WatchLimits {
+            watchers_max: config.watchers_max,
+        };
+        let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
+        let admin = AdminDesk {
+            member: self.member.clone(),
+        };
+        Routes::new(self.member.transport())
+            .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))
+            .add_service(watch.into_server())
+            .add_service(AdminServer::new(admin))
+    }
+
+    fn spawn_status_page(&self, listener: TcpListener) {
+        let routes = StatusRoutes {
+            registry: self.metrics.registry(),
+            is_healthy: health_of(self.member.clone()),
+        };
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn_supervised("status page", async move {
+            if let Err(error) = serve_http(listener, routes.into_router(), stop).await {
+                error!(%error, "the status page failed");
+            }
+        });
+    }
+}
+
+/// A member is healthy while it leads or knows who does.
+fn health_of(member: Member) -> HealthCheck {
+    Arc::new(move || match &*member.leadership().borrow() {
+        Leadership::Leading { .. } | Leadership::Following { leader: Some(_) } => Ok(()),
+        Leadership::Following { leader: None } => Err("no leader is known".to_owned()),
+        Leadership::Stopped => Err("this member has stopped".to_owned()),
+    })
+}

@@ -1,0 +1,111 @@
+//! The hands of the assigner's brain: what it wants is done here.
+
+use std::sync::Arc;
+
+use emberkeep_core::assigner::{Action, Change, ChangeKind, Event, PROBE_DEADLINE, TargetBrain};
+use emberkeep_core::pod::Pod;
+use emberkeep_core::target::TargetName;
+use emberkeep_runtime::driver::Hands;
+use emberkeep_runtime::tasks::Tasks;
+use tracing::{info, warn};
+
+use crate::desk::{Brain, Desk};
+use crate::leader::Leader;
+use crate::metrics::Metrics;
+use crate::probe::probe;
+use crate::raft::Member;
+
+/// Carries out what the brain of one target wants.
+pub(crate) struct TargetHands {
+    target: TargetName,
+    member: Member,
+    desk: Arc<Desk>,
+    metrics: Metrics,
+    tasks: Tasks,
+    brain: Brain,
+}
+
+impl TargetHands {
+    pub(crate) fn new(target: TargetName, leader: &Leader, brain: Brain) -> Self {
+        Self {
+            target,
+            member: leader.member.clone(),
+            desk: Arc::clone(&leader.desk),
+            metrics: leader.metrics.clone(),
+            tasks: leader.tasks.clone(),
+            brain,
+        }
+    }
+
+    /// Does what takes time and tells the brain what came of it, unless it has ended by then.
+    fn spawn(&self, name: &'static str, work: impl Future<Output = Option<Event>> + Send + 'static) {
+        let brain = self.brain.clone();
+        self.tasks.spawn_supervised(name, async move {
+            let told = async {
+                if let Some(event) = work.await {
+                    // A brain that has ended does not want to know.
+                    let _ = brain.events.send(event).await;
+                }
+            };
+            brain.ended.run_until_cancelled(told).await;
+        });
+    }
+
+    fn propose(&self, kind: ChangeKind) {
+        let (member, metrics, target) = (self.member.clone(), self.metrics.clone(), self.target.clone());
+        self.spawn("proposal", async move {
+            let change = Change {
+                target: target.clone(),
+                kind,
+            };
+            let outcome = match member.propose(change).await {
+                Ok(applied) => Some(applied),
+                Err(error) => {
+                    warn!(%target, %error, "proposal failed");
+                    None
+                }
+            };
+            metrics.proposed(&target, outcome.as_ref());
+            let state = member.state().borrow().target(&target).cloned()?;
+            Some(Event::ProposalEnded { outcome, state })
+        });
+    }
+
+    fn probe(&self, pod: Pod) {
+        let (metrics, target) = (self.metrics.clone(), self.target.clone());
+        self.spawn("probe", async move {
+            let outcome = probe(&pod.address, PROBE_DEADLINE).await;
+            info!(%target, pod = %pod.name, address = %pod.address, ?outcome, "probed a suspected pod");
+            metrics.probed(&target, outcome);
+            Some(Event::Probed {
+                pod: pod.name,
+                incarnation: pod.incarnation,
+                outcome,
+            })
+        });
+    }
+}
+
+impl Hands<TargetBrain> for TargetHands {
+    async fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Propose(kind) => self.propose(kind),
+            Action::Probe(pod) => self.probe(pod),
+            Action::LetExit(session) => {
+                if let Some(session) = self.desk.session(session) {
+                    session.may_exit.cancel();
+                }
+            }
+            Action::Close(session) => {
+                if let Some(session) = self.desk.session(session) {
+                    session.close.cancel();
+                }
+            }
+            Action::Explain(report) => {
+                info!(target = %self.target, "{report}");
+                self.metrics.decided(&self.target, &report);
+            }
+        }
+        None
+    }
+}

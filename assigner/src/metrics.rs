@@ -1,0 +1,179 @@
+//! The metrics of a member.
+
+use std::time::Duration;
+
+use emberkeep_core::assigner::{Applied, ProbeOutcome, TargetState};
+use emberkeep_core::balancer::{Cause, Report};
+use emberkeep_core::load::LoadReport;
+use emberkeep_core::pod::PodName;
+use emberkeep_core::target::TargetName;
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// What a member counts. Copies count together.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    is_leader: IntGauge,
+    sessions: IntGauge,
+    generation: IntGaugeVec,
+    pods: IntGaugeVec,
+    slices: IntGaugeVec,
+    decisions: IntCounterVec,
+    moves: IntCounterVec,
+    proposals: IntCounterVec,
+    probes: IntCounterVec,
+    pod_load: GaugeVec,
+    propagation: HistogramVec,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let registry = Registry::new();
+        let counter =
+            |name, help, labels: &[&str]| registered(&registry, IntCounterVec::new(Opts::new(name, help), labels));
+        let gauge =
+            |name, help, labels: &[&str]| registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels));
+        let propagation = HistogramOpts::new(
+            "emberkeep_assigner_propagation_seconds",
+            "Time from applying an assignment until a slicelet says that it has applied it.",
+        );
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+        Self {
+            is_leader: registered(
+                &registry,
+                IntGauge::new("emberkeep_assigner_is_leader", "1 while this member leads."),
+            ),
+            sessions: registered(
+                &registry,
+                IntGauge::new("emberkeep_assigner_sessions", "Slicelets connected to this member."),
+            ),
+            generation: gauge(
+                "emberkeep_assigner_generation",
+                "The newest generation applied.",
+                &["target"],
+            ),
+            pods: gauge("emberkeep_assigner_pods", "Pods registered.", &["target"]),
+            slices: gauge("emberkeep_assigner_slices", "Slices in the assignment.", &["target"]),
+            decisions: counter(
+                "emberkeep_assigner_decisions_total",
+                "Decisions that changed the assignment.",
+                &["target"],
+            ),
+            moves: counter(
+                "emberkeep_assigner_moves_total",
+                "Slices that got a new owner, by cause.",
+                &["target", "cause"],
+            ),
+            proposals: counter(
+                "emberkeep_assigner_proposals_total",
+                "Changes proposed, by outcome.",
+                &["target", "outcome"],
+            ),
+            probes: counter(
+                "emberkeep_assigner_probes_total",
+                "Probes of suspected pods, by outcome.",
+                &["target", "outcome"],
+            ),
+            pod_load: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "emberkeep_assigner_pod_load_units",
+                        "Load that a pod last reported, in units a second.",
+                    ),
+                    &["target", "pod"],
+                ),
+            ),
+            propagation: registered(&registry, HistogramVec::new(propagation.buckets(buckets), &["target"])),
+            registry,
+        }
+    }
+
+    pub(crate) fn registry(&self) -> Registry {
+        self.registry.clone()
+    }
+
+    pub(crate) fn leads(&self, is_leader: bool) {
+        self.is_leader.set(is_leader.into());
+    }
+
+    pub(crate) fn session_opened(&self) {
+        self.sessions.inc();
+    }
+
+    pub(crate) fn session_closed(&self) {
+        self.sessions.dec();
+    }
+
+    pub(crate) fn applied(&self, target: &TargetName, state: &TargetState) {
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let labels = &[target.as_str()];
+        self.generation
+            .with_label_values(labels)
+            .set(state.assignment.generation().number());
+        self.pods.with_label_values(labels).set(count(state.pods.len()));
+        self.slices
+            .with_label_values(labels)
+            .set(count(state.assignment.slices().slice_count()));
+    }
+
+    pub(crate) fn decided(&self, target: &TargetName, report: &Report) {
+        self.decisions.with_label_values(&[target.as_str()]).inc();
+        for moved in &report.moves {
+            let cause = match moved.cause {
+                Cause::Missing => "missing",
+                Cause::Draining => "draining",
+                Cause::Joined => "joined",
+                Cause::Imbalance => "imbalance",
+            };
+            self.moves.with_label_values(&[target.as_str(), cause]).inc();
+        }
+    }
+
+    pub(crate) fn proposed(&self, target: &TargetName, outcome: Option<&Applied>) {
+        let outcome = match outcome {
+            Some(Applied::Done) => "done",
+            Some(Applied::Unchanged) => "unchanged",
+            Some(Applied::Rejected(_)) => "rejected",
+            None => "failed",
+        };
+        self.proposals.with_label_values(&[target.as_str(), outcome]).inc();
+    }
+
+    pub(crate) fn probed(&self, target: &TargetName, outcome: ProbeOutcome) {
+        let outcome = match outcome {
+            ProbeOutcome::Answered => "answered",
+            ProbeOutcome::Refused => "refused",
+            ProbeOutcome::Silent => "silent",
+        };
+        self.probes.with_label_values(&[target.as_str(), outcome]).inc();
+    }
+
+    pub(crate) fn load_reported(&self, target: &TargetName, pod: &PodName, report: &LoadReport) {
+        let units = report.total().milli() as f64 / 1_000.0;
+        self.pod_load
+            .with_label_values(&[target.as_str(), pod.as_str()])
+            .set(units);
+    }
+
+    /// Forgets the load of a pod that is no longer connected.
+    pub(crate) fn pod_left(&self, target: &TargetName, pod: &PodName) {
+        // There is nothing to forget of a pod that never reported.
+        let _ = self.pod_load.remove_label_values(&[target.as_str(), pod.as_str()]);
+    }
+
+    pub(crate) fn propagated(&self, target: &TargetName, after: Duration) {
+        self.propagation
+            .with_label_values(&[target.as_str()])
+            .observe(after.as_secs_f64());
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
+    let collector = collector.expect("names and labels are constants and valid");
+    registry
+        .register(Box::new(collector.clone()))
+        .expect("each name is registered once");
+    collector
+}

@@ -1,0 +1,258 @@
+//! One member of the assigner as slicelets, watchers and operators see it, over real sockets.
+
+use std::time::Duration;
+
+use emberkeep_assigner::raft::RaftSettings;
+use emberkeep_assigner::{Assigner, AssignerConfig};
+use emberkeep_core::assignment::{Assignment, Generation, Phase, Update};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use emberkeep_core::target::TargetName;
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registration};
+use emberkeep_proto::pb;
+use emberkeep_proto::pb::admin_client::AdminClient;
+use emberkeep_proto::pb::slicelet_session_client::SliceletSessionClient;
+use emberkeep_runtime::watch::{AssignmentWatcher, WatchSettings};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, Streaming};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(DEADLINE, work).await;
+    done.unwrap_or_else(|_| panic!("{what} took longer than {DEADLINE:?}"))
+}
+
+struct Running {
+    assigner: Assigner,
+    url: String,
+    _folder: Option<TempDir>,
+}
+
+async fn member_in(folder: &std::path::Path) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let url = format!("http://{address}");
+    let raft = RaftSettings::alone(folder, &url);
+    let assigner = Assigner::start_on(listener, AssignerConfig::new(address, raft))
+        .await
+        .unwrap();
+    let mut leadership = assigner.member().leadership();
+    within("leading", leadership.wait_for(|leadership| leadership.is_leading()))
+        .await
+        .unwrap();
+    Running {
+        assigner,
+        url,
+        _folder: None,
+    }
+}
+
+async fn member() -> Running {
+    let folder = TempDir::new().unwrap();
+    let running = member_in(folder.path()).await;
+    Running {
+        _folder: Some(folder),
+        ..running
+    }
+}
+
+fn target() -> TargetName {
+    TargetName::try_new("profiles").unwrap()
+}
+
+/// A slicelet of few words.
+struct Pretender {
+    pod: Pod,
+    said: mpsc::Sender<pb::SessionRequest>,
+    told: Streaming<pb::SessionResponse>,
+    held: Assignment,
+    /// Whoever pretends to be a pod has to answer probes.
+    _listener: TcpListener,
+}
+
+impl Pretender {
+    async fn registers(running: &Running, name: &str, incarnation: u128) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let pod = Pod {
+            name: PodName::try_new(name).unwrap(),
+            incarnation: Incarnation(incarnation),
+            address: PodAddress::try_new(&listener.local_addr().unwrap().to_string()).unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        };
+        let (said, requests) = mpsc::channel(16);
+        let registration = FromSlicelet::Register(Registration {
+            target: target(),
+            pod: pod.clone(),
+            known: Generation::NONE,
+        });
+        said.send((&registration).into()).await.unwrap();
+        let told = session(running, requests).await.unwrap();
+        let mut pretender = Self {
+            pod,
+            said,
+            told,
+            held: Assignment::unassigned(),
+            _listener: listener,
+        };
+        assert!(matches!(pretender.hears().await, Some(FromAssigner::Welcome(_))));
+        pretender.beats(PodPhase::Ready).await;
+        pretender
+    }
+
+    async fn beats(&self, phase: PodPhase) {
+        let applied = self.held.generation();
+        let heartbeat = FromSlicelet::Heartbeat(Heartbeat { phase, applied });
+        self.said.send((&heartbeat).into()).await.unwrap();
+    }
+
+    async fn hears(&mut self) -> Option<FromAssigner> {
+        let message = within("a message", self.told.message()).await.unwrap()?;
+        Some(FromAssigner::try_from(message).unwrap())
+    }
+
+    /// Listens, and says that it lives, until the assignment is as wanted.
+    async fn holds(&mut self, wanted: impl Fn(&Assignment) -> bool) {
+        let listening = async {
+            let mut beat = tokio::time::interval(Duration::from_millis(300));
+            while !wanted(&self.held) {
+                tokio::select! {
+                    message = self.told.message() => self.take_in(message),
+                    _ = beat.tick() => self.beats(PodPhase::Ready).await,
+                }
+            }
+        };
+        within("the wanted assignment", listening).await;
+    }
+
+    fn take_in(&mut self, message: Result<Option<pb::SessionResponse>, Status>) {
+        let message = message.unwrap().expect("the session is open");
+        match FromAssigner::try_from(message).unwrap() {
+            FromAssigner::Update(Update::Full(full)) => self.held = full.as_ref().clone(),
+            FromAssigner::Update(Update::Diff(diff)) => self.held = self.held.apply(&diff).unwrap(),
+            FromAssigner::Welcome(_) | FromAssigner::MayExit => {}
+        }
+    }
+}
+
+async fn session(
+    running: &Running,
+    requests: mpsc::Receiver<pb::SessionRequest>,
+) -> Result<Streaming<pb::SessionResponse>, Status> {
+    let mut client = SliceletSessionClient::connect(running.url.clone()).await.unwrap();
+    let answered = within("an answer", client.session(ReceiverStream::new(requests))).await?;
+    Ok(answered.into_inner())
+}
+
+fn serving(assignment: &Assignment, pod: &Pod) -> usize {
+    let index = assignment.index_of(&pod.name);
+    let shares = index.map(|index| assignment.shares_of(index));
+    shares
+        .into_iter()
+        .flatten()
+        .filter(|(_, _, phase)| *phase == Phase::Serving)
+        .count()
+}
+
+#[tokio::test]
+async fn slicelets_that_register_share_the_slices_and_watchers_see_it() {
+    let running = member().await;
+    let mut one = Pretender::registers(&running, "pod-1", 1).await;
+    let two = Pretender::registers(&running, "pod-2", 1).await;
+    let pod = two.pod.clone();
+    one.holds(|held| serving(held, &pod) == 32).await;
+
+    let stop = CancellationToken::new();
+    let watcher = AssignmentWatcher::start(WatchSettings::new(target(), vec![running.url.clone()], "test"), &stop);
+    let mut held = watcher.held();
+    let seen = within("the watch", held.wait_for(Option::is_some))
+        .await
+        .unwrap()
+        .clone()
+        .unwrap();
+    assert_eq!(*seen.assignment, one.held);
+    assert!(running.assigner.shutdown().await);
+}
+
+#[tokio::test]
+async fn a_slicelet_whose_process_is_gone_loses_its_slices_at_once() {
+    let running = member().await;
+    let mut one = Pretender::registers(&running, "pod-1", 1).await;
+    let two = Pretender::registers(&running, "pod-2", 1).await;
+    let pod = two.pod.clone();
+    one.holds(|held| serving(held, &pod) == 32).await;
+    drop(two);
+    one.holds(|held| held.index_of(&pod.name).is_none()).await;
+    let alone = one.pod.clone();
+    assert_eq!(serving(&one.held, &alone), 64);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let before = member_in(folder.path()).await;
+    let mut one = Pretender::registers(&before, "pod-1", 1).await;
+    one.holds(|held| held.generation().number() == 1).await;
+    drop(one);
+    assert!(before.assigner.shutdown().await);
+
+    let after = member_in(folder.path()).await;
+    let mut back = Pretender::registers(&after, "pod-1", 2).await;
+    let pod = back.pod.clone();
+    back.holds(|held| held.pods() == [pod.clone()]).await;
+    assert!(back.held.generation().number() > 1, "generations go on");
+}
+
+#[tokio::test]
+async fn operators_create_targets_and_see_them() {
+    let running = member().await;
+    let mut admin = AdminClient::connect(running.url.clone()).await.unwrap();
+    let create = |min_replicas| pb::CreateTargetRequest {
+        target: "orders".to_owned(),
+        settings: Some(pb::TargetSettings {
+            min_replicas: Some(min_replicas),
+            max_replicas: Some(3),
+            ..pb::TargetSettings::default()
+        }),
+    };
+    let refused = admin.create_target(create(0)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("min_replicas is 0"), "{refused}");
+    admin.create_target(create(2)).await.unwrap();
+    assert_eq!(
+        admin.create_target(create(2)).await.unwrap_err().code(),
+        Code::AlreadyExists
+    );
+
+    let name = "orders".to_owned();
+    let described = admin
+        .describe_target(pb::DescribeTargetRequest { target: name })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(described.settings.unwrap().min_replicas, Some(2));
+    let cluster = admin
+        .describe_cluster(pb::DescribeClusterRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((cluster.leader, cluster.members.len()), (Some(1), 1));
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_register_is_told_what_is_wrong() {
+    let running = member().await;
+    let (said, requests) = mpsc::channel(1);
+    let heartbeat = FromSlicelet::Heartbeat(Heartbeat {
+        phase: PodPhase::Ready,
+        applied: Generation::NONE,
+    });
+    said.send((&heartbeat).into()).await.unwrap();
+    let refused = session(&running, requests).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(refused.message(), "the first message of a session must register");
+}

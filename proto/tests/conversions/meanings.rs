@@ -1,0 +1,163 @@
+//! Arbitrary values of all that the wire carries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::assignment::{Assignment, Generation, Phase, PodIndex, Proposal, Replica, Update};
+use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
+use emberkeep_core::load::{Load, LoadReport};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
+use emberkeep_proto::convert::{
+    FromAssigner, FromSlicelet, Heartbeat, NotOwner, Registration, WatchStart, WatchUpdate, Welcome,
+};
+use proptest::prelude::*;
+
+/// Pods of an assignment; slices name them by number.
+const POD_COUNT: u32 = 5;
+
+pub(crate) fn slice_key() -> impl Strategy<Value = SliceKey> {
+    let bytes = prop_oneof![
+        prop::collection::vec(0_u8..4, 0..12),
+        prop::collection::vec(any::<u8>(), SliceKey::LENGTH_MAX),
+    ];
+    bytes.prop_map(|bytes| SliceKey::try_new(&bytes).unwrap())
+}
+
+pub(crate) fn slice() -> impl Strategy<Value = Slice> {
+    let bounds = (slice_key(), prop::option::of(slice_key()));
+    bounds.prop_map(|(start, end)| Slice::new(start, end).unwrap_or(Slice::FULL))
+}
+
+pub(crate) fn generation() -> impl Strategy<Value = Generation> {
+    (0..=i64::MAX).prop_map(|number| Generation::from_number(number).unwrap())
+}
+
+pub(crate) fn pod(name: impl Strategy<Value = String>) -> impl Strategy<Value = Pod> {
+    let rest = (any::<u128>(), 1..=u16::MAX, "[a-z]{0,9}", 1..=1_000_000_u32);
+    (name, rest).prop_map(|(name, (incarnation, port, zone, thousandths))| Pod {
+        name: PodName::try_new(&name).unwrap(),
+        incarnation: Incarnation(incarnation),
+        address: PodAddress::try_new(&format!("10.0.0.1:{port}")).unwrap(),
+        zone: zone.into(),
+        weight: Weight::from_thousandths(thousandths).unwrap(),
+    })
+}
+
+/// All that is new to an assignment: any pods, any slices, any replicas.
+fn proposal() -> impl Strategy<Value = Proposal> {
+    let phase = prop_oneof![Just(Phase::Warming), Just(Phase::Serving), Just(Phase::Leaving)];
+    let replica = (0..POD_COUNT, phase).prop_map(|(pod, phase)| Replica {
+        pod: PodIndex(pod),
+        phase,
+    });
+    let replicas = prop::collection::vec(replica, 0..4);
+    let slices = prop::collection::btree_map(slice_key(), replicas.clone(), 0..12);
+    let pods: Vec<_> = (0..POD_COUNT)
+        .map(|number| pod(Just(format!("pod-{number}"))))
+        .collect();
+    (pods, replicas, slices).prop_map(|(pods, first, mut slices)| {
+        slices.insert(SliceKey::EMPTY, first);
+        let entries = slices
+            .into_iter()
+            .map(|(start, replicas)| (start, replicas.into_iter().collect()));
+        Proposal {
+            pods,
+            slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
+        }
+    })
+}
+
+/// Assignments that follow each other, from the first on.
+pub(crate) fn history() -> impl Strategy<Value = Vec<Arc<Assignment>>> {
+    prop::collection::vec(proposal(), 1..5).prop_map(|proposals| {
+        let mut history = vec![Arc::new(Assignment::unassigned())];
+        for proposal in proposals {
+            let next = proposal.after(history.last().unwrap());
+            history.extend(next.map(Arc::new));
+        }
+        history
+    })
+}
+
+pub(crate) fn update() -> impl Strategy<Value = Update> {
+    (history(), any::<prop::sample::Index>()).prop_map(|(history, known)| {
+        let known = known.get(&history).generation();
+        history.last().unwrap().update_since(known)
+    })
+}
+
+fn load() -> impl Strategy<Value = Load> {
+    any::<u64>().prop_map(Load::from_milli)
+}
+
+pub(crate) fn load_report() -> impl Strategy<Value = LoadReport> {
+    let slices = (history(), load()).prop_map(|(history, load)| {
+        let slices = history.last().unwrap().slices().iter();
+        slices.map(|(slice, _)| (slice, load)).collect()
+    });
+    let hottest = prop::collection::vec((slice_key(), load()), 0..9);
+    (1..=3_600_000_u64, slices, hottest).prop_map(|(millis, slices, mut hottest)| {
+        hottest.sort_by_key(|(_, load)| std::cmp::Reverse(*load));
+        LoadReport {
+            window: Duration::from_millis(millis),
+            slices,
+            hottest,
+        }
+    })
+}
+
+fn key_mode() -> impl Strategy<Value = KeyMode> {
+    prop_oneof![Just(KeyMode::Hashed), Just(KeyMode::Ordered)]
+}
+
+fn target() -> impl Strategy<Value = TargetName> {
+    "[a-z0-9]{1,63}".prop_map(|name| TargetName::try_new(&name).unwrap())
+}
+
+pub(crate) fn watch_start() -> impl Strategy<Value = WatchStart> {
+    (target(), generation(), "[a-z]{0,9}").prop_map(|(target, known, watcher)| WatchStart { target, known, watcher })
+}
+
+pub(crate) fn watch_update() -> impl Strategy<Value = WatchUpdate> {
+    (update(), key_mode()).prop_map(|(update, key_mode)| WatchUpdate { update, key_mode })
+}
+
+pub(crate) fn from_slicelet() -> impl Strategy<Value = FromSlicelet> {
+    let phase = prop_oneof![
+        Just(PodPhase::Starting),
+        Just(PodPhase::Ready),
+        Just(PodPhase::Draining)
+    ];
+    let registration = (target(), pod("[a-z]{1,9}"), generation());
+    prop_oneof![
+        registration.prop_map(|(target, pod, known)| FromSlicelet::Register(Registration { target, pod, known })),
+        (phase, generation()).prop_map(|(phase, applied)| FromSlicelet::Heartbeat(Heartbeat { phase, applied })),
+        load_report().prop_map(FromSlicelet::LoadReport),
+    ]
+}
+
+pub(crate) fn from_assigner() -> impl Strategy<Value = FromAssigner> {
+    let millis = || (1..=86_400_000_u64).prop_map(Duration::from_millis);
+    let welcome = (key_mode(), millis(), millis(), millis()).prop_map(|(key_mode, heartbeat, report, drain)| Welcome {
+        key_mode,
+        ownership: OwnershipMode::Affinity,
+        heartbeat_interval: heartbeat,
+        load_report_interval: report,
+        drain_timeout: drain,
+    });
+    prop_oneof![
+        welcome.prop_map(FromAssigner::Welcome),
+        update().prop_map(FromAssigner::Update),
+        Just(FromAssigner::MayExit),
+    ]
+}
+
+pub(crate) fn not_owner() -> impl Strategy<Value = NotOwner> {
+    let owner = prop::option::of(pod("[a-z]{1,9}"));
+    (generation(), slice(), owner).prop_map(|(generation, slice, owner)| NotOwner {
+        generation,
+        slice,
+        owner,
+    })
+}

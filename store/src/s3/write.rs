@@ -1,0 +1,34 @@
+//! One write: what must hold for it, and how to tell it from all others.
+
+use uuid::Uuid;
+
+use crate::Expect;
+
+/// The metadata in which each write leaves its id, so that its writer can recognise it.
+pub(crate) const WRITE_ID: &str = "emberkeep-write";
+
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) id: String,
+    expect: Expect,
+}
+
+impl Write {
+    pub(super) fn new(expect: Expect) -> Self {
+        Self {
+            id: Uuid::new_v4().to_string(),
+            expect,
+        }
+    }
+
+    pub(super) fn if_none_match(&self) -> Option<String> {
+        matches!(self.expect, Expect::Absent).then(|| "*".to_owned())
+    }
+
+    pub(super) fn if_match(&self) -> Option<String> {
+        match &self.expect {
+            Expect::Matches(etag) => Some(etag.to_string()),
+            Expect::Anything | Expect::Absent => None,
+        }
+    }
+}
