@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use emberkeep_core::assignment::Generation;
 use emberkeep_core::pod::PodAddress;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::channel::channel_to;
@@ -113,7 +114,8 @@ async fn follow(watcher: Arc<AssignmentWatcher>, directory: Arc<Directory>) {
     let mut newest: watch::Receiver<Option<Held>> = watcher.held();
     loop {
         let held = newest.borrow_and_update().clone();
-        if let Some(held) = held {
+        // At generation zero nobody owns anything yet.
+        if let Some(held) = held.filter(|held| held.assignment.generation() > Generation::NONE) {
             watcher.add_sources(some_pods(&held));
             directory.take_in(held);
         }

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use bytes::Bytes;
 use emberkeep_proto::convert::NotOwner;
 use tonic::body::Body;
 
 use crate::clerk::Inner;
-use crate::kept_request::KeptRequest;
 use crate::outcome::{Failure, Outcome};
+use crate::outgoing_request::OutgoingRequest;
 use crate::patience::{Impatience, Patience};
 use crate::peer::Peer;
 use crate::{ClerkError, deadline};
@@ -23,10 +22,10 @@ pub(crate) struct CallOptions {
     pub(crate) deadline: Option<Duration>,
 }
 
-/// A request on its way.
+/// Brings one request to its owner.
 pub(crate) struct Call {
     pub(crate) clerk: Arc<Inner>,
-    pub(crate) key: Bytes,
+    pub(crate) key: Arc<[u8]>,
     pub(crate) options: CallOptions,
 }
 
@@ -34,50 +33,41 @@ type Answer = Result<http::Response<Body>, ClerkError>;
 
 impl Call {
     /// Brings the request to a pod that takes it, within its deadline.
-    pub(crate) async fn run(self, request: http::Request<Body>) -> Answer {
-        let counters = &self.clerk.counters;
-        counters.requests.fetch_add(1, Relaxed);
-        let deadline = self.deadline_of(&request);
+    pub(crate) async fn run(&self, request: &mut OutgoingRequest) -> Answer {
+        self.clerk.counters.requests.fetch_add(1, Relaxed);
+        let deadline = self.deadline_of(request);
         let in_time = tokio::time::timeout(deadline, self.attempts(request, deadline)).await;
         let answer = in_time.unwrap_or(Err(ClerkError::DeadlineExceeded { deadline }));
-        answer.inspect_err(|error| counters.failed(error))
+        answer.inspect_err(|error| self.clerk.counters.failed(error))
     }
 
-    fn deadline_of(&self, request: &http::Request<Body>) -> Duration {
-        let own = self.options.deadline.unwrap_or(self.clerk.settings.deadline);
-        match deadline::of_headers(request.headers()) {
-            Some(carried) if self.options.deadline.is_none() => carried,
-            Some(carried) => carried.min(own),
-            None => own,
+    fn deadline_of(&self, request: &OutgoingRequest) -> Duration {
+        match (self.options.deadline, deadline::of_headers(request.headers())) {
+            (Some(own), Some(carried)) => own.min(carried),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => self.clerk.settings.deadline,
         }
     }
 
-    async fn attempts(&self, request: http::Request<Body>, deadline: Duration) -> Answer {
-        let (request, kept) = if self.options.is_streaming {
-            (request, None)
-        } else {
-            let (request, kept) = KeptRequest::keep(request, self.clerk.settings.body_size_max).await?;
-            (request, Some(kept))
-        };
+    async fn attempts(&self, request: &mut OutgoingRequest, deadline: Duration) -> Answer {
+        if !self.options.is_streaming {
+            request.keep(self.clerk.settings.body_size_max).await?;
+        }
         let mut patience = Patience::default();
         let peer = self.choose(None, &mut patience).await?;
-        match (peer.send(request).await, kept) {
-            (Outcome::Answered(response), _) => Ok(response),
-            (outcome, None) => {
-                self.note(&outcome);
-                outcome.into_answer(peer.address(), deadline)
-            }
+        match peer.send(request).await {
+            Outcome::Answered(response) => Ok(response),
             // On the heap, so that the future of a request that succeeds at once stays small.
-            (outcome, Some(kept)) => Box::pin(self.go_on(peer, outcome, kept, patience, deadline)).await,
+            outcome => Box::pin(self.go_on(request, peer, outcome, patience, deadline)).await,
         }
     }
 
     /// Tries again until there is an answer, or no hope, patience or budget is left.
     async fn go_on(
         &self,
+        request: &mut OutgoingRequest,
         mut peer: Arc<Peer>,
         mut outcome: Outcome,
-        kept: KeptRequest,
         mut patience: Patience,
         deadline: Duration,
     ) -> Answer {
@@ -85,7 +75,7 @@ impl Call {
         let mut at_once = self.elsewhere(&peer, &outcome);
         loop {
             self.note(&outcome);
-            if !self.may_go_again(&outcome) {
+            if !request.is_kept() || !self.may_go_again(&outcome) {
                 return outcome.into_answer(peer.address(), deadline);
             }
             let next = match at_once.take() {
@@ -98,7 +88,7 @@ impl Call {
             };
             peer = next;
             self.clerk.counters.retried.fetch_add(1, Relaxed);
-            outcome = peer.send(kept.again()).await;
+            outcome = peer.send(request).await;
         }
     }
 
@@ -106,9 +96,7 @@ impl Call {
     fn note(&self, outcome: &Outcome) {
         if let Outcome::Misrouted(_, not_owner) = outcome {
             self.clerk.counters.misrouted.fetch_add(1, Relaxed);
-            if not_owner.generation > self.clerk.directory.generation() {
-                self.clerk.watcher.look_elsewhere();
-            }
+            self.clerk.hear_of(not_owner.generation);
         }
     }
 

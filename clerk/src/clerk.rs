@@ -17,6 +17,7 @@ use crate::builder::ClerkBuilder;
 use crate::directory::Directory;
 use crate::patience::WaitingRoom;
 use crate::routed::Routed;
+use crate::rumour::Rumour;
 use crate::settings::ClerkSettings;
 use crate::stats::{ClerkStats, Counters};
 
@@ -27,18 +28,18 @@ pub struct Clerk(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) directory: Arc<Directory>,
-    pub(crate) watcher: Arc<AssignmentWatcher>,
+    watcher: Arc<AssignmentWatcher>,
     pub(crate) settings: ClerkSettings,
     pub(crate) counters: Counters,
     pub(crate) room: WaitingRoom,
     budget: Mutex<RetryBudget>,
+    rumour: Mutex<Rumour>,
     clock: Clock,
     _ends_the_tasks: DropGuard,
 }
 
 impl Clerk {
     /// A clerk for the target of that name.
-    #[must_use]
     pub fn builder(target: impl Into<String>) -> ClerkBuilder {
         ClerkBuilder::new(target.into())
     }
@@ -56,6 +57,7 @@ impl Clerk {
             counters: Counters::default(),
             room: WaitingRoom::new(settings.waiting_max),
             budget: Mutex::new(RetryBudget::new(settings.retries, clock.now())),
+            rumour: Mutex::default(),
             clock,
             settings,
             _ends_the_tasks: ends_the_tasks,
@@ -75,10 +77,10 @@ impl Clerk {
         self.0.directory.owner_of(key.as_ref())
     }
 
-    /// The newest assignment, now and later; `None` before the first one.
+    /// The assignment that requests are routed by, now and later; `None` before the first one.
     #[must_use]
     pub fn assignment(&self) -> watch::Receiver<Option<Held>> {
-        self.0.watcher.held()
+        self.0.directory.newest()
     }
 
     /// Waits until requests are routed by an assignment.
@@ -86,13 +88,13 @@ impl Clerk {
     /// # Errors
     /// [`ClerkError::NoAssignment`] when none has come within `deadline`.
     pub async fn ready(&self, deadline: Duration) -> Result<Generation, ClerkError> {
-        let mut changes = self.0.directory.changes();
-        let routed = async {
-            while self.0.directory.generation() == Generation::NONE && changes.changed().await.is_ok() {}
-            self.0.directory.generation()
-        };
-        let generation = tokio::time::timeout(deadline, routed).await;
-        generation.map_err(|_| ClerkError::NoAssignment)
+        let mut newest = self.0.directory.newest();
+        let first = tokio::time::timeout(deadline, newest.wait_for(Option::is_some)).await;
+        // The sender lives as long as this clerk.
+        first
+            .map_err(|_| ClerkError::NoAssignment)?
+            .map_err(|_| ClerkError::NoAssignment)?;
+        Ok(self.0.directory.generation())
     }
 
     /// What was counted so far.
@@ -103,6 +105,14 @@ impl Clerk {
 }
 
 impl Inner {
+    /// A pod goes by a generation that may be later than the clerk's. Usually it is about to arrive here too.
+    pub(crate) fn hear_of(&self, generation: Generation) {
+        let mut rumour = self.rumour.lock().unwrap_or_else(PoisonError::into_inner);
+        if rumour.is_overdue(generation, self.directory.generation(), self.clock.now()) {
+            self.watcher.look_elsewhere();
+        }
+    }
+
     /// Whether one more retry is within the budget. Requests that succeed at once never come here.
     pub(crate) fn take_retry(&self) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);

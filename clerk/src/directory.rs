@@ -18,8 +18,8 @@ use crate::seeds::Seeds;
 /// Answers who is asked for a key, without a lock; the channels are in the snapshot.
 pub(crate) struct Directory {
     view: ArcSwap<View>,
-    /// Tells those who wait that there is a new snapshot.
-    changed: watch::Sender<()>,
+    /// What the snapshot was made of, for those who wait for a new one.
+    newest: watch::Sender<Option<Held>>,
     /// Pods that another pod named before an assignment did; gone with the next assignment.
     strangers: Mutex<Vec<Arc<Peer>>>,
     zone: Option<Arc<str>>,
@@ -45,7 +45,7 @@ impl Directory {
         let seeds = Seeds::new(seeds.iter().map(peer).collect());
         Self {
             view: ArcSwap::from_pointee(View::Seeds(seeds)),
-            changed: watch::Sender::new(()),
+            newest: watch::Sender::new(None),
             strangers: Mutex::default(),
             zone,
             channel,
@@ -115,14 +115,14 @@ impl Directory {
             None => Arc::new(Peer::of_pod(pod.clone(), self.zone.as_deref(), &self.channel)),
         };
         let peers = held.assignment.pods().iter().map(peer).collect();
-        let table = RoutingTable::new(held.assignment, held.key_mode);
+        let table = RoutingTable::new(Arc::clone(&held.assignment), held.key_mode);
         self.view.store(Arc::new(View::Assigned { table, peers }));
-        self.changed.send_replace(());
+        self.newest.send_replace(Some(held));
     }
 
-    /// Tells of snapshots that come from now on.
-    pub(crate) fn changes(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
+    /// The assignment that requests are routed by, now and later.
+    pub(crate) fn newest(&self) -> watch::Receiver<Option<Held>> {
+        self.newest.subscribe()
     }
 
     fn strangers(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Peer>>> {

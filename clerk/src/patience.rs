@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use emberkeep_runtime::backoff::Backoff;
+use emberkeep_runtime::watch::Held;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,14 +33,15 @@ impl WaitingRoom {
     }
 }
 
-/// One request's patience. It takes its place in the waiting room with the first pause and keeps it to its end.
+/// One request's patience. It takes its place in the waiting room with the first pause and keeps it to its end; a
+/// request that never waits pays for no more than a pointer.
 #[derive(Default)]
-pub(crate) struct Patience(Option<Waiting>);
+pub(crate) struct Patience(Option<Box<Waiting>>);
 
 struct Waiting {
     until: Instant,
     backoff: Backoff,
-    changes: watch::Receiver<()>,
+    newest: watch::Receiver<Option<Held>>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -75,7 +77,7 @@ impl Patience {
     ) -> Result<(), Impatience> {
         let waiting = match &mut self.0 {
             Some(waiting) => waiting,
-            none => none.insert(Waiting::begin(directory, room, settings)?),
+            none => none.insert(Box::new(Waiting::begin(directory, room, settings)?)),
         };
         waiting.pause().await
     }
@@ -87,7 +89,7 @@ impl Waiting {
         Ok(Self {
             until: Instant::now() + settings.patience,
             backoff: Backoff::new(settings.pause_first, settings.pause_max),
-            changes: directory.changes(),
+            newest: directory.newest(),
             _place: place.map_err(|_| Impatience::RoomFull { limit: room.limit })?,
         })
     }
@@ -98,7 +100,7 @@ impl Waiting {
         }
         let next_look = (Instant::now() + self.backoff.next_delay()).min(self.until);
         tokio::select! {
-            _ = self.changes.changed() => {}
+            _ = self.newest.changed() => {}
             () = sleep_until(next_look) => {}
         }
         Ok(())

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use emberkeep_core::clerk::Rank;
 use emberkeep_core::pod::{Pod, PodAddress};
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
-use tonic::body::Body;
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt};
 
 use crate::outcome::{Failure, Outcome};
+use crate::outgoing_request::OutgoingRequest;
 
 /// One life of one pod, with the one channel to it.
 #[derive(Debug)]
@@ -74,14 +74,14 @@ impl Peer {
     }
 
     /// Sends one request; whatever comes of it is an outcome.
-    pub(crate) async fn send(&self, request: http::Request<Body>) -> Outcome {
+    pub(crate) async fn send(&self, request: &mut OutgoingRequest) -> Outcome {
         let mut channel = match &self.channel {
             Ok(channel) => channel.clone(),
             Err(bad) => return Outcome::Failed(Failure::NotSent(bad.to_string())),
         };
         let _in_flight = InFlight::enter(&self.in_flight);
         let answer = match channel.ready().await {
-            Ok(channel) => channel.call(request).await,
+            Ok(channel) => channel.call(request.to_send()).await,
             Err(error) => return Outcome::Failed(Failure::NotSent(Failure::reason(&error))),
         };
         Outcome::of(answer)

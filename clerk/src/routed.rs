@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
 use crate::call::{Call, CallOptions};
 use crate::clerk::Inner;
+use crate::outgoing_request::OutgoingRequest;
 
 /// Where a tonic client takes a channel, this leads each request to the pod that owns the key at that moment. Cheap to
 /// clone.
@@ -22,7 +22,7 @@ use crate::clerk::Inner;
 #[derive(Clone)]
 pub struct Routed {
     clerk: Arc<Inner>,
-    key: Bytes,
+    key: Arc<[u8]>,
     options: CallOptions,
 }
 
@@ -30,7 +30,7 @@ impl Routed {
     pub(crate) fn new(clerk: Arc<Inner>, key: &[u8]) -> Self {
         Self {
             clerk,
-            key: Bytes::copy_from_slice(key),
+            key: key.into(),
             options: CallOptions::default(),
         }
     }
@@ -72,10 +72,11 @@ impl Service<http::Request<Body>> for Routed {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let call = Call {
             clerk: Arc::clone(&self.clerk),
-            key: self.key.clone(),
+            key: Arc::clone(&self.key),
             options: self.options,
         };
-        Box::pin(async move { call.run(request).await.map_err(Status::from) })
+        let mut request = OutgoingRequest::new(request);
+        Box::pin(async move { call.run(&mut request).await.map_err(Status::from) })
     }
 }
 
