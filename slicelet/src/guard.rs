@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_store::{ObjectName, StoreError};
 
 use crate::codec::{Codec, Raw};
 use crate::slicelet::Slicelet;
@@ -85,6 +86,16 @@ impl<'a, C: Codec> Guard<'a, C> {
     pub fn slice(&self) -> Slice {
         let holding = self.slicelet.published().holding.load();
         holding.ownership.assignment().get(&self.slice_key).0
+    }
+
+    /// The name of the object that holds the key's value: where a service or an import job writes it.
+    ///
+    /// # Errors
+    /// When the key is too long to be named in object storage.
+    pub fn object_name(&self) -> Result<ObjectName, StoreError> {
+        self.slicelet
+            .warm_store()
+            .object_name(self.key.bytes(), &self.slice_key)
     }
 
     /// The application key.
