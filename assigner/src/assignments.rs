@@ -43,7 +43,8 @@ impl Assignments {
         for (name, state) in applied.targets() {
             metrics.applied(name, state);
             let published = targets.entry(name.clone()).or_insert_with(Published::nothing);
-            if state.assignment.generation() > published.generation() {
+            // What is unassigned yet is published too: watchers stay and learn of the first assignment at once.
+            if published.is_nothing() || state.assignment.generation() > published.generation() {
                 published.at = Instant::now();
                 published.held.send_replace(Some(Held {
                     assignment: Arc::clone(&state.assignment),
@@ -71,6 +72,10 @@ impl Published {
             held: watch::Sender::new(None),
             at: Instant::now(),
         }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.held.borrow().is_none()
     }
 
     fn generation(&self) -> Generation {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use emberkeep_core::assigner::{Event, SessionId};
 use emberkeep_core::target::TargetName;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
 /// How many events may wait for a brain. Sessions that have more to say wait.
 pub(crate) const EVENTS_MAX: usize = 4_096;
@@ -32,6 +33,8 @@ pub(crate) struct Brain {
 pub(crate) struct OpenSession {
     /// Cancelled when the session is to end.
     pub(crate) close: CancellationToken,
+    /// What the slicelet is told at the end, if it did something wrong.
+    pub(crate) parting: Arc<OnceLock<Status>>,
     /// Cancelled when its pod may exit.
     pub(crate) may_exit: CancellationToken,
 }

@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     moves: IntCounterVec,
     proposals: IntCounterVec,
     probes: IntCounterVec,
+    refused: IntCounterVec,
     pod_load: GaugeVec,
     propagation: HistogramVec,
 }
@@ -30,62 +31,42 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let registry = Registry::new();
-        let counter =
-            |name, help, labels: &[&str]| registered(&registry, IntCounterVec::new(Opts::new(name, help), labels));
-        let gauge =
-            |name, help, labels: &[&str]| registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels));
-        let propagation = HistogramOpts::new(
-            "emberkeep_assigner_propagation_seconds",
-            "Time from applying an assignment until a slicelet says that it has applied it.",
-        );
-        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
+        let opts = |name: &str, help: &str| Opts::new(format!("emberkeep_assigner_{name}"), help);
+        let counter = |name, help, labels: &[&str]| registered(&registry, IntCounterVec::new(opts(name, help), labels));
+        let gauge = |name, help| registered(&registry, IntGaugeVec::new(opts(name, help), &["target"]));
+        let plain = |name, help| registered(&registry, IntGauge::with_opts(opts(name, help)));
         Self {
-            is_leader: registered(
-                &registry,
-                IntGauge::new("emberkeep_assigner_is_leader", "1 while this member leads."),
-            ),
-            sessions: registered(
-                &registry,
-                IntGauge::new("emberkeep_assigner_sessions", "Slicelets connected to this member."),
-            ),
-            generation: gauge(
-                "emberkeep_assigner_generation",
-                "The newest generation applied.",
-                &["target"],
-            ),
-            pods: gauge("emberkeep_assigner_pods", "Pods registered.", &["target"]),
-            slices: gauge("emberkeep_assigner_slices", "Slices in the assignment.", &["target"]),
-            decisions: counter(
-                "emberkeep_assigner_decisions_total",
-                "Decisions that changed the assignment.",
-                &["target"],
-            ),
+            is_leader: plain("is_leader", "1 while this member leads."),
+            sessions: plain("sessions", "Slicelets connected to this member."),
+            generation: gauge("generation", "The newest generation applied."),
+            pods: gauge("pods", "Pods registered."),
+            slices: gauge("slices", "Slices in the assignment."),
+            decisions: counter("decisions_total", "Decisions that changed the assignment.", &["target"]),
             moves: counter(
-                "emberkeep_assigner_moves_total",
+                "moves_total",
                 "Slices that got a new owner, by cause.",
                 &["target", "cause"],
             ),
             proposals: counter(
-                "emberkeep_assigner_proposals_total",
+                "proposals_total",
                 "Changes proposed, by outcome.",
                 &["target", "outcome"],
             ),
             probes: counter(
-                "emberkeep_assigner_probes_total",
+                "probes_total",
                 "Probes of suspected pods, by outcome.",
                 &["target", "outcome"],
             ),
+            refused: counter(
+                "refused_messages_total",
+                "Messages of slicelets that break a rule.",
+                &["target"],
+            ),
             pod_load: registered(
                 &registry,
-                GaugeVec::new(
-                    Opts::new(
-                        "emberkeep_assigner_pod_load_units",
-                        "Load that a pod last reported, in units a second.",
-                    ),
-                    &["target", "pod"],
-                ),
+                GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"]),
             ),
-            propagation: registered(&registry, HistogramVec::new(propagation.buckets(buckets), &["target"])),
+            propagation: registered(&registry, HistogramVec::new(propagation_opts(), &["target"])),
             registry,
         }
     }
@@ -150,6 +131,10 @@ impl Metrics {
         self.probes.with_label_values(&[target.as_str(), outcome]).inc();
     }
 
+    pub(crate) fn refused(&self, target: &TargetName) {
+        self.refused.with_label_values(&[target.as_str()]).inc();
+    }
+
     pub(crate) fn load_reported(&self, target: &TargetName, pod: &PodName, report: &LoadReport) {
         let units = report.total().milli() as f64 / 1_000.0;
         self.pod_load
@@ -168,6 +153,18 @@ impl Metrics {
             .with_label_values(&[target.as_str()])
             .observe(after.as_secs_f64());
     }
+}
+
+const POD_LOAD_HELP: &str = "Load that a pod last reported, in units a second.";
+
+fn propagation_opts() -> HistogramOpts {
+    HistogramOpts::new(
+        "emberkeep_assigner_propagation_seconds",
+        "Time from applying an assignment until a slicelet says that it has applied it.",
+    )
+    .buckets(vec![
+        0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+    ])
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {

@@ -167,7 +167,7 @@ fn told(
         .cancelled_owned()
         .map(|()| FromAssigner::MayExit)
         .into_stream();
-    let (close, ended) = (open.close.clone(), brain.ended.clone());
+    let (close, parting, ended) = (open.close.clone(), Arc::clone(&open.parting), brain.ended.clone());
     let end = async move {
         tokio::select! {
             () = close.cancelled() => {}
@@ -178,6 +178,7 @@ fn told(
         .chain(stream::select(updates, may_exit))
         .map(|message| Ok(SessionResponse::from(&message)))
         .take_until(end)
+        .chain(stream::once(async move { parting.get().cloned() }).filter_map(async |status| status.map(Err)))
 }
 
 /// Tells the brain what one slicelet says.
@@ -227,7 +228,7 @@ impl Listener {
                 Ok(None) => return "ended by the slicelet".to_owned(),
                 Err(status) => return status.message().to_owned(),
             };
-            event = match FromSlicelet::try_from(message) {
+            event = match FromSlicelet::try_from(message).map_err(Status::from) {
                 Ok(FromSlicelet::Heartbeat(heartbeat)) => self.heartbeat(heartbeat),
                 Ok(FromSlicelet::LoadReport(report)) => {
                     self.metrics.load_reported(&self.target, &self.pod, &report);
@@ -236,10 +237,18 @@ impl Listener {
                         report,
                     }
                 }
-                Ok(FromSlicelet::Register(_)) => return "it registered twice".to_owned(),
-                Err(invalid) => return invalid.to_string(),
+                Ok(FromSlicelet::Register(_)) => return self.refuse(Status::invalid_argument("it registered twice")),
+                Err(invalid) => return self.refuse(invalid),
             };
         }
+    }
+
+    /// Ends the session with a sentence that says what is wrong.
+    fn refuse(&self, status: Status) -> String {
+        self.metrics.refused(&self.target);
+        let reason = status.message().to_owned();
+        self.open.parting.get_or_init(|| status);
+        reason
     }
 
     fn heartbeat(&mut self, heartbeat: Heartbeat) -> Event {

@@ -1,5 +1,7 @@
 //! One member of the assigner as slicelets, watchers and operators see it, over real sockets.
 
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use emberkeep_assigner::raft::RaftSettings;
@@ -255,4 +257,26 @@ async fn a_session_that_does_not_register_is_told_what_is_wrong() {
     let refused = session(&running, requests).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(refused.message(), "the first message of a session must register");
+}
+
+#[tokio::test]
+async fn a_message_that_breaks_a_rule_ends_the_session_with_a_sentence() {
+    let running = member().await;
+    let mut one = Pretender::registers(&running, "pod-1", 1).await;
+    let report = pb::LoadReport::default();
+    let message = pb::session_request::Message::LoadReport(report);
+    one.said
+        .send(pb::SessionRequest { message: Some(message) })
+        .await
+        .unwrap();
+    let parting = async {
+        loop {
+            if let Err(status) = one.told.message().await {
+                return status;
+            }
+        }
+    };
+    let status = within("the end of the session", parting).await;
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("window"), "{status}");
 }

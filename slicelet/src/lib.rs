@@ -1,1 +1,67 @@
-//! The server library: owned keys, kept warm.
+//! The server library: a pod owns keys, keeps their values warm, and answers for them.
+//!
+//! ```no_run
+//! use emberkeep_slicelet::{ByteSize, Json, Slicelet, Store};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Profile {
+//!     name: String,
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let profiles = Slicelet::builder("profiles")
+//!     .assigner("http://127.0.0.1:7400")
+//!     .advertise("127.0.0.1:8081")
+//!     .store(Store::from_url("s3://bucket/prefix").await?)
+//!     .values(Json::<Profile>::default())
+//!     .memory_budget(ByteSize::gib(4))
+//!     .start()
+//!     .await?;
+//!
+//! // In a handler; both errors become a `tonic::Status`, the first one such that a clerk goes to the owner.
+//! let guard = profiles.own("alice")?;
+//! let profile = guard.get().await?;
+//! println!("{}", profile.name);
+//!
+//! // When the process is to stop: `Server::serve_with_incoming_shutdown(.., profiles.drained())`, then
+//! profiles.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```text
+//! own(key) --> Published (a snapshot, swapped whole) --> Guard --get--> WarmStore --miss--> object storage
+//!                   ^                                      | counts
+//!                   +--- session <==stream==> assigner <---+
+//! ```
+
+mod builder;
+mod byte_size;
+mod codec;
+mod config;
+mod error;
+mod guard;
+mod heat;
+mod holding;
+mod metrics;
+mod own_error;
+mod published;
+mod session;
+mod slicelet;
+mod stats;
+mod status;
+mod stop_signal;
+mod warm;
+
+pub use builder::Builder;
+pub use byte_size::ByteSize;
+pub use codec::{Codec, CodecError, Json, Raw};
+pub use emberkeep_proto::convert::NotOwner;
+pub use emberkeep_store::{Store, StoreError};
+pub use error::SliceletError;
+pub use guard::Guard;
+pub use own_error::OwnError;
+pub use slicelet::{AssignmentCopy, Slicelet};
+pub use stats::Stats;
+pub use warm::GetError;

@@ -1,0 +1,130 @@
+//! The builder: how a service starts its slicelet.
+
+use std::time::Duration;
+
+use emberkeep_store::Store;
+
+use crate::byte_size::ByteSize;
+use crate::codec::{Codec, Raw};
+use crate::config::Wishes;
+use crate::error::SliceletError;
+use crate::slicelet::Slicelet;
+
+/// Gathers what a slicelet needs; from [`Slicelet::builder`].
+#[derive(Debug, Clone)]
+pub struct Builder<C: Codec = Raw> {
+    wishes: Wishes,
+    store: Option<Store>,
+    codec: C,
+}
+
+impl Builder<Raw> {
+    pub(crate) fn new(target: &str) -> Self {
+        Self {
+            wishes: Wishes::new(target),
+            store: None,
+            codec: Raw,
+        }
+    }
+}
+
+impl<C: Codec> Builder<C> {
+    /// The URL of an assigner member; may be called for several.
+    #[must_use]
+    pub fn assigner(mut self, url: impl Into<String>) -> Self {
+        self.wishes.assigners.push(url.into());
+        self
+    }
+
+    /// `host:port` at which clerks reach this pod's gRPC server. Bind its listener before starting the slicelet.
+    #[must_use]
+    pub fn advertise(mut self, address: impl Into<String>) -> Self {
+        self.wishes.advertise = Some(address.into());
+        self
+    }
+
+    /// The pod's name, unique in the target. Without it, the environment variable `HOSTNAME` (which Kubernetes sets to
+    /// the pod's name), or else a name made from the advertised address.
+    #[must_use]
+    pub fn pod_name(mut self, name: impl Into<String>) -> Self {
+        self.wishes.pod_name = Some(name.into());
+        self
+    }
+
+    /// The failure domain the pod runs in.
+    #[must_use]
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.wishes.zone = zone.into();
+        self
+    }
+
+    /// How much the pod can carry against the others, 0.001 to 1000; 1 without it.
+    #[must_use]
+    pub const fn weight(mut self, weight: f64) -> Self {
+        self.wishes.weight = weight;
+        self
+    }
+
+    /// Where the truth is.
+    #[must_use]
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// How bytes become values and back; the bytes themselves without it.
+    #[must_use]
+    pub fn values<D: Codec>(self, codec: D) -> Builder<D> {
+        Builder {
+            wishes: self.wishes,
+            store: self.store,
+            codec,
+        }
+    }
+
+    /// How much memory warm values may take; 1 GiB without it.
+    #[must_use]
+    pub const fn memory_budget(mut self, budget: ByteSize) -> Self {
+        self.wishes.memory_budget = budget;
+        self
+    }
+
+    /// How many reads of the store may run at a time; 64 without it.
+    #[must_use]
+    pub const fn load_concurrency(mut self, count: usize) -> Self {
+        self.wishes.load_concurrency = count;
+        self
+    }
+
+    /// How long a request waits for its value to be loaded; 10 s without it.
+    #[must_use]
+    pub const fn load_deadline(mut self, deadline: Duration) -> Self {
+        self.wishes.load_deadline = deadline;
+        self
+    }
+
+    /// Where `/metrics` and `/healthz` are served, as `127.0.0.1:9090`; port 0 takes any free one, see
+    /// [`Slicelet::http_address`]. Nowhere without it.
+    #[must_use]
+    pub fn http_listen(mut self, address: impl Into<String>) -> Self {
+        self.wishes.http_listen = Some(address.into());
+        self
+    }
+
+    /// Whether SIGTERM drains the pod; true without it.
+    #[must_use]
+    pub const fn drain_on_sigterm(mut self, drains: bool) -> Self {
+        self.wishes.drains_on_sigterm = drains;
+        self
+    }
+
+    /// Starts the slicelet. It finds the assigner in the background and keeps trying; until there is an assignment it
+    /// owns nothing.
+    ///
+    /// # Errors
+    /// When a setting is missing or not allowed, or the address for metrics and health is taken.
+    pub async fn start(self) -> Result<Slicelet<C>, SliceletError> {
+        let store = self.store.ok_or(SliceletError::Missing { setting: "store" })?;
+        Slicelet::start(self.wishes.settings()?, store, self.codec).await
+    }
+}

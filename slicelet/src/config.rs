@@ -1,0 +1,235 @@
+//! What a slicelet is started with, checked once.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::pod::{Incarnation, NameError, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::target::TargetName;
+use emberkeep_runtime::channel::{ChannelSettings, channel_to};
+
+use crate::byte_size::ByteSize;
+use crate::error::SliceletError;
+use crate::warm::LoadSettings;
+
+/// What was asked for, unchecked.
+#[derive(Debug, Clone)]
+pub(crate) struct Wishes {
+    pub(crate) target: String,
+    pub(crate) assigners: Vec<String>,
+    pub(crate) advertise: Option<String>,
+    pub(crate) pod_name: Option<String>,
+    pub(crate) zone: String,
+    pub(crate) weight: f64,
+    pub(crate) memory_budget: ByteSize,
+    pub(crate) load_concurrency: usize,
+    pub(crate) load_deadline: Duration,
+    pub(crate) http_listen: Option<String>,
+    pub(crate) drains_on_sigterm: bool,
+}
+
+/// What the slicelet goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) target: TargetName,
+    pub(crate) assigners: Vec<Arc<str>>,
+    pub(crate) pod: Pod,
+    pub(crate) load: LoadSettings,
+    pub(crate) http_listen: Option<SocketAddr>,
+    pub(crate) drains_on_sigterm: bool,
+}
+
+/// A missing object stays missing for so long: short enough that a new one is soon seen.
+const MISSING_LIFE: Duration = Duration::from_secs(1);
+const ZONE_LENGTH_MAX: usize = 253;
+
+impl Wishes {
+    pub(crate) fn new(target: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            assigners: Vec::new(),
+            advertise: None,
+            pod_name: None,
+            zone: String::new(),
+            weight: 1.0,
+            memory_budget: ByteSize::gib(1),
+            load_concurrency: 64,
+            load_deadline: Duration::from_secs(10),
+            http_listen: None,
+            drains_on_sigterm: true,
+        }
+    }
+
+    /// The settings, if every wish can be granted. Must be called inside a tokio runtime.
+    pub(crate) fn settings(self) -> Result<Settings, SliceletError> {
+        Ok(Settings {
+            target: TargetName::try_new(&self.target)?,
+            assigners: self.checked_assigners()?,
+            pod: self.pod()?,
+            load: self.load()?,
+            http_listen: self.http_address()?,
+            drains_on_sigterm: self.drains_on_sigterm,
+        })
+    }
+
+    fn checked_assigners(&self) -> Result<Vec<Arc<str>>, SliceletError> {
+        if self.assigners.is_empty() {
+            return Err(SliceletError::Missing { setting: "assigner" });
+        }
+        let checked = |url: &String| {
+            channel_to(url, &ChannelSettings::default())?;
+            Ok(Arc::from(url.as_str()))
+        };
+        self.assigners.iter().map(checked).collect()
+    }
+
+    fn pod(&self) -> Result<Pod, SliceletError> {
+        let advertise = self.advertise.as_deref();
+        let address = PodAddress::try_new(advertise.ok_or(SliceletError::Missing { setting: "advertise" })?)?;
+        let zone = self.zone.as_str();
+        check(
+            "zone",
+            zone,
+            zone.len() <= ZONE_LENGTH_MAX,
+            "a text of at most 253 bytes",
+        )?;
+        Ok(Pod {
+            name: self.name_at(&address)?,
+            incarnation: Incarnation(uuid::Uuid::new_v4().as_u128()),
+            address,
+            zone: zone.into(),
+            weight: self.checked_weight()?,
+        })
+    }
+
+    fn name_at(&self, address: &PodAddress) -> Result<PodName, NameError> {
+        let hostname = || std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+        match self.pod_name.clone().or_else(hostname) {
+            Some(name) => PodName::try_new(&name),
+            None => PodName::try_new(&address.as_str().replace(['[', ']'], "").replace(':', "-")),
+        }
+    }
+
+    fn checked_weight(&self) -> Result<Weight, SliceletError> {
+        // Out of range, the conversion saturates, and what is saturated or not a number is no weight either.
+        Weight::from_thousandths((self.weight * 1_000.0) as u32).ok_or_else(|| SliceletError::OutOfRange {
+            setting: "weight",
+            found: self.weight.to_string(),
+            allowed: "0.001 to 1000",
+        })
+    }
+
+    fn load(&self) -> Result<LoadSettings, SliceletError> {
+        let (budget, concurrency, deadline) = (self.memory_budget, self.load_concurrency, self.load_deadline);
+        check("memory_budget", budget, budget >= ByteSize::mib(1), "at least 1 MiB")?;
+        check(
+            "load_concurrency",
+            concurrency,
+            (1..=10_000).contains(&concurrency),
+            "1 to 10000",
+        )?;
+        let deadlines = Duration::from_millis(1)..=Duration::from_secs(600);
+        check(
+            "load_deadline",
+            format!("{deadline:?}"),
+            deadlines.contains(&deadline),
+            "1 ms to 10 minutes",
+        )?;
+        Ok(LoadSettings {
+            memory_budget: budget,
+            concurrency,
+            deadline,
+            missing_life: MISSING_LIFE,
+        })
+    }
+
+    fn http_address(&self) -> Result<Option<SocketAddr>, SliceletError> {
+        let parsed = self.http_listen.as_ref().map(|text| {
+            text.parse().map_err(|_| SliceletError::OutOfRange {
+                setting: "http_listen",
+                found: text.clone(),
+                allowed: "an IP address and a port, as 127.0.0.1:9090",
+            })
+        });
+        parsed.transpose()
+    }
+}
+
+fn check(
+    setting: &'static str,
+    found: impl ToString,
+    is_allowed: bool,
+    allowed: &'static str,
+) -> Result<(), SliceletError> {
+    if is_allowed {
+        return Ok(());
+    }
+    Err(SliceletError::OutOfRange {
+        setting,
+        found: found.to_string(),
+        allowed,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wishes() -> Wishes {
+        Wishes {
+            assigners: vec!["http://127.0.0.1:7400".to_owned()],
+            advertise: Some("[::1]:8081".to_owned()),
+            pod_name: Some("pod-1".to_owned()),
+            ..Wishes::new("profiles")
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_allowed_is_granted() {
+        let settings = wishes().settings().unwrap();
+        assert_eq!(settings.pod.name.as_str(), "pod-1");
+        assert_eq!(settings.pod.weight, Weight::ONE);
+    }
+
+    #[tokio::test]
+    async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
+        type Spoil = fn(&mut Wishes);
+        let spoiled: [(Spoil, &str); 8] = [
+            (
+                |w| w.assigners.clear(),
+                "slicelet needs assigner: set it with Builder::assigner",
+            ),
+            (
+                |w| w.advertise = None,
+                "slicelet needs advertise: set it with Builder::advertise",
+            ),
+            (|w| w.target = "No".into(), "target \"No\" is not allowed: it must be"),
+            (
+                |w| w.pod_name = Some("a b".into()),
+                "pod \"a b\" is not allowed: it must be",
+            ),
+            (
+                |w| w.weight = f64::NAN,
+                "slicelet setting weight is NaN, allowed is 0.001 to 1000",
+            ),
+            (
+                |w| w.weight = -1.0,
+                "slicelet setting weight is -1, allowed is 0.001 to 1000",
+            ),
+            (
+                |w| w.load_concurrency = 0,
+                "slicelet setting load_concurrency is 0, allowed is 1 to 10000",
+            ),
+            (
+                |w| w.http_listen = Some("x".into()),
+                "slicelet setting http_listen is x, allowed is an IP address",
+            ),
+        ];
+        for (spoil, expected) in spoiled {
+            let mut wishes = wishes();
+            spoil(&mut wishes);
+            let error = wishes.settings().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The holding: what the pod owns at this moment, and how much it is asked for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use emberkeep_core::slicelet::Ownership;
+use emberkeep_core::target::KeyMode;
+
+/// An ownership with a count for each of its ranges. Replaced as a whole when the assignment changes.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    pub(crate) ownership: Arc<Ownership>,
+    pub(crate) key_mode: KeyMode,
+    counts: Box<[RangeCount]>,
+}
+
+/// What one range was asked for. Alone in its cache line, so that threads at different slices do not meet.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct RangeCount {
+    requests: AtomicU64,
+    /// Load units beyond the one that each request is.
+    extra_units: AtomicU64,
+}
+
+/// What was counted since the last time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) request_count: u64,
+    /// Load units of each range, by its number.
+    pub(crate) units: Vec<u64>,
+}
+
+impl Holding {
+    pub(crate) fn new(ownership: Arc<Ownership>, key_mode: KeyMode) -> Self {
+        let counts = std::iter::repeat_with(RangeCount::default)
+            .take(ownership.range_count())
+            .collect();
+        Self {
+            ownership,
+            key_mode,
+            counts,
+        }
+    }
+
+    /// Counts a request in a range; answers how many there were before.
+    #[inline]
+    pub(crate) fn count_request(&self, range: usize) -> u64 {
+        self.counts[range].requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Counts more load in a range; answers how much there was before.
+    #[inline]
+    pub(crate) fn count_extra(&self, range: usize, units: u64) -> u64 {
+        self.counts[range].extra_units.fetch_add(units, Ordering::Relaxed)
+    }
+
+    /// How many requests were counted and not taken yet.
+    pub(crate) fn request_count(&self) -> u64 {
+        self.counts
+            .iter()
+            .map(|count| count.requests.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    /// Takes what was counted and starts over.
+    pub(crate) fn take_counts(&self) -> Counted {
+        let mut counted = Counted::default();
+        for count in &self.counts {
+            let requests = count.requests.swap(0, Ordering::Relaxed);
+            let extra = count.extra_units.swap(0, Ordering::Relaxed);
+            counted.request_count += requests;
+            counted.units.push(requests.saturating_add(extra));
+        }
+        counted
+    }
+}

@@ -1,0 +1,184 @@
+//! Carries out what the session decides.
+
+use std::sync::Arc;
+
+use emberkeep_core::assignment::Generation;
+use emberkeep_core::load::LoadReport;
+use emberkeep_core::slicelet::{Action, Event, LoadMeter, Ownership, Session};
+use emberkeep_core::target::KeyMode;
+use emberkeep_core::time::Timestamp;
+use emberkeep_proto::convert::{FromSlicelet, Heartbeat, Registration};
+use emberkeep_runtime::driver::Hands;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::SessionParts;
+use super::link::Link;
+use crate::codec::Codec;
+use crate::holding::{Counted, Holding};
+
+/// The hands of one session.
+pub(super) struct SessionHands<C: Codec> {
+    parts: SessionParts<C>,
+    news: mpsc::Sender<Event>,
+    outgoing: Option<Outgoing>,
+    meter: LoadMeter,
+    measured_at: Timestamp,
+}
+
+/// The way to the assigner, of the newest link.
+struct Outgoing {
+    messages: mpsc::Sender<FromSlicelet>,
+    _ends_the_link: DropGuard,
+}
+
+/// Messages that wait for the network. Heartbeats and reports are overtaken by the next ones, so more need not wait.
+const MESSAGES_MAX: usize = 16;
+
+impl<C: Codec> Hands<Session> for SessionHands<C> {
+    async fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Connect {
+                connection,
+                assigner,
+                known,
+            } => self.connect(connection, assigner, known),
+            Action::SendHeartbeat { phase, applied } => {
+                self.send(FromSlicelet::Heartbeat(Heartbeat { phase, applied }));
+            }
+            Action::SendLoadReport(report) => self.send(FromSlicelet::LoadReport(report)),
+            Action::MeasureLoad => {
+                let report = self.measure_load();
+                return Some(Event::LoadMeasured { report });
+            }
+            Action::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
+            Action::Drained { is_forced } => self.drained(is_forced),
+        }
+        None
+    }
+}
+
+impl<C: Codec> SessionHands<C> {
+    pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<Event>) -> Self {
+        Self {
+            meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
+            measured_at: parts.clock.now(),
+            parts,
+            news,
+            outgoing: None,
+        }
+    }
+
+    fn connect(&mut self, connection: u64, assigner: Arc<str>, known: Generation) {
+        self.parts.metrics.is_connected.set(0);
+        let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
+        let end = CancellationToken::new();
+        let link = Link {
+            connection,
+            assigner,
+            registration: Registration {
+                target: self.parts.target.clone(),
+                pod: self.parts.pod.clone(),
+                known,
+            },
+            news: self.news.clone(),
+            is_connected: self.parts.metrics.is_connected.clone(),
+        };
+        let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());
+        self.parts.tasks.spawn_supervised("link to the assigner", async move {
+            tokio::select! {
+                () = link.run(to_send) => {}
+                () = ends.cancelled() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        self.outgoing = Some(Outgoing {
+            messages,
+            _ends_the_link: end.drop_guard(),
+        });
+    }
+
+    fn send(&self, message: FromSlicelet) {
+        let Some(outgoing) = &self.outgoing else { return };
+        match outgoing.messages.try_send(message) {
+            // A closed link has told the brain, or is about to.
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                tracing::warn!(target = %self.parts.target, "the assigner does not take messages, one is left out");
+            }
+        }
+    }
+
+    fn publish(&mut self, ownership: Arc<Ownership>, key_mode: KeyMode) {
+        let before = self.parts.published.publish(Arc::clone(&ownership), key_mode);
+        self.record(before.take_counts());
+        self.meter.follow(Arc::clone(&ownership));
+        let (gained, lost) = (
+            ownership.gained_since(&before.ownership),
+            ownership.lost_since(&before.ownership),
+        );
+        tracing::info!(
+            target = %self.parts.target,
+            generation = %ownership.generation(),
+            gained_count = gained.len(),
+            lost_count = lost.len(),
+            "assignment applied"
+        );
+        self.parts.metrics.generation.set(ownership.generation().number());
+        self.parts.metrics.owned_slices.set(ownership.owned().count() as i64);
+        if !lost.is_empty() {
+            self.forget_lost();
+        }
+    }
+
+    /// Clears what is no longer owned, beside the session: it takes a while where much is warm. Nothing depends on when
+    /// it is done, since values of an interrupted hold are never answered.
+    fn forget_lost(&self) {
+        let (published, warm) = (Arc::clone(&self.parts.published), Arc::clone(&self.parts.warm));
+        let clear = move || {
+            let Holding {
+                ownership, key_mode, ..
+            } = &**published.holding.load();
+            warm.retain(|key| ownership.share_of(&key.slice_key(*key_mode)).1.is_some());
+        };
+        self.parts.tasks.spawn_supervised("forget lost slices", async move {
+            if let Err(error) = tokio::task::spawn_blocking(clear).await {
+                tracing::error!(%error, "values of lost slices were not cleared, they stay until they are evicted");
+            }
+        });
+    }
+
+    fn measure_load(&mut self) -> LoadReport {
+        let counted = self.parts.published.holding.load().take_counts();
+        self.record(counted);
+        let halves = self.meter.takes_halving();
+        let metrics = &self.parts.metrics;
+        metrics.hits.inc_by(self.parts.published.take_hits());
+        metrics.load_fast.set(self.meter.fast().milli() as f64 / 1_000.0);
+        metrics.load_slow.set(self.meter.slow().milli() as f64 / 1_000.0);
+        metrics
+            .warm_bytes
+            .set(i64::try_from(self.parts.warm.size()).unwrap_or(i64::MAX));
+        metrics.warm_keys.set(self.parts.warm.key_count() as i64);
+        self.meter.report(&self.parts.published.heat.snapshot(halves))
+    }
+
+    fn record(&mut self, counted: Counted) {
+        let now = self.parts.clock.now();
+        let elapsed = now.since(self.measured_at);
+        self.measured_at = now;
+        self.parts.metrics.requests.inc_by(counted.request_count);
+        self.meter.record(counted.units, elapsed);
+    }
+
+    fn drained(&self, is_forced: bool) {
+        let target = &self.parts.target;
+        if is_forced {
+            tracing::warn!(%target, "drain timeout is over, stopping although slices are still owned");
+        } else {
+            tracing::info!(%target, "drained");
+        }
+        self.parts.drained.cancel();
+    }
+}

@@ -1,0 +1,262 @@
+//! The slicelet: one pod's part of a target.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::keyspace::SliceKey;
+use emberkeep_core::pod::Pod;
+use emberkeep_core::slicelet::Share;
+use emberkeep_core::target::TargetName;
+use emberkeep_proto::convert::NotOwner;
+use emberkeep_proto::pb::assignment_watch_server::AssignmentWatchServer;
+use emberkeep_runtime::clock::Clock;
+use emberkeep_runtime::tasks::Tasks;
+use emberkeep_runtime::watch::{AssignmentSource, Held, WatchLimits, WatchService};
+use emberkeep_store::Store;
+use prometheus::Registry;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::builder::Builder;
+use crate::codec::{Codec, Raw};
+use crate::config::Settings;
+use crate::error::SliceletError;
+use crate::guard::Guard;
+use crate::holding::Holding;
+use crate::metrics::Metrics;
+use crate::own_error::OwnError;
+use crate::published::Published;
+use crate::session::{self, SessionParts};
+use crate::stats::Stats;
+use crate::status;
+use crate::stop_signal;
+use crate::warm::{HashedKey, Hold, WarmStore};
+
+/// One pod's part of a target: knows which keys the pod owns, keeps their values warm, and stays in touch with the
+/// assigner. Copies are the same slicelet; when the last one is gone, or after [`Slicelet::shutdown`], its tasks end.
+pub struct Slicelet<C: Codec = Raw> {
+    inner: Arc<Inner<C>>,
+}
+
+struct Inner<C: Codec> {
+    target: TargetName,
+    pod: Pod,
+    published: Arc<Published>,
+    warm: Arc<WarmStore<C>>,
+    metrics: Metrics,
+    http_address: Option<SocketAddr>,
+    drain: CancellationToken,
+    drained: CancellationToken,
+    tasks: Tasks,
+    _ends_the_tasks: DropGuard,
+}
+
+/// How long tasks may take to end; none of them has much to finish.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
+
+impl Slicelet<Raw> {
+    /// Begins to describe a slicelet of that target.
+    #[must_use]
+    pub fn builder(target: impl AsRef<str>) -> Builder<Raw> {
+        Builder::new(target.as_ref())
+    }
+}
+
+impl<C: Codec> Slicelet<C> {
+    pub(crate) async fn start(settings: Settings, store: Store, codec: C) -> Result<Self, SliceletError> {
+        let Settings { target, pod, .. } = settings.clone();
+        let (clock, tasks) = (Clock::start(), Tasks::new());
+        let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
+        let metrics = Metrics::new(target.as_str());
+        let published = Arc::new(Published::nothing());
+        let warm = WarmStore::new(codec, store, target.clone(), settings.load, clock, metrics.clone());
+        let warm = Arc::new(warm);
+        if settings.drains_on_sigterm {
+            stop_signal::drain_on_sigterm(&tasks, drain.clone())?;
+        }
+        let http_address = match settings.http_listen {
+            Some(address) => Some(status::serve(address, &tasks, &metrics, &published).await?),
+            None => None,
+        };
+        session::start(SessionParts {
+            target: target.clone(),
+            pod: pod.clone(),
+            assigners: settings.assigners,
+            published: Arc::clone(&published),
+            warm: Arc::clone(&warm),
+            metrics: metrics.clone(),
+            clock,
+            tasks: tasks.clone(),
+            drain: drain.clone(),
+            drained: drained.clone(),
+        });
+        let inner = Inner {
+            target,
+            pod,
+            published,
+            warm,
+            metrics,
+            http_address,
+            drain,
+            drained,
+            _ends_the_tasks: tasks.stop().clone().drop_guard(),
+            tasks,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The right to answer for `key`, if this pod has it. Takes no lock, makes no call, allocates nothing.
+    ///
+    /// # Errors
+    /// When another pod owns the key: return the error as a [`tonic::Status`], and the clerk goes there.
+    #[inline]
+    pub fn own<'a>(&'a self, key: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Guard<'a, C>, OwnError> {
+        let key = HashedKey::try_new(key.as_ref())?;
+        let holding = self.inner.published.holding.load();
+        let slice_key = key.slice_key(holding.key_mode);
+        let (range, share) = holding.ownership.share_of(&slice_key);
+        let Some(share) = share.filter(|share| Share::may_answer(share)) else {
+            return Err(self.not_owner(&holding, &slice_key));
+        };
+        let ordinal = holding.count_request(range);
+        self.inner.published.heat.sample(&slice_key, 1, ordinal);
+        let hold = Hold {
+            at: holding.ownership.generation(),
+            since: share.held_since,
+        };
+        Ok(Guard::new(self, key, slice_key, hold, share.epoch))
+    }
+
+    /// The watch of this pod's assignment, for the pod's own gRPC server: clerks and other pods ask it, so that they
+    /// start and run with no assigner alive.
+    #[must_use]
+    pub fn watch_service(&self) -> AssignmentWatchServer<WatchService<AssignmentCopy>> {
+        let copy = AssignmentCopy {
+            target: self.inner.target.clone(),
+            held: self.assignment(),
+        };
+        let stop = self.inner.tasks.stop().child_token();
+        WatchService::new(copy, WatchLimits::default(), stop).into_server()
+    }
+
+    /// The newest assignment, now and later; `None` before the first one.
+    #[must_use]
+    pub fn assignment(&self) -> watch::Receiver<Option<Held>> {
+        self.inner.published.held.subscribe()
+    }
+
+    /// Asks for the pod's slices to be moved elsewhere, as SIGTERM does. The pod keeps answering meanwhile; see
+    /// [`Slicelet::drained`].
+    pub fn drain(&self) {
+        self.inner.drain.cancel();
+    }
+
+    /// Ends when the pod may stop: after a drain, once others serve what it owned (or there is nowhere to move it and
+    /// the drain timeout is over); when the assigner lets it go; or when the slicelet itself has stopped. Made for
+    /// `serve_with_incoming_shutdown`.
+    pub fn drained(&self) -> impl Future<Output = ()> + Send + use<C> {
+        let (drained, stop) = (self.inner.drained.clone(), self.inner.tasks.stop().clone());
+        async move {
+            tokio::select! {
+                () = drained.cancelled() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// What the slicelet has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let Inner {
+            published,
+            warm,
+            metrics,
+            ..
+        } = &*self.inner;
+        Stats::of(metrics, published, warm)
+    }
+
+    /// The metrics, for a service that exposes them with its own.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.metrics.registry
+    }
+
+    /// Where metrics and health are served, if they are.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.inner.http_address
+    }
+
+    /// The pod as it registers.
+    #[must_use]
+    pub fn pod(&self) -> &Pod {
+        &self.inner.pod
+    }
+
+    /// Ends the session and every other task, within 5 s. Drain first where the slices are to move without a gap.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.shutdown(SHUTDOWN_DEADLINE).await;
+    }
+
+    #[inline]
+    pub(crate) fn warm_store(&self) -> &WarmStore<C> {
+        &self.inner.warm
+    }
+
+    #[inline]
+    pub(crate) fn published(&self) -> &Published {
+        &self.inner.published
+    }
+
+    /// Charges more load to the slice that holds the key now.
+    pub(crate) fn charge(&self, slice_key: &SliceKey, units: u64) {
+        let holding = self.inner.published.holding.load();
+        let (range, _) = holding.ownership.share_of(slice_key);
+        let ordinal = holding.count_extra(range, units);
+        self.inner.published.heat.sample(slice_key, units, ordinal);
+    }
+
+    #[cold]
+    fn not_owner(&self, holding: &Holding, slice_key: &SliceKey) -> OwnError {
+        self.inner.metrics.misroutes.inc();
+        let (slice, owner) = holding.ownership.server_of(slice_key);
+        OwnError::NotOwner(Box::new(NotOwner {
+            generation: holding.ownership.generation(),
+            slice,
+            owner: owner.cloned(),
+        }))
+    }
+}
+
+impl<C: Codec> Clone for Slicelet<C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<C: Codec> std::fmt::Debug for Slicelet<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slicelet")
+            .field("target", &self.inner.target)
+            .field("pod", &self.inner.pod.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pod's copy of its target's assignment: what [`Slicelet::watch_service`] serves.
+#[derive(Debug)]
+pub struct AssignmentCopy {
+    target: TargetName,
+    held: watch::Receiver<Option<Held>>,
+}
+
+impl AssignmentSource for AssignmentCopy {
+    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+        (self.target == *target).then(|| self.held.clone())
+    }
+}

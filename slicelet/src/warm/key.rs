@@ -1,0 +1,110 @@
+//! Keys of the warm store: an application key with its hash, computed once.
+
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use emberkeep_core::keyspace::{KeyTooLong, SliceKey};
+use emberkeep_core::target::KeyMode;
+use quick_cache::Equivalent;
+
+/// An application key with its XXH64: what a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HashedKey<'a> {
+    bytes: &'a [u8],
+    hash: u64,
+}
+
+/// The same, owned: what the warm store keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WarmKey {
+    bytes: Box<[u8]>,
+    hash: u64,
+}
+
+impl<'a> HashedKey<'a> {
+    /// The key of these bytes, if they are no more than a key may have.
+    #[inline]
+    pub(crate) fn try_new(bytes: &'a [u8]) -> Result<Self, KeyTooLong> {
+        let hash = SliceKey::of(bytes, KeyMode::Hashed)?.position();
+        Ok(Self { bytes, hash })
+    }
+
+    /// Its slice key. In hashed mode that is the hash it has already.
+    #[inline]
+    pub(crate) fn slice_key(&self, mode: KeyMode) -> SliceKey {
+        match mode {
+            KeyMode::Hashed => SliceKey::from_position(self.hash),
+            KeyMode::Ordered => SliceKey::of(self.bytes, mode).expect("its length was checked when it was made"),
+        }
+    }
+
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(crate) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(super) fn to_warm(self) -> WarmKey {
+        WarmKey {
+            bytes: self.bytes.into(),
+            hash: self.hash,
+        }
+    }
+}
+
+impl WarmKey {
+    pub(super) fn as_hashed(&self) -> HashedKey<'_> {
+        HashedKey {
+            bytes: &self.bytes,
+            hash: self.hash,
+        }
+    }
+}
+
+impl Hash for HashedKey<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Hash for WarmKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Equivalent<WarmKey> for HashedKey<'_> {
+    #[inline]
+    fn equivalent(&self, key: &WarmKey) -> bool {
+        self.hash == key.hash && *self.bytes == *key.bytes
+    }
+}
+
+/// Takes the hash that the key has.
+pub(super) type HashedOnce = BuildHasherDefault<PassThrough>;
+
+/// Answers the one number it is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PassThrough(u64);
+
+impl Hasher for PassThrough {
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Keys write one number; whatever else may come is folded in, so that the hash stays a function of it.
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    #[inline]
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}

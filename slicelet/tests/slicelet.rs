@@ -1,0 +1,368 @@
+//! A slicelet between a scripted assigner and a real folder store.
+
+mod gate;
+mod scripted;
+
+use std::sync::Arc;
+
+use emberkeep_core::assignment::{Assignment, Generation, Update};
+use emberkeep_core::keyspace::SliceKey;
+use emberkeep_core::pod::{Pod, PodPhase};
+use emberkeep_core::target::{KeyMode, TargetName};
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, leader_redirect_status};
+use emberkeep_runtime::serve::{bind, incoming, server_builder};
+use emberkeep_runtime::watch::{AssignmentWatcher, WatchSettings};
+use emberkeep_slicelet::{GetError, Json, NotOwner, OwnError, Slicelet, SliceletError, Store};
+use emberkeep_store::{Expect, ObjectName};
+use futures::future::join_all;
+use gate::Gate;
+use scripted::{ScriptedAssigner, ScriptedSession, all_by, generation, halves, other_pod, soon};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+type Numbers = Slicelet<Json<u64>>;
+
+/// A slicelet of the target `numbers`, its assigner, and its store.
+struct World {
+    assigner: ScriptedAssigner,
+    slicelet: Numbers,
+    store: Store,
+    /// Cancelled to let reads through.
+    opened: CancellationToken,
+    _folder: TempDir,
+}
+
+impl World {
+    async fn begin() -> Self {
+        let assigner = ScriptedAssigner::start().await;
+        let folder = TempDir::new().unwrap();
+        let opened = CancellationToken::new();
+        let store = Store::new(Gate {
+            store: Store::folder(folder.path()).await.unwrap(),
+            opened: opened.clone(),
+        });
+        let slicelet = Slicelet::builder("numbers")
+            .assigner(&assigner.url)
+            .advertise("127.0.0.1:1")
+            .pod_name("me")
+            .store(store.clone())
+            .values(Json::<u64>::default())
+            .http_listen("127.0.0.1:0")
+            .drain_on_sigterm(false)
+            .start()
+            .await
+            .unwrap();
+        Self {
+            assigner,
+            slicelet,
+            store,
+            opened,
+            _folder: folder,
+        }
+    }
+
+    /// The pod owns all keys at generation 1, and reads go through.
+    async fn owning() -> (Self, ScriptedSession) {
+        let (world, session) = Self::owning_behind_gate().await;
+        world.opened.cancel();
+        (world, session)
+    }
+
+    /// The pod owns all keys at generation 1, but reads wait.
+    async fn owning_behind_gate() -> (Self, ScriptedSession) {
+        let mut world = Self::begin().await;
+        let session = world.assigner.welcomed().await;
+        session.tell_full(&all_by(world.me())).await;
+        world.reaches(1).await;
+        (world, session)
+    }
+
+    fn me(&self) -> &Pod {
+        self.slicelet.pod()
+    }
+
+    async fn reaches(&self, number: i64) -> Arc<Assignment> {
+        let mut held = self.slicelet.assignment();
+        let is_reached = |assignment: &Arc<Assignment>| assignment.generation() >= generation(number);
+        let held = soon(held.wait_for(|held| held.as_ref().is_some_and(|held| is_reached(&held.assignment)))).await;
+        Arc::clone(&held.unwrap().as_ref().unwrap().assignment)
+    }
+
+    async fn put(&self, key: &str, text: &'static str) {
+        let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).unwrap();
+        let name = ObjectName::of_key("numbers", &slice_key.to_bytes(), key.as_bytes()).unwrap();
+        self.store.put(&name, text.into(), Expect::Anything).await.unwrap();
+    }
+
+    async fn get(&self, key: &str) -> Result<u64, GetError> {
+        let guard = self.slicelet.own(key).unwrap();
+        soon(guard.get()).await.map(|value| *value)
+    }
+
+    /// Lets so many ask for a key before the first read goes through.
+    async fn ask_together(&self, key: &str, count: usize) -> Vec<Result<u64, GetError>> {
+        let mut all = Box::pin(join_all((0..count).map(|_| self.get(key))));
+        assert!(futures::poll!(&mut all).is_pending());
+        self.opened.cancel();
+        soon(all).await
+    }
+}
+
+/// A key of the upper half of all keys, or of the lower.
+fn key_of_half(is_upper: bool) -> String {
+    let is_there = |key: &String| {
+        let position = SliceKey::of(key.as_bytes(), KeyMode::Hashed).unwrap().position();
+        (position >= 1 << 63) == is_upper
+    };
+    (0..).map(|number| format!("key-{number}")).find(is_there).unwrap()
+}
+
+fn phase(message: FromSlicelet) -> Option<PodPhase> {
+    match message {
+        FromSlicelet::Heartbeat(heartbeat) => Some(heartbeat.phase),
+        FromSlicelet::Register(_) | FromSlicelet::LoadReport(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_read_once_and_warm_from_then_on() {
+    let (world, _session) = World::owning().await;
+    world.put("a", "7").await;
+    assert_eq!(world.get("a").await.unwrap(), 7);
+    assert_eq!(world.get("a").await.unwrap(), 7);
+    let stats = world.slicelet.stats();
+    assert_eq!(
+        (stats.request_count, stats.hit_count, stats.store_read_count),
+        (2, 1, 1)
+    );
+    assert_eq!((stats.warm_key_count, stats.store_read_size.as_bytes()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_warm_value_is_there_without_waiting() {
+    let (world, _session) = World::owning().await;
+    world.put("a", "7").await;
+    world.get("a").await.unwrap();
+    let guard = world.slicelet.own("a").unwrap();
+    let value = futures::FutureExt::now_or_never(guard.get());
+    assert_eq!(*value.expect("it is warm").unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_hundred_concurrent_misses_make_one_read() {
+    let (world, _session) = World::owning_behind_gate().await;
+    world.put("a", "7").await;
+    let answers = world.ask_together("a", 100).await;
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(7))));
+    assert_eq!(world.slicelet.stats().store_read_count, 1);
+}
+
+#[tokio::test]
+async fn one_who_gives_up_while_loading_leaves_the_load_to_the_next() {
+    let (world, _session) = World::owning_behind_gate().await;
+    world.put("a", "7").await;
+    let mut gives_up = Box::pin(world.get("a"));
+    assert!(futures::poll!(&mut gives_up).is_pending());
+    let mut waits = Box::pin(world.get("a"));
+    assert!(futures::poll!(&mut waits).is_pending());
+    drop(gives_up);
+    world.opened.cancel();
+    assert_eq!(soon(waits).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_missing_object_is_known_to_be_missing_for_a_moment() {
+    let (world, _session) = World::owning().await;
+    for _ in 0..2 {
+        assert!(matches!(world.get("nobody").await, Err(GetError::NotFound)));
+    }
+    let stats = world.slicelet.stats();
+    assert_eq!((stats.store_read_count, stats.missing_hit_count), (1, 1));
+    let status = Status::from(world.get("nobody").await.unwrap_err());
+    assert_eq!(status.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_load_that_fails_is_told_to_all_who_wait_and_then_forgotten() {
+    let (world, _session) = World::owning_behind_gate().await;
+    world.put("a", "not a number").await;
+    let answers = world.ask_together("a", 10).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Err(GetError::Undecodable { .. })))
+    );
+    assert_eq!(world.slicelet.stats().store_read_count, 1);
+    world.put("a", "8").await;
+    assert_eq!(world.get("a").await.unwrap(), 8);
+}
+
+#[tokio::test]
+async fn before_the_first_assignment_the_pod_owns_nothing() {
+    let world = World::begin().await;
+    let Err(OwnError::NotOwner(not_owner)) = world.slicelet.own("a") else {
+        panic!("there is no assignment yet");
+    };
+    assert_eq!((not_owner.generation, &not_owner.owner), (Generation::NONE, &None));
+}
+
+#[tokio::test]
+async fn a_foreign_key_is_answered_with_its_owner() {
+    let mut world = World::begin().await;
+    let session = world.assigner.welcomed().await;
+    session
+        .tell_full(&halves(&Assignment::unassigned(), world.me(), &other_pod()))
+        .await;
+    world.reaches(1).await;
+    assert!(world.slicelet.own(&key_of_half(false)).is_ok());
+    let status = Status::from(world.slicelet.own(&key_of_half(true)).unwrap_err());
+    let not_owner = NotOwner::from_status(&status).unwrap();
+    assert_eq!(
+        (not_owner.generation, not_owner.owner),
+        (generation(1), Some(other_pod()))
+    );
+    assert_eq!(world.slicelet.stats().misroute_count, 1);
+    let too_long = world.slicelet.own(&"x".repeat(513)).unwrap_err();
+    assert_eq!(Status::from(too_long).code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn what_was_away_is_read_anew_and_its_guards_are_no_longer_current() {
+    let (world, session) = World::owning().await;
+    let key = key_of_half(true);
+    world.put(&key, "1").await;
+    world.get(&key).await.unwrap();
+    let first = world.reaches(1).await;
+    let guard = world.slicelet.own(&key).unwrap();
+    let away = halves(&first, world.me(), &other_pod());
+    session.tell_full(&away).await;
+    world.reaches(2).await;
+    assert!(!guard.is_current());
+    world.put(&key, "2").await;
+    session.tell_full(&halves(&away, world.me(), world.me())).await;
+    world.reaches(3).await;
+    assert!(!guard.is_current());
+    assert_eq!(world.get(&key).await.unwrap(), 2);
+    let again = world.slicelet.own(&key).unwrap();
+    assert!(again.is_current() && again.epoch() > guard.epoch());
+}
+
+#[tokio::test]
+async fn a_drain_is_told_at_once_and_over_when_the_slices_have_moved() {
+    let (world, mut session) = World::owning().await;
+    world.put("a", "7").await;
+    let mut drained = tokio::spawn(world.slicelet.drained());
+    world.slicelet.drain();
+    while session.hears(phase).await != PodPhase::Draining {}
+    assert!(futures::poll!(&mut drained).is_pending());
+    assert_eq!(world.get("a").await.unwrap(), 7, "it answers meanwhile");
+    let first = world.reaches(1).await;
+    session.tell_full(&halves(&first, &other_pod(), &other_pod())).await;
+    soon(drained).await.unwrap();
+    assert!(world.slicelet.own("a").is_err());
+}
+
+#[tokio::test]
+async fn the_assigner_may_let_the_pod_go() {
+    let (world, session) = World::owning().await;
+    session.tell(FromAssigner::MayExit).await;
+    soon(world.slicelet.drained()).await;
+}
+
+#[tokio::test]
+async fn a_hint_leads_to_the_leader_with_what_is_held() {
+    let (world, session) = World::owning().await;
+    let mut leader = ScriptedAssigner::start().await;
+    session.refuse(leader_redirect_status(Some(&leader.url))).await;
+    let session = leader.welcomed().await;
+    assert_eq!(session.registration.known, generation(1));
+    assert_eq!(session.registration.pod, *world.me());
+    assert!(world.slicelet.own("a").is_ok(), "it owned its keys all the time");
+}
+
+#[tokio::test]
+async fn a_diff_on_another_base_makes_the_pod_ask_for_the_whole() {
+    let (mut world, session) = World::owning().await;
+    let second = halves(&*world.reaches(1).await, world.me(), &other_pod());
+    let third = halves(&second, &other_pod(), world.me());
+    let diff = third.diff_since(second.generation());
+    session.tell(FromAssigner::Update(Update::Diff(diff))).await;
+    let session = world.assigner.welcomed().await;
+    assert_eq!(session.registration.known, Generation::NONE);
+    session.tell_full(&third).await;
+    assert_eq!(world.reaches(3).await, third);
+}
+
+#[tokio::test]
+async fn load_is_reported_by_slice_with_what_was_charged() {
+    let (world, mut session) = World::owning().await;
+    let mut guard = world.slicelet.own("a").unwrap();
+    guard.charge(1_000_000);
+    let total = session
+        .hears(|message| match message {
+            FromSlicelet::LoadReport(report) => Some(report.total()).filter(|total| total.milli() > 0),
+            FromSlicelet::Register(_) | FromSlicelet::Heartbeat(_) => None,
+        })
+        .await;
+    assert!(total.milli() > 1_000_000, "{total}");
+}
+
+#[tokio::test]
+async fn whoever_watches_the_pod_gets_its_assignment() {
+    let (world, _session) = World::owning().await;
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = server_builder().add_service(world.slicelet.watch_service());
+    let stop = CancellationToken::new();
+    tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned()));
+    let target = TargetName::try_new("numbers").unwrap();
+    let watcher = AssignmentWatcher::start(WatchSettings::new(target, vec![address], "test"), &stop);
+    let mut held = watcher.held();
+    let held = soon(held.wait_for(Option::is_some)).await.unwrap().clone();
+    assert_eq!(held.unwrap().assignment, world.reaches(1).await);
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn the_pod_is_healthy_once_it_has_an_assignment() {
+    let mut world = World::begin().await;
+    let address = world.slicelet.http_address().unwrap().to_string();
+    assert!(http_get(&address, "/healthz").await.starts_with("HTTP/1.1 503"));
+    let session = world.assigner.welcomed().await;
+    session.tell_full(&all_by(world.me())).await;
+    world.reaches(1).await;
+    assert!(http_get(&address, "/healthz").await.starts_with("HTTP/1.1 200"));
+    let metrics = http_get(&address, "/metrics").await;
+    assert!(
+        metrics.contains("emberkeep_slicelet_warm_keys{target=\"numbers\"} 0"),
+        "{metrics}"
+    );
+}
+
+async fn http_get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon(stream.read_to_string(&mut answer)).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn after_shutdown_nothing_runs_any_more() {
+    let (world, mut session) = World::owning().await;
+    soon(world.slicelet.shutdown()).await;
+    soon(world.slicelet.drained()).await;
+    // The stream ends, so that hearing on fails.
+    let hears_on = tokio::spawn(async move { session.hears(|_| None::<()>).await });
+    assert!(soon(hears_on).await.is_err());
+}
+
+#[tokio::test]
+async fn a_slicelet_without_a_store_says_what_is_missing() {
+    let error = Slicelet::builder("numbers").start().await.unwrap_err();
+    assert!(matches!(error, SliceletError::Missing { setting: "store" }));
+}
