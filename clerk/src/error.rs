@@ -17,10 +17,10 @@ use tonic::{Code, Status};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClerkError {
-    /// The target's name is not allowed: correct the configuration.
+    /// The target's name or the address of a seed pod is not allowed: correct the configuration.
     #[error(transparent)]
-    BadTarget(#[from] NameError),
-    /// A seed pod or a source of assignments has an address that cannot be called: correct the configuration.
+    BadName(#[from] NameError),
+    /// A source of assignments has an address that cannot be called: correct the configuration.
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     /// There is nobody to ask for the assignment: name an assigner, a slicelet or a seed pod.
@@ -87,11 +87,11 @@ pub enum ClerkError {
 impl ClerkError {
     /// The code that gRPC has for it.
     #[must_use]
-    pub const fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         match self {
-            Self::BadTarget(_) | Self::BadAddress(_) | Self::NobodyToAsk | Self::KeyTooLong(_) => Code::InvalidArgument,
+            Self::BadName(_) | Self::BadAddress(_) | Self::NobodyToAsk | Self::KeyTooLong(_) => Code::InvalidArgument,
             Self::BodyTooLarge { .. } | Self::TooManyWaiting { .. } => Code::ResourceExhausted,
-            Self::BodyFailed(_) => Code::Cancelled,
+            Self::BodyFailed(status) => status.code(),
             Self::NoAssignment | Self::NoOwner { .. } | Self::Unreachable { .. } | Self::Broken { .. } => {
                 Code::Unavailable
             }

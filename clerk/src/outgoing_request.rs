@@ -58,8 +58,8 @@ impl OutgoingRequest {
         matches!(self.message, Message::Kept(_))
     }
 
-    /// The request as it is sent: the first time, or each time if it is kept.
-    pub(crate) fn to_send(&mut self) -> http::Request<Body> {
+    /// The request for one more attempt; without a body after the first one, unless it is kept.
+    pub(crate) fn next_attempt(&mut self) -> http::Request<Body> {
         let body = match &mut self.message {
             Message::Given(body) => std::mem::take(body),
             Message::Kept(bytes) => Body::new(OneFrame(Some(bytes.clone()))),
@@ -133,7 +133,7 @@ mod tests {
         outgoing.keep(11).await.unwrap();
         assert!(outgoing.is_kept());
         for _ in 0..3 {
-            let request = outgoing.to_send();
+            let request = outgoing.next_attempt();
             assert_eq!(request.method(), Method::POST);
             assert_eq!(request.uri(), "/service/method");
             assert_eq!(request.headers()["te"], "trailers");

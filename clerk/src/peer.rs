@@ -81,7 +81,7 @@ impl Peer {
         };
         let _in_flight = InFlight::enter(&self.in_flight);
         let answer = match channel.ready().await {
-            Ok(channel) => channel.call(request.to_send()).await,
+            Ok(channel) => channel.call(request.next_attempt()).await,
             Err(error) => return Outcome::Failed(Failure::NotSent(Failure::reason(&error))),
         };
         Outcome::of(answer)

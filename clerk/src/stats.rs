@@ -53,7 +53,7 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn failed(&self, error: &ClerkError) {
         let counter = match error {
-            ClerkError::BadTarget(_)
+            ClerkError::BadName(_)
             | ClerkError::BadAddress(_)
             | ClerkError::NobodyToAsk
             | ClerkError::KeyTooLong(_)

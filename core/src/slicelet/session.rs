@@ -207,6 +207,7 @@ impl Session {
         Vec::new()
     }
 
+    /// Goes by a newer assignment, and says so at once.
     fn update(&mut self, update: Update, now: Timestamp) -> Vec<Action> {
         let held = self.ownership.assignment();
         let next = match update {
@@ -221,6 +222,7 @@ impl Session {
                     return Vec::new();
                 }
                 self.ownership = Arc::new(self.ownership.followed_by(assignment, &self.identity));
+                self.link = Link::Up { heartbeat_at: now };
                 vec![Action::Publish {
                     ownership: Arc::clone(&self.ownership),
                     key_mode: self.settings.key_mode,
@@ -406,7 +408,10 @@ mod tests {
         /// Owns everything at generation 1.
         fn owning() -> Self {
             let mut story = Self::connected();
-            assert_eq!(story.full(&served_by("me", &Assignment::unassigned())), "publish 1");
+            assert_eq!(
+                story.full(&served_by("me", &Assignment::unassigned())),
+                "publish 1, heartbeat Ready at 1"
+            );
             story
         }
 
@@ -528,7 +533,7 @@ mod tests {
     fn a_diff_is_applied_to_what_is_held() {
         let mut story = Story::owning();
         let diff = served_by("other", &story.held()).diff_since(Generation::NONE.next());
-        assert_eq!(story.diff(diff.clone()), "publish 2");
+        assert_eq!(story.diff(diff.clone()), "publish 2, heartbeat Ready at 2");
         assert_eq!(story.diff(diff), "", "the same again changes nothing");
     }
 
@@ -541,14 +546,17 @@ mod tests {
         assert_eq!(story.held().generation(), Generation::NONE.next());
         assert_eq!(story.wait(), "connect 2 to http://b knowing 0");
         assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
-        assert_eq!(story.full(&third), "publish 3");
+        assert_eq!(story.full(&third), "publish 3, heartbeat Ready at 3");
     }
 
     #[test]
     fn generations_never_go_back() {
         let mut story = Story::owning();
         let first = story.held();
-        assert_eq!(story.full(&served_by("other", &first)), "publish 2");
+        assert_eq!(
+            story.full(&served_by("other", &first)),
+            "publish 2, heartbeat Ready at 2"
+        );
         assert_eq!(story.full(&first), "");
         assert_eq!(story.held().generation().number(), 2);
     }
@@ -559,7 +567,7 @@ mod tests {
         assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 1");
         assert!(!story.pass(20_000).join(", ").contains("drained"));
         let moved = served_by("other", &story.held());
-        assert_eq!(story.full(&moved), "publish 2, drained");
+        assert_eq!(story.full(&moved), "publish 2, heartbeat Draining at 2, drained");
         assert_eq!(story.step(Event::DrainRequested), "", "once is enough");
     }
 
