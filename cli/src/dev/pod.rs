@@ -59,13 +59,11 @@ pub(crate) async fn run(args: PodArgs) -> Result<(), Failure> {
     let served = server_builder()
         .add_service(slicelet.watch_service())
         .add_service(DemoServer::new(pod))
-        .serve_with_incoming_shutdown(incoming(listener), async move {
-            slicelet.drained().await;
-            // Those who watch this pod go elsewhere; the server would wait for them.
-            slicelet.shutdown().await;
-        });
+        .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
     ready::announce(&format!("pod at http://{}", args.listen))?;
-    served.await.map_err(Failure::failed)
+    served.await.map_err(Failure::failed)?;
+    slicelet.shutdown().await;
+    Ok(())
 }
 
 async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
