@@ -34,25 +34,50 @@ impl Metrics {
             registry: &registry,
             target,
         };
-        let load = named.gauges("load_units", "Load in cost units a second, decayed", "half_life");
+        let load = named.gauges(
+            "emberkeep_slicelet_load_units",
+            "Load in cost units a second, decayed",
+            "half_life",
+        );
         Self {
-            requests: named.counter("requests_total", "Requests for keys that the pod owned"),
-            hits: named.counter("hits_total", "Values that were warm when they were asked for"),
+            requests: named.counter(
+                "emberkeep_slicelet_requests_total",
+                "Requests for keys that the pod owned",
+            ),
+            hits: named.counter(
+                "emberkeep_slicelet_hits_total",
+                "Values that were warm when they were asked for",
+            ),
             missing_hits: named.counter(
-                "missing_hits_total",
+                "emberkeep_slicelet_missing_hits_total",
                 "Answers that there is no object, known without a read",
             ),
-            misroutes: named.counter("misroutes_total", "Requests for keys that the pod did not own"),
-            store_reads: named.counter("store_reads_total", "Reads of object storage"),
-            store_read_bytes: named.counter("store_read_bytes_total", "Bytes read from object storage"),
-            store_read_seconds: named.histogram("store_read_seconds", "How long a read of object storage took"),
+            misroutes: named.counter(
+                "emberkeep_slicelet_misroutes_total",
+                "Requests for keys that the pod did not own",
+            ),
+            store_reads: named.counter("emberkeep_slicelet_store_reads_total", "Reads of object storage"),
+            store_read_bytes: named.counter(
+                "emberkeep_slicelet_store_read_bytes_total",
+                "Bytes read from object storage",
+            ),
+            store_read_seconds: named.histogram(
+                "emberkeep_slicelet_store_read_seconds",
+                "How long a read of object storage took",
+            ),
             load_fast: load.with_label_values(&["10s"]),
             load_slow: load.with_label_values(&["60s"]),
-            generation: named.gauge("generation", "The generation of the assignment that the pod goes by"),
-            owned_slices: named.gauge("owned_slices", "Slices in which the pod has a share"),
-            warm_bytes: named.gauge("warm_bytes", "Memory taken by warm values"),
-            warm_keys: named.gauge("warm_keys", "Keys with a warm value"),
-            is_connected: named.gauge("is_connected", "Whether the session with the assigner is up"),
+            generation: named.gauge(
+                "emberkeep_slicelet_generation",
+                "The generation of the assignment that the pod goes by",
+            ),
+            owned_slices: named.gauge("emberkeep_slicelet_owned_slices", "Slices in which the pod has a share"),
+            warm_bytes: named.gauge("emberkeep_slicelet_warm_bytes", "Memory taken by warm values"),
+            warm_keys: named.gauge("emberkeep_slicelet_warm_keys", "Keys with a warm value"),
+            is_connected: named.gauge(
+                "emberkeep_slicelet_is_connected",
+                "Whether the session with the assigner is up",
+            ),
             registry,
         }
     }
@@ -80,7 +105,7 @@ struct Named<'a> {
 
 impl Named<'_> {
     fn opts(&self, name: &str, help: &str) -> Opts {
-        Opts::new(format!("emberkeep_slicelet_{name}"), help).const_label("target", self.target)
+        Opts::new(name, help).const_label("target", self.target)
     }
 
     fn counter(&self, name: &str, help: &str) -> IntCounter {

@@ -1,5 +1,7 @@
 //! A slicelet between a scripted assigner and a real folder store.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
 mod gate;
 mod scripted;
 

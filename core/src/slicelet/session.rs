@@ -207,7 +207,6 @@ impl Session {
         Vec::new()
     }
 
-    /// Goes by a newer assignment, and says so at once.
     fn update(&mut self, update: Update, now: Timestamp) -> Vec<Action> {
         let held = self.ownership.assignment();
         let next = match update {
@@ -222,7 +221,7 @@ impl Session {
                     return Vec::new();
                 }
                 self.ownership = Arc::new(self.ownership.followed_by(assignment, &self.identity));
-                self.link = Link::Up { heartbeat_at: now };
+                self.heartbeat_soon(now);
                 vec![Action::Publish {
                     ownership: Arc::clone(&self.ownership),
                     key_mode: self.settings.key_mode,
@@ -245,11 +244,16 @@ impl Session {
     fn drain_requested(&mut self, now: Timestamp) -> Vec<Action> {
         if self.drain == Drain::NotRequested {
             self.drain = Drain::Requested { at: now };
-            if let Link::Up { heartbeat_at } = &mut self.link {
-                *heartbeat_at = now;
-            }
+            self.heartbeat_soon(now);
         }
         Vec::new()
+    }
+
+    /// There is news that the assigner should not learn an interval late.
+    const fn heartbeat_soon(&mut self, now: Timestamp) {
+        if let Link::Up { heartbeat_at } = &mut self.link {
+            *heartbeat_at = now;
+        }
     }
 
     fn drained(&mut self, is_forced: bool) -> Vec<Action> {

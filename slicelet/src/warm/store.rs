@@ -39,9 +39,12 @@ pub(crate) struct Hold {
     pub(crate) since: Generation,
 }
 
+/// Entries by key, weighed in bytes, in shards with a lock each.
+type Entries<V> = Cache<WarmKey, Entry<V>, InBytes, HashedOnce, DefaultLifecycle<WarmKey, Entry<V>>>;
+
 /// Decoded values in memory, each loaded once.
 pub(crate) struct WarmStore<C: Codec> {
-    cache: Cache<WarmKey, Entry<C::Value>, InBytes, HashedOnce, DefaultLifecycle<WarmKey, Entry<C::Value>>>,
+    entries: Entries<C::Value>,
     codec: C,
     store: Store,
     target: TargetName,
@@ -75,7 +78,7 @@ impl<C: Codec> WarmStore<C> {
             .build()
             .expect("both capacities are set");
         Self {
-            cache: Cache::with_options(options, InBytes, HashedOnce::default(), DefaultLifecycle::default()),
+            entries: Cache::with_options(options, InBytes, HashedOnce::default(), DefaultLifecycle::default()),
             permits: Semaphore::new(settings.concurrency),
             codec,
             store,
@@ -89,7 +92,7 @@ impl<C: Codec> WarmStore<C> {
     /// The value, if it is warm.
     #[inline]
     pub(crate) fn warm(&self, key: &HashedKey<'_>, hold: Hold) -> Option<Arc<C::Value>> {
-        match self.cache.get(key)? {
+        match self.entries.get(key)? {
             Entry::Found { value, loaded_at, .. } if loaded_at >= hold.since => Some(value),
             Entry::Found { .. } | Entry::Missing { .. } | Entry::Failed { .. } => None,
         }
@@ -111,17 +114,17 @@ impl<C: Codec> WarmStore<C> {
 
     /// Forgets every value whose key is not kept.
     pub(crate) fn retain(&self, is_kept: impl Fn(&HashedKey<'_>) -> bool) {
-        self.cache.retain(|key, _| is_kept(&key.as_hashed()));
+        self.entries.retain(|key, _| is_kept(&key.as_hashed()));
     }
 
     /// How many bytes are warm.
     pub(crate) fn size(&self) -> u64 {
-        self.cache.weight()
+        self.entries.weight()
     }
 
     /// How many keys are warm.
     pub(crate) fn key_count(&self) -> usize {
-        self.cache.len()
+        self.entries.len()
     }
 
     async fn load_once(
@@ -133,7 +136,7 @@ impl<C: Codec> WarmStore<C> {
         let asked_at = self.clock.now();
         let key = key.to_warm();
         loop {
-            match self.cache.get_value_or_guard_async(&key).await {
+            match self.entries.get_value_or_guard_async(&key).await {
                 Ok(entry) => match entry.answer(hold, asked_at) {
                     Some(answer) => {
                         self.metrics.count_if_missing(&answer);
@@ -141,14 +144,14 @@ impl<C: Codec> WarmStore<C> {
                     }
                     None => {
                         let is_stale = |entry: &Entry<C::Value>| entry.answer(hold, asked_at).is_none();
-                        self.cache.remove_if(&key, is_stale);
+                        self.entries.remove_if(&key, is_stale);
                     }
                 },
                 Err(place) => {
                     let entry = self.read(&key, slice_key, hold).await;
                     // An entry larger than the budget is not kept, but answered all the same.
                     let _ = place.insert(entry.clone());
-                    self.cache.remove_if(&key, Entry::is_failed);
+                    self.entries.remove_if(&key, Entry::is_failed);
                     return entry.into_result();
                 }
             }
