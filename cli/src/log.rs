@@ -31,5 +31,5 @@ pub(crate) fn to_file(file: File, default: &str) {
 }
 
 fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default))
+    EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(format!("{default},openraft=error")))
 }
