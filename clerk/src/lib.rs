@@ -1,1 +1,53 @@
 //! The client library: each request to the pod that owns its key.
+//!
+//! A [`Clerk`] holds the newest assignment of one target. [`Clerk::for_key`] makes a channel that any tonic client
+//! takes; it brings each request to the pod that owns the key at that moment, and to the next owner if ownership has
+//! just moved.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! # // Stands for the client that tonic generates from the service's own `.proto`.
+//! # use emberkeep_proto::pb::assignment_watch_client::AssignmentWatchClient as ProfilesClient;
+//! # use emberkeep_proto::pb::WatchRequest as ViewRequest;
+//! use emberkeep_clerk::Clerk;
+//!
+//! # async fn view() -> Result<(), Box<dyn std::error::Error>> {
+//! let clerk = Clerk::builder("profiles")
+//!     .assigner("http://127.0.0.1:7000")
+//!     .seed_pods(["127.0.0.1:8081", "127.0.0.1:8082"])
+//!     .connect()
+//!     .await?;
+//! clerk.ready(Duration::from_secs(5)).await?;
+//!
+//! let mut profiles = ProfilesClient::new(clerk.for_key("user-1").idempotent());
+//! # let request = ViewRequest::default();
+//! let profile = profiles.watch(request).await?;
+//! # let _ = profile;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For other protocols there is [`Clerk::owner_of`]: a lookup without a lock, a call or an allocation.
+
+mod builder;
+mod call;
+mod clerk;
+mod deadline;
+mod directory;
+mod error;
+mod outcome;
+mod outgoing_request;
+mod patience;
+mod peer;
+mod routed;
+mod rumour;
+mod seeds;
+mod settings;
+mod stats;
+
+pub use builder::ClerkBuilder;
+pub use clerk::Clerk;
+pub use error::ClerkError;
+pub use routed::Routed;
+pub use settings::ClerkSettings;
+pub use stats::{ClerkStats, FailedByKind};

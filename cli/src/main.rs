@@ -1,3 +1,47 @@
-//! The one binary of Emberkeep.
+//! The one binary of Emberkeep: it reads what is asked for, has it done, and says how it ended.
 
-fn main() {}
+mod admin;
+mod args;
+mod assigner;
+mod dev;
+mod duration;
+mod exit;
+mod log;
+mod ready;
+mod stop;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Args, Command};
+use self::exit::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
+    let outcome = runtime.block_on(perform(command));
+    // Whatever still runs has been told to stop, and nothing it does matters any more.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn perform(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Dev(args) => Box::pin(dev::run(args)).await,
+        Command::Assigner(args) => Box::pin(assigner::run(args)).await,
+        Command::Admin(args) => Box::pin(admin::run(args)).await,
+        Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
+        Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_store::{ObjectName, StoreError};
 use futures::future::Either;
 
 use crate::codec::{Codec, Raw};
@@ -86,18 +87,28 @@ impl<'a, C: Codec> Guard<'a, C> {
         holding.ownership.assignment().get(&self.slice_key).0
     }
 
-    #[cold]
-    async fn load(&self) -> Result<Arc<C::Value>, GetError> {
+    /// The name of the object that holds the key's value: where a service or an import job writes it.
+    ///
+    /// # Errors
+    /// When the key is too long to be named in object storage.
+    pub fn object_name(&self) -> Result<ObjectName, StoreError> {
         self.slicelet
             .warm_store()
-            .load(&self.key, &self.slice_key, self.hold)
-            .await
+            .object_name(self.key.bytes(), &self.slice_key)
     }
 
     /// The application key.
     #[must_use]
     pub const fn key(&self) -> &'a [u8] {
         self.key.bytes()
+    }
+
+    #[cold]
+    async fn load(&self) -> Result<Arc<C::Value>, GetError> {
+        self.slicelet
+            .warm_store()
+            .load(&self.key, &self.slice_key, self.hold)
+            .await
     }
 }
 

@@ -68,7 +68,7 @@ impl<C: Codec> Slicelet<C> {
     pub(crate) async fn start(settings: Settings, store: Store, codec: C) -> Result<Self, SliceletError> {
         let Settings { target, pod, .. } = settings.clone();
         let (clock, tasks) = (Clock::start(), Tasks::new());
-        let (drain, drained) = (CancellationToken::new(), CancellationToken::new());
+        let (drain, drained) = (CancellationToken::new(), tasks.stop().child_token());
         let metrics = Metrics::new(target.as_str());
         let published = Arc::new(Published::nothing());
         let warm = WarmStore::new(codec, store, target.clone(), settings.load, clock, metrics.clone());
@@ -138,8 +138,8 @@ impl<C: Codec> Slicelet<C> {
             target: self.inner.target.clone(),
             held: self.assignment(),
         };
-        let stop = self.inner.tasks.stop().child_token();
-        WatchService::new(copy, WatchLimits::default(), stop).into_server()
+        // A server that shuts down waits for its streams, so those end with the drain.
+        WatchService::new(copy, WatchLimits::default(), self.inner.drained.clone()).into_server()
     }
 
     /// The newest assignment, now and later; `None` before the first one.
@@ -158,13 +158,7 @@ impl<C: Codec> Slicelet<C> {
     /// the drain timeout is over); when the assigner lets it go; or when the slicelet itself has stopped. Made for
     /// `serve_with_incoming_shutdown`.
     pub fn drained(&self) -> impl Future<Output = ()> + Send + use<C> {
-        let (drained, stop) = (self.inner.drained.clone(), self.inner.tasks.stop().clone());
-        async move {
-            tokio::select! {
-                () = drained.cancelled() => {}
-                () = stop.cancelled() => {}
-            }
-        }
+        self.inner.drained.clone().cancelled_owned()
     }
 
     /// What the slicelet has done so far.

@@ -7,7 +7,7 @@ use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::clock::Clock;
-use emberkeep_store::{ObjectName, Read, Store};
+use emberkeep_store::{ObjectName, Read, Store, StoreError};
 use quick_cache::OptionsBuilder;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use tokio::sync::Semaphore;
@@ -159,6 +159,11 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
+    /// Where the value of a key lies.
+    pub(crate) fn object_name(&self, key: &[u8], slice_key: &SliceKey) -> Result<ObjectName, StoreError> {
+        ObjectName::of_key(self.target.as_str(), &slice_key.to_bytes(), key)
+    }
+
     async fn read(&self, key: &WarmKey, slice_key: &SliceKey, hold: Hold) -> Entry<C::Value> {
         match self.try_read(key, slice_key, hold).await {
             Ok(entry) => entry,
@@ -170,7 +175,7 @@ impl<C: Codec> WarmStore<C> {
     }
 
     async fn try_read(&self, key: &WarmKey, slice_key: &SliceKey, hold: Hold) -> Result<Entry<C::Value>, GetError> {
-        let name = ObjectName::of_key(self.target.as_str(), &slice_key.to_bytes(), key.as_hashed().bytes())?;
+        let name = self.object_name(key.as_hashed().bytes(), slice_key)?;
         let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
         let began_at = self.clock.now();
         let read = self.store.get(&name, None).await;

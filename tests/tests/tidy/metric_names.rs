@@ -24,7 +24,8 @@ fn fault(path: &str, literal: &str) -> Option<String> {
     let is_home = path.ends_with("/metrics.rs") || path.contains("/metrics/");
     if is_home {
         let noun = rest.strip_prefix(role).and_then(|rest| rest.strip_prefix('_'));
-        return (!noun.is_some_and(is_name))
+        // The nouns of a role may be put behind its prefix in one place.
+        return (!noun.is_some_and(|noun| noun == "{name}" || is_name(noun)))
             .then(|| format!("the metric {literal} breaks the form, call it {PREFIX}{role}_<noun>_<unit|total>"));
     }
     let looks_like_a_metric = is_name(rest) && rest.contains('_');

@@ -1,0 +1,168 @@
+//! The directory: who is asked for a key, in one snapshot that is swapped whole.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use emberkeep_core::assignment::Generation;
+use emberkeep_core::clerk::{Rank, RoutingTable, Standing, pick};
+use emberkeep_core::keyspace::SliceKey;
+use emberkeep_core::pod::{Pod, PodAddress};
+use emberkeep_runtime::channel::ChannelSettings;
+use emberkeep_runtime::watch::Held;
+use tokio::sync::watch;
+
+use crate::ClerkError;
+use crate::peer::Peer;
+use crate::seeds::Seeds;
+
+/// Answers who is asked for a key, without a lock; the channels are in the snapshot.
+pub(crate) struct Directory {
+    view: ArcSwap<View>,
+    /// What the snapshot was made of, for those who wait for a new one.
+    newest: watch::Sender<Option<Held>>,
+    /// Pods that another pod named before an assignment did; gone with the next assignment.
+    strangers: Mutex<Vec<Arc<Peer>>>,
+    zone: Option<Arc<str>>,
+    channel: ChannelSettings,
+}
+
+/// More strangers than this are not remembered: between two assignments only few slices move.
+const STRANGERS_MAX: usize = 64;
+
+enum View {
+    /// Before the first assignment.
+    Seeds(Seeds),
+    Assigned {
+        table: RoutingTable,
+        /// In the order of the assignment's pods.
+        peers: Box<[Arc<Peer>]>,
+    },
+}
+
+impl Directory {
+    pub(crate) fn new(seeds: &[PodAddress], zone: Option<Arc<str>>, channel: ChannelSettings) -> Self {
+        let peer = |address: &PodAddress| Arc::new(Peer::of_seed(address.clone(), &channel));
+        let seeds = Seeds::new(seeds.iter().map(peer).collect());
+        Self {
+            view: ArcSwap::from_pointee(View::Seeds(seeds)),
+            newest: watch::Sender::new(None),
+            strangers: Mutex::default(),
+            zone,
+            channel,
+        }
+    }
+
+    /// The pod to ask for a key: rather another one than `failed`.
+    pub(crate) fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
+        match &**self.view.load() {
+            View::Seeds(seeds) => seeds.choose(key, failed).cloned().ok_or(ClerkError::NoAssignment),
+            View::Assigned { table, peers } => {
+                let serving = table.route(key)?.serving;
+                let standing = |peer: &Arc<Peer>| Standing {
+                    rank: match failed {
+                        Some(failed) if Arc::ptr_eq(failed, peer) => Rank::Failed,
+                        Some(_) | None => peer.rank(),
+                    },
+                    in_flight: peer.in_flight(),
+                };
+                let chance = if serving.len() > 1 { rand::random() } else { 0 };
+                pick(serving, |pod| standing(&peers[pod.as_usize()]), chance)
+                    .map(|pod| Arc::clone(&peers[pod.as_usize()]))
+                    .ok_or_else(|| no_owner(table, key))
+            }
+        }
+    }
+
+    /// The pod that owns a key, as far as an assignment says so.
+    pub(crate) fn owner_of(&self, key: &[u8]) -> Option<Arc<Pod>> {
+        self.choose(key, None).ok()?.pod().cloned()
+    }
+
+    /// The generation of the snapshot.
+    pub(crate) fn generation(&self) -> Generation {
+        match &**self.view.load() {
+            View::Seeds(_) => Generation::NONE,
+            View::Assigned { table, .. } => table.assignment().generation(),
+        }
+    }
+
+    /// The peer of a pod that another pod named.
+    pub(crate) fn peer_of(&self, pod: &Pod) -> Arc<Peer> {
+        if let Some(peer) = self.view.load().peers().iter().find(|peer| peer.is(pod)) {
+            return Arc::clone(peer);
+        }
+        let mut strangers = self.strangers();
+        if let Some(peer) = strangers.iter().find(|peer| peer.is(pod)) {
+            return Arc::clone(peer);
+        }
+        let peer = Arc::new(Peer::of_pod(pod.clone(), self.zone.as_deref(), &self.channel));
+        if strangers.len() < STRANGERS_MAX {
+            strangers.push(Arc::clone(&peer));
+        }
+        peer
+    }
+
+    /// Makes the snapshot of what is held now. Channels to pods that stay are kept, all others end with their last
+    /// request.
+    pub(crate) fn take_in(&self, held: Held) {
+        let known: Vec<Arc<Peer>> = {
+            let strangers = std::mem::take(&mut *self.strangers());
+            self.view.load().peers().iter().cloned().chain(strangers).collect()
+        };
+        let kept = PeersByAddress::of(&known);
+        let peer = |pod: &Pod| match kept.find(pod) {
+            Some(peer) => Arc::clone(peer),
+            None => Arc::new(Peer::of_pod(pod.clone(), self.zone.as_deref(), &self.channel)),
+        };
+        let peers = held.assignment.pods().iter().map(peer).collect();
+        let table = RoutingTable::new(Arc::clone(&held.assignment), held.key_mode);
+        self.view.store(Arc::new(View::Assigned { table, peers }));
+        self.newest.send_replace(Some(held));
+    }
+
+    /// The assignment that requests are routed by, now and later.
+    pub(crate) fn newest(&self) -> watch::Receiver<Option<Held>> {
+        self.newest.subscribe()
+    }
+
+    fn strangers(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Peer>>> {
+        // The list is whole whatever a holder was doing when it panicked.
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    fn peers(&self) -> &[Arc<Peer>] {
+        match self {
+            Self::Seeds(seeds) => seeds.peers(),
+            Self::Assigned { peers, .. } => peers,
+        }
+    }
+}
+
+/// Finds peers among thousands.
+struct PeersByAddress<'a>(Vec<&'a Arc<Peer>>);
+
+impl<'a> PeersByAddress<'a> {
+    fn of(peers: &'a [Arc<Peer>]) -> Self {
+        let mut sorted: Vec<_> = peers.iter().collect();
+        sorted.sort_by_key(|peer| peer.address());
+        Self(sorted)
+    }
+
+    fn find(&self, pod: &Pod) -> Option<&'a Arc<Peer>> {
+        let first = self.0.partition_point(|peer| *peer.address() < pod.address);
+        let at_address = self.0[first..].iter().take_while(|peer| *peer.address() == pod.address);
+        at_address.copied().find(|peer| peer.is(pod))
+    }
+}
+
+fn no_owner(table: &RoutingTable, key: &[u8]) -> ClerkError {
+    match SliceKey::of(key, table.key_mode()) {
+        Err(too_long) => too_long.into(),
+        Ok(slice_key) => ClerkError::NoOwner {
+            slice: table.assignment().get(&slice_key).0,
+            generation: table.assignment().generation(),
+        },
+    }
+}

@@ -1,0 +1,55 @@
+//! The arguments of `emberkeep admin`.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::settings::SettingsArgs;
+use crate::duration::positive_duration_from;
+
+#[derive(Debug, Args)]
+pub(crate) struct AdminArgs {
+    /// A member of the assigner; may be given several times, the leader is found from any of them
+    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:7400")]
+    pub(super) assigner: Vec<String>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// How long to try
+    #[arg(long, global = true, value_name = "TIME", default_value = "15s", value_parser = positive_duration_from)]
+    pub(super) timeout: Duration,
+    #[command(subcommand)]
+    pub(super) command: AdminCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AdminCommand {
+    /// All targets
+    Targets,
+    /// One target: its settings and its pods
+    Target { target: String },
+    /// Create a target; what is not set has its default
+    CreateTarget {
+        target: String,
+        #[command(flatten)]
+        settings: Box<SettingsArgs>,
+    },
+    /// Change settings of a target; what is not set stays as it is
+    ConfigureTarget {
+        target: String,
+        #[command(flatten)]
+        settings: Box<SettingsArgs>,
+    },
+    /// Move no slices for load until the target is unfrozen
+    Freeze { target: String },
+    /// Move slices for load again
+    Unfreeze { target: String },
+    /// Move everything away from a pod
+    Drain { target: String, pod: String },
+    /// The members of the assigner
+    Cluster,
+    /// Add a member that runs already, and wait until it has caught up
+    AddMember { id: u64, url: String },
+    /// Remove a member for good
+    RemoveMember { id: u64 },
+}

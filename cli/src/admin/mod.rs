@@ -1,0 +1,60 @@
+//! `emberkeep admin`: looking at a running cluster, and changing it.
+
+mod args;
+mod client;
+mod report;
+mod settings;
+mod views;
+
+use emberkeep_proto::pb;
+
+pub(crate) use self::args::AdminArgs;
+use self::args::AdminCommand;
+pub(crate) use self::client::{AdminError, AssignerAdmin};
+use self::report::Report;
+use crate::exit::Failure;
+
+/// Runs one command and prints what came of it.
+pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
+    crate::log::to_stderr("warn");
+    let admin = AssignerAdmin::new(args.assigner, args.timeout);
+    let report = perform(&admin, args.command).await.map_err(AdminError::into_failure)?;
+    report.print(args.json)
+}
+
+async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report, AdminError> {
+    match command {
+        AdminCommand::Targets => admin.targets().await.map(|targets| views::targets(&targets)),
+        AdminCommand::Target { target } => admin.target(&target).await.map(|found| views::target(&found)),
+        AdminCommand::CreateTarget { target, settings } => {
+            admin.create_target(&target, settings.to_wire()).await?;
+            Ok(Report::Done(format!("target {target} created")))
+        }
+        AdminCommand::ConfigureTarget { target, settings } => {
+            admin.configure_target(&target, settings.to_wire()).await?;
+            Ok(Report::Done(format!("target {target} configured")))
+        }
+        AdminCommand::Freeze { target } => {
+            admin.freeze(&target, true).await?;
+            Ok(Report::Done(format!("target {target} frozen: no slice moves for load")))
+        }
+        AdminCommand::Unfreeze { target } => {
+            admin.freeze(&target, false).await?;
+            Ok(Report::Done(format!("target {target} no longer frozen")))
+        }
+        AdminCommand::Drain { target, pod } => {
+            admin.drain(&target, &pod).await?;
+            Ok(Report::Done(format!("pod {pod} of target {target} is draining")))
+        }
+        AdminCommand::Cluster => admin.cluster().await.map(|cluster| views::cluster(&cluster)),
+        AdminCommand::AddMember { id, url } => {
+            let address = url.clone();
+            admin.add_member(pb::Member { id, address }).await?;
+            Ok(Report::Done(format!("member {id} at {url} added")))
+        }
+        AdminCommand::RemoveMember { id } => {
+            admin.remove_member(id).await?;
+            Ok(Report::Done(format!("member {id} removed")))
+        }
+    }
+}

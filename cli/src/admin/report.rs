@@ -1,0 +1,171 @@
+//! What a command found, as aligned text for people or as JSON for programs.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::exit::Failure;
+
+/// What is printed.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// What a command that changes something has done.
+    Done(String),
+    /// All there is of one kind.
+    List(Table),
+    /// Parts of different kinds, with their titles.
+    Parts(Vec<(&'static str, Part)>),
+}
+
+#[derive(Debug)]
+pub(super) enum Part {
+    Table(Table),
+    Record(Record),
+}
+
+/// Rows of values under named columns.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) columns: Vec<&'static str>,
+    pub(super) rows: Vec<Vec<Value>>,
+}
+
+/// Named values.
+pub(super) type Record = Vec<(&'static str, Value)>;
+
+impl Report {
+    pub(super) fn print(&self, as_json: bool) -> Result<(), Failure> {
+        let text = if as_json {
+            format!("{:#}\n", self.json())
+        } else {
+            self.text()
+        };
+        std::io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(|error| Failure::failed(format!("cannot write the answer: {error}")))
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Done(sentence) => object([("done", sentence.clone().into())]),
+            Self::List(table) => table.json(),
+            Self::Parts(parts) => object(parts.iter().map(|(title, part)| (*title, part.json()))),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Done(sentence) => format!("{sentence}\n"),
+            Self::List(table) => table.text(),
+            Self::Parts(parts) => {
+                let texts = parts.iter().map(|(title, part)| format!("{title}\n{}", part.text()));
+                texts.collect::<Vec<_>>().join("\n")
+            }
+        }
+    }
+}
+
+impl Part {
+    fn json(&self) -> Value {
+        match self {
+            Self::Table(table) => table.json(),
+            Self::Record(record) => object(record.iter().cloned()),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Table(table) => table.text(),
+            Self::Record(record) => {
+                let lines = record.iter();
+                aligned(
+                    lines
+                        .map(|(name, value)| vec![format!("  {name}"), plain(value)])
+                        .collect(),
+                )
+            }
+        }
+    }
+}
+
+impl Table {
+    fn json(&self) -> Value {
+        let rows = self.rows.iter();
+        let objects = rows.map(|row| object(self.columns.iter().copied().zip(row.iter().cloned())));
+        objects.collect()
+    }
+
+    fn text(&self) -> String {
+        let header = self.columns.iter().map(|column| column.to_uppercase()).collect();
+        let rows = self.rows.iter().map(|row| row.iter().map(plain).collect());
+        aligned(std::iter::once(header).chain(rows).collect())
+    }
+}
+
+fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Value::Object(fields.collect::<Map<_, _>>())
+}
+
+/// Lines whose cells stand below each other.
+fn aligned(lines: Vec<Vec<String>>) -> String {
+    let column_count = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let width_of = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<usize> = (0..column_count).filter_map(width_of).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// Values as people read them.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members() -> Table {
+        Table {
+            columns: vec!["id", "leads"],
+            rows: vec![vec![1.into(), true.into()], vec![20.into(), Value::Null]],
+        }
+    }
+
+    fn cluster() -> Report {
+        let overview = vec![("leader", 1.into()), ("term", 12.into())];
+        Report::Parts(vec![
+            ("cluster", Part::Record(overview)),
+            ("members", Part::Table(members())),
+        ])
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_what_they_hold() {
+        assert_eq!(Report::List(members()).text(), "ID  LEADS\n1   yes\n20  -\n");
+        let expected = "cluster\n  leader  1\n  term    12\n\nmembers\nID  LEADS\n1   yes\n20  -\n";
+        assert_eq!(cluster().text(), expected);
+    }
+
+    #[test]
+    fn a_program_gets_the_same_under_the_same_names() {
+        let expected = r#"[{"id":1,"leads":true},{"id":20,"leads":null}]"#;
+        assert_eq!(Report::List(members()).json().to_string(), expected);
+        let json = cluster().json();
+        assert_eq!(
+            (&json["cluster"]["term"], &json["members"][1]["id"]),
+            (&12.into(), &20.into())
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! The settings of a target as flags.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use emberkeep_proto::pb;
+
+use crate::duration::duration_from;
+
+/// What is not given stays as it is, or is the default for a new target.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    /// How application keys become slice keys; fixed when the target is created
+    #[arg(long, value_name = "MODE")]
+    key_mode: Option<KeyMode>,
+    /// The load that one ordinary pod can carry, in units a second
+    #[arg(long, value_name = "UNITS")]
+    max_load_hint: Option<u64>,
+    /// How far a pod's load may lie from the mean
+    #[arg(long, value_name = "LEVEL")]
+    imbalance: Option<Imbalance>,
+    /// The fewest owners of a slice
+    #[arg(long, value_name = "COUNT")]
+    min_replicas: Option<u32>,
+    /// The most owners of a slice
+    #[arg(long, value_name = "COUNT")]
+    max_replicas: Option<u32>,
+    /// Slices are cut until there are this many a pod
+    #[arg(long, value_name = "COUNT")]
+    slices_per_pod_min: Option<u32>,
+    /// How long pods that join are gathered before they get slices
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    gather: Option<Duration>,
+    /// How often load may be a reason to move slices
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    balance_interval: Option<Duration>,
+    /// How long load is no reason after pods came or went
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    settle: Option<Duration>,
+    /// How often a pod says that it is alive
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    heartbeat_interval: Option<Duration>,
+    /// How often a pod reports its load
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    load_report_interval: Option<Duration>,
+    /// How many heartbeats in a row a pod may miss before it is probed
+    #[arg(long, value_name = "COUNT")]
+    missed_heartbeats_max: Option<u32>,
+    /// How long a pod that answers nobody is kept
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    dead_after: Option<Duration>,
+    /// How long a new leader waits for the pods it knows
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    leader_grace: Option<Duration>,
+    /// How long an old owner keeps answering late requests
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    leave_linger: Option<Duration>,
+    /// How long a draining pod with nowhere to move to keeps serving
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    drain_timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KeyMode {
+    /// By their hash: load spreads evenly
+    Hashed,
+    /// As they are: neighbours stay together
+    Ordered,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Imbalance {
+    /// 2.5 %
+    Tight,
+    /// 10 %
+    Default,
+    /// 40 %
+    Loose,
+}
+
+impl SettingsArgs {
+    pub(super) fn to_wire(&self) -> pb::TargetSettings {
+        pb::TargetSettings {
+            key_mode: self.key_mode.map(|mode| pb::KeyMode::from(mode).into()),
+            ownership: None,
+            max_load_hint_milli: self.max_load_hint.map(|units| units.saturating_mul(1_000)),
+            imbalance: self.imbalance.map(|level| pb::Imbalance::from(level).into()),
+            min_replicas: self.min_replicas,
+            max_replicas: self.max_replicas,
+            slices_per_pod_min: self.slices_per_pod_min,
+            gather_ms: self.gather.map(millis),
+            balance_interval_ms: self.balance_interval.map(millis),
+            settle_ms: self.settle.map(millis),
+            heartbeat_interval_ms: self.heartbeat_interval.map(millis),
+            load_report_interval_ms: self.load_report_interval.map(millis),
+            missed_heartbeats_max: self.missed_heartbeats_max,
+            dead_after_ms: self.dead_after.map(millis),
+            leader_grace_ms: self.leader_grace.map(millis),
+            leave_linger_ms: self.leave_linger.map(millis),
+            drain_timeout_ms: self.drain_timeout.map(millis),
+        }
+    }
+}
+
+impl From<KeyMode> for pb::KeyMode {
+    fn from(mode: KeyMode) -> Self {
+        match mode {
+            KeyMode::Hashed => Self::Hashed,
+            KeyMode::Ordered => Self::Ordered,
+        }
+    }
+}
+
+impl From<Imbalance> for pb::Imbalance {
+    fn from(level: Imbalance) -> Self {
+        match level {
+            Imbalance::Tight => Self::Tight,
+            Imbalance::Default => Self::Default,
+            Imbalance::Loose => Self::Loose,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,112 @@
+//! The answers of the admin service as tables.
+
+use emberkeep_proto::pb;
+use serde_json::Value;
+
+use super::report::{Part, Record, Report, Table};
+
+pub(super) fn targets(found: &pb::ListTargetsResponse) -> Report {
+    let records: Vec<Record> = found.targets.iter().map(summary).collect();
+    let columns = summary(&pb::TargetSummary::default());
+    Report::List(Table {
+        columns: columns.into_iter().map(|(name, _)| name).collect(),
+        rows: records.into_iter().map(values).collect(),
+    })
+}
+
+pub(super) fn target(found: &pb::DescribeTargetResponse) -> Report {
+    let overview = summary(&found.summary.clone().unwrap_or_default());
+    let settings = settings_of(&found.settings.unwrap_or_default());
+    let pods = Table {
+        columns: vec!["pod", "address", "zone", "serving", "leaving", "draining"],
+        rows: found.pods.iter().map(pod_row).collect(),
+    };
+    Report::Parts(vec![
+        ("target", Part::Record(overview)),
+        ("settings", Part::Record(settings)),
+        ("pods", Part::Table(pods)),
+    ])
+}
+
+pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
+    let overview = vec![
+        ("leader", found.leader.into()),
+        ("term", found.term.into()),
+        ("answered_by", found.answering_member.into()),
+    ];
+    let row = |member: &pb::Member| {
+        let leads = found.leader == Some(member.id);
+        vec![member.id.into(), member.address.clone().into(), leads.into()]
+    };
+    let members = Table {
+        columns: vec!["id", "address", "leads"],
+        rows: found.members.iter().map(row).collect(),
+    };
+    Report::Parts(vec![
+        ("cluster", Part::Record(overview)),
+        ("members", Part::Table(members)),
+    ])
+}
+
+fn summary(target: &pb::TargetSummary) -> Record {
+    vec![
+        ("target", target.target.clone().into()),
+        ("generation", target.generation.into()),
+        ("slices", target.slice_count.into()),
+        ("pods", target.pod_count.into()),
+        ("frozen", target.is_frozen.into()),
+    ]
+}
+
+fn values(record: Record) -> Vec<Value> {
+    record.into_iter().map(|(_, value)| value).collect()
+}
+
+fn pod_row(status: &pb::PodStatus) -> Vec<Value> {
+    let pod = status.pod.clone().unwrap_or_default();
+    vec![
+        pod.name.into(),
+        pod.address.into(),
+        pod.zone.into(),
+        status.serving_count.into(),
+        status.leaving_count.into(),
+        status.is_draining.into(),
+    ]
+}
+
+fn settings_of(settings: &pb::TargetSettings) -> Record {
+    let key_mode = match settings.key_mode() {
+        pb::KeyMode::Unspecified => Value::Null,
+        pb::KeyMode::Hashed => "hashed".into(),
+        pb::KeyMode::Ordered => "ordered".into(),
+    };
+    let ownership = match settings.ownership() {
+        pb::OwnershipMode::Unspecified => Value::Null,
+        pb::OwnershipMode::Affinity => "affinity".into(),
+    };
+    let imbalance = match settings.imbalance() {
+        pb::Imbalance::Unspecified => Value::Null,
+        pb::Imbalance::Tight => "tight".into(),
+        pb::Imbalance::Default => "default".into(),
+        pb::Imbalance::Loose => "loose".into(),
+    };
+    vec![
+        ("key_mode", key_mode),
+        ("ownership", ownership),
+        ("max_load_hint_milli", settings.max_load_hint_milli.into()),
+        ("imbalance", imbalance),
+        ("min_replicas", settings.min_replicas.into()),
+        ("max_replicas", settings.max_replicas.into()),
+        ("slices_per_pod_min", settings.slices_per_pod_min.into()),
+        ("gather_ms", settings.gather_ms.into()),
+        ("balance_interval_ms", settings.balance_interval_ms.into()),
+        ("settle_ms", settings.settle_ms.into()),
+        ("heartbeat_interval_ms", settings.heartbeat_interval_ms.into()),
+        ("load_report_interval_ms", settings.load_report_interval_ms.into()),
+        ("missed_heartbeats_max", settings.missed_heartbeats_max.into()),
+        ("dead_after_ms", settings.dead_after_ms.into()),
+        ("leader_grace_ms", settings.leader_grace_ms.into()),
+        ("leave_linger_ms", settings.leave_linger_ms.into()),
+        ("drain_timeout_ms", settings.drain_timeout_ms.into()),
+    ]
+}

@@ -1,0 +1,134 @@
+//! `emberkeep assigner`: one member of the control plane.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use emberkeep_assigner::raft::{MemberId, RaftSettings};
+use emberkeep_assigner::{Assigner, AssignerConfig, AssignerError};
+
+use crate::exit::Failure;
+use crate::{log, ready, stop};
+
+#[derive(Debug, Args)]
+pub(crate) struct AssignerArgs {
+    /// This member's number, its own for ever
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    id: MemberId,
+    /// Where to listen for pods, clients, operators and the other members
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7400")]
+    listen: SocketAddr,
+    /// Where the others reach this member [default: where it listens]
+    #[arg(long, value_name = "URL")]
+    advertise: Option<String>,
+    /// The first members, this one among them, the same list for each: 1=http://host:7400,2=http://... [default: this
+    /// one alone]
+    #[arg(long, value_name = "ID=URL", value_delimiter = ',', value_parser = member_from)]
+    members: Vec<(MemberId, String)>,
+    /// Wait to be added to a running cluster by `emberkeep admin add-member`
+    #[arg(long, conflicts_with = "members")]
+    join: bool,
+    /// Where this member, and nobody else, keeps its state
+    #[arg(long, value_name = "DIR", default_value = "emberkeep-data")]
+    data: PathBuf,
+    /// Where to show metrics and health
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
+    http: SocketAddr,
+    /// End when standard input does
+    #[arg(long, hide = true)]
+    with_parent: bool,
+}
+
+fn member_from(text: &str) -> Result<(MemberId, String), String> {
+    let parsed = text
+        .split_once('=')
+        .and_then(|(id, url)| Some((id.parse().ok()?, url.to_owned())));
+    parsed.ok_or_else(|| "write a number and a URL, as 2=http://host:7400".to_owned())
+}
+
+/// Runs until it is told to stop.
+pub(crate) async fn run(args: AssignerArgs) -> Result<(), Failure> {
+    log::to_stderr("info");
+    if args.with_parent {
+        stop::with_parent();
+    }
+    let stop = stop::on_signal()?;
+    let assigner = Assigner::start(args.config()).await.map_err(failure_of)?;
+    ready::announce(&format!(
+        "assigner at http://{}, metrics at http://{}/metrics",
+        args.listen, args.http
+    ))?;
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = assigner.failed().cancelled() => {
+            assigner.shutdown().await;
+            return Err(Failure::failed("the assigner failed, its log says why"));
+        }
+    }
+    assigner.shutdown().await;
+    Ok(())
+}
+
+impl AssignerArgs {
+    fn config(&self) -> AssignerConfig {
+        let address = self
+            .advertise
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", self.listen));
+        let mut raft = RaftSettings::alone(&self.data, address.clone());
+        raft.id = self.id;
+        raft.members = match self.members.as_slice() {
+            [] if self.join => BTreeMap::new(),
+            [] => BTreeMap::from([(self.id, address)]),
+            listed => listed.iter().cloned().collect(),
+        };
+        let mut config = AssignerConfig::new(self.listen, raft);
+        config.http = Some(self.http);
+        config
+    }
+}
+
+fn failure_of(error: AssignerError) -> Failure {
+    if error.is_bad_input() {
+        Failure::bad_input(error)
+    } else {
+        Failure::failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: AssignerArgs,
+    }
+
+    fn config(line: &str) -> AssignerConfig {
+        Line::try_parse_from(format!("assigner {line}").split_whitespace())
+            .unwrap()
+            .args
+            .config()
+    }
+
+    #[test]
+    fn one_member_needs_no_configuration() {
+        let raft = config("").raft;
+        assert_eq!(raft.id, 1);
+        assert_eq!(raft.members, BTreeMap::from([(1, "http://127.0.0.1:7400".to_owned())]));
+    }
+
+    #[test]
+    fn members_are_listed_with_their_addresses() {
+        let raft = config("--id 2 --advertise http://b:1 --members 1=http://a:1,2=http://b:1").raft;
+        assert_eq!(raft.address, "http://b:1");
+        assert_eq!(raft.members.len(), 2);
+        assert!(config("--id 3 --join").raft.members.is_empty());
+        assert!(member_from("http://a:1").unwrap_err().contains("2=http://host:7400"));
+    }
+}

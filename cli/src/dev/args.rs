@@ -1,0 +1,81 @@
+//! The arguments of `emberkeep dev`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::storage::StoreChoice;
+use crate::duration::positive_duration_from;
+
+/// Run a whole cluster on this machine and drive recorded requests through it.
+///
+/// Assigner, store and pods are processes of their own; all listen on 127.0.0.1, at free ports. Each answer is compared
+/// with what its key must give.
+///
+/// The summary counts latency from when a request was due, so that a stall is not hidden. The longest unavailability of
+/// any key is the longest time in which requests for it waited or failed and none was answered.
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// How many pods run the demo service
+    #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) pods: u16,
+    /// How many members the assigner has: 1, 3 or 5; one data folder keeps its number
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = member_count_from)]
+    pub(super) assigners: u16,
+    /// Requests to drive through the cluster: CSV with the header at_ms,key,load [default: a built-in excerpt, again
+    /// and again]
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    /// 1 as recorded, 2 twice as fast; 0 as fast as answers come
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed_from)]
+    pub(super) speed: f64,
+    /// Where the objects are: s3 (a server of its own), folder, or the URL of a bucket as
+    /// s3://bucket/prefix?endpoint=http://host:port&path_style=true
+    #[arg(long, value_name = "STORE", default_value = "s3")]
+    pub(super) store: StoreChoice,
+    /// How long to send requests; a shorter trace is repeated [default: until the trace ends, or until Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = positive_duration_from)]
+    pub(super) duration: Option<Duration>,
+    /// Kill a random pod with SIGKILL this often, and start another one at once
+    #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]
+    pub(super) kill_every: Option<Duration>,
+    /// Kill the leading member of the assigner with SIGKILL this often, and start it again at once
+    #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]
+    pub(super) kill_leader_every: Option<Duration>,
+    /// Where everything is kept; given again, the same cluster goes on [default: a temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Write the summary to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+}
+
+fn speed_from(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && (speed == 0.0 || (0.001..=1_000_000.0).contains(&speed)) => Ok(speed),
+        Ok(_) | Err(_) => Err("it must be 0, or a number from 0.001 to 1000000".to_owned()),
+    }
+}
+
+fn member_count_from(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(count @ (1 | 3 | 5)) => Ok(count),
+        Ok(_) | Err(_) => Err("it must be 1, 3 or 5".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_is_zero_or_a_sensible_factor() {
+        for good in ["0", "1", "0.5", "5"] {
+            assert!(speed_from(good).is_ok(), "{good}");
+        }
+        for bad in ["-1", "NaN", "inf", "fast", "0.0000001"] {
+            assert!(speed_from(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What becomes of the assignment during a run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::assignment::{Assignment, Generation, SliceState};
+use emberkeep_core::target::TargetName;
+use emberkeep_runtime::watch::{AssignmentWatcher, Held, WatchSettings};
+use futures::future::join_all;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::demo::TARGET;
+use crate::exit::Failure;
+
+/// Follows the assignment of the demo's target and counts what moves.
+#[derive(Debug)]
+pub(super) struct AssignmentLog {
+    standing: watch::Receiver<Standing>,
+    /// What had moved before it began to matter.
+    moves_before: u64,
+}
+
+/// How things stand at one generation.
+#[derive(Debug, Default)]
+struct Standing {
+    generation: Generation,
+    /// The addresses of all pods that own something, if every slice has an owner.
+    owners: Option<BTreeSet<String>>,
+    moves: u64,
+}
+
+impl AssignmentLog {
+    /// Asks these members, until `stop`.
+    pub(super) fn follow(assigners: Vec<String>, stop: &CancellationToken) -> Self {
+        let (publish, standing) = watch::channel(Standing::default());
+        let following = publish_standings(watcher_of(assigners, stop), publish);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(following));
+        Self {
+            standing,
+            moves_before: 0,
+        }
+    }
+
+    /// Waits until the pods at these addresses, and no others, own everything, and know it. What has moved until then is
+    /// forgotten. Answers with the generation.
+    pub(super) async fn owned_by(
+        &mut self,
+        pods: &BTreeSet<String>,
+        deadline: Duration,
+    ) -> Result<Generation, Failure> {
+        let late = |_| {
+            let count = pods.len();
+            Failure::failed(format!("the {count} pods did not own all slices within {deadline:?}"))
+        };
+        let owned = self
+            .standing
+            .wait_for(|standing| standing.owners.as_ref() == Some(pods));
+        let owned = timeout(deadline, owned).await.map_err(late)?;
+        let (generation, moves) = match owned {
+            Ok(standing) => (standing.generation, standing.moves),
+            Err(_) => return Err(Failure::failed("the watch of the assignment ended")),
+        };
+        self.moves_before = moves;
+        let known = join_all(pods.iter().map(|pod| known_to(pod, generation)));
+        timeout(deadline, known).await.map_err(late)?;
+        Ok(generation)
+    }
+
+    /// How many slices have got other owners since.
+    pub(super) fn moves(&self) -> u64 {
+        self.standing.borrow().moves - self.moves_before
+    }
+
+    /// The newest generation that was seen.
+    pub(super) fn generation(&self) -> i64 {
+        self.standing.borrow().generation.number()
+    }
+}
+
+/// Waits until the pod goes by this generation, which it tells to whoever watches it.
+async fn known_to(pod: &str, generation: Generation) {
+    let watcher = watcher_of(vec![pod.to_owned()], &CancellationToken::new());
+    let is_known = |held: &Option<Held>| {
+        held.as_ref()
+            .is_some_and(|held| held.assignment.generation() >= generation)
+    };
+    // It fails only when the watcher has ended, which lives as long as this.
+    let _ = watcher.held().wait_for(is_known).await;
+}
+
+fn watcher_of(sources: Vec<String>, stop: &CancellationToken) -> AssignmentWatcher {
+    let target = TargetName::try_new(TARGET).expect("it is written in lower case");
+    AssignmentWatcher::start(WatchSettings::new(target, sources, "emberkeep-dev"), stop)
+}
+
+/// Tells how things stand after each change, for as long as there is somebody to tell.
+async fn publish_standings(watcher: AssignmentWatcher, publish: watch::Sender<Standing>) {
+    let mut held = watcher.held();
+    let mut before: Option<Arc<Assignment>> = None;
+    while held.changed().await.is_ok() && !publish.is_closed() {
+        let Some(Held { assignment, .. }) = held.borrow_and_update().clone() else {
+            continue;
+        };
+        let moved = before.map_or(0, |before| moves_between(&before, &assignment));
+        publish.send_modify(|standing| {
+            standing.generation = assignment.generation();
+            standing.owners = owners(&assignment);
+            standing.moves += moved;
+        });
+        before = Some(assignment);
+    }
+}
+
+/// The addresses of the pods that own something; `None` if some slice has no owner.
+fn owners(assignment: &Assignment) -> Option<BTreeSet<String>> {
+    let mut addresses = BTreeSet::new();
+    for (_, state) in assignment.slices().iter() {
+        let mut serving = state.replicas.serving().peekable();
+        serving.peek()?;
+        addresses.extend(serving.map(|pod| assignment.pod(pod).address.to_string()));
+    }
+    Some(addresses)
+}
+
+/// How many slices, as `after` cuts them, have other owners than `before`.
+fn moves_between(before: &Assignment, after: &Assignment) -> u64 {
+    let slices = after.slices().iter();
+    let moved = slices.filter(|(slice, state)| {
+        let mut old = before.slices().overlapping(slice);
+        old.any(|(_, old)| incarnations(before, old) != incarnations(after, state))
+    });
+    moved.count() as u64
+}
+
+fn incarnations(assignment: &Assignment, state: &SliceState) -> BTreeSet<u128> {
+    let serving = state.replicas.serving();
+    serving.map(|pod| assignment.pod(pod).incarnation.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use emberkeep_core::assignment::{Phase, PodIndex, Replica};
+    use emberkeep_core::keyspace::{SliceKey, SliceMap};
+    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+
+    use super::*;
+
+    fn pod(number: u32) -> Pod {
+        Pod {
+            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
+            incarnation: Incarnation(number.into()),
+            address: PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        }
+    }
+
+    /// Slices that begin at these positions, each with its owner, one of the first three pods.
+    fn assignment(slices: &[(u64, Option<u32>)]) -> Assignment {
+        let generation = Generation::NONE.next();
+        let state = |owner: Option<u32>| SliceState {
+            replicas: owner
+                .map(|pod| Replica {
+                    pod: PodIndex(pod),
+                    phase: Phase::Serving,
+                })
+                .into_iter()
+                .collect(),
+            epoch: generation,
+            changed_at: generation,
+        };
+        let start = |position: u64| match position {
+            0 => SliceKey::EMPTY,
+            _ => SliceKey::from_position(position),
+        };
+        let slices = slices.iter().map(|&(position, owner)| (start(position), state(owner)));
+        let slices = SliceMap::try_from_starts(slices.collect()).unwrap();
+        Assignment::try_new(generation, (0..3).map(|number| pod(number + 1)).collect(), slices).unwrap()
+    }
+
+    #[test]
+    fn a_slice_moves_when_its_owner_changes() {
+        let before = assignment(&[(0, Some(0)), (100, Some(1))]);
+        assert_eq!(moves_between(&before, &before), 0);
+        assert_eq!(moves_between(&before, &assignment(&[(0, Some(0)), (100, Some(2))])), 1);
+    }
+
+    #[test]
+    fn cutting_a_slice_moves_only_what_goes_elsewhere() {
+        let before = assignment(&[(0, Some(0)), (100, Some(1))]);
+        let after = assignment(&[(0, Some(0)), (50, Some(0)), (100, Some(1)), (150, Some(0))]);
+        assert_eq!(moves_between(&before, &after), 1);
+    }
+
+    #[test]
+    fn there_are_owners_only_if_nothing_is_without() {
+        let all = assignment(&[(0, Some(0)), (100, Some(2))]);
+        assert_eq!(
+            owners(&all).unwrap(),
+            ["127.0.0.1:1", "127.0.0.1:3"].map(String::from).into()
+        );
+        assert_eq!(owners(&assignment(&[(0, Some(0)), (100, None)])), None);
+    }
+}

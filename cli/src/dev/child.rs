@@ -1,0 +1,147 @@
+//! The processes of a dev cluster.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child as Process, ChildStdin, Command};
+use tokio::time::timeout;
+
+use crate::exit::Failure;
+use crate::ready::READY;
+
+/// How long a child may take to be ready.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much of a log is shown when its process ends.
+const TAIL_LINE_COUNT: usize = 10;
+
+/// What is to be started: a command of this very binary.
+#[derive(Debug, Clone)]
+pub(super) struct ChildSpec {
+    pub(super) name: String,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(&'static str, String)>,
+    pub(super) log: PathBuf,
+}
+
+/// A running process. It is killed when this is dropped, and ends by itself when this process is gone.
+#[derive(Debug)]
+pub(super) struct Child {
+    spec: ChildSpec,
+    process: Process,
+    /// The child ends when this closes, which it does in any case when this process ends.
+    lifeline: Option<ChildStdin>,
+}
+
+impl Child {
+    /// Starts a process and waits until it is ready.
+    pub(super) async fn start(spec: ChildSpec) -> Result<Self, Failure> {
+        let mut child = Self::spawn(spec)?;
+        child.ready().await?;
+        Ok(child)
+    }
+
+    fn spawn(spec: ChildSpec) -> Result<Self, Failure> {
+        let cannot = |error| Failure::failed(format!("cannot start {}: {error}", spec.name));
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&spec.log)
+            .map_err(cannot)?;
+        let mut process = Command::new(std::env::current_exe().map_err(cannot)?)
+            .args(&spec.args)
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // Ctrl-C on the terminal is for this process, which then stops its children itself.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(cannot)?;
+        Ok(Self {
+            lifeline: process.stdin.take(),
+            process,
+            spec,
+        })
+    }
+
+    async fn ready(&mut self) -> Result<(), Failure> {
+        let output = self.process.stdout.take().expect("it was piped and is taken once");
+        let mut lines = BufReader::new(output).lines();
+        match timeout(START_TIMEOUT, lines.next_line()).await {
+            Ok(Ok(Some(line))) if line.starts_with(READY) => Ok(()),
+            Ok(_) => {
+                let ended = timeout(START_TIMEOUT, self.process.wait()).await;
+                let status = ended.ok().and_then(Result::ok);
+                Err(self.did_not_start(status))
+            }
+            Err(_) => Err(Failure::failed(format!(
+                "{} was not ready within {START_TIMEOUT:?}\n{}",
+                self.spec.name,
+                self.log_tail()
+            ))),
+        }
+    }
+
+    /// What a child calls bad input is ours too.
+    fn did_not_start(&self, status: Option<ExitStatus>) -> Failure {
+        let log = fs::read_to_string(&self.spec.log).unwrap_or_default();
+        let reason = log.lines().rev().find_map(|line| line.strip_prefix("error: "));
+        let bad_input = status.and_then(|status| status.code()) == Some(Failure::BAD_INPUT.into());
+        match reason {
+            Some(reason) if bad_input => Failure::bad_input(reason),
+            Some(reason) => Failure::failed(format!("{} did not start: {reason}", self.spec.name)),
+            None => Failure::failed(format!("{} did not start\n{}", self.spec.name, self.log_tail())),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Whether the process has done all it had to.
+    pub(super) fn has_ended_well(&mut self) -> bool {
+        let status = self.process.try_wait().ok().flatten();
+        status.is_some_and(|status| status.success())
+    }
+
+    /// The complaint, if the process has ended though nobody wanted it to.
+    pub(super) fn unexpected_end(&mut self) -> Option<Failure> {
+        let status = self.process.try_wait().ok().flatten()?;
+        Some(Failure::failed(format!(
+            "{} ended unexpectedly, {status}\n{}",
+            self.spec.name,
+            self.log_tail()
+        )))
+    }
+
+    /// Lets the process end, and kills it if it does not: what it holds is safe either way.
+    pub(super) async fn end(mut self) {
+        drop(self.lifeline.take());
+        if timeout(END_TIMEOUT, self.process.wait()).await.is_err() {
+            // It fails only if the process has ended meanwhile.
+            let _ = self.process.kill().await;
+        }
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(super) async fn kill(&mut self) -> Result<(), Failure> {
+        let killed = self.process.kill().await;
+        killed.map_err(|error| Failure::failed(format!("cannot kill {}: {error}", self.spec.name)))
+    }
+
+    fn log_tail(&self) -> String {
+        let path = self.spec.log.display();
+        let log = fs::read_to_string(&self.spec.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        match &lines[lines.len().saturating_sub(TAIL_LINE_COUNT)..] {
+            [] => format!("its log {path} is empty"),
+            tail => format!("the end of its log {path}:\n{}", tail.join("\n")),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `emberkeep dev`: a whole cluster on this machine, and recorded requests driven through it.
+//!
+//! ```text
+//! this process                               processes of their own, which end with this one
+//! schedule --> load --> clerks ------------> dev-pod ... (demo service on the slicelet SDK)
+//!                |                              |    \--> reads/ (what was read from the store)
+//!                v                              v
+//!              tally --> summary             dev-s3, or a folder
+//!                ^
+//! caretaker -----+--- kills, starts -------> assigner ..., dev-pod ...
+//! ```
+
+mod args;
+mod assignment_log;
+mod caretaker;
+mod child;
+mod clients;
+mod cluster;
+mod data_folder;
+mod demo;
+mod events;
+mod load;
+mod members;
+mod pod;
+mod ports;
+mod progress;
+mod read_ledger;
+mod reply;
+mod run;
+mod s3;
+mod schedule;
+mod seed;
+mod stage;
+mod storage;
+mod summary;
+mod tally;
+mod unavailability;
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use emberkeep_sim::workload::RequestTrace;
+
+pub(crate) use self::args::DevArgs;
+use self::data_folder::DataFolder;
+pub(crate) use self::pod::{PodArgs, run as run_pod};
+use self::progress::Progress;
+pub(crate) use self::s3::{S3Args, run as run_s3};
+use self::schedule::Schedule;
+use self::stage::Stage;
+use self::summary::Summary;
+use crate::exit::Failure;
+use crate::{log, stop};
+
+/// Starts a cluster, drives the requests through it, and prints the summary.
+pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
+    let stop = stop::on_signal()?;
+    let schedule = Arc::new(schedule_of(&args)?);
+    let json = args.json.as_deref().map(create).transpose()?;
+    let folder = DataFolder::open(args.data.clone())?;
+    log::to_file(create(&folder.log_of("dev"))?, "info");
+
+    let progress = Progress::begin();
+    let setting = Stage::set(&args, folder, &schedule, &progress);
+    // What has been started so far ends when it is dropped.
+    let set = stop.run_until_cancelled(setting).await;
+    let Some(mut stage) = set.transpose().inspect_err(|_| progress.end())? else {
+        progress.end();
+        return Ok(());
+    };
+    let summary = stage.play(&args, schedule, &progress, stop).await;
+    progress.end();
+    stage.clear().await;
+    tell(&summary?, json)
+}
+
+/// The excerpt has no end of its own; a file ends, unless it is to last longer.
+fn schedule_of(args: &DevArgs) -> Result<Schedule, Failure> {
+    let trace = match &args.trace {
+        Some(path) => trace_from(path)?,
+        None => RequestTrace::web12_excerpt(),
+    };
+    let repeats = args.trace.is_none() || args.duration.is_some();
+    Ok(Schedule::new(trace, args.speed, repeats))
+}
+
+fn trace_from(path: &Path) -> Result<RequestTrace, Failure> {
+    let file = File::open(path);
+    let file = file.map_err(|error| Failure::bad_input(format!("cannot read trace {}: {error}", path.display())))?;
+    RequestTrace::read(BufReader::new(file))
+        .map_err(|error| Failure::bad_input(format!("trace {}, {error}", path.display())))
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| Failure::bad_input(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Prints the summary, and fails if an answer was wrong.
+fn tell(summary: &Summary, json: Option<File>) -> Result<(), Failure> {
+    let cannot = |error| Failure::failed(format!("cannot write the summary: {error}"));
+    if let Some(mut file) = json {
+        let text = serde_json::to_string_pretty(summary).expect("numbers and names can be written");
+        writeln!(file, "{text}").map_err(cannot)?;
+    }
+    write!(std::io::stdout(), "{summary}").map_err(cannot)?;
+    match summary.wrong {
+        0 => Ok(()),
+        count => Err(Failure::failed(format!("{count} answers were wrong"))),
+    }
+}

@@ -1,0 +1,110 @@
+//! `emberkeep dev-pod`: one pod of the demo service, on the public SDK alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::task::Poll;
+
+use clap::Args;
+use emberkeep_proto::demo::demo_server::{Demo, DemoServer};
+use emberkeep_proto::demo::{ViewRequest, ViewResponse};
+use emberkeep_runtime::serve::{bind, incoming, server_builder};
+use emberkeep_slicelet::{Builder, ByteSize, Slicelet, SliceletError, Store};
+use futures::poll;
+use tonic::{Request, Response, Status};
+
+use super::demo::TARGET;
+use super::read_ledger::LedgeredStore;
+use super::storage::failure_of;
+use crate::exit::Failure;
+use crate::{log, ready, stop};
+
+/// Many pods share a machine.
+const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
+/// Thousandths of a unit of load.
+const MILLI: u64 = 1_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct PodArgs {
+    /// The pod's name
+    #[arg(long)]
+    name: String,
+    /// Where it listens for clerks
+    #[arg(long)]
+    listen: SocketAddr,
+    /// Where it shows metrics and health
+    #[arg(long)]
+    http: SocketAddr,
+    /// The members of the assigner
+    #[arg(long, required = true)]
+    assigner: Vec<String>,
+    /// Where the objects are
+    #[arg(long)]
+    store: String,
+    /// Where it writes down what it reads from there
+    #[arg(long)]
+    reads: PathBuf,
+}
+
+/// Serves until it is told to stop, and then until others serve what it owned.
+pub(crate) async fn run(args: PodArgs) -> Result<(), Failure> {
+    log::to_stderr("info");
+    stop::with_parent();
+    let listener = bind(args.listen).await.map_err(Failure::bad_input)?;
+    let slicelet = slicelet(&args).await?;
+    let pod = DemoPod {
+        name: args.name,
+        slicelet: slicelet.clone(),
+    };
+    let served = server_builder()
+        .add_service(slicelet.watch_service())
+        .add_service(DemoServer::new(pod))
+        .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
+    ready::announce(&format!("pod at http://{}", args.listen))?;
+    served.await.map_err(Failure::failed)?;
+    slicelet.shutdown().await;
+    Ok(())
+}
+
+async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
+    let store = Store::from_url(&args.store).await.map_err(failure_of)?;
+    let store = LedgeredStore::new(store, &args.reads)
+        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", args.reads.display())))?;
+    let builder = Slicelet::builder(TARGET)
+        .pod_name(&args.name)
+        .advertise(args.listen.to_string())
+        .http_listen(args.http.to_string())
+        .store(Store::new(store))
+        .memory_budget(MEMORY_BUDGET);
+    let builder = args.assigner.iter().fold(builder, Builder::assigner);
+    builder.start().await.map_err(|error| match error {
+        SliceletError::Signal(_) => Failure::failed(error),
+        _ => Failure::bad_input(error),
+    })
+}
+
+/// The demo service.
+struct DemoPod {
+    name: String,
+    slicelet: Slicelet,
+}
+
+#[tonic::async_trait]
+impl Demo for DemoPod {
+    async fn view(&self, request: Request<ViewRequest>) -> Result<Response<ViewResponse>, Status> {
+        let ViewRequest { key, load_milli } = request.into_inner();
+        let mut guard = self.slicelet.own(&key)?;
+        guard.charge(load_milli.div_ceil(MILLI));
+        // A warm value is there at once; any other one has to be waited for.
+        let mut value = pin!(guard.get());
+        let (value, was_warm) = match poll!(value.as_mut()) {
+            Poll::Ready(value) => (value?, true),
+            Poll::Pending => (value.await?, false),
+        };
+        Ok(Response::new(ViewResponse {
+            value: value.to_vec(),
+            pod: self.name.clone(),
+            was_warm,
+        }))
+    }
+}

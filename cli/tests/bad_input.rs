@@ -1,0 +1,148 @@
+//! Bad input gets one clear sentence and exit code 2.
+
+mod binary;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+
+use binary::{emberkeep, ended};
+use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
+use emberkeep_store::{Credentials, Durability};
+
+/// Runs the command and answers with the sentence that it ends with.
+fn complaint(command: &mut Command) -> String {
+    let ended = ended(command);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+    let sentences = ended.stderr.lines().filter_map(|line| line.strip_prefix("error: "));
+    let sentences: Vec<_> = sentences.collect();
+    assert_eq!(sentences.len(), 1, "{ended:?}");
+    sentences[0].to_owned()
+}
+
+fn complaint_of(line: &str) -> String {
+    complaint(&mut emberkeep(line.split_whitespace()))
+}
+
+#[test]
+fn an_unknown_flag_is_named() {
+    assert_eq!(complaint_of("dev --podz 3"), "unexpected argument '--podz' found");
+}
+
+#[test]
+fn a_trace_that_cannot_be_read_is_named() {
+    let sentence = complaint_of("dev --trace /nowhere/trace.csv");
+    assert_eq!(
+        sentence,
+        "cannot read trace /nowhere/trace.csv: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_malformed_trace_is_named_with_its_line() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("bad.csv"), "at_ms,key,load\n0,a,1\n1,b\n").unwrap();
+    let mut command = emberkeep(["dev", "--trace", "bad.csv"]);
+    let sentence = complaint(command.current_dir(place.path()));
+    assert_eq!(
+        sentence,
+        "trace bad.csv, line 3: expected 3 fields, found 2; a row is at_ms,key,load"
+    );
+}
+
+#[test]
+fn a_data_folder_of_another_version_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("format"), "emberkeep dev 99\n").unwrap();
+    let sentence = complaint_of(&format!("dev --data {}", place.path().display()));
+    assert!(
+        sentence.contains(r#"has format "emberkeep dev 99", this version reads "emberkeep dev 1""#),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let data = place.path().join("data");
+    let sentence = complaint_of(&format!("assigner --listen {address} --data {}", data.display()));
+    assert_eq!(
+        sentence,
+        format!("{address} is in use by another process: stop it, or choose another port")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_the_store_refuses_are_said_so() {
+    let place = tempfile::tempdir().unwrap();
+    let server = EmbeddedS3::start(EmbeddedS3Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        folder: place.path().to_owned(),
+        credentials: Credentials {
+            access_key: "right".to_owned(),
+            secret_key: "right".to_owned(),
+        },
+        durability: Durability::Unsynced,
+    })
+    .await
+    .unwrap();
+    server.create_bucket("state").await.unwrap();
+    let mut command = emberkeep(["dev", "--store", &server.url("state")]);
+    command
+        .env("AWS_ACCESS_KEY_ID", "right")
+        .env("AWS_SECRET_ACCESS_KEY", "wrong");
+    let sentence = tokio::task::spawn_blocking(move || complaint(&mut command))
+        .await
+        .unwrap();
+    assert!(
+        sentence.contains("refused the credentials: SignatureDoesNotMatch"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_store_without_conditional_writes_is_refused() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    thread::spawn(move || {
+        for connection in server.incoming().flatten() {
+            thread::spawn(move || ignore_conditions(connection));
+        }
+    });
+    let url = format!("s3://state?endpoint=http://{address}&path_style=true");
+    let mut command = emberkeep(["dev", "--store", &url]);
+    command
+        .env("AWS_ACCESS_KEY_ID", "any")
+        .env("AWS_SECRET_ACCESS_KEY", "any");
+    let sentence = complaint(&mut command);
+    assert!(sentence.contains("does not honour conditional writes"), "{sentence}");
+}
+
+/// Answers one request as a server does that takes every write, whatever its condition.
+fn ignore_conditions(connection: TcpStream) {
+    let mut reader = BufReader::new(connection);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|read| read > 0) {}
+    let head = head.to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    let _ = reader.read_exact(&mut body);
+    let answer = if head.starts_with("get") {
+        let listing = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+        format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{listing}",
+            listing.len()
+        )
+    } else if head.starts_with("put") {
+        "HTTP/1.1 200 OK\r\nconnection: close\r\netag: \"1\"\r\ncontent-length: 0\r\n\r\n".to_owned()
+    } else {
+        "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n".to_owned()
+    };
+    let _ = reader.into_inner().write_all(answer.as_bytes());
+}

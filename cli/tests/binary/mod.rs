@@ -1,0 +1,58 @@
+//! Running the built binary, with a deadline.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// Far longer than any command takes; reached only by one that hangs.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// How a command ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The command with these arguments.
+pub(crate) fn emberkeep<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emberkeep"));
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn ended(command: &mut Command) -> Ended {
+    let mut child = command.spawn().expect("the binary was built");
+    let stdout = read_in_background(child.stdout.take().expect("it is piped"));
+    let stderr = read_in_background(child.stderr.take().expect("it is piped"));
+    let text = |reader: &mpsc::Receiver<String>| reader.recv_timeout(DEADLINE);
+    let (stdout, stderr) = match (text(&stdout), text(&stderr)) {
+        (Ok(stdout), Ok(stderr)) => (stdout, stderr),
+        _ => hangs(child),
+    };
+    let code = child.wait().expect("it was started").code();
+    Ended { code, stdout, stderr }
+}
+
+fn read_in_background(mut source: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let _ = source.read_to_string(&mut text);
+        let _ = sender.send(text);
+    });
+    receiver
+}
+
+fn hangs(mut child: Child) -> ! {
+    let _ = child.kill();
+    panic!("the command did not end within {DEADLINE:?}")
+}
