@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::{KeyTooLong, Slice};
-use emberkeep_core::pod::{NameError, PodAddress};
+use emberkeep_core::name::NameError;
+use emberkeep_core::pod::PodAddress;
 use emberkeep_runtime::channel::BadAddress;
 use thiserror::Error;
 use tonic::{Code, Status};

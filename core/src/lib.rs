@@ -4,7 +4,7 @@
 //! brains another pair of hands. Modules import only what stands before them:
 //!
 //! ```text
-//! time, brain, pod, target <- keyspace <- assignment <- load <- balancer <- assigner
+//! time, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
 //!                                                     \---- slicelet, clerk
 //! ```
 
@@ -15,6 +15,7 @@ pub mod brain;
 pub mod clerk;
 pub mod keyspace;
 pub mod load;
+pub mod name;
 pub mod pod;
 pub mod slicelet;
 pub mod target;

@@ -4,160 +4,40 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-/// A name that may not be used, and what may.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{kind} {found:?} is not allowed: it must be {allowed}")]
-pub struct NameError {
-    kind: &'static str,
-    found: String,
-    allowed: &'static str,
+use crate::name::name_type;
+
+name_type! {
+    /// The name of a pod, unique in its target.
+    PodName,
+    kind: "pod",
+    length_max: 253,
+    allowed: "1 to 253 letters, digits, dots, hyphens and underscores",
+    is_allowed: |name| !name.is_empty() && name.bytes().all(is_name_byte),
 }
 
-impl NameError {
-    /// `found` is cut short, so that a hostile name cannot fill a log.
-    pub(crate) fn new(kind: &'static str, found: &str, allowed: &'static str) -> Self {
-        Self {
-            kind,
-            found: found.chars().take(80).collect(),
-            allowed,
-        }
-    }
+name_type! {
+    /// Where a pod is called: the host is a name, an IPv4 address or an IPv6 address in brackets.
+    PodAddress,
+    kind: "address",
+    // The longest DNS name, a colon and a port.
+    length_max: 259,
+    allowed: "host:port with a port from 1 to 65535",
+    is_allowed: |address| address.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port)),
 }
 
-/// The name of a pod, unique in its target: 1 to 253 letters, digits, dots, hyphens and underscores.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PodName(Arc<str>);
-
-impl PodName {
-    /// The longest name, in bytes.
-    pub const LENGTH_MAX: usize = 253;
-
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// When the name is empty, too long, or has other characters than allowed.
-    pub fn try_new(name: &str) -> Result<Self, NameError> {
-        let is_inner = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_');
-        if !name.is_empty() && name.len() <= Self::LENGTH_MAX && name.bytes().all(is_inner) {
-            Ok(Self(name.into()))
-        } else {
-            Err(NameError::new(
-                "pod",
-                name,
-                "1 to 253 letters, digits, dots, hyphens and underscores",
-            ))
-        }
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 
-impl fmt::Display for PodName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for PodName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl TryFrom<String> for PodName {
-    type Error = NameError;
-
-    fn try_from(name: String) -> Result<Self, NameError> {
-        Self::try_new(&name)
-    }
-}
-
-impl From<PodName> for String {
-    fn from(name: PodName) -> String {
-        name.0.as_ref().to_owned()
-    }
-}
-
-/// Where a pod is called: `host:port`, the host a name, an IPv4 address or an IPv6 address in brackets.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PodAddress(Arc<str>);
-
-impl PodAddress {
-    /// The longest address, in bytes: the longest DNS name, a colon and a port.
-    pub const LENGTH_MAX: usize = 259;
-
-    /// Checks an address.
-    ///
-    /// # Errors
-    /// When it is not `host:port` with a port from 1 to 65535.
-    pub fn try_new(address: &str) -> Result<Self, NameError> {
-        let is_address = address.len() <= Self::LENGTH_MAX
-            && address.rsplit_once(':').is_some_and(|(host, port)| {
-                is_host(host)
-                    && port.bytes().all(|c| c.is_ascii_digit())
-                    && port.parse::<u16>().is_ok_and(|port| port > 0)
-            });
-        if is_address {
-            Ok(Self(address.into()))
-        } else {
-            Err(NameError::new(
-                "address",
-                address,
-                "host:port with a port from 1 to 65535",
-            ))
-        }
-    }
-
-    /// The address as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_'))
-        }
-    }
-}
-
-impl fmt::Display for PodAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for PodAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl TryFrom<String> for PodAddress {
-    type Error = NameError;
-
-    fn try_from(address: String) -> Result<Self, NameError> {
-        Self::try_new(&address)
-    }
-}
-
-impl From<PodAddress> for String {
-    fn from(address: PodAddress) -> String {
-        address.0.as_ref().to_owned()
+        None => !host.is_empty() && host.bytes().all(is_name_byte),
     }
 }
 

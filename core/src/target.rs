@@ -1,74 +1,19 @@
 //! Targets: one sharded service each, the unit of tenancy.
 
-use std::fmt;
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use crate::pod::NameError;
+use crate::name::name_type;
 
-/// The name of a target: 1 to 63 lower-case letters, digits and hyphens, neither first nor last a hyphen (RFC 1123).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TargetName(Arc<str>);
-
-impl TargetName {
-    /// The longest name, in bytes.
-    pub const LENGTH_MAX: usize = 63;
-
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// When the name is empty, too long, or has other characters than allowed.
-    pub fn try_new(name: &str) -> Result<Self, NameError> {
+name_type! {
+    /// The name of a target: a label as in host names (RFC 1123).
+    TargetName,
+    kind: "target",
+    length_max: 63,
+    allowed: "1 to 63 lower-case letters, digits and hyphens, not beginning or ending with a hyphen",
+    is_allowed: |name| {
         let is_inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        let is_allowed = !name.is_empty()
-            && name.len() <= Self::LENGTH_MAX
-            && name.bytes().all(is_inner)
-            && !name.starts_with('-')
-            && !name.ends_with('-');
-        if is_allowed {
-            Ok(Self(name.into()))
-        } else {
-            Err(NameError::new(
-                "target",
-                name,
-                "1 to 63 lower-case letters, digits and hyphens, not beginning or ending with a hyphen",
-            ))
-        }
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for TargetName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for TargetName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl TryFrom<String> for TargetName {
-    type Error = NameError;
-
-    fn try_from(name: String) -> Result<Self, NameError> {
-        Self::try_new(&name)
-    }
-}
-
-impl From<TargetName> for String {
-    fn from(name: TargetName) -> String {
-        name.0.as_ref().to_owned()
-    }
+        !name.is_empty() && name.bytes().all(is_inner) && !name.starts_with('-') && !name.ends_with('-')
+    },
 }
 
 /// How an application key becomes a slice key.

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::pod::{Incarnation, NameError, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::name::NameError;
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 

@@ -1,6 +1,6 @@
 //! What can go wrong when a slicelet starts.
 
-use emberkeep_core::pod::NameError;
+use emberkeep_core::name::NameError;
 use emberkeep_runtime::channel::BadAddress;
 use emberkeep_runtime::serve::BindError;
 use thiserror::Error;

@@ -7,8 +7,9 @@ use super::tree::Tree;
 const CORE: &str = "core/src/";
 
 /// The modules of core from the ground up; those on one floor stand side by side.
-const FLOORS: [&[&str]; 6] = [
-    &["time", "brain", "target", "pod"],
+const FLOORS: [&[&str]; 7] = [
+    &["time", "brain", "name"],
+    &["pod", "target"],
     &["keyspace"],
     &["assignment"],
     &["load"],
