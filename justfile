@@ -16,7 +16,7 @@ test *args='--workspace':
     cargo test --locked {{ args }}
 
 # The benchmarks, each beside its rival
-bench *args='--workspace':
+bench *args='':
     cargo bench --locked {{ args }}
 
 # A cluster on this machine, with requests; `just dev --help` for its options
