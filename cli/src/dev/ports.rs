@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use rand::Rng;
 
 use crate::exit::Failure;
 
@@ -13,7 +12,7 @@ const TRY_COUNT: usize = 200;
 
 /// A port at which nobody listens now.
 pub(super) fn free_port() -> Result<u16, Failure> {
-    let mut candidates = (0..TRY_COUNT).map(|_| rand::rng().random_range(PORTS));
+    let mut candidates = (0..TRY_COUNT).map(|_| rand::random_range(PORTS));
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     candidates.find(is_free).ok_or_else(|| {
         let (first, last) = (PORTS.start, PORTS.end - 1);

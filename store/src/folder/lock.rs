@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::Rng;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{sleep, timeout};
@@ -81,5 +80,5 @@ async fn alone(path: &Path) -> io::Result<File> {
 
 /// Writers that wait for the same lock look at it at different times.
 fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::rng().random_range(0.5..1.0))
+    pause.mul_f64(rand::random_range(0.5..1.0))
 }
