@@ -260,7 +260,6 @@ impl Listener {
         Event::HeartbeatReceived {
             session: self.id,
             phase: heartbeat.phase,
-            applied: heartbeat.applied,
         }
     }
 }

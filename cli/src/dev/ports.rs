@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-
 use crate::exit::Failure;
 
 /// Below those that the system gives to outgoing connections: a process that is killed and started again finds its

@@ -67,11 +67,7 @@ impl TargetBrain {
     /// Notes what happened. Heartbeats and load reports, by far the most events, are no reason to look at the whole.
     fn take_in(&mut self, event: Event, now: Timestamp) {
         match event {
-            Event::HeartbeatReceived {
-                session,
-                phase,
-                applied,
-            } => return self.heartbeat(session, phase, applied, now),
+            Event::HeartbeatReceived { session, phase } => return self.heartbeat(session, phase, now),
             Event::LoadReported { session, report } => {
                 if let Some(open) = self.sessions.get(session) {
                     self.reports.insert(open.pod.name.clone(), (report, now));
@@ -107,8 +103,8 @@ impl TargetBrain {
         self.is_stale = true;
     }
 
-    fn heartbeat(&mut self, session: SessionId, phase: PodPhase, applied: Generation, now: Timestamp) {
-        let Some(open) = self.sessions.heartbeat(session, phase, applied) else {
+    fn heartbeat(&mut self, session: SessionId, phase: PodPhase, now: Timestamp) {
+        let Some(open) = self.sessions.heartbeat(session, phase) else {
             return;
         };
         let has_changed = self.health.heard(&open.pod.name, open.pod.incarnation, phase, now);
@@ -285,12 +281,6 @@ impl TargetBrain {
             serving.peek().is_none() || !serving.all(|pod| may_serve[pod.as_usize()])
         };
         assignment.generation() != Generation::NONE && assignment.slices().values().any(is_bad)
-    }
-
-    /// The generation that the slicelet of a session has said it applied.
-    #[must_use]
-    pub fn applied_by(&self, session: SessionId) -> Option<Generation> {
-        self.sessions.get(session).map(|open| open.applied)
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::cluster::{Applied, ChangeKind, TargetState};
 use super::health::ProbeOutcome;
-use crate::assignment::Generation;
 use crate::balancer::Report;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
@@ -41,8 +40,6 @@ pub enum Event {
         session: SessionId,
         /// What it says about itself.
         phase: PodPhase,
-        /// The generation that it has applied.
-        applied: Generation,
     },
     /// A slicelet said how loaded it is.
     LoadReported {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::event::SessionId;
-use crate::assignment::Generation;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 
 /// The open sessions, one a pod.
@@ -19,8 +18,6 @@ pub(super) struct Sessions {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) pod: Pod,
-    /// The generation that it has applied.
-    pub(super) applied: Generation,
     /// Whether it wants to stop.
     pub(super) is_draining: bool,
     /// Whether it was told that it may.
@@ -36,7 +33,6 @@ impl Sessions {
         }
         let session = Session {
             pod,
-            applied: Generation::NONE,
             is_draining: false,
             may_exit: false,
         };
@@ -44,9 +40,8 @@ impl Sessions {
     }
 
     /// Notes a heartbeat; `None` for a session that has been replaced or closed.
-    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase, applied: Generation) -> Option<&Session> {
+    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase) -> Option<&Session> {
         let session = self.open.get_mut(&id)?;
-        session.applied = applied;
         session.is_draining |= phase == PodPhase::Draining;
         Some(session)
     }

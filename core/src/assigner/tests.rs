@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::assignment::{Assignment, Generation, Phase};
+use crate::assignment::{Assignment, Phase};
 use crate::brain::{Brain, Output};
 use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use crate::target::TargetName;
@@ -118,7 +118,6 @@ impl Story {
         self.tell(Event::HeartbeatReceived {
             session: SessionId(session),
             phase,
-            applied: Generation::NONE,
         });
     }
 

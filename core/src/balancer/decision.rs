@@ -78,6 +78,9 @@ pub struct Balance {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.moves.is_empty() && self.split_count == 0 {
+            return f.write_str("no slice moved, replicas that were leaving or dead are gone");
+        }
         let count = |cause| self.moves.iter().filter(|moved| moved.cause == cause).count();
         write!(
             f,
