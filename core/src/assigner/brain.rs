@@ -11,7 +11,7 @@ use super::health::Health;
 use super::pacing::{Needs, Pacing, Verdict};
 use super::sessions::{Session, Sessions};
 use crate::assignment::{Generation, SliceState};
-use crate::balancer::{PodSignal, Scope, Signals, decide};
+use crate::balancer::{Ledger, PodSignal, Scope, Signals, decide};
 use crate::brain::{Brain, Output};
 use crate::load::{LoadMap, LoadReport};
 use crate::pod::{Pod, PodName, PodPhase};
@@ -228,7 +228,12 @@ impl TargetBrain {
         let signal = |(name, record): (&PodName, &PodRecord)| {
             let may_own = self.may_own(name, record);
             let pod = record.pod.clone();
-            (name.clone(), PodSignal { pod, may_own })
+            let signal = PodSignal {
+                pod,
+                may_own,
+                memory_capacity: None,
+            };
+            (name.clone(), signal)
         };
         let is_fresh = |(_, at): &&(LoadReport, Timestamp)| now.since(*at) <= REPORT_AGE_MAX;
         Signals {
@@ -236,6 +241,9 @@ impl TargetBrain {
             load: LoadMap::from_reports(self.reports.values().filter(is_fresh).map(|(report, _)| report)),
             left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
             scope,
+            ledger: Ledger::default(),
+            pins: Vec::new(),
+            poisoned: Vec::new(),
         }
     }
 

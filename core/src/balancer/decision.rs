@@ -29,6 +29,8 @@ pub struct Report {
     pub scope: Scope,
     /// Which slices got a new owner.
     pub moves: Vec<Move>,
+    /// The load of all keys.
+    pub total: Load,
     /// How many slices were cut in two.
     pub split_count: usize,
     /// The balance that it found.

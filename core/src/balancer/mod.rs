@@ -3,6 +3,7 @@
 mod clamp;
 mod decision;
 mod evict;
+mod ledger;
 mod place;
 mod plan;
 mod plan_pod;
@@ -12,8 +13,9 @@ mod signals;
 mod split;
 
 pub use decision::{Balance, Cause, Decision, Move, Report};
+pub use ledger::Ledger;
 pub use settings::{BalancerSettings, Imbalance};
-pub use signals::{PodSignal, Scope, Signals};
+pub use signals::{Pin, PodSignal, Scope, Signals};
 
 use crate::assignment::Assignment;
 use crate::time::Timestamp;
@@ -44,6 +46,7 @@ pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSet
             scope: signals.scope,
             moves,
             split_count,
+            total: signals.load.total().now,
             before,
             after,
         },

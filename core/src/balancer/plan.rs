@@ -24,10 +24,10 @@ impl Plan {
             let found = pods.binary_search_by(|planned| planned.pod.name.cmp(name));
             PodIndex::from(found.expect("every pod of the assignment is planned for"))
         };
-        let reserve = Reserve::for_total(signals.load.total(), signals.pods.len());
+        let reserve = Reserve::for_total(signals.load.total().steady, signals.pods.len());
         let planned = assignment.slices().iter().map(|(slice, state)| {
             let replicas = state.replicas.iter().map(|replica| (place(replica.pod), replica.phase));
-            let load = signals.load.load_of(&slice);
+            let load = signals.load.demand_of(&slice).steady;
             PlanSlice::new(slice, replicas.collect(), load, reserve)
         });
         let mut plan = Self {

@@ -66,7 +66,7 @@ impl PlanSlice {
         let (left, right) = self.slice.split_at(&self.slice.middle()?)?;
         Some([left, right].map(|half| {
             let replicas = self.replicas.iter().map(|replica| (replica.pod, replica.phase));
-            let load = load.load_of(&half);
+            let load = load.demand_of(&half).steady;
             PlanSlice::new(half, replicas.collect(), load, self.reserve)
         }))
     }

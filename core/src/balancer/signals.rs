@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::keyspace::SliceKey;
+use serde::{Deserialize, Serialize};
+
+use super::ledger::Ledger;
+use crate::keyspace::{Slice, SliceKey};
 use crate::load::LoadMap;
 use crate::pod::{Pod, PodName};
 
@@ -17,6 +20,21 @@ pub struct Signals {
     pub left: BTreeSet<(SliceKey, PodName)>,
     /// What may change.
     pub scope: Scope,
+    /// What was moved for balance lately.
+    pub ledger: Ledger,
+    /// Keys that an operator has bound to a pod; where pins overlap, the last one counts.
+    pub pins: Vec<Pin>,
+    /// Keys whose owners crashed one after the other.
+    pub poisoned: Vec<Slice>,
+}
+
+/// Keys that an operator has bound to a pod: it owns them as long as it may own any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// The keys.
+    pub slice: Slice,
+    /// The pod.
+    pub pod: PodName,
 }
 
 /// What is known of a live pod.
@@ -26,6 +44,8 @@ pub struct PodSignal {
     pub pod: Pod,
     /// Whether it may get slices; a draining pod keeps what it has only until another pod takes over.
     pub may_own: bool,
+    /// How many bytes it can keep warm, if it has said so.
+    pub memory_capacity: Option<u64>,
 }
 
 /// What a decision may change.

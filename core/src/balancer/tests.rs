@@ -24,13 +24,21 @@ fn pod(number: usize, life: u128) -> Pod {
 fn signals(pods: impl IntoIterator<Item = (usize, u128, bool)>) -> Signals {
     let signal = |(number, life, may_own)| {
         let pod = pod(number, life);
-        (pod.name.clone(), PodSignal { pod, may_own })
+        let signal = PodSignal {
+            pod,
+            may_own,
+            memory_capacity: None,
+        };
+        (signal.pod.name.clone(), signal)
     };
     Signals {
         pods: pods.into_iter().map(signal).collect(),
         load: LoadMap::idle(),
         left: BTreeSet::new(),
         scope: Scope::Repair,
+        ledger: Ledger::default(),
+        pins: Vec::new(),
+        poisoned: Vec::new(),
     }
 }
 

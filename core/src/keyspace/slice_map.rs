@@ -146,8 +146,18 @@ impl<T> SliceMap<T> {
         Self::try_from_starts(entries).ok()
     }
 
-    /// The index of the slice that holds the key.
-    pub(super) fn position_of(&self, key: &SliceKey) -> usize {
+    /// The slice at that place, counted in key order from 0, and its value.
+    ///
+    /// # Panics
+    /// When there are not as many slices.
+    #[must_use]
+    pub fn at(&self, at: usize) -> (Slice, &T) {
+        (self.slice_at(at), &self.entries[at].1)
+    }
+
+    /// The place of the slice that holds the key.
+    #[must_use]
+    pub fn position_of(&self, key: &SliceKey) -> usize {
         // The first start is the empty key, so at least one start is not after the key.
         self.entries.partition_point(|(start, _)| start <= key) - 1
     }

@@ -1,21 +1,39 @@
-//! The load map: how load is spread over the key space.
+//! The load map: how demand is spread over the key space.
 
-use super::{Load, LoadReport};
+use super::{Demand, Load, LoadReport};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
-/// Load density over the key space: even inside each piece, so any slice has a load, whatever was cut since it was
-/// measured.
+/// Demand over the key space: pieces inside which it is even, and single hot keys on top of them. Any slice has a
+/// demand, whatever was cut since it was measured, and the demands of slices that touch add up exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadMap {
-    pieces: SliceMap<Load>,
+    pieces: SliceMap<Demand>,
+    /// What lies before each piece, without points.
+    before_pieces: Vec<Demand>,
+    points: Vec<(SliceKey, Demand)>,
+    /// What the points before each point ask, and at the end what all ask.
+    before_points: Vec<Demand>,
 }
 
 impl LoadMap {
     /// No load anywhere.
     #[must_use]
     pub fn idle() -> Self {
+        Self::new(SliceMap::full(Demand::NONE), Vec::new())
+    }
+
+    /// A map of pieces and of hot keys, whose demand the pieces do not count. The keys increase.
+    #[must_use]
+    pub fn new(pieces: SliceMap<Demand>, points: Vec<(SliceKey, Demand)>) -> Self {
+        debug_assert!(
+            points.windows(2).all(|pair| pair[0].0 < pair[1].0),
+            "points are sorted and distinct"
+        );
         Self {
-            pieces: SliceMap::full(Load::ZERO),
+            before_pieces: sums_before(pieces.values().copied()),
+            before_points: sums_before(points.iter().map(|(_, demand)| *demand)),
+            pieces,
+            points,
         }
     }
 
@@ -32,7 +50,7 @@ impl LoadMap {
         starts.push(SliceKey::EMPTY);
         starts.sort_unstable();
         starts.dedup();
-        let mut loads = vec![Load::ZERO; starts.len()];
+        let mut demands = vec![Demand::NONE; starts.len()];
         for (slice, load) in measured {
             let first = starts.partition_point(|start| start < slice.start());
             let end = slice
@@ -40,44 +58,170 @@ impl LoadMap {
                 .map_or(starts.len(), |end| starts.partition_point(|start| start < end));
             for at in first..end {
                 let piece = Slice::new(starts[at].clone(), starts.get(at + 1).cloned()).expect("starts are distinct");
-                loads[at] += part_of(*load, &piece, slice);
+                demands[at] += part_of(Demand::steady(*load), &piece, slice);
             }
         }
-        let pieces = starts.into_iter().zip(loads).collect();
-        Self {
-            pieces: SliceMap::try_from_starts(pieces).expect("starts are sorted, distinct and begin at the empty key"),
+        let pieces = starts.into_iter().zip(demands).collect();
+        let pieces = SliceMap::try_from_starts(pieces).expect("starts are sorted, distinct and begin at the empty key");
+        Self::new(pieces, Vec::new())
+    }
+
+    /// What the keys of the slice ask.
+    #[must_use]
+    pub fn demand_of(&self, slice: &Slice) -> Demand {
+        let end = slice.end().map_or_else(|| self.total(), |end| self.before(end));
+        end - self.before(slice.start())
+    }
+
+    /// What the keys of each slice ask, of slices that cover the key space; faster than asking for one after the other.
+    #[must_use]
+    pub fn demands_of<T>(&self, slices: &SliceMap<T>) -> Vec<Demand> {
+        let (mut piece, mut point) = (0, 0);
+        let mut before: Vec<Demand> = Vec::with_capacity(slices.slice_count() + 1);
+        let piece_starts: Vec<&SliceKey> = self.pieces.starts().collect();
+        for start in slices.starts() {
+            while piece_starts.get(piece + 1).is_some_and(|next| *next <= start) {
+                piece += 1;
+            }
+            while self.points.get(point).is_some_and(|(key, _)| key < start) {
+                point += 1;
+            }
+            before.push(self.before_in(start, piece, point));
+        }
+        before.push(self.total());
+        before.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    /// What all keys ask.
+    #[must_use]
+    pub fn total(&self) -> Demand {
+        let last = |sums: &[Demand]| sums.last().copied().unwrap_or_default();
+        last(&self.before_pieces) + last(&self.before_points)
+    }
+
+    /// The hot keys, in key order.
+    #[must_use]
+    pub fn points(&self) -> &[(SliceKey, Demand)] {
+        &self.points
+    }
+
+    /// The hot keys of the slice, in key order.
+    #[must_use]
+    pub fn points_of(&self, slice: &Slice) -> &[(SliceKey, Demand)] {
+        let first = self.points.partition_point(|(key, _)| key < slice.start());
+        let end = slice.end().map_or(self.points.len(), |end| {
+            self.points.partition_point(|(key, _)| key < end)
+        });
+        &self.points[first..end]
+    }
+
+    /// Where to cut the slice so that its left part asks about `wanted` of steady load; `None` where it cannot be cut.
+    #[must_use]
+    pub fn cut(&self, slice: &Slice, wanted: Load) -> Option<SliceKey> {
+        let before = self.before(slice.start()).steady;
+        let is_inside = |key: &SliceKey| slice.start() < key && slice.contains(key);
+        let key = self.key_at(before + wanted);
+        // A hot key lies across the place: it goes to the side that comes closer to what is wanted.
+        let point = self.points.binary_search_by(|(hot, _)| hot.cmp(&key)).ok();
+        let after = point.and_then(|point| self.after_point(point)).filter(is_inside);
+        let distance = |key: &SliceKey| (self.before(key).steady - before).milli().abs_diff(wanted.milli());
+        match (is_inside(&key).then_some(key), after) {
+            (Some(key), Some(after)) if distance(&after) < distance(&key) => Some(after),
+            (Some(key), _) => Some(key),
+            (None, after) => after,
         }
     }
 
-    /// The load of a slice.
-    #[must_use]
-    pub fn load_of(&self, slice: &Slice) -> Load {
-        let overlapping = self.pieces.overlapping(slice);
-        overlapping
-            .filter_map(|(piece, load)| slice.intersection(&piece).map(|common| part_of(*load, &common, &piece)))
-            .sum()
+    /// What the keys before `key` ask.
+    fn before(&self, key: &SliceKey) -> Demand {
+        let point = self.points.partition_point(|(hot, _)| hot < key);
+        self.before_in(key, self.pieces.position_of(key), point)
     }
 
-    /// The load of all keys.
-    #[must_use]
-    pub fn total(&self) -> Load {
-        self.pieces.values().copied().sum()
+    /// The same, with the piece that holds the key and the number of points before it.
+    fn before_in(&self, key: &SliceKey, piece: usize, point: usize) -> Demand {
+        let (slice, demand) = self.pieces.at(piece);
+        let part = match slice.width() {
+            0 => Demand::NONE,
+            width => demand.share(u128::from(key.position() - slice.start().position()), width),
+        };
+        self.before_pieces[piece] + part + self.before_points[point]
+    }
+
+    /// The last key before which there is no more than `steady`, as far as 8-byte keys and hot keys tell.
+    fn key_at(&self, steady: Load) -> SliceKey {
+        let point = partition_point(self.points.len(), |at| self.before(&self.points[at].0).steady <= steady);
+        let piece = partition_point(self.pieces.slice_count(), |at| {
+            self.before(self.pieces.at(at).0.start()).steady <= steady
+        });
+        let (slice, demand) = self.pieces.at(piece.saturating_sub(1));
+        let hot = point.checked_sub(1).map(|at| &self.points[at].0);
+        let from = hot.filter(|hot| *hot > slice.start()).unwrap_or(slice.start());
+        let rest = steady - self.before(from).steady - self.point_at(from);
+        if rest == Load::ZERO || demand.steady == Load::ZERO {
+            return from.clone();
+        }
+        let width = slice.width() * u128::from(rest.milli()) / u128::from(demand.steady.milli());
+        let end = slice.end().map_or(u64::MAX, SliceKey::position);
+        let position = (u128::from(from.position()) + width).min(u128::from(end));
+        SliceKey::from_position(u64::try_from(position).unwrap_or(u64::MAX)).max(from.clone())
+    }
+
+    /// A key between a hot key and the next one: a short one, if there is one.
+    fn after_point(&self, point: usize) -> Option<SliceKey> {
+        let key = &self.points[point].0;
+        let short = key.position().checked_add(1).map(SliceKey::from_position);
+        let is_between = |short: &SliceKey| self.points.get(point + 1).is_none_or(|(next, _)| short <= next);
+        short.filter(is_between).or_else(|| key.successor())
+    }
+
+    fn point_at(&self, key: &SliceKey) -> Load {
+        let found = self.points.binary_search_by(|(hot, _)| hot.cmp(key));
+        found.map_or(Load::ZERO, |at| self.points[at].1.steady)
     }
 }
 
-/// The part of a slice's load that falls on `part` of it, by width; a slice too narrow to have one lies on its start.
-fn part_of(load: Load, part: &Slice, whole: &Slice) -> Load {
+/// The sum of what comes before each demand, and of all at the end.
+fn sums_before(demands: impl ExactSizeIterator<Item = Demand>) -> Vec<Demand> {
+    let mut sums = Vec::with_capacity(demands.len() + 1);
+    let mut sum = Demand::NONE;
+    sums.push(sum);
+    for demand in demands {
+        sum += demand;
+        sums.push(sum);
+    }
+    sums
+}
+
+/// How many of the first numbers below `count` satisfy what is true of none after the first of which it is not.
+fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// The part of a slice's demand that falls on `part` of it, by width; a slice too narrow to have one lies on its start.
+fn part_of(demand: Demand, part: &Slice, whole: &Slice) -> Demand {
     match whole.width() {
-        _ if part == whole => load,
-        0 if part.start() == whole.start() => load,
-        0 => Load::ZERO,
-        width => load.share(part.width(), width),
+        _ if part == whole => demand,
+        0 if part.start() == whole.start() => demand,
+        0 => Demand::NONE,
+        width => demand.share(part.width(), width),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -99,25 +243,68 @@ mod tests {
     #[test]
     fn halves_of_a_measured_slice_carry_half_its_load_each() {
         let map = LoadMap::from_reports([&report(&[(slice(0, 100), 1_000)])]);
-        assert_eq!(map.load_of(&slice(0, 50)), Load::from_milli(500));
-        assert_eq!(map.load_of(&slice(50, 100)), Load::from_milli(500));
-        assert_eq!(map.load_of(&slice(100, 200)), Load::ZERO);
+        assert_eq!(map.demand_of(&slice(0, 50)).now, Load::from_milli(500));
+        assert_eq!(map.demand_of(&slice(50, 100)).now, Load::from_milli(500));
+        assert_eq!(map.demand_of(&slice(100, 200)).now, Load::ZERO);
     }
 
     #[test]
     fn a_merged_slice_carries_what_its_parts_had() {
         let map = LoadMap::from_reports([&report(&[(slice(0, 10), 7), (slice(10, 30), 5)])]);
-        assert_eq!(map.load_of(&slice(0, 30)), Load::from_milli(12));
-        assert_eq!(map.total(), Load::from_milli(12));
+        assert_eq!(map.demand_of(&slice(0, 30)).now, Load::from_milli(12));
+        assert_eq!(map.total().now, Load::from_milli(12));
     }
 
     #[test]
     fn the_shares_of_replicas_add_up() {
         let shares = [report(&[(slice(0, 10), 3)]), report(&[(slice(0, 10), 4)])];
         assert_eq!(
-            LoadMap::from_reports(&shares).load_of(&slice(0, 10)),
+            LoadMap::from_reports(&shares).demand_of(&slice(0, 10)).now,
             Load::from_milli(7)
         );
+    }
+
+    /// A map of even pieces with hot keys on top, and places at which to cut it.
+    fn any_map() -> impl Strategy<Value = LoadMap> {
+        let pieces = prop::collection::btree_map(1_u64..1_000, 0_u64..10_000, 0..8);
+        let points = prop::collection::btree_map(0_u64..1_000, 0_u64..10_000, 0..8);
+        (pieces, points).prop_map(|(pieces, points)| {
+            let demand = |milli| Demand::steady(Load::from_milli(milli));
+            let mut starts = vec![(SliceKey::EMPTY, demand(500))];
+            starts.extend(
+                pieces
+                    .iter()
+                    .map(|(start, milli)| (SliceKey::from_position(*start), demand(*milli))),
+            );
+            let points = points
+                .iter()
+                .map(|(key, milli)| (SliceKey::from_position(*key), demand(*milli)));
+            LoadMap::new(SliceMap::try_from_starts(starts).unwrap(), points.collect())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_demands_of_slices_add_up_exactly(map in any_map(), cuts in prop::collection::btree_set(1_u64..1_000, 0..8)) {
+            let mut starts = vec![(SliceKey::EMPTY, ())];
+            starts.extend(cuts.iter().map(|cut| (SliceKey::from_position(*cut), ())));
+            let slices = SliceMap::try_from_starts(starts).unwrap();
+            let demands = map.demands_of(&slices);
+            let one_by_one: Vec<_> = slices.iter().map(|(slice, ())| map.demand_of(&slice)).collect();
+            prop_assert_eq!(&demands, &one_by_one);
+            prop_assert_eq!(demands.into_iter().sum::<Demand>(), map.total());
+        }
+
+        #[test]
+        fn a_cut_is_as_close_to_what_is_wanted_as_hot_keys_let_it(map in any_map(), wanted in 0_u64..40_000) {
+            let wanted = Load::from_milli(wanted).min(map.total().steady);
+            let Some(cut) = map.cut(&Slice::FULL, wanted) else { return Ok(()) };
+            let (left, _) = Slice::FULL.split_at(&cut).unwrap();
+            let distance = map.demand_of(&left).steady.milli().abs_diff(wanted.milli());
+            let hottest = map.points().iter().map(|(_, demand)| demand.steady.milli()).max().unwrap_or(0);
+            let densest = map.pieces.iter().map(|(piece, demand)| u128::from(demand.steady.milli()) / piece.width().max(1) + 1).max();
+            prop_assert!(u128::from(distance) <= u128::from(hottest / 2) + 2 * densest.unwrap() + 2, "{} away", distance);
+        }
     }
 
     #[test]
@@ -125,7 +312,7 @@ mod tests {
         let key = SliceKey::try_new(b"hot").unwrap();
         let alone = Slice::new(key.clone(), key.successor()).unwrap();
         let map = LoadMap::from_reports([&report(&[(alone.clone(), 9_000)])]);
-        assert_eq!(map.load_of(&alone), Load::from_milli(9_000));
-        assert_eq!(map.load_of(&Slice::FULL), Load::from_milli(9_000));
+        assert_eq!(map.demand_of(&alone).now, Load::from_milli(9_000));
+        assert_eq!(map.demand_of(&Slice::FULL).now, Load::from_milli(9_000));
     }
 }

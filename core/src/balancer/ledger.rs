@@ -1,0 +1,65 @@
+//! The ledger: what has lately been moved for the sake of balance.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::decision::{Cause, Report};
+use crate::keyspace::Slice;
+use crate::time::Timestamp;
+
+/// How long a move is remembered.
+const MEMORY: Duration = Duration::from_secs(600);
+
+/// The voluntary moves of the last ten minutes: what budgets and cooldowns are kept by. Whoever makes decisions take
+/// effect keeps one for each target; a new one, after a change of leader, knows of nothing and allows everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// In the order of time.
+    entries: VecDeque<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    at: Timestamp,
+    slice: Slice,
+    /// The part of all load that moved, in millionths.
+    share: u64,
+}
+
+impl Ledger {
+    /// Takes in a decision that has taken effect.
+    pub fn record(&mut self, report: &Report) {
+        let total = u128::from(report.total.milli()).max(1);
+        let voluntary = report.moves.iter().filter(|moved| moved.cause == Cause::Imbalance);
+        self.entries.extend(voluntary.map(|moved| Entry {
+            at: report.decided_at,
+            slice: moved.slice.clone(),
+            share: u64::try_from(u128::from(moved.load.milli()) * 1_000_000 / total).unwrap_or(u64::MAX),
+        }));
+        let is_forgotten = |entry: &Entry| report.decided_at.since(entry.at) > MEMORY;
+        while self.entries.front().is_some_and(is_forgotten) {
+            self.entries.pop_front();
+        }
+    }
+
+    /// The part of all load that was moved in the time of this length before `now`, in millionths.
+    #[must_use]
+    pub fn moved_within(&self, period: Duration, now: Timestamp) -> u64 {
+        let recent = self
+            .entries
+            .iter()
+            .rev()
+            .take_while(|entry| now.since(entry.at) < period);
+        recent.map(|entry| entry.share).sum()
+    }
+
+    /// The slices that were moved in the time of this length before `now`.
+    pub fn slices_within(&self, period: Duration, now: Timestamp) -> impl Iterator<Item = &Slice> {
+        let recent = self
+            .entries
+            .iter()
+            .rev()
+            .take_while(move |entry| now.since(entry.at) < period);
+        recent.map(|entry| &entry.slice)
+    }
+}
