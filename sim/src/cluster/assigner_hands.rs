@@ -1,0 +1,183 @@
+//! The hands of the leading brain: what it wants is done here, with the delays of a network and of Raft.
+
+use std::sync::Arc;
+
+use emberkeep_core::assigner::{
+    Action, Applied, Change, ChangeKind, Event, PROBE_DEADLINE, ProbeOutcome, SessionId, TargetBrain,
+};
+use emberkeep_core::assignment::{Generation, Update};
+use emberkeep_core::brain::{Brain, Output};
+use emberkeep_core::pod::Pod;
+use emberkeep_core::slicelet::{Event as PodEvent, SessionSettings};
+
+use super::alarm::Alarm;
+use super::cluster::Cluster;
+use super::event::{FromPod, Line, Message, Pending};
+use super::news::Happening;
+use super::pod::Process;
+
+impl Cluster {
+    /// A member leads, with a brain that knows only what is replicated.
+    pub(super) fn elected(&mut self, term: u64) {
+        if term != self.term {
+            return;
+        }
+        self.alarm = Alarm::off();
+        self.brain = Some(TargetBrain::new(Arc::clone(self.state()), self.now));
+        self.tell(Happening::Elected);
+        self.step_assigner(Event::Woke);
+    }
+
+    pub(super) fn step_assigner(&mut self, event: Event) {
+        let Some(brain) = &mut self.brain else { return };
+        let Output { actions, wake_at } = brain.step(event, self.now);
+        if let Some(at) = self.alarm.set(wake_at.max(self.now)) {
+            self.queue.put(at, Pending::AssignerAlarm);
+        }
+        actions.into_iter().for_each(|action| self.perform(action));
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Propose(change) => self.propose(Some(self.term), change),
+            Action::Probe(pod) => self.probe(pod),
+            Action::LetExit(session) => {
+                if let Some(line) = self.desk.line_of(session) {
+                    let connection = line.connection;
+                    self.send_to_pod(line.life, PodEvent::MayExitReceived { connection });
+                }
+            }
+            Action::Close(session) => self.close(session),
+            Action::Explain(report) => self.tell(Happening::Decided(report)),
+        }
+    }
+
+    pub(super) fn propose(&mut self, term: Option<u64>, change: ChangeKind) {
+        let delay = self.draw(self.settings.raft_delay);
+        self.queue.put(self.now + delay, Pending::Replicated { term, change });
+    }
+
+    /// A log entry is applied by all members, whoever leads by now.
+    pub(super) fn replicate(&mut self, term: Option<u64>, change: ChangeKind) {
+        let outcome = self.replicated.apply(&Change {
+            target: self.target.clone(),
+            kind: change.clone(),
+        });
+        self.tell(Happening::Replicated {
+            change,
+            outcome: outcome.clone(),
+        });
+        if outcome == Applied::Done {
+            self.publish();
+            let state = Arc::clone(self.state());
+            self.step_assigner(Event::Applied { state });
+        }
+        if term == Some(self.term) {
+            let state = Arc::clone(self.state());
+            let outcome = Some(outcome);
+            self.step_assigner(Event::ProposalEnded { outcome, state });
+        }
+    }
+
+    /// Tells all who watch the assignment what they lack.
+    fn publish(&mut self) {
+        let assignment = Arc::clone(&self.state().assignment);
+        if assignment.generation() <= self.published {
+            return;
+        }
+        self.published = assignment.generation();
+        let untold = self.desk.take_untold(self.published);
+        let delay = self.draw(self.settings.network_delay);
+        self.queue.put(self.now + delay, Pending::ToClients(assignment));
+        for (line, known) in untold {
+            self.send_update(line, known);
+        }
+    }
+
+    fn send_update(&mut self, line: Line, known: Generation) {
+        let assignment = &self.state().assignment;
+        let update = match self.settings.sends_diffs {
+            true => assignment.update_since(known),
+            false => Update::Full(Arc::clone(assignment)),
+        };
+        let connection = line.connection;
+        self.send_to_pod(line.life, PodEvent::UpdateReceived { connection, update });
+    }
+
+    /// What a probe finds is decided when it is sent.
+    fn probe(&mut self, pod: Pod) {
+        let place = self.places.get(&pod.name).copied();
+        let found = place.map(|place| &self.pods[place]);
+        let outcome = match found.map(|found| (found.process, found.is_cut_off)) {
+            Some((_, true)) | Some((Process::Frozen | Process::Lost, _)) => ProbeOutcome::Silent,
+            Some((Process::Running, false)) => ProbeOutcome::Answered,
+            Some((Process::Ended, false)) | None => ProbeOutcome::Refused,
+        };
+        let delay = match outcome {
+            ProbeOutcome::Silent => PROBE_DEADLINE,
+            ProbeOutcome::Answered | ProbeOutcome::Refused => self.draw(self.settings.network_delay) * 2,
+        };
+        let term = self.term;
+        self.queue.put(self.now + delay, Pending::Probed { term, pod, outcome });
+    }
+
+    /// A pod has said something.
+    pub(super) fn hear(&mut self, said: FromPod) {
+        let FromPod { line, message } = said;
+        if let Message::Register { known } = message {
+            return self.register(line, known);
+        }
+        // What comes on a line without session was said to an earlier leader, or before the session was closed.
+        let Some(session) = self.desk.session_on(line) else {
+            return;
+        };
+        match message {
+            Message::Register { .. } => {}
+            Message::Heartbeat { phase } => self.step_assigner(Event::HeartbeatReceived { session, phase }),
+            Message::LoadReport(report) => self.step_assigner(Event::LoadReported { session, report }),
+            Message::Closed => {
+                self.desk.close(session);
+                self.step_assigner(Event::SessionClosed { session });
+            }
+        }
+    }
+
+    fn register(&mut self, line: Line, known: Generation) {
+        let connection = line.connection;
+        if self.brain.is_none() {
+            return self.send_to_pod(line.life, PodEvent::ConnectionLost { connection });
+        }
+        let target = &self.state().settings;
+        let settings = SessionSettings {
+            key_mode: target.key_mode,
+            heartbeat_interval: target.health.heartbeat_interval,
+            load_report_interval: target.health.load_report_interval,
+            drain_timeout: target.handoff.drain_timeout,
+        };
+        let newest = self.newest();
+        let session = self.desk.open(line, newest.max(known));
+        self.send_to_pod(line.life, PodEvent::Connected { connection, settings });
+        if known < newest {
+            self.send_update(line, known);
+        }
+        let pod = self.pod_of(line);
+        self.step_assigner(Event::SessionOpened { session, pod });
+    }
+
+    /// The pod as it said it was when it registered.
+    fn pod_of(&self, line: Line) -> Pod {
+        Pod {
+            incarnation: line.life.incarnation,
+            ..self.pods[line.life.place].pod.clone()
+        }
+    }
+
+    /// The assigner ends a session.
+    pub(super) fn close(&mut self, session: SessionId) {
+        let Some(line) = self.desk.close(session) else { return };
+        let connection = line.connection;
+        self.send_to_pod(line.life, PodEvent::ConnectionLost { connection });
+        let term = self.term;
+        self.queue.put(self.now, Pending::SessionEnded { term, session });
+    }
+}

@@ -1,0 +1,136 @@
+//! Counting: what a pod sees of the traffic, request by request in production, as sums of rates over time here.
+
+use std::ops::Range;
+
+use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_core::slicelet::{Hottest, Ownership};
+use emberkeep_core::time::Timestamp;
+
+use super::routing::Routing;
+use super::settings::Counts;
+use super::traffic::Traffic;
+use crate::chance::Chance;
+
+/// As the slicelet does: this many sketches, ...
+const SKETCH_COUNT: usize = 8;
+/// ... of so many places, ...
+const PLACES: usize = 64;
+/// ... that are shown one request of so many.
+const SAMPLED_ONE_IN: u64 = 16;
+
+/// A unit of load for a microsecond at a rate of one thousandth: counts are whole units, rates are not.
+const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
+
+/// What one pod counts between two measurements.
+#[derive(Debug)]
+pub(super) struct Counter {
+    chance: Chance,
+    counts: Counts,
+    streams: Vec<Stream>,
+    /// What has come in for each range of the ownership and was not taken yet, in [`PARTS_A_UNIT`].
+    parts: Vec<u128>,
+    counted_to: Timestamp,
+    sketches: Vec<Hottest>,
+}
+
+/// The requests for keys that lie in one range of the ownership, which `sharer_count` pods share.
+#[derive(Debug)]
+struct Stream {
+    range: usize,
+    keys: Range<usize>,
+    sharer_count: u64,
+}
+
+impl Counter {
+    pub(super) fn new(chance: Chance, counts: Counts, now: Timestamp) -> Self {
+        Self {
+            chance,
+            counts,
+            streams: Vec::new(),
+            parts: vec![0],
+            counted_to: now,
+            sketches: vec![Hottest::with_capacity(PLACES); SKETCH_COUNT],
+        }
+    }
+
+    /// Counts what has come in up to `now`.
+    pub(super) fn count(&mut self, traffic: &Traffic, now: Timestamp) {
+        let micros = now.since(self.counted_to).as_micros();
+        self.counted_to = now;
+        if micros == 0 {
+            return;
+        }
+        for at in 0..self.streams.len() {
+            let Stream {
+                range,
+                ref keys,
+                sharer_count,
+            } = self.streams[at];
+            let rate = traffic.load_of(keys).milli();
+            self.parts[range] += u128::from(rate) * micros / u128::from(sharer_count);
+            for place in keys.clone() {
+                self.sample(place, traffic, micros, sharer_count);
+            }
+        }
+    }
+
+    /// Takes what was counted of each range, and starts over. What is no whole unit yet stays.
+    pub(super) fn take(&mut self) -> Vec<u64> {
+        let (chance, counts) = (&mut self.chance, self.counts);
+        let units = self.parts.iter_mut().map(|parts| match counts {
+            Counts::Expected => {
+                let units = u64::try_from(*parts / PARTS_A_UNIT).unwrap_or(u64::MAX);
+                *parts %= PARTS_A_UNIT;
+                units
+            }
+            Counts::Poisson => chance.poisson(std::mem::take(parts) as f64 / PARTS_A_UNIT as f64),
+        });
+        units.collect()
+    }
+
+    /// The pod goes by another ownership, or requests come by another way.
+    pub(super) fn follow(&mut self, ownership: &Ownership, routing: &Routing, pod: usize, traffic: &Traffic) {
+        self.parts.resize(ownership.range_count(), 0);
+        let streams = routing.to_pod(pod).flat_map(|route| {
+            let sharer_count = route.answered_by.len() as u64;
+            ranges_in(ownership, &route.slice).map(move |(range, part)| Stream {
+                range,
+                keys: traffic.keys_in(&part),
+                sharer_count,
+            })
+        });
+        self.streams = streams.filter(|stream| !stream.keys.is_empty()).collect();
+    }
+
+    /// Halves the sketches if so much time has gone; they are what the hottest keys are reported from.
+    pub(super) fn sketches(&mut self, halves: bool) -> &[Hottest] {
+        if halves {
+            self.sketches.iter_mut().for_each(Hottest::halve);
+        }
+        &self.sketches
+    }
+
+    fn sample(&mut self, place: usize, traffic: &Traffic, micros: u128, sharer_count: u64) {
+        let (position, rate) = traffic.key(place);
+        let parts = u128::from(rate.milli()) * micros;
+        let parts_a_sample = PARTS_A_UNIT * u128::from(SAMPLED_ONE_IN * sharer_count);
+        let sample_count = match self.counts {
+            Counts::Expected => self.chance.rounded(parts, parts_a_sample),
+            Counts::Poisson => self.chance.poisson(parts as f64 / parts_a_sample as f64),
+        };
+        if sample_count > 0 {
+            let sketch = &mut self.sketches[position as usize % SKETCH_COUNT];
+            sketch.record(&SliceKey::from_position(position), sample_count * SAMPLED_ONE_IN);
+        }
+    }
+}
+
+/// The ranges of the ownership in which the pod has a share of the slice, by number, each with its part of the slice.
+fn ranges_in<'a>(ownership: &'a Ownership, slice: &Slice) -> impl Iterator<Item = (usize, Slice)> + 'a {
+    let (ranges, slice) = (ownership.ranges(), slice.clone());
+    let first = ranges.position_of(slice.start());
+    (first..ranges.slice_count())
+        .map(|number| (number, ranges.at(number)))
+        .map_while(move |(number, (range, share))| Some((number, range.intersection(&slice)?, share.is_some())))
+        .filter_map(|(number, part, is_held)| is_held.then_some((number, part)))
+}

@@ -1,0 +1,150 @@
+//! The hands of a pod's session: what it wants is done here, over a network with delays and cuts.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::assignment::Generation;
+use emberkeep_core::brain::{Brain, Output};
+use emberkeep_core::load::LoadReport;
+use emberkeep_core::slicelet::{Action, Event, Ownership};
+
+use super::cluster::Cluster;
+use super::event::{FromPod, Life, Line, Message, Pending};
+use super::news::Happening;
+use super::pod::Process;
+
+/// How long an assigner may take to welcome a pod, as the slicelet's link has it.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Cluster {
+    /// A message has come: it waits while the network is down or the process sleeps.
+    pub(super) fn reach_pod(&mut self, life: Life, event: Event) {
+        match self.is_this_life(life) && self.pods[life.place].is_cut_off {
+            true => self.pods[life.place].held_in.push(event),
+            false => self.note(life, event),
+        }
+    }
+
+    /// Something is known in the pod itself: it waits while the process sleeps.
+    pub(super) fn note(&mut self, life: Life, event: Event) {
+        if !self.is_this_life(life) {
+            return;
+        }
+        let pod = &mut self.pods[life.place];
+        match pod.process {
+            Process::Ended | Process::Lost => {}
+            Process::Frozen => pod.held_in.push(event),
+            Process::Running => self.step_pod(life, event),
+        }
+    }
+
+    fn step_pod(&mut self, life: Life, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let pod = &mut self.pods[life.place];
+            let Output { actions, wake_at } = pod.session.step(event, self.now);
+            if let Some(at) = pod.alarm.set(wake_at.max(self.now)) {
+                self.queue.put(at, Pending::PodAlarm(life));
+            }
+            for action in actions {
+                events.extend(self.perform_for(life, action));
+            }
+            if !self.pods[life.place].is_alive() {
+                return;
+            }
+        }
+    }
+
+    fn perform_for(&mut self, life: Life, action: Action) -> Option<Event> {
+        match action {
+            Action::Connect { connection, known, .. } => self.connect(life, connection, known),
+            Action::SendHeartbeat { phase, .. } => self.say(life, Message::Heartbeat { phase }),
+            Action::SendLoadReport(report) => self.say(life, Message::LoadReport(report)),
+            Action::MeasureLoad => {
+                let report = self.measure(life.place);
+                return Some(Event::LoadMeasured { report });
+            }
+            Action::Publish { ownership, .. } => self.publish_in(life.place, ownership),
+            Action::Drained { is_forced } => {
+                let pod = self.pods[life.place].pod.name.clone();
+                self.tell(Happening::Exited { pod, is_forced });
+                self.end_process(life.place);
+            }
+        }
+        None
+    }
+
+    fn connect(&mut self, life: Life, connection: u64, known: Generation) {
+        let is_first = self.pods[life.place].connection == 0;
+        if !is_first {
+            self.say(life, Message::Closed);
+        }
+        let pod = &mut self.pods[life.place];
+        pod.connection = connection;
+        // Nothing of the last connection will be delivered.
+        pod.held_out.clear();
+        match pod.is_cut_off {
+            true => {
+                let lost = Pending::InPod(life, Event::ConnectionLost { connection });
+                self.queue.put(self.now + WELCOME_TIMEOUT, lost);
+            }
+            false => self.say(life, Message::Register { known }),
+        }
+    }
+
+    /// Sends on the newest connection.
+    pub(super) fn say(&mut self, life: Life, message: Message) {
+        let (delay, now) = (self.settings.network_delay, self.now);
+        let pod = &mut self.pods[life.place];
+        let line = Line {
+            life,
+            connection: pod.connection,
+        };
+        let said = FromPod { line, message };
+        if pod.is_cut_off {
+            pod.held_out.push(said);
+            return;
+        }
+        let delay = pod.network.between(delay.min, delay.max);
+        pod.arrives_out = pod.arrives_out.max(now + delay);
+        self.queue.put(pod.arrives_out, Pending::ToAssigner(said));
+    }
+
+    /// Sends to a pod, in order.
+    pub(super) fn send_to_pod(&mut self, life: Life, event: Event) {
+        let (delay, now) = (self.settings.network_delay, self.now);
+        let pod = &mut self.pods[life.place];
+        let delay = pod.network.between(delay.min, delay.max);
+        pod.arrives_in = pod.arrives_in.max(now + delay);
+        self.queue.put(pod.arrives_in, Pending::ToPod(life, event));
+    }
+
+    fn measure(&mut self, place: usize) -> LoadReport {
+        self.record(place);
+        let pod = &mut self.pods[place];
+        let halves = pod.meter.takes_halving();
+        pod.meter.report(pod.counter.sketches(halves))
+    }
+
+    fn record(&mut self, place: usize) {
+        let pod = &mut self.pods[place];
+        if pod.answers() {
+            pod.counter.count(&self.traffic, self.now);
+        }
+        let elapsed = self.now.since(pod.measured_at);
+        pod.measured_at = self.now;
+        pod.meter.record(pod.counter.take(), elapsed);
+    }
+
+    fn publish_in(&mut self, place: usize, ownership: Arc<Ownership>) {
+        self.record(place);
+        let pod = &mut self.pods[place];
+        pod.meter.follow(Arc::clone(&ownership));
+        pod.ownership = Arc::clone(&ownership);
+        self.follow(place);
+        let pod = self.pods[place].pod.name.clone();
+        let assignment = Arc::clone(ownership.assignment());
+        self.tell(Happening::Published { pod, assignment });
+    }
+}

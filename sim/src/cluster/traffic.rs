@@ -1,0 +1,134 @@
+//! Traffic: the true load of each key, which nobody in the cluster knows.
+
+use std::ops::Range;
+
+use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_core::load::Load;
+
+/// Keys with their rates. Any slice's load is one subtraction.
+#[derive(Debug, Clone)]
+pub struct Traffic {
+    /// The keys by position, ascending.
+    positions: Vec<u64>,
+    rates: Vec<Load>,
+    /// What the keys before each one ask for, in thousandths, and at the end what all do.
+    before: Vec<u64>,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            positions: Vec::new(),
+            rates: Vec::new(),
+            before: vec![0],
+        }
+    }
+}
+
+impl Traffic {
+    /// Changes the rates of some keys; the later of two rates for one key counts. A key that is not asked for any more
+    /// stays, without load.
+    pub fn set(&mut self, rates: impl IntoIterator<Item = (u64, Load)>) {
+        let mut unknown = Vec::new();
+        for (position, rate) in rates {
+            match self.positions.binary_search(&position) {
+                Ok(at) => self.rates[at] = rate,
+                Err(_) => unknown.push((position, rate)),
+            }
+        }
+        self.add(unknown);
+        self.sum_up();
+    }
+
+    /// The load of all keys.
+    #[must_use]
+    pub fn total(&self) -> Load {
+        self.load_of(&(0..self.positions.len()))
+    }
+
+    /// The load of keys, by their places.
+    #[must_use]
+    pub fn load_of(&self, keys: &Range<usize>) -> Load {
+        Load::from_milli(self.before[keys.end] - self.before[keys.start])
+    }
+
+    /// The load of a slice.
+    #[must_use]
+    pub fn load_in(&self, slice: &Slice) -> Load {
+        self.load_of(&self.keys_in(slice))
+    }
+
+    /// The places of the keys in a slice.
+    #[must_use]
+    pub fn keys_in(&self, slice: &Slice) -> Range<usize> {
+        let end = slice.end().map_or(self.positions.len(), |end| self.place_of(end));
+        self.place_of(slice.start())..end
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub const fn key_count(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// The position of the key at that place, and its rate.
+    #[must_use]
+    pub fn key(&self, place: usize) -> (u64, Load) {
+        (self.positions[place], self.rates[place])
+    }
+
+    /// How many keys come before `start`. One that starts right after an 8-byte key has the same position.
+    fn place_of(&self, start: &SliceKey) -> usize {
+        let (position, is_after) = (start.position(), *start > SliceKey::from_position(start.position()));
+        self.positions
+            .partition_point(|key| *key < position || (is_after && *key == position))
+    }
+
+    fn add(&mut self, mut unknown: Vec<(u64, Load)>) {
+        if unknown.is_empty() {
+            return;
+        }
+        // The sort keeps the order of equal keys, so the last one is the latest.
+        unknown.sort_by_key(|(position, _)| *position);
+        let known = self.positions.drain(..).zip(self.rates.drain(..));
+        let mut all: Vec<(u64, Load)> = known.chain(unknown).collect();
+        all.sort_by_key(|(position, _)| *position);
+        all.reverse();
+        all.dedup_by_key(|(position, _)| *position);
+        all.reverse();
+        (self.positions, self.rates) = all.into_iter().unzip();
+    }
+
+    fn sum_up(&mut self) {
+        self.before.clear();
+        self.before.push(0);
+        let mut sum = 0_u64;
+        for rate in &self.rates {
+            sum = sum.saturating_add(rate.milli());
+            self.before.push(sum);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units(units: u64) -> Load {
+        Load::from_units(units)
+    }
+
+    #[test]
+    fn a_slice_has_the_load_of_its_keys() {
+        let mut traffic = Traffic::default();
+        traffic.set([(30, units(3)), (10, units(1)), (20, units(2)), (10, units(7))]);
+        let key = SliceKey::from_position;
+        let slice = |start: SliceKey, end: Option<SliceKey>| Slice::new(start, end).unwrap();
+        assert_eq!(traffic.total(), units(12));
+        assert_eq!(traffic.load_in(&slice(key(10), Some(key(20)))), units(7));
+        assert_eq!(traffic.load_in(&slice(key(20), key(20).successor())), units(2));
+        assert_eq!(traffic.load_in(&slice(key(20).successor().unwrap(), None)), units(3));
+        traffic.set([(20, Load::ZERO), (5, units(1))]);
+        assert_eq!(traffic.load_in(&Slice::FULL), units(11));
+    }
+}
