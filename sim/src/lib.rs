@@ -1,5 +1,12 @@
-//! The simulator: recorded workloads and a cluster in one thread.
+//! The simulator: recorded workloads, a cluster in one thread, and how well it did.
 
+pub mod assignment_log;
 pub mod chance;
 pub mod cluster;
+pub mod load_trace;
+pub mod ownership;
+mod quoted;
+pub mod replay;
+pub mod rivals;
+pub mod score;
 pub mod workload;

@@ -1,8 +1,7 @@
 //! What can be wrong with a request trace, in the words of whoever has to mend the file.
 
-use std::fmt;
-
 use super::{KEY_BYTES_MAX, LINE_BYTES_MAX};
+use crate::quoted::Quoted;
 
 /// The first thing wrong in a trace, and the line it stands on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,19 +96,6 @@ pub enum TraceFault {
         /// What the operating system says.
         reason: String,
     },
-}
-
-/// Input in quotes, escaped and cut short, so that a broken file cannot flood a terminal.
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN_CHARS_MAX: usize = 40;
-        match self.0.char_indices().nth(SHOWN_CHARS_MAX) {
-            None => write!(f, "{:?}", self.0),
-            Some((cut, _)) => write!(f, "{:?}...", &self.0[..cut]),
-        }
-    }
 }
 
 #[cfg(test)]

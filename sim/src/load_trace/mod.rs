@@ -1,0 +1,23 @@
+//! Load traces: what happens to a target, as JSON Lines that any tool can write.
+//!
+//! ```text
+//! {"at_ms":0,"event":"config","max_load_hint":1000.0,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}
+//! {"at_ms":0,"event":"pods_added","pods":["pod-0","pod-1"]}
+//! {"at_ms":0,"event":"load_set","loads":[["00ff00ff00ff00ff",123.0]]}
+//! {"at_ms":60000,"event":"pods_crashed","pods":["pod-1"]}
+//! {"at_ms":90000,"event":"pods_drained","pods":["pod-0"]}
+//! {"at_ms":600000,"event":"end"}
+//! ```
+
+mod config;
+mod event;
+mod line;
+mod reader;
+mod trace;
+mod trace_error;
+
+pub use config::TraceConfig;
+pub use event::{TraceEvent, TraceWhat};
+pub use reader::{LINE_BYTES_MAX, LoadTraceReader};
+pub use trace::{Change, KeyId, LoadTrace, PodId, TimedChange};
+pub use trace_error::{LoadTraceError, LoadTraceFault};

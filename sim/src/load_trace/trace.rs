@@ -1,0 +1,205 @@
+//! A whole load trace in memory: keys and pods are numbers, so that replaying it is cheap.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::BufRead;
+
+use emberkeep_core::load::Load;
+use emberkeep_core::pod::PodName;
+
+use super::{LoadTraceError, LoadTraceReader, TraceConfig, TraceEvent, TraceWhat};
+
+/// A key of a trace: its place in [`LoadTrace::keys`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(pub u32);
+
+/// A pod of a trace: its place in [`LoadTrace::pods`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodId(pub u32);
+
+impl KeyId {
+    /// As an index.
+    #[must_use]
+    pub const fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl PodId {
+    /// As an index.
+    #[must_use]
+    pub const fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What happens to one target, from the first event at 0 ms to the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadTrace {
+    config: TraceConfig,
+    keys: Vec<u64>,
+    pods: Vec<PodName>,
+    changes: Vec<TimedChange>,
+    end_ms: u64,
+}
+
+/// Something that changes, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimedChange {
+    /// In milliseconds since the trace began.
+    pub at_ms: u64,
+    /// What changes.
+    pub change: Change,
+}
+
+/// What changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Pods join.
+    PodsAdded(Vec<PodId>),
+    /// Pods are gone without notice.
+    PodsCrashed(Vec<PodId>),
+    /// Pods stop as planned.
+    PodsDrained(Vec<PodId>),
+    /// Keys have this load from now on.
+    LoadSet(Vec<(KeyId, Load)>),
+}
+
+impl Change {
+    /// Whether pods come or go.
+    #[must_use]
+    pub fn is_of_pods(&self) -> bool {
+        match self {
+            Change::PodsAdded(_) | Change::PodsCrashed(_) | Change::PodsDrained(_) => true,
+            Change::LoadSet(_) => false,
+        }
+    }
+}
+
+impl LoadTrace {
+    /// Reads a trace to its end.
+    ///
+    /// # Errors
+    /// The first wrong line.
+    pub fn read(input: impl BufRead) -> Result<Self, LoadTraceError> {
+        let reader = LoadTraceReader::try_new(input)?;
+        let mut gathered = Gathered::new(reader.config().clone());
+        for event in reader {
+            gathered.add(event?);
+        }
+        Ok(gathered.into_trace())
+    }
+
+    /// What the target wants.
+    #[must_use]
+    pub fn config(&self) -> &TraceConfig {
+        &self.config
+    }
+
+    /// The positions of all keys that ever have load, in order.
+    #[must_use]
+    pub fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
+    /// The names of all pods there ever are, in the order they first join.
+    #[must_use]
+    pub fn pods(&self) -> &[PodName] {
+        &self.pods
+    }
+
+    /// All changes, ordered by time.
+    #[must_use]
+    pub fn changes(&self) -> &[TimedChange] {
+        &self.changes
+    }
+
+    /// When the trace is over, in milliseconds since it began.
+    #[must_use]
+    pub fn end_ms(&self) -> u64 {
+        self.end_ms
+    }
+}
+
+/// What has been read of a trace; keys are numbered as they come.
+struct Gathered {
+    trace: LoadTrace,
+    key_ids: HashMap<u64, KeyId>,
+    pod_ids: BTreeMap<PodName, PodId>,
+}
+
+impl Gathered {
+    fn new(config: TraceConfig) -> Self {
+        Self {
+            trace: LoadTrace {
+                config,
+                keys: Vec::new(),
+                pods: Vec::new(),
+                changes: Vec::new(),
+                end_ms: 0,
+            },
+            key_ids: HashMap::new(),
+            pod_ids: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, event: TraceEvent) {
+        let at_ms = event.at_ms;
+        let change = match event.what {
+            TraceWhat::PodsAdded(pods) => Change::PodsAdded(self.pod_ids(pods)),
+            TraceWhat::PodsCrashed(pods) => Change::PodsCrashed(self.pod_ids(pods)),
+            TraceWhat::PodsDrained(pods) => Change::PodsDrained(self.pod_ids(pods)),
+            TraceWhat::LoadSet(loads) => Change::LoadSet(
+                loads
+                    .into_iter()
+                    .map(|(position, load)| (self.key_id(position), load))
+                    .collect(),
+            ),
+            TraceWhat::End => {
+                self.trace.end_ms = at_ms;
+                return;
+            }
+        };
+        self.trace.changes.push(TimedChange { at_ms, change });
+    }
+
+    fn pod_ids(&mut self, names: Vec<PodName>) -> Vec<PodId> {
+        names.into_iter().map(|name| self.pod_id(name)).collect()
+    }
+
+    fn pod_id(&mut self, name: PodName) -> PodId {
+        let pods = &mut self.trace.pods;
+        *self.pod_ids.entry(name).or_insert_with_key(|name| {
+            pods.push(name.clone());
+            PodId(number(pods.len() - 1))
+        })
+    }
+
+    fn key_id(&mut self, position: u64) -> KeyId {
+        let keys = &mut self.trace.keys;
+        *self.key_ids.entry(position).or_insert_with(|| {
+            keys.push(position);
+            KeyId(number(keys.len() - 1))
+        })
+    }
+
+    /// Numbers the keys by their order.
+    fn into_trace(self) -> LoadTrace {
+        let mut trace = self.trace;
+        let seen = trace.keys.clone();
+        trace.keys.sort_unstable();
+        let mut ordered = vec![KeyId(0); seen.len()];
+        for (place, position) in trace.keys.iter().enumerate() {
+            ordered[self.key_ids[position].as_usize()] = KeyId(number(place));
+        }
+        for changed in &mut trace.changes {
+            if let Change::LoadSet(loads) = &mut changed.change {
+                loads.iter_mut().for_each(|(key, _)| *key = ordered[key.as_usize()]);
+            }
+        }
+        trace
+    }
+}
+
+fn number(place: usize) -> u32 {
+    u32::try_from(place).expect("fewer than 2^32 keys or pods fit in memory")
+}

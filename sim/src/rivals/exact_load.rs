@@ -1,0 +1,122 @@
+//! Exact load: the truth about every key, as a balancer with perfect meters would know it.
+
+use std::time::Duration;
+
+use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_core::load::{Load, LoadMap, LoadReport};
+
+use crate::replay::World;
+
+/// What counts half in the steady rate: the slow half-life of a slicelet's meters.
+const HALF_LIFE: Duration = Duration::from_secs(60);
+
+/// The true rate of every key, and the rate to plan by.
+///
+/// The steady rate follows the true one with a half-life of 60 s, so that noise is smoothed out. A change by more than
+/// half is news and counts at once: the steady rate is then set to the true one.
+#[derive(Debug)]
+pub(super) struct ExactLoad {
+    now: Vec<Load>,
+    /// In milli-units a second.
+    steady: Vec<f64>,
+    at_ms: u64,
+    decay: Decay,
+}
+
+impl ExactLoad {
+    pub(super) fn new(key_count: usize) -> Self {
+        Self {
+            now: vec![Load::ZERO; key_count],
+            steady: vec![0.0; key_count],
+            at_ms: 0,
+            decay: Decay::new(HALF_LIFE),
+        }
+    }
+
+    /// Learns the truth of this moment; answers whether anything is different from the one before.
+    pub(super) fn observe(&mut self, world: &World<'_>) -> bool {
+        let kept = self.decay.factor(world.at_ms() - self.at_ms);
+        self.at_ms = world.at_ms();
+        let mut has_changed = false;
+        for ((now, steady), load) in self.now.iter_mut().zip(&mut self.steady).zip(world.loads()) {
+            let (before, truth) = (now.milli() as f64, load.milli() as f64);
+            let decayed = before + (*steady - before) * kept;
+            let is_news = truth > 2.0 * decayed || truth < decayed / 2.0;
+            let followed = if is_news { truth } else { decayed };
+            has_changed |= *now != *load || *steady != followed;
+            (*now, *steady) = (*load, followed);
+        }
+        has_changed
+    }
+
+    /// Every key that has load as a point.
+    pub(super) fn load_map(&self, world: &World<'_>) -> LoadMap {
+        let slices = world.trace().keys().iter().zip(&self.now);
+        let slices = slices.filter(|(_, now)| **now > Load::ZERO).map(|(position, now)| {
+            let key = SliceKey::from_position(*position);
+            let end = key.successor();
+            (Slice::new(key, end).expect("a key lies before its successor"), *now)
+        });
+        LoadMap::from_reports([&LoadReport {
+            window: HALF_LIFE,
+            slices: slices.collect(),
+            hottest: Vec::new(),
+        }])
+    }
+}
+
+/// What is left of a difference after some time, from roots of one half: a square root is exact everywhere, so every
+/// machine and build gets the same.
+#[derive(Debug)]
+struct Decay {
+    half_life_ms: u64,
+    /// The factor of the last elapsed time, since it is nearly always the same.
+    last: (u64, f64),
+}
+
+impl Decay {
+    fn new(half_life: Duration) -> Self {
+        Self {
+            half_life_ms: half_life.as_millis() as u64,
+            last: (0, 1.0),
+        }
+    }
+
+    /// `2^(-elapsed / half-life)`.
+    fn factor(&mut self, elapsed_ms: u64) -> f64 {
+        if self.last.0 != elapsed_ms {
+            self.last = (elapsed_ms, self.computed(elapsed_ms));
+        }
+        self.last.1
+    }
+
+    fn computed(&self, elapsed_ms: u64) -> f64 {
+        let halvings = i32::try_from(elapsed_ms / self.half_life_ms).unwrap_or(i32::MAX);
+        let mut factor = 0.5_f64.powi(halvings);
+        let mut rest = (elapsed_ms % self.half_life_ms) as f64 / self.half_life_ms as f64;
+        let mut root = 0.5_f64.sqrt();
+        while rest > 0.0 && root < 1.0 {
+            rest *= 2.0;
+            if rest >= 1.0 {
+                rest -= 1.0;
+                factor *= root;
+            }
+            root = root.sqrt();
+        }
+        factor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_halves_with_each_half_life() {
+        let mut decay = Decay::new(HALF_LIFE);
+        assert_eq!(decay.factor(60_000), 0.5);
+        assert_eq!(decay.factor(180_000), 0.125);
+        assert_eq!(decay.factor(0), 1.0);
+        assert!((decay.factor(5_000) - 2_f64.powf(-1.0 / 12.0)).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,79 @@
+//! Those who compete: Emberkeep's own balancer, and the ways to place keys that need none.
+
+mod emberkeep;
+mod even;
+mod exact_load;
+mod rendezvous;
+mod ring;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use emberkeep::Emberkeep;
+pub use even::EvenRanges;
+pub use rendezvous::Rendezvous;
+pub use ring::Ring;
+use thiserror::Error;
+
+use crate::load_trace::LoadTrace;
+use crate::replay::Balancer;
+
+/// Which balancer is to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rival {
+    /// Emberkeep's own, as the assigner runs it.
+    Emberkeep,
+    /// Consistent hashing: 160 points a pod on a ring.
+    Ring,
+    /// Rendezvous hashing: each of 65,536 buckets goes to the pod with the highest hash of both.
+    Rendezvous,
+    /// Equal ranges of the key space, dealt to the pods in order.
+    Static,
+}
+
+impl Rival {
+    /// All of them, our own first.
+    pub const ALL: [Rival; 4] = [Rival::Emberkeep, Rival::Ring, Rival::Rendezvous, Rival::Static];
+
+    /// What it is called on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Rival::Emberkeep => "emberkeep",
+            Rival::Ring => "ring",
+            Rival::Rendezvous => "rendezvous",
+            Rival::Static => "static",
+        }
+    }
+
+    /// One that has decided nothing yet.
+    #[must_use]
+    pub fn balancer(self, trace: &LoadTrace) -> Box<dyn Balancer> {
+        match self {
+            Rival::Emberkeep => Box::new(Emberkeep::new(trace)),
+            Rival::Ring => Box::new(Ring),
+            Rival::Rendezvous => Box::new(Rendezvous::default()),
+            Rival::Static => Box::new(EvenRanges),
+        }
+    }
+}
+
+impl fmt::Display for Rival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A balancer that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("balancer {0:?} is unknown, it must be emberkeep, ring, rendezvous or static")]
+pub struct UnknownRival(String);
+
+impl FromStr for Rival {
+    type Err = UnknownRival;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRival> {
+        let named = Self::ALL.into_iter().find(|rival| rival.as_str() == text);
+        named.ok_or_else(|| UnknownRival(text.to_owned()))
+    }
+}

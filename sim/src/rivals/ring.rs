@@ -1,0 +1,109 @@
+//! Consistent hashing, by the crate `hashring`.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use hashring::HashRing;
+use xxhash_rust::xxh64::xxh64;
+
+use super::even::range_start;
+use crate::load_trace::PodId;
+use crate::ownership::{Owners, Ownership};
+use crate::replay::{Balancer, Moment, Stopwatch, World};
+
+/// Points of each pod: what ketama, the common ring, has for a server of ordinary weight.
+const POINTS_A_POD: u64 = 160;
+
+/// A ring on which every pod has 160 points; a key belongs to the pod whose point comes next.
+#[derive(Debug, Default)]
+pub struct Ring;
+
+impl Balancer for Ring {
+    fn decide(&mut self, world: &World<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+        world
+            .has_new_pods()
+            .then(|| stopwatch.time(|| ranges_of(world.live().flat_map(|pod| points_of(pod, world)).collect())))
+    }
+}
+
+/// A key lies right after a point where its owner may change, so asking for those keys tells all ranges.
+fn ranges_of(points: Vec<Point>) -> Ownership {
+    let mut starts: Vec<u64> = points
+        .iter()
+        .filter_map(|point| point.position.checked_add(1))
+        .collect();
+    starts.push(0);
+    starts.sort_unstable();
+    starts.dedup();
+    let mut ring = HashRing::with_hasher(AsItIs);
+    ring.batch_add(points);
+    Ownership::from_starts(starts.into_iter().map(|start| {
+        let owner = ring.get(&start).expect("there is a pod, so there is a point");
+        (range_start(start), Owners::from_slice(&[owner.pod]))
+    }))
+}
+
+fn points_of(pod: PodId, world: &World<'_>) -> impl Iterator<Item = Point> {
+    let name = world.name(pod).as_str().as_bytes();
+    (0..POINTS_A_POD).map(move |seed| Point {
+        position: xxh64(name, seed),
+        pod,
+    })
+}
+
+/// A point of a pod. It hashes to its position, so that the ring is the key space itself.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    position: u64,
+    pod: PodId,
+}
+
+impl Hash for Point {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.position);
+    }
+}
+
+/// Takes a position for its own hash: keys are hashed already.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsItIs;
+
+impl BuildHasher for AsItIs {
+    type Hasher = Position;
+
+    fn build_hasher(&self) -> Position {
+        Position(0)
+    }
+}
+
+struct Position(u64);
+
+impl Hasher for Position {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, position: u64) {
+        self.0 = position;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh64(bytes, self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_belongs_to_the_next_point_and_the_last_ones_to_the_first() {
+        let points = [(10, 0), (20, 1), (30, 1), (40, 2)];
+        let points = points.map(|(position, pod)| Point {
+            position,
+            pod: PodId(pod),
+        });
+        let expected = [(0, 0), (11, 1), (31, 2), (41, 0)];
+        let expected = expected.map(|(start, pod)| (range_start(start), Owners::from_slice(&[PodId(pod)])));
+        assert_eq!(ranges_of(points.to_vec()), Ownership::from_starts(expected));
+    }
+}

@@ -1,0 +1,36 @@
+//! Churn: the load that lost an owner from one assignment to the next.
+
+use crate::load_trace::PodId;
+
+use super::divided::Divided;
+
+/// Load that lost an owner, in the unit of the loads.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Churn {
+    pub(super) moved: f64,
+    /// The part of it whose old owner left.
+    pub(super) unavoidable: f64,
+}
+
+/// What moved. `up_to` has the load of all keys before each place; replicas share the load of a key equally.
+pub(super) fn between(before: &Divided, after: &Divided, up_to: &[f64], left: &[PodId]) -> Churn {
+    let mut churn = Churn::default();
+    let mut new = after.parts().peekable();
+    for (old_from, old_to, old_owners) in before.parts() {
+        while let Some((new_from, new_to, new_owners)) = new.peek().copied() {
+            let (from, to) = (old_from.max(new_from), old_to.min(new_to));
+            if from < to && old_owners != new_owners {
+                let per_owner = (up_to[to] - up_to[from]) / old_owners.len() as f64;
+                for lost in old_owners.iter().filter(|pod| !new_owners.contains(pod)) {
+                    churn.moved += per_owner;
+                    churn.unavoidable += if left.contains(lost) { per_owner } else { 0.0 };
+                }
+            }
+            if new_to > old_to {
+                break;
+            }
+            new.next();
+        }
+    }
+    churn
+}

@@ -1,0 +1,50 @@
+//! The keys of a trace, divided among owners.
+
+use std::sync::Arc;
+
+use emberkeep_core::keyspace::SliceKey;
+
+use crate::ownership::{Owners, Ownership};
+
+/// An ownership, and which of the trace's keys lie in each of its ranges.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Divided {
+    ownership: Arc<Ownership>,
+    /// The place of the first key of each range; in the end, how many keys there are.
+    cuts: Vec<usize>,
+}
+
+impl Divided {
+    pub(super) fn new(ownership: &Arc<Ownership>, keys: &[u64]) -> Self {
+        let mut cuts: Vec<usize> = Vec::with_capacity(ownership.ranges().len() + 1);
+        for (start, _) in ownership.ranges() {
+            let from = cuts.last().copied().unwrap_or(0);
+            cuts.push(from + keys[from..].partition_point(|key| SliceKey::from_position(*key) < *start));
+        }
+        cuts.push(keys.len());
+        Self {
+            ownership: ownership.clone(),
+            cuts,
+        }
+    }
+
+    /// Whether this is still how the keys are divided.
+    pub(super) fn is_of(&self, ownership: &Arc<Ownership>) -> bool {
+        !self.cuts.is_empty() && Arc::ptr_eq(&self.ownership, ownership)
+    }
+
+    /// Each range that holds keys: its first key, the one after its last, its owners.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (usize, usize, &Owners)> {
+        let bounds = self.cuts.windows(2).map(|pair| (pair[0], pair[1]));
+        let owners = self.ownership.ranges().iter().map(|(_, owners)| owners);
+        let parts = bounds.zip(owners).map(|((from, to), owners)| (from, to, owners));
+        parts.filter(|(from, to, _)| from < to)
+    }
+
+    /// Who owns the key at this place.
+    pub(super) fn owners_of(&self, key: usize) -> &Owners {
+        let ranges = self.ownership.ranges();
+        // The last range that begins at or before the key; of several that begin there, all but the last hold no key.
+        &ranges[self.cuts[..ranges.len()].partition_point(|cut| *cut <= key) - 1].1
+    }
+}
