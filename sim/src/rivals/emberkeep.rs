@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{self, BalancerSettings, PodSignal, Scope, Signals};
+use emberkeep_core::balancer::{self, BalancerSettings, Ledger, PodSignal, Scope, Signals};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::LoadMap;
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
@@ -36,6 +36,9 @@ impl Emberkeep {
                 load: LoadMap::idle(),
                 left: BTreeSet::new(),
                 scope: Scope::Repair,
+                ledger: Ledger::default(),
+                pins: Vec::new(),
+                poisoned: Vec::new(),
             },
             load: ExactLoad::new(trace.keys().len()),
             pod_ids: trace.pods().iter().cloned().zip((0..).map(PodId)).collect(),
@@ -47,7 +50,7 @@ impl Emberkeep {
             self.signals.pods = world.live().map(|pod| signal_of(pod, world)).collect();
         }
         if self.load.observe(world) {
-            self.signals.load = self.load.load_map(world);
+            self.signals.load = self.load.load_map(world.trace().keys());
         }
         self.signals.left = leaving(&self.assignment);
         self.signals.scope = if moment.is_round { Scope::Balance } else { Scope::Repair };
@@ -74,6 +77,7 @@ impl Balancer for Emberkeep {
         self.observe(world, moment);
         let now = Timestamp::from_millis(moment.at_ms);
         let decision = stopwatch.time(|| balancer::decide(&self.assignment, &self.signals, &self.settings, now));
+        self.signals.ledger.record(&decision.report);
         self.assignment = decision.next?;
         Some(self.ownership())
     }
@@ -91,7 +95,12 @@ fn signal_of(pod: PodId, world: &World<'_>) -> (PodName, PodSignal) {
         zone: "".into(),
         weight: Weight::ONE,
     };
-    (name, PodSignal { pod, may_own: true })
+    let signal = PodSignal {
+        pod,
+        may_own: true,
+        memory_capacity: None,
+    };
+    (name, signal)
 }
 
 fn leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use emberkeep_core::keyspace::{Slice, SliceKey};
-use emberkeep_core::load::{Load, LoadMap, LoadReport};
+use emberkeep_core::keyspace::{SliceKey, SliceMap};
+use emberkeep_core::load::{Demand, Load, LoadMap};
 
 use crate::replay::World;
 
@@ -49,19 +49,19 @@ impl ExactLoad {
         has_changed
     }
 
-    /// Every key that has load as a point.
-    pub(super) fn load_map(&self, world: &World<'_>) -> LoadMap {
-        let slices = world.trace().keys().iter().zip(&self.now);
-        let slices = slices.filter(|(_, now)| **now > Load::ZERO).map(|(position, now)| {
-            let key = SliceKey::from_position(*position);
-            let end = key.successor();
-            (Slice::new(key, end).expect("a key lies before its successor"), *now)
+    /// Every key that has load as a point of its own.
+    pub(super) fn load_map(&self, keys: &[u64]) -> LoadMap {
+        let rates = self.now.iter().zip(&self.steady);
+        let points = keys.iter().zip(rates).map(|(position, (now, steady))| {
+            let demand = Demand {
+                now: *now,
+                steady: Load::from_milli(steady.round() as u64),
+                memory: 0,
+            };
+            (SliceKey::from_position(*position), demand)
         });
-        LoadMap::from_reports([&LoadReport {
-            window: HALF_LIFE,
-            slices: slices.collect(),
-            hottest: Vec::new(),
-        }])
+        let points = points.filter(|(_, demand)| demand.peak() > Load::ZERO).collect();
+        LoadMap::new(SliceMap::full(Demand::NONE), points)
     }
 }
 
