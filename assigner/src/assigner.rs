@@ -25,6 +25,7 @@ use crate::error::AssignerError;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
+use crate::recorder::{Recorder, RecordingFile};
 use crate::sessions::Sessions;
 
 /// How long streams and tasks may take to end.
@@ -59,6 +60,7 @@ impl Assigner {
             Some(address) => Some(bind(address).await?),
             None => None,
         };
+        let recording = config.record.as_deref().map(RecordingFile::create).transpose()?;
         let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
         let member = Member::start(config.raft.clone()).await?;
         let tasks = Tasks::new();
@@ -70,7 +72,7 @@ impl Assigner {
             tasks: tasks.clone(),
             metrics: metrics.clone(),
         };
-        parts.spawn_leading();
+        parts.spawn_leading(recording.map(|file| file.spawn_writer(&tasks)));
         parts.spawn_server(listener, &config);
         if let Some(listener) = http {
             parts.spawn_status_page(listener);
@@ -126,7 +128,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn spawn_leading(&self) {
+    fn spawn_leading(&self, recorder: Option<Recorder>) {
         let follow = Arc::clone(&self.assignments).follow(self.member.state(), self.metrics.clone());
         let stop = self.tasks.stop().clone();
         self.tasks.spawn_supervised("assignments", async move {
@@ -138,6 +140,7 @@ impl Parts {
             metrics: self.metrics.clone(),
             clock: Clock::start(),
             tasks: self.tasks.clone(),
+            recorder,
         };
         let stop = self.tasks.stop().clone();
         self.tasks.spawn_supervised("leader", async move {

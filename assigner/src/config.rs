@@ -1,6 +1,7 @@
 //! What a member of the assigner is told at start.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::raft::RaftSettings;
 
@@ -19,6 +20,9 @@ pub struct AssignerConfig {
     pub sessions_max: usize,
     /// How many watchers are served at a time.
     pub watchers_max: usize,
+    /// The file that all that leading brains are told and propose is written to; nowhere if not set. Where the file
+    /// exists, the first of `FILE.2`, `FILE.3`, ... that does not is taken.
+    pub record: Option<PathBuf>,
 }
 
 impl AssignerConfig {
@@ -32,6 +36,7 @@ impl AssignerConfig {
             creates_targets: true,
             sessions_max: 20_000,
             watchers_max: 20_000,
+            record: None,
         }
     }
 }

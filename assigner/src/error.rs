@@ -1,5 +1,8 @@
 //! Why a member of the assigner does not start.
 
+use std::io;
+use std::path::PathBuf;
+
 use emberkeep_runtime::serve::BindError;
 use thiserror::Error;
 
@@ -15,6 +18,14 @@ pub enum AssignerError {
     /// The consensus does not start: the message says what to do about it.
     #[error(transparent)]
     Raft(#[from] RaftError),
+    /// The recording cannot be written there: choose another place.
+    #[error("cannot write the recording {}: {error}", .path.display())]
+    Record {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
 }
 
 impl AssignerError {
@@ -22,7 +33,7 @@ impl AssignerError {
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
         match self {
-            AssignerError::Bind(_) => true,
+            AssignerError::Bind(_) | AssignerError::Record { .. } => true,
             AssignerError::Raft(error) => error.is_bad_input(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{Action, Change, ChangeKind, Event, PROBE_DEADLINE, TargetBrain};
+use emberkeep_core::assigner::{Action, Change, ChangeKind, Event, PROBE_DEADLINE};
 use emberkeep_core::pod::Pod;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::driver::Hands;
@@ -14,6 +14,7 @@ use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::probe::probe;
 use crate::raft::Member;
+use crate::recorder::Witnessed;
 
 /// Carries out what the brain of one target wants.
 pub(crate) struct TargetHands {
@@ -86,7 +87,7 @@ impl TargetHands {
     }
 }
 
-impl Hands<TargetBrain> for TargetHands {
+impl Hands<Witnessed> for TargetHands {
     async fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Propose(kind) => self.propose(kind),

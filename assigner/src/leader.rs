@@ -15,6 +15,7 @@ use crate::desk::{Brain, Desk, EVENTS_MAX};
 use crate::hands::TargetHands;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
+use crate::recorder::{Recorder, Witnessed};
 
 /// All that leading needs.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct Leader {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl Leader {
@@ -89,7 +91,12 @@ impl Leader {
             ended: term.clone(),
         };
         let hands = TargetHands::new(target.clone(), self, brain.clone());
-        let mind = TargetBrain::new(Arc::clone(state), self.clock.now());
+        let now = self.clock.now();
+        let witness = self
+            .recorder
+            .as_ref()
+            .map(|recorder| recorder.witness(target, state, now));
+        let mind = Witnessed::new(TargetBrain::new(Arc::clone(state), now), witness);
         let driven = drive(mind, hands, received, self.clock, term.clone());
         self.tasks.spawn_supervised("target brain", driven);
         self.desk.seat(target.clone(), brain.clone());

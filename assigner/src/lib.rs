@@ -22,6 +22,7 @@ mod leader;
 mod metrics;
 mod probe;
 pub mod raft;
+mod recorder;
 mod refusal;
 mod sessions;
 

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::admin::AdminArgs;
 use crate::assigner::AssignerArgs;
 use crate::dev::{DevArgs, PodArgs, S3Args};
+use crate::sim::SimArgs;
 
 /// Keeps a service's state warm: decides which pod owns which keys, and takes each request there.
 ///
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Assigner(AssignerArgs),
     /// Look at a running cluster, and change it.
     Admin(AdminArgs),
+    /// What the brains of a cluster do, without the cluster.
+    Sim(SimArgs),
     /// One pod of the demo service, as `dev` starts it.
     #[command(hide = true)]
     DevPod(PodArgs),

@@ -35,6 +35,10 @@ pub(crate) struct AssignerArgs {
     /// Where to show metrics and health
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
     http: SocketAddr,
+    /// Write all that this member is told and decides while it leads to this file, for `emberkeep sim replay-recording`;
+    /// where it exists, to FILE.2 and so on
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// End when standard input does
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -85,6 +89,7 @@ impl AssignerArgs {
         };
         let mut config = AssignerConfig::new(self.listen, raft);
         config.http = Some(self.http);
+        config.record.clone_from(&self.record);
         config
     }
 }

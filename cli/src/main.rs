@@ -8,6 +8,7 @@ mod duration;
 mod exit;
 mod log;
 mod ready;
+mod sim;
 mod stop;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Dev(args) => Box::pin(dev::run(args)).await,
         Command::Assigner(args) => Box::pin(assigner::run(args)).await,
         Command::Admin(args) => Box::pin(admin::run(args)).await,
+        Command::Sim(args) => sim::run(args),
         Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
     }

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod load_trace;
 pub mod ownership;
 mod quoted;
+pub mod recording;
 pub mod replay;
 pub mod rivals;
 pub mod score;

@@ -46,6 +46,10 @@ pub(crate) struct DevArgs {
     /// Where everything is kept; given again, the same cluster goes on [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// Write all that the assigner is told and decides to this file, for `emberkeep sim replay-recording`; each further
+    /// member, and each that is started again, writes to FILE.2 and so on
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
     /// Write the summary to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,

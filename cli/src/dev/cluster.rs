@@ -8,12 +8,13 @@ use emberkeep_proto::pb;
 use futures::future::{join_all, try_join_all};
 use rand::seq::IndexedRandom;
 
+use super::args::DevArgs;
 use super::child::{Child, ChildSpec};
 use super::data_folder::DataFolder;
 use super::demo::TARGET;
 use super::members::{Member, members_of};
 use super::ports::free_port;
-use super::storage::{Storage, StoreChoice};
+use super::storage::Storage;
 use crate::admin::{AdminError, AssignerAdmin};
 use crate::exit::Failure;
 
@@ -46,9 +47,9 @@ struct Pod {
 
 impl Cluster {
     /// Starts the store and the assigner, and creates the demo's target.
-    pub(super) async fn start(folder: DataFolder, store: StoreChoice, member_count: u16) -> Result<Self, Failure> {
-        let members = members_of(&folder, member_count)?;
-        let storage = Storage::open(store, &folder).await?;
+    pub(super) async fn start(folder: DataFolder, args: &DevArgs) -> Result<Self, Failure> {
+        let members = members_of(&folder, args.assigners, args.record.as_deref())?;
+        let storage = Storage::open(args.store.clone(), &folder).await?;
         let assigners = members
             .iter()
             .map(|member| Child::start(member.spec(&members, &folder)));

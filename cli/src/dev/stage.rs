@@ -44,7 +44,7 @@ impl Stage {
         progress: &Progress,
     ) -> Result<Self, Failure> {
         progress.step("starting assigner and store");
-        let mut cluster = Cluster::start(folder, args.store.clone(), args.assigners).await?;
+        let mut cluster = Cluster::start(folder, args).await?;
         let written = |done, count| progress.part("writing objects", done, count);
         seed(&cluster.storage().store, schedule.keys(), written).await?;
 

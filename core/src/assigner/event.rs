@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::cluster::{Applied, ChangeKind, TargetState};
 use super::health::ProbeOutcome;
 use crate::balancer::Report;
@@ -9,23 +11,23 @@ use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 
 /// One session of a slicelet; the hands draw a new number for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub u64);
 
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+/// What happened. `S` is how the state is told: in full to a brain, as what changed in a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event<S = Arc<TargetState>> {
     /// The replicated state of the target changed.
     Applied {
         /// What it is now.
-        state: Arc<TargetState>,
+        state: S,
     },
     /// The proposal that was made is decided; without an outcome it may or may not take effect later.
     ProposalEnded {
         /// What it did.
         outcome: Option<Applied>,
         /// What the state is now.
-        state: Arc<TargetState>,
+        state: S,
     },
     /// A slicelet registered.
     SessionOpened {
@@ -66,6 +68,36 @@ pub enum Event {
     Woke,
 }
 
+impl<S> Event<S> {
+    /// The same event with its state told in another way.
+    ///
+    /// # Errors
+    /// When `told` fails.
+    pub fn try_map_state<T, E>(self, told: impl FnOnce(S) -> Result<T, E>) -> Result<Event<T>, E> {
+        Ok(match self {
+            Event::Applied { state } => Event::Applied { state: told(state)? },
+            Event::ProposalEnded { outcome, state } => Event::ProposalEnded {
+                outcome,
+                state: told(state)?,
+            },
+            Event::SessionOpened { session, pod } => Event::SessionOpened { session, pod },
+            Event::HeartbeatReceived { session, phase } => Event::HeartbeatReceived { session, phase },
+            Event::LoadReported { session, report } => Event::LoadReported { session, report },
+            Event::SessionClosed { session } => Event::SessionClosed { session },
+            Event::Probed {
+                pod,
+                incarnation,
+                outcome,
+            } => Event::Probed {
+                pod,
+                incarnation,
+                outcome,
+            },
+            Event::Woke => Event::Woke,
+        })
+    }
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -79,4 +111,15 @@ pub enum Action {
     Close(SessionId),
     /// Make the reasons of a decision known.
     Explain(Report),
+}
+
+impl Action {
+    /// The change, if this proposes one.
+    #[must_use]
+    pub const fn proposal(&self) -> Option<&ChangeKind> {
+        match self {
+            Action::Propose(kind) => Some(kind),
+            Action::Probe(_) | Action::LetExit(_) | Action::Close(_) | Action::Explain(_) => None,
+        }
+    }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cluster::PodRecord;
 use super::target_settings::HealthSettings;
 use crate::pod::{Incarnation, PodName, PodPhase};
 use crate::time::Timestamp;
 
 /// What a probe of a pod's advertised address found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProbeOutcome {
     /// Something accepts connections there: the pod is alive, its session is at fault.
     Answered,

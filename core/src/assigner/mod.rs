@@ -9,6 +9,7 @@ mod event;
 mod handoff;
 mod health;
 mod pacing;
+mod recording;
 mod sessions;
 mod target_settings;
 #[cfg(test)]
@@ -18,4 +19,5 @@ pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, PodRecord, Rejection, TargetState};
 pub use event::{Action, Event, SessionId};
 pub use health::{PROBE_DEADLINE, ProbeOutcome};
+pub use recording::{BrainId, RECORDING_HEADER, Record, StateChange};
 pub use target_settings::{HandoffSettings, HealthSettings, PacingSettings, SettingError, TargetSettings};

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Load;
 use crate::keyspace::{Slice, SliceKey};
 
 /// The load of one pod, measured over a window that ends now.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LoadReport {
     /// How long the figures were measured.
     pub window: Duration,

@@ -1,0 +1,43 @@
+//! `emberkeep sim replay-recording`: whether brains would decide again as they did.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use emberkeep_sim::recording::replay;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::exit::Failure;
+
+/// Tell a recording of a live assigner to fresh brains, which must decide the same, byte for byte.
+///
+/// `emberkeep assigner --record FILE` writes recordings. The first decision that differs ends it with exit code 1.
+#[derive(Debug, Args)]
+pub(super) struct ReplayRecordingArgs {
+    /// The recording
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &ReplayRecordingArgs) -> Result<(), Failure> {
+    let path = args.file.display();
+    let unreadable = |error| Failure::bad_input(format!("cannot read recording {path}: {error}"));
+    let file = File::open(&args.file).map_err(unreadable)?;
+    let byte_count = file.metadata().map_err(unreadable)?.len();
+    let progress = ProgressBar::new(byte_count).with_style(style());
+    let replayed = replay(BufReader::new(progress.wrap_read(file)));
+    progress.finish_and_clear();
+    let replayed = replayed.map_err(|error| Failure::bad_input(format!("recording {path}, {error}")))?;
+    writeln!(std::io::stdout(), "{replayed}")
+        .map_err(|error| Failure::failed(format!("cannot write the outcome: {error}")))?;
+    match replayed.difference {
+        None => Ok(()),
+        Some(difference) => Err(Failure::failed(format!("recording {path}, {difference}"))),
+    }
+}
+
+/// Shown on a terminal only.
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{elapsed_precise} {bar:24} {bytes}/{total_bytes}")
+        .expect("the template is written here")
+}

@@ -1,0 +1,176 @@
+//! Recordings: what the brains of a live assigner were told and what they proposed, to be told to other brains later.
+//!
+//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; then come [`Record`]s, each as the length of
+//! its bytes (4 bytes, little-endian) and its bytes in postcard. That form, and not JSON lines, because nearly all of a
+//! recording is load reports, which are a quarter as long in it, and because equal values have equal bytes in it. A
+//! process that is killed leaves its last record unfinished; all before that counts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::cluster::{ChangeKind, PodRecord, TargetState};
+use super::event::Event;
+use super::target_settings::TargetSettings;
+use crate::assignment::{Assignment, AssignmentDiff, DiffError};
+use crate::pod::PodName;
+use crate::target::TargetName;
+use crate::time::Timestamp;
+
+/// The first line of a recording. Its number grows whenever the bytes of a [`Record`] change their meaning.
+pub const RECORDING_HEADER: &str = "emberkeep recording 1\n";
+
+/// One brain of a recording: one target, for as long as the recording member leads without a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BrainId(pub u64);
+
+/// One entry of a recording. `S` is how an event tells the state: as what changed in a file.
+#[expect(clippy::large_enum_variant, reason = "nearly all records are of the largest kind")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Record<S = StateChange> {
+    /// A brain began.
+    Began {
+        /// Which; all that it does later comes under this number.
+        brain: BrainId,
+        /// What it decides for.
+        target: TargetName,
+        /// What it was created with.
+        state: Arc<TargetState>,
+        /// When.
+        now: Timestamp,
+    },
+    /// A brain took in an event.
+    Stepped {
+        /// Which brain.
+        brain: BrainId,
+        /// What it was told.
+        event: Event<S>,
+        /// When.
+        now: Timestamp,
+        /// What it decided to change; `None` if nothing.
+        proposal: Option<ChangeKind>,
+    },
+    /// A brain ended, because its member leads no longer.
+    Ended {
+        /// Which.
+        brain: BrainId,
+    },
+}
+
+/// What differs between a state and the one before it. States are large, and little of them changes at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StateChange {
+    settings: Option<TargetSettings>,
+    pods_changed: Vec<PodRecord>,
+    pods_gone: Vec<PodName>,
+    diff: Option<AssignmentDiff>,
+    is_frozen: Option<bool>,
+}
+
+impl StateChange {
+    /// What leads from `before` to `after`, a later state of the same target.
+    #[must_use]
+    pub fn between(before: &TargetState, after: &TargetState) -> Self {
+        let TargetState {
+            settings,
+            pods,
+            assignment,
+            is_frozen,
+        } = after;
+        let is_changed = |record: &&PodRecord| before.pods.get(&record.pod.name) != Some(*record);
+        let is_gone = |name: &&PodName| !pods.contains_key(*name);
+        Self {
+            settings: (*settings != before.settings).then(|| settings.clone()),
+            pods_changed: pods.values().filter(is_changed).cloned().collect(),
+            pods_gone: before.pods.keys().filter(is_gone).cloned().collect(),
+            diff: diff_between(&before.assignment, assignment),
+            is_frozen: (*is_frozen != before.is_frozen).then_some(*is_frozen),
+        }
+    }
+
+    /// The state that it leads to.
+    ///
+    /// # Errors
+    /// When it did not begin at `before`.
+    pub fn applied_to(self, before: &TargetState) -> Result<TargetState, DiffError> {
+        let Self {
+            settings,
+            pods_changed,
+            pods_gone,
+            diff,
+            is_frozen,
+        } = self;
+        let mut pods: BTreeMap<PodName, PodRecord> = before.pods.clone();
+        pods.retain(|name, _| pods_gone.binary_search(name).is_err());
+        pods.extend(pods_changed.into_iter().map(|record| (record.pod.name.clone(), record)));
+        let assignment = match diff {
+            Some(diff) => Arc::new(before.assignment.apply(&diff)?),
+            None => Arc::clone(&before.assignment),
+        };
+        Ok(TargetState {
+            settings: settings.unwrap_or_else(|| before.settings.clone()),
+            pods,
+            assignment,
+            is_frozen: is_frozen.unwrap_or(before.is_frozen),
+        })
+    }
+}
+
+fn diff_between(before: &Assignment, after: &Assignment) -> Option<AssignmentDiff> {
+    let is_later = after.generation() > before.generation();
+    is_later.then(|| after.diff_since(before.generation()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assigner::{Applied, Change, ClusterState};
+    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
+
+    fn pod(name: &str) -> Pod {
+        Pod {
+            name: PodName::try_new(name).unwrap(),
+            incarnation: Incarnation(1),
+            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        }
+    }
+
+    fn after(state: &Arc<TargetState>, kinds: &[ChangeKind]) -> Arc<TargetState> {
+        let target = TargetName::try_new("profiles").unwrap();
+        let mut cluster = ClusterState::default();
+        let settings = state.settings.clone();
+        let created = [ChangeKind::CreateTarget { settings }];
+        for kind in created.iter().chain(kinds) {
+            let (target, kind) = (target.clone(), kind.clone());
+            assert_eq!(cluster.apply(&Change { target, kind }), Applied::Done);
+        }
+        cluster.target(&target).unwrap().clone()
+    }
+
+    #[test]
+    fn a_change_leads_from_the_state_before_to_the_state_after() {
+        let empty = Arc::new(TargetState::new(TargetSettings::default()));
+        let joins = |name| ChangeKind::RegisterPod { pod: pod(name) };
+        let mut settings = TargetSettings::default();
+        settings.balancer.min_replicas = 2;
+        settings.balancer.max_replicas = 2;
+        let states = [
+            empty.clone(),
+            after(&empty, &[joins("a"), joins("b")]),
+            after(
+                &empty,
+                &[joins("b"), joins("c"), ChangeKind::Freeze { is_frozen: true }],
+            ),
+            after(&empty, &[joins("c"), ChangeKind::ConfigureTarget { settings }]),
+        ];
+        for pair in states.windows(2) {
+            let change = StateChange::between(&pair[0], &pair[1]);
+            assert_ne!(change, StateChange::default());
+            assert_eq!(change.applied_to(&pair[0]).as_ref(), Ok(pair[1].as_ref()));
+        }
+        assert_eq!(StateChange::between(&states[3], &states[3]), StateChange::default());
+    }
+}

@@ -1,0 +1,386 @@
+//! Telling a recording to fresh brains.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::BufRead;
+use std::sync::Arc;
+
+use emberkeep_core::assigner::{Action, BrainId, ChangeKind, Event, Record, StateChange, TargetBrain, TargetState};
+use emberkeep_core::brain::Brain;
+use emberkeep_core::target::TargetName;
+use emberkeep_core::time::Timestamp;
+
+use super::error::{RecordingError, RecordingFault};
+use super::reader::RecordingReader;
+
+/// Tells all of a recording to fresh brains, up to the first decision that differs.
+///
+/// # Errors
+/// When the source is no recording, or is damaged before its end.
+pub fn replay(source: impl BufRead) -> Result<Replayed, RecordingError> {
+    let mut reader = RecordingReader::open(source)?;
+    let mut retold = Retold::default();
+    while let Some(record) = reader.next() {
+        retold
+            .take(record?, reader.number())
+            .map_err(|fault| reader.error(fault))?;
+        if retold.replayed.difference.is_some() {
+            break;
+        }
+    }
+    retold.replayed.torn_bytes = reader.torn_bytes();
+    Ok(retold.replayed)
+}
+
+/// A recording, as far as it has been told.
+#[derive(Debug, Default)]
+struct Retold {
+    brains: BTreeMap<BrainId, Seat>,
+    replayed: Replayed,
+}
+
+/// One brain, and the state that it was told last.
+#[derive(Debug)]
+struct Seat {
+    target: TargetName,
+    brain: TargetBrain,
+    state: Arc<TargetState>,
+}
+
+/// What came of a replay.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// How many brains there were: one a target and term of leadership.
+    pub brain_count: u64,
+    /// How many events they took in.
+    pub event_count: u64,
+    /// How many changes they proposed.
+    pub proposal_count: u64,
+    /// How many of those change the assignment.
+    pub assignment_count: u64,
+    /// How many bytes at the end belong to a record that was never finished.
+    pub torn_bytes: u64,
+    /// The first decision that is not the recorded one.
+    pub difference: Option<Difference>,
+}
+
+/// A decision that is not the recorded one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// At which record, counted from 1.
+    pub number: u64,
+    /// For which target.
+    pub target: TargetName,
+    /// When, on the clock of the recorded assigner.
+    pub now: Timestamp,
+    /// What was recorded; `None` for no change.
+    pub recorded: Option<ChangeKind>,
+    /// What was decided now.
+    pub decided: Option<ChangeKind>,
+}
+
+impl Retold {
+    fn take(&mut self, record: Record, number: u64) -> Result<(), RecordingFault> {
+        match record {
+            Record::Began {
+                brain,
+                target,
+                state,
+                now,
+            } => {
+                let mind = TargetBrain::new(Arc::clone(&state), now);
+                self.brains.insert(brain, Seat::new(target, mind, state));
+                self.replayed.brain_count += 1;
+            }
+            Record::Stepped {
+                brain,
+                event,
+                now,
+                proposal,
+            } => {
+                let unknown = || RecordingFault::Inconsistent {
+                    reason: format!("brain {} has not begun", brain.0),
+                };
+                let seat = self.brains.get_mut(&brain).ok_or_else(unknown)?;
+                let decided = seat.step(event, now)?;
+                self.replayed.compare(Difference {
+                    number,
+                    target: seat.target.clone(),
+                    now,
+                    recorded: proposal,
+                    decided,
+                });
+            }
+            Record::Ended { brain } => {
+                self.brains.remove(&brain);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Replayed {
+    /// Counts a decision, or keeps it if it is not the recorded one.
+    fn compare(&mut self, compared: Difference) {
+        let decided = compared.decided.as_ref();
+        self.event_count += 1;
+        if bytes_of(decided) == bytes_of(compared.recorded.as_ref()) {
+            self.proposal_count += u64::from(decided.is_some());
+            self.assignment_count += u64::from(matches!(decided, Some(ChangeKind::Assign { .. })));
+        } else {
+            self.difference = Some(compared);
+        }
+    }
+}
+
+impl Seat {
+    const fn new(target: TargetName, brain: TargetBrain, state: Arc<TargetState>) -> Self {
+        Self { target, brain, state }
+    }
+
+    /// What the brain proposes.
+    fn step(&mut self, event: Event<StateChange>, now: Timestamp) -> Result<Option<ChangeKind>, RecordingFault> {
+        let told = event.try_map_state(|change| {
+            self.state = Arc::new(change.applied_to(&self.state)?);
+            Ok(Arc::clone(&self.state))
+        });
+        let inconsistent = |error: emberkeep_core::assignment::DiffError| RecordingFault::Inconsistent {
+            reason: error.to_string(),
+        };
+        let output = self.brain.step(told.map_err(inconsistent)?, now);
+        Ok(output.actions.iter().find_map(Action::proposal).cloned())
+    }
+}
+
+/// What is compared: two changes are the same if they would be the same on every member's disk.
+fn bytes_of(change: Option<&ChangeKind>) -> Vec<u8> {
+    postcard::to_stdvec(&change).expect("changes are replicated in this form")
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            brain_count,
+            event_count,
+            proposal_count,
+            assignment_count,
+            torn_bytes,
+            difference,
+        } = self;
+        write!(
+            f,
+            "brains {brain_count}, events {event_count}, proposals {proposal_count}, assignments {assignment_count}: "
+        )?;
+        match difference {
+            None => f.write_str("all as recorded")?,
+            Some(_) => f.write_str("as recorded up to the next decision")?,
+        }
+        match torn_bytes {
+            0 => Ok(()),
+            count => write!(f, "\nthe last {count} bytes are of a record that was not finished"),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            target,
+            now,
+            recorded,
+            decided,
+        } = self;
+        let seconds = now.as_micros() / 1_000_000;
+        let micros = now.as_micros() % 1_000_000;
+        write!(
+            f,
+            "record {number}, target {target}, at {seconds}.{micros:06} s: recorded {}, decided {}",
+            Proposed(recorded.as_ref()),
+            Proposed(decided.as_ref())
+        )
+    }
+}
+
+/// A change in few words.
+struct Proposed<'a>(Option<&'a ChangeKind>);
+
+impl fmt::Display for Proposed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("no change"),
+            Some(ChangeKind::Assign { diff }) => write!(
+                f,
+                "an assignment of generation {} with {} changed slices {:?}",
+                diff.generation,
+                diff.slices.len(),
+                diff.slices
+                    .iter()
+                    .take(4)
+                    .map(|changed| &changed.slice)
+                    .collect::<Vec<_>>(),
+            ),
+            Some(other) => write!(f, "{other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emberkeep_core::assigner::{Applied, Change, ClusterState, RECORDING_HEADER, SessionId, TargetSettings};
+    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+
+    use super::*;
+
+    const BRAIN: BrainId = BrainId(7);
+
+    /// What a recorder writes: pods register one after the other, then one of them is killed.
+    fn records() -> Vec<Record> {
+        let target = TargetName::try_new("profiles").unwrap();
+        let mut cluster = ClusterState::default();
+        let settings = TargetSettings::default();
+        let created = ChangeKind::CreateTarget { settings };
+        change(&mut cluster, &target, created);
+        let mut state = cluster.target(&target).unwrap().clone();
+        let mut brain = TargetBrain::new(state.clone(), Timestamp::ZERO);
+        let mut records = vec![Record::Began {
+            brain: BRAIN,
+            target: target.clone(),
+            state: state.clone(),
+            now: Timestamp::ZERO,
+        }];
+        for (second, event) in events().into_iter().enumerate() {
+            let now = Timestamp::from_millis(second as u64 * 1_000);
+            let mut next = Some(event);
+            while let Some(event) = next.take() {
+                let told = event.clone().try_map_state(|after| {
+                    let change = StateChange::between(&state, &after);
+                    state = after;
+                    Ok::<_, std::convert::Infallible>(change)
+                });
+                let output = brain.step(event, now);
+                let proposal = output.actions.iter().find_map(Action::proposal).cloned();
+                records.push(Record::Stepped {
+                    brain: BRAIN,
+                    event: told.unwrap(),
+                    now,
+                    proposal: proposal.clone(),
+                });
+                next = proposal.map(|kind| change(&mut cluster, &target, kind));
+            }
+        }
+        records.push(Record::Ended { brain: BRAIN });
+        records
+    }
+
+    fn change(cluster: &mut ClusterState, target: &TargetName, kind: ChangeKind) -> Event {
+        let outcome = cluster.apply(&Change {
+            target: target.clone(),
+            kind,
+        });
+        assert_eq!(outcome, Applied::Done);
+        Event::ProposalEnded {
+            outcome: Some(outcome),
+            state: cluster.target(target).unwrap().clone(),
+        }
+    }
+
+    fn events() -> Vec<Event> {
+        let opened = |number: u64| Event::SessionOpened {
+            session: SessionId(number),
+            pod: Pod {
+                name: PodName::try_new(&format!("pod-{number}")).unwrap(),
+                incarnation: Incarnation(u128::MAX - u128::from(number)),
+                address: PodAddress::try_new("127.0.0.1:80").unwrap(),
+                zone: "".into(),
+                weight: Weight::ONE,
+            },
+        };
+        let closed = Event::SessionClosed { session: SessionId(1) };
+        let refused = Event::Probed {
+            pod: PodName::try_new("pod-1").unwrap(),
+            incarnation: Incarnation(u128::MAX - 1),
+            outcome: emberkeep_core::assigner::ProbeOutcome::Refused,
+        };
+        vec![opened(0), opened(1), Event::Woke, closed, refused]
+    }
+
+    fn file_of(records: &[Record]) -> Vec<u8> {
+        let mut file = RECORDING_HEADER.as_bytes().to_vec();
+        for record in records {
+            let bytes = postcard::to_stdvec(record).unwrap();
+            file.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+            file.extend(bytes);
+        }
+        file
+    }
+
+    #[test]
+    fn a_recording_is_decided_again_as_it_was() {
+        let replayed = replay(file_of(&records()).as_slice()).unwrap();
+        let expected = "brains 1, events 10, proposals 5, assignments 2: all as recorded";
+        assert_eq!(replayed.to_string(), expected);
+    }
+
+    #[test]
+    fn the_first_decision_that_differs_is_shown() {
+        let mut records = records();
+        let is_assignment = |record: &Record| {
+            let Record::Stepped { proposal, .. } = record else {
+                return false;
+            };
+            matches!(proposal, Some(ChangeKind::Assign { .. }))
+        };
+        let place = records.iter().position(is_assignment).unwrap();
+        let Record::Stepped { proposal, .. } = &mut records[place] else {
+            unreachable!()
+        };
+        *proposal = Some(ChangeKind::Freeze { is_frozen: true });
+        let difference = replay(file_of(&records).as_slice()).unwrap().difference.unwrap();
+        assert_eq!(difference.number, place as u64 + 1);
+        let sentence = difference.to_string();
+        assert!(
+            sentence.contains("recorded Freeze { is_frozen: true }, decided an assignment of generation"),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn a_torn_end_costs_no_more_than_its_record() {
+        let records = records();
+        let whole = file_of(&records);
+        let last_but_one = file_of(&records[..records.len() - 1]);
+        for end in last_but_one.len()..whole.len() {
+            let replayed = replay(&whole[..end]).unwrap();
+            assert_eq!((replayed.event_count, replayed.proposal_count), (10, 5));
+            assert_eq!(replayed.torn_bytes, (end - last_but_one.len()) as u64);
+        }
+    }
+
+    #[test]
+    fn damage_before_the_end_is_said_with_its_place() {
+        let records = records();
+        let refusal = |file: &[u8]| replay(file).unwrap_err().to_string();
+        let mut other_version = file_of(&records);
+        other_version[20] = b'9';
+        assert_eq!(
+            refusal(&other_version),
+            r#"record 0, at byte 0: this is "emberkeep recording 9", this version reads "emberkeep recording 1""#
+        );
+        assert_eq!(
+            refusal(b"at_ms,key,load\n"),
+            r#"record 0, at byte 0: this is no recording, one begins with "emberkeep recording 1""#
+        );
+        let mut broken = file_of(&records[..1]);
+        let offset = broken.len();
+        broken.extend([1, 0, 0, 0, 99]);
+        assert!(refusal(&broken).starts_with(&format!("record 2, at byte {offset}: its bytes are no record: ")));
+        assert_eq!(
+            refusal(&file_of(&records[1..])),
+            format!(
+                "record 1, at byte {}: it does not follow on the records before it: brain 7 has not begun",
+                RECORDING_HEADER.len()
+            )
+        );
+    }
+}
