@@ -1,9 +1,14 @@
 //! `emberkeep sim`: the brains of a cluster, without the cluster.
 
+mod outcome;
+mod progress;
+mod replay;
 mod replay_recording;
+mod trace_file;
 
 use clap::{Args, Subcommand};
 
+use self::replay::ReplayArgs;
 use self::replay_recording::ReplayRecordingArgs;
 use crate::exit::Failure;
 
@@ -15,12 +20,14 @@ pub(crate) struct SimArgs {
 
 #[derive(Debug, Subcommand)]
 enum SimCommand {
+    Replay(ReplayArgs),
     ReplayRecording(ReplayRecordingArgs),
 }
 
 /// Runs one command and prints what came of it.
 pub(crate) fn run(args: SimArgs) -> Result<(), Failure> {
     match args.command {
+        SimCommand::Replay(args) => replay::run(&args),
         SimCommand::ReplayRecording(args) => replay_recording::run(&args),
     }
 }

@@ -19,8 +19,10 @@ mod divided;
 mod floor;
 mod scorer;
 mod summary;
+mod table;
 mod tick_score;
 
 pub use scorer::Scorer;
 pub use summary::{DecideTimes, Summary};
+pub use table::ScoreTable;
 pub use tick_score::TickScore;

@@ -1,0 +1,54 @@
+//! Having a trace replayed, and what is done with what comes of it.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use emberkeep_sim::load_trace::LoadTrace;
+use emberkeep_sim::replay::{self, Tick};
+use emberkeep_sim::rivals::Rival;
+use emberkeep_sim::score::Summary;
+use serde::Serialize;
+
+use super::progress::Progress;
+use crate::exit::Failure;
+
+/// Replays a trace with a balancer; `watch` sees every tick.
+pub(super) fn replay(
+    trace: &LoadTrace,
+    rival: Rival,
+    what: &str,
+    progress: &Progress,
+    mut watch: impl FnMut(&Tick<'_>) -> Result<(), Failure>,
+) -> Result<Summary, Failure> {
+    let started = Instant::now();
+    let shown = progress.stage(what, trace.end_ms());
+    replay::replay(
+        trace,
+        &mut *rival.balancer(trace),
+        &mut || started.elapsed(),
+        &mut |tick| {
+            shown.reach(tick.at_ms);
+            watch(tick)
+        },
+    )
+}
+
+/// Writes it as JSON for people and programs.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).expect("figures and names are JSON");
+    write_text(path, &format!("{text}\n"))
+}
+
+/// Writes a text file.
+pub(super) fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = std::fs::write(path, text);
+    written.map_err(|error| Failure::bad_input(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Prints what the command has found.
+pub(super) fn print(text: &impl Display) -> Result<(), Failure> {
+    let written = write!(std::io::stdout(), "{text}");
+    written.map_err(|error| Failure::failed(format!("cannot write the answer: {error}")))
+}

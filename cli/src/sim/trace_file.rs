@@ -1,0 +1,49 @@
+//! Load traces as files.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use emberkeep_sim::load_trace::LoadTrace;
+
+use super::progress::{Progress, Stage};
+use crate::exit::Failure;
+
+/// How much of a file is read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Reads a load trace to its end.
+pub(super) fn read(path: &Path, progress: &Progress) -> Result<LoadTrace, Failure> {
+    let shown = path.display();
+    let cannot_read = |error| Failure::bad_input(format!("cannot read trace {shown}: {error}"));
+    let file = File::open(path).map_err(cannot_read)?;
+    let length = file.metadata().map_err(cannot_read)?.len();
+    let counted = Counted {
+        file,
+        byte_count: 0,
+        stage: progress.stage(&format!("reading {}", title(path)), length),
+    };
+    LoadTrace::read(BufReader::with_capacity(READ_BYTES, counted))
+        .map_err(|error| Failure::bad_input(format!("trace {shown}, {error}")))
+}
+
+/// What a trace is called: its file without folder and ending.
+pub(super) fn title(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A file that tells how far it has been read.
+struct Counted<'a> {
+    file: File,
+    byte_count: u64,
+    stage: Stage<'a>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.byte_count += read as u64;
+        self.stage.reach(self.byte_count);
+        Ok(read)
+    }
+}

@@ -1,0 +1,72 @@
+//! Summaries side by side, as text.
+
+use std::fmt;
+
+use super::Summary;
+
+/// One summary a line, figures below each other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScoreTable {
+    rows: Vec<Vec<String>>,
+}
+
+/// What stands above the figures; the first two columns are texts.
+const COLUMNS: [&str; 14] = [
+    "TRACE",
+    "BALANCER",
+    "REST MEAN",
+    "P99",
+    "MAX",
+    "MEAN POD",
+    "FORCED/H",
+    "NEEDED/H",
+    "VOLUNTARY/H",
+    "1ST MINUTE",
+    "LARGEST ROUND",
+    "OVER BAND",
+    "UNCOVERED",
+    "DECIDE P99",
+];
+
+impl ScoreTable {
+    /// Adds how well a balancer served a trace.
+    pub fn push(&mut self, trace: &str, balancer: &str, summary: &Summary) {
+        let figure = |figure: f64| format!("{figure:.3}");
+        self.rows.push(vec![
+            trace.to_owned(),
+            balancer.to_owned(),
+            figure(summary.mean_rest),
+            figure(summary.p99_rest),
+            figure(summary.max_rest),
+            figure(summary.mean_over_mean),
+            figure(summary.forced_per_h),
+            figure(summary.needed_per_h),
+            figure(summary.voluntary_per_h),
+            figure(summary.first_minute),
+            figure(summary.max_round_moved),
+            format!("{}/{}", summary.over_band_ticks, summary.ticks),
+            summary.uncovered.to_string(),
+            format!("{:.1} ms", summary.decide.p99_ms),
+        ]);
+    }
+}
+
+impl fmt::Display for ScoreTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
+        let lines: Vec<&Vec<String>> = std::iter::once(&header).chain(&self.rows).collect();
+        let width_of = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..COLUMNS.len()).map(width_of).collect();
+        for line in &lines {
+            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+                match column {
+                    0 => write!(f, "{cell:width$}")?,
+                    1 => write!(f, "  {cell:width$}")?,
+                    _ => write!(f, "  {cell:>width$}")?,
+                }
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
