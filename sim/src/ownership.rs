@@ -38,6 +38,14 @@ impl Ownership {
     }
 }
 
+/// The key at which a range begins that starts at this position; the first one begins at the empty key.
+pub(crate) fn range_start(position: u64) -> SliceKey {
+    match position {
+        0 => SliceKey::EMPTY,
+        _ => SliceKey::from_position(position),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,11 +53,10 @@ mod tests {
     #[test]
     fn neighbours_with_the_same_owners_are_one_range() {
         let range = |position: u64, pods: &[u32]| {
-            let start = match position {
-                0 => SliceKey::EMPTY,
-                _ => SliceKey::from_position(position),
-            };
-            (start, pods.iter().copied().map(PodId).collect::<Owners>())
+            (
+                range_start(position),
+                pods.iter().copied().map(PodId).collect::<Owners>(),
+            )
         };
         let cut = Ownership::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
         let whole = Ownership::from_starts([range(0, &[1, 2]), range(9, &[1])]);

@@ -70,7 +70,8 @@ const RATE_MAX: f64 = 1e10;
 
 impl Line {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, LoadTraceFault> {
-        serde_json::from_slice(bytes).map_err(|error| malformed(&error))
+        let line = bytes.trim_ascii_end();
+        serde_json::from_slice(line).map_err(|error| malformed(&error))
     }
 }
 
@@ -78,10 +79,13 @@ impl Line {
 fn malformed(error: &serde_json::Error) -> LoadTraceFault {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();
-    let reason = text.strip_suffix(&format!(" at line {line} column {column}"));
+    let reason = text
+        .strip_suffix(&format!(" at line {line} column {column}"))
+        .unwrap_or(&text);
+    let reason = reason.replacen("EOF while parsing", "the line ends within", 1);
     LoadTraceFault::Malformed {
         column,
-        reason: reason.unwrap_or(&text).chars().take(REASON_CHARS_MAX).collect(),
+        reason: reason.chars().take(REASON_CHARS_MAX).collect(),
     }
 }
 

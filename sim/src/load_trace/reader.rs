@@ -268,3 +268,187 @@ fn out_of_range(field: &'static str, found: impl ToString, allowed: &'static str
     let found = found.to_string();
     LoadTraceFault::OutOfRange { field, found, allowed }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CONFIG: &str = r#"{"at_ms":0,"event":"config","max_load_hint":1000.0,"imbalance":"LOOSE","min_replicas":1,"max_replicas":20,"decide_every_ms":5000}"#;
+    const POD: &str = r#"{"at_ms":0,"event":"pods_added","pods":["a"]}"#;
+    const LOAD: &str = r#"{"at_ms":0,"event":"load_set","loads":[["00ff00ff00ff00ff",5.3215e-01]]}"#;
+    const END: &str = r#"{"at_ms":600000,"event":"end"}"#;
+
+    fn read(lines: &[&str]) -> Result<Vec<TraceEvent>, LoadTraceError> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        LoadTraceReader::try_new(text.as_bytes())?.collect()
+    }
+
+    fn complaint(lines: &[&str]) -> String {
+        read(lines).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn lines_become_events_in_order() {
+        let crash = r#"{"at_ms":60000,"event":"pods_crashed","pods":["b"]}"#;
+        let drain = r#"{"event":"pods_drained","pods":["a"],"at_ms":70000}"#;
+        let more = r#"{"at_ms":70000,"event":"pods_added","pods":["b"]}"#;
+        let two = POD.replace(r#"["a"]"#, r#"["a","b"]"#);
+        let events = read(&[CONFIG, &two, LOAD, crash, drain, more, END]).unwrap();
+        let pod = |name: &str| PodName::try_new(name).unwrap();
+        let expected = [
+            (0, TraceWhat::PodsAdded(vec![pod("a"), pod("b")])),
+            (
+                0,
+                TraceWhat::LoadSet(vec![(0x00ff_00ff_00ff_00ff, Load::from_milli(532))]),
+            ),
+            (60_000, TraceWhat::PodsCrashed(vec![pod("b")])),
+            (70_000, TraceWhat::PodsDrained(vec![pod("a")])),
+            (70_000, TraceWhat::PodsAdded(vec![pod("b")])),
+            (600_000, TraceWhat::End),
+        ];
+        assert_eq!(events, expected.map(|(at_ms, what)| TraceEvent { at_ms, what }));
+    }
+
+    #[test]
+    fn the_first_line_is_what_the_target_wants() {
+        let reader = LoadTraceReader::try_new(CONFIG.as_bytes()).unwrap();
+        let expected = TraceConfig {
+            max_load_hint: Load::from_units(1_000),
+            imbalance: Imbalance::Loose,
+            min_replicas: 1,
+            max_replicas: 20,
+            decide_every: Duration::from_secs(5),
+        };
+        assert_eq!(*reader.config(), expected);
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_named() {
+        let with = |field: &str, value: &str| CONFIG.replace(field, value);
+        let cases = [
+            (
+                POD.to_owned(),
+                "line 1: the first line must be the config event, {\"at_ms\":0,\"event\":\"config\",\"max_load_hint\":...}",
+            ),
+            (
+                with("\"min_replicas\":1,", ""),
+                "line 1: the config event has no min_replicas",
+            ),
+            (
+                with("\"min_replicas\":1", "\"min_replicas\":0"),
+                "line 1: min_replicas is 0, it must be at least 1",
+            ),
+            (
+                with("\"max_replicas\":20", "\"max_replicas\":0"),
+                "line 1: max_replicas is 0, it must be at least min_replicas",
+            ),
+            (
+                with("1000.0", "0.0001"),
+                "line 1: max_load_hint is 0.000, it must be at least 0.001",
+            ),
+            (with("5000", "0"), "line 1: decide_every_ms is 0, it must be at least 1"),
+            (
+                with("LOOSE", "loose"),
+                "line 1: column 70: unknown variant `loose`, expected one of `TIGHT`, `DEFAULT`, `LOOSE`",
+            ),
+        ];
+        for (config, expected) in cases {
+            assert_eq!(complaint(&[&config, POD, LOAD, END]), expected);
+        }
+    }
+
+    #[test]
+    fn each_wrong_line_is_named_with_what_is_allowed() {
+        let cases = [
+            ("{", "line 4: column 1: the line ends within an object"),
+            ("", "line 4: column 0: the line ends within a value"),
+            (CONFIG, "line 4: a second config event; only the first line is one"),
+            (
+                POD,
+                "line 4: pod \"a\" joins, but it is there already; let it crash or drain first",
+            ),
+            (
+                r#"{"at_ms":0,"event":"pods_drained","pods":["b"]}"#,
+                "line 4: pod \"b\" goes, but it is not there; only pods that were added may",
+            ),
+            (
+                r#"{"at_ms":0,"event":"pods_drained"}"#,
+                "line 4: the pods_drained event has no pods",
+            ),
+            (
+                r#"{"at_ms":0,"event":"load_set","pods":["a"]}"#,
+                "line 4: the load_set event has a pods, which only pods_added, pods_crashed or pods_drained has",
+            ),
+            (
+                r#"{"at_ms":0,"event":"end","min_replicas":1}"#,
+                "line 4: the end event has a setting of the target, which only config has",
+            ),
+            (
+                r#"{"at_ms":0,"event":"end"}"#,
+                "line 4: at_ms of the end is 0, it must be above 0",
+            ),
+            (
+                r#"{"at_ms":1,"event":"pause"}"#,
+                "line 4: column 26: unknown variant `pause`, expected one of `config`, `pods_added`, `pods_crashed`, `pods_drained`, `load_set`, `end`",
+            ),
+            (
+                r#"{"at_ms":0,"event":"load_set","loads":[["17",1]]}"#,
+                "line 4: column 44: invalid value: string \"17\", expected a slice key of 16 hex digits",
+            ),
+            (
+                r#"{"at_ms":0,"event":"load_set","loads":[["0000000000000001",-1]]}"#,
+                "line 4: column 62: load -1 is out of range, it must be from 0 to 10000000000",
+            ),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(complaint(&[CONFIG, POD, LOAD, line, END]), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn time_goes_on_some_pod_is_there_and_the_end_is_the_end() {
+        let back = r#"{"at_ms":599999,"event":"end"}"#;
+        let drain = r#"{"at_ms":5,"event":"pods_drained","pods":["a"]}"#;
+        let idle = LOAD.replace("5.3215e-01", "0");
+        let cases: [(&[&str], &str); 6] = [
+            (
+                &[POD, LOAD, END, back],
+                "line 5: a line after the end event, which must be the last one",
+            ),
+            (
+                &[POD, LOAD, drain, POD],
+                "line 5: at_ms 0 is before 5, the time of the line above; events are ordered by time",
+            ),
+            (
+                &[POD, LOAD, drain, END],
+                "line 5: there is no pod from 5 ms on; at least one must be there at any time",
+            ),
+            (
+                &[LOAD, END],
+                "line 3: there is no pod from 0 ms on; at least one must be there at any time",
+            ),
+            (
+                &[POD, &idle, END],
+                "line 4: the trace ends and has set no load; a load_set event does",
+            ),
+            (
+                &[POD, LOAD],
+                "line 4: the trace stops without its last line, {\"at_ms\":...,\"event\":\"end\"}",
+            ),
+        ];
+        for (lines, expected) in cases {
+            assert_eq!(complaint(&[&[CONFIG], lines].concat()), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let text = [CONFIG.as_bytes(), b"\n", &bytes].concat();
+            let reader = LoadTraceReader::try_new(text.as_slice()).unwrap();
+            prop_assert!(reader.collect::<Result<Vec<_>, _>>().is_err());
+        }
+    }
+}

@@ -203,3 +203,43 @@ impl Gathered {
 fn number(place: usize) -> u32 {
     u32::try_from(place).expect("fewer than 2^32 keys or pods fit in memory")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_numbered_in_key_order_and_pods_as_they_join() {
+        let text = concat!(
+            r#"{"at_ms":0,"event":"config","max_load_hint":1,"imbalance":"TIGHT","min_replicas":1,"max_replicas":1,"decide_every_ms":1}"#,
+            "\n",
+            r#"{"at_ms":0,"event":"pods_added","pods":["b","a"]}"#,
+            "\n",
+            r#"{"at_ms":0,"event":"load_set","loads":[["0000000000000009",1],["0000000000000003",2]]}"#,
+            "\n",
+            r#"{"at_ms":7,"event":"load_set","loads":[["0000000000000006",3],["0000000000000009",0]]}"#,
+            "\n",
+            r#"{"at_ms":9,"event":"pods_crashed","pods":["a"]}"#,
+            "\n",
+            r#"{"at_ms":20,"event":"end"}"#,
+        );
+        let trace = LoadTrace::read(text.as_bytes()).unwrap();
+        assert_eq!(trace.keys(), [3, 6, 9]);
+        assert_eq!(trace.pods().iter().map(PodName::as_str).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!(trace.end_ms(), 20);
+        let set = |loads: &[(u32, u64)]| {
+            let loads = loads.iter().map(|(key, units)| (KeyId(*key), Load::from_units(*units)));
+            Change::LoadSet(loads.collect())
+        };
+        let changes = [
+            (0, Change::PodsAdded(vec![PodId(0), PodId(1)])),
+            (0, set(&[(2, 1), (0, 2)])),
+            (7, set(&[(1, 3), (2, 0)])),
+            (9, Change::PodsCrashed(vec![PodId(1)])),
+        ];
+        assert_eq!(
+            trace.changes(),
+            changes.map(|(at_ms, change)| TimedChange { at_ms, change })
+        );
+    }
+}

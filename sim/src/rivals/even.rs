@@ -1,8 +1,6 @@
 //! Static sharding: equal ranges, dealt to the pods in order.
 
-use emberkeep_core::keyspace::SliceKey;
-
-use crate::ownership::{Owners, Ownership};
+use crate::ownership::{Owners, Ownership, range_start};
 use crate::replay::{Balancer, Moment, Stopwatch, World};
 
 /// Cuts the key space into as many equal ranges as there are pods, whatever their load.
@@ -20,12 +18,4 @@ fn ranges_of(world: &World<'_>) -> Ownership {
     let starts = (0..count).map(|place| range_start(((place << 64) / count) as u64));
     let owners = world.live().map(|pod| Owners::from_slice(&[pod]));
     Ownership::from_starts(starts.zip(owners))
-}
-
-/// A range that begins at this position; the first one begins at the empty key.
-pub(super) fn range_start(position: u64) -> SliceKey {
-    match position {
-        0 => SliceKey::EMPTY,
-        _ => SliceKey::from_position(position),
-    }
 }

@@ -110,6 +110,7 @@ impl Decay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load_trace::LoadTrace;
 
     #[test]
     fn a_difference_halves_with_each_half_life() {
@@ -118,5 +119,40 @@ mod tests {
         assert_eq!(decay.factor(180_000), 0.125);
         assert_eq!(decay.factor(0), 1.0);
         assert!((decay.factor(5_000) - 2_f64.powf(-1.0 / 12.0)).abs() < 1e-12);
+    }
+
+    /// The rates to plan by of a key whose true rates are these, five seconds apart.
+    fn steady_of(rates: &[u32]) -> Vec<f64> {
+        let mut text = concat!(
+            r#"{"at_ms":0,"event":"config","max_load_hint":1,"imbalance":"TIGHT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}"#,
+            "\n",
+            r#"{"at_ms":0,"event":"pods_added","pods":["a"]}"#,
+            "\n",
+        )
+        .to_owned();
+        for (at, rate) in rates.iter().enumerate() {
+            let at_ms = at * 5_000;
+            text +=
+                &format!("{{\"at_ms\":{at_ms},\"event\":\"load_set\",\"loads\":[[\"0000000000000001\",{rate}]]}}\n");
+        }
+        text += "{\"at_ms\":1000000,\"event\":\"end\"}\n";
+        let trace = LoadTrace::read(text.as_bytes()).unwrap();
+        let (mut world, mut load) = (World::new(&trace), ExactLoad::new(1));
+        let steady = (0..).step_by(5_000).zip(rates).map(|(at_ms, _)| {
+            world.advance_to(at_ms);
+            load.observe(&world);
+            load.steady[0]
+        });
+        steady.collect()
+    }
+
+    #[test]
+    fn noise_is_smoothed_out_and_what_halves_or_doubles_is_news() {
+        let kept = 2_f64.powf(-1.0 / 12.0);
+        let noisy = steady_of(&[100, 150, 100]);
+        assert_eq!(noisy[..2], [100_000.0, 100_000.0]);
+        assert!((noisy[2] - (150_000.0 - 50_000.0 * kept)).abs() < 1e-6, "{noisy:?}");
+        assert_eq!(steady_of(&[100, 201, 100, 0]), [100_000.0, 201_000.0, 100_000.0, 0.0]);
+        assert_eq!(steady_of(&[100, 200]), [100_000.0, 100_000.0]);
     }
 }

@@ -77,3 +77,6 @@ impl FromStr for Rival {
         named.ok_or_else(|| UnknownRival(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests;

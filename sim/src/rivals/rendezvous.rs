@@ -2,9 +2,8 @@
 
 use xxhash_rust::xxh64::xxh64;
 
-use super::even::range_start;
 use crate::load_trace::PodId;
-use crate::ownership::{Owners, Ownership};
+use crate::ownership::{Owners, Ownership, range_start};
 use crate::replay::{Balancer, Moment, Stopwatch, World};
 
 /// How the key space is cut: 65,536 equal buckets.

@@ -5,9 +5,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use hashring::HashRing;
 use xxhash_rust::xxh64::xxh64;
 
-use super::even::range_start;
 use crate::load_trace::PodId;
-use crate::ownership::{Owners, Ownership};
+use crate::ownership::{Owners, Ownership, range_start};
 use crate::replay::{Balancer, Moment, Stopwatch, World};
 
 /// Points of each pod: what ketama, the common ring, has for a server of ordinary weight.

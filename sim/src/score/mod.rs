@@ -26,3 +26,6 @@ pub use scorer::Scorer;
 pub use summary::{DecideTimes, Summary};
 pub use table::ScoreTable;
 pub use tick_score::TickScore;
+
+#[cfg(test)]
+mod tests;
