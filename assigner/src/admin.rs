@@ -11,12 +11,14 @@ use emberkeep_proto::pb::admin_server::Admin;
 use emberkeep_proto::pb::{self, Member as WireMember};
 use tonic::{Request, Response, Status};
 
+use crate::inquiry::Inquiry;
 use crate::raft::{Member, Standing};
 use crate::refusal::{answered, of_proposal, of_rejection};
 
 /// Serves operators. Reads are answered from what this member has applied, writes only by the leader.
 pub(crate) struct AdminDesk {
     pub(crate) member: Member,
+    pub(crate) inquiry: Inquiry,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -70,9 +72,29 @@ impl Admin for AdminDesk {
 
     async fn drain_pod(&self, request: Request<pb::DrainPodRequest>) -> Answer<pb::DrainPodResponse> {
         let request = request.into_inner();
-        let name = PodName::try_new(&request.pod).map_err(|error| InvalidMessage::new("pod", error))?;
+        let name = pod_name(&request.pod)?;
         self.change(&request.target, ChangeKind::DrainPod { name }).await?;
         Ok(Response::new(pb::DrainPodResponse {}))
+    }
+
+    async fn explain_target(&self, request: Request<pb::ExplainTargetRequest>) -> Answer<pb::ExplainTargetResponse> {
+        let request = request.into_inner();
+        self.target(&request.target)?;
+        let explanation = self
+            .inquiry
+            .explain(&target_name(&request.target)?, request.last)
+            .await?;
+        Ok(Response::new(explanation))
+    }
+
+    async fn plan_target(&self, request: Request<pb::PlanTargetRequest>) -> Answer<pb::PlanTargetResponse> {
+        let request = request.into_inner();
+        let target = target_name(&request.target)?;
+        let state = self.target(&request.target)?;
+        let without = request.without.iter().map(|name| known_pod(name, &target, &state));
+        let without = without.collect::<Result<Vec<_>, _>>()?;
+        let plan = self.inquiry.plan(&target, without, request.balance).await?;
+        Ok(Response::new(plan))
     }
 
     async fn describe_cluster(&self, _: Request<pb::DescribeClusterRequest>) -> Answer<pb::DescribeClusterResponse> {
@@ -119,6 +141,19 @@ impl AdminDesk {
 
 fn target_name(name: &str) -> Result<TargetName, InvalidMessage> {
     TargetName::try_new(name).map_err(|error| InvalidMessage::new("target", error))
+}
+
+fn pod_name(name: &str) -> Result<PodName, InvalidMessage> {
+    PodName::try_new(name).map_err(|error| InvalidMessage::new("pod", error))
+}
+
+fn known_pod(name: &str, target: &TargetName, state: &TargetState) -> Result<PodName, Status> {
+    let pod = pod_name(name)?;
+    if state.pods.contains_key(&pod) {
+        return Ok(pod);
+    }
+    let target = target.clone();
+    Err(of_rejection(&Rejection::UnknownPod { target, pod }))
 }
 
 fn summary(name: &TargetName, state: &TargetState) -> pb::TargetSummary {

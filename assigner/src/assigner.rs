@@ -22,6 +22,7 @@ use crate::assignments::Assignments;
 use crate::config::AssignerConfig;
 use crate::desk::Desk;
 use crate::error::AssignerError;
+use crate::inquiry::Inquiry;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
@@ -178,6 +179,10 @@ impl Parts {
         let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
         let admin = AdminDesk {
             member: self.member.clone(),
+            inquiry: Inquiry {
+                member: self.member.clone(),
+                desk: Arc::clone(&self.desk),
+            },
         };
         Routes::new(self.member.transport())
             .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use emberkeep_core::assigner::{Event, SessionId};
+use emberkeep_core::assigner::{Answer, Event, QuestionId, SessionId};
 use emberkeep_core::target::TargetName;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -19,6 +19,8 @@ pub(crate) struct Desk {
     brains: watch::Sender<BTreeMap<TargetName, Brain>>,
     sessions: Mutex<BTreeMap<SessionId, OpenSession>>,
     next_session: AtomicU64,
+    questions: Mutex<BTreeMap<QuestionId, oneshot::Sender<Answer>>>,
+    next_question: AtomicU64,
 }
 
 /// How a brain is reached, and when it has ended.
@@ -72,6 +74,28 @@ impl Desk {
 
     pub(crate) fn forget(&self, id: SessionId) {
         self.sessions().remove(&id);
+    }
+
+    /// Opens a question with a number that was never used before; its answer comes through the channel.
+    pub(crate) fn question(&self) -> (QuestionId, oneshot::Receiver<Answer>) {
+        let id = QuestionId(self.next_question.fetch_add(1, Ordering::Relaxed));
+        let (asker, answer) = oneshot::channel();
+        let mut questions = self.questions();
+        // Whoever waits no longer needs no answer.
+        questions.retain(|_, asker| !asker.is_closed());
+        questions.insert(id, asker);
+        (id, answer)
+    }
+
+    pub(crate) fn answer(&self, id: QuestionId, answer: Answer) {
+        if let Some(asker) = self.questions().remove(&id) {
+            // Nobody may be waiting any more.
+            let _ = asker.send(answer);
+        }
+    }
+
+    fn questions(&self) -> MutexGuard<'_, BTreeMap<QuestionId, oneshot::Sender<Answer>>> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, OpenSession>> {

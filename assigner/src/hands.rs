@@ -106,6 +106,7 @@ impl Hands<Witnessed> for TargetHands {
                 info!(target = %self.target, "{report}");
                 self.metrics.decided(&self.target, &report);
             }
+            Action::Answer { id, answer } => self.desk.answer(id, answer),
         }
         None
     }

@@ -18,6 +18,7 @@ mod config;
 mod desk;
 mod error;
 mod hands;
+mod inquiry;
 mod leader;
 mod metrics;
 mod probe;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emberkeep_core::assigner::{Applied, ProbeOutcome, TargetState};
-use emberkeep_core::balancer::{Cause, Report};
+use emberkeep_core::balancer::Report;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -102,12 +102,7 @@ impl Metrics {
     pub(crate) fn decided(&self, target: &TargetName, report: &Report) {
         self.decisions.with_label_values(&[target.as_str()]).inc();
         for moved in &report.moves {
-            let cause = match moved.cause {
-                Cause::Missing => "missing",
-                Cause::Draining => "draining",
-                Cause::Joined => "joined",
-                Cause::Imbalance => "imbalance",
-            };
+            let cause = moved.cause.as_str();
             self.moves.with_label_values(&[target.as_str(), cause]).inc();
         }
     }

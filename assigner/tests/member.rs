@@ -246,6 +246,37 @@ async fn operators_create_targets_and_see_them() {
 }
 
 #[tokio::test]
+async fn operators_are_told_what_was_decided_what_keeps_the_next_and_what_a_loss_would_do() {
+    let running = member().await;
+    let mut one = Pretender::registers(&running, "pod-1", 1).await;
+    let two = Pretender::registers(&running, "pod-2", 1).await;
+    let pod = two.pod.clone();
+    one.holds(|held| serving(held, &pod) == 32).await;
+    let mut admin = AdminClient::connect(running.url.clone()).await.unwrap();
+
+    let target = "profiles".to_owned();
+    let asked = pb::ExplainTargetRequest { target, last: 5 };
+    let told = admin.explain_target(asked).await.unwrap().into_inner();
+    let newest = told.decisions.last().expect("the pods have got their slices");
+    assert_eq!(newest.generation, one.held.generation().number());
+    assert!(newest.report.contains("slices moved"), "{told:?}");
+    assert!(told.outlook.starts_with("nothing is decided: "), "{told:?}");
+
+    let plan = |without: &[&str]| pb::PlanTargetRequest {
+        target: "profiles".to_owned(),
+        without: without.iter().map(|&name| name.to_owned()).collect(),
+        balance: false,
+    };
+    let planned = admin.plan_target(plan(&[])).await.unwrap().into_inner();
+    assert!(!planned.changes, "{planned:?}");
+    let planned = admin.plan_target(plan(&["pod-2"])).await.unwrap().into_inner();
+    assert!(planned.changes && planned.report.contains("to pod-1"), "{planned:?}");
+    let refused = admin.plan_target(plan(&["pod-3"])).await.unwrap_err();
+    assert_eq!(refused.message(), "target profiles has no pod pod-3");
+    one.holds(|held| serving(held, &pod) == 32).await;
+}
+
+#[tokio::test]
 async fn a_session_that_does_not_register_is_told_what_is_wrong() {
     let running = member().await;
     let (said, requests) = mpsc::channel(1);

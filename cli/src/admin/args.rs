@@ -46,6 +46,23 @@ pub(super) enum AdminCommand {
     Unfreeze { target: String },
     /// Move everything away from a pod
     Drain { target: String, pod: String },
+    /// What was decided lately and why, and what keeps the next decision
+    Decisions {
+        target: String,
+        /// How many decisions to show, at most; a leader remembers 1,000
+        #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        last: u32,
+    },
+    /// What would be decided now; changes nothing
+    Plan {
+        target: String,
+        /// As if this pod had just died; may be given several times
+        #[arg(long, value_name = "POD")]
+        without: Vec<String>,
+        /// As if it were time to balance the load; else only what has to be repaired moves
+        #[arg(long)]
+        balance: bool,
+    },
     /// The members of the assigner
     Cluster,
     /// Add a member that runs already, and wait until it has caught up

@@ -97,6 +97,20 @@ impl AssignerAdmin {
             .map(drop)
     }
 
+    pub(crate) async fn explain(&self, target: &str, last: u32) -> Result<pb::ExplainTargetResponse, AdminError> {
+        let request = pb::ExplainTargetRequest {
+            target: target.into(),
+            last,
+        };
+        self.call(async |mut admin| admin.explain_target(request.clone()).await)
+            .await
+    }
+
+    pub(crate) async fn plan(&self, request: pb::PlanTargetRequest) -> Result<pb::PlanTargetResponse, AdminError> {
+        self.call(async |mut admin| admin.plan_target(request.clone()).await)
+            .await
+    }
+
     pub(crate) async fn cluster(&self) -> Result<pb::DescribeClusterResponse, AdminError> {
         self.call(async |mut admin| admin.describe_cluster(pb::DescribeClusterRequest {}).await)
             .await

@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod explained;
 mod report;
 mod settings;
 mod views;
@@ -45,6 +46,22 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
         AdminCommand::Drain { target, pod } => {
             admin.drain(&target, &pod).await?;
             Ok(Report::Done(format!("pod {pod} of target {target} is draining")))
+        }
+        AdminCommand::Decisions { target, last } => {
+            let explained = admin.explain(&target, last).await?;
+            Ok(explained::decisions(&explained))
+        }
+        AdminCommand::Plan {
+            target,
+            without,
+            balance,
+        } => {
+            let request = pb::PlanTargetRequest {
+                target,
+                without,
+                balance,
+            };
+            Ok(explained::plan(&admin.plan(request).await?))
         }
         AdminCommand::Cluster => admin.cluster().await.map(|cluster| views::cluster(&cluster)),
         AdminCommand::AddMember { id, url } => {

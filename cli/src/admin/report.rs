@@ -12,6 +12,13 @@ use crate::exit::Failure;
 pub(super) enum Report {
     /// What a command that changes something has done.
     Done(String),
+    /// What is told in sentences.
+    Story {
+        /// As people read it, in lines.
+        text: String,
+        /// The same for programs.
+        json: Value,
+    },
     /// All there is of one kind.
     List(Table),
     /// Parts of different kinds, with their titles.
@@ -49,6 +56,7 @@ impl Report {
     fn json(&self) -> Value {
         match self {
             Self::Done(sentence) => object([("done", sentence.clone().into())]),
+            Self::Story { json, .. } => json.clone(),
             Self::List(table) => table.json(),
             Self::Parts(parts) => object(parts.iter().map(|(title, part)| (*title, part.json()))),
         }
@@ -57,6 +65,7 @@ impl Report {
     fn text(&self) -> String {
         match self {
             Self::Done(sentence) => format!("{sentence}\n"),
+            Self::Story { text, .. } => text.clone(),
             Self::List(table) => table.text(),
             Self::Parts(parts) => {
                 let texts = parts.iter().map(|(title, part)| format!("{title}\n{}", part.text()));

@@ -8,10 +8,12 @@ use super::cluster::{ChangeKind, PodRecord, TargetState};
 use super::event::{Action, Event, SessionId};
 use super::handoff::Handoffs;
 use super::health::Health;
+use super::journal::Journal;
 use super::pacing::{Needs, Pacing, Verdict};
+use super::question::{Answer, Explanation, Outlook, Question, Situation};
 use super::sessions::{Session, Sessions};
 use crate::assignment::{Generation, SliceState};
-use crate::balancer::{Ledger, PodSignal, Scope, Signals, decide};
+use crate::balancer::{Decision, PodSignal, Scope, Signals};
 use crate::brain::{Brain, Output};
 use crate::load::{LoadMap, LoadReport};
 use crate::pod::{Pod, PodName, PodPhase};
@@ -33,6 +35,7 @@ pub struct TargetBrain {
     health: Health,
     pacing: Pacing,
     handoffs: Handoffs,
+    journal: Journal,
     /// One proposal at a time, so that each is made in view of the last.
     is_proposing: bool,
     propose_after: Timestamp,
@@ -54,6 +57,7 @@ impl TargetBrain {
             health: Health::default(),
             pacing: Pacing::new(now),
             handoffs: Handoffs::default(),
+            journal: Journal::default(),
             is_proposing: false,
             propose_after: now,
             look_again: now,
@@ -65,14 +69,22 @@ impl TargetBrain {
     }
 
     /// Notes what happened. Heartbeats and load reports, by far the most events, are no reason to look at the whole.
-    fn take_in(&mut self, event: Event, now: Timestamp) {
+    /// Answers, where it was a question.
+    fn take_in(&mut self, event: Event, now: Timestamp) -> Option<Action> {
         match event {
-            Event::HeartbeatReceived { session, phase } => return self.heartbeat(session, phase, now),
+            Event::HeartbeatReceived { session, phase } => {
+                self.heartbeat(session, phase, now);
+                return None;
+            }
             Event::LoadReported { session, report } => {
                 if let Some(open) = self.sessions.get(session) {
                     self.reports.insert(open.pod.name.clone(), (report, now));
                 }
-                return;
+                return None;
+            }
+            Event::Asked { id, question } => {
+                let answer = self.answer(question, now);
+                return Some(Action::Answer { id, answer });
             }
             Event::Applied { state } => self.sync(state, now),
             Event::ProposalEnded { outcome, state } => {
@@ -101,6 +113,7 @@ impl TargetBrain {
             Event::Woke => {}
         }
         self.is_stale = true;
+        None
     }
 
     fn heartbeat(&mut self, session: SessionId, phase: PodPhase, now: Timestamp) {
@@ -118,6 +131,7 @@ impl TargetBrain {
         }
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
         self.handoffs.observe(&state.assignment, now);
+        self.journal.observe(&state.assignment);
         self.state = state;
     }
 
@@ -207,21 +221,56 @@ impl TargetBrain {
                 return Vec::new();
             }
         };
-        let assignment = &self.state.assignment;
-        let decision = decide(
-            assignment,
-            &self.signals(scope, now),
-            &self.state.settings.balancer,
-            now,
-        );
-        self.pacing.decided(scope, decision.next.is_some(), now);
+        let Decision { next, report } = self.situation(scope, now).decide();
+        self.pacing.decided(scope, next.is_some(), now);
         self.look_again = now;
-        let Some(next) = decision.next else { return Vec::new() };
-        let diff = next.diff_since(assignment.generation());
-        vec![
-            Action::Explain(decision.report),
-            Action::Propose(ChangeKind::Assign { diff }),
-        ]
+        let Some(next) = next else {
+            self.journal.idle(report);
+            return Vec::new();
+        };
+        self.journal.proposed(next.generation(), report.clone());
+        let diff = next.diff_since(self.state.assignment.generation());
+        vec![Action::Explain(report), Action::Propose(ChangeKind::Assign { diff })]
+    }
+
+    fn answer(&self, question: Question, now: Timestamp) -> Answer {
+        match question {
+            Question::Explain { last } => Answer::Explanation(Explanation {
+                now,
+                outlook: self.outlook(now),
+                decisions: self.journal.last(last),
+                idle: self.journal.last_idle(),
+            }),
+            Question::Situation => Answer::Situation(Box::new(self.situation(Scope::Repair, now))),
+        }
+    }
+
+    /// What [`TargetBrain::proposal`] would come to now.
+    fn outlook(&self, now: Timestamp) -> Outlook {
+        if self.is_proposing {
+            return Outlook::Proposing;
+        }
+        if now < self.propose_after {
+            let after = self.propose_after.since(now);
+            return Outlook::ProposingAgain { after };
+        }
+        if self.overdue_change().is_some() {
+            return Outlook::Registering;
+        }
+        let verdict = self
+            .pacing
+            .clone()
+            .verdict(self.needs(now), &self.state.settings.pacing, now);
+        Outlook::of(verdict, now)
+    }
+
+    fn situation(&self, scope: Scope, now: Timestamp) -> Situation {
+        Situation {
+            assignment: Arc::clone(&self.state.assignment),
+            signals: self.signals(scope, now),
+            settings: self.state.settings.balancer.clone(),
+            now,
+        }
     }
 
     fn signals(&self, scope: Scope, now: Timestamp) -> Signals {
@@ -241,7 +290,7 @@ impl TargetBrain {
             load: LoadMap::from_reports(self.reports.values().filter(is_fresh).map(|(report, _)| report)),
             left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
             scope,
-            ledger: Ledger::default(),
+            ledger: self.journal.ledger().clone(),
             pins: Vec::new(),
             poisoned: Vec::new(),
         }
@@ -297,8 +346,7 @@ impl Brain for TargetBrain {
     type Action = Action;
 
     fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
-        self.take_in(event, now);
-        let mut actions = Vec::new();
+        let mut actions: Vec<Action> = self.take_in(event, now).into_iter().collect();
         if self.is_stale || now >= self.wake_at {
             actions.extend(self.closings());
             actions.extend(self.exits());

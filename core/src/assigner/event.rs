@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Applied, ChangeKind, TargetState};
 use super::health::ProbeOutcome;
+use super::question::{Answer, Question, QuestionId};
 use crate::balancer::Report;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
@@ -64,6 +65,13 @@ pub enum Event<S = Arc<TargetState>> {
         /// What was found.
         outcome: ProbeOutcome,
     },
+    /// Somebody wants to know something.
+    Asked {
+        /// What the answer is to name.
+        id: QuestionId,
+        /// What.
+        question: Question,
+    },
     /// The time that the brain had asked for has come.
     Woke,
 }
@@ -93,6 +101,7 @@ impl<S> Event<S> {
                 incarnation,
                 outcome,
             },
+            Event::Asked { id, question } => Event::Asked { id, question },
             Event::Woke => Event::Woke,
         })
     }
@@ -111,6 +120,13 @@ pub enum Action {
     Close(SessionId),
     /// Make the reasons of a decision known.
     Explain(Report),
+    /// Tell whoever asked.
+    Answer {
+        /// The question.
+        id: QuestionId,
+        /// What it is answered with.
+        answer: Answer,
+    },
 }
 
 impl Action {
@@ -119,7 +135,9 @@ impl Action {
     pub const fn proposal(&self) -> Option<&ChangeKind> {
         match self {
             Action::Propose(kind) => Some(kind),
-            Action::Probe(_) | Action::LetExit(_) | Action::Close(_) | Action::Explain(_) => None,
+            Action::Probe(_) | Action::LetExit(_) | Action::Close(_) | Action::Explain(_) | Action::Answer { .. } => {
+                None
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Pacing: whether now is the time to decide.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::target_settings::PacingSettings;
@@ -30,7 +31,7 @@ pub(super) enum Verdict {
 
 /// Why nothing is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeepReason {
+pub enum KeepReason {
     /// An operator has stopped all changes.
     Frozen,
     /// There is nobody to own anything.
@@ -49,7 +50,7 @@ pub(super) enum KeepReason {
 const FUTILE_PAUSE: Duration = Duration::from_secs(1);
 
 /// When was decided, and since when there has been reason to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pacing {
     balanced_at: Timestamp,
     pods_changed_at: Timestamp,
@@ -113,6 +114,19 @@ impl Pacing {
             true => keep(KeepReason::Calm, due_at),
             false => Verdict::Decide(Scope::Balance),
         }
+    }
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeepReason::Frozen => "an operator has frozen the target",
+            KeepReason::NoOwner => "there is no pod that may own slices",
+            KeepReason::Gathering => "more pods may be about to join",
+            KeepReason::Futile => "the same was decided a moment ago and changed nothing",
+            KeepReason::Settling => "pods came or went, and the load has to be measured anew",
+            KeepReason::Calm => "the load was looked at a moment ago",
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::assignment::{Assignment, Phase};
+use crate::balancer::Cause;
 use crate::brain::{Brain, Output};
 use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use crate::target::TargetName;
@@ -66,7 +67,7 @@ impl Story {
             for action in actions {
                 match action {
                     Action::Propose(kind) => events.push(self.applied(kind)),
-                    Action::Explain(_) => {}
+                    Action::Explain(_) | Action::Answer { .. } => {}
                     other => self.wanted.push(other),
                 }
             }
@@ -106,6 +107,32 @@ impl Story {
         for _ in 0..time.as_millis() / beat.as_millis() {
             self.pass(beat);
             sessions.clone().for_each(|session| self.beat(session, PodPhase::Ready));
+        }
+    }
+
+    fn explanation(&mut self) -> Explanation {
+        match self.answer(Question::Explain { last: 10 }) {
+            Answer::Explanation(explanation) => explanation,
+            Answer::Situation(_) => unreachable!("that was not asked"),
+        }
+    }
+
+    fn situation(&mut self) -> Situation {
+        match self.answer(Question::Situation) {
+            Answer::Situation(situation) => *situation,
+            Answer::Explanation(_) => unreachable!("that was not asked"),
+        }
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        let id = QuestionId(3);
+        let output = self.brain.step(Event::Asked { id, question }, self.now);
+        match output.actions.into_iter().next() {
+            Some(Action::Answer {
+                id: QuestionId(3),
+                answer,
+            }) => answer,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -265,6 +292,42 @@ fn a_proposal_that_got_lost_is_made_again() {
     assert!(story.state().pods.is_empty());
     story.pass(Duration::from_millis(200));
     assert_eq!(story.state().pods.len(), 1);
+}
+
+#[test]
+fn decisions_are_explained_with_what_keeps_the_next() {
+    let mut story = Story::with_pods(3);
+    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.probed(&pod(1, 0), ProbeOutcome::Refused);
+    let Explanation { outlook, decisions, .. } = story.explanation();
+    let generations: Vec<_> = decisions.iter().map(|decided| decided.generation.number()).collect();
+    assert_eq!(generations, [1, 2]);
+    let moved = &decisions[1].report.moves;
+    assert!(
+        moved.iter().all(|moved| moved.cause == Cause::Missing) && moved.len() == 43,
+        "{moved:?}"
+    );
+    assert_eq!(
+        outlook.to_string(),
+        "nothing is decided: pods came or went, and the load has to be measured anew; the next look is in 15.0 s at the latest"
+    );
+
+    let frozen = story.applied(ChangeKind::Freeze { is_frozen: true });
+    story.tell(frozen);
+    let outlook = story.explanation().outlook.to_string();
+    assert_eq!(outlook, "nothing is decided: an operator has frozen the target");
+}
+
+#[test]
+fn what_would_be_done_without_a_pod_is_told_and_not_done() {
+    let mut story = Story::with_pods(3);
+    let before = story.state();
+    let situation = story.situation();
+    assert_eq!(situation.decide().next, None, "all is well");
+    let without = situation.without(&pod(1, 0).name).decide();
+    assert_eq!(without.report.moves.len(), 43);
+    assert_eq!(without.next.map(|next| next.pods().len()), Some(2));
+    assert_eq!(story.state(), before);
 }
 
 #[derive(Debug, Clone)]

@@ -67,6 +67,19 @@ pub enum Cause {
     Imbalance,
 }
 
+impl Cause {
+    /// In one word, as metrics and reports have it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Cause::Missing => "missing",
+            Cause::Draining => "draining",
+            Cause::Joined => "joined",
+            Cause::Imbalance => "imbalance",
+        }
+    }
+}
+
 /// How load is spread over the pods that may own slices, per pod of weight 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
@@ -97,5 +110,22 @@ impl fmt::Display for Report {
             self.after.max,
             self.after.mean,
         )
+    }
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            slice,
+            from,
+            to,
+            load,
+            cause,
+        } = self;
+        write!(f, "{slice}: ")?;
+        if let Some(from) = from {
+            write!(f, "from {from} ")?;
+        }
+        write!(f, "to {to}, load {load}, {}", cause.as_str())
     }
 }

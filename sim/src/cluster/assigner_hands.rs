@@ -49,6 +49,8 @@ impl Cluster {
             }
             Action::Close(session) => self.close(session),
             Action::Explain(report) => self.tell(Happening::Decided(report)),
+            // Nobody asks here.
+            Action::Answer { .. } => {}
         }
     }
 

@@ -1,0 +1,110 @@
+//! Inquiries: what only the leading brain of a target knows, asked for by operators.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::assigner::{Answer, Detailed, Event, Explanation, Question, Situation};
+use emberkeep_core::balancer::{Decision, Report, Scope};
+use emberkeep_core::pod::PodName;
+use emberkeep_core::target::TargetName;
+use emberkeep_core::time::Timestamp;
+use emberkeep_proto::convert::leader_redirect_status;
+use emberkeep_proto::pb;
+use tokio::time::timeout;
+use tonic::Status;
+
+use crate::desk::Desk;
+use crate::raft::Member;
+
+/// How long a brain may take to answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Asks brains.
+pub(crate) struct Inquiry {
+    pub(crate) member: Member,
+    pub(crate) desk: Arc<Desk>,
+}
+
+impl Inquiry {
+    /// The last decisions, and what keeps the next.
+    pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
+        let last = last as usize;
+        match self.ask(target, Question::Explain { last }).await? {
+            Answer::Explanation(explanation) => Ok(explained(&explanation)),
+            Answer::Situation(_) => Err(Status::internal("the brain answered another question")),
+        }
+    }
+
+    /// What would be decided now, had these pods just died.
+    pub(crate) async fn plan(
+        &self,
+        target: &TargetName,
+        without: Vec<PodName>,
+        balances: bool,
+    ) -> Result<pb::PlanTargetResponse, Status> {
+        let situation = match self.ask(target, Question::Situation).await? {
+            Answer::Situation(situation) => *situation,
+            Answer::Explanation(_) => return Err(Status::internal("the brain answered another question")),
+        };
+        let scope = if balances { Scope::Balance } else { Scope::Repair };
+        let situation = without.iter().fold(situation, Situation::without).within(scope);
+        // Deciding takes a large target's brain some time, and this one is a copy: requests need not wait for it.
+        let decided = tokio::task::spawn_blocking(move || {
+            let decision = situation.decide();
+            planned(&situation, &decision)
+        });
+        decided.await.map_err(|error| Status::internal(error.to_string()))
+    }
+
+    async fn ask(&self, target: &TargetName, question: Question) -> Result<Answer, Status> {
+        let brain = self.desk.brains().borrow().get(target).cloned();
+        let not_leading = || leader_redirect_status(self.member.leadership().borrow().leader());
+        let brain = brain.ok_or_else(not_leading)?;
+        let (id, answer) = self.desk.question();
+        let asked = async {
+            brain.events.send(Event::Asked { id, question }).await.ok()?;
+            answer.await.ok()
+        };
+        let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(asked)).await;
+        match answered {
+            Ok(answer) => answer.flatten().ok_or_else(not_leading),
+            Err(_) => Err(Status::unavailable(format!(
+                "no answer within {ANSWER_DEADLINE:?}, try again"
+            ))),
+        }
+    }
+}
+
+fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
+    let Explanation {
+        now,
+        outlook,
+        decisions,
+        idle,
+    } = explanation;
+    let decisions = decisions
+        .iter()
+        .map(|decided| decision(&decided.report, decided.generation.number(), *now));
+    pb::ExplainTargetResponse {
+        outlook: outlook.to_string(),
+        decisions: decisions.collect(),
+        idle: idle.as_ref().map(|report| decision(report, 0, *now)),
+    }
+}
+
+fn decision(report: &Report, generation: i64, now: Timestamp) -> pb::Decision {
+    let age = now.since(report.decided_at).as_millis();
+    pb::Decision {
+        generation,
+        age_ms: u64::try_from(age).unwrap_or(u64::MAX),
+        report: Detailed(report).to_string(),
+    }
+}
+
+fn planned(situation: &Situation, decision: &Decision) -> pb::PlanTargetResponse {
+    pb::PlanTargetResponse {
+        generation: situation.assignment.generation().number(),
+        changes: decision.next.is_some(),
+        report: Detailed(&decision.report).to_string(),
+    }
+}

@@ -1,0 +1,211 @@
+//! The journal: which decisions took effect lately, and why they were made.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::assignment::{Assignment, Generation};
+use crate::balancer::{Ledger, Report};
+
+/// The most decisions that are remembered.
+const DECISIONS_MAX: usize = 1_000;
+/// The most moves of all remembered decisions together, so that a few huge ones do not fill the memory.
+const MOVES_MAX: usize = 100_000;
+/// How many moves of one decision are printed.
+const PRINTED_MOVES_MAX: usize = 20;
+
+/// A decision and the generation it led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// The generation of the assignment that was decided on.
+    pub generation: Generation,
+    /// Why.
+    pub report: Report,
+}
+
+/// What was decided by this leader; a new leader begins with an empty one.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    /// Proposed, and not known to have taken effect.
+    proposed: Option<Decided>,
+    /// In effect, oldest first.
+    decisions: VecDeque<Arc<Decided>>,
+    move_count: usize,
+    /// The last decision that changed nothing.
+    idle: Option<Arc<Report>>,
+    ledger: Ledger,
+}
+
+impl Journal {
+    /// A decision is to be replicated.
+    pub(super) fn proposed(&mut self, generation: Generation, report: Report) {
+        self.proposed = Some(Decided { generation, report });
+    }
+
+    /// A decision changed nothing.
+    pub(super) fn idle(&mut self, report: Report) {
+        self.idle = Some(Arc::new(report));
+    }
+
+    /// Takes in an assignment: it shows whether the decision that was proposed has taken effect. While one member
+    /// leads, nobody else decides, so the generation tells; where another has led meanwhile, this journal ends.
+    pub(super) fn observe(&mut self, assignment: &Assignment) {
+        let is_settled = |proposed: &mut Decided| proposed.generation <= assignment.generation();
+        let settled = self.proposed.take_if(is_settled);
+        if let Some(decided) = settled.filter(|decided| decided.generation == assignment.generation()) {
+            self.ledger.record(&decided.report);
+            self.keep(decided);
+        }
+    }
+
+    fn keep(&mut self, decided: Decided) {
+        self.move_count += decided.report.moves.len();
+        self.decisions.push_back(Arc::new(decided));
+        while self.decisions.len() > DECISIONS_MAX || (self.move_count > MOVES_MAX && self.decisions.len() > 1) {
+            let oldest = self.decisions.pop_front().expect("there is more than one");
+            self.move_count -= oldest.report.moves.len();
+        }
+    }
+
+    /// The last `count` decisions, oldest first.
+    pub(super) fn last(&self, count: usize) -> Vec<Arc<Decided>> {
+        let first = self.decisions.len().saturating_sub(count);
+        self.decisions.range(first..).cloned().collect()
+    }
+
+    /// The last decision that changed nothing, if it was made after all that did.
+    pub(super) fn last_idle(&self) -> Option<Arc<Report>> {
+        let newest = self.decisions.back().map(|decided| decided.report.decided_at);
+        let is_newer = |report: &&Arc<Report>| newest.is_none_or(|newest| newest <= report.decided_at);
+        self.idle.as_ref().filter(is_newer).cloned()
+    }
+
+    /// What was moved for balance lately.
+    pub(super) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+}
+
+/// A report with its moves, a line each.
+#[derive(Debug)]
+pub struct Detailed<'a>(pub &'a Report);
+
+impl fmt::Display for Detailed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(report) = self;
+        write!(f, "{report}")?;
+        for moved in report.moves.iter().take(PRINTED_MOVES_MAX) {
+            write!(f, "\n  {moved}")?;
+        }
+        match report.moves.len().saturating_sub(PRINTED_MOVES_MAX) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assignment::{Proposal, ReplicaSet};
+    use crate::balancer::{Balance, Cause, Move, Scope};
+    use crate::keyspace::{Slice, SliceMap};
+    use crate::load::Load;
+    use crate::pod::PodName;
+    use crate::time::Timestamp;
+
+    fn report(second: u64, move_count: usize) -> Report {
+        let moved = Move {
+            slice: Slice::FULL,
+            from: None,
+            to: PodName::try_new("pod-1").unwrap(),
+            load: Load::from_units(3),
+            cause: Cause::Imbalance,
+        };
+        Report {
+            decided_at: Timestamp::from_millis(second * 1_000),
+            scope: Scope::Balance,
+            moves: vec![moved; move_count],
+            total: Load::from_units(30),
+            split_count: 0,
+            before: Balance::default(),
+            after: Balance::default(),
+        }
+    }
+
+    /// The assignment after `count` changes of it.
+    fn at_generation(count: usize) -> Assignment {
+        let mut assignment = Assignment::unassigned();
+        for number in 0..count {
+            let mut replicas = ReplicaSet::none();
+            if number % 2 == 0 {
+                replicas.set(0_usize.into(), crate::assignment::Phase::Serving);
+            }
+            let proposal = Proposal {
+                pods: vec![pod()],
+                slices: SliceMap::full(replicas),
+            };
+            assignment = proposal.after(&assignment).unwrap();
+        }
+        assignment
+    }
+
+    fn pod() -> crate::pod::Pod {
+        crate::pod::Pod {
+            name: PodName::try_new("pod-1").unwrap(),
+            incarnation: crate::pod::Incarnation(1),
+            address: crate::pod::PodAddress::try_new("127.0.0.1:80").unwrap(),
+            zone: "".into(),
+            weight: crate::pod::Weight::ONE,
+        }
+    }
+
+    #[test]
+    fn a_decision_is_kept_and_counted_once_it_is_in_effect() {
+        let (before, after) = (at_generation(1), at_generation(2));
+        let mut journal = Journal::default();
+        journal.proposed(after.generation(), report(1, 1));
+        journal.observe(&before);
+        assert!(journal.last(10).is_empty());
+        journal.observe(&after);
+        journal.observe(&after);
+        let generations: Vec<_> = journal.last(10).iter().map(|decided| decided.generation).collect();
+        assert_eq!(generations, [after.generation()]);
+        let moved = journal
+            .ledger()
+            .moved_within(std::time::Duration::from_secs(60), Timestamp::from_millis(2_000));
+        assert_eq!(moved, 100_000, "a tenth of all load");
+    }
+
+    #[test]
+    fn a_decision_that_was_overtaken_is_not_kept() {
+        let mut journal = Journal::default();
+        journal.proposed(at_generation(2).generation(), report(1, 1));
+        journal.observe(&at_generation(3));
+        assert!(journal.last(10).is_empty());
+    }
+
+    #[test]
+    fn the_oldest_decisions_go_where_there_are_too_many_or_their_moves_are() {
+        let mut journal = Journal::default();
+        let keep = |journal: &mut Journal, second, move_count| {
+            let report = report(second, move_count);
+            let generation = at_generation(1).generation();
+            journal.keep(Decided { generation, report });
+        };
+        (0..1_005).for_each(|second| keep(&mut journal, second, 1));
+        assert_eq!(journal.last(2_000).len(), 1_000);
+        assert_eq!(journal.last(1_000)[0].report.decided_at, Timestamp::from_millis(5_000));
+        keep(&mut journal, 2_000, 99_999);
+        assert_eq!(journal.last(2_000).len(), 2);
+    }
+
+    #[test]
+    fn a_report_shows_its_first_moves_and_counts_the_others() {
+        let text = Detailed(&report(0, 22)).to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 22);
+        assert_eq!(lines[1], "  [\"\", inf): to pod-1, load 3.000, imbalance");
+        assert_eq!(lines[21], "  and 2 more");
+    }
+}
