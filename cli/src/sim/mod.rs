@@ -4,12 +4,14 @@ mod outcome;
 mod progress;
 mod replay;
 mod replay_recording;
+mod run;
 mod trace_file;
 
 use clap::{Args, Subcommand};
 
 use self::replay::ReplayArgs;
 use self::replay_recording::ReplayRecordingArgs;
+use self::run::RunArgs;
 use crate::exit::Failure;
 
 #[derive(Debug, Args)]
@@ -22,6 +24,7 @@ pub(crate) struct SimArgs {
 enum SimCommand {
     Replay(ReplayArgs),
     ReplayRecording(ReplayRecordingArgs),
+    Run(RunArgs),
 }
 
 /// Runs one command and prints what came of it.
@@ -29,5 +32,6 @@ pub(crate) fn run(args: SimArgs) -> Result<(), Failure> {
     match args.command {
         SimCommand::Replay(args) => replay::run(&args),
         SimCommand::ReplayRecording(args) => replay_recording::run(&args),
+        SimCommand::Run(args) => run::run(&args),
     }
 }

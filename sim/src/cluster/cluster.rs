@@ -41,6 +41,7 @@ pub struct Cluster {
     pub(super) places: BTreeMap<PodName, usize>,
     pub(super) traffic: Traffic,
     pub(super) routing: Routing,
+    reroute_count: u64,
     pub(super) outage: Outage,
     /// The newest generation that all who watch were sent.
     pub(super) published: Generation,
@@ -92,6 +93,7 @@ impl Cluster {
             places: BTreeMap::new(),
             traffic: Traffic::default(),
             routing: Routing::unknown(),
+            reroute_count: 0,
             outage: Outage::default(),
             published: Generation::NONE,
             news: Vec::new(),
@@ -102,13 +104,23 @@ impl Cluster {
 
     /// Lets everything happen that happens no later than `end`.
     pub fn run_until(&mut self, end: Timestamp) {
+        while self.run_to_change(end) {}
+    }
+
+    /// The same, but stops right after requests have begun to go other ways; answers whether it did.
+    pub fn run_to_change(&mut self, end: Timestamp) -> bool {
+        let reroute_count = self.reroute_count;
         while let Some((at, pending)) = self.queue.take_until(end) {
             debug_assert!(at >= self.now, "time does not go back");
             self.now = at;
             self.happens(pending);
+            if self.reroute_count > reroute_count {
+                return true;
+            }
         }
         self.now = self.now.max(end);
         self.outage.changes(self.outage.unanswered, self.now);
+        false
     }
 
     /// What time it is.
@@ -218,6 +230,7 @@ impl Cluster {
             let is_it = self.pods[place].pod.incarnation == pod.incarnation && self.pods[place].answers();
             is_it.then_some(place)
         };
+        self.reroute_count += 1;
         self.routing = Routing::new(assignment, &self.traffic, self.pods.len(), place_of);
         for place in 0..self.pods.len() {
             self.follow(place);

@@ -1,5 +1,6 @@
 //! Traffic: the true load of each key, which nobody in the cluster knows.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use emberkeep_core::keyspace::{Slice, SliceKey};
@@ -13,6 +14,8 @@ pub struct Traffic {
     rates: Vec<Load>,
     /// What the keys before each one ask for, in thousandths, and at the end what all do.
     before: Vec<u64>,
+    /// How often rates were changed.
+    change_count: u64,
 }
 
 impl Default for Traffic {
@@ -21,6 +24,7 @@ impl Default for Traffic {
             positions: Vec::new(),
             rates: Vec::new(),
             before: vec![0],
+            change_count: 0,
         }
     }
 }
@@ -38,6 +42,7 @@ impl Traffic {
         }
         self.add(unknown);
         self.sum_up();
+        self.change_count += 1;
     }
 
     /// The load of all keys.
@@ -63,6 +68,25 @@ impl Traffic {
     pub fn keys_in(&self, slice: &Slice) -> Range<usize> {
         let end = slice.end().map_or(self.positions.len(), |end| self.place_of(end));
         self.place_of(slice.start())..end
+    }
+
+    /// How often rates were changed.
+    #[must_use]
+    pub const fn change_count(&self) -> u64 {
+        self.change_count
+    }
+
+    /// The places of the `count` keys with the highest rates, highest first; of equal ones, the first in key order.
+    #[must_use]
+    pub fn hottest(&self, count: usize) -> Vec<usize> {
+        let order = |place: &usize| (Reverse(self.rates[*place]), *place);
+        let mut places: Vec<usize> = (0..self.rates.len()).collect();
+        if count < places.len() {
+            places.select_nth_unstable_by_key(count, order);
+            places.truncate(count);
+        }
+        places.sort_unstable_by_key(order);
+        places
     }
 
     /// How many keys there are.
@@ -130,5 +154,6 @@ mod tests {
         assert_eq!(traffic.load_in(&slice(key(20).successor().unwrap(), None)), units(3));
         traffic.set([(20, Load::ZERO), (5, units(1))]);
         assert_eq!(traffic.load_in(&Slice::FULL), units(11));
+        assert_eq!(traffic.hottest(2), [1, 3]);
     }
 }

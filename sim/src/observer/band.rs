@@ -1,0 +1,147 @@
+//! The band: how much load each pod may have at most, given what no assignment could avoid.
+
+use emberkeep_core::balancer::BalancerSettings;
+use emberkeep_core::load::Load;
+use emberkeep_core::pod::Weight;
+
+use crate::cluster::{Cluster, PodView, Traffic};
+
+/// Where pods should lie. Keys that are too hot for as many pods as may share them are set aside with those pods, as
+/// nothing can be done about them; the band lies around the mean of what remains.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Band {
+    /// The keys that are set aside, by their places in the traffic.
+    aside: Vec<usize>,
+    /// The most that a pod of weight 1 may have.
+    limit: Load,
+}
+
+/// How load is spread at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// All load by all weight.
+    pub mean: Load,
+    /// The most that a pod has, by its weight.
+    pub max: Load,
+    /// How many pods have more than the band allows and could have less.
+    pub over_count: usize,
+    /// How many pods may own keys.
+    pub pod_count: usize,
+}
+
+impl Band {
+    /// The band for the traffic as it is, over so many pods of so much weight together.
+    #[must_use]
+    pub fn of(traffic: &Traffic, settings: &BalancerSettings, pod_count: usize, weight: u64) -> Self {
+        let replicas_max = u64::from(settings.max_replicas).min(pod_count as u64).max(1);
+        let (mut load, mut pods) = (traffic.total(), pod_count as u64);
+        let weight_of = |pods: u64| (weight * pods / (pod_count as u64).max(1)).max(1);
+        let level = |load: Load, pods: u64| Load::from_milli(by_weight(load, weight_of(pods)));
+        let mut aside = Vec::new();
+        for place in traffic.hottest(ASIDE_PER_POD_MAX * pod_count) {
+            let (_, rate) = traffic.key(place);
+            let share = rate.share(1, u128::from(replicas_max));
+            if pods <= replicas_max || share <= level(load, pods) {
+                break;
+            }
+            load -= rate;
+            pods -= replicas_max;
+            aside.push(place);
+        }
+        let level = level(load, pods);
+        let tolerance = level.max(settings.max_load_hint);
+        let tolerance = tolerance.share(u128::from(settings.imbalance.thousandths()), 1_000);
+        Self {
+            aside,
+            limit: level + tolerance,
+        }
+    }
+
+    /// How the cluster lies in it.
+    #[must_use]
+    pub fn read(&self, cluster: &Cluster) -> Reading {
+        let mut reading = Reading::default();
+        let mut weight = 0;
+        let hosts = self.hosts(cluster);
+        for (place, pod) in cluster.pods().enumerate() {
+            if !may_own(cluster, &pod) {
+                continue;
+            }
+            let own_weight = u64::from(pod.pod.weight.thousandths());
+            let load = Load::from_milli(by_weight(pod.load, own_weight));
+            weight += own_weight;
+            reading.pod_count += 1;
+            reading.max = reading.max.max(load);
+            reading.over_count += usize::from(load > self.limit && !hosts.contains(&place));
+        }
+        reading.mean = Load::from_milli(by_weight(cluster.traffic().total(), weight.max(1)));
+        reading
+    }
+
+    /// The places of the pods that have the keys which are set aside.
+    fn hosts(&self, cluster: &Cluster) -> Vec<usize> {
+        let routes = cluster.routing().routes();
+        let route_of = |place: &usize| routes.get(routes.partition_point(|route| route.keys.end <= *place));
+        let routes = self.aside.iter().filter_map(route_of);
+        routes.flat_map(|route| route.answered_by.iter().copied()).collect()
+    }
+}
+
+impl Reading {
+    /// The most loaded pod over the mean, in thousandths.
+    #[must_use]
+    pub fn max_over_mean(&self) -> u64 {
+        let max = u128::from(self.max.milli()) * 1_000;
+        max.checked_div(self.mean.milli().into())
+            .map_or(1_000, |ratio| ratio as u64)
+    }
+}
+
+/// More keys than these cannot lie above the mean of what remains for long.
+const ASIDE_PER_POD_MAX: usize = 4;
+
+/// Whether the pod is one that load should be spread over.
+pub(super) fn may_own(cluster: &Cluster, pod: &PodView<'_>) -> bool {
+    let record = cluster.state().pods.get(&pod.pod.name);
+    record.is_some_and(|record| record.pod == *pod.pod && !record.is_draining)
+}
+
+fn by_weight(load: Load, thousandths: u64) -> u64 {
+    let one = u128::from(Weight::ONE.thousandths());
+    u64::try_from(u128::from(load.milli()) * one / u128::from(thousandths)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn band(rates: &[u64], replicas_max: u32, pod_count: usize) -> Band {
+        let mut traffic = Traffic::default();
+        traffic.set((0..).zip(rates.iter().map(|units| Load::from_units(*units))));
+        let settings = BalancerSettings {
+            max_load_hint: Load::from_units(100),
+            max_replicas: replicas_max,
+            ..BalancerSettings::default()
+        };
+        Band::of(&traffic, &settings, pod_count, 1_000 * pod_count as u64)
+    }
+
+    #[test]
+    fn a_key_that_is_too_hot_for_its_replicas_is_set_aside_with_them() {
+        let rates = [10, 20, 300, 10, 20];
+        assert_eq!(
+            band(&rates, 1, 3),
+            Band {
+                aside: vec![2],
+                limit: Load::from_units(30 + 10)
+            }
+        );
+        assert_eq!(
+            band(&rates, 3, 3),
+            Band {
+                aside: vec![],
+                limit: Load::from_units(120 + 12)
+            }
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! Demand: how often each key is asked for, and how that changes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use emberkeep_core::load::Load;
+use emberkeep_core::time::Timestamp;
+
+use super::deed::Deed;
+use super::setup::Keys;
+use crate::chance::Chance;
+use crate::zipf::zipf;
+
+/// The keys by rank, and all that makes them hotter or colder at the moment.
+#[derive(Debug)]
+pub(super) struct Demand {
+    /// Positions and rates in the beginning; the key of rank 1 first.
+    keys: Vec<(u64, Load)>,
+    chance: Chance,
+    now: Heat,
+}
+
+/// What was done to the load. All shares in thousandths.
+#[derive(Debug, Clone)]
+struct Heat {
+    scale: u64,
+    wave: Option<Wave>,
+    /// By the rank of the key.
+    hot_keys: BTreeMap<u64, u64>,
+    hot_range: Option<HotRange>,
+    crowds: Vec<Crowd>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Wave {
+    by: u64,
+    period: Duration,
+    began: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct HotRange {
+    from: u64,
+    to: u64,
+    share: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Crowd {
+    /// By their places in `keys`.
+    keys: Vec<usize>,
+    share: u64,
+    fades_over: Option<Duration>,
+    began: Timestamp,
+}
+
+/// The chance that keys come from; clusters have streams with small numbers.
+const STREAM: u64 = u64::MAX;
+
+impl Demand {
+    pub(super) fn new(keys: Keys, total: Load, seed: u64) -> Self {
+        let mut chance = Chance::stream(seed, STREAM);
+        let rates = zipf(total, keys.count, keys.exponent);
+        Self {
+            keys: rates.into_iter().map(|rate| (chance.next(), rate)).collect(),
+            chance,
+            now: Heat::none(),
+        }
+    }
+
+    /// The position of the key of that rank; of the last one, if there are not as many.
+    pub(super) fn position_of(&self, rank: u64) -> u64 {
+        self.keys[self.place_of(rank)].0
+    }
+
+    /// Takes in what is done to the load; answers whether it is done to the load at all.
+    pub(super) fn take(&mut self, deed: &Deed, now: Timestamp) -> bool {
+        match *deed {
+            Deed::HotKey { key, share } => {
+                self.now.hot_keys.insert(key, share);
+            }
+            Deed::Crowd {
+                key_count,
+                share,
+                fades_over,
+            } => {
+                let count = self.keys.len() as u64;
+                let keys = (0..key_count).map(|_| self.chance.below(count) as usize).collect();
+                self.now.crowds.push(Crowd {
+                    keys,
+                    share,
+                    fades_over,
+                    began: now,
+                });
+            }
+            Deed::HotRange { from, to, share } => self.now.hot_range = Some(HotRange { from, to, share }),
+            Deed::MoveRange { by } => {
+                if let Some(range) = &mut self.now.hot_range {
+                    let width = range.to - range.from;
+                    range.from = (range.from + by) % 1_000;
+                    range.to = range.from + width;
+                }
+            }
+            Deed::Scale { to } => self.now.scale = to,
+            Deed::Wave { by, period } => self.now.wave = Some(Wave { by, period, began: now }),
+            Deed::Calm => self.now = Heat::none(),
+            Deed::Strike { .. }
+            | Deed::Add { .. }
+            | Deed::ReplaceNext
+            | Deed::RestartNext
+            | Deed::ChangeLeader
+            | Deed::Freeze(_)
+            | Deed::Set(_) => return false,
+        }
+        true
+    }
+
+    /// Whether the load changes by itself as time goes on.
+    pub(super) fn is_moving(&self) -> bool {
+        self.now.wave.is_some() || self.now.crowds.iter().any(|crowd| crowd.fades_over.is_some())
+    }
+
+    /// The rate of every key, by its position.
+    pub(super) fn rates_at(&mut self, now: Timestamp) -> Vec<(u64, Load)> {
+        self.now.crowds.retain(|crowd| crowd.share_at(now) > 0);
+        let scale = u128::from(self.now.scale_at(now));
+        let scaled = |rate: Load| Load::from_milli((u128::from(rate.milli()) * scale / 1_000_000) as u64);
+        let mut rates: Vec<(u64, Load)> = self.keys.iter().map(|(at, rate)| (*at, scaled(*rate))).collect();
+        let total: Load = rates.iter().map(|(_, rate)| *rate).sum();
+        for (rank, share) in &self.now.hot_keys {
+            rates[self.place_of(*rank)].1 += on_top(total, *share);
+        }
+        for crowd in &self.now.crowds {
+            let each = part_of(total, crowd.share_at(now)).share(1, crowd.keys.len() as u128);
+            crowd.keys.iter().for_each(|place| rates[*place].1 += each);
+        }
+        if let Some(range) = self.now.hot_range {
+            range.heat(&mut rates, total);
+        }
+        rates
+    }
+
+    fn place_of(&self, rank: u64) -> usize {
+        (rank.max(1) as usize).min(self.keys.len()) - 1
+    }
+}
+
+impl Heat {
+    const fn none() -> Self {
+        Self {
+            scale: 1_000,
+            wave: None,
+            hot_keys: BTreeMap::new(),
+            hot_range: None,
+            crowds: Vec::new(),
+        }
+    }
+
+    /// In millionths.
+    fn scale_at(&self, now: Timestamp) -> u64 {
+        self.scale * self.wave.map_or(1_000, |wave| wave.scale_at(now))
+    }
+}
+
+impl Wave {
+    /// Up to the crest, down to the trough and back, in straight lines; in thousandths.
+    fn scale_at(&self, now: Timestamp) -> u64 {
+        let period = self.period.as_micros().max(4);
+        let phase = now.since(self.began).as_micros() % period;
+        let quarter = period / 4;
+        let part = |micros: u128| (u128::from(self.by) * micros.min(quarter) / quarter) as u64;
+        match phase / quarter {
+            0 => 1_000 + part(phase),
+            1 => 1_000 + part(2 * quarter - phase),
+            2 => 1_000 - part(phase - 2 * quarter),
+            _ => 1_000 - part((4 * quarter).saturating_sub(phase)),
+        }
+    }
+}
+
+impl Crowd {
+    fn share_at(&self, now: Timestamp) -> u64 {
+        let Some(fades_over) = self.fades_over else {
+            return self.share;
+        };
+        let left = fades_over.saturating_sub(now.since(self.began)).as_micros();
+        (u128::from(self.share) * left / fades_over.as_micros().max(1)) as u64
+    }
+}
+
+impl HotRange {
+    /// Gives its keys their share of the load on top, evenly.
+    fn heat(self, rates: &mut [(u64, Load)], total: Load) {
+        let is_hot = |position: u64| {
+            let thousandth = (u128::from(position) * 1_000) >> 64;
+            let beyond = thousandth + 1_000;
+            let range = u128::from(self.from)..u128::from(self.to);
+            range.contains(&thousandth) || range.contains(&beyond)
+        };
+        let hot_count = rates.iter().filter(|(position, _)| is_hot(*position)).count();
+        let each = on_top(total, self.share).share(1, hot_count.max(1) as u128);
+        let hot = rates.iter_mut().filter(|(position, _)| is_hot(*position));
+        hot.for_each(|(_, rate)| *rate += each);
+    }
+}
+
+/// What has to come on top of `rest` to be this share, in thousandths, of both together.
+fn on_top(rest: Load, share: u64) -> Load {
+    let of_rest = u128::from(rest.milli()) * u128::from(share) / u128::from((1_000 - share).max(1));
+    Load::from_milli(of_rest as u64)
+}
+
+fn part_of(load: Load, thousandths: u64) -> Load {
+    Load::from_milli((u128::from(load.milli()) * u128::from(thousandths) / 1_000) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000 * seconds)
+    }
+
+    /// The total in units after each of the deeds, and each that many seconds later.
+    fn totals(deeds: &[(Deed, u64)]) -> Vec<u64> {
+        let keys = Keys {
+            count: 1_000,
+            exponent: 0,
+        };
+        let mut demand = Demand::new(keys, Load::from_units(1_000), 1);
+        let mut total_after = |(deed, later): &(Deed, u64)| {
+            assert!(demand.take(deed, seconds(0)));
+            let rates = demand.rates_at(seconds(*later));
+            let total: Load = rates.iter().map(|(_, rate)| *rate).sum();
+            (total.milli() + 500) / 1_000
+        };
+        deeds.iter().map(&mut total_after).collect()
+    }
+
+    #[test]
+    fn a_hot_key_has_its_share_of_all() {
+        let hot = |share| Deed::HotKey { key: 7, share };
+        assert_eq!(totals(&[(hot(500), 0), (hot(0), 0)]), [2_000, 1_000]);
+    }
+
+    #[test]
+    fn a_crowd_fades_away() {
+        let crowd = Deed::Crowd {
+            key_count: 50,
+            share: 400,
+            fades_over: Some(Duration::from_secs(100)),
+        };
+        assert_eq!(totals(&[(crowd.clone(), 0)]), [1_400]);
+        assert_eq!(totals(&[(crowd.clone(), 75)]), [1_100]);
+        assert_eq!(totals(&[(crowd, 100)]), [1_000]);
+    }
+
+    #[test]
+    fn a_hot_range_moves_round_the_key_space() {
+        let range = Deed::HotRange {
+            from: 900,
+            to: 950,
+            share: 500,
+        };
+        let moved = |by| Deed::MoveRange { by };
+        assert_eq!(totals(&[(range, 0), (moved(80), 0), (moved(500), 0)]), [2_000; 3]);
+    }
+
+    #[test]
+    fn a_wave_swings_around_the_load() {
+        let wave = |later| {
+            let period = Duration::from_secs(400);
+            totals(&[(Deed::Wave { by: 500, period }, later)])[0]
+        };
+        assert_eq!(
+            [0, 50, 100, 200, 300, 350, 400].map(wave),
+            [1_000, 1_250, 1_500, 1_000, 500, 750, 1_000]
+        );
+    }
+}
