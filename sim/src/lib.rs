@@ -3,6 +3,7 @@
 pub mod assignment_log;
 pub mod chance;
 pub mod cluster;
+pub mod compare;
 pub mod load_trace;
 pub mod observer;
 pub mod ownership;

@@ -1,5 +1,6 @@
 //! `emberkeep sim`: the brains of a cluster, without the cluster.
 
+mod compare;
 mod outcome;
 mod progress;
 mod replay;
@@ -9,6 +10,7 @@ mod trace_file;
 
 use clap::{Args, Subcommand};
 
+use self::compare::CompareArgs;
 use self::replay::ReplayArgs;
 use self::replay_recording::ReplayRecordingArgs;
 use self::run::RunArgs;
@@ -22,6 +24,7 @@ pub(crate) struct SimArgs {
 
 #[derive(Debug, Subcommand)]
 enum SimCommand {
+    Compare(CompareArgs),
     Replay(ReplayArgs),
     ReplayRecording(ReplayRecordingArgs),
     Run(RunArgs),
@@ -30,6 +33,7 @@ enum SimCommand {
 /// Runs one command and prints what came of it.
 pub(crate) fn run(args: SimArgs) -> Result<(), Failure> {
     match args.command {
+        SimCommand::Compare(args) => compare::run(&args),
         SimCommand::Replay(args) => replay::run(&args),
         SimCommand::ReplayRecording(args) => replay_recording::run(&args),
         SimCommand::Run(args) => run::run(&args),

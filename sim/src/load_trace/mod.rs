@@ -9,6 +9,7 @@
 //! {"at_ms":600000,"event":"end"}
 //! ```
 
+mod builtin;
 mod config;
 mod event;
 mod line;

@@ -95,6 +95,12 @@ impl LoadTrace {
         &self.config
     }
 
+    /// The time between two decisions in milliseconds, at least 1.
+    #[must_use]
+    pub fn decide_every_ms(&self) -> u64 {
+        u64::try_from(self.config.decide_every.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// The positions of all keys that ever have load, in order.
     #[must_use]
     pub fn keys(&self) -> &[u64] {

@@ -15,7 +15,7 @@ pub struct Moment {
 
 /// Every `decide_every` from 0 on, and whenever pods come or go, up to the end of the trace.
 pub(super) fn moments(trace: &LoadTrace) -> impl Iterator<Item = Moment> {
-    let every_ms = usize::try_from(trace.config().decide_every.as_millis()).unwrap_or(usize::MAX);
+    let every_ms = usize::try_from(trace.decide_every_ms()).unwrap_or(usize::MAX);
     let rounds = (0..trace.end_ms()).step_by(every_ms).map(|at_ms| (at_ms, true));
     let is_of_pods = |timed: &&TimedChange| timed.change.is_of_pods() && timed.at_ms < trace.end_ms();
     let repairs = trace

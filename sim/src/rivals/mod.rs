@@ -27,7 +27,7 @@ pub enum Rival {
     Ring,
     /// Rendezvous hashing: each of 65,536 buckets goes to the pod with the highest hash of both.
     Rendezvous,
-    /// Equal ranges of the key space, dealt to the pods in order.
+    /// As many equal ranges as there are pods; a pod that joins takes the range of one that left.
     Static,
 }
 
@@ -46,6 +46,25 @@ impl Rival {
         }
     }
 
+    /// What it does, in one sentence.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Rival::Emberkeep => {
+                "Emberkeep's own balancer: it cuts, moves, swaps and replicates slices by their load, and moves as little as it can."
+            }
+            Rival::Ring => {
+                "Consistent hashing: each pod has 160 points on a ring, a key belongs to the next point; load is not looked at."
+            }
+            Rival::Rendezvous => {
+                "Rendezvous hashing: each of 65,536 buckets belongs to the pod with the highest hash of both; load is not looked at."
+            }
+            Rival::Static => {
+                "Static sharding: as many equal ranges as there are pods; a pod that joins takes the range of one that left."
+            }
+        }
+    }
+
     /// One that has decided nothing yet.
     #[must_use]
     pub fn balancer(self, trace: &LoadTrace) -> Box<dyn Balancer> {
@@ -53,7 +72,7 @@ impl Rival {
             Rival::Emberkeep => Box::new(Emberkeep::new(trace)),
             Rival::Ring => Box::new(Ring),
             Rival::Rendezvous => Box::new(Rendezvous::default()),
-            Rival::Static => Box::new(EvenRanges),
+            Rival::Static => Box::new(EvenRanges::default()),
         }
     }
 }

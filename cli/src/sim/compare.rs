@@ -1,0 +1,72 @@
+//! `emberkeep sim compare`: several balancers on the same traces.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use emberkeep_sim::compare::{Comparison, Recorder, page};
+use emberkeep_sim::load_trace::LoadTrace;
+use emberkeep_sim::rivals::Rival;
+use emberkeep_sim::score::ScoreTable;
+
+use super::progress::Progress;
+use super::{outcome, trace_file};
+use crate::exit::Failure;
+
+/// Replay load traces with several balancers and compare them, as a table and as a page with plots
+///
+/// Without a trace, a built-in one is replayed: half an hour with crowds, a hot key, replaced, crashing, joining and
+/// stopping pods.
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// Load traces, as JSON Lines
+    #[arg(value_name = "TRACE.jsonl")]
+    traces: Vec<PathBuf>,
+    /// Write a page with plots to this file; it needs nothing but a browser
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+    /// Compare only these: emberkeep, ring, rendezvous, static
+    #[arg(long, value_name = "BALANCER", value_delimiter = ',', default_values_t = Rival::ALL)]
+    balancer: Vec<Rival>,
+}
+
+/// Replays everything, prints the table, writes the page.
+pub(super) fn run(args: &CompareArgs) -> Result<(), Failure> {
+    let progress = Progress::begin();
+    let mut table = ScoreTable::default();
+    let mut comparisons = Vec::new();
+    if args.traces.is_empty() {
+        comparisons.push(compared(BUILTIN, &LoadTrace::builtin(), args, &progress, &mut table)?);
+    }
+    for path in &args.traces {
+        let trace = trace_file::read(path, &progress)?;
+        comparisons.push(compared(&trace_file::title(path), &trace, args, &progress, &mut table)?);
+    }
+    progress.end();
+    if let Some(path) = &args.html {
+        outcome::write_text(path, &page(&comparisons))?;
+    }
+    outcome::print(&table)
+}
+
+/// What the built-in trace is called.
+const BUILTIN: &str = "built-in";
+
+fn compared(
+    title: &str,
+    trace: &LoadTrace,
+    args: &CompareArgs,
+    progress: &Progress,
+    table: &mut ScoreTable,
+) -> Result<Comparison, Failure> {
+    let mut comparison = Comparison::new(title, trace);
+    for rival in &args.balancer {
+        let mut recorder = Recorder::new(trace);
+        let summary = outcome::replay(trace, *rival, &format!("{title} by {rival}"), progress, |tick| {
+            recorder.watch(tick);
+            Ok(())
+        })?;
+        table.push(title, rival.as_str(), &summary);
+        comparison.push(recorder.into_run(*rival, summary));
+    }
+    Ok(comparison)
+}

@@ -1,0 +1,100 @@
+//! A comparison: several balancers on one trace.
+
+use serde::Serialize;
+
+use super::{Bands, Curves};
+use crate::load_trace::{Change, LoadTrace};
+use crate::score::Summary;
+
+/// Several balancers on one trace.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    title: String,
+    /// The names of all pods there ever are.
+    pods: Vec<String>,
+    key_count: usize,
+    end_ms: u64,
+    decide_every_ms: u64,
+    /// What a pod can carry, in units a second.
+    max_load_hint: f64,
+    /// How far a pod may be above the mean, as a part of the larger of mean and hint.
+    tolerance: f64,
+    min_replicas: u32,
+    max_replicas: u32,
+    pod_changes: Vec<PodChange>,
+    runs: Vec<Run>,
+}
+
+/// One balancer on one trace.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Run {
+    /// What it is called.
+    pub balancer: &'static str,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// How well it did.
+    pub summary: Summary,
+    /// How it went.
+    pub curves: Curves,
+    /// Who owned what.
+    pub bands: Bands,
+}
+
+/// Pods that came and went at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct PodChange {
+    at_ms: u64,
+    joined: usize,
+    stopped: usize,
+    crashed: usize,
+}
+
+impl Comparison {
+    /// Nobody has been seen on the trace yet.
+    #[must_use]
+    pub fn new(title: &str, trace: &LoadTrace) -> Self {
+        let config = trace.config();
+        Self {
+            title: title.to_owned(),
+            pods: trace.pods().iter().map(ToString::to_string).collect(),
+            key_count: trace.keys().len(),
+            end_ms: trace.end_ms(),
+            decide_every_ms: trace.decide_every_ms(),
+            max_load_hint: config.max_load_hint.milli() as f64 / 1_000.0,
+            tolerance: config.imbalance.thousandths() as f64 / 1_000.0,
+            min_replicas: config.min_replicas,
+            max_replicas: config.max_replicas,
+            pod_changes: pod_changes(trace),
+            runs: Vec::new(),
+        }
+    }
+
+    /// Adds a balancer.
+    pub fn push(&mut self, run: Run) {
+        self.runs.push(run);
+    }
+}
+
+/// What happened to pods, one entry a moment.
+fn pod_changes(trace: &LoadTrace) -> Vec<PodChange> {
+    let mut moments: Vec<PodChange> = Vec::new();
+    for timed in trace.changes().iter().filter(|timed| timed.change.is_of_pods()) {
+        if moments.last().is_none_or(|moment| moment.at_ms != timed.at_ms) {
+            let at_ms = timed.at_ms;
+            moments.push(PodChange {
+                at_ms,
+                joined: 0,
+                stopped: 0,
+                crashed: 0,
+            });
+        }
+        let Some(moment) = moments.last_mut() else { continue };
+        match &timed.change {
+            Change::PodsAdded(pods) => moment.joined += pods.len(),
+            Change::PodsDrained(pods) => moment.stopped += pods.len(),
+            Change::PodsCrashed(pods) => moment.crashed += pods.len(),
+            Change::LoadSet(_) => {}
+        }
+    }
+    moments
+}

@@ -1,0 +1,174 @@
+//! A trace that is built in: half an hour in which everything happens that a balancer has to cope with.
+
+use std::fmt::Write;
+
+use super::LoadTrace;
+use crate::chance::Chance;
+
+/// Chance of this trace alone; another seed would do as well.
+const SEED: u64 = 20;
+
+const KEY_COUNT: usize = 2_000;
+const POD_COUNT: usize = 16;
+
+/// What all keys ask of all pods, in units a second: 60 % of what the first pods can carry.
+const TOTAL: f64 = 0.6 * 1_000.0 * POD_COUNT as f64;
+
+/// When noise and crowds change the load.
+const BEAT_MS: u64 = 10_000;
+
+const MINUTE_MS: u64 = 60_000;
+
+impl LoadTrace {
+    /// The built-in example: 16 pods, 2,000 keys of which the one of rank `r` has a load in proportion to `1 / (r + 10)`,
+    /// and the hottest of them waver by up to a tenth.
+    ///
+    /// | minute | what happens |
+    /// | --- | --- |
+    /// | 3 to 6 | a crowd comes to six keys at once and goes again slowly |
+    /// | 8 to 12 | a single key has a fifth of all load |
+    /// | 14 to 18 | eight pods are replaced, one each half minute |
+    /// | 20 | two pods crash |
+    /// | 22 | four pods join |
+    /// | 26 | three pods stop |
+    /// | 30 | the end |
+    #[must_use]
+    pub fn builtin() -> Self {
+        LoadTrace::read(builtin_text().as_bytes()).expect("the trace is made here, and tested")
+    }
+}
+
+/// The same as a file would have it.
+fn builtin_text() -> String {
+    let mut text = String::new();
+    line(
+        &mut text,
+        0,
+        r#""event":"config","max_load_hint":1000,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":4,"decide_every_ms":5000"#,
+    );
+    pods(&mut text, 0, "pods_added", 0..POD_COUNT);
+    let mut keys = Keys::new();
+    keys.set(&mut text, 0, 0..KEY_COUNT);
+    for at_ms in (BEAT_MS..30 * MINUTE_MS).step_by(BEAT_MS as usize) {
+        keys.waver();
+        keys.crowd(at_ms);
+        pod_changes(&mut text, at_ms);
+        keys.set(&mut text, at_ms, 0..WAVERING);
+    }
+    line(&mut text, 30 * MINUTE_MS, r#""event":"end""#);
+    text
+}
+
+/// How many of the hottest keys waver.
+const WAVERING: usize = 100;
+/// The keys, by rank, that a crowd comes to.
+const CROWDED: std::ops::Range<usize> = 40..46;
+/// The key, by rank, that is very hot for a while.
+const HOT: usize = 50;
+
+/// The keys by rank, and what they ask.
+struct Keys {
+    chance: Chance,
+    positions: Vec<u64>,
+    /// Without noise and crowds.
+    usual: Vec<f64>,
+    present: Vec<f64>,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let mut chance = Chance::stream(SEED, 0);
+        let positions = (0..KEY_COUNT).map(|_| chance.next()).collect();
+        let weights: Vec<f64> = (0..KEY_COUNT).map(|rank| 1.0 / (rank + 10) as f64).collect();
+        let sum: f64 = weights.iter().sum();
+        let usual: Vec<f64> = weights.iter().map(|weight| weight / sum * TOTAL).collect();
+        Self {
+            chance,
+            positions,
+            present: usual.clone(),
+            usual,
+        }
+    }
+
+    fn waver(&mut self) {
+        for (present, usual) in self.present.iter_mut().zip(&self.usual).take(WAVERING) {
+            let thousandths = 900 + self.chance.below(201);
+            *present = usual * thousandths as f64 / 1_000.0;
+        }
+    }
+
+    fn crowd(&mut self, at_ms: u64) {
+        if (3 * MINUTE_MS..6 * MINUTE_MS).contains(&at_ms) {
+            let left = (6 * MINUTE_MS - at_ms) as f64 / (3 * MINUTE_MS) as f64;
+            CROWDED.for_each(|key| self.present[key] += 0.03 * TOTAL * left);
+        }
+        if (8 * MINUTE_MS..12 * MINUTE_MS).contains(&at_ms) {
+            self.present[HOT] += 0.25 * TOTAL;
+        }
+    }
+
+    fn set(&self, text: &mut String, at_ms: u64, ranks: std::ops::Range<usize>) {
+        let loads = ranks.map(|key| format!("[\"{:016x}\",{:.3}]", self.positions[key], self.present[key]));
+        let loads: Vec<String> = loads.collect();
+        line(
+            text,
+            at_ms,
+            &format!("\"event\":\"load_set\",\"loads\":[{}]", loads.join(",")),
+        );
+    }
+}
+
+fn pod_changes(text: &mut String, at_ms: u64) {
+    let replaced = (0..8_usize).find(|pod| at_ms == 14 * MINUTE_MS + 30_000 * *pod as u64);
+    if let Some(pod) = replaced {
+        pods(text, at_ms, "pods_drained", pod..pod + 1);
+        pods(text, at_ms, "pods_added", POD_COUNT + pod..POD_COUNT + pod + 1);
+    }
+    if at_ms == 20 * MINUTE_MS {
+        pods(text, at_ms, "pods_crashed", 10..12);
+    }
+    if at_ms == 22 * MINUTE_MS {
+        pods(text, at_ms, "pods_added", 24..28);
+    }
+    if at_ms == 26 * MINUTE_MS {
+        pods(text, at_ms, "pods_drained", 12..15);
+    }
+}
+
+fn pods(text: &mut String, at_ms: u64, event: &str, numbers: std::ops::Range<usize>) {
+    let names: Vec<String> = numbers.map(|number| format!("\"pod-{number}\"")).collect();
+    line(
+        text,
+        at_ms,
+        &format!("\"event\":\"{event}\",\"pods\":[{}]", names.join(",")),
+    );
+}
+
+fn line(text: &mut String, at_ms: u64, rest: &str) {
+    writeln!(text, "{{\"at_ms\":{at_ms},{rest}}}").expect("memory takes all");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load_trace::Change;
+
+    #[test]
+    fn the_built_in_trace_is_what_its_documentation_says() {
+        let trace = LoadTrace::builtin();
+        assert_eq!((trace.keys().len(), trace.pods().len()), (KEY_COUNT, 28));
+        assert_eq!(trace.end_ms(), 30 * MINUTE_MS);
+        let count = |is_such: fn(&Change) -> Option<usize>| -> usize {
+            trace.changes().iter().filter_map(|timed| is_such(&timed.change)).sum()
+        };
+        let crashed = count(|change| match change {
+            Change::PodsCrashed(pods) => Some(pods.len()),
+            Change::PodsAdded(_) | Change::PodsDrained(_) | Change::LoadSet(_) => None,
+        });
+        let drained = count(|change| match change {
+            Change::PodsDrained(pods) => Some(pods.len()),
+            Change::PodsAdded(_) | Change::PodsCrashed(_) | Change::LoadSet(_) => None,
+        });
+        assert_eq!((crashed, drained), (2, 11));
+    }
+}
