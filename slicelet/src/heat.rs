@@ -1,5 +1,6 @@
 //! Heat: which keys are asked for most, at next to no cost.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 use emberkeep_core::keyspace::SliceKey;
@@ -35,7 +36,8 @@ impl Heat {
         }
     }
 
-    /// Takes a copy of the sketches; halves their counts if so much time has gone.
+    /// Takes a copy of the sketches, in which is recent what was counted since the last one; halves their counts if so
+    /// much time has gone.
     pub(crate) fn snapshot(&self, halves: bool) -> Vec<Hottest> {
         self.sketches
             .iter()
@@ -45,14 +47,19 @@ impl Heat {
                 if halves {
                     sketch.halve();
                 }
-                sketch.clone()
+                let snapshot = sketch.clone();
+                sketch.forget_recent();
+                snapshot
             })
             .collect()
     }
 
     #[cold]
     fn record(&self, key: &SliceKey, units: u64) {
-        let number = key.position() as usize % SKETCH_COUNT;
+        // Keys that are not hashed may all have the same last bits, and the same first bytes.
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let number = hasher.finish() as usize % SKETCH_COUNT;
         match self.sketches[number].try_lock() {
             Ok(mut sketch) => sketch.record(key, units),
             Err(TryLockError::Poisoned(sketch)) => sketch.into_inner().record(key, units),
@@ -80,5 +87,16 @@ mod tests {
             .collect();
         assert_eq!(counts.len(), 2);
         assert!(counts.iter().all(|count| count.abs_diff(80_000) < 4_000), "{counts:?}");
+    }
+
+    #[test]
+    fn keys_that_differ_in_a_few_letters_go_to_all_sketches() {
+        let heat = Heat::new();
+        for number in 0..64 {
+            let key = SliceKey::try_new(format!("customer/{number}").as_bytes()).unwrap();
+            heat.record(&key, 1);
+        }
+        let counts: Vec<_> = heat.snapshot(false).iter().map(Hottest::total).collect();
+        assert!(counts.iter().all(|count| (1..=20).contains(count)), "{counts:?}");
     }
 }

@@ -15,12 +15,36 @@ pub(crate) struct Holding {
 }
 
 /// What one range was asked for. Alone in its cache line, so that threads at different slices do not meet.
+///
+/// The counts never start over: whether a request is sampled depends on how many came before it. Were that none again
+/// each second, the first request of each range would always be sampled, and quiet slices would seem full of hot keys.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct RangeCount {
     requests: AtomicU64,
     /// Load units beyond the one that each request is.
     extra_units: AtomicU64,
+    /// How much of the two was taken.
+    requests_taken: AtomicU64,
+    extra_units_taken: AtomicU64,
+}
+
+impl RangeCount {
+    fn take_requests(&self) -> u64 {
+        let counted = self.requests.load(Ordering::Relaxed);
+        counted.wrapping_sub(self.requests_taken.swap(counted, Ordering::Relaxed))
+    }
+
+    fn take_extra_units(&self) -> u64 {
+        let counted = self.extra_units.load(Ordering::Relaxed);
+        // A service may charge as much as it likes; the sum goes round.
+        counted.wrapping_sub(self.extra_units_taken.swap(counted, Ordering::Relaxed))
+    }
+
+    fn requests_left(&self) -> u64 {
+        let taken = self.requests_taken.load(Ordering::Relaxed);
+        self.requests.load(Ordering::Relaxed).wrapping_sub(taken)
+    }
 }
 
 /// What was counted since the last time.
@@ -57,18 +81,14 @@ impl Holding {
 
     /// How many requests were counted and not taken yet.
     pub(crate) fn request_count(&self) -> u64 {
-        self.counts
-            .iter()
-            .map(|count| count.requests.load(Ordering::Relaxed))
-            .sum()
+        self.counts.iter().map(RangeCount::requests_left).sum()
     }
 
-    /// Takes what was counted and starts over.
+    /// Takes what was counted since the last time.
     pub(crate) fn take_counts(&self) -> Counted {
         let mut counted = Counted::default();
         for count in &self.counts {
-            let requests = count.requests.swap(0, Ordering::Relaxed);
-            let extra = count.extra_units.swap(0, Ordering::Relaxed);
+            let (requests, extra) = (count.take_requests(), count.take_extra_units());
             counted.request_count += requests;
             counted.units.push(requests.saturating_add(extra));
         }

@@ -313,6 +313,27 @@ async fn load_is_reported_by_slice_with_what_was_charged() {
 }
 
 #[tokio::test]
+async fn what_is_warm_is_reported_by_slice() {
+    let (world, mut session) = World::owning().await;
+    let assignment = world.reaches(1).await;
+    session.tell_full(&halves(&assignment, &other_pod(), world.me())).await;
+    world.reaches(2).await;
+    let key = key_of_half(true);
+    world.put(&key, "17").await;
+    world.get(&key).await.unwrap();
+    let memory = session
+        .hears(|message| match message {
+            FromSlicelet::LoadReport(report) => {
+                let memory: Vec<_> = report.slices.iter().map(|share| share.memory).collect();
+                memory.iter().any(|bytes| *bytes > 0).then_some(memory)
+            }
+            FromSlicelet::Register(_) | FromSlicelet::Heartbeat(_) => None,
+        })
+        .await;
+    assert_eq!(memory, [world.slicelet.stats().warm_size.as_bytes()]);
+}
+
+#[tokio::test]
 async fn whoever_watches_the_pod_gets_its_assignment() {
     let (world, _session) = World::owning().await;
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

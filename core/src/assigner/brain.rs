@@ -1,6 +1,5 @@
 //! The brain of the assigner for one target.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +14,9 @@ use super::sessions::{Session, Sessions};
 use crate::assignment::{Generation, SliceState};
 use crate::balancer::{Decision, PodSignal, Scope, Signals};
 use crate::brain::{Brain, Output};
-use crate::load::{LoadMap, LoadReport};
+use crate::load::LoadHistory;
 use crate::pod::{Pod, PodName, PodPhase};
 use crate::time::Timestamp;
-
-/// How old a load report may be.
-const REPORT_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// How long to wait before a proposal that failed is made again.
 const PROPOSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -31,7 +27,7 @@ const PROPOSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 pub struct TargetBrain {
     state: Arc<TargetState>,
     sessions: Sessions,
-    reports: BTreeMap<PodName, (LoadReport, Timestamp)>,
+    history: LoadHistory,
     health: Health,
     pacing: Pacing,
     handoffs: Handoffs,
@@ -53,7 +49,7 @@ impl TargetBrain {
         let mut brain = Self {
             state: Arc::clone(&state),
             sessions: Sessions::default(),
-            reports: BTreeMap::new(),
+            history: LoadHistory::default(),
             health: Health::default(),
             pacing: Pacing::new(now),
             handoffs: Handoffs::default(),
@@ -78,7 +74,7 @@ impl TargetBrain {
             }
             Event::LoadReported { session, report } => {
                 if let Some(open) = self.sessions.get(session) {
-                    self.reports.insert(open.pod.name.clone(), (report, now));
+                    self.history.reported(&open.pod.name, &report, now);
                 }
                 return None;
             }
@@ -127,12 +123,22 @@ impl TargetBrain {
     fn sync(&mut self, state: Arc<TargetState>, now: Timestamp) {
         if state.pods != self.state.pods {
             self.pacing.pods_changed(now);
-            self.reports.retain(|name, _| state.pods.contains_key(name));
+            self.forget_lives_that_ended(&state, now);
         }
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
         self.handoffs.observe(&state.assignment, now);
         self.journal.observe(&state.assignment);
         self.state = state;
+    }
+
+    /// Load that pods measured which are gone, or have begun a new life, stands until others have measured it.
+    fn forget_lives_that_ended(&mut self, state: &TargetState, now: Timestamp) {
+        for (name, record) in &self.state.pods {
+            let life = state.pods.get(name).map(|record| record.pod.incarnation);
+            if life != Some(record.pod.incarnation) {
+                self.history.forget(name, now);
+            }
+        }
     }
 
     fn probes(&mut self, now: Timestamp) -> Vec<Action> {
@@ -284,10 +290,9 @@ impl TargetBrain {
             };
             (name.clone(), signal)
         };
-        let is_fresh = |(_, at): &&(LoadReport, Timestamp)| now.since(*at) <= REPORT_AGE_MAX;
         Signals {
             pods: self.state.pods.iter().map(signal).collect(),
-            load: LoadMap::from_reports(self.reports.values().filter(is_fresh).map(|(report, _)| report)),
+            load: self.history.map(now),
             left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
             scope,
             ledger: self.journal.ledger().clone(),
@@ -302,16 +307,12 @@ impl TargetBrain {
         let has_owner = owners().next().is_some();
         let is_registered = |pod: &Pod| state.pods.get(&pod.name).is_some_and(|record| record.pod == *pod);
         let has_left = !self.handoffs.left(state.settings.handoff.leave_linger, now).is_empty();
-        let is_measured = |name: &PodName| {
-            let report = self.reports.get(name);
-            report.is_some_and(|(_, at)| now.since(*at) <= REPORT_AGE_MAX)
-        };
         Needs {
             is_frozen: state.is_frozen,
             has_no_owner: !has_owner,
             repair: has_left || !assignment.pods().iter().all(is_registered) || (has_owner && self.is_badly_served()),
             joined: owners().any(|(name, _)| assignment.index_of(name).is_none()),
-            is_measured: owners().all(|(name, _)| is_measured(name)),
+            is_measured: owners().all(|(name, _)| self.history.is_fresh(name, now)),
         }
     }
 

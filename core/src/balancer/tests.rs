@@ -1,14 +1,13 @@
 //! What every decision keeps, whatever the signals.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::assignment::{Phase, SliceState};
-use crate::keyspace::{Slice, SliceKey};
-use crate::load::{Load, LoadMap, LoadReport};
+use crate::keyspace::{Slice, SliceKey, SliceMap};
+use crate::load::{Demand, Load, LoadMap};
 use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 
 fn pod(number: usize, life: u128) -> Pod {
@@ -156,13 +155,8 @@ fn load_moves_off_a_pod_that_is_over_the_band_and_stops_well_inside() {
     let before = first(4);
     let hot = before.index_of(&PodName::try_new("pod-000").unwrap()).unwrap();
     let loads = before.shares_of(hot).map(|(slice, _, _)| (slice, Load::from_units(10)));
-    let report = LoadReport {
-        window: Duration::from_secs(1),
-        slices: loads.collect(),
-        hottest: Vec::new(),
-    };
     let mut signals = live(4);
-    signals.load = LoadMap::from_reports([&report]);
+    signals.load = load_of(loads);
     assert_eq!(
         decide(&before, &signals, &settings, Timestamp::ZERO).next,
         None,
@@ -208,6 +202,21 @@ fn replicas_are_in_different_zones_where_there_are_zones() {
     }
 }
 
+/// The map of slices that have this load, and of idle keys between them.
+fn load_of(slices: impl Iterator<Item = (Slice, Load)>) -> LoadMap {
+    let mut pieces = BTreeMap::from([(SliceKey::EMPTY, Demand::NONE)]);
+    for (slice, load) in slices {
+        pieces.insert(slice.start().clone(), Demand::steady(load));
+        if let Some(end) = slice.end() {
+            pieces.entry(end.clone()).or_insert(Demand::NONE);
+        }
+    }
+    LoadMap::new(
+        SliceMap::try_from_starts(pieces.into_iter().collect()).unwrap(),
+        Vec::new(),
+    )
+}
+
 fn any_signals() -> impl Strategy<Value = Signals> {
     let pods = prop::collection::btree_map(0_usize..8, (0_u128..2, prop::bool::weighted(0.8), 200_u32..3_000), 0..8);
     let loads = prop::collection::vec(0_u64..200_000, 16);
@@ -225,12 +234,7 @@ fn any_signals() -> impl Strategy<Value = Signals> {
             let start = if at == 0 { SliceKey::EMPTY } else { sixteenth(at) };
             (Slice::new(start, end).unwrap(), Load::from_milli(milli))
         });
-        let report = LoadReport {
-            window: Duration::from_secs(1),
-            slices: slices.collect(),
-            hottest: Vec::new(),
-        };
-        signals.load = LoadMap::from_reports([&report]);
+        signals.load = load_of(slices);
         signals.scope = if balance { Scope::Balance } else { Scope::Repair };
         signals
     })

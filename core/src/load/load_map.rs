@@ -1,6 +1,6 @@
 //! The load map: how demand is spread over the key space.
 
-use super::{Demand, Load, LoadReport};
+use super::{Demand, Load};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
 /// Demand over the key space: pieces inside which it is even, and single hot keys on top of them. Any slice has a
@@ -35,35 +35,6 @@ impl LoadMap {
             pieces,
             points,
         }
-    }
-
-    /// What all reports together say. Replicas of a slice report their own share each, so shares add up.
-    pub fn from_reports<'a>(reports: impl IntoIterator<Item = &'a LoadReport>) -> Self {
-        let measured: Vec<_> = reports.into_iter().flat_map(|report| &report.slices).collect();
-        let ends = measured.iter().filter_map(|(slice, _)| slice.end());
-        let mut starts: Vec<SliceKey> = measured
-            .iter()
-            .map(|(slice, _)| slice.start())
-            .chain(ends)
-            .cloned()
-            .collect();
-        starts.push(SliceKey::EMPTY);
-        starts.sort_unstable();
-        starts.dedup();
-        let mut demands = vec![Demand::NONE; starts.len()];
-        for (slice, load) in measured {
-            let first = starts.partition_point(|start| start < slice.start());
-            let end = slice
-                .end()
-                .map_or(starts.len(), |end| starts.partition_point(|start| start < end));
-            for at in first..end {
-                let piece = Slice::new(starts[at].clone(), starts.get(at + 1).cloned()).expect("starts are distinct");
-                demands[at] += part_of(Demand::steady(*load), &piece, slice);
-            }
-        }
-        let pieces = starts.into_iter().zip(demands).collect();
-        let pieces = SliceMap::try_from_starts(pieces).expect("starts are sorted, distinct and begin at the empty key");
-        Self::new(pieces, Vec::new())
     }
 
     /// What the keys of the slice ask.
@@ -207,20 +178,8 @@ fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-/// The part of a slice's demand that falls on `part` of it, by width; a slice too narrow to have one lies on its start.
-fn part_of(demand: Demand, part: &Slice, whole: &Slice) -> Demand {
-    match whole.width() {
-        _ if part == whole => demand,
-        0 if part.start() == whole.start() => demand,
-        0 => Demand::NONE,
-        width => demand.share(part.width(), width),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -229,39 +188,33 @@ mod tests {
         Slice::new(SliceKey::from_position(start), Some(SliceKey::from_position(end))).unwrap()
     }
 
-    fn report(slices: &[(Slice, u64)]) -> LoadReport {
-        LoadReport {
-            window: Duration::from_secs(1),
-            slices: slices
-                .iter()
-                .map(|(slice, milli)| (slice.clone(), Load::from_milli(*milli)))
-                .collect(),
-            hottest: Vec::new(),
-        }
+    /// A map of pieces that begin at these positions, in thousandths of a unit.
+    fn map_of(pieces: &[(u64, u64)]) -> LoadMap {
+        let start = |at: u64| {
+            if at == 0 {
+                SliceKey::EMPTY
+            } else {
+                SliceKey::from_position(at)
+            }
+        };
+        let piece = |(at, milli): &(u64, u64)| (start(*at), Demand::steady(Load::from_milli(*milli)));
+        let pieces = SliceMap::try_from_starts(pieces.iter().map(piece).collect()).unwrap();
+        LoadMap::new(pieces, Vec::new())
     }
 
     #[test]
-    fn halves_of_a_measured_slice_carry_half_its_load_each() {
-        let map = LoadMap::from_reports([&report(&[(slice(0, 100), 1_000)])]);
+    fn halves_of_a_piece_carry_half_its_load_each() {
+        let map = map_of(&[(0, 1_000), (100, 0)]);
         assert_eq!(map.demand_of(&slice(0, 50)).now, Load::from_milli(500));
         assert_eq!(map.demand_of(&slice(50, 100)).now, Load::from_milli(500));
         assert_eq!(map.demand_of(&slice(100, 200)).now, Load::ZERO);
     }
 
     #[test]
-    fn a_merged_slice_carries_what_its_parts_had() {
-        let map = LoadMap::from_reports([&report(&[(slice(0, 10), 7), (slice(10, 30), 5)])]);
+    fn a_slice_carries_what_its_parts_have() {
+        let map = map_of(&[(0, 7), (10, 5), (30, 0)]);
         assert_eq!(map.demand_of(&slice(0, 30)).now, Load::from_milli(12));
         assert_eq!(map.total().now, Load::from_milli(12));
-    }
-
-    #[test]
-    fn the_shares_of_replicas_add_up() {
-        let shares = [report(&[(slice(0, 10), 3)]), report(&[(slice(0, 10), 4)])];
-        assert_eq!(
-            LoadMap::from_reports(&shares).demand_of(&slice(0, 10)).now,
-            Load::from_milli(7)
-        );
     }
 
     /// A map of even pieces with hot keys on top, and places at which to cut it.
@@ -311,8 +264,9 @@ mod tests {
     fn one_hot_key_keeps_its_load_although_it_has_no_width() {
         let key = SliceKey::try_new(b"hot").unwrap();
         let alone = Slice::new(key.clone(), key.successor()).unwrap();
-        let map = LoadMap::from_reports([&report(&[(alone.clone(), 9_000)])]);
-        assert_eq!(map.demand_of(&alone).now, Load::from_milli(9_000));
-        assert_eq!(map.demand_of(&Slice::FULL).now, Load::from_milli(9_000));
+        let hot = Demand::steady(Load::from_milli(9_000));
+        let map = LoadMap::new(SliceMap::full(Demand::NONE), vec![(key, hot)]);
+        assert_eq!(map.demand_of(&alone), hot);
+        assert_eq!(map.demand_of(&Slice::FULL), hot);
     }
 }

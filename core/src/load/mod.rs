@@ -1,11 +1,21 @@
 //! Load: how much work the keys cause, and where.
+//!
+//! ```text
+//! LoadReport, one a pod --LoadHistory--> LoadMap --> the balancer
+//! ```
 
 mod amount;
 mod demand;
+mod estimate;
+pub(crate) mod half_life;
+mod history;
 mod load_map;
 mod report;
+mod survey;
 
 pub use amount::Load;
 pub use demand::Demand;
+pub use history::LoadHistory;
 pub use load_map::LoadMap;
-pub use report::LoadReport;
+pub use report::{KeyLoad, LoadReport, SliceLoad};
+pub(crate) use survey::surveyed;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::load::Load;
+use crate::load::{Load, half_life};
+use half_life::{ONE, PLACES};
 
 /// An exponentially weighted mean of a rate: what happened one half-life ago counts half.
 ///
@@ -26,10 +27,6 @@ pub struct DecayedRate {
     weight: u64,
 }
 
-/// Binary places of the numbers below one.
-const PLACES: u32 = 32;
-const ONE: u64 = 1 << PLACES;
-
 impl DecayedRate {
     /// Nothing has happened yet. A half-life of zero counts as a microsecond.
     #[must_use]
@@ -41,10 +38,11 @@ impl DecayedRate {
         }
     }
 
-    /// `units` have happened in the last `elapsed`.
+    /// `units` have happened in the last `elapsed`; no time is shorter than a microsecond.
     pub fn record(&mut self, units: u64, elapsed: Duration) {
-        let micros = elapsed.as_micros().max(1);
-        let kept = decay(micros, self.half_life.as_micros().max(1));
+        let elapsed = elapsed.max(Duration::from_micros(1));
+        let micros = elapsed.as_micros();
+        let kept = half_life::kept(elapsed, self.half_life);
         let share = u128::from(ONE - kept);
         // Thousandths a second, times the share: 64 + 30 + 32 bits at most.
         let added = u128::from(units) * 1_000_000_000 * share / micros;
@@ -59,21 +57,12 @@ impl DecayedRate {
         Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX))
     }
 
-    /// The rate of a part of what is measured: `numerator / denominator` of it.
+    /// A rate that is known from elsewhere, as well as if it had been measured for so long.
     #[must_use]
-    pub fn share(&self, numerator: u128, denominator: u128) -> Self {
-        self.with_rate(self.rate().share(numerator, denominator), self.weight)
-    }
-
-    /// The rate of both together, known as well as the one known longer.
-    #[must_use]
-    pub fn plus(&self, other: &Self) -> Self {
-        self.with_rate(self.rate() + other.rate(), self.weight.max(other.weight))
-    }
-
-    fn with_rate(&self, rate: Load, weight: u64) -> Self {
+    pub fn known(half_life: Duration, rate: Load, measured: Duration) -> Self {
+        let weight = ONE - half_life::kept(measured, half_life);
         Self {
-            half_life: self.half_life,
+            half_life,
             weighted: u128::from(rate.milli()) * u128::from(weight),
             weight,
         }
@@ -84,40 +73,6 @@ impl DecayedRate {
 const fn scaled(number: u128, factor: u64) -> u128 {
     let (high, low) = (number >> PLACES, number & (ONE as u128 - 1));
     high * factor as u128 + ((low * factor as u128) >> PLACES)
-}
-
-/// Binary places of [`ROOTS`].
-const ROOT_PLACES: u32 = 63;
-
-/// The square root of one half, the root of that, and so on: `ROOTS[i] = 2^(-2^-(i+1))`.
-const ROOTS: [u64; PLACES as usize] = {
-    let mut roots = [0; PLACES as usize];
-    let mut square = 1_u128 << (2 * ROOT_PLACES - 1);
-    let mut at = 0;
-    while at < roots.len() {
-        let root = square.isqrt();
-        roots[at] = root as u64;
-        square = root << ROOT_PLACES;
-        at += 1;
-    }
-    roots
-};
-
-/// `2^(-elapsed / half_life)` with [`PLACES`] binary places: each binary digit of the exponent takes one root.
-fn decay(elapsed: u128, half_life: u128) -> u64 {
-    let halvings = elapsed / half_life;
-    if halvings >= u128::from(PLACES) {
-        return 0;
-    }
-    let fraction = ((elapsed % half_life) << PLACES) / half_life;
-    let mut factor = 1_u128 << ROOT_PLACES;
-    for (at, root) in (1..).zip(ROOTS) {
-        if fraction >> (PLACES - at) & 1 == 1 {
-            factor = (factor * u128::from(root)) >> ROOT_PLACES;
-        }
-    }
-    let places_left = ROOT_PLACES - PLACES;
-    u64::try_from(factor >> places_left >> halvings).expect("a power with a negative exponent is at most one")
 }
 
 #[cfg(test)]
@@ -158,10 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn parts_add_up_to_the_whole() {
-        let whole = steady(900, 5);
-        let parts = whole.share(1, 3).plus(&whole.share(2, 3));
-        assert!(is_about(&parts, 900), "{:?}", parts.rate());
+    fn what_is_known_from_elsewhere_counts_as_if_it_had_been_measured() {
+        let mut told = DecayedRate::known(HALF_LIFE, Load::from_units(700), 5 * SECOND);
+        let mut measured = steady(700, 5);
+        told.record(100, SECOND);
+        measured.record(100, SECOND);
+        assert!(told.rate().milli().abs_diff(measured.rate().milli()) <= 1);
+        let unmeasured = DecayedRate::known(HALF_LIFE, Load::from_units(700), Duration::ZERO);
+        assert_eq!(unmeasured.rate(), Load::ZERO);
     }
 
     proptest! {
@@ -175,10 +134,12 @@ mod tests {
         #[test]
         fn no_count_and_no_time_overflows(counts in prop::collection::vec((any::<u64>(), any::<u64>()), 1..20)) {
             let mut rate = DecayedRate::new(HALF_LIFE);
+            let mut highest = 0;
             for (units, micros) in counts {
                 rate.record(units, Duration::from_micros(micros));
+                highest = highest.max(u128::from(units) * 1_000_000_000 / u128::from(micros.max(1)));
             }
-            prop_assert!(rate.plus(&rate).rate() >= rate.rate());
+            prop_assert!(u128::from(rate.rate().milli()) <= highest + 1);
         }
     }
 }

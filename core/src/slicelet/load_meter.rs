@@ -4,62 +4,77 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DecayedRate, Hottest, Ownership};
+use super::cuts::cuts;
+use super::hot_keys::HotKeys;
+use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE};
+use super::{Hottest, Ownership, Share};
+use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey, SliceMap};
-use crate::load::{Load, LoadReport};
+use crate::load::{KeyLoad, Load, LoadMap, LoadReport, SliceLoad, surveyed};
 
-/// The half-life of the rate that sees an overload soon.
-const FAST_HALF_LIFE: Duration = Duration::from_secs(10);
-/// The half-life of the rate that is calm enough to guide placement.
-const SLOW_HALF_LIFE: Duration = Duration::from_secs(60);
 /// No more hot keys are reported than the balancer could ever tell apart.
 const HOTTEST_COUNT_MAX: usize = 32;
 
-/// The decayed load of each of a pod's slices.
+/// The decayed load of each slice that a pod serves, and of its hottest keys.
 #[derive(Debug, Clone)]
 pub struct LoadMeter {
     ownership: Arc<Ownership>,
-    /// As many as the ownership has ranges, by their number; a gap has nothing to measure.
-    rates: Vec<Option<SliceRate>>,
-    /// How long has been measured, up to what the slow rate still knows.
-    measured: Duration,
+    /// As many as the ownership has ranges, by their number; where the pod serves nothing there is nothing to measure.
+    shares: Vec<Option<Measured>>,
+    hot_keys: HotKeys,
     /// How much of the fast half-life has gone since the counts of the hottest keys were halved.
     since_halving: Duration,
+    since_sampled: Duration,
 }
 
+/// What is known of the pod's share in a slice.
 #[derive(Debug, Clone)]
-struct SliceRate {
-    fast: DecayedRate,
-    slow: DecayedRate,
+struct Measured {
+    rate: MeteredRate,
+    /// How long the share has been measured, up to what the slow rate still knows.
+    window: Duration,
+    memory: u64,
+    replicas: u32,
 }
 
 impl LoadMeter {
     /// Nothing measured yet.
     #[must_use]
     pub fn new(ownership: Arc<Ownership>) -> Self {
-        let mut meter = Self {
-            ownership: Arc::clone(&ownership),
-            rates: Vec::new(),
-            measured: Duration::ZERO,
-            since_halving: Duration::ZERO,
-        };
-        meter.rates = ownership
+        let shares = ownership
             .ranges()
             .values()
-            .map(|share| share.map(|_| SliceRate::new()))
-            .collect();
-        meter
+            .map(|share| served(*share).map(Measured::new));
+        Self {
+            shares: shares.collect(),
+            ownership,
+            hot_keys: HotKeys::default(),
+            since_halving: Duration::ZERO,
+            since_sampled: Duration::ZERO,
+        }
     }
 
-    /// The pod goes by another ownership from now on. A part of a slice takes its part of the load, by width; slices
-    /// that are joined add theirs.
+    /// The pod goes by another ownership from now on. A slice that is cut passes its load on to its parts, as far as it
+    /// is known where it lies; slices that are joined add theirs; where another number of replicas share a load, each
+    /// has another part of it. What is new to the pod begins at nothing.
     pub fn follow(&mut self, ownership: Arc<Ownership>) {
-        let before = self.rates_by_slice();
-        let after = ownership
+        let whole = surveyed(&self.report());
+        let mut shares = self.shares.iter();
+        let before = self
+            .ownership
             .ranges()
-            .iter()
-            .map(|(slice, share)| share.map(|_| inherited(&before, &slice)));
-        self.rates = after.collect();
+            .map(|_, _| shares.next().and_then(Option::as_ref));
+        let after = ownership.ranges().iter().map(|(slice, share)| {
+            let replicas = served(*share)?;
+            Some(inherited(&before, &whole, &slice, replicas))
+        });
+        let after: Vec<_> = after.collect();
+        self.hot_keys.follow(|key| {
+            let (_, before) = before.get(key);
+            let (number, _) = ownership.share_of(key);
+            Some((before.as_ref()?.replicas, after[number].as_ref()?.replicas))
+        });
+        self.shares = after;
         self.ownership = ownership;
     }
 
@@ -71,14 +86,14 @@ impl LoadMeter {
 
     /// Takes in what was counted in the last `elapsed`: the units of each range, by its number.
     pub fn record(&mut self, counts: impl IntoIterator<Item = u64>, elapsed: Duration) {
-        for (rate, units) in self.rates.iter_mut().zip(counts) {
-            if let Some(rate) = rate {
-                rate.fast.record(units, elapsed);
-                rate.slow.record(units, elapsed);
+        for (share, units) in self.shares.iter_mut().zip(counts) {
+            if let Some(share) = share {
+                share.rate.record(units, elapsed);
+                share.window = (share.window + elapsed).min(SLOW_HALF_LIFE);
             }
         }
-        self.measured = (self.measured + elapsed).min(SLOW_HALF_LIFE);
         self.since_halving += elapsed;
+        self.since_sampled += elapsed;
     }
 
     /// Whether another fast half-life has gone, so that the counts of the hottest keys are to be halved.
@@ -90,96 +105,142 @@ impl LoadMeter {
         is_due
     }
 
+    /// Takes in what the sketches of the hottest keys have sampled since the last time, by what is recent in them.
+    pub fn sampled(&mut self, sketches: &[Hottest]) {
+        let elapsed = std::mem::take(&mut self.since_sampled);
+        self.hot_keys.sampled(sketches, elapsed);
+    }
+
+    /// Takes in how many bytes are warm in each range, by its number.
+    pub fn weighed(&mut self, bytes: impl IntoIterator<Item = u64>) {
+        for (share, bytes) in self.shares.iter_mut().zip(bytes) {
+            if let Some(share) = share {
+                share.memory = bytes;
+            }
+        }
+    }
+
     /// The load of the whole pod, by the fast rate.
     #[must_use]
     pub fn fast(&self) -> Load {
-        self.rates.iter().flatten().map(|rate| rate.fast.rate()).sum()
+        self.shares.iter().flatten().map(|share| share.rate.fast()).sum()
     }
 
     /// The load of the whole pod, by the slow rate.
     #[must_use]
     pub fn slow(&self) -> Load {
-        self.rates.iter().flatten().map(|rate| rate.slow.rate()).sum()
+        self.shares.iter().flatten().map(|share| share.rate.slow()).sum()
     }
 
-    /// What the assigner is told: the fast rate of each slice, and the hottest keys by their sure share of all counts.
+    /// What the assigner is told.
     #[must_use]
-    pub fn report<'a>(&self, hottest: impl IntoIterator<Item = &'a Hottest>) -> LoadReport {
-        let slices = self.ownership.ranges().iter().zip(&self.rates);
+    pub fn report(&self) -> LoadReport {
+        let hottest = self.hottest();
+        let unlisted_max = self.hot_keys.unlisted_max(&hottest, self.fast());
+        let mut samples = self.samples(&hottest).into_iter();
+        let shares = self.ownership.ranges().iter().zip(&self.shares);
+        let slices = shares.filter_map(|((slice, _), share)| {
+            let samples = samples.next().unwrap_or_default();
+            share.as_ref().map(|share| share.report(slice, &samples))
+        });
         LoadReport {
-            window: self.measured.min(FAST_HALF_LIFE),
-            slices: slices
-                .filter_map(|((slice, _), rate)| rate.as_ref().map(|rate| (slice, rate.fast.rate())))
-                .collect(),
-            hottest: self.hottest(hottest),
+            slices: slices.collect(),
+            hottest,
+            unlisted_max,
         }
     }
 
-    fn hottest<'a>(&self, sketches: impl IntoIterator<Item = &'a Hottest>) -> Vec<(SliceKey, Load)> {
-        let (mut keys, mut total) = (Vec::new(), 0_u128);
-        for sketch in sketches {
-            total += u128::from(sketch.total());
-            keys.extend(sketch.keys());
-        }
-        let load = self.fast();
-        let mut hottest: Vec<_> = keys
-            .into_iter()
-            .filter_map(|hot| {
-                let (number, _) = self.ownership.share_of(&hot.key);
-                let of_slice = self.rates[number].as_ref()?.fast.rate();
-                let of_key = load.share(u128::from(hot.surely()), total).min(of_slice);
-                (of_key > Load::ZERO).then(|| (hot.key.clone(), of_key))
-            })
+    /// The hottest keys. Those of a slice have no more together than it has: the hottest come first.
+    fn hottest(&self) -> Vec<KeyLoad> {
+        let number_of = |key: &SliceKey| self.ownership.share_of(key).0;
+        let is_served = |key: &SliceKey| self.shares[number_of(key)].is_some();
+        let mut hottest = self.hot_keys.hottest(is_served, HOTTEST_COUNT_MAX);
+        let rate = |share: &Option<Measured>| share.as_ref().map(|share| (share.rate.fast(), share.rate.slow()));
+        let mut left: Vec<_> = self
+            .shares
+            .iter()
+            .map(|share| rate(share).unwrap_or_default())
             .collect();
-        hottest.sort_unstable_by(|(a, a_load), (b, b_load)| (Reverse(a_load), a).cmp(&(Reverse(b_load), b)));
-        hottest.truncate(HOTTEST_COUNT_MAX);
+        for hot in &mut hottest {
+            let (fast, slow) = &mut left[number_of(&hot.key)];
+            (hot.fast, hot.slow) = (hot.fast.min(*fast), hot.slow.min(*slow));
+            *fast -= hot.fast;
+            *slow -= hot.slow;
+        }
+        hottest.retain(|hot| hot.fast > Load::ZERO);
+        hottest.sort_by_key(|hot| Reverse(hot.fast));
         hottest
     }
 
-    fn rates_by_slice(&self) -> SliceMap<Option<&SliceRate>> {
-        let mut rates = self.rates.iter();
-        self.ownership
-            .ranges()
-            .map(|_, _| rates.next().and_then(Option::as_ref))
+    /// The sampled keys of each range, by its number, without the hottest.
+    fn samples(&self, hottest: &[KeyLoad]) -> Vec<Vec<(&SliceKey, u64)>> {
+        let mut samples = vec![Vec::new(); self.shares.len()];
+        let is_hot = |key: &SliceKey| hottest.iter().any(|hot| hot.key == *key);
+        for (key, stands_for) in self.hot_keys.sample().filter(|(key, _)| !is_hot(key)) {
+            samples[self.ownership.share_of(key).0].push((key, stands_for));
+        }
+        samples
     }
 }
 
-impl SliceRate {
-    const fn new() -> Self {
+impl Measured {
+    fn new(replicas: u32) -> Self {
         Self {
-            fast: DecayedRate::new(FAST_HALF_LIFE),
-            slow: DecayedRate::new(SLOW_HALF_LIFE),
+            rate: MeteredRate::new(),
+            window: Duration::ZERO,
+            memory: 0,
+            replicas,
         }
     }
 
-    fn share(&self, numerator: u128, denominator: u128) -> Self {
-        Self {
-            fast: self.fast.share(numerator, denominator),
-            slow: self.slow.share(numerator, denominator),
-        }
-    }
-
-    fn plus(&self, other: &Self) -> Self {
-        Self {
-            fast: self.fast.plus(&other.fast),
-            slow: self.slow.plus(&other.slow),
+    fn report(&self, slice: Slice, samples: &[(&SliceKey, u64)]) -> SliceLoad {
+        SliceLoad {
+            fast: self.rate.fast(),
+            slow: self.rate.slow(),
+            memory: self.memory,
+            replicas: self.replicas,
+            window: self.window,
+            cuts: cuts(&slice, samples),
+            slice,
         }
     }
 }
 
-/// What a slice knows about its load from the slices that had its keys before.
-fn inherited(before: &SliceMap<Option<&SliceRate>>, slice: &Slice) -> SliceRate {
-    let parts = before.overlapping(slice).filter_map(|(old, rate)| {
-        let common = old.intersection(slice)?;
-        // A slice of one key has no width; whoever holds all of a slice has all of its load.
-        let (part, whole) = if common == old {
-            (1, 1)
-        } else {
-            (common.width(), old.width())
+/// How many pods serve the slice, if the pod is one of them: of a share that is warming or leaving, no request tells
+/// how much load the slice has.
+fn served(share: Option<Share>) -> Option<u32> {
+    share
+        .filter(|share| share.phase == Phase::Serving)
+        .map(|share| share.serving_count)
+}
+
+/// What is known of the pod's share in a slice from the shares it had before, and from what those say of the whole.
+fn inherited(before: &SliceMap<Option<&Measured>>, whole: &LoadMap, slice: &Slice, replicas: u32) -> Measured {
+    let mut parts = before.overlapping(slice).peekable();
+    let parent = match parts.peek() {
+        Some((old, Some(parent))) if old == slice => Some(*parent),
+        Some(_) | None => None,
+    };
+    if let Some(parent) = parent.filter(|parent| parent.replicas == replicas) {
+        return parent.clone();
+    }
+    let (mut window, mut is_inferred) = (SLOW_HALF_LIFE, false);
+    for (old, parent) in parts {
+        let Some(parent) = parent else {
+            return Measured::new(replicas);
         };
-        rate.map(|rate| rate.share(part, whole.max(1)))
-    });
-    parts.reduce(|all, part| all.plus(&part)).unwrap_or(SliceRate::new())
+        window = window.min(parent.window);
+        is_inferred |= parent.replicas != replicas || old.intersection(slice).as_ref() != Some(&old);
+    }
+    let demand = whole.demand_of(slice);
+    let known_for = if is_inferred { window.min(INFERRED) } else { window };
+    let shared = |load: Load| load.share(1, replicas.into());
+    Measured {
+        rate: MeteredRate::known(shared(demand.now), shared(demand.steady), known_for),
+        window,
+        memory: demand.memory,
+        replicas,
+    }
 }
 
 #[cfg(test)]
@@ -222,11 +283,11 @@ mod tests {
     }
 
     fn loads(meter: &LoadMeter) -> Vec<u64> {
-        let report = meter.report([]);
+        let report = meter.report();
         report
             .slices
             .iter()
-            .map(|(_, load)| (load.milli() + 500) / 1_000)
+            .map(|share| (share.fast.milli() + 500) / 1_000)
             .collect()
     }
 
@@ -236,7 +297,7 @@ mod tests {
         // The gap before the first slice is number 0.
         meter.record([99, 700, 50, 99], SECOND);
         assert_eq!(loads(&meter), [700, 50]);
-        assert_eq!(meter.report([]).window, SECOND);
+        assert_eq!(meter.report().slices[0].window, SECOND);
     }
 
     #[test]
@@ -268,20 +329,20 @@ mod tests {
     #[test]
     fn the_hottest_keys_come_first_and_never_with_more_than_their_slice() {
         let mut meter = LoadMeter::new(ownership(&[0, 40, 100]));
-        meter.record([0, 300, 700], SECOND);
         let mut sketch = Hottest::with_capacity(8);
-        for (position, count) in [(50, 40), (1, 50), (2, 10), (200, 100)] {
-            sketch.record(&SliceKey::from_position(position), count);
+        for (position, count) in [(50, 40), (1, 500), (2, 10), (200, 100)] {
+            let key = SliceKey::from_position(position);
+            (0..10).for_each(|_| sketch.record(&key, count / 10));
         }
-        let hottest = meter.report([&sketch]).hottest;
-        let milli: Vec<_> = hottest
-            .iter()
-            .map(|(key, load)| (key.position(), load.milli() / 1_000))
-            .collect();
+        meter.record([0, 300, 700], SECOND);
+        meter.sampled(&[sketch]);
+        let report = meter.report();
+        let units = |hot: &KeyLoad| (hot.key.position(), hot.fast.milli() / 1_000);
+        let hottest: Vec<_> = report.hottest.iter().map(units).collect();
         assert_eq!(
-            milli,
-            [(1, 250), (50, 200), (2, 50)],
-            "the key at 200 belongs to others"
+            hottest,
+            [(1, 300), (50, 40)],
+            "nothing is left for key 2, and the key at 200 belongs to others"
         );
     }
 }

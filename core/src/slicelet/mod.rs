@@ -5,12 +5,16 @@
 //! counts --LoadMeter--> LoadReport   a decayed rate for each slice, and the hottest keys
 //! ```
 
+mod cuts;
 mod decayed_rate;
+mod hot_keys;
 mod hottest;
 mod load_meter;
+mod metered_rate;
 mod ownership;
 mod reconnect;
 mod session;
+mod step_watch;
 
 pub use decayed_rate::DecayedRate;
 pub use hottest::{HotKey, Hottest};

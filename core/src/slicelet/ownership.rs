@@ -20,6 +20,8 @@ pub struct Identity {
 pub struct Share {
     /// What the pod does there.
     pub phase: Phase,
+    /// How many pods serve the slice.
+    pub serving_count: u32,
     /// The fencing token.
     pub epoch: Generation,
     /// The generation since which the pod may answer for every key of the slice without interruption;
@@ -157,8 +159,10 @@ impl Ownership {
     }
 
     fn share_after(&self, slice: &Slice, state: &SliceState, phase: Phase, generation: Generation) -> Share {
+        let serving_count = state.replicas.serving().count();
         let share = Share {
             phase,
+            serving_count: u32::try_from(serving_count).expect("each serving pod has a number of 32 bits"),
             epoch: state.epoch,
             held_since: Generation::NONE,
         };

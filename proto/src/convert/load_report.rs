@@ -3,84 +3,136 @@
 use std::time::Duration;
 
 use emberkeep_core::keyspace::{Slice, SliceKey};
-use emberkeep_core::load::{Load, LoadReport};
+use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 
 use super::InvalidMessage;
-use super::invalid_message::{each, required};
+use super::invalid_message::{at_most, each, required};
 use super::slice::{in_order, slice_key};
+use super::target_settings::millis;
 use crate::pb;
 
 /// The most slices of one report.
 pub const REPORTED_SLICES_MAX: usize = 100_000;
 /// The most hottest keys of one report.
 pub const HOTTEST_MAX: usize = 10_000;
+/// The most keys that cut one slice.
+pub const CUTS_MAX: usize = 255;
 /// The longest time over which load may have been measured.
 pub const WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
 
 impl TryFrom<pb::LoadReport> for LoadReport {
     type Error = InvalidMessage;
 
-    fn try_from(wire: pb::LoadReport) -> Result<Self, InvalidMessage> {
+    /// What a report of an older slicelet does not say is filled in: the slow rate by the fast one, the windows of
+    /// slices by that of the report, one replica.
+    fn try_from(mut wire: pb::LoadReport) -> Result<Self, InvalidMessage> {
+        window(wire.window_ms, 1)?;
+        for share in &mut wire.slices {
+            share.window_ms.get_or_insert(wire.window_ms);
+        }
         let slices: Vec<SliceLoad> = each(wire.slices, "slices", REPORTED_SLICES_MAX)?;
-        in_order(slices.iter().map(|measured| &measured.0))?;
+        in_order(slices.iter().map(|share| &share.slice))?;
         let hottest: Vec<KeyLoad> = each(wire.hottest, "hottest", HOTTEST_MAX)?;
-        if !hottest.is_sorted_by(|hotter, next| hotter.1 >= next.1) {
+        if !hottest.is_sorted_by(|hotter, next| hotter.fast >= next.fast) {
             return Err(InvalidMessage::new("hottest", "keys must come hottest first"));
         }
         Ok(Self {
-            window: window(wire.window_ms)?,
-            slices: slices.into_iter().map(|measured| (measured.0, measured.1)).collect(),
-            hottest: hottest.into_iter().map(|measured| (measured.0, measured.1)).collect(),
+            slices,
+            hottest,
+            unlisted_max: Load::from_milli(wire.unlisted_max_milli),
         })
     }
 }
 
 impl From<&LoadReport> for pb::LoadReport {
-    /// A window of less than a millisecond is written as one.
     fn from(report: &LoadReport) -> Self {
-        let slices = report.slices.iter().map(|(slice, load)| pb::SliceLoad {
-            slice: Some(slice.into()),
-            load_milli: load.milli(),
-        });
-        let hottest = report.hottest.iter().map(|(key, load)| pb::KeyLoad {
-            key: key.to_bytes(),
-            load_milli: load.milli(),
-        });
+        let longest = report.slices.iter().map(|share| share.window).max();
         Self {
-            window_ms: super::target_settings::millis(report.window).max(1),
-            slices: slices.collect(),
-            hottest: hottest.collect(),
+            window_ms: millis(longest.unwrap_or_default()).max(1),
+            slices: report.slices.iter().map(pb::SliceLoad::from).collect(),
+            hottest: report.hottest.iter().map(pb::KeyLoad::from).collect(),
+            unlisted_max_milli: report.unlisted_max.milli(),
         }
     }
 }
 
-fn window(millis: u64) -> Result<Duration, InvalidMessage> {
-    let window = Duration::from_millis(millis);
-    if window > Duration::ZERO && window <= WINDOW_MAX {
-        return Ok(window);
+impl From<&SliceLoad> for pb::SliceLoad {
+    fn from(share: &SliceLoad) -> Self {
+        Self {
+            slice: Some((&share.slice).into()),
+            load_milli: share.fast.milli(),
+            slow_milli: Some(share.slow.milli()),
+            memory_bytes: share.memory,
+            replica_count: share.replicas,
+            window_ms: Some(millis(share.window)),
+            cuts: share.cuts.iter().map(SliceKey::to_bytes).collect(),
+        }
     }
-    let reason = format!("it is {millis}, allowed is 1 to {}", WINDOW_MAX.as_millis());
-    Err(InvalidMessage::new("window_ms", reason))
 }
 
-struct SliceLoad(Slice, Load);
+impl From<&KeyLoad> for pb::KeyLoad {
+    fn from(hot: &KeyLoad) -> Self {
+        Self {
+            key: hot.key.to_bytes(),
+            load_milli: hot.fast.milli(),
+            slow_milli: Some(hot.slow.milli()),
+        }
+    }
+}
 
 impl TryFrom<pb::SliceLoad> for SliceLoad {
     type Error = InvalidMessage;
 
     fn try_from(wire: pb::SliceLoad) -> Result<Self, InvalidMessage> {
-        Ok(Self(required(wire.slice, "slice")?, Load::from_milli(wire.load_milli)))
+        let slice: Slice = required(wire.slice, "slice")?;
+        Ok(Self {
+            fast: Load::from_milli(wire.load_milli),
+            slow: Load::from_milli(wire.slow_milli.unwrap_or(wire.load_milli)),
+            memory: wire.memory_bytes,
+            replicas: wire.replica_count.max(1),
+            window: window(wire.window_ms.unwrap_or_default(), 0)?,
+            cuts: cuts(&slice, &wire.cuts)?,
+            slice,
+        })
     }
 }
-
-struct KeyLoad(SliceKey, Load);
 
 impl TryFrom<pb::KeyLoad> for KeyLoad {
     type Error = InvalidMessage;
 
     fn try_from(wire: pb::KeyLoad) -> Result<Self, InvalidMessage> {
-        Ok(Self(slice_key(&wire.key, "key")?, Load::from_milli(wire.load_milli)))
+        Ok(Self {
+            key: slice_key(&wire.key, "key")?,
+            fast: Load::from_milli(wire.load_milli),
+            slow: Load::from_milli(wire.slow_milli.unwrap_or(wire.load_milli)),
+        })
     }
+}
+
+fn window(millis: u64, millis_min: u64) -> Result<Duration, InvalidMessage> {
+    let window = Duration::from_millis(millis);
+    if millis >= millis_min && window <= WINDOW_MAX {
+        return Ok(window);
+    }
+    let reason = format!("it is {millis}, allowed is {millis_min} to {}", WINDOW_MAX.as_millis());
+    Err(InvalidMessage::new("window_ms", reason))
+}
+
+/// Keys that cut a slice lie inside it, each after the one before.
+fn cuts(slice: &Slice, wire: &[Vec<u8>]) -> Result<Vec<SliceKey>, InvalidMessage> {
+    at_most(CUTS_MAX, wire.len(), "cuts")?;
+    let mut cuts: Vec<SliceKey> = Vec::with_capacity(wire.len());
+    for (at, bytes) in wire.iter().enumerate() {
+        let field = format!("cuts[{at}]");
+        let cut = slice_key(bytes, &field)?;
+        let before = cuts.last().unwrap_or(slice.start());
+        if cut <= *before || !slice.contains(&cut) {
+            let reason = format!("{cut} must lie after {before} and inside {slice}");
+            return Err(InvalidMessage::new(field, reason));
+        }
+        cuts.push(cut);
+    }
+    Ok(cuts)
 }
 
 #[cfg(test)]
@@ -94,6 +146,7 @@ mod tests {
                 end: Some(vec![end]),
             }),
             load_milli: 1,
+            ..pb::SliceLoad::default()
         }
     }
 
@@ -101,7 +154,7 @@ mod tests {
         pb::LoadReport {
             window_ms: 1_000,
             slices,
-            hottest: Vec::new(),
+            ..pb::LoadReport::default()
         }
     }
 
@@ -144,7 +197,7 @@ mod tests {
     fn an_oversize_key_is_found_where_it_is() {
         let key = |length| pb::KeyLoad {
             key: vec![0; length],
-            load_milli: 1,
+            ..pb::KeyLoad::default()
         };
         let wire = pb::LoadReport {
             hottest: vec![key(512), key(513)],
@@ -153,6 +206,47 @@ mod tests {
         assert_eq!(
             refusal(wire),
             "hottest[1].key: key is 513 bytes long, at most 512 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_report_of_an_older_slicelet_is_understood() {
+        let wire = pb::LoadReport {
+            hottest: vec![pb::KeyLoad {
+                key: vec![1],
+                load_milli: 1,
+                ..pb::KeyLoad::default()
+            }],
+            ..report(vec![slice(1, 2)])
+        };
+        let report = LoadReport::try_from(wire).unwrap();
+        let share = &report.slices[0];
+        assert_eq!((share.slow, share.replicas), (Load::from_milli(1), 1));
+        assert_eq!(share.window, Duration::from_secs(1));
+        assert_eq!(report.hottest[0].slow, Load::from_milli(1));
+    }
+
+    #[test]
+    fn cuts_outside_of_their_slice_or_out_of_order_are_refused() {
+        let cut_at = |cuts: &[u8]| {
+            report(vec![pb::SliceLoad {
+                cuts: cuts.iter().map(|cut| vec![*cut]).collect(),
+                ..slice(2, 9)
+            }])
+        };
+        assert!(LoadReport::try_from(cut_at(&[3, 8])).is_ok());
+        assert_eq!(
+            refusal(cut_at(&[3, 9])),
+            "slices[0].cuts[1]: 09 must lie after 03 and inside [02, 09)"
+        );
+        assert_eq!(
+            refusal(cut_at(&[2])),
+            "slices[0].cuts[0]: 02 must lie after 02 and inside [02, 09)"
+        );
+        assert!(refusal(cut_at(&[4, 4])).contains("04 must lie after 04"));
+        assert_eq!(
+            refusal(cut_at(&[3; CUTS_MAX + 1])),
+            "slices[0].cuts: it has 256 entries, at most 255 are allowed"
         );
     }
 }

@@ -2,7 +2,9 @@
 
 use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Assignment, AssignmentDiff, Update};
-use emberkeep_core::load::{LoadMap, LoadReport};
+use emberkeep_core::load::{LoadHistory, LoadReport};
+use emberkeep_core::pod::PodName;
+use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, NotOwner, WatchStart, WatchUpdate, settings_over};
 use emberkeep_proto::pb;
 use proptest::prelude::*;
@@ -20,7 +22,11 @@ fn read_as_everything(bytes: &[u8]) {
     read::<pb::AssignmentDiff, AssignmentDiff>(bytes);
     read::<pb::NotOwner, NotOwner>(bytes);
     if let Some(report) = read::<pb::LoadReport, LoadReport>(bytes) {
-        let _ = LoadMap::from_reports([&report]);
+        let (pod, now) = (PodName::try_new("pod").unwrap(), Timestamp::ZERO);
+        let mut history = LoadHistory::default();
+        history.reported(&pod, &report, now);
+        history.forget(&pod, now);
+        let _ = history.map(now);
     }
     if let Ok(wire) = pb::TargetSettings::decode(bytes) {
         let _ = settings_over(TargetSettings::default(), &wire);

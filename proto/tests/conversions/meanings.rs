@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::{Assignment, Generation, Phase, PodIndex, Proposal, Replica, Update};
 use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
-use emberkeep_core::load::{Load, LoadReport};
+use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
@@ -91,18 +91,42 @@ fn load() -> impl Strategy<Value = Load> {
     any::<u64>().prop_map(Load::from_milli)
 }
 
+/// A share in a slice, cut where some of the keys lie inside it.
+fn slice_load(slice: Slice, keys: Vec<SliceKey>) -> impl Strategy<Value = SliceLoad> {
+    let mut cuts: Vec<_> = keys
+        .into_iter()
+        .filter(|key| slice.start() < key && slice.contains(key))
+        .collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let figures = (load(), load(), any::<u64>(), 1..=u32::MAX, 0..=3_600_000_u64);
+    figures.prop_map(move |(fast, slow, memory, replicas, millis)| SliceLoad {
+        slice: slice.clone(),
+        fast,
+        slow,
+        memory,
+        replicas,
+        window: Duration::from_millis(millis),
+        cuts: cuts.clone(),
+    })
+}
+
 pub(crate) fn load_report() -> impl Strategy<Value = LoadReport> {
-    let slices = (history(), load()).prop_map(|(history, load)| {
+    let keys = prop::collection::vec(slice_key(), 0..9);
+    let slices = (history(), keys).prop_flat_map(|(history, keys)| {
         let slices = history.last().unwrap().slices().iter();
-        slices.map(|(slice, _)| (slice, load)).collect()
+        slices
+            .map(|(slice, _)| slice_load(slice, keys.clone()))
+            .collect::<Vec<_>>()
     });
-    let hottest = prop::collection::vec((slice_key(), load()), 0..9);
-    (1..=3_600_000_u64, slices, hottest).prop_map(|(millis, slices, mut hottest)| {
-        hottest.sort_by_key(|(_, load)| std::cmp::Reverse(*load));
+    let hot = (slice_key(), load(), load()).prop_map(|(key, fast, slow)| KeyLoad { key, fast, slow });
+    let hottest = prop::collection::vec(hot, 0..9);
+    (slices, hottest, load()).prop_map(|(slices, mut hottest, unlisted_max)| {
+        hottest.sort_by_key(|hot| std::cmp::Reverse(hot.fast));
         LoadReport {
-            window: Duration::from_millis(millis),
             slices,
             hottest,
+            unlisted_max,
         }
     })
 }

@@ -110,6 +110,11 @@ impl Counter {
         &self.sketches
     }
 
+    /// What was sampled has been taken in.
+    pub(super) fn forget_recent(&mut self) {
+        self.sketches.iter_mut().for_each(Hottest::forget_recent);
+    }
+
     fn sample(&mut self, place: usize, traffic: &Traffic, micros: u128, sharer_count: u64) {
         let (position, rate) = traffic.key(place);
         let parts = u128::from(rate.milli()) * micros;
@@ -120,7 +125,8 @@ impl Counter {
         };
         if sample_count > 0 {
             let sketch = &mut self.sketches[position as usize % SKETCH_COUNT];
-            sketch.record(&SliceKey::from_position(position), sample_count * SAMPLED_ONE_IN);
+            let key = SliceKey::from_position(position);
+            sketch.record_many(&key, sample_count * SAMPLED_ONE_IN, sample_count);
         }
     }
 }

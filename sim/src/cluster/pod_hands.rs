@@ -124,7 +124,9 @@ impl Cluster {
         self.record(place);
         let pod = &mut self.pods[place];
         let halves = pod.meter.takes_halving();
-        pod.meter.report(pod.counter.sketches(halves))
+        pod.meter.sampled(pod.counter.sketches(halves));
+        pod.counter.forget_recent();
+        pod.meter.report()
     }
 
     fn record(&mut self, place: usize) {

@@ -15,8 +15,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
 use super::link::Link;
+use super::weighing::Weighing;
 use crate::codec::Codec;
 use crate::holding::{Counted, Holding};
+use crate::published::Published;
 
 /// The hands of one session.
 pub(super) struct SessionHands<C: Codec> {
@@ -24,6 +26,7 @@ pub(super) struct SessionHands<C: Codec> {
     news: mpsc::Sender<Event>,
     outgoing: Option<Outgoing>,
     meter: LoadMeter,
+    weighing: Weighing,
     measured_at: Timestamp,
 }
 
@@ -63,6 +66,7 @@ impl<C: Codec> SessionHands<C> {
     pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<Event>) -> Self {
         Self {
             meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
+            weighing: Weighing::new(),
             measured_at: parts.clock.now(),
             parts,
             news,
@@ -150,17 +154,23 @@ impl<C: Codec> SessionHands<C> {
     }
 
     fn measure_load(&mut self) -> LoadReport {
-        let counted = self.parts.published.holding.load().take_counts();
-        self.record(counted);
+        let Published { holding, heat, .. } = &*Arc::clone(&self.parts.published);
+        let holding = holding.load_full();
+        self.record(holding.take_counts());
         let halves = self.meter.takes_halving();
-        let metrics = &self.parts.metrics;
+        self.meter.sampled(&heat.snapshot(halves));
+        let SessionParts { warm, tasks, clock, .. } = &self.parts;
+        self.weighing.go_on(&mut self.meter, &holding, warm, tasks, clock.now());
+        self.show_load();
+        self.meter.report()
+    }
+
+    fn show_load(&self) {
+        let SessionParts { warm, metrics, .. } = &self.parts;
         metrics.load_fast.set(self.meter.fast().milli() as f64 / 1_000.0);
         metrics.load_slow.set(self.meter.slow().milli() as f64 / 1_000.0);
-        metrics
-            .warm_bytes
-            .set(i64::try_from(self.parts.warm.size()).unwrap_or(i64::MAX));
-        metrics.warm_keys.set(self.parts.warm.key_count() as i64);
-        self.meter.report(&self.parts.published.heat.snapshot(halves))
+        metrics.warm_bytes.set(i64::try_from(warm.size()).unwrap_or(i64::MAX));
+        metrics.warm_keys.set(warm.key_count() as i64);
     }
 
     fn record(&mut self, counted: Counted) {

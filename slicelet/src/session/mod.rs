@@ -8,6 +8,7 @@
 
 mod hands;
 mod link;
+mod weighing;
 
 use std::sync::Arc;
 

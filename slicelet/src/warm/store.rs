@@ -8,8 +8,8 @@ use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_store::{ObjectName, Read, Store, StoreError};
-use quick_cache::OptionsBuilder;
 use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, Weighter};
 use tokio::sync::Semaphore;
 
 use super::GetError;
@@ -17,6 +17,7 @@ use super::entry::{Entry, Failure, InBytes};
 use super::key::{HashedKey, HashedOnce, WarmKey};
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
+use crate::holding::Holding;
 use crate::metrics::Metrics;
 
 /// How values are loaded.
@@ -126,6 +127,19 @@ impl<C: Codec> WarmStore<C> {
     /// How many keys are warm.
     pub(crate) fn key_count(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many bytes are warm in each range, by its number, and how long it took to find out. Takes a while where much
+    /// is warm, but keeps no request waiting.
+    pub(crate) fn size_by_range(&self, holding: &Holding) -> (Vec<u64>, Duration) {
+        let began_at = self.clock.now();
+        let mut sizes = vec![0; holding.ownership.range_count()];
+        for (key, entry) in self.entries.iter() {
+            let slice_key = key.as_hashed().slice_key(holding.key_mode);
+            let (range, _) = holding.ownership.share_of(&slice_key);
+            sizes[range] += InBytes.weight(&key, &entry);
+        }
+        (sizes, self.clock.now().since(began_at))
     }
 
     async fn load_once(

@@ -1,0 +1,175 @@
+//! Estimates: what one pod's share says of a whole slice.
+
+use std::iter;
+use std::time::Duration;
+
+use super::{Demand, KeyLoad, Load, LoadReport, SliceLoad};
+use crate::keyspace::{Slice, SliceKey};
+
+/// What one pod's share says of the demand of the whole slice: as replicas share the load about evenly, it is the share
+/// times their number. The `steady` of its demands is the slow rate as it was reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Estimate {
+    pub(super) slice: Slice,
+    /// How long the share was measured.
+    pub(super) window: Duration,
+    replicas: u32,
+    /// What all keys but the points ask.
+    rest: Demand,
+    /// Between two neighbours lies an equal part of the rest.
+    cuts: Vec<SliceKey>,
+    /// Hot keys, in key order.
+    points: Vec<(SliceKey, Demand)>,
+}
+
+/// A part of the slice inside which the rest is even.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) start: &'a SliceKey,
+    pub(super) end: Option<&'a SliceKey>,
+    pub(super) demand: Demand,
+}
+
+impl Estimate {
+    /// What a report says, in key order. Keys outside of its slices say nothing.
+    pub(super) fn all_of(report: &LoadReport) -> Vec<Self> {
+        let mut estimates: Vec<_> = report.slices.iter().map(Self::of_share).collect();
+        for key in &report.hottest {
+            let after = estimates.partition_point(|estimate| *estimate.slice.start() <= key.key);
+            let holder = estimates[..after].last_mut();
+            if let Some(estimate) = holder.filter(|estimate| estimate.slice.contains(&key.key)) {
+                estimate.take_point(key);
+            }
+        }
+        estimates.iter_mut().for_each(Self::sort_points);
+        estimates
+    }
+
+    /// The hot keys, in key order.
+    pub(super) fn points(&self) -> &[(SliceKey, Demand)] {
+        &self.points
+    }
+
+    /// The parts of the slice, in key order; together they have exactly what is not the points'.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let starts = iter::once(self.slice.start()).chain(&self.cuts);
+        let ends = self.cuts.iter().map(Some).chain([self.slice.end()]);
+        let count = self.cuts.len() as u128 + 1;
+        let before = move |part: u128| self.rest.share(part, count);
+        starts.zip(ends).zip(0..).map(move |((start, end), number)| Part {
+            start,
+            end,
+            demand: before(number + 1) - before(number),
+        })
+    }
+
+    fn of_share(share: &SliceLoad) -> Self {
+        let replicas = share.replicas.max(1);
+        let rest = Demand {
+            now: times(share.fast, replicas),
+            steady: times(share.slow, replicas),
+            memory: share.memory,
+        };
+        Self {
+            slice: share.slice.clone(),
+            window: share.window,
+            replicas,
+            rest,
+            cuts: share.cuts.clone(),
+            points: Vec::new(),
+        }
+    }
+
+    /// Makes a key a point. It has no more than is left of its slice.
+    fn take_point(&mut self, key: &KeyLoad) {
+        let demand = Demand {
+            now: times(key.fast, self.replicas).min(self.rest.now),
+            steady: times(key.slow, self.replicas).min(self.rest.steady),
+            memory: 0,
+        };
+        self.rest -= demand;
+        self.points.push((key.key.clone(), demand));
+    }
+
+    fn sort_points(&mut self) {
+        self.points.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self.points.dedup_by(|(key, demand), (before, sum)| {
+            let is_same = key == before;
+            if is_same {
+                *sum += *demand;
+            }
+            is_same
+        });
+    }
+}
+
+fn times(load: Load, replicas: u32) -> Load {
+    Load::from_milli(load.milli().saturating_mul(replicas.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(position: u64) -> SliceKey {
+        SliceKey::from_position(position)
+    }
+
+    fn report(replicas: u32, cuts: &[u64], hottest: &[(u64, u64)]) -> LoadReport {
+        LoadReport {
+            slices: vec![SliceLoad {
+                slice: Slice::new(key(10), Some(key(90))).unwrap(),
+                fast: Load::from_units(100),
+                slow: Load::from_units(50),
+                memory: 7,
+                replicas,
+                window: Duration::from_secs(1),
+                cuts: cuts.iter().map(|cut| key(*cut)).collect(),
+            }],
+            hottest: hottest
+                .iter()
+                .map(|(position, units)| KeyLoad {
+                    key: key(*position),
+                    fast: Load::from_units(*units),
+                    slow: Load::from_units(units / 2),
+                })
+                .collect(),
+            unlisted_max: Load::ZERO,
+        }
+    }
+
+    fn parts(estimate: &Estimate) -> Vec<(u64, u64)> {
+        let part = |part: Part<'_>| (part.start.position(), part.demand.now.milli() / 1_000);
+        estimate.parts().map(part).collect()
+    }
+
+    #[test]
+    fn the_share_of_one_of_four_replicas_says_a_fourth_of_the_whole() {
+        let [estimate] = Estimate::all_of(&report(4, &[], &[(20, 60)])).try_into().unwrap();
+        assert_eq!(parts(&estimate), [(10, 160)]);
+        assert_eq!(estimate.points()[0].1.now, Load::from_units(240));
+        assert_eq!(estimate.parts().map(|part| part.demand.memory).sum::<u64>(), 7);
+    }
+
+    #[test]
+    fn between_cuts_lie_equal_parts_of_what_the_hot_keys_leave() {
+        let [estimate] = Estimate::all_of(&report(1, &[12, 14, 20], &[(13, 20)]))
+            .try_into()
+            .unwrap();
+        assert_eq!(parts(&estimate), [(10, 20), (12, 20), (14, 20), (20, 20)]);
+    }
+
+    #[test]
+    fn hot_keys_never_have_more_than_their_slice() {
+        let [estimate] = Estimate::all_of(&report(1, &[], &[(13, 80), (40, 70), (13, 5), (200, 9)]))
+            .try_into()
+            .unwrap();
+        let points: Vec<_> = estimate
+            .points()
+            .iter()
+            .map(|(key, demand)| (key.position(), demand.now))
+            .collect();
+        assert_eq!(points, [(13, Load::from_units(80)), (40, Load::from_units(20))]);
+        assert_eq!(parts(&estimate), [(10, 0)]);
+    }
+}

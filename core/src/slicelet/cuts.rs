@@ -1,0 +1,131 @@
+//! Cuts: where the load of a slice lies, told by samples of its keys.
+
+use crate::keyspace::{Slice, SliceKey};
+
+/// With fewer samples nothing is said.
+const SAMPLE_COUNT_MIN: usize = 8;
+/// So many samples lie between two cuts: then a part is right within half of it.
+const SAMPLES_PER_PART: usize = 4;
+/// More parts than this are not cut at once.
+const CUT_COUNT_MAX: u128 = 63;
+/// The square of the largest deviation that chance explains, times the samples: 2 by the test of Kolmogorov and Smirnov
+/// means that in one of 1,500 even loads a deviation is seen.
+const DEVIATION_SQUARED: u128 = 4;
+
+/// Keys that cut the load of the slice into equal parts, by samples of its keys with the part of all load that each
+/// stands for (with 32 binary places), in key order. None where the load is even, as hashed keys make it: there the
+/// width tells more than samples do.
+pub(super) fn cuts(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey> {
+    let total: u128 = samples.iter().map(|(_, part)| u128::from(*part)).sum();
+    if samples.len() < SAMPLE_COUNT_MIN || total == 0 || is_even(slice, samples, total) {
+        return Vec::new();
+    }
+    let heaviest = samples.iter().map(|(_, part)| u128::from(*part)).max().unwrap_or(total);
+    // No sample weighs more than a part, so each part begins at another one.
+    let part_count = (total / heaviest).min((samples.len() / SAMPLES_PER_PART) as u128);
+    let part_count = part_count.min(CUT_COUNT_MAX + 1);
+    let mut cuts: Vec<SliceKey> = Vec::new();
+    let mut before = 0;
+    for (key, part) in samples {
+        let next = cuts.len() as u128 + 1;
+        if next < part_count && before * part_count >= next * total {
+            cuts.push((*key).clone());
+        }
+        before += u128::from(*part);
+    }
+    cuts
+}
+
+/// Whether the samples lie as evenly as chance would strew them.
+fn is_even(slice: &Slice, samples: &[(&SliceKey, u64)], total: u128) -> bool {
+    const ONE: u128 = 1 << 32;
+    let squares: u128 = samples.iter().map(|(_, part)| u128::from(*part).pow(2)).sum();
+    let (start, width) = (u128::from(slice.start().position()), slice.width());
+    if width == 0 {
+        return false;
+    }
+    let mut before = 0;
+    let mut deviation = 0;
+    for (key, part) in samples {
+        let place = ((u128::from(key.position()) - start) << 32) / width;
+        let after = before + u128::from(*part);
+        let distance = |sum: u128| ((sum << 32) / total).abs_diff(place);
+        deviation = deviation.max(distance(before)).max(distance(after));
+        before = after;
+    }
+    // Samples of unequal weight are worth as much as this many of equal weight (Kish, 1965).
+    let worth = total * total / squares;
+    deviation * deviation * worth <= DEVIATION_SQUARED * ONE * ONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(position: u64) -> SliceKey {
+        SliceKey::from_position(position)
+    }
+
+    fn cut_at(slice: &Slice, positions: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        let keys: Vec<_> = positions.into_iter().map(key).collect();
+        let samples: Vec<_> = keys.iter().map(|key| (key, 1_000)).collect();
+        cuts(slice, &samples).iter().map(SliceKey::position).collect()
+    }
+
+    fn slice(start: u64, end: u64) -> Slice {
+        Slice::new(key(start), Some(key(end))).unwrap()
+    }
+
+    #[test]
+    fn keys_that_lie_evenly_are_not_cut() {
+        let spread = (0..200_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44);
+        let mut spread: Vec<_> = spread.collect();
+        spread.sort_unstable();
+        assert!(cut_at(&slice(0, 1 << 20), spread).is_empty());
+    }
+
+    #[test]
+    fn keys_in_a_corner_are_cut_where_they_lie() {
+        let corner = (0..64).map(|number| 5_000 + number);
+        let cuts = cut_at(&slice(0, 1 << 40), corner);
+        let expected: Vec<_> = (1..16).map(|part| 5_000 + 4 * part).collect();
+        assert_eq!(cuts, expected);
+    }
+
+    #[test]
+    fn keys_with_the_same_first_bytes_are_told_apart() {
+        let bounds = (
+            SliceKey::try_new(b"customer/").unwrap(),
+            SliceKey::try_new(b"customer0").unwrap(),
+        );
+        let slice = Slice::new(bounds.0, Some(bounds.1)).unwrap();
+        let keys: Vec<_> = (10..50)
+            .map(|number| SliceKey::try_new(format!("customer/{number}").as_bytes()).unwrap())
+            .collect();
+        let samples: Vec<_> = keys.iter().map(|key| (key, 7)).collect();
+        let cuts = cuts(&slice, &samples);
+        assert_eq!(cuts.len(), 9);
+        assert!(cuts.is_sorted() && cuts.iter().all(|cut| slice.contains(cut)));
+    }
+
+    #[test]
+    fn a_few_samples_say_nothing() {
+        assert!(cut_at(&slice(0, 1 << 40), 0..7).is_empty());
+    }
+
+    #[test]
+    fn heavy_samples_count_as_what_they_stand_for() {
+        let keys: Vec<_> = (100..120).map(key).collect();
+        let part = |at: usize| if at == 0 { 5_000 } else { 1_000 };
+        let samples: Vec<_> = keys.iter().enumerate().map(|(at, key)| (key, part(at))).collect();
+        let cuts: Vec<_> = cuts(&slice(0, 1 << 40), &samples)
+            .iter()
+            .map(SliceKey::position)
+            .collect();
+        assert_eq!(
+            cuts,
+            [102, 108, 114],
+            "of 24, each part has 6: the first is the heavy key and one more"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Hot keys: the rates of the keys that have a place in the sketches.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Hottest;
+use super::metered_rate::MeteredRate;
+use crate::keyspace::SliceKey;
+use crate::load::{KeyLoad, Load};
+
+/// Follows the keys that have a place in a sketch. From when it has one, a key is counted exactly (so far as samples
+/// are), so its rate needs no share of the error that the counts of the sketch have.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HotKeys {
+    followed: BTreeMap<SliceKey, Followed>,
+    /// Every key that has a place, with what it stands for, in key order.
+    places: Vec<Place>,
+    /// All that the sketches have counted.
+    total: u64,
+    /// The most a key without a place can have been counted.
+    absent_max: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Followed {
+    rate: MeteredRate,
+    /// How often it was sampled.
+    sample_count: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    key: SliceKey,
+    /// The most it can have been counted.
+    count: u64,
+    /// What it surely was counted, and its part of what keys were that have lost their places. As those were the
+    /// like of the ones that came after them, the places are a sample of all load.
+    stands_for: u64,
+}
+
+/// A key is followed from this many samples on; most that have a place for a moment never come to as many.
+const FOLLOWED_FROM: u64 = 4;
+/// And reported from this many on: then its rate is right within a third.
+const REPORTED_FROM: u64 = 8;
+
+impl HotKeys {
+    /// Takes in what the sketches counted in the last `elapsed`.
+    pub(super) fn sampled(&mut self, sketches: &[Hottest], elapsed: Duration) {
+        let mut before = std::mem::take(&mut self.followed);
+        for hot in sketches.iter().flat_map(Hottest::keys) {
+            if hot.sample_count < FOLLOWED_FROM {
+                continue;
+            }
+            let (key, mut followed) = before
+                .remove_entry(&hot.key)
+                .filter(|(_, followed)| followed.sample_count <= hot.sample_count)
+                .unwrap_or_else(|| (hot.key.clone(), Followed::new()));
+            followed.rate.record(hot.recent, elapsed);
+            followed.sample_count = hot.sample_count;
+            self.followed.insert(key, followed);
+        }
+        self.total = sketches.iter().map(Hottest::total).fold(0, u64::saturating_add);
+        self.absent_max = sketches.iter().map(Hottest::absent_max).max().unwrap_or_default();
+        self.places = sketches.iter().flat_map(places).collect();
+        self.places.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    }
+
+    /// The pod's shares have changed: how many replicas share a key, before and after; `None` forgets the key.
+    pub(super) fn follow(&mut self, replicas: impl Fn(&SliceKey) -> Option<(u32, u32)>) {
+        self.followed.retain(|key, followed| {
+            let replicas = replicas(key);
+            if let Some((before, after)) = replicas.filter(|(before, after)| before != after) {
+                followed.rate = followed.rate.shared_anew(before, after);
+            }
+            replicas.is_some()
+        });
+    }
+
+    /// The hottest of the keys that count, by the fast rate, hottest first.
+    pub(super) fn hottest(&self, counts: impl Fn(&SliceKey) -> bool, count_max: usize) -> Vec<KeyLoad> {
+        let is_reported = |(key, followed): &(&SliceKey, &Followed)| {
+            followed.sample_count >= REPORTED_FROM && followed.rate.fast() > Load::ZERO && counts(key)
+        };
+        let mut hottest: Vec<_> = self
+            .followed
+            .iter()
+            .filter(is_reported)
+            .map(|(key, followed)| KeyLoad {
+                key: key.clone(),
+                fast: followed.rate.fast(),
+                slow: followed.rate.slow(),
+            })
+            .collect();
+        hottest.sort_unstable_by(|a, b| (Reverse(a.fast), &a.key).cmp(&(Reverse(b.fast), &b.key)));
+        hottest.truncate(count_max);
+        hottest
+    }
+
+    /// The most that a key has which is not listed, when all keys together have `load`.
+    pub(super) fn unlisted_max(&self, listed: &[KeyLoad], load: Load) -> Load {
+        let is_listed = |place: &&Place| listed.iter().any(|hot| hot.key == place.key);
+        let unlisted = self.places.iter().filter(|place| !is_listed(place));
+        let count = unlisted.map(|place| place.count).max().unwrap_or_default();
+        match self.total {
+            0 => Load::ZERO,
+            total => load.share(count.max(self.absent_max).into(), total.into()),
+        }
+    }
+
+    /// A sample of all keys, in key order, each with the part of all load that it stands for, with 32 binary places.
+    pub(super) fn sample(&self) -> impl Iterator<Item = (&SliceKey, u64)> {
+        let part = |stands_for: u64| (u128::from(stands_for) << 32).checked_div(self.total.into());
+        self.places.iter().map(move |place| {
+            let part = part(place.stands_for).unwrap_or_default().min(1 << 32);
+            (&place.key, part as u64)
+        })
+    }
+}
+
+impl Followed {
+    fn new() -> Self {
+        Self {
+            rate: MeteredRate::new(),
+            sample_count: 0,
+        }
+    }
+}
+
+fn places(sketch: &Hottest) -> impl Iterator<Item = Place> {
+    let sure: u64 = sketch
+        .keys()
+        .iter()
+        .map(|hot| hot.surely())
+        .fold(0, u64::saturating_add);
+    let lost = sketch.total().saturating_sub(sure) / (sketch.keys().len() as u64).max(1);
+    sketch.keys().iter().map(move |hot| Place {
+        key: hot.key.clone(),
+        count: hot.count,
+        stands_for: hot.surely().saturating_add(lost),
+    })
+}

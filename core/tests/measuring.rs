@@ -1,0 +1,264 @@
+//! From counts to the load map: meters of several pods measure a load that is known, and their reports are put together
+//! while slices are cut, joined, moved and shared.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
+use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
+use emberkeep_core::load::{Load, LoadHistory, LoadMap};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership};
+use emberkeep_core::time::Timestamp;
+use proptest::prelude::*;
+
+const POD_COUNT: usize = 4;
+const SECOND: Duration = Duration::from_secs(1);
+/// The key space in the test: blocks of keys, the load of each of which is even.
+const BLOCK_COUNT: u64 = 64;
+
+fn pod(number: usize) -> Pod {
+    Pod {
+        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
+        incarnation: Incarnation(1),
+        address: PodAddress::try_new("127.0.0.1:80").unwrap(),
+        zone: "".into(),
+        weight: Weight::ONE,
+    }
+}
+
+fn start_of(block: u64) -> SliceKey {
+    match block {
+        0 => SliceKey::EMPTY,
+        _ => SliceKey::from_position(block << 58),
+    }
+}
+
+/// Which slices there are, by their first block, and which pods serve each.
+type Plan = Vec<(u64, Vec<usize>)>;
+
+/// Pods that serve what a plan says and count what a load says.
+struct World {
+    /// Units a second in each block.
+    load: Vec<u64>,
+    /// The one key in a block that has a load of its own.
+    hot: Option<(SliceKey, u64)>,
+    assignment: Arc<Assignment>,
+    meters: Vec<(LoadMeter, Hottest)>,
+    history: LoadHistory,
+    now: Timestamp,
+}
+
+impl World {
+    fn new(load: Vec<u64>) -> Self {
+        let meter = || {
+            let nothing = LoadMeter::new(Arc::new(Ownership::none()));
+            (nothing, Hottest::with_capacity(64))
+        };
+        Self {
+            load,
+            hot: None,
+            assignment: Arc::new(Assignment::unassigned()),
+            meters: (0..POD_COUNT).map(|_| meter()).collect(),
+            history: LoadHistory::default(),
+            now: Timestamp::ZERO,
+        }
+    }
+
+    fn follow(&mut self, plan: &Plan) {
+        let replicas = |pods: &Vec<usize>| {
+            let mut replicas = ReplicaSet::none();
+            pods.iter()
+                .for_each(|pod| replicas.set(PodIndex::from(*pod), Phase::Serving));
+            replicas
+        };
+        let entries = plan.iter().map(|(block, pods)| (start_of(*block), replicas(pods)));
+        let proposal = Proposal {
+            pods: (0..POD_COUNT).map(pod).collect(),
+            slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
+        };
+        let Some(next) = proposal.after(&self.assignment) else {
+            return;
+        };
+        self.assignment = Arc::new(next);
+        for (number, (meter, _)) in self.meters.iter_mut().enumerate() {
+            let Pod { name, incarnation, .. } = pod(number);
+            let identity = Identity { name, incarnation };
+            let ownership = meter.ownership().followed_by(Arc::clone(&self.assignment), &identity);
+            meter.follow(Arc::new(ownership));
+        }
+    }
+
+    /// Lets the pods count for so many seconds and report at the end of each, one a little after the other.
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.now = self.now + SECOND;
+            for number in 0..POD_COUNT {
+                let counts = self.counts(number);
+                self.sample_hot(number);
+                let (meter, sketch) = &mut self.meters[number];
+                meter.record(counts, SECOND);
+                if meter.takes_halving() {
+                    sketch.halve();
+                }
+                meter.sampled(std::slice::from_ref(sketch));
+                sketch.forget_recent();
+                let (name, at) = (pod(number).name, self.now + Duration::from_millis(100 * number as u64));
+                self.history.reported(&name, &meter.report(), at);
+            }
+        }
+    }
+
+    fn counts(&self, pod: usize) -> Vec<u64> {
+        let ranges = self.meters[pod].0.ownership().ranges();
+        let count = |(range, share): (Slice, &Option<_>)| {
+            let share = share.as_ref()?;
+            let emberkeep_core::slicelet::Share { serving_count, .. } = share;
+            Some(self.truth(&range) / u64::from(*serving_count))
+        };
+        ranges.iter().map(|range| count(range).unwrap_or_default()).collect()
+    }
+
+    fn sample_hot(&mut self, pod: usize) {
+        let Some((key, units)) = self.hot.clone() else { return };
+        let (meter, sketch) = &mut self.meters[pod];
+        if let (_, Some(share)) = meter.ownership().share_of(&key) {
+            let seen = units / u64::from(share.serving_count);
+            sketch.record_many(&key, seen, seen / 16);
+        }
+        // All other requests are for keys that come once.
+        let others = (0..32).map(|number| self.now.as_micros() + number * 7);
+        others.for_each(|number| sketch.record(&SliceKey::from_position(number.rotate_right(9)), 16));
+    }
+
+    /// The units a second that the keys of a slice have.
+    fn truth(&self, slice: &Slice) -> u64 {
+        let blocks = (0..BLOCK_COUNT).filter(|block| slice.contains(&start_of(*block)));
+        let even: u64 = blocks.map(|block| self.load[block as usize]).sum();
+        let hot = self.hot.iter().filter(|(key, _)| slice.contains(key));
+        even + hot.map(|(_, units)| units).sum::<u64>()
+    }
+
+    fn map(&self) -> LoadMap {
+        self.history.map(self.now + Duration::from_millis(500))
+    }
+}
+
+fn units(load: Load) -> u64 {
+    (load.milli() + 500) / 1_000
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let pods = || prop::sample::subsequence((0..POD_COUNT).collect::<Vec<_>>(), 1..=POD_COUNT);
+    let rest = prop::collection::btree_map(1..BLOCK_COUNT, pods(), 0..12);
+    (pods(), rest).prop_map(|(first, rest)| {
+        let mut plan = vec![(0, first)];
+        plan.extend(rest);
+        plan
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_load_is_lost_or_counted_twice_whatever_is_cut_joined_moved_and_shared(
+        plans in prop::collection::vec((plan(), 1_u64..6), 1..8),
+        load in 1_000_u64..10_000,
+    ) {
+        let mut world = World::new(vec![load; BLOCK_COUNT as usize]);
+        for (plan, seconds) in plans {
+            world.follow(&plan);
+            world.pass(seconds);
+            let total = world.map().total();
+            for total in [units(total.now), units(total.steady)] {
+                let expected = load * BLOCK_COUNT;
+                prop_assert!(total.abs_diff(expected) <= expected / 100, "{} of {}", total, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn after_half_a_minute_each_slice_is_known_whatever_was_before(
+        plans in prop::collection::vec(plan(), 2..5),
+        load in prop::collection::vec(0_u64..10_000, BLOCK_COUNT as usize),
+    ) {
+        let mut world = World::new(load);
+        for plan in &plans {
+            world.follow(plan);
+            world.pass(3);
+        }
+        world.pass(30);
+        let (map, total) = (world.map(), world.truth(&Slice::FULL));
+        for (slice, _) in world.assignment.slices().iter() {
+            let (known, truth) = (units(map.demand_of(&slice).now), world.truth(&slice));
+            prop_assert!(known.abs_diff(truth) <= truth / 5 + total / 200, "{} has {}, not {}", slice, truth, known);
+        }
+    }
+}
+
+#[test]
+fn a_slice_that_moves_keeps_its_load_until_the_new_owner_has_measured_it() {
+    let mut world = World::new(vec![100; BLOCK_COUNT as usize]);
+    world.follow(&vec![(0, vec![0]), (32, vec![1])]);
+    world.pass(60);
+    world.follow(&vec![(0, vec![2]), (32, vec![1])]);
+    let lower = Slice::new(SliceKey::EMPTY, Some(start_of(32))).unwrap();
+    let known: Vec<_> = (0..40)
+        .map(|_| {
+            world.pass(1);
+            units(world.map().demand_of(&lower).now)
+        })
+        .collect();
+    assert!(known.iter().all(|units| (3_190..=3_210).contains(units)), "{known:?}");
+}
+
+#[test]
+fn the_load_of_a_pod_that_is_gone_stands_for_a_while() {
+    let mut world = World::new(vec![100; BLOCK_COUNT as usize]);
+    world.follow(&vec![(0, vec![0])]);
+    world.pass(20);
+    world.history.forget(&pod(0).name, world.now);
+    assert!(!world.history.is_fresh(&pod(0).name, world.now));
+    assert_eq!(units(world.map().total().now), 6_400);
+    world.now = world.now + Duration::from_secs(301);
+    assert_eq!(world.map().total().now, Load::ZERO);
+}
+
+#[test]
+fn a_key_that_gets_a_third_of_all_load_is_known_in_full_after_four_seconds() {
+    let mut world = World::new(vec![100; BLOCK_COUNT as usize]);
+    let quarters: Plan = (0..4).map(|pod| (16 * pod, vec![pod as usize])).collect();
+    world.follow(&quarters);
+    world.hot = Some((SliceKey::from_position(5 << 58 | 7), 16));
+    world.pass(60);
+    world.hot = Some((SliceKey::from_position(5 << 58 | 7), 3_200));
+    world.pass(4);
+    let map = world.map();
+    let hottest = map.points().iter().max_by_key(|(_, demand)| demand.now).unwrap();
+    assert_eq!(hottest.0, SliceKey::from_position(5 << 58 | 7));
+    assert!(units(hottest.1.now) >= 3_000, "{:?}", hottest.1);
+    assert!(units(hottest.1.steady) >= 3_000, "{:?}", hottest.1);
+    let (total, truth) = (units(map.total().steady), world.truth(&Slice::FULL));
+    assert!(total.abs_diff(truth) <= truth / 20, "{total} of {truth}");
+}
+
+#[test]
+fn a_new_replica_changes_nothing_about_what_is_known_of_a_hot_key() {
+    let mut world = World::new(vec![100; BLOCK_COUNT as usize]);
+    let key = SliceKey::from_position(5 << 58 | 7);
+    world.hot = Some((key.clone(), 3_200));
+    world.follow(&vec![(0, vec![0]), (16, vec![1, 2, 3])]);
+    world.pass(20);
+    for replicas in [vec![0, 1], vec![0, 1, 2, 3], vec![1, 2]] {
+        world.follow(&vec![(0, replicas), (16, vec![1, 2, 3])]);
+        for _ in 0..5 {
+            world.pass(1);
+            let map = world.map();
+            let known: Vec<_> = map.points().iter().filter(|(hot, _)| *hot == key).collect();
+            assert!(units(known[0].1.now).abs_diff(3_200) <= 320, "{known:?}");
+        }
+    }
+}
