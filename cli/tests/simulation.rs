@@ -70,3 +70,59 @@ fn a_trace_that_cannot_be_replayed_is_named_with_its_line() {
         "error: trace bad.jsonl, line 4: pod \"c\" goes, but it is not there; only pods that were added may\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
 }
+
+#[test]
+fn measured_signals_need_the_balancer_that_measures() {
+    let ended = ended(&mut emberkeep(
+        "sim replay none.jsonl --signals measured --balancer ring".split_whitespace(),
+    ));
+    assert_eq!(ended.code, Some(2));
+    let sentence = "error: --signals measured needs --balancer emberkeep, ring measures nothing\n";
+    assert_eq!(ended.stderr, sentence);
+}
+
+#[test]
+fn a_measured_replay_says_what_happened_between_the_ticks() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
+    let line = "sim replay two.jsonl --signals measured --summary figures.json";
+    let ended = ended(emberkeep(line.split_whitespace()).current_dir(place.path()));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    let figures = fs::read_to_string(place.path().join("figures.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    assert_eq!(figures["uncovered"], 1, "no detection is instant");
+    assert!(figures["measured"]["load_steps"].is_array(), "{figures}");
+}
+
+const SCENARIO: &str = "pods 2\ncapacity 100\nkeys 20 uniform\nload 100\nwatch from 0s\nrun 10s\n";
+
+#[test]
+fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with_the_difference() {
+    let place = tempfile::tempdir().unwrap();
+    let run = |text: &str| {
+        fs::write(place.path().join("two.txt"), text).unwrap();
+        ended(emberkeep(["sim", "run", "two.txt"]).current_dir(place.path()))
+    };
+    let shown = run(SCENARIO);
+    assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""));
+    let golden = format!("{SCENARIO}---\n{}", shown.stdout);
+    assert_eq!(run(&golden).code, Some(0));
+    let other = run(&golden.replace("2 pods start", "3 pods start"));
+    assert_eq!(other.code, Some(1));
+    assert!(
+        other
+            .stdout
+            .contains("\n-     0:00.000  3 pods start\n+     0:00.000  2 pods start\n")
+    );
+    assert_eq!(
+        other.stderr,
+        "error: scenario two.txt comes out otherwise than it says\n"
+    );
+    let wrong = run("pods six\n");
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong
+            .stderr
+            .starts_with("error: scenario two.txt, line 1: \"six\" is not understood")
+    );
+}

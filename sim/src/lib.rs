@@ -5,6 +5,7 @@ pub mod chance;
 pub mod cluster;
 pub mod compare;
 pub mod load_trace;
+pub mod measured;
 pub mod observer;
 pub mod ownership;
 mod quoted;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::replay::{self, Tick};
+use emberkeep_sim::replay::{self, Balancer, Tick};
 use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::Summary;
 use serde::Serialize;
@@ -14,25 +14,31 @@ use serde::Serialize;
 use super::progress::Progress;
 use crate::exit::Failure;
 
-/// Replays a trace with a balancer; `watch` sees every tick.
+/// Replays a trace with a balancer that has decided nothing yet; `watch` sees every tick.
 pub(super) fn replay(
     trace: &LoadTrace,
     rival: Rival,
+    what: &str,
+    progress: &Progress,
+    watch: impl FnMut(&Tick<'_>) -> Result<(), Failure>,
+) -> Result<Summary, Failure> {
+    replay_by(trace, &mut *rival.balancer(trace), what, progress, watch)
+}
+
+/// The same with this balancer.
+pub(super) fn replay_by(
+    trace: &LoadTrace,
+    balancer: &mut dyn Balancer,
     what: &str,
     progress: &Progress,
     mut watch: impl FnMut(&Tick<'_>) -> Result<(), Failure>,
 ) -> Result<Summary, Failure> {
     let started = Instant::now();
     let shown = progress.stage(what, trace.end_ms());
-    replay::replay(
-        trace,
-        &mut *rival.balancer(trace),
-        &mut || started.elapsed(),
-        &mut |tick| {
-            shown.reach(tick.at_ms);
-            watch(tick)
-        },
-    )
+    replay::replay(trace, balancer, &mut || started.elapsed(), &mut |tick| {
+        shown.reach(tick.at_ms);
+        watch(tick)
+    })
 }
 
 /// Writes it as JSON for people and programs.

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use emberkeep_sim::assignment_log::AssignmentLog;
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::replay::Tick;
+use emberkeep_sim::measured::{Measured, MeasuredFigures};
+use emberkeep_sim::ownership::Ownership;
 use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::{ScoreTable, Summary};
+use serde::Serialize;
 
 use super::outcome;
 use super::progress::Progress;
@@ -34,6 +36,9 @@ pub(super) struct ReplayArgs {
     /// Who decides: emberkeep, ring, rendezvous or static
     #[arg(long, default_value_t = Rival::Emberkeep)]
     balancer: Rival,
+    /// What chance comes from, with measured signals
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
 }
 
 /// What a balancer knows of the load.
@@ -41,41 +46,80 @@ pub(super) struct ReplayArgs {
 enum Signals {
     /// The true load of every key, at once
     Exact,
-    /// What the pods' meters report, when they report it
+    /// What pods measure and report, in a simulated cluster with network, Raft and failure detection
     Measured,
 }
 
 /// Replays, writes what was asked for, and prints the figures.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    match args.signals {
-        Signals::Exact => {}
-        Signals::Measured => {
-            return Err(Failure::bad_input(
-                "--signals measured is not there yet, it must be exact",
-            ));
-        }
+    if args.signals == Signals::Measured && args.balancer != Rival::Emberkeep {
+        let rival = args.balancer;
+        return Err(Failure::bad_input(format!(
+            "--signals measured needs --balancer emberkeep, {rival} measures nothing"
+        )));
     }
     let progress = Progress::begin();
     let trace = trace_file::read(&args.trace, &progress)?;
-    let summary = replayed(args, &trace, &progress)?;
+    let replayed = match args.signals {
+        Signals::Exact => exact(args, &trace, &progress)?,
+        Signals::Measured => measured(args, &trace, &progress)?,
+    };
     progress.end();
     if let Some(path) = &args.summary {
-        outcome::write_json(path, &summary)?;
+        outcome::write_json(path, &replayed)?;
     }
     let mut table = ScoreTable::default();
-    table.push(&trace_file::title(&args.trace), args.balancer.as_str(), &summary);
-    outcome::print(&table)
+    table.push(
+        &trace_file::title(&args.trace),
+        args.balancer.as_str(),
+        &replayed.summary,
+    );
+    outcome::print(&table)?;
+    replayed.measured.map_or(Ok(()), |figures| outcome::print(&figures))
 }
 
-fn replayed(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Summary, Failure> {
+/// The figures of a replay.
+#[derive(Debug, Serialize)]
+struct Replayed {
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<MeasuredFigures>,
+}
+
+fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, Failure> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let what = format!("{} by {}", trace_file::title(&args.trace), args.balancer);
     let summary = outcome::replay(trace, args.balancer, &what, progress, |tick| match &mut log {
-        Some(log) if tick.has_changed => log.write(tick, trace),
+        Some(log) if tick.has_changed => log.write(tick.at_ms, tick.ownership, trace),
         Some(_) | None => Ok(()),
     })?;
     log.map_or(Ok(()), Log::finish)?;
-    Ok(summary)
+    Ok(Replayed {
+        summary,
+        measured: None,
+    })
+}
+
+/// The log has what clients went by, at the time from which they did.
+fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, Failure> {
+    let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
+    let mut written = Ok(());
+    let mut sink = |at_ms: u64, ownership: &Ownership| {
+        if let Some(log) = log.as_mut().filter(|_| written.is_ok()) {
+            written = log.write(at_ms, ownership, trace);
+        }
+    };
+    let mut measured = Measured::new(trace, args.seed, &mut sink);
+    let what = format!("{} in a cluster", trace_file::title(&args.trace));
+    let summary = outcome::replay_by(trace, &mut measured, &what, progress, |_| Ok(()))?;
+    let figures = measured.figures();
+    written?;
+    log.map_or(Ok(()), Log::finish)?;
+    Ok(Replayed {
+        summary,
+        measured: Some(figures),
+    })
 }
 
 /// The file of assignments.
@@ -91,8 +135,8 @@ impl<'a> Log<'a> {
         Ok(Self { path, log })
     }
 
-    fn write(&mut self, tick: &Tick<'_>, trace: &LoadTrace) -> Result<(), Failure> {
-        let written = self.log.write(tick.at_ms, tick.ownership, trace.pods());
+    fn write(&mut self, at_ms: u64, ownership: &Ownership, trace: &LoadTrace) -> Result<(), Failure> {
+        let written = self.log.write(at_ms, ownership, trace.pods());
         written.map_err(|error| cannot_write(self.path, &error))
     }
 

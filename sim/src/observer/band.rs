@@ -1,18 +1,20 @@
 //! The band: how much load each pod may have at most, given what no assignment could avoid.
 
+use std::collections::BTreeMap;
+
 use emberkeep_core::balancer::BalancerSettings;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::Weight;
 
 use crate::cluster::{Cluster, PodView, Traffic};
 
-/// Where pods should lie. Keys that are too hot for as many pods as may share them are set aside with those pods, as
-/// nothing can be done about them; the band lies around the mean of what remains.
+/// Where pods should lie. Keys that are too hot for as many pods as may share them are set aside with those pods: each of
+/// them may have its part of the key, and the tolerance. The band of all others lies around the mean of what remains.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Band {
-    /// The keys that are set aside, by their places in the traffic.
-    aside: Vec<usize>,
-    /// The most that a pod of weight 1 may have.
+    /// The keys that are set aside, by their places in the traffic, and what a pod that has one may have.
+    aside: Vec<(usize, Load)>,
+    /// What any other pod of weight 1 may have.
     limit: Load,
 }
 
@@ -23,7 +25,7 @@ pub struct Reading {
     pub mean: Load,
     /// The most that a pod has, by its weight.
     pub max: Load,
-    /// How many pods have more than the band allows and could have less.
+    /// How many pods have more than they may.
     pub over_count: usize,
     /// How many pods may own keys.
     pub pod_count: usize,
@@ -46,13 +48,14 @@ impl Band {
             }
             load -= rate;
             pods -= replicas_max;
-            aside.push(place);
+            aside.push((place, share));
         }
         let level = level(load, pods);
         let tolerance = level.max(settings.max_load_hint);
         let tolerance = tolerance.share(u128::from(settings.imbalance.thousandths()), 1_000);
+        let with_tolerance = |(place, share)| (place, share + tolerance);
         Self {
-            aside,
+            aside: aside.into_iter().map(with_tolerance).collect(),
             limit: level + tolerance,
         }
     }
@@ -62,7 +65,7 @@ impl Band {
     pub fn read(&self, cluster: &Cluster) -> Reading {
         let mut reading = Reading::default();
         let mut weight = 0;
-        let hosts = self.hosts(cluster);
+        let limits = self.limits_of_hosts(cluster);
         for (place, pod) in cluster.pods().enumerate() {
             if !may_own(cluster, &pod) {
                 continue;
@@ -72,18 +75,25 @@ impl Band {
             weight += own_weight;
             reading.pod_count += 1;
             reading.max = reading.max.max(load);
-            reading.over_count += usize::from(load > self.limit && !hosts.contains(&place));
+            let limit = limits.get(&place).copied().unwrap_or(self.limit);
+            reading.over_count += usize::from(load > limit);
         }
         reading.mean = Load::from_milli(by_weight(cluster.traffic().total(), weight.max(1)));
         reading
     }
 
-    /// The places of the pods that have the keys which are set aside.
-    fn hosts(&self, cluster: &Cluster) -> Vec<usize> {
+    /// What the pods may have that have the keys which are set aside, by their places.
+    fn limits_of_hosts(&self, cluster: &Cluster) -> BTreeMap<usize, Load> {
         let routes = cluster.routing().routes();
-        let route_of = |place: &usize| routes.get(routes.partition_point(|route| route.keys.end <= *place));
-        let routes = self.aside.iter().filter_map(route_of);
-        routes.flat_map(|route| route.answered_by.iter().copied()).collect()
+        let mut limits = BTreeMap::new();
+        for (place, limit) in &self.aside {
+            let route = routes.get(routes.partition_point(|route| route.keys.end <= *place));
+            for pod in route.into_iter().flat_map(|route| &route.answered_by) {
+                let known = limits.entry(*pod).or_insert(*limit);
+                *known = (*known).max(*limit);
+            }
+        }
+        limits
     }
 }
 
@@ -132,7 +142,7 @@ mod tests {
         assert_eq!(
             band(&rates, 1, 3),
             Band {
-                aside: vec![2],
+                aside: vec![(2, Load::from_units(300 + 10))],
                 limit: Load::from_units(30 + 10)
             }
         );

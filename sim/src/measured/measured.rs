@@ -1,0 +1,218 @@
+//! The measured replay: a cluster that a trace happens to.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use emberkeep_core::assigner::TargetSettings;
+use emberkeep_core::assignment::Assignment;
+use emberkeep_core::pod::{PodName, Weight};
+use emberkeep_core::time::Timestamp;
+
+use super::figures::millis;
+use super::{LoadStep, MeasuredFigures};
+use crate::cluster::{Cluster, ClusterSettings, Fault, Happening, NewPod, News};
+use crate::load_trace::{Change, LoadTrace, PodId};
+use crate::observer::Observer;
+use crate::ownership::Ownership;
+use crate::replay::{Balancer, Moment, Stopwatch, World};
+
+/// How long the cluster runs before the trace begins.
+pub const HEAD_START: Duration = Duration::from_secs(5);
+
+/// The first minute is settling in.
+const SETTLING: Duration = Duration::from_secs(60);
+
+/// With more pods than this, pods are sent whole assignments, which they share in memory.
+const DIFFS_TO_PODS_MAX: usize = 100;
+
+/// Sees each assignment that clients go by, with the time in milliseconds since the trace began.
+pub type LogSink<'a> = dyn FnMut(u64, &Ownership) + 'a;
+
+/// A cluster as a balancer: it answers with what clients go by at that moment, whatever the assigner wants.
+pub struct Measured<'a> {
+    trace: &'a LoadTrace,
+    /// How many changes of the trace have happened.
+    happened: usize,
+    cluster: Cluster,
+    observer: Observer,
+    pod_ids: BTreeMap<PodName, PodId>,
+    log: &'a mut LogSink<'a>,
+}
+
+impl<'a> Measured<'a> {
+    /// The cluster at the moment when the trace begins.
+    #[must_use]
+    pub fn new(trace: &'a LoadTrace, seed: u64, log: &'a mut LogSink<'a>) -> Self {
+        let mut measured = Self {
+            trace,
+            happened: 0,
+            cluster: Cluster::new(settings(trace, seed)),
+            observer: Observer::new(moment(millis(SETTLING))),
+            pod_ids: trace.pods().iter().cloned().zip((0..).map(PodId)).collect(),
+            log,
+        };
+        measured.happen_until(0);
+        measured.run_until(moment(0));
+        measured
+    }
+
+    /// Runs to the end of the trace, and tells what went on between the ticks.
+    #[must_use]
+    pub fn figures(mut self) -> MeasuredFigures {
+        self.happen_until(self.trace.end_ms());
+        self.run_until(moment(self.trace.end_ms()));
+        let (lasted, unanswered_units) = self.observer.outage(&self.cluster);
+        let share = |millionths: u64| millionths as f64 / 1_000_000.0;
+        let steps = self.observer.cures().all().iter().map(|cure| LoadStep {
+            at_ms: trace_ms(cure.at),
+            cured_after_ms: cure.took.map(millis),
+        });
+        MeasuredFigures {
+            uncovered_ms: millis(lasted),
+            unanswered_units,
+            owners_left: share(self.observer.tally().forced),
+            owners_stayed: share(self.observer.tally().voluntary),
+            over_band_ms: millis(self.observer.over_band()),
+            load_steps: steps.collect(),
+            hot_key_cured_after_ms: self.observer.cures().slowest().map(millis),
+        }
+    }
+
+    /// Lets everything happen that the trace has up to this moment, each at its time.
+    fn happen_until(&mut self, at_ms: u64) {
+        let trace = self.trace;
+        while let Some(timed) = trace.changes().get(self.happened).filter(|timed| timed.at_ms <= at_ms) {
+            self.happened += 1;
+            // What is there from the beginning is there for the head start, too.
+            if timed.at_ms > 0 {
+                self.run_until(moment(timed.at_ms));
+            }
+            self.happen(&timed.change);
+        }
+    }
+
+    fn happen(&mut self, change: &Change) {
+        match change {
+            Change::PodsAdded(pods) => pods.iter().for_each(|pod| self.join(*pod)),
+            Change::PodsCrashed(pods) => self.strike(pods, Fault::Kill),
+            Change::PodsDrained(pods) => self.strike(pods, Fault::Quit),
+            Change::LoadSet(loads) => {
+                let keys = self.trace.keys();
+                let rates = loads.iter().map(|(key, load)| (keys[key.as_usize()], *load));
+                self.cluster.set_loads(rates);
+                self.observer.load_changed(&self.cluster);
+            }
+        }
+    }
+
+    fn join(&mut self, pod: PodId) {
+        let name = &self.trace.pods()[pod.as_usize()];
+        let new = NewPod {
+            name: name.clone(),
+            zone: "".into(),
+            weight: Weight::ONE,
+        };
+        if !self.cluster.add_pod(new) {
+            self.cluster.strike(name, Fault::Start);
+        }
+    }
+
+    fn strike(&mut self, pods: &[PodId], fault: Fault) {
+        for pod in pods {
+            self.cluster.strike(&self.trace.pods()[pod.as_usize()], fault);
+        }
+        self.observer.look(&self.cluster);
+    }
+
+    fn run_until(&mut self, end: Timestamp) {
+        let (pod_ids, log) = (&self.pod_ids, &mut self.log);
+        self.observer.run(&mut self.cluster, end, &mut |_, news: &News| {
+            if let Happening::Routed { after, .. } = &news.what {
+                log(trace_ms(news.at), &ownership(after, pod_ids));
+            }
+        });
+    }
+}
+
+impl Balancer for Measured<'_> {
+    /// Runs the cluster up to that moment. No decision is timed: brains decide in between.
+    fn decide(&mut self, _: &World<'_>, at: Moment, _: &mut Stopwatch<'_>) -> Option<Ownership> {
+        self.happen_until(at.at_ms);
+        self.run_until(moment(at.at_ms));
+        Some(ownership(self.cluster.routing().assignment(), &self.pod_ids))
+    }
+}
+
+fn settings(trace: &LoadTrace, seed: u64) -> ClusterSettings {
+    let mut target = TargetSettings {
+        balancer: trace.config().balancer_settings(),
+        ..TargetSettings::default()
+    };
+    target.pacing.balance_interval = trace.config().decide_every;
+    ClusterSettings {
+        seed,
+        target,
+        sends_diffs: trace.pods().len() <= DIFFS_TO_PODS_MAX,
+        ..ClusterSettings::default()
+    }
+}
+
+/// When that moment of the trace is for the cluster.
+fn moment(trace_ms: u64) -> Timestamp {
+    Timestamp::from_millis(trace_ms) + HEAD_START
+}
+
+/// The first whole millisecond of the trace at which what was so then is so; 0 for all before.
+fn trace_ms(at: Timestamp) -> u64 {
+    let micros = at.since(Timestamp::ZERO + HEAD_START).as_micros();
+    u64::try_from(micros.div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
+fn ownership(assignment: &Assignment, pod_ids: &BTreeMap<PodName, PodId>) -> Ownership {
+    let pods: Vec<PodId> = assignment.pods().iter().map(|pod| pod_ids[&pod.name]).collect();
+    let slices = assignment.slices();
+    let owners = slices.values().map(|state| {
+        let serving = state.replicas.serving();
+        serving.map(|pod| pods[pod.as_usize()]).collect()
+    });
+    Ownership::from_starts(slices.starts().cloned().zip(owners))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::replay;
+
+    const TRACE: &str = concat!(
+        r#"{"at_ms":0,"event":"config","max_load_hint":100,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}"#,
+        "\n",
+        r#"{"at_ms":0,"event":"pods_added","pods":["a","b","c"]}"#,
+        "\n",
+        r#"{"at_ms":0,"event":"load_set","loads":[["1000000000000000",40],["5000000000000000",40],["9000000000000000",40],["d000000000000000",40]]}"#,
+        "\n",
+        r#"{"at_ms":70000,"event":"pods_crashed","pods":["b"]}"#,
+        "\n",
+        r#"{"at_ms":80000,"event":"pods_drained","pods":["c"]}"#,
+        "\n",
+        r#"{"at_ms":80000,"event":"pods_added","pods":["b","d"]}"#,
+        "\n",
+        r#"{"at_ms":90000,"event":"end"}"#,
+        "\n"
+    );
+
+    #[test]
+    fn what_pods_leave_is_uncovered_for_milliseconds_and_logged_when_it_is_not() {
+        let trace = LoadTrace::read(TRACE.as_bytes()).unwrap();
+        let mut logged = Vec::new();
+        let mut log = |at_ms: u64, _: &Ownership| logged.push(at_ms);
+        let mut measured = Measured::new(&trace, 1, &mut log);
+        let mut watch = |_: &crate::replay::Tick<'_>| Ok::<(), ()>(());
+        let summary = replay(&trace, &mut measured, &mut || Duration::ZERO, &mut watch).unwrap();
+        let figures = measured.figures();
+        assert_eq!((summary.ticks, summary.uncovered), (18, 2), "no detection is instant");
+        assert!((1..200).contains(&figures.uncovered_ms), "{figures:?}");
+        assert_eq!(logged.first(), Some(&0));
+        let after = |at_ms: u64| logged.iter().any(|logged| (at_ms + 1..at_ms + 100).contains(logged));
+        assert!(after(70_000) && after(80_000), "{logged:?}");
+    }
+}
