@@ -9,6 +9,10 @@ use crate::ownership::Ownership;
 
 /// How many pieces the key space is shown in.
 const COLUMNS: u64 = 512;
+/// How many where many pods own many small slices: broad stripes can be followed, and each stands for the keys around it.
+const COLUMNS_OF_MANY: u64 = 160;
+/// What counts as many pods.
+const MANY_PODS: usize = 40;
 /// How many moments are shown at most.
 const ROWS_MAX: u64 = 200;
 
@@ -38,7 +42,11 @@ impl Bands {
         let end_ms = trace.end_ms();
         let row_ms = end_ms.div_ceil(ROWS_MAX).max(trace.decide_every_ms());
         Self {
-            columns: COLUMNS,
+            columns: if trace.pods().len() > MANY_PODS {
+                COLUMNS_OF_MANY
+            } else {
+                COLUMNS
+            },
             row_ms,
             row_count: end_ms.div_ceil(row_ms),
             ..Self::default()
@@ -51,7 +59,7 @@ impl Bands {
             return;
         }
         self.shown = Some(ownership.clone());
-        let owners = sampled(ownership);
+        let owners = sampled(ownership, self.columns);
         if self.first.is_empty() {
             self.first.clone_from(&owners);
         }
@@ -66,9 +74,9 @@ impl Bands {
 }
 
 /// The first owner in the middle of each column.
-fn sampled(ownership: &Ownership) -> Vec<u32> {
-    let width = u64::MAX / COLUMNS + 1;
-    let middles = (0..COLUMNS).map(|column| column * width + width / 2);
+fn sampled(ownership: &Ownership, columns: u64) -> Vec<u32> {
+    let width = u64::MAX / columns;
+    let middles = (0..columns).map(|column| column * width + width / 2);
     let ranges = ownership.ranges();
     let owners = middles.map(|middle| {
         let range = ranges.partition_point(|(start, _)| start.position() <= middle);

@@ -42,7 +42,7 @@ const FIGURES = [
     ["1st minute", "first_minute", 3, "While settling in"],
     ["largest", "max_round_moved", 3, "In one tick in which no pod came or went"]]],
   ["Ticks", [
-    ["over band", "over_band_ticks", 0, "Ticks in which the hottest remaining pod was above the tolerance"],
+    ["over band", "over_band_ticks", 0, "Ticks in which some pod was more than the tolerance above what it could have"],
     ["uncovered", "uncovered", 0, "Ticks in which some key had no live owner: must be 0"]]],
   ["Time to decide", [["mean ms", "decide_ms_mean", 1, "On average, on the machine that made this page"],
     ["p99 ms", "decide_ms_p99", 1, "The 99th of a hundred"]]],
@@ -79,7 +79,7 @@ function definitions(comparison) {
   define("forced, voluntary", "share of all load whose keys lost an owner, added up and per hour; forced in ticks in which pods came or went");
   define("needed", "in each such tick the larger of the load whose owner left and the share that joining pods make up of all pods");
   define("largest", "largest share moved in one tick without pod changes, after the first tick");
-  define("over band", `ticks with the hottest remaining pod more than ${percent(comparison.tolerance)} (of capacity, or of the mean where that is larger) above the remaining mean`);
+  define("over band", `ticks in which some pod was more than ${percent(comparison.tolerance)} (of capacity, or of the mean where that is larger) above what it could have: the remaining mean, or its part of a hot key if as many pods shared it as may`);
   define("settling in", "all but 1st minute, largest and uncovered count from the first minute on");
   return html("details", {}, html("summary", {}, "What the figures mean"), list);
 }
@@ -275,7 +275,7 @@ function bandsPlot(comparison, run) {
   });
   root.addEventListener("pointerleave", () => hideTip(comparison));
   const unit = timeTicks(comparison.end_ms).label(timeTicks(comparison.end_ms).ticks.at(-1)).split(" ")[1];
-  return html("figure", {}, html("figcaption", {}, "Who owns which keys ", html("small", {}, `(${unit} from top to bottom)`)), root);
+  return html("figure", {}, html("figcaption", {}, "Who owns which keys ", html("small", {}, `(${unit} from top to bottom, looked at in ${bands.columns} places)`)), root);
 }
 
 // ---- the page ----

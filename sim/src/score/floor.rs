@@ -13,6 +13,8 @@ pub(super) struct Floor {
     pub(super) cov: f64,
     /// The keys set aside, hottest first.
     pub(super) aside: Vec<usize>,
+    /// What each of them asks of each of its pods.
+    pub(super) shares: Vec<f64>,
 }
 
 impl Floor {
@@ -24,7 +26,7 @@ impl Floor {
         let mean = total / pod_count as f64;
         let (mut rest_load, mut rest_pods) = (total, pod_count as f64);
         let mut squares = 0.0;
-        let mut aside = Vec::new();
+        let (mut aside, mut shares) = (Vec::new(), Vec::new());
         for key in hottest(loads, pod_count / replicas as usize + 1) {
             let load = loads[key].milli() as f64;
             let share = load / replicas;
@@ -35,11 +37,17 @@ impl Floor {
             rest_pods -= replicas;
             squares += replicas * (share - mean) * (share - mean);
             aside.push(key);
+            shares.push(share);
         }
         let level = rest_load / rest_pods;
         squares += rest_pods * (level - mean) * (level - mean);
         let cov = squares.sqrt() / mean / (pod_count as f64).sqrt();
-        Self { level, cov, aside }
+        Self {
+            level,
+            cov,
+            aside,
+            shares,
+        }
     }
 }
 

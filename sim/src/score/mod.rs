@@ -10,7 +10,8 @@
 //!   joining pods make up of all pods.
 //! - *over capacity*: how many pods are above `max_load_hint`.
 //! - *uncovered*: ticks in which some key had no live owner.
-//! - *over band*: ticks in which the hottest remaining pod is more than the tolerance above the remaining mean.
+//! - *over band*: ticks in which some pod is more than the tolerance above the remaining mean or, where that is more, above
+//!   its part of a key set aside that it serves, shared by `max_replicas` pods: what could be cured.
 //!
 //! The first minute is settling in and counts apart.
 

@@ -134,7 +134,7 @@ impl<'a> Scorer<'a> {
                 .divided
                 .parts()
                 .any(|(_, _, owners)| !owners.iter().any(|pod| world.is_live(*pod))),
-            is_over_band: hottest_rest > self.floor.level + self.tolerance(),
+            is_over_band: self.is_over_band(world),
         }
     }
 
@@ -142,7 +142,22 @@ impl<'a> Scorer<'a> {
         self.up_to.last().copied().unwrap_or(0.0)
     }
 
-    /// How far a pod may lie above the remaining mean, in milli-units a second.
+    /// Whether some pod has more than the tolerance above the remaining mean or, where that is more, above its part of
+    /// a key set aside that it serves, shared by as many pods as may.
+    fn is_over_band(&self, world: &World<'_>) -> bool {
+        let mut fair = vec![self.floor.level; self.by_pod.len()];
+        for (key, share) in self.floor.aside.iter().zip(&self.floor.shares) {
+            for host in self.divided.owners_of(*key) {
+                fair[host.as_usize()] = fair[host.as_usize()].max(*share);
+            }
+        }
+        let tolerance = self.tolerance();
+        world
+            .live()
+            .any(|pod| self.by_pod[pod.as_usize()] > fair[pod.as_usize()] + tolerance)
+    }
+
+    /// How far a pod may lie above its fair share, in milli-units a second.
     fn tolerance(&self) -> f64 {
         let config = self.trace.config();
         let scale = self.floor.level.max(config.max_load_hint.milli() as f64);

@@ -47,7 +47,7 @@ pub struct Summary {
     pub ticks: usize,
     /// The largest share of load moved in one tick without pod changes, the first minute included, the first tick not.
     pub max_round_moved: f64,
-    /// Ticks in which the hottest remaining pod was above the tolerance.
+    /// Ticks in which some pod was more than the tolerance above what it could have.
     pub over_band_ticks: usize,
     /// How long decisions took.
     #[serde(flatten)]

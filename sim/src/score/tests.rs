@@ -103,6 +103,17 @@ fn the_band_begins_a_tolerance_above_the_mean() {
 }
 
 #[test]
+fn a_hot_key_that_more_pods_could_share_is_over_the_band() {
+    let loads = FOUR_KEYS.replace("1\",10", "1\",120");
+    let shared: &[(u64, &[u32])] = &[(0, &[0, 1]), (2, &[2])];
+    let alone: &[(u64, &[u32])] = &[(0, &[0]), (2, &[1, 2])];
+    assert!(!scored_once(2, r#""a","b","c""#, &loads, shared).is_over_band);
+    assert!(scored_once(2, r#""a","b","c""#, &loads, alone).is_over_band);
+    // One owner a key: then the pod cannot have less.
+    assert!(!scored_once(1, r#""a","b","c""#, &loads, alone).is_over_band);
+}
+
+#[test]
 fn a_key_without_a_live_owner_is_uncovered() {
     let events = [
         r#""at_ms":0,"event":"pods_added","pods":["a","b"]"#,

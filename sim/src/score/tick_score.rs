@@ -27,6 +27,6 @@ pub struct TickScore {
     pub over_capacity: usize,
     /// Whether some key had no live owner.
     pub is_uncovered: bool,
-    /// Whether the hottest remaining pod was more than the tolerance above the remaining mean.
+    /// Whether some pod was more than the tolerance above what it could have.
     pub is_over_band: bool,
 }
