@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use emberkeep_sim::compare::{Comparison, Recorder, page};
 use emberkeep_sim::load_trace::LoadTrace;
+use emberkeep_sim::measured::Measured;
+use emberkeep_sim::replay::Balancer;
 use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::ScoreTable;
 
@@ -27,6 +29,9 @@ pub(super) struct CompareArgs {
     /// Compare only these: emberkeep, ring, rendezvous, static
     #[arg(long, value_name = "BALANCER", value_delimiter = ',', default_values_t = Rival::ALL)]
     balancer: Vec<Rival>,
+    /// Replay each trace also through a whole simulated cluster, which measures load and detects failures
+    #[arg(long)]
+    measured: bool,
 }
 
 /// Replays everything, prints the table, writes the page.
@@ -51,6 +56,11 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), Failure> {
 /// What the built-in trace is called.
 const BUILTIN: &str = "built-in";
 
+const MEASURED: &str = "in a cluster";
+const MEASURED_ABOUT: &str = "Emberkeep's balancer in a simulated cluster: pods measure and report their load, failures have to be detected, clients to be told; what moves then counts as voluntary.";
+/// What chance in the cluster comes from: what `sim replay` has, too.
+const SEED: u64 = 1;
+
 fn compared(
     title: &str,
     trace: &LoadTrace,
@@ -59,14 +69,25 @@ fn compared(
     table: &mut ScoreTable,
 ) -> Result<Comparison, Failure> {
     let mut comparison = Comparison::new(title, trace);
-    for rival in &args.balancer {
+    let mut run = |name, about, balancer: &mut dyn Balancer| {
         let mut recorder = Recorder::new(trace);
-        let summary = outcome::replay(trace, *rival, &format!("{title} by {rival}"), progress, |tick| {
+        let summary = outcome::replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
             recorder.watch(tick);
             Ok(())
         })?;
-        table.push(title, rival.as_str(), &summary);
-        comparison.push(recorder.into_run(*rival, summary));
+        table.push(title, name, &summary);
+        comparison.push(recorder.into_run(name, about, summary));
+        Ok(())
+    };
+    for rival in &args.balancer {
+        run(rival.as_str(), rival.about(), &mut *rival.balancer(trace))?;
+    }
+    if args.measured {
+        run(
+            MEASURED,
+            MEASURED_ABOUT,
+            &mut Measured::new(trace, SEED, &mut |_, _| {}),
+        )?;
     }
     Ok(comparison)
 }

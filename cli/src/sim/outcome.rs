@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use emberkeep_sim::load_trace::LoadTrace;
 use emberkeep_sim::replay::{self, Balancer, Tick};
-use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::Summary;
 use serde::Serialize;
 
@@ -16,17 +15,6 @@ use crate::exit::Failure;
 
 /// Replays a trace with a balancer that has decided nothing yet; `watch` sees every tick.
 pub(super) fn replay(
-    trace: &LoadTrace,
-    rival: Rival,
-    what: &str,
-    progress: &Progress,
-    watch: impl FnMut(&Tick<'_>) -> Result<(), Failure>,
-) -> Result<Summary, Failure> {
-    replay_by(trace, &mut *rival.balancer(trace), what, progress, watch)
-}
-
-/// The same with this balancer.
-pub(super) fn replay_by(
     trace: &LoadTrace,
     balancer: &mut dyn Balancer,
     what: &str,

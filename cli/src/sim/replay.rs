@@ -90,7 +90,8 @@ struct Replayed {
 fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, Failure> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let what = format!("{} by {}", trace_file::title(&args.trace), args.balancer);
-    let summary = outcome::replay(trace, args.balancer, &what, progress, |tick| match &mut log {
+    let balancer = &mut *args.balancer.balancer(trace);
+    let summary = outcome::replay(trace, balancer, &what, progress, |tick| match &mut log {
         Some(log) if tick.has_changed => log.write(tick.at_ms, tick.ownership, trace),
         Some(_) | None => Ok(()),
     })?;
@@ -112,7 +113,7 @@ fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result
     };
     let mut measured = Measured::new(trace, args.seed, &mut sink);
     let what = format!("{} in a cluster", trace_file::title(&args.trace));
-    let summary = outcome::replay_by(trace, &mut measured, &what, progress, |_| Ok(()))?;
+    let summary = outcome::replay(trace, &mut measured, &what, progress, |_| Ok(()))?;
     let figures = measured.figures();
     written?;
     log.map_or(Ok(()), Log::finish)?;

@@ -65,7 +65,7 @@ function figuresTable(comparison) {
       const value = run.summary[key];
       const isBest = !NOT_JUDGED.has(key) && value === best[key] && best[key] < worst[key];
       const isBad = key === "uncovered" && value > 0;
-      row.append(html("td", isBad ? { class: "bad" } : isBest ? { class: "best" } : {}, value.toFixed(places)));
+      row.append(html("td", isBad ? { class: "bad" } : isBest ? { class: "best" } : {}, key.startsWith("decide") && !run.summary.decisions ? "\u2013" : value.toFixed(places)));
     }
     body.append(row);
   }

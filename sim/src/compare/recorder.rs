@@ -3,7 +3,6 @@
 use super::{Bands, Curves, Run};
 use crate::load_trace::LoadTrace;
 use crate::replay::Tick;
-use crate::rivals::Rival;
 use crate::score::Summary;
 
 /// What has been seen of one balancer on one trace.
@@ -29,12 +28,12 @@ impl Recorder {
         self.bands.add(tick.at_ms, tick.ownership);
     }
 
-    /// All that was seen, and what it came to.
+    /// All that was seen and what it came to, with the name of the balancer and one sentence about it.
     #[must_use]
-    pub fn into_run(self, rival: Rival, summary: Summary) -> Run {
+    pub fn into_run(self, balancer: &'static str, about: &'static str, summary: Summary) -> Run {
         Run {
-            balancer: rival.as_str(),
-            about: rival.about(),
+            balancer,
+            about,
             summary,
             curves: self.curves,
             bands: self.bands,

@@ -28,7 +28,7 @@ fn run(trace: &LoadTrace, rival: Rival) -> Run {
         recorder.watch(tick);
         Ok(())
     });
-    recorder.into_run(rival, summary.unwrap())
+    recorder.into_run(rival.as_str(), rival.about(), summary.unwrap())
 }
 
 #[test]

@@ -46,7 +46,10 @@ impl ScoreTable {
             figure(summary.max_round_moved),
             format!("{}/{}", summary.over_band_ticks, summary.ticks),
             summary.uncovered.to_string(),
-            format!("{:.1} ms", summary.decide.p99_ms),
+            match summary.decide.count {
+                0 => "-".to_owned(),
+                _ => format!("{:.1} ms", summary.decide.p99_ms),
+            },
         ]);
     }
 }
