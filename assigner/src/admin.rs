@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use emberkeep_core::assigner::{Change, ChangeKind, PodRecord, Rejection, TargetSettings, TargetState};
 use emberkeep_core::assignment::Phase;
+use emberkeep_core::balancer::Pin;
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{InvalidMessage, settings_over};
+use emberkeep_proto::convert::{InvalidMessage, named_keys, settings_over};
 use emberkeep_proto::pb::admin_server::Admin;
 use emberkeep_proto::pb::{self, Member as WireMember};
 use tonic::{Request, Response, Status};
@@ -60,6 +62,8 @@ impl Admin for AdminDesk {
             summary: Some(summary(&name, &state)),
             settings: Some((&state.settings).into()),
             pods: state.pods.values().map(|record| pod_status(record, &state)).collect(),
+            pins: state.pins().map(|pin| wire_pin(&pin)).collect(),
+            poisoned: state.poisoned.iter().map(|(slice, ())| slice.into()).collect(),
         }))
     }
 
@@ -75,6 +79,30 @@ impl Admin for AdminDesk {
         let name = pod_name(&request.pod)?;
         self.change(&request.target, ChangeKind::DrainPod { name }).await?;
         Ok(Response::new(pb::DrainPodResponse {}))
+    }
+
+    async fn pin_keys(&self, request: Request<pb::PinKeysRequest>) -> Answer<pb::PinKeysResponse> {
+        let request = request.into_inner();
+        let pin = Pin {
+            slice: self.named_keys(&request.target, request.keys)?,
+            pod: pod_name(&request.pod)?,
+        };
+        self.change(&request.target, ChangeKind::Pin { pin }).await?;
+        Ok(Response::new(pb::PinKeysResponse {}))
+    }
+
+    async fn unpin_keys(&self, request: Request<pb::UnpinKeysRequest>) -> Answer<pb::UnpinKeysResponse> {
+        let request = request.into_inner();
+        let slice = self.named_keys(&request.target, request.keys)?;
+        self.change(&request.target, ChangeKind::Unpin { slice }).await?;
+        Ok(Response::new(pb::UnpinKeysResponse {}))
+    }
+
+    async fn release_keys(&self, request: Request<pb::ReleaseKeysRequest>) -> Answer<pb::ReleaseKeysResponse> {
+        let request = request.into_inner();
+        let slice = self.named_keys(&request.target, request.keys)?;
+        self.change(&request.target, ChangeKind::Release { slice }).await?;
+        Ok(Response::new(pb::ReleaseKeysResponse {}))
     }
 
     async fn explain_target(&self, request: Request<pb::ExplainTargetRequest>) -> Answer<pb::ExplainTargetResponse> {
@@ -132,6 +160,12 @@ impl AdminDesk {
         answered(self.member.propose(Change { target, kind }).await)
     }
 
+    /// The slice keys that the request names; how depends on the target.
+    fn named_keys(&self, target: &str, keys: Option<pb::Keys>) -> Result<Slice, Status> {
+        let mode = self.target(target)?.settings.key_mode;
+        Ok(named_keys(keys, mode)?)
+    }
+
     fn target(&self, name: &str) -> Result<Arc<TargetState>, Status> {
         let target = target_name(name)?;
         let state = self.member.state().borrow().target(&target).cloned();
@@ -163,6 +197,13 @@ fn summary(name: &TargetName, state: &TargetState) -> pb::TargetSummary {
         slice_count: state.assignment.slices().slice_count() as u64,
         pod_count: state.pods.len() as u64,
         is_frozen: state.is_frozen,
+    }
+}
+
+fn wire_pin(pin: &Pin) -> pb::Pin {
+    pb::Pin {
+        slice: Some((&pin.slice).into()),
+        pod: pin.pod.as_str().to_owned(),
     }
 }
 

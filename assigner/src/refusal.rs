@@ -34,7 +34,7 @@ pub(crate) fn of_rejection(rejection: &Rejection) -> Status {
     match rejection {
         Rejection::UnknownTarget { .. } | Rejection::UnknownPod { .. } => Status::not_found(sentence),
         Rejection::TargetExists { .. } => Status::already_exists(sentence),
-        Rejection::KeyModeFixed { .. } => Status::failed_precondition(sentence),
+        Rejection::KeyModeFixed { .. } | Rejection::TooManyMarks { .. } => Status::failed_precondition(sentence),
         Rejection::StaleBase { .. } => Status::aborted(sentence),
         Rejection::Inconsistent { .. } => Status::internal(sentence),
     }

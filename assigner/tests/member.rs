@@ -85,6 +85,7 @@ impl Pretender {
             address: PodAddress::try_new(&listener.local_addr().unwrap().to_string()).unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
+            memory_capacity: None,
         };
         let (said, requests) = mpsc::channel(16);
         let registration = FromSlicelet::Register(Registration {
@@ -274,6 +275,46 @@ async fn operators_are_told_what_was_decided_what_keeps_the_next_and_what_a_loss
     let refused = admin.plan_target(plan(&["pod-3"])).await.unwrap_err();
     assert_eq!(refused.message(), "target profiles has no pod pod-3");
     one.holds(|held| serving(held, &pod) == 32).await;
+}
+
+#[tokio::test]
+async fn keys_are_pinned_to_pods_that_are_there_and_unpinned_in_part() {
+    let running = member().await;
+    let _one = Pretender::registers(&running, "pod-1", 1).await;
+    let mut admin = AdminClient::connect(running.url.clone()).await.unwrap();
+    let range = |start: u8, end: u8| {
+        let slice = pb::Slice {
+            start: vec![start],
+            end: Some(vec![end]),
+        };
+        Some(pb::Keys {
+            keys: Some(pb::keys::Keys::Slice(slice)),
+        })
+    };
+    let pin = |pod: &str| pb::PinKeysRequest {
+        target: "profiles".to_owned(),
+        keys: range(0x40, 0x80),
+        pod: pod.to_owned(),
+    };
+    let refused = admin.pin_keys(pin("pod-9")).await.unwrap_err();
+    assert_eq!(refused.message(), "target profiles has no pod pod-9");
+    // The pod is known a moment after its session has been opened.
+    let pinned = async { while admin.pin_keys(pin("pod-1")).await.is_err() {} };
+    within("the pin", pinned).await;
+
+    let unpin = pb::UnpinKeysRequest {
+        target: "profiles".to_owned(),
+        keys: range(0x50, 0x60),
+    };
+    admin.unpin_keys(unpin).await.unwrap();
+    let target = "profiles".to_owned();
+    let described = admin.describe_target(pb::DescribeTargetRequest { target }).await;
+    let pins = described.unwrap().into_inner().pins;
+    let bounds = pins.iter().filter_map(|pin| pin.slice.as_ref());
+    let bounds: Vec<_> = bounds
+        .map(|slice| (slice.start[0], slice.end.as_ref().unwrap()[0]))
+        .collect();
+    assert_eq!(bounds, [(0x40, 0x50), (0x60, 0x80)]);
 }
 
 #[tokio::test]

@@ -131,6 +131,7 @@ fn assignment(address: SocketAddr) -> Assignment {
         address: PodAddress::try_new(&address.to_string()).expect("a good address"),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     };
     let slices = (0..SLICES).map(|number| {
         let mut replicas = ReplicaSet::none();

@@ -81,6 +81,7 @@ fn pod(number: usize) -> Pod {
         address: PodAddress::try_new(&format!("10.0.{}.{}:8080", number / 256, number % 256)).expect("a good address"),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

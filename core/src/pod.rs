@@ -103,6 +103,8 @@ pub struct Pod {
     pub zone: Arc<str>,
     /// How much it can carry against the others.
     pub weight: Weight,
+    /// How many bytes of values it can keep warm, if it has said so: then it is given no more.
+    pub memory_capacity: Option<u64>,
 }
 
 /// What a pod says about itself with every heartbeat.

@@ -26,6 +26,7 @@ fn pod(number: usize) -> Pod {
         address: PodAddress::try_new("127.0.0.1:80").unwrap(),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

@@ -89,6 +89,15 @@ impl<C: Codec> Builder<C> {
         self
     }
 
+    /// How much memory the values of all owned keys together may take: the assigner gives the pod no more keys than fit,
+    /// as long as there are other pods. Usually the memory budget; without it, memory does not count where keys are
+    /// placed, and what does not fit is loaded again when it is asked for.
+    #[must_use]
+    pub const fn memory_capacity(mut self, capacity: ByteSize) -> Self {
+        self.wishes.memory_capacity = Some(capacity);
+        self
+    }
+
     /// How many reads of the store may run at a time; 64 without it.
     #[must_use]
     pub const fn load_concurrency(mut self, count: usize) -> Self {

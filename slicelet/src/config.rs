@@ -23,6 +23,7 @@ pub(crate) struct Wishes {
     pub(crate) zone: String,
     pub(crate) weight: f64,
     pub(crate) memory_budget: ByteSize,
+    pub(crate) memory_capacity: Option<ByteSize>,
     pub(crate) load_concurrency: usize,
     pub(crate) load_deadline: Duration,
     pub(crate) http_listen: Option<String>,
@@ -54,6 +55,7 @@ impl Wishes {
             zone: String::new(),
             weight: 1.0,
             memory_budget: ByteSize::gib(1),
+            memory_capacity: None,
             load_concurrency: 64,
             load_deadline: Duration::from_secs(10),
             http_listen: None,
@@ -100,6 +102,7 @@ impl Wishes {
             address,
             zone: zone.into(),
             weight: self.checked_weight()?,
+            memory_capacity: self.checked_memory_capacity()?,
         })
     }
 
@@ -118,6 +121,18 @@ impl Wishes {
             found: self.weight.to_string(),
             allowed: "0.001 to 1000",
         })
+    }
+
+    fn checked_memory_capacity(&self) -> Result<Option<u64>, SliceletError> {
+        if let Some(capacity) = self.memory_capacity {
+            check(
+                "memory_capacity",
+                capacity,
+                capacity >= ByteSize::mib(1),
+                "at least 1 MiB",
+            )?;
+        }
+        Ok(self.memory_capacity.map(ByteSize::as_bytes))
     }
 
     fn load(&self) -> Result<LoadSettings, SliceletError> {
@@ -195,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
         type Spoil = fn(&mut Wishes);
-        let spoiled: [(Spoil, &str); 8] = [
+        let spoiled: [(Spoil, &str); 9] = [
             (
                 |w| w.assigners.clear(),
                 "slicelet needs assigner: set it with Builder::assigner",
@@ -216,6 +231,10 @@ mod tests {
             (
                 |w| w.weight = -1.0,
                 "slicelet setting weight is -1, allowed is 0.001 to 1000",
+            ),
+            (
+                |w| w.memory_capacity = Some(ByteSize::kib(1)),
+                "slicelet setting memory_capacity is 1 KiB, allowed is at least 1 MiB",
             ),
             (
                 |w| w.load_concurrency = 0,

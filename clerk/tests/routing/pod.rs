@@ -116,6 +116,7 @@ fn pod_at(name: &str, address: SocketAddr) -> Pod {
         address: PodAddress::try_new(&address.to_string()).unwrap(),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

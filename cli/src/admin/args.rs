@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::keys::KeysArgs;
 use super::settings::SettingsArgs;
 use crate::duration::positive_duration_from;
 
@@ -46,6 +47,25 @@ pub(super) enum AdminCommand {
     Unfreeze { target: String },
     /// Move everything away from a pod
     Drain { target: String, pod: String },
+    /// Bind keys to a pod, as long as it may own any; what they were bound to before counts no longer
+    Pin {
+        target: String,
+        #[command(flatten)]
+        keys: KeysArgs,
+        pod: String,
+    },
+    /// Let keys lie where the balancer wants them
+    Unpin {
+        target: String,
+        #[command(flatten)]
+        keys: KeysArgs,
+    },
+    /// Let poisoned keys go: those whose owners crashed one after the other
+    Release {
+        target: String,
+        #[command(flatten)]
+        keys: KeysArgs,
+    },
     /// What was decided lately and why, and what keeps the next decision
     Decisions {
         target: String,

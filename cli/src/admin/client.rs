@@ -97,7 +97,38 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    pub(crate) async fn explain(&self, target: &str, last: u32) -> Result<pb::ExplainTargetResponse, AdminError> {
+    pub(super) async fn pin(&self, target: &str, keys: pb::Keys, pod: &str) -> Result<(), AdminError> {
+        let request = pb::PinKeysRequest {
+            target: target.into(),
+            keys: Some(keys),
+            pod: pod.into(),
+        };
+        self.call(async |mut admin| admin.pin_keys(request.clone()).await)
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn unpin(&self, target: &str, keys: pb::Keys) -> Result<(), AdminError> {
+        let request = pb::UnpinKeysRequest {
+            target: target.into(),
+            keys: Some(keys),
+        };
+        self.call(async |mut admin| admin.unpin_keys(request.clone()).await)
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn release(&self, target: &str, keys: pb::Keys) -> Result<(), AdminError> {
+        let request = pb::ReleaseKeysRequest {
+            target: target.into(),
+            keys: Some(keys),
+        };
+        self.call(async |mut admin| admin.release_keys(request.clone()).await)
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn explain(&self, target: &str, last: u32) -> Result<pb::ExplainTargetResponse, AdminError> {
         let request = pb::ExplainTargetRequest {
             target: target.into(),
             last,
@@ -106,7 +137,17 @@ impl AssignerAdmin {
             .await
     }
 
-    pub(crate) async fn plan(&self, request: pb::PlanTargetRequest) -> Result<pb::PlanTargetResponse, AdminError> {
+    pub(super) async fn plan(
+        &self,
+        target: &str,
+        without: Vec<String>,
+        balance: bool,
+    ) -> Result<pb::PlanTargetResponse, AdminError> {
+        let request = pb::PlanTargetRequest {
+            target: target.into(),
+            without,
+            balance,
+        };
         self.call(async |mut admin| admin.plan_target(request.clone()).await)
             .await
     }
@@ -191,6 +232,12 @@ impl AdminError {
             },
             Self::NoAnswer { .. } => Failure::failed(self),
         }
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        error.into_failure()
     }
 }
 

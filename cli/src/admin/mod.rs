@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod explained;
+mod keys;
 mod report;
 mod settings;
 mod views;
@@ -19,14 +20,14 @@ use crate::exit::Failure;
 pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     crate::log::to_stderr("warn");
     let admin = AssignerAdmin::new(args.assigner, args.timeout);
-    let report = perform(&admin, args.command).await.map_err(AdminError::into_failure)?;
+    let report = perform(&admin, args.command).await?;
     report.print(args.json)
 }
 
-async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report, AdminError> {
+async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report, Failure> {
     match command {
-        AdminCommand::Targets => admin.targets().await.map(|targets| views::targets(&targets)),
-        AdminCommand::Target { target } => admin.target(&target).await.map(|found| views::target(&found)),
+        AdminCommand::Targets => Ok(views::targets(&admin.targets().await?)),
+        AdminCommand::Target { target } => Ok(views::target(&admin.target(&target).await?)),
         AdminCommand::CreateTarget { target, settings } => {
             admin.create_target(&target, settings.to_wire()).await?;
             Ok(Report::Done(format!("target {target} created")))
@@ -47,6 +48,18 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
             admin.drain(&target, &pod).await?;
             Ok(Report::Done(format!("pod {pod} of target {target} is draining")))
         }
+        AdminCommand::Pin { target, keys, pod } => {
+            admin.pin(&target, keys.to_wire()?, &pod).await?;
+            Ok(Report::Done(format!("{keys} of target {target} pinned to {pod}")))
+        }
+        AdminCommand::Unpin { target, keys } => {
+            admin.unpin(&target, keys.to_wire()?).await?;
+            Ok(Report::Done(format!("{keys} of target {target} no longer pinned")))
+        }
+        AdminCommand::Release { target, keys } => {
+            admin.release(&target, keys.to_wire()?).await?;
+            Ok(Report::Done(format!("{keys} of target {target} no longer poisoned")))
+        }
         AdminCommand::Decisions { target, last } => {
             let explained = admin.explain(&target, last).await?;
             Ok(explained::decisions(&explained))
@@ -55,15 +68,8 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
             target,
             without,
             balance,
-        } => {
-            let request = pb::PlanTargetRequest {
-                target,
-                without,
-                balance,
-            };
-            Ok(explained::plan(&admin.plan(request).await?))
-        }
-        AdminCommand::Cluster => admin.cluster().await.map(|cluster| views::cluster(&cluster)),
+        } => Ok(explained::plan(&admin.plan(&target, without, balance).await?)),
+        AdminCommand::Cluster => Ok(views::cluster(&admin.cluster().await?)),
         AdminCommand::AddMember { id, url } => {
             let address = url.clone();
             admin.add_member(pb::Member { id, address }).await?;

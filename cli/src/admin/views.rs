@@ -3,6 +3,7 @@
 use emberkeep_proto::pb;
 use serde_json::Value;
 
+use super::keys;
 use super::report::{Part, Record, Report, Table};
 
 pub(super) fn targets(found: &pb::ListTargetsResponse) -> Report {
@@ -21,11 +22,18 @@ pub(super) fn target(found: &pb::DescribeTargetResponse) -> Report {
         columns: vec!["pod", "address", "zone", "serving", "leaving", "draining"],
         rows: found.pods.iter().map(pod_row).collect(),
     };
-    Report::Parts(vec![
+    let mut parts = vec![
         ("target", Part::Record(overview)),
         ("settings", Part::Record(settings)),
         ("pods", Part::Table(pods)),
-    ])
+    ];
+    if !found.pins.is_empty() {
+        parts.push(("pins", Part::Table(pins(&found.pins))));
+    }
+    if !found.poisoned.is_empty() {
+        parts.push(("poisoned", Part::Table(poisoned(&found.poisoned))));
+    }
+    Report::Parts(parts)
 }
 
 pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
@@ -46,6 +54,24 @@ pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
         ("cluster", Part::Record(overview)),
         ("members", Part::Table(members)),
     ])
+}
+
+fn pins(found: &[pb::Pin]) -> Table {
+    let row = |pin: &pb::Pin| {
+        let slice = pin.slice.clone().unwrap_or_default();
+        vec![keys::printed(&slice).into(), pin.pod.clone().into()]
+    };
+    Table {
+        columns: vec!["range", "pod"],
+        rows: found.iter().map(row).collect(),
+    }
+}
+
+fn poisoned(found: &[pb::Slice]) -> Table {
+    Table {
+        columns: vec!["range"],
+        rows: found.iter().map(|slice| vec![keys::printed(slice).into()]).collect(),
+    }
 }
 
 fn summary(target: &pb::TargetSummary) -> Record {

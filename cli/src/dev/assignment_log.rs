@@ -155,6 +155,7 @@ mod tests {
             address: PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
+            memory_capacity: None,
         }
     }
 

@@ -284,9 +284,9 @@ impl TargetBrain {
             let may_own = self.may_own(name, record);
             let pod = record.pod.clone();
             let signal = PodSignal {
+                memory_capacity: pod.memory_capacity,
                 pod,
                 may_own,
-                memory_capacity: None,
             };
             (name.clone(), signal)
         };
@@ -296,8 +296,8 @@ impl TargetBrain {
             left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
             scope,
             ledger: self.journal.ledger().clone(),
-            pins: Vec::new(),
-            poisoned: Vec::new(),
+            pins: self.state.pins().collect(),
+            poisoned: self.state.poisoned.iter().map(|(slice, ())| slice.clone()).collect(),
         }
     }
 

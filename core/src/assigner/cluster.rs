@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::target_settings::TargetSettings;
 use crate::assignment::{Assignment, AssignmentDiff, DiffError, Generation};
+use crate::balancer::Pin;
+use crate::keyspace::{Marks, Slice};
 use crate::pod::{Incarnation, Pod, PodName};
 use crate::target::TargetName;
 
@@ -28,7 +30,14 @@ pub struct TargetState {
     pub assignment: Arc<Assignment>,
     /// Whether an operator has stopped all changes of the assignment.
     pub is_frozen: bool,
+    /// Keys that an operator has bound to a pod.
+    pub pinned: Marks<PodName>,
+    /// Keys whose owners crashed one after the other, until an operator lets them go.
+    pub poisoned: Marks<()>,
 }
+
+/// The most pins of a target, and the most poisoned parts of its key space.
+pub const MARKS_MAX: usize = 1_000;
 
 /// A registered pod.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +97,26 @@ pub enum ChangeKind {
         /// Whether they are stopped from now on.
         is_frozen: bool,
     },
+    /// An operator binds keys to a pod; what they were bound to before counts no longer.
+    Pin {
+        /// Which keys, and to which pod.
+        pin: Pin,
+    },
+    /// An operator lets keys lie where the balancer wants them.
+    Unpin {
+        /// Which keys.
+        slice: Slice,
+    },
+    /// The owners of these keys crashed one after the other.
+    Poison {
+        /// Which keys.
+        slice: Slice,
+    },
+    /// An operator says that these keys do no harm any more.
+    Release {
+        /// Which keys.
+        slice: Slice,
+    },
 }
 
 /// What applying a change did.
@@ -129,6 +158,12 @@ pub enum Rejection {
         target: TargetName,
         /// The pod's name.
         pod: PodName,
+    },
+    /// There are as many pins or poisoned parts as there may be.
+    #[error("target {target} has {MARKS_MAX} of them already, take others off first")]
+    TooManyMarks {
+        /// The target.
+        target: TargetName,
     },
     /// The assignment has moved on since the change was decided.
     #[error("the assignment of {target} is at generation {held}, the change was decided for {base}")]
@@ -193,7 +228,17 @@ impl TargetState {
             pods: BTreeMap::new(),
             assignment: Arc::new(Assignment::unassigned()),
             is_frozen: false,
+            pinned: Marks::default(),
+            poisoned: Marks::default(),
         }
+    }
+
+    /// The keys that an operator has bound to a pod.
+    pub fn pins(&self) -> impl Iterator<Item = Pin> {
+        self.pinned.iter().map(|(slice, pod)| Pin {
+            slice: slice.clone(),
+            pod: pod.clone(),
+        })
     }
 
     /// Answers whether the state has changed.
@@ -207,14 +252,18 @@ impl TargetState {
             ChangeKind::RegisterPod { pod } => Ok(self.register(pod)),
             ChangeKind::DrainPod { name } => match self.pods.get_mut(name) {
                 Some(record) => Ok(replace(&mut record.is_draining, true)),
-                None => Err(Rejection::UnknownPod {
-                    target: target.clone(),
-                    pod: name.clone(),
-                }),
+                None => Err(unknown_pod(target, name)),
             },
             ChangeKind::RemovePod { name, incarnation } => Ok(self.remove(name, *incarnation)),
             ChangeKind::Assign { diff } => self.assign(target, diff),
             ChangeKind::Freeze { is_frozen } => Ok(replace(&mut self.is_frozen, *is_frozen)),
+            ChangeKind::Pin { pin } if !self.pods.contains_key(&pin.pod) => Err(unknown_pod(target, &pin.pod)),
+            ChangeKind::Pin { pin } => marked(&mut self.pinned, target, |pinned| {
+                pinned.set(&pin.slice, pin.pod.clone())
+            }),
+            ChangeKind::Unpin { slice } => marked(&mut self.pinned, target, |pinned| pinned.clear(slice)),
+            ChangeKind::Poison { slice } => marked(&mut self.poisoned, target, |poisoned| poisoned.set(slice, ())),
+            ChangeKind::Release { slice } => marked(&mut self.poisoned, target, |poisoned| poisoned.clear(slice)),
         }
     }
 
@@ -258,6 +307,27 @@ impl TargetState {
             }
         }
     }
+}
+
+fn unknown_pod(target: &TargetName, pod: &PodName) -> Rejection {
+    Rejection::UnknownPod {
+        target: target.clone(),
+        pod: pod.clone(),
+    }
+}
+
+/// Changes marks, unless there would be too many.
+fn marked<T: Clone + PartialEq>(
+    marks: &mut Marks<T>,
+    target: &TargetName,
+    change: impl FnOnce(&mut Marks<T>),
+) -> Result<bool, Rejection> {
+    let mut next = marks.clone();
+    change(&mut next);
+    if next.len() > MARKS_MAX && next.len() > marks.len() {
+        return Err(Rejection::TooManyMarks { target: target.clone() });
+    }
+    Ok(replace(marks, next))
 }
 
 /// Answers whether the new value is another one.

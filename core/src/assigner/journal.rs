@@ -157,6 +157,7 @@ mod tests {
             address: crate::pod::PodAddress::try_new("127.0.0.1:80").unwrap(),
             zone: "".into(),
             weight: crate::pod::Weight::ONE,
+            memory_capacity: None,
         }
     }
 

@@ -18,7 +18,7 @@ mod target_settings;
 mod tests;
 
 pub use brain::TargetBrain;
-pub use cluster::{Applied, Change, ChangeKind, ClusterState, PodRecord, Rejection, TargetState};
+pub use cluster::{Applied, Change, ChangeKind, ClusterState, MARKS_MAX, PodRecord, Rejection, TargetState};
 pub use event::{Action, Event, SessionId};
 pub use health::{PROBE_DEADLINE, ProbeOutcome};
 pub use journal::{Decided, Detailed};

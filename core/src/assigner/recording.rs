@@ -14,6 +14,7 @@ use super::cluster::{ChangeKind, PodRecord, TargetState};
 use super::event::Event;
 use super::target_settings::TargetSettings;
 use crate::assignment::{Assignment, AssignmentDiff, DiffError};
+use crate::keyspace::Marks;
 use crate::pod::PodName;
 use crate::target::TargetName;
 use crate::time::Timestamp;
@@ -66,6 +67,8 @@ pub struct StateChange {
     pods_gone: Vec<PodName>,
     diff: Option<AssignmentDiff>,
     is_frozen: Option<bool>,
+    pinned: Option<Marks<PodName>>,
+    poisoned: Option<Marks<()>>,
 }
 
 impl StateChange {
@@ -77,6 +80,8 @@ impl StateChange {
             pods,
             assignment,
             is_frozen,
+            pinned,
+            poisoned,
         } = after;
         let is_changed = |record: &&PodRecord| before.pods.get(&record.pod.name) != Some(*record);
         let is_gone = |name: &&PodName| !pods.contains_key(*name);
@@ -86,6 +91,8 @@ impl StateChange {
             pods_gone: before.pods.keys().filter(is_gone).cloned().collect(),
             diff: diff_between(&before.assignment, assignment),
             is_frozen: (*is_frozen != before.is_frozen).then_some(*is_frozen),
+            pinned: (*pinned != before.pinned).then(|| pinned.clone()),
+            poisoned: (*poisoned != before.poisoned).then(|| poisoned.clone()),
         }
     }
 
@@ -100,6 +107,8 @@ impl StateChange {
             pods_gone,
             diff,
             is_frozen,
+            pinned,
+            poisoned,
         } = self;
         let mut pods: BTreeMap<PodName, PodRecord> = before.pods.clone();
         pods.retain(|name, _| pods_gone.binary_search(name).is_err());
@@ -113,6 +122,8 @@ impl StateChange {
             pods,
             assignment,
             is_frozen: is_frozen.unwrap_or(before.is_frozen),
+            pinned: pinned.unwrap_or_else(|| before.pinned.clone()),
+            poisoned: poisoned.unwrap_or_else(|| before.poisoned.clone()),
         })
     }
 }
@@ -126,6 +137,8 @@ fn diff_between(before: &Assignment, after: &Assignment) -> Option<AssignmentDif
 mod tests {
     use super::*;
     use crate::assigner::{Applied, Change, ClusterState};
+    use crate::balancer::Pin;
+    use crate::keyspace::Slice;
     use crate::pod::{Incarnation, Pod, PodAddress, Weight};
 
     fn pod(name: &str) -> Pod {
@@ -135,6 +148,7 @@ mod tests {
             address: PodAddress::try_new("127.0.0.1:80").unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
+            memory_capacity: None,
         }
     }
 
@@ -157,6 +171,12 @@ mod tests {
         let mut settings = TargetSettings::default();
         settings.balancer.min_replicas = 2;
         settings.balancer.max_replicas = 2;
+        let slice = Slice::FULL;
+        let pin = Pin {
+            slice: slice.clone(),
+            pod: PodName::try_new("c").unwrap(),
+        };
+        let (pinned, poisoned) = (ChangeKind::Pin { pin }, ChangeKind::Poison { slice });
         let states = [
             empty.clone(),
             after(&empty, &[joins("a"), joins("b")]),
@@ -165,6 +185,7 @@ mod tests {
                 &[joins("b"), joins("c"), ChangeKind::Freeze { is_frozen: true }],
             ),
             after(&empty, &[joins("c"), ChangeKind::ConfigureTarget { settings }]),
+            after(&empty, &[joins("c"), pinned, poisoned]),
         ];
         for pair in states.windows(2) {
             let change = StateChange::between(&pair[0], &pair[1]);

@@ -33,6 +33,7 @@ fn pod(number: u64, life: u128) -> Pod {
         address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

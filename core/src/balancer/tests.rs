@@ -17,6 +17,7 @@ fn pod(number: usize, life: u128) -> Pod {
         address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

@@ -116,6 +116,7 @@ mod tests {
                 address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
                 zone: "".into(),
                 weight: Weight::ONE,
+                memory_capacity: None,
             })
             .collect();
         let start = |number: usize| SliceKey::from_position((u64::MAX / owners.len() as u64) * number as u64);

@@ -4,14 +4,17 @@
 //! application key --KeyMode--> SliceKey   ""  <= k < infinity, unsigned bytes
 //!                              Slice      [start, end)
 //!                              SliceMap   every key has exactly one value
+//!                              Marks      some keys have a value
 //!                              SliceIndex the same, immutable and fast to look up
 //! ```
 
+mod marks;
 mod slice;
 mod slice_index;
 mod slice_key;
 mod slice_map;
 
+pub use marks::Marks;
 pub use slice::Slice;
 pub use slice_index::SliceIndex;
 pub use slice_key::{KeyTooLong, SliceKey};

@@ -58,6 +58,17 @@ impl Slice {
         Slice::new(start, end.cloned())
     }
 
+    /// The parts before and after the keys that are in both slices; all of it, where there are none.
+    #[must_use]
+    pub fn without(&self, other: &Slice) -> [Option<Slice>; 2] {
+        if self.intersection(other).is_none() {
+            return [Some(self.clone()), None];
+        }
+        let before = Slice::new(self.start.clone(), Some(other.start.clone()));
+        let after = other.end.clone().and_then(|end| Slice::new(end, self.end.clone()));
+        [before, after]
+    }
+
     /// How much of the key space the slice holds, in 8-byte positions; the whole space is 2^64.
     #[must_use]
     pub fn width(&self) -> u128 {

@@ -260,6 +260,7 @@ mod tests {
             address: PodAddress::try_new("127.0.0.1:80").unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
+            memory_capacity: None,
         };
         let mut mine = ReplicaSet::none();
         mine.set(PodIndex(0), Phase::Serving);

@@ -6,6 +6,7 @@
 mod assigned_slice;
 mod assignment;
 mod invalid_message;
+mod keys;
 mod leader_redirect;
 mod load_report;
 mod modes;
@@ -18,6 +19,7 @@ mod watch;
 
 pub use assignment::{PODS_MAX, SLICES_MAX};
 pub use invalid_message::InvalidMessage;
+pub use keys::named_keys;
 pub use leader_redirect::{LEADER_KEY, LeaderRedirect, leader_redirect_status};
 pub use load_report::{CUTS_MAX, HOTTEST_MAX, REPORTED_SLICES_MAX, WINDOW_MAX};
 pub use modes::{imbalance_of, key_mode_of, ownership_mode_of, phase_of, pod_phase_of};

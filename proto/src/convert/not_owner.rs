@@ -105,6 +105,7 @@ mod tests {
                 address: PodAddress::try_new("127.0.0.1:80").unwrap(),
                 zone: "a".into(),
                 weight: Weight::ONE,
+                memory_capacity: None,
             }),
         }
     }

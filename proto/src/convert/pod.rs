@@ -18,6 +18,7 @@ impl TryFrom<pb::Pod> for Pod {
             address: PodAddress::try_new(&wire.address).map_err(|error| InvalidMessage::new("address", error))?,
             zone: short_text(&wire.zone, "zone", ZONE_LENGTH_MAX)?.into(),
             weight: weight(wire.weight_thousandths)?,
+            memory_capacity: wire.memory_capacity_bytes.map(memory_capacity).transpose()?,
         })
     }
 }
@@ -30,6 +31,7 @@ impl From<&Pod> for pb::Pod {
             address: pod.address.as_str().to_owned(),
             zone: pod.zone.as_ref().to_owned(),
             weight_thousandths: pod.weight.thousandths(),
+            memory_capacity_bytes: pod.memory_capacity,
         }
     }
 }
@@ -46,6 +48,16 @@ fn weight(thousandths: u32) -> Result<Weight, InvalidMessage> {
         InvalidMessage::new("weight_thousandths", reason)
     };
     Weight::from_thousandths(thousandths).ok_or_else(wrong)
+}
+
+fn memory_capacity(bytes: u64) -> Result<u64, InvalidMessage> {
+    match bytes {
+        0 => Err(InvalidMessage::new(
+            "memory_capacity_bytes",
+            "it is 0, but must be at least 1 where it is set",
+        )),
+        _ => Ok(bytes),
+    }
 }
 
 /// Text for people and logs: not too long, and nothing that would break a line.
@@ -68,64 +80,27 @@ mod tests {
             address: "127.0.0.1:80".into(),
             zone: "a".into(),
             weight_thousandths: 1_000,
+            memory_capacity_bytes: Some(1 << 30),
         }
     }
 
     #[test]
     fn each_field_of_a_pod_is_checked() {
         assert!(Pod::try_from(wire()).is_ok());
-        let bad = [
-            (
-                "name",
-                pb::Pod {
-                    name: "".into(),
-                    ..wire()
-                },
-            ),
-            (
-                "name",
-                pb::Pod {
-                    name: "x".repeat(254),
-                    ..wire()
-                },
-            ),
-            (
-                "incarnation",
-                pb::Pod {
-                    incarnation: vec![1; 15],
-                    ..wire()
-                },
-            ),
-            (
-                "address",
-                pb::Pod {
-                    address: "here".into(),
-                    ..wire()
-                },
-            ),
-            (
-                "zone",
-                pb::Pod {
-                    zone: "a\nb".into(),
-                    ..wire()
-                },
-            ),
-            (
-                "zone",
-                pb::Pod {
-                    zone: "z".repeat(254),
-                    ..wire()
-                },
-            ),
-            (
-                "weight_thousandths",
-                pb::Pod {
-                    weight_thousandths: 0,
-                    ..wire()
-                },
-            ),
+        type Spoil = fn(&mut pb::Pod);
+        let bad: [(&str, Spoil); 8] = [
+            ("name", |pod| pod.name.clear()),
+            ("name", |pod| pod.name = "x".repeat(254)),
+            ("incarnation", |pod| pod.incarnation = vec![1; 15]),
+            ("address", |pod| pod.address = "here".into()),
+            ("zone", |pod| pod.zone = "a\nb".into()),
+            ("zone", |pod| pod.zone = "z".repeat(254)),
+            ("weight_thousandths", |pod| pod.weight_thousandths = 0),
+            ("memory_capacity_bytes", |pod| pod.memory_capacity_bytes = Some(0)),
         ];
-        for (field, wire) in bad {
+        for (field, spoil) in bad {
+            let mut wire = wire();
+            spoil(&mut wire);
             assert_eq!(Pod::try_from(wire).unwrap_err().field, field);
         }
     }

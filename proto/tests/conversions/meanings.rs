@@ -34,13 +34,20 @@ pub(crate) fn generation() -> impl Strategy<Value = Generation> {
 }
 
 pub(crate) fn pod(name: impl Strategy<Value = String>) -> impl Strategy<Value = Pod> {
-    let rest = (any::<u128>(), 1..=u16::MAX, "[a-z]{0,9}", 1..=1_000_000_u32);
-    (name, rest).prop_map(|(name, (incarnation, port, zone, thousandths))| Pod {
+    let rest = (
+        any::<u128>(),
+        1..=u16::MAX,
+        "[a-z]{0,9}",
+        1..=1_000_000_u32,
+        prop::option::of(1..=u64::MAX),
+    );
+    (name, rest).prop_map(|(name, (incarnation, port, zone, thousandths, memory_capacity))| Pod {
         name: PodName::try_new(&name).unwrap(),
         incarnation: Incarnation(incarnation),
         address: PodAddress::try_new(&format!("10.0.0.1:{port}")).unwrap(),
         zone: zone.into(),
         weight: Weight::from_thousandths(thousandths).unwrap(),
+        memory_capacity,
     })
 }
 

@@ -11,6 +11,7 @@ fn pod(name: &str) -> pb::Pod {
         address: "127.0.0.1:80".into(),
         zone: String::new(),
         weight_thousandths: 1_000,
+        memory_capacity_bytes: None,
     }
 }
 

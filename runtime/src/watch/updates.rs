@@ -88,6 +88,7 @@ mod tests {
             address: PodAddress::try_new("127.0.0.1:80").unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
+            memory_capacity: None,
         };
         let starts = (0..8_u64).map(|slice| match slice {
             0 => SliceKey::EMPTY,

@@ -88,6 +88,7 @@ fn pod(number: u16) -> Pod {
         address: PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

@@ -239,5 +239,6 @@ fn pod_of(new: NewPod) -> Pod {
         incarnation: Incarnation(1),
         zone: new.zone,
         weight: new.weight,
+        memory_capacity: None,
     }
 }

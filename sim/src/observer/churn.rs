@@ -83,6 +83,7 @@ mod tests {
             address: PodAddress::try_new("host:80").unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
+            memory_capacity: None,
         }
     }
 

@@ -294,6 +294,7 @@ mod tests {
                 address: PodAddress::try_new("127.0.0.1:80").unwrap(),
                 zone: "".into(),
                 weight: Weight::ONE,
+                memory_capacity: None,
             },
         };
         let closed = Event::SessionClosed { session: SessionId(1) };

@@ -94,6 +94,7 @@ fn signal_of(pod: PodId, world: &World<'_>) -> (PodName, PodSignal) {
         address,
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     };
     let signal = PodSignal {
         pod,

@@ -100,9 +100,13 @@ impl Timeline {
                     self.note(at, format!("generation {generation}: {moves}"));
                 }
             }
+            ChangeKind::Poison { slice } => self.note(at, format!("keys {slice} are poisoned")),
+            ChangeKind::Release { slice } => self.note(at, format!("keys {slice} are no longer poisoned")),
             ChangeKind::CreateTarget { .. }
             | ChangeKind::ConfigureTarget { .. }
             | ChangeKind::DrainPod { .. }
+            | ChangeKind::Pin { .. }
+            | ChangeKind::Unpin { .. }
             | ChangeKind::Freeze { .. } => {}
         }
     }

@@ -146,6 +146,7 @@ pub(crate) fn other_pod() -> Pod {
         address: PodAddress::try_new("127.0.0.1:1").unwrap(),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     }
 }
 

@@ -1,0 +1,96 @@
+//! Keys as an operator writes them.
+
+use std::fmt;
+
+use clap::Args;
+use emberkeep_proto::pb;
+
+use crate::exit::Failure;
+
+/// One application key, or a range of slice keys.
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    /// A key as the application calls it; with --range, slice keys as START..END in hexadecimal, where nothing stands for
+    /// the start or the end of the key space
+    keys: String,
+    /// KEYS is a range of slice keys
+    #[arg(long)]
+    range: bool,
+}
+
+impl KeysArgs {
+    pub(super) fn to_wire(&self) -> Result<pb::Keys, Failure> {
+        let keys = match self.range {
+            true => pb::keys::Keys::Slice(range_from(&self.keys)?),
+            false => pb::keys::Keys::Key(self.keys.clone().into_bytes()),
+        };
+        Ok(pb::Keys { keys: Some(keys) })
+    }
+}
+
+impl fmt::Display for KeysArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.range {
+            true => write!(f, "slice keys {}", self.keys),
+            false => write!(f, "key {}", self.keys),
+        }
+    }
+}
+
+/// A range as [`KeysArgs`] reads it.
+pub(super) fn printed(slice: &pb::Slice) -> String {
+    let end = slice.end.as_deref().map(hexadecimal).unwrap_or_default();
+    format!("{}..{end}", hexadecimal(&slice.start))
+}
+
+fn range_from(text: &str) -> Result<pb::Slice, Failure> {
+    let bounds = text
+        .split_once("..")
+        .and_then(|(start, end)| Some((bytes_from(start)?, bytes_from(end)?)));
+    let wrong = || {
+        Failure::bad_input(format!(
+            "{text} is no range: write START..END in hexadecimal, as 40..80 or c0.."
+        ))
+    };
+    let (start, end) = bounds.ok_or_else(wrong)?;
+    Ok(pb::Slice {
+        start,
+        end: (!end.is_empty()).then_some(end),
+    })
+}
+
+fn bytes_from(hexadecimal: &str) -> Option<Vec<u8>> {
+    let digits = hexadecimal.as_bytes();
+    let is_right = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    let byte = |at: usize| u8::from_str_radix(hexadecimal.get(at..at + 2)?, 16).ok();
+    is_right.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_read_as_it_is_printed() {
+        for text in ["40..80", "..0a", "c0ff..", ".."] {
+            assert_eq!(printed(&range_from(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused_with_what_is_allowed() {
+        for text in ["", "40", "4..8", "zz..", "40..8ä"] {
+            let Failure::BadInput(sentence) = range_from(text).unwrap_err() else {
+                panic!("{text}");
+            };
+            assert!(
+                sentence.ends_with("write START..END in hexadecimal, as 40..80 or c0.."),
+                "{sentence}"
+            );
+        }
+    }
+}

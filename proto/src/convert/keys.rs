@@ -1,0 +1,61 @@
+//! Keys as operators name them.
+
+use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_core::target::KeyMode;
+
+use super::InvalidMessage;
+use super::invalid_message::required;
+use crate::pb;
+
+/// The slice keys that an operator has named: one application key, or a range.
+///
+/// # Errors
+/// When no keys are named, or what is named cannot be a key or a range.
+pub fn named_keys(wire: Option<pb::Keys>, mode: KeyMode) -> Result<Slice, InvalidMessage> {
+    use pb::keys::Keys;
+    match wire.and_then(|wire| wire.keys) {
+        Some(Keys::Key(key)) => alone(&key, mode),
+        Some(Keys::Slice(slice)) => required(Some(slice), "keys.slice"),
+        None => Err(InvalidMessage::missing("keys")),
+    }
+}
+
+/// The slice that holds this key and no other.
+fn alone(application_key: &[u8], mode: KeyMode) -> Result<Slice, InvalidMessage> {
+    let key = SliceKey::of(application_key, mode).map_err(|error| InvalidMessage::new("keys.key", error))?;
+    let too_long = || InvalidMessage::new("keys.key", "it is as long as a key may be: name a range instead");
+    let end = key.successor().ok_or_else(too_long)?;
+    Ok(Slice::new(key, Some(end)).expect("a key comes before its successor"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key: &[u8]) -> Option<pb::Keys> {
+        let keys = Some(pb::keys::Keys::Key(key.to_vec()));
+        Some(pb::Keys { keys })
+    }
+
+    #[test]
+    fn a_key_is_named_as_the_application_calls_it() {
+        let hashed = named_keys(key(b"alice"), KeyMode::Hashed).unwrap();
+        assert!(hashed.contains(&SliceKey::of(b"alice", KeyMode::Hashed).unwrap()));
+        let ordered = named_keys(key(b"a"), KeyMode::Ordered).unwrap();
+        assert_eq!(ordered.to_string(), "[61, 6100)");
+    }
+
+    #[test]
+    fn what_names_no_keys_is_refused() {
+        assert_eq!(named_keys(None, KeyMode::Hashed).unwrap_err().field, "keys");
+        let longest = named_keys(key(&[7; 512]), KeyMode::Ordered).unwrap_err();
+        assert_eq!(longest.field, "keys.key");
+        let slice = pb::Slice {
+            start: vec![2],
+            end: Some(vec![1]),
+        };
+        let keys = Some(pb::keys::Keys::Slice(slice));
+        let empty = named_keys(Some(pb::Keys { keys }), KeyMode::Hashed).unwrap_err();
+        assert_eq!(empty.field, "keys.slice.end");
+    }
+}
