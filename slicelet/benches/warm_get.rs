@@ -58,6 +58,12 @@ fn warm_get(criterion: &mut Criterion) {
     group.bench_function("own", |bencher| {
         bencher.iter(|| black_box(slicelet.own(&keys[next()]).expect("all keys are owned")).epoch());
     });
+    group.bench_function("own_and_charge", |bencher| {
+        bencher.iter(|| {
+            let mut guard = slicelet.own(&keys[next()]).expect("all keys are owned");
+            guard.charge(black_box(3));
+        });
+    });
     group.bench_function("dashmap_get", |bencher| {
         bencher.iter(|| black_box(Arc::clone(&map.get(&keys[next()]).expect("it is there"))));
     });

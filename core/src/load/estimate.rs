@@ -50,6 +50,11 @@ impl Estimate {
         &self.points
     }
 
+    /// Where the parts of the slice but the first begin.
+    pub(super) fn cuts(&self) -> &[SliceKey] {
+        &self.cuts
+    }
+
     /// The parts of the slice, in key order; together they have exactly what is not the points'.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let starts = iter::once(self.slice.start()).chain(&self.cuts);

@@ -176,3 +176,122 @@ fn without_noise(measured: Demand) -> Demand {
 fn twice(load: Load) -> Load {
     load + load
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::SliceKey;
+    use crate::load::SliceLoad;
+
+    fn pod(name: &str) -> PodName {
+        PodName::try_new(name).unwrap()
+    }
+
+    fn second(second: u64) -> Timestamp {
+        Timestamp::from_millis(1_000 * second)
+    }
+
+    /// A share in the keys `[start, end)`: its units a second, its replicas, and for how many seconds it was measured.
+    fn share((start, end): (u64, u64), (fast, slow): (u64, u64), replicas: u32, seconds: u64) -> SliceLoad {
+        let bounds = (SliceKey::from_position(start), SliceKey::from_position(end));
+        SliceLoad {
+            slice: Slice::new(bounds.0, Some(bounds.1)).unwrap(),
+            fast: Load::from_units(fast),
+            slow: Load::from_units(slow),
+            memory: 0,
+            replicas,
+            window: Duration::from_secs(seconds),
+            cuts: Vec::new(),
+        }
+    }
+
+    fn report(slices: impl Into<Vec<SliceLoad>>) -> LoadReport {
+        LoadReport {
+            slices: slices.into(),
+            ..LoadReport::default()
+        }
+    }
+
+    fn units(history: &LoadHistory, now: Timestamp) -> (u64, u64) {
+        let total = history.map(now).total();
+        (total.now.milli() / 1_000, total.steady.milli() / 1_000)
+    }
+
+    const ALL: (u64, u64) = (0, 100);
+
+    #[test]
+    fn one_of_three_replicas_is_enough_to_know_the_whole() {
+        let mut history = LoadHistory::default();
+        history.reported(&pod("a"), &report([share(ALL, (100, 100), 3, 60)]), second(0));
+        assert_eq!(units(&history, second(0)), (300, 300));
+        history.reported(&pod("b"), &report([share(ALL, (80, 80), 3, 60)]), second(0));
+        history.reported(&pod("c"), &report([share(ALL, (120, 120), 3, 60)]), second(0));
+        assert_eq!(units(&history, second(0)), (300, 300));
+    }
+
+    #[test]
+    fn a_new_owner_is_believed_as_much_as_it_has_measured() {
+        let mut history = LoadHistory::default();
+        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.reported(&pod("a"), &report([]), second(1));
+        let known: Vec<_> = (1..=4)
+            .map(|tenth| {
+                let now = second(10 * tenth);
+                let new = share(ALL, (200, 200), 1, 10 * tenth);
+                history.reported(&pod("b"), &report([new]), now);
+                units(&history, now).0
+            })
+            .collect();
+        assert_eq!(known, [166, 180, 188, 194]);
+    }
+
+    #[test]
+    fn what_a_pod_goes_on_measuring_replaces_what_it_said_before() {
+        let mut history = LoadHistory::default();
+        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        let halves = [share((0, 50), (10, 10), 1, 60), share((50, 100), (20, 20), 1, 60)];
+        history.reported(&pod("a"), &report(halves), second(1));
+        assert_eq!(units(&history, second(1)), (30, 30));
+        history.reported(&pod("a"), &report([share(ALL, (40, 40), 1, 60)]), second(2));
+        assert_eq!(units(&history, second(2)), (40, 40));
+    }
+
+    #[test]
+    fn of_a_slice_half_of_which_is_lost_only_that_half_is_remembered() {
+        let mut history = LoadHistory::default();
+        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.reported(&pod("a"), &report([share((0, 50), (10, 10), 1, 60)]), second(1));
+        assert_eq!(units(&history, second(1)), (60, 60));
+    }
+
+    #[test]
+    fn a_share_that_begins_anew_does_not_wipe_out_what_was_known() {
+        let mut history = LoadHistory::default();
+        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.reported(&pod("a"), &report([share(ALL, (0, 0), 1, 0)]), second(1));
+        assert_eq!(units(&history, second(1)), (99, 99), "but for what rounding takes");
+    }
+
+    #[test]
+    fn a_silent_pod_stands_by_what_it_said_for_five_minutes() {
+        let mut history = LoadHistory::default();
+        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        assert!(history.is_fresh(&pod("a"), second(10)) && !history.is_fresh(&pod("a"), second(11)));
+        assert_eq!(units(&history, second(300)), (100, 100));
+        assert_eq!(units(&history, second(301)), (0, 0));
+    }
+
+    #[test]
+    fn noise_is_planned_without_and_news_with() {
+        let planned = |fast, slow| {
+            let mut history = LoadHistory::default();
+            history.reported(&pod("a"), &report([share(ALL, (fast, slow), 1, 60)]), second(0));
+            units(&history, second(0)).1
+        };
+        assert_eq!(
+            (planned(150, 100), planned(200, 100), planned(50, 100)),
+            (100, 100, 100)
+        );
+        assert_eq!((planned(201, 100), planned(49, 100)), (201, 49));
+    }
+}

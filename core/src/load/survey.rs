@@ -1,6 +1,7 @@
 //! The survey: many estimates, of pods that know more or less, become one map.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::estimate::{Estimate, Part};
 use super::{Demand, Load, LoadMap, LoadReport};
@@ -54,8 +55,15 @@ pub(super) fn combined(voices: &[Voice<'_>], settled: impl Fn(Demand) -> Demand)
 
 /// The key space, cut wherever a voice or one of its parts begins or ends.
 struct Ground<'a> {
-    starts: Vec<&'a SliceKey>,
+    starts: Vec<Bound<'a>>,
     tallies: Vec<Tally>,
+}
+
+/// A key with its position, which nearly always decides a comparison without a look at the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Bound<'a> {
+    position: u64,
+    key: &'a SliceKey,
 }
 
 /// The sum of demands, each times its weight.
@@ -67,14 +75,23 @@ struct Tally {
     weight: u128,
 }
 
+impl<'a> Bound<'a> {
+    const fn of(key: &'a SliceKey) -> Self {
+        Self {
+            position: key.position(),
+            key,
+        }
+    }
+}
+
 impl<'a> Ground<'a> {
     fn under(voices: &[Voice<'a>]) -> Self {
-        let mut starts = vec![&SliceKey::EMPTY];
+        let mut starts = vec![Bound::of(&SliceKey::EMPTY)];
         for voice in voices {
-            starts.push(voice.within.start());
-            starts.extend(voice.within.end());
-            let cuts = voice.estimate.parts().map(|part| part.start).skip(1);
-            starts.extend(cuts.filter(|cut| voice.within.contains(cut)));
+            let (within, cuts) = (voice.within, voice.estimate.cuts());
+            starts.push(Bound::of(within.start()));
+            starts.extend(within.end().map(Bound::of));
+            starts.extend(cuts.iter().filter(|cut| within.contains(cut)).map(Bound::of));
         }
         starts.sort_unstable();
         starts.dedup();
@@ -85,27 +102,27 @@ impl<'a> Ground<'a> {
     }
 
     fn hear(&mut self, voice: &Voice<'a>) {
-        let within = self.first_from(voice.within.start())..self.end_of(voice.within.end());
         for part in voice.estimate.parts() {
-            let first = self.first_from(part.start).max(within.start);
-            let end = self.end_of(part.end).min(within.end);
-            let is_whole = end == first + 1 && self.starts[first] == part.start;
-            if is_whole && self.starts.get(end).copied() == part.end {
+            let first = self.first_from(part.start);
+            let is_start = self.starts.get(first).is_some_and(|start| start.key == part.start);
+            if is_start && self.starts.get(first + 1).map(|next| next.key) == part.end && voice.is_whole() {
                 self.tallies[first].add(part.demand, voice.weight);
             } else {
-                self.spread(part, first..end, voice.weight);
+                let within = self.first_from(voice.within.start())..self.end_of(voice.within.end());
+                let pieces = first.max(within.start)..self.end_of(part.end).min(within.end);
+                self.spread(part, pieces, voice.weight);
             }
         }
     }
 
     /// Lays a part over several pieces by their width; one too narrow to have any lies on its start.
-    fn spread(&mut self, part: Part<'_>, pieces: std::ops::Range<usize>, weight: u64) {
+    fn spread(&mut self, part: Part<'_>, pieces: Range<usize>, weight: u64) {
         let offset = |key: &SliceKey| u128::from(key.position()) - u128::from(part.start.position());
         let width = part.end.map_or((1 << 64) - u128::from(part.start.position()), offset);
-        let before = |key: Option<&&SliceKey>| match (width, key) {
-            (_, Some(key)) if *key == part.start => Demand::NONE,
+        let before = |bound: Option<&Bound<'_>>| match (width, bound) {
+            (_, Some(bound)) if bound.key == part.start => Demand::NONE,
             (0, _) | (_, None) => part.demand,
-            (width, Some(key)) => part.demand.share(offset(key), width),
+            (width, Some(bound)) => part.demand.share(offset(bound.key), width),
         };
         for piece in pieces {
             let demand = before(self.starts.get(piece + 1)) - before(self.starts.get(piece));
@@ -114,21 +131,30 @@ impl<'a> Ground<'a> {
     }
 
     fn weight_at(&self, key: &SliceKey) -> u128 {
-        self.tallies[self.starts.partition_point(|start| *start <= key) - 1].weight
+        let bound = Bound::of(key);
+        self.tallies[self.starts.partition_point(|start| *start <= bound) - 1].weight
     }
 
     fn into_pieces(self, settled: impl Fn(Demand) -> Demand) -> SliceMap<Demand> {
         let demands = self.tallies.into_iter().map(|tally| settled(tally.mean(tally.weight)));
-        let pieces = self.starts.into_iter().cloned().zip(demands).collect();
-        SliceMap::try_from_starts(pieces).expect("starts are sorted, distinct and begin at the empty key")
+        let starts = self.starts.into_iter().map(|start| start.key.clone());
+        SliceMap::try_from_starts(starts.zip(demands).collect())
+            .expect("starts are sorted, distinct and begin at the empty key")
     }
 
     fn first_from(&self, key: &SliceKey) -> usize {
-        self.starts.partition_point(|start| *start < key)
+        let bound = Bound::of(key);
+        self.starts.partition_point(|start| *start < bound)
     }
 
     fn end_of(&self, end: Option<&SliceKey>) -> usize {
         end.map_or(self.starts.len(), |end| self.first_from(end))
+    }
+}
+
+impl Voice<'_> {
+    fn is_whole(&self) -> bool {
+        *self.within == self.estimate.slice
     }
 }
 
@@ -148,6 +174,169 @@ impl Tally {
             now: Load::from_milli(mean(self.now)),
             steady: Load::from_milli(mean(self.steady)),
             memory: self.memory,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::load::{KeyLoad, SliceLoad};
+
+    fn key(position: u64) -> SliceKey {
+        SliceKey::from_position(position)
+    }
+
+    fn slice(start: u64, end: u64) -> Slice {
+        Slice::new(key(start), Some(key(end))).unwrap()
+    }
+
+    fn estimate(slice: Slice, units: u64, cuts: &[u64], hottest: &[(u64, u64)]) -> Estimate {
+        let share = SliceLoad {
+            slice,
+            fast: Load::from_units(units),
+            slow: Load::from_units(units),
+            memory: units,
+            replicas: 1,
+            window: Duration::from_secs(1),
+            cuts: cuts.iter().map(|cut| key(*cut)).collect(),
+        };
+        let hot = |(position, units): &(u64, u64)| KeyLoad {
+            key: key(*position),
+            fast: Load::from_units(*units),
+            slow: Load::from_units(*units),
+        };
+        let report = LoadReport {
+            slices: vec![share],
+            hottest: hottest.iter().map(hot).collect(),
+            unlisted_max: Load::ZERO,
+        };
+        Estimate::all_of(&report).pop().unwrap()
+    }
+
+    fn map_of(voices: &[(&Estimate, u64)]) -> LoadMap {
+        let voices: Vec<_> = voices
+            .iter()
+            .map(|(estimate, weight)| Voice {
+                estimate,
+                within: &estimate.slice,
+                weight: *weight,
+            })
+            .collect();
+        combined(&voices, |measured| measured)
+    }
+
+    fn units(map: &LoadMap, start: u64, end: u64) -> u64 {
+        map.demand_of(&slice(start, end)).now.milli() / 1_000
+    }
+
+    #[test]
+    fn estimates_of_the_same_keys_are_weighed_and_not_added() {
+        let (old, new) = (
+            estimate(slice(0, 100), 300, &[], &[]),
+            estimate(slice(0, 100), 600, &[], &[]),
+        );
+        let map = map_of(&[(&old, 2), (&new, 1)]);
+        assert_eq!(units(&map, 0, 100), 400);
+        assert_eq!(map.total().memory, 600, "all that a replica needs");
+    }
+
+    #[test]
+    fn estimates_of_other_bounds_count_where_they_have_something_to_say() {
+        let (whole, upper) = (
+            estimate(slice(0, 100), 100, &[], &[]),
+            estimate(slice(50, 100), 90, &[], &[]),
+        );
+        let map = map_of(&[(&whole, 1), (&upper, 1)]);
+        assert_eq!((units(&map, 0, 50), units(&map, 50, 100)), (50, 70));
+    }
+
+    #[test]
+    fn where_an_estimate_says_that_keys_lie_densely_the_map_has_their_load() {
+        let dense = estimate(slice(0, 1_000), 400, &[10, 12, 14], &[]);
+        let map = map_of(&[(&dense, 1)]);
+        assert_eq!(
+            (units(&map, 0, 10), units(&map, 10, 12), units(&map, 14, 1_000)),
+            (100, 100, 100)
+        );
+    }
+
+    #[test]
+    fn a_hot_key_of_which_one_of_two_estimates_knows_is_half_as_hot() {
+        let (knows, knows_not) = (
+            estimate(slice(0, 100), 100, &[], &[(7, 80)]),
+            estimate(slice(0, 100), 100, &[], &[]),
+        );
+        let map = map_of(&[(&knows, 1), (&knows_not, 1)]);
+        let expected = Demand {
+            memory: 0,
+            ..Demand::steady(Load::from_units(40))
+        };
+        assert_eq!(map.points(), [(key(7), expected)]);
+        assert_eq!(units(&map, 0, 100), 100);
+    }
+
+    #[test]
+    fn keys_of_which_nobody_speaks_have_no_load() {
+        let alone = estimate(slice(10, 20), 50, &[], &[]);
+        let voice = Voice {
+            estimate: &alone,
+            within: &slice(10, 15),
+            weight: 1,
+        };
+        let map = combined(&[voice], |measured| measured);
+        assert_eq!(
+            (units(&map, 0, 10), units(&map, 10, 15), units(&map, 15, 30)),
+            (0, 25, 0)
+        );
+        assert_eq!(map_of(&[]), LoadMap::idle());
+    }
+
+    fn any_estimate() -> impl Strategy<Value = Estimate> {
+        let bounds = (0_u64..90, 1_u64..10);
+        let inside = prop::collection::btree_set(0_u64..100, 0..5);
+        let hottest = prop::collection::btree_map(0_u64..100, 0_u64..300, 0..5);
+        (bounds, 0_u64..1_000, inside, hottest).prop_map(|((start, width), units, cuts, hottest)| {
+            let slice = slice(start, start + width);
+            let is_inside = |cut: &u64| start < *cut && *cut < start + width;
+            let cuts: Vec<_> = cuts.into_iter().filter(is_inside).collect();
+            estimate(slice, units, &cuts, &hottest.into_iter().collect::<Vec<_>>())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn one_estimate_is_believed_exactly(estimate in any_estimate(), weight in 1_u64..1_000_000) {
+            let map = map_of(&[(&estimate, weight)]);
+            let points: Demand = estimate.points().iter().map(|(_, demand)| *demand).sum();
+            let rest: Demand = estimate.parts().map(|part| part.demand).sum();
+            prop_assert_eq!(map.demand_of(&estimate.slice), rest + points);
+            prop_assert_eq!(map.total(), rest + points);
+        }
+
+        #[test]
+        fn the_order_of_estimates_does_not_matter(
+            estimates in prop::collection::vec((any_estimate(), 1_u64..1_000), 0..8),
+        ) {
+            let mut voices: Vec<_> = estimates.iter().map(|(estimate, weight)| (estimate, *weight)).collect();
+            let map = map_of(&voices);
+            voices.reverse();
+            prop_assert_eq!(map_of(&voices), map);
+        }
+
+        #[test]
+        fn no_key_has_more_than_the_largest_estimate_of_it_says(
+            estimates in prop::collection::vec((any_estimate(), 1_u64..1_000), 1..8),
+            at in 0_u64..100,
+        ) {
+            let voices: Vec<_> = estimates.iter().map(|(estimate, weight)| (estimate, *weight)).collect();
+            let one_key = slice(at, at + 1);
+            let most = voices.iter().map(|voice| map_of(&[*voice]).demand_of(&one_key).now).max().unwrap();
+            prop_assert!(map_of(&voices).demand_of(&one_key).now <= most + Load::from_milli(8));
         }
     }
 }

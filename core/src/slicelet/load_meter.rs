@@ -1,5 +1,6 @@
 //! The load meter: counts by slice become rates, and slices keep their history when they are cut or joined.
 
+use std::cell::LazyCell;
 use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE}
 use super::{Hottest, Ownership, Share};
 use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey, SliceMap};
-use crate::load::{KeyLoad, Load, LoadMap, LoadReport, SliceLoad, surveyed};
+use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, surveyed};
 
 /// No more hot keys are reported than the balancer could ever tell apart.
 const HOTTEST_COUNT_MAX: usize = 32;
@@ -58,7 +59,8 @@ impl LoadMeter {
     /// is known where it lies; slices that are joined add theirs; where another number of replicas share a load, each
     /// has another part of it. What is new to the pod begins at nothing.
     pub fn follow(&mut self, ownership: Arc<Ownership>) {
-        let whole = surveyed(&self.report());
+        // Most assignments change nothing for this pod.
+        let whole = LazyCell::new(|| surveyed(&self.report()));
         let mut shares = self.shares.iter();
         let before = self
             .ownership
@@ -66,7 +68,7 @@ impl LoadMeter {
             .map(|_, _| shares.next().and_then(Option::as_ref));
         let after = ownership.ranges().iter().map(|(slice, share)| {
             let replicas = served(*share)?;
-            Some(inherited(&before, &whole, &slice, replicas))
+            Some(inherited(&before, &slice, replicas, || whole.demand_of(&slice)))
         });
         let after: Vec<_> = after.collect();
         self.hot_keys.follow(|key| {
@@ -214,8 +216,13 @@ fn served(share: Option<Share>) -> Option<u32> {
         .map(|share| share.serving_count)
 }
 
-/// What is known of the pod's share in a slice from the shares it had before, and from what those say of the whole.
-fn inherited(before: &SliceMap<Option<&Measured>>, whole: &LoadMap, slice: &Slice, replicas: u32) -> Measured {
+/// What is known of the pod's share in a slice from the shares it had before; `demand` is what those say of the whole.
+fn inherited(
+    before: &SliceMap<Option<&Measured>>,
+    slice: &Slice,
+    replicas: u32,
+    demand: impl FnOnce() -> Demand,
+) -> Measured {
     let mut parts = before.overlapping(slice).peekable();
     let parent = match parts.peek() {
         Some((old, Some(parent))) if old == slice => Some(*parent),
@@ -232,7 +239,7 @@ fn inherited(before: &SliceMap<Option<&Measured>>, whole: &LoadMap, slice: &Slic
         window = window.min(parent.window);
         is_inferred |= parent.replicas != replicas || old.intersection(slice).as_ref() != Some(&old);
     }
-    let demand = whole.demand_of(slice);
+    let demand = demand();
     let known_for = if is_inferred { window.min(INFERRED) } else { window };
     let shared = |load: Load| load.share(1, replicas.into());
     Measured {
