@@ -61,9 +61,17 @@ pub(super) enum ImbalanceName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position(pub(super) u64);
 
-/// A load in units a second, written as any JSON number and rounded to thousandths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rate(pub(super) Load);
+/// A load in units a second, written as any JSON number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rate(pub(super) f64);
+
+impl Rate {
+    /// Rounded to thousandths.
+    pub(super) fn load(self) -> Load {
+        // It is in range, so the conversion loses nothing but what rounding takes.
+        Load::from_milli((self.0 * 1_000.0).round() as u64)
+    }
+}
 
 /// The largest load that a line may name, in units a second: a million keys of it still add up in 64 bits.
 const RATE_MAX: f64 = 1e10;
@@ -124,8 +132,7 @@ impl<'de> Deserialize<'de> for Rate {
                 "load {units} is out of range, it must be from 0 to {RATE_MAX}"
             )));
         }
-        // In range, so the conversion loses nothing but what rounding takes.
-        Ok(Self(Load::from_milli((units * 1_000.0).round() as u64)))
+        Ok(Self(units))
     }
 }
 
@@ -134,7 +141,7 @@ mod tests {
     use super::*;
 
     fn rate(text: &str) -> Option<u64> {
-        serde_json::from_str::<Rate>(text).ok().map(|rate| rate.0.milli())
+        serde_json::from_str::<Rate>(text).ok().map(|rate| rate.load().milli())
     }
 
     #[test]

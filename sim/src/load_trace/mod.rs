@@ -10,6 +10,7 @@
 //! ```
 
 mod builtin;
+mod checked;
 mod config;
 mod event;
 mod line;

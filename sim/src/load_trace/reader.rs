@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
-use std::time::Duration;
 
-use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
-use super::line::{EventName, ImbalanceName, Line, Rate};
+use super::checked::{config_of, out_of_range, what_of};
+use super::line::Line;
 use super::{LoadTraceError, LoadTraceFault, TraceConfig, TraceEvent, TraceWhat};
 
 /// The longest line that is read: the loads of several million keys fit.
@@ -62,7 +61,7 @@ impl<R: BufRead> LoadTraceReader<R> {
         let line = next_line(&mut self.input, &mut self.buffer)?.ok_or(LoadTraceFault::NoEnd)?;
         self.pass_time_to(line.at_ms)?;
         let at_ms = line.at_ms;
-        let what = what_of(line)?;
+        let what = what_of(line, &self.config)?;
         self.follow(&what)?;
         Ok(TraceEvent { at_ms, what })
     }
@@ -157,120 +156,11 @@ fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<bool, Loa
     }
 }
 
-fn config_of(line: &Line) -> Result<TraceConfig, LoadTraceFault> {
-    if line.event != EventName::Config {
-        return Err(LoadTraceFault::NoConfig);
-    }
-    refuse_unless(line.at_ms == 0, "at_ms of the config", line.at_ms, "0")?;
-    refuse_fields(line, &["pods", "loads"])?;
-    let missing = |field| LoadTraceFault::Missing { event: "config", field };
-    let Rate(max_load_hint) = line.max_load_hint.ok_or(missing("max_load_hint"))?;
-    let imbalance = line.imbalance.ok_or(missing("imbalance"))?;
-    let min_replicas = line.min_replicas.ok_or(missing("min_replicas"))?;
-    let max_replicas = line.max_replicas.ok_or(missing("max_replicas"))?;
-    let decide_every_ms = line.decide_every_ms.ok_or(missing("decide_every_ms"))?;
-    let has_hint = max_load_hint > Load::ZERO;
-    refuse_unless(has_hint, "max_load_hint", max_load_hint, "at least 0.001")?;
-    refuse_unless(min_replicas > 0, "min_replicas", min_replicas, "at least 1")?;
-    let is_range = max_replicas >= min_replicas;
-    refuse_unless(is_range, "max_replicas", max_replicas, "at least min_replicas")?;
-    refuse_unless(decide_every_ms > 0, "decide_every_ms", decide_every_ms, "at least 1")?;
-    Ok(TraceConfig {
-        max_load_hint,
-        imbalance: imbalance_of(imbalance),
-        min_replicas,
-        max_replicas,
-        decide_every: Duration::from_millis(decide_every_ms),
-    })
-}
-
-fn imbalance_of(name: ImbalanceName) -> Imbalance {
-    match name {
-        ImbalanceName::Tight => Imbalance::Tight,
-        ImbalanceName::Default => Imbalance::Default,
-        ImbalanceName::Loose => Imbalance::Loose,
-    }
-}
-
-fn what_of(line: Line) -> Result<TraceWhat, LoadTraceFault> {
-    let event = line.event.as_str();
-    let missing = |field| LoadTraceFault::Missing { event, field };
-    if line.event == EventName::Config {
-        return Err(LoadTraceFault::SecondConfig);
-    }
-    refuse_fields(&line, fields_refused_by(line.event))?;
-    let pods = line.pods.ok_or(missing("pods"));
-    match line.event {
-        EventName::PodsAdded => Ok(TraceWhat::PodsAdded(pods?)),
-        EventName::PodsCrashed => Ok(TraceWhat::PodsCrashed(pods?)),
-        EventName::PodsDrained => Ok(TraceWhat::PodsDrained(pods?)),
-        EventName::LoadSet => {
-            let loads = line.loads.ok_or(missing("loads"))?;
-            Ok(TraceWhat::LoadSet(
-                loads.into_iter().map(|(position, rate)| (position.0, rate.0)).collect(),
-            ))
-        }
-        EventName::Config | EventName::End => Ok(TraceWhat::End),
-    }
-}
-
-/// The fields of other events.
-fn fields_refused_by(event: EventName) -> &'static [&'static str] {
-    match event {
-        EventName::PodsAdded | EventName::PodsCrashed | EventName::PodsDrained => &["loads", "settings"],
-        EventName::LoadSet => &["pods", "settings"],
-        EventName::Config => &["pods", "loads"],
-        EventName::End => &["pods", "loads", "settings"],
-    }
-}
-
-fn refuse_fields(line: &Line, fields: &[&'static str]) -> Result<(), LoadTraceFault> {
-    let has_settings = line.max_load_hint.is_some()
-        || line.imbalance.is_some()
-        || line.min_replicas.is_some()
-        || line.max_replicas.is_some()
-        || line.decide_every_ms.is_some();
-    let present = [
-        ("pods", line.pods.is_some(), "pods_added, pods_crashed or pods_drained"),
-        ("loads", line.loads.is_some(), "load_set"),
-        ("settings", has_settings, "config"),
-    ];
-    let misplaced = present
-        .into_iter()
-        .find(|(field, is_present, _)| *is_present && fields.contains(field));
-    match misplaced {
-        None => Ok(()),
-        Some((field, _, owner)) => Err(LoadTraceFault::Misplaced {
-            event: line.event.as_str(),
-            field: if field == "settings" {
-                "setting of the target"
-            } else {
-                field
-            },
-            owner,
-        }),
-    }
-}
-
-fn refuse_unless(
-    is_allowed: bool,
-    field: &'static str,
-    found: impl ToString,
-    allowed: &'static str,
-) -> Result<(), LoadTraceFault> {
-    match is_allowed {
-        true => Ok(()),
-        false => Err(out_of_range(field, found, allowed)),
-    }
-}
-
-fn out_of_range(field: &'static str, found: impl ToString, allowed: &'static str) -> LoadTraceFault {
-    let found = found.to_string();
-    LoadTraceFault::OutOfRange { field, found, allowed }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use emberkeep_core::balancer::Imbalance;
     use proptest::prelude::*;
 
     use super::*;
@@ -441,6 +331,18 @@ mod tests {
         for (lines, expected) in cases {
             assert_eq!(complaint(&[&[CONFIG], lines].concat()), expected);
         }
+    }
+
+    #[test]
+    fn loads_too_small_to_be_counted_are_refused_and_a_few_cold_keys_are_not() {
+        let config = CONFIG.replace("1000.0", "1");
+        let small = |count: usize| {
+            let loads = vec![r#"["0000000000000001",0.0004]"#; count].join(",");
+            format!(r#"{{"at_ms":0,"event":"load_set","loads":[{loads}]}}"#)
+        };
+        assert!(read(&[&config, POD, LOAD, &small(25), END]).is_ok());
+        let sentence = "line 4: loads of 0.0104 units together are counted as 0.000 in thousandths; multiply all loads and max_load_hint by 1,000";
+        assert_eq!(complaint(&[&config, POD, LOAD, &small(26), END]), sentence);
     }
 
     proptest! {

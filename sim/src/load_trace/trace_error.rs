@@ -70,6 +70,16 @@ pub enum LoadTraceFault {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// Loads that are too small to be counted in thousandths.
+    #[error(
+        "loads of {written} units together are counted as {rounded} in thousandths; multiply all loads and max_load_hint by 1,000"
+    )]
+    TooFine {
+        /// What is written.
+        written: String,
+        /// What is left of it.
+        rounded: String,
+    },
     /// The time is before that of the line above.
     #[error("at_ms {at_ms} is before {previous_ms}, the time of the line above; events are ordered by time")]
     OutOfOrder {
