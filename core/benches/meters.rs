@@ -59,6 +59,7 @@ fn ownership() -> Arc<Ownership> {
         address: PodAddress::try_new("10.0.0.1:8080").expect("a good address"),
         zone: "".into(),
         weight: Weight::ONE,
+        memory_capacity: None,
     };
     let identity = Identity {
         name: pod.name.clone(),
