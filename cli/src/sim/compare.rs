@@ -69,7 +69,7 @@ fn compared(
     table: &mut ScoreTable,
 ) -> Result<Comparison, Failure> {
     let mut comparison = Comparison::new(title, trace);
-    let mut run = |name, about, balancer: &mut dyn Balancer| {
+    let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), Failure> {
         let mut recorder = Recorder::new(trace);
         let summary = outcome::replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
             recorder.watch(tick);

@@ -57,13 +57,15 @@ function figuresTable(comparison) {
     for (const [name, , , title] of columns) names.append(html("th", { title }, name));
   }
   const columns = FIGURES.flatMap(([, columns]) => columns);
-  const best = Object.fromEntries(columns.map(([, key]) => [key, Math.min(...comparison.runs.map(run => run.summary[key]))]));
-  const worst = Object.fromEntries(columns.map(([, key]) => [key, Math.max(...comparison.runs.map(run => run.summary[key]))]));
+  // A cluster counts moves and failures as they are noticed, so its figures stand beside the others but do not compete.
+  const rivals = comparison.runs.filter(run => run.summary.decisions > 0);
+  const best = Object.fromEntries(columns.map(([, key]) => [key, Math.min(...rivals.map(run => run.summary[key]))]));
+  const worst = Object.fromEntries(columns.map(([, key]) => [key, Math.max(...rivals.map(run => run.summary[key]))]));
   for (const run of comparison.runs) {
     const row = html("tr", {}, html("th", { scope: "row" }, run.balancer));
     for (const [, key, places] of columns) {
       const value = run.summary[key];
-      const isBest = !NOT_JUDGED.has(key) && value === best[key] && best[key] < worst[key];
+      const isBest = rivals.includes(run) && !NOT_JUDGED.has(key) && value === best[key] && best[key] < worst[key];
       const isBad = key === "uncovered" && value > 0;
       row.append(html("td", isBad ? { class: "bad" } : isBest ? { class: "best" } : {}, key.startsWith("decide") && !run.summary.decisions ? "\u2013" : value.toFixed(places)));
     }
@@ -262,7 +264,7 @@ function bandsPlot(comparison, run) {
   root.append(svg("image", { href: canvas.toDataURL(), x: LEFT, y: TOP, width: plotWidth, height: plotHeight, preserveAspectRatio: "none", style: "image-rendering: pixelated" }));
   const { ticks, label } = timeTicks(comparison.end_ms);
   for (const at of ticks) root.append(svg("text", { x: LEFT - 5, y: y(at) + (at ? at === comparison.end_ms ? 0 : 4 : 9), "text-anchor": "end" }, label(at).replace(/ .*/, "")));
-  for (const [share, text, anchor] of [[0, "first key", "start"], [.5, "key space \u2192", "middle"], [1, "last key", "end"]])
+  for (const [share, text, anchor] of [[0, "first key", "start"], [.5, `key space, looked at in ${bands.columns} places \u2192`, "middle"], [1, "last key", "end"]])
     root.append(svg("text", { x: LEFT + share * plotWidth, y: TOP + plotHeight + 14, "text-anchor": anchor }, text));
   root.addEventListener("pointermove", event => {
     const box = root.getBoundingClientRect();
@@ -275,7 +277,7 @@ function bandsPlot(comparison, run) {
   });
   root.addEventListener("pointerleave", () => hideTip(comparison));
   const unit = timeTicks(comparison.end_ms).label(timeTicks(comparison.end_ms).ticks.at(-1)).split(" ")[1];
-  return html("figure", {}, html("figcaption", {}, "Who owns which keys ", html("small", {}, `(${unit} from top to bottom, looked at in ${bands.columns} places)`)), root);
+  return html("figure", {}, html("figcaption", {}, "Who owns which keys ", html("small", {}, `(${unit} from top to bottom)`)), root);
 }
 
 // ---- the page ----
