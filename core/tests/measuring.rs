@@ -37,6 +37,13 @@ fn start_of(block: u64) -> SliceKey {
     }
 }
 
+fn serving(pods: &[usize]) -> ReplicaSet {
+    let mut replicas = ReplicaSet::none();
+    pods.iter()
+        .for_each(|pod| replicas.set(PodIndex::from(*pod), Phase::Serving));
+    replicas
+}
+
 /// Which slices there are, by their first block, and which pods serve each.
 type Plan = Vec<(u64, Vec<usize>)>;
 
@@ -69,16 +76,14 @@ impl World {
     }
 
     fn follow(&mut self, plan: &Plan) {
-        let replicas = |pods: &Vec<usize>| {
-            let mut replicas = ReplicaSet::none();
-            pods.iter()
-                .for_each(|pod| replicas.set(PodIndex::from(*pod), Phase::Serving));
-            replicas
-        };
-        let entries = plan.iter().map(|(block, pods)| (start_of(*block), replicas(pods)));
+        let entries = plan.iter().map(|(block, pods)| (start_of(*block), serving(pods)));
+        self.assign(entries.collect());
+    }
+
+    fn assign(&mut self, entries: Vec<(SliceKey, ReplicaSet)>) {
         let proposal = Proposal {
             pods: (0..POD_COUNT).map(pod).collect(),
-            slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
+            slices: SliceMap::try_from_starts(entries).unwrap(),
         };
         let Some(next) = proposal.after(&self.assignment) else {
             return;
@@ -261,5 +266,50 @@ fn a_new_replica_changes_nothing_about_what_is_known_of_a_hot_key() {
             let known: Vec<_> = map.points().iter().filter(|(hot, _)| *hot == key).collect();
             assert!(units(known[0].1.now).abs_diff(3_200) <= 320, "{known:?}");
         }
+    }
+}
+
+/// A pod that alone owns all keys, after three seconds in which each of 5,000 consecutive keys was as likely as another.
+fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> World {
+    let mut world = World::new(vec![0; BLOCK_COUNT as usize]);
+    world.follow(&vec![(0, vec![0])]);
+    let mut sketches = vec![Hottest::with_capacity(64); 8];
+    for second in 0..3 {
+        for ordinal in 0..2_000_u64 {
+            let number = (2_000 * second + ordinal).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            let number = number * 5_000 >> 32;
+            sketches[(number % 8) as usize].record(&name(number), 16);
+        }
+        world.now = world.now + SECOND;
+        let meter = &mut world.meters[0].0;
+        meter.record([32_000], SECOND);
+        meter.sampled(&sketches);
+        sketches.iter_mut().for_each(Hottest::forget_recent);
+    }
+    let report = world.meters[0].0.report();
+    world.history.reported(&pod(0).name, &report, world.now);
+    world
+}
+
+#[test]
+fn a_slice_of_natural_keys_is_cut_where_its_load_lies_and_so_are_its_rates() {
+    let with_common_bytes = |number: u64| SliceKey::try_new(format!("customer/{number:05}").as_bytes()).unwrap();
+    let in_a_corner = |number: u64| SliceKey::from_position((7 << 40) + number);
+    let names: [&dyn Fn(u64) -> SliceKey; 2] = [&with_common_bytes, &in_a_corner];
+    for name in names {
+        let mut world = pod_with_natural_keys(name);
+        let half = Load::from_units(16_000);
+        let cut = world.map().cut(&Slice::FULL, half).unwrap();
+        let left_count = (0..5_000).filter(|number| name(*number) < cut).count();
+        assert!(
+            (2_000..3_000).contains(&left_count),
+            "{left_count} of 5,000 lie before {cut}"
+        );
+
+        world.assign(vec![(SliceKey::EMPTY, serving(&[0])), (cut, serving(&[0]))]);
+        let report = world.meters[0].0.report();
+        let left = units(report.slices[0].fast);
+        assert!((14_000..18_000).contains(&left), "{left} of 32,000");
+        assert_eq!(units(report.total()), 32_000);
     }
 }

@@ -140,3 +140,85 @@ fn places(sketch: &Hottest) -> impl Iterator<Item = Place> {
         stands_for: hot.surely().saturating_add(lost),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn key(number: u64) -> SliceKey {
+        SliceKey::from_position(number)
+    }
+
+    /// Shows the keys to a sketch of that many places, a second for each list of numbers, each key once for a unit.
+    fn after(seconds: &[Vec<u64>], capacity: usize) -> HotKeys {
+        let (mut hot_keys, mut sketch) = (HotKeys::default(), Hottest::with_capacity(capacity));
+        for numbers in seconds {
+            numbers.iter().for_each(|number| sketch.record(&key(*number), 1));
+            hot_keys.sampled(std::slice::from_ref(&sketch), SECOND);
+            sketch.forget_recent();
+        }
+        hot_keys
+    }
+
+    fn hottest(hot_keys: &HotKeys) -> Vec<(u64, u64)> {
+        let hottest = hot_keys.hottest(|_| true, 8);
+        let units = |hot: &KeyLoad| (hot.key.position(), (hot.fast.milli() + 500) / 1_000);
+        hottest.iter().map(units).collect()
+    }
+
+    #[test]
+    fn a_key_that_keeps_its_place_is_counted_exactly_among_others_that_come_and_go() {
+        let second = |second: u64| {
+            let others = (0..100).map(move |other| 1_000 * second + other);
+            others.flat_map(|other| [1, other]).collect::<Vec<_>>()
+        };
+        let hot_keys = after(&[second(1), second(2), second(3)], 8);
+        assert_eq!(hottest(&hot_keys), [(1, 100)]);
+    }
+
+    #[test]
+    fn keys_that_were_seen_a_few_times_are_not_reported() {
+        assert!(hottest(&after(&[vec![1; 7], vec![]], 8)).is_empty());
+        assert_eq!(hottest(&after(&[vec![1; 8], vec![]], 8)).len(), 1);
+    }
+
+    #[test]
+    fn other_replicas_take_their_part_and_keys_that_are_lost_are_forgotten() {
+        let mut hot_keys = after(&[[[1; 40], [2; 40]].concat(), [[1; 40], [2; 40]].concat()], 8);
+        hot_keys.follow(|hot| (*hot == key(1)).then_some((1, 4)));
+        assert_eq!(hottest(&hot_keys), [(1, 10)]);
+    }
+
+    #[test]
+    fn the_sample_stands_for_all_load() {
+        let second: Vec<_> = (0..100).flat_map(|other| [1, 1, other + 10]).collect();
+        let hot_keys = after(&[second], 16);
+        let parts: Vec<_> = hot_keys.sample().collect();
+        let all: u64 = parts.iter().map(|(_, part)| part).sum();
+        let hot = parts.iter().find(|(hot, _)| **hot == key(1)).unwrap().1;
+        assert!(all.abs_diff(1 << 32) < 1 << 27, "{all}");
+        assert!(hot.abs_diff((1 << 33) / 3) < 1 << 28, "{hot}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_that_is_left_out_has_more_than_is_said(
+            seconds in prop::collection::vec(prop::collection::vec(0_u64..20, 1..100), 1..4),
+        ) {
+            let hot_keys = after(&seconds, 6);
+            let listed = hot_keys.hottest(|_| true, 3);
+            let total: u64 = seconds.iter().map(|second| second.len() as u64).sum();
+            // In units of the whole: what a key was seen is its part of the load.
+            let unlisted_max = hot_keys.unlisted_max(&listed, Load::from_milli(total));
+            for number in 0..20 {
+                let seen = seconds.iter().flatten().filter(|seen| **seen == number).count() as u64;
+                let is_listed = listed.iter().any(|hot| hot.key == key(number));
+                prop_assert!(is_listed || Load::from_milli(seen) <= unlisted_max, "{} was seen {}", number, seen);
+            }
+        }
+    }
+}
