@@ -277,7 +277,7 @@ fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> World {
     for second in 0..3 {
         for ordinal in 0..2_000_u64 {
             let number = (2_000 * second + ordinal).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-            let number = number * 5_000 >> 32;
+            let number = (number * 5_000) >> 32;
             sketches[(number % 8) as usize].record(&name(number), 16);
         }
         world.now = world.now + SECOND;
