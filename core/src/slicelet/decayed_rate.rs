@@ -41,8 +41,12 @@ impl DecayedRate {
     /// `units` have happened in the last `elapsed`; no time is shorter than a microsecond.
     pub fn record(&mut self, units: u64, elapsed: Duration) {
         let elapsed = elapsed.max(Duration::from_micros(1));
-        let micros = elapsed.as_micros();
-        let kept = half_life::kept(elapsed, self.half_life);
+        self.record_kept(units, elapsed, half_life::kept(elapsed, self.half_life));
+    }
+
+    /// The same, where it is known what `elapsed` leaves of the rate.
+    pub(super) fn record_kept(&mut self, units: u64, elapsed: Duration, kept: u64) {
+        let micros = elapsed.as_micros().max(1);
         let share = u128::from(ONE - kept);
         // Thousandths a second, times the share: 64 + 30 + 32 bits at most.
         let added = u128::from(units) * 1_000_000_000 * share / micros;

@@ -1,11 +1,10 @@
 //! Hot keys: the rates of the keys that have a place in the sketches.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Hottest;
-use super::metered_rate::MeteredRate;
+use super::metered_rate::{MeteredRate, Tick};
+use super::{HotKey, Hottest};
 use crate::keyspace::SliceKey;
 use crate::load::{KeyLoad, Load};
 
@@ -25,8 +24,10 @@ pub(super) struct HotKeys {
 #[derive(Debug, Clone)]
 struct Followed {
     rate: MeteredRate,
-    /// How often it was sampled.
+    /// How often it was sampled since it has its place.
     sample_count: u64,
+    /// Whether it was recorded in this tick.
+    has_place: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -45,21 +46,19 @@ const FOLLOWED_FROM: u64 = 4;
 const REPORTED_FROM: u64 = 8;
 
 impl HotKeys {
-    /// Takes in what the sketches counted in the last `elapsed`.
-    pub(super) fn sampled(&mut self, sketches: &[Hottest], elapsed: Duration) {
-        let mut before = std::mem::take(&mut self.followed);
-        for hot in sketches.iter().flat_map(Hottest::keys) {
-            if hot.sample_count < FOLLOWED_FROM {
-                continue;
+    /// Takes in what the sketches counted in the last tick.
+    pub(super) fn sampled(&mut self, sketches: &[Hottest], tick: Tick) {
+        let placed = sketches.iter().flat_map(Hottest::keys);
+        for hot in placed.filter(|hot| hot.sample_count >= FOLLOWED_FROM) {
+            match self.followed.get_mut(&hot.key) {
+                Some(followed) => followed.record(hot, tick),
+                None => {
+                    self.followed.insert(hot.key.clone(), Followed::from(hot, tick));
+                }
             }
-            let (key, mut followed) = before
-                .remove_entry(&hot.key)
-                .filter(|(_, followed)| followed.sample_count <= hot.sample_count)
-                .unwrap_or_else(|| (hot.key.clone(), Followed::new()));
-            followed.rate.record(hot.recent, elapsed);
-            followed.sample_count = hot.sample_count;
-            self.followed.insert(key, followed);
         }
+        self.followed
+            .retain(|_, followed| std::mem::take(&mut followed.has_place));
         self.total = sketches.iter().map(Hottest::total).fold(0, u64::saturating_add);
         self.absent_max = sketches.iter().map(Hottest::absent_max).max().unwrap_or_default();
         self.places = sketches.iter().flat_map(places).collect();
@@ -98,9 +97,8 @@ impl HotKeys {
     }
 
     /// The most that a key has which is not listed, when all keys together have `load`.
-    pub(super) fn unlisted_max(&self, listed: &[KeyLoad], load: Load) -> Load {
-        let is_listed = |place: &&Place| listed.iter().any(|hot| hot.key == place.key);
-        let unlisted = self.places.iter().filter(|place| !is_listed(place));
+    pub(super) fn unlisted_max(&self, listed: &BTreeSet<&SliceKey>, load: Load) -> Load {
+        let unlisted = self.places.iter().filter(|place| !listed.contains(&place.key));
         let count = unlisted.map(|place| place.count).max().unwrap_or_default();
         match self.total {
             0 => Load::ZERO,
@@ -119,11 +117,25 @@ impl HotKeys {
 }
 
 impl Followed {
-    fn new() -> Self {
+    fn from(hot: &HotKey, tick: Tick) -> Self {
+        let mut rate = MeteredRate::new();
+        rate.record(hot.recent, tick);
         Self {
-            rate: MeteredRate::new(),
-            sample_count: 0,
+            rate,
+            sample_count: hot.sample_count,
+            has_place: true,
         }
+    }
+
+    fn record(&mut self, hot: &HotKey, tick: Tick) {
+        // A key that has lost its place and got another one was not counted in between.
+        if hot.sample_count < self.sample_count {
+            *self = Self::from(hot, tick);
+            return;
+        }
+        self.rate.record(hot.recent, tick);
+        self.sample_count = hot.sample_count;
+        self.has_place = true;
     }
 }
 
@@ -143,11 +155,11 @@ fn places(sketch: &Hottest) -> impl Iterator<Item = Place> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
 
     fn key(number: u64) -> SliceKey {
         SliceKey::from_position(number)
@@ -158,7 +170,7 @@ mod tests {
         let (mut hot_keys, mut sketch) = (HotKeys::default(), Hottest::with_capacity(capacity));
         for numbers in seconds {
             numbers.iter().for_each(|number| sketch.record(&key(*number), 1));
-            hot_keys.sampled(std::slice::from_ref(&sketch), SECOND);
+            hot_keys.sampled(std::slice::from_ref(&sketch), Tick::of(Duration::from_secs(1)));
             sketch.forget_recent();
         }
         hot_keys
@@ -213,10 +225,11 @@ mod tests {
             let listed = hot_keys.hottest(|_| true, 3);
             let total: u64 = seconds.iter().map(|second| second.len() as u64).sum();
             // In units of the whole: what a key was seen is its part of the load.
+            let listed: BTreeSet<_> = listed.iter().map(|hot| &hot.key).collect();
             let unlisted_max = hot_keys.unlisted_max(&listed, Load::from_milli(total));
             for number in 0..20 {
                 let seen = seconds.iter().flatten().filter(|seen| **seen == number).count() as u64;
-                let is_listed = listed.iter().any(|hot| hot.key == key(number));
+                let is_listed = listed.contains(&key(number));
                 prop_assert!(is_listed || Load::from_milli(seen) <= unlisted_max, "{} was seen {}", number, seen);
             }
         }

@@ -2,12 +2,13 @@
 
 use std::cell::LazyCell;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::cuts::cuts;
 use super::hot_keys::HotKeys;
-use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE};
+use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE, Tick};
 use super::{Hottest, Ownership, Share};
 use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey, SliceMap};
@@ -88,9 +89,10 @@ impl LoadMeter {
 
     /// Takes in what was counted in the last `elapsed`: the units of each range, by its number.
     pub fn record(&mut self, counts: impl IntoIterator<Item = u64>, elapsed: Duration) {
+        let tick = Tick::of(elapsed);
         for (share, units) in self.shares.iter_mut().zip(counts) {
             if let Some(share) = share {
-                share.rate.record(units, elapsed);
+                share.rate.record(units, tick);
                 share.window = (share.window + elapsed).min(SLOW_HALF_LIFE);
             }
         }
@@ -110,7 +112,7 @@ impl LoadMeter {
     /// Takes in what the sketches of the hottest keys have sampled since the last time, by what is recent in them.
     pub fn sampled(&mut self, sketches: &[Hottest]) {
         let elapsed = std::mem::take(&mut self.since_sampled);
-        self.hot_keys.sampled(sketches, elapsed);
+        self.hot_keys.sampled(sketches, Tick::of(elapsed));
     }
 
     /// Takes in how many bytes are warm in each range, by its number.
@@ -138,8 +140,9 @@ impl LoadMeter {
     #[must_use]
     pub fn report(&self) -> LoadReport {
         let hottest = self.hottest();
-        let unlisted_max = self.hot_keys.unlisted_max(&hottest, self.fast());
-        let mut samples = self.samples(&hottest).into_iter();
+        let listed: BTreeSet<_> = hottest.iter().map(|hot| &hot.key).collect();
+        let unlisted_max = self.hot_keys.unlisted_max(&listed, self.fast());
+        let mut samples = self.samples(&listed).into_iter();
         let shares = self.ownership.ranges().iter().zip(&self.shares);
         let slices = shares.filter_map(|((slice, _), share)| {
             let samples = samples.next().unwrap_or_default();
@@ -147,8 +150,8 @@ impl LoadMeter {
         });
         LoadReport {
             slices: slices.collect(),
-            hottest,
             unlisted_max,
+            hottest,
         }
     }
 
@@ -174,11 +177,10 @@ impl LoadMeter {
         hottest
     }
 
-    /// The sampled keys of each range, by its number, without the hottest.
-    fn samples(&self, hottest: &[KeyLoad]) -> Vec<Vec<(&SliceKey, u64)>> {
+    /// The sampled keys of each range, by its number, without those that are listed as hot.
+    fn samples(&self, listed: &BTreeSet<&SliceKey>) -> Vec<Vec<(&SliceKey, u64)>> {
         let mut samples = vec![Vec::new(); self.shares.len()];
-        let is_hot = |key: &SliceKey| hottest.iter().any(|hot| hot.key == *key);
-        for (key, stands_for) in self.hot_keys.sample().filter(|(key, _)| !is_hot(key)) {
+        for (key, stands_for) in self.hot_keys.sample().filter(|(key, _)| !listed.contains(key)) {
             samples[self.ownership.share_of(key).0].push((key, stands_for));
         }
         samples

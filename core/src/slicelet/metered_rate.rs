@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::DecayedRate;
 use super::step_watch::StepWatch;
-use crate::load::Load;
+use crate::load::{Load, half_life};
 
 /// The half-life of the rate that sees an overload soon.
 pub(super) const FAST_HALF_LIFE: Duration = Duration::from_secs(10);
@@ -13,6 +13,26 @@ pub(super) const SLOW_HALF_LIFE: Duration = Duration::from_secs(60);
 /// What was not measured but follows from what was counts as if it had been measured for so long: in as much time the
 /// truth weighs more.
 pub(super) const INFERRED: Duration = Duration::from_secs(10);
+
+/// A time in which was counted, with what it leaves of the rates: worked out once for all that was counted in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tick {
+    elapsed: Duration,
+    fast_kept: u64,
+    slow_kept: u64,
+}
+
+impl Tick {
+    /// No time is shorter than a microsecond.
+    pub(super) fn of(elapsed: Duration) -> Self {
+        let elapsed = elapsed.max(Duration::from_micros(1));
+        Self {
+            elapsed,
+            fast_kept: half_life::kept(elapsed, FAST_HALF_LIFE),
+            slow_kept: half_life::kept(elapsed, SLOW_HALF_LIFE),
+        }
+    }
+}
 
 /// How much happens a second.
 ///
@@ -44,12 +64,12 @@ impl MeteredRate {
         }
     }
 
-    /// `units` have happened in the last `elapsed`.
-    pub(super) fn record(&mut self, units: u64, elapsed: Duration) {
+    /// `units` have happened in the last tick.
+    pub(super) fn record(&mut self, units: u64, tick: Tick) {
         let before = self.fast.rate();
-        self.fast.record(units, elapsed);
-        self.slow.record(units, elapsed);
-        if let Some(since) = self.steps.record(units, elapsed, before) {
+        self.fast.record_kept(units, tick.elapsed, tick.fast_kept);
+        self.slow.record_kept(units, tick.elapsed, tick.slow_kept);
+        if let Some(since) = self.steps.record(units, tick.elapsed, before) {
             self.fast = DecayedRate::known(FAST_HALF_LIFE, since.rate(), since.elapsed());
             self.slow = DecayedRate::known(SLOW_HALF_LIFE, since.rate(), since.elapsed());
         }
@@ -102,7 +122,9 @@ mod tests {
 
     fn after(counts: impl IntoIterator<Item = u64>) -> MeteredRate {
         let mut rate = MeteredRate::new();
-        counts.into_iter().for_each(|units| rate.record(units, SECOND));
+        counts
+            .into_iter()
+            .for_each(|units| rate.record(units, Tick::of(SECOND)));
         rate
     }
 
@@ -111,7 +133,7 @@ mod tests {
         let mut rate = MeteredRate::new();
         let mut begun_anew = Vec::new();
         for (at, units) in (1..).zip(counts) {
-            rate.record(units, SECOND);
+            rate.record(units, Tick::of(SECOND));
             let anew = DecayedRate::known(SLOW_HALF_LIFE, rate.slow(), 3 * SECOND);
             let anew_below = DecayedRate::known(SLOW_HALF_LIFE, rate.slow(), 5 * SECOND);
             if at > 10 && (rate.slow == anew || rate.slow == anew_below) {
