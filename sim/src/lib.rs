@@ -14,6 +14,5 @@ pub mod replay;
 pub mod rivals;
 pub mod scenario;
 pub mod score;
-pub mod soak;
 pub mod workload;
 mod zipf;

@@ -108,7 +108,7 @@ impl fmt::Display for Detailed<'_> {
 mod tests {
     use super::*;
     use crate::assignment::{Proposal, ReplicaSet};
-    use crate::balancer::{Balance, Cause, Move, Scope};
+    use crate::balancer::{Balance, Cause, Move, Scope, Tried};
     use crate::keyspace::{Slice, SliceMap};
     use crate::load::Load;
     use crate::pod::PodName;
@@ -120,6 +120,7 @@ mod tests {
             from: None,
             to: PodName::try_new("pod-1").unwrap(),
             load: Load::from_units(3),
+            gain: Load::from_units(3),
             cause: Cause::Imbalance,
         };
         Report {
@@ -128,6 +129,8 @@ mod tests {
             moves: vec![moved; move_count],
             total: Load::from_units(30),
             split_count: 0,
+            merge_count: 0,
+            tried: Tried::default(),
             before: Balance::default(),
             after: Balance::default(),
         }
@@ -206,7 +209,7 @@ mod tests {
         let text = Detailed(&report(0, 22)).to_string();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 22);
-        assert_eq!(lines[1], "  [\"\", inf): to pod-1, load 3.000, imbalance");
+        assert_eq!(lines[1], "  [\"\", inf): to pod-1, load 3.000, gain 3.000, imbalance");
         assert_eq!(lines[21], "  and 2 more");
     }
 }

@@ -33,10 +33,27 @@ pub struct Report {
     pub total: Load,
     /// How many slices were cut in two.
     pub split_count: usize,
+    /// How many slices fewer there are because neighbours were joined.
+    pub merge_count: usize,
+    /// How many moves for balance were looked at, and why they were not made.
+    pub tried: Tried,
     /// The balance that it found.
     pub before: Balance,
     /// The balance that it leads to.
     pub after: Balance,
+}
+
+/// The moves for balance that were looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// How many could have helped.
+    pub candidates: usize,
+    /// How many of a hot pod's slices rest, or are held where they are.
+    pub held: usize,
+    /// How many were more than may move.
+    pub unaffordable: usize,
+    /// How many no pod has room for.
+    pub without_room: usize,
 }
 
 /// A slice that got a new owner.
@@ -48,8 +65,10 @@ pub struct Move {
     pub from: Option<PodName>,
     /// Who owns it now.
     pub to: PodName,
-    /// The load that moved.
+    /// The load that moved: the part of the one who gave it up.
     pub load: Load,
+    /// By how much the pod that gave it up carries less, or the one that could not carry it alone.
+    pub gain: Load,
     /// Why it moved.
     pub cause: Cause,
 }
@@ -59,23 +78,56 @@ pub struct Move {
 pub enum Cause {
     /// It had none, or fewer replicas than the target wants.
     Missing,
+    /// A pod that joined took the place of its owner.
+    Replaced,
     /// Its owner is stopping.
     Draining,
+    /// An operator has bound it to its new owner.
+    Pinned,
+    /// It is too hot for its owners alone.
+    Hot,
     /// A pod joined and is filled.
     Joined,
     /// Its owner carried too much, or another pod too little.
     Imbalance,
+    /// It was joined with a neighbour.
+    Merged,
 }
 
 impl Cause {
+    /// Every cause, the most urgent first.
+    pub const ALL: [Cause; 8] = [
+        Cause::Missing,
+        Cause::Replaced,
+        Cause::Draining,
+        Cause::Pinned,
+        Cause::Hot,
+        Cause::Joined,
+        Cause::Imbalance,
+        Cause::Merged,
+    ];
+
     /// In one word, as metrics and reports have it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Cause::Missing => "missing",
+            Cause::Replaced => "replaced",
             Cause::Draining => "draining",
+            Cause::Pinned => "pinned",
+            Cause::Hot => "hot",
             Cause::Joined => "joined",
             Cause::Imbalance => "imbalance",
+            Cause::Merged => "merged",
+        }
+    }
+
+    /// Whether it is for the sake of balance alone.
+    #[must_use]
+    pub const fn is_voluntary(self) -> bool {
+        match self {
+            Cause::Imbalance | Cause::Merged => true,
+            Cause::Missing | Cause::Replaced | Cause::Draining | Cause::Pinned | Cause::Hot | Cause::Joined => false,
         }
     }
 }
@@ -91,24 +143,72 @@ pub struct Balance {
     pub max: Load,
 }
 
+impl Report {
+    /// The load that changed owners for a cause.
+    #[must_use]
+    pub fn moved(&self, cause: Cause) -> Load {
+        let moves = self.moves.iter().filter(|moved| moved.cause == cause);
+        moves.map(|moved| moved.load).sum()
+    }
+
+    /// Takes in what one more look at the same decision has changed.
+    pub(super) fn extend(&mut self, more: &Report) {
+        self.moves.extend_from_slice(&more.moves);
+        self.split_count += more.split_count;
+        self.merge_count += more.merge_count;
+        self.tried.candidates += more.tried.candidates;
+        self.tried.held += more.tried.held;
+        self.tried.unaffordable += more.tried.unaffordable;
+        self.tried.without_room += more.tried.without_room;
+        self.after = more.after;
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.moves.is_empty() && self.split_count == 0 {
+        if self.moves.is_empty() && self.split_count == 0 && self.merge_count == 0 {
             return f.write_str("no slice moved, replicas that were leaving or dead are gone");
         }
-        let count = |cause| self.moves.iter().filter(|moved| moved.cause == cause).count();
+        write!(f, "{} slices moved", self.moves.len())?;
+        let counts = Cause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
+        let mut separator = " (";
+        for (cause, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            write!(
+                f,
+                "{separator}{count} {} with load {}",
+                cause.as_str(),
+                self.moved(cause)
+            )?;
+            separator = ", ";
+        }
+        let close = if self.moves.is_empty() { "" } else { ")" };
+        let Self {
+            before, after, tried, ..
+        } = self;
+        write!(f, "{close}, {} cut, {} joined", self.split_count, self.merge_count)?;
         write!(
             f,
-            "{} slices moved ({} missing, {} draining, {} joined, {} imbalance), {} split, hottest pod {} -> {} at a mean of {}",
-            self.moves.len(),
-            count(Cause::Missing),
-            count(Cause::Draining),
-            count(Cause::Joined),
-            count(Cause::Imbalance),
-            self.split_count,
-            self.before.max,
-            self.after.max,
-            self.after.mean,
+            ", hottest pod {} -> {} at a mean of {}",
+            before.max, after.max, after.mean
+        )?;
+        if *tried != Tried::default() {
+            write!(f, "; {tried}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            candidates,
+            held,
+            unaffordable,
+            without_room,
+        } = self;
+        write!(
+            f,
+            "{candidates} moves tried, {unaffordable} over budget, {without_room} without room, {held} slices held"
         )
     }
 }
@@ -120,12 +220,13 @@ impl fmt::Display for Move {
             from,
             to,
             load,
+            gain,
             cause,
         } = self;
         write!(f, "{slice}: ")?;
         if let Some(from) = from {
             write!(f, "from {from} ")?;
         }
-        write!(f, "to {to}, load {load}, {}", cause.as_str())
+        write!(f, "to {to}, load {load}, gain {gain}, {}", cause.as_str())
     }
 }

@@ -12,6 +12,10 @@ use crate::pod::PodName;
 /// leaving ones, provided that somebody may take over: a draining pod keeps each slice until a successor has it.
 pub(super) fn evict(plan: &mut Plan, left: &BTreeSet<(SliceKey, PodName)>) {
     let has_owners = plan.owners().next().is_some();
+    let stays = |pod: &super::plan_pod::PlanPod| pod.standing == Standing::Owner && !pod.is_renewed;
+    if left.is_empty() && plan.pods().iter().all(stays) {
+        return;
+    }
     for slice in 0..plan.slices().len() {
         let replicas: Vec<Replica> = plan.slices()[slice].replicas.iter().collect();
         for Replica { pod, phase } in replicas {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::decision::{Cause, Report};
+use super::decision::Report;
 use crate::keyspace::Slice;
 use crate::time::Timestamp;
 
@@ -22,7 +22,7 @@ pub struct Ledger {
 struct Entry {
     at: Timestamp,
     slice: Slice,
-    /// The part of all load that moved, in millionths.
+    /// The part of all load that moved, in millionths, rounded up.
     share: u64,
 }
 
@@ -30,11 +30,11 @@ impl Ledger {
     /// Takes in a decision that has taken effect.
     pub fn record(&mut self, report: &Report) {
         let total = u128::from(report.total.milli()).max(1);
-        let voluntary = report.moves.iter().filter(|moved| moved.cause == Cause::Imbalance);
+        let voluntary = report.moves.iter().filter(|moved| moved.cause.is_voluntary());
         self.entries.extend(voluntary.map(|moved| Entry {
             at: report.decided_at,
             slice: moved.slice.clone(),
-            share: u64::try_from(u128::from(moved.load.milli()) * 1_000_000 / total).unwrap_or(u64::MAX),
+            share: u64::try_from((u128::from(moved.load.milli()) * 1_000_000).div_ceil(total)).unwrap_or(u64::MAX),
         }));
         let is_forgotten = |entry: &Entry| report.decided_at.since(entry.at) > MEMORY;
         while self.entries.front().is_some_and(is_forgotten) {

@@ -1,52 +1,107 @@
 //! The balancer: what the next assignment is. Read `README.md` beside this file for the algorithm.
 
-mod clamp;
+mod allowance;
+mod band;
+mod cut;
 mod decision;
 mod evict;
+mod fill;
+mod hold;
 mod ledger;
-mod place;
+mod merge;
+mod placement;
 mod plan;
 mod plan_pod;
 mod plan_slice;
+mod pricing;
+mod relieve;
+mod replicate;
+mod search;
 mod settings;
 mod signals;
-mod split;
+mod succeed;
 
-pub use decision::{Balance, Cause, Decision, Move, Report};
+pub use decision::{Balance, Cause, Decision, Move, Report, Tried};
 pub use ledger::Ledger;
 pub use settings::{BalancerSettings, Imbalance};
 pub use signals::{Pin, PodSignal, Scope, Signals};
 
-use crate::assignment::Assignment;
+use std::borrow::Cow;
+
+use crate::assignment::{Assignment, Proposal};
 use crate::time::Timestamp;
+use allowance::Allowance;
+use band::Band;
+use placement::Placement;
 use plan::Plan;
+use pricing::Pricing;
+use search::Search;
+
+/// How often a decision is looked over again: nearly always the second pass finds nothing more to do.
+const PASSES_MAX: usize = 8;
 
 /// Decides what the assignment should be next.
 ///
-/// Total, deterministic, and idempotent: deciding again on its own result with the same signals changes nothing.
+/// Total, deterministic, and idempotent: deciding again on its own result, once the ledger knows of it, changes nothing.
+/// For that a decision is looked over until nothing changes any more.
 pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSettings, now: Timestamp) -> Decision {
-    let mut plan = Plan::of(assignment, signals);
+    let mut ledger = Cow::Borrowed(&signals.ledger);
+    let mut decision = pass(assignment, signals, &ledger, settings, now);
+    let mut last_report = decision.report.clone();
+    for _ in 1..PASSES_MAX {
+        let Some(next) = &decision.next else { break };
+        ledger.to_mut().record(&last_report);
+        let again = pass(next, signals, &ledger, settings, now);
+        let Some(better) = again.next else { break };
+        decision.next = Proposal::of(&better).after(assignment);
+        decision.report.extend(&again.report);
+        last_report = again.report;
+    }
+    decision
+}
+
+/// One look at the assignment, phase by phase.
+fn pass(
+    assignment: &Assignment,
+    signals: &Signals,
+    ledger: &Ledger,
+    settings: &BalancerSettings,
+    now: Timestamp,
+) -> Decision {
+    let pricing = Pricing::of(&signals.load, signals.pods.len());
+    let mut plan = Plan::of(assignment, signals, &pricing);
+    let band = Band::of(&plan, &pricing, settings);
+    let mut allowance = Allowance::of(ledger, signals.load.total().now, now);
+    let may_balance = signals.scope == Scope::Balance && band.is_worth_balancing();
     let before = plan.balance();
 
+    succeed::succeed(&mut plan);
     evict::evict(&mut plan, &signals.left);
-    split::split(&mut plan, &signals.load, settings);
-    clamp::clamp(&mut plan, settings);
-    place::fill(&mut plan);
-    match signals.scope {
-        Scope::Repair => {}
-        Scope::Balance => place::relieve(&mut plan, settings),
+    cut::cut_bounds(&mut plan, signals, &pricing);
+    hold::hold(&mut plan, signals, ledger, now);
+    let split_count = cut::cut(&mut plan, &band, signals, &pricing, settings);
+    let mut placement = Placement::of(&mut plan);
+    hold::keep_pins(&mut placement);
+    replicate::replicate(&mut placement, &band, settings);
+    Search::for_joined(&mut placement, &band, settings).fill_joined();
+    let (mut tried, mut merge_count) = (Tried::default(), 0);
+    if may_balance {
+        tried = Search::for_balance(&mut placement, &band, &mut allowance, settings).balance();
+        merge_count = merge::merge(&mut plan, &band, settings, &pricing, &mut allowance);
     }
 
     let after = plan.balance();
-    let (proposal, moves, split_count) = plan.into_parts();
+    let (proposal, moves) = plan.into_parts();
     Decision {
-        next: proposal.after(assignment),
+        next: proposal.and_then(|proposal| proposal.after(assignment)),
         report: Report {
             decided_at: now,
             scope: signals.scope,
             moves,
-            split_count,
             total: signals.load.total().now,
+            split_count,
+            merge_count,
+            tried,
             before,
             after,
         },

@@ -2,55 +2,71 @@
 
 use super::decision::{Balance, Cause, Move};
 use super::plan_pod::{PlanPod, Standing};
-use super::plan_slice::{PlanSlice, Reserve};
+use super::plan_slice::PlanSlice;
+use super::pricing::Pricing;
 use super::signals::Signals;
-use crate::assignment::{Assignment, Phase, PodIndex, Proposal};
+use crate::assignment::{Assignment, Phase, PodIndex, Proposal, Replica};
 use crate::keyspace::SliceMap;
-use crate::load::Load;
+use crate::load::{Demand, Load};
 
 /// All that the phases read and change. Slices and pods are named by their place.
 pub(super) struct Plan {
     pods: Vec<PlanPod>,
     slices: Vec<PlanSlice>,
     moves: Vec<Move>,
-    split_count: usize,
+    is_changed: bool,
 }
 
 impl Plan {
-    pub(super) fn of(assignment: &Assignment, signals: &Signals) -> Self {
+    pub(super) fn of(assignment: &Assignment, signals: &Signals, pricing: &Pricing) -> Self {
         let pods = PlanPod::all(assignment, signals);
-        let place = |pod: PodIndex| {
-            let name = &assignment.pod(pod).name;
-            let found = pods.binary_search_by(|planned| planned.pod.name.cmp(name));
+        let place = |pod: &crate::pod::Pod| {
+            let found = pods.binary_search_by(|planned| planned.pod.name.cmp(&pod.name));
             PodIndex::from(found.expect("every pod of the assignment is planned for"))
         };
-        let reserve = Reserve::for_total(signals.load.total().steady, signals.pods.len());
-        let planned = assignment.slices().iter().map(|(slice, state)| {
-            let replicas = state.replicas.iter().map(|replica| (place(replica.pod), replica.phase));
-            let load = signals.load.demand_of(&slice).steady;
-            PlanSlice::new(slice, replicas.collect(), load, reserve)
+        let places: Vec<PodIndex> = assignment.pods().iter().map(place).collect();
+        let slices = assignment
+            .slices()
+            .iter()
+            .zip(signals.load.demands_of(assignment.slices()));
+        let slices = slices.map(|((slice, state), demand)| {
+            let renamed = |replica: Replica| Replica {
+                pod: places[replica.pod.as_usize()],
+                ..replica
+            };
+            PlanSlice::new(slice, state.replicas.iter().map(renamed).collect(), demand, pricing)
         });
         let mut plan = Self {
-            slices: planned.collect(),
+            slices: slices.collect(),
+            is_changed: pods.iter().any(|pod| pod.is_changed),
             pods,
             moves: Vec::new(),
-            split_count: 0,
         };
         plan.sum_up();
         plan.note_who_joined();
         plan
     }
 
+    pub(super) fn pods(&self) -> &[PlanPod] {
+        &self.pods
+    }
+
     pub(super) fn pod(&self, pod: PodIndex) -> &PlanPod {
         &self.pods[pod.as_usize()]
     }
 
-    pub(super) fn pod_count(&self) -> usize {
-        self.pods.len()
+    /// The place of a pod, if it is known.
+    pub(super) fn place_of(&self, name: &crate::pod::PodName) -> Option<PodIndex> {
+        let found = self.pods.binary_search_by(|planned| planned.pod.name.cmp(name));
+        found.ok().map(PodIndex::from)
     }
 
     pub(super) fn slices(&self) -> &[PlanSlice] {
         &self.slices
+    }
+
+    pub(super) fn slice_mut(&mut self, slice: usize) -> &mut PlanSlice {
+        &mut self.slices[slice]
     }
 
     /// The pods that may own slices.
@@ -63,23 +79,32 @@ impl Plan {
         self.pod(pod).standing == Standing::Owner
     }
 
-    /// What the pod carries, as if its weight were 1.
-    pub(super) fn relative_cost(&self, pod: PodIndex) -> u128 {
-        self.pod(pod).relative(self.pod(pod).cost)
+    /// What all slices cost, in milli-units a second.
+    pub(super) fn owner_cost(&self) -> u128 {
+        let cost: Demand = self.slices.iter().map(|planned| planned.cost).sum();
+        u128::from(cost.peak().milli())
     }
 
-    /// What a pod of weight 1 would carry if all were even.
-    pub(super) fn mean_cost(&self) -> u128 {
-        let cost: u128 = self.owners().map(|pod| self.pod(pod).cost).sum();
-        cost * 1_000 / self.owner_weight()
+    /// The weight of all pods that may own slices, in thousandths; at least 1.
+    pub(super) fn owner_weight(&self) -> u128 {
+        let weights = self
+            .owners()
+            .map(|pod| u128::from(self.pod(pod).pod.weight.thousandths()));
+        weights.sum::<u128>().max(1)
     }
 
     /// Gives the pod the slice to own. Where another pod gives it up for that, it stays as a leaving replica.
     pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: Cause) {
+        let gone = from.filter(|from| self.pod(*from).standing == Standing::Gone);
+        let owner_count = self.slices[slice].owner_count().max(1) as u128;
+        let load = self.slices[slice].demand.now.share(1, owner_count);
+        let relieved = from.map(|from| (from, self.pod(from).cost.peak()));
         self.change(slice, |planned| {
             planned.replicas.set(to, Phase::Serving);
-            if let Some(from) = from {
-                planned.replicas.set(from, Phase::Leaving);
+            match (from, gone) {
+                (_, Some(gone)) => drop(planned.replicas.remove(gone)),
+                (Some(from), None) => planned.replicas.set(from, Phase::Leaving),
+                (None, None) => {}
             }
         });
         let name = |pod: PodIndex| self.pod(pod).pod.name.clone();
@@ -87,7 +112,8 @@ impl Plan {
             slice: self.slices[slice].slice.clone(),
             from: from.map(name),
             to: name(to),
-            load: self.slices[slice].load,
+            load,
+            gain: relieved.map_or(Load::ZERO, |(from, before)| before - self.pod(from).cost.peak()),
             cause,
         });
     }
@@ -104,9 +130,9 @@ impl Plan {
         });
     }
 
-    /// Puts slices that were cut in the place of the ones they were cut from; who owns what stays.
+    /// Puts slices that were cut or joined in the place of the old ones; who owns what stays.
     pub(super) fn replace_slices(&mut self, slices: Vec<PlanSlice>) {
-        self.split_count += slices.len() - self.slices.len();
+        self.is_changed = true;
         self.slices = slices;
         self.sum_up();
     }
@@ -115,13 +141,14 @@ impl Plan {
     pub(super) fn balance(&self) -> Balance {
         let mut loads = vec![Load::ZERO; self.pods.len()];
         for slice in &self.slices {
-            let owner_count = slice.replicas.serving().count() as u128;
+            let owner_count = slice.owner_count() as u128;
             for pod in slice.replicas.serving() {
-                loads[pod.as_usize()] += slice.load.share(1, owner_count);
+                loads[pod.as_usize()] += slice.demand.now.share(1, owner_count);
             }
         }
         let load_of = |pod: PodIndex| u128::from(loads[pod.as_usize()].milli());
-        let relative = || self.owners().map(|pod| self.pod(pod).relative(load_of(pod)));
+        let weight_of = |pod: PodIndex| u128::from(self.pod(pod).pod.weight.thousandths());
+        let relative = || self.owners().map(|pod| load_of(pod) * 1_000 / weight_of(pod));
         let total: u128 = self.owners().map(load_of).sum();
         let as_load = |milli: u128| Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX));
         Balance {
@@ -131,8 +158,11 @@ impl Plan {
         }
     }
 
-    /// What is wanted next, the moves that lead there, and how many slices were cut.
-    pub(super) fn into_parts(self) -> (Proposal, Vec<Move>, usize) {
+    /// What is wanted next, if anything has changed, and the moves that lead there.
+    pub(super) fn into_parts(self) -> (Option<Proposal>, Vec<Move>) {
+        if !self.is_changed {
+            return (None, self.moves);
+        }
         let entries = self
             .slices
             .into_iter()
@@ -141,19 +171,12 @@ impl Plan {
             pods: self.pods.into_iter().map(|planned| planned.pod).collect(),
             slices: SliceMap::try_from_starts(entries.collect()).expect("cutting slices keeps them in order"),
         };
-        (proposal, self.moves, self.split_count)
-    }
-
-    /// The weight of all pods that may own slices, in thousandths; at least 1.
-    fn owner_weight(&self) -> u128 {
-        let weights = self
-            .owners()
-            .map(|pod| u128::from(self.pod(pod).pod.weight.thousandths()));
-        weights.sum::<u128>().max(1)
+        (Some(proposal), self.moves)
     }
 
     /// Changes a slice and keeps the sums of its owners true.
     fn change(&mut self, slice: usize, change: impl FnOnce(&mut PlanSlice)) {
+        self.is_changed = true;
         let planned = &mut self.slices[slice];
         let before = planned.cost_per_owner();
         planned
@@ -169,7 +192,7 @@ impl Plan {
     }
 
     fn sum_up(&mut self) {
-        self.pods.iter_mut().for_each(|pod| pod.cost = 0);
+        self.pods.iter_mut().for_each(|pod| pod.cost = Demand::NONE);
         for planned in &self.slices {
             let share = planned.cost_per_owner();
             planned

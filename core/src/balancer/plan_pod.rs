@@ -2,6 +2,7 @@
 
 use super::signals::{PodSignal, Signals};
 use crate::assignment::Assignment;
+use crate::load::Demand;
 use crate::pod::Pod;
 
 /// One pod, live or gone.
@@ -10,10 +11,12 @@ pub(super) struct PlanPod {
     pub(super) standing: Standing,
     /// Whether a new life of the pod has replaced the one that the assignment names.
     pub(super) is_renewed: bool,
+    /// Whether the assignment knows it otherwise: in an earlier life, or with another weight.
+    pub(super) is_changed: bool,
     /// Whether it may own slices, but owned none when the decision began.
     pub(super) has_joined: bool,
     /// What its serving replicas cost it.
-    pub(super) cost: u128,
+    pub(super) cost: Demand,
 }
 
 /// What may be expected of a pod.
@@ -36,7 +39,7 @@ impl PlanPod {
             .iter()
             .filter(|pod| !signals.pods.contains_key(&pod.name));
         let mut pods: Vec<_> = live
-            .chain(gone.map(|pod| Self::new(pod.clone(), Standing::Gone, false)))
+            .chain(gone.map(|pod| Self::new(pod.clone(), Standing::Gone)))
             .collect();
         pods.sort_unstable_by(|a, b| a.pod.name.cmp(&b.pod.name));
         pods
@@ -49,22 +52,53 @@ impl PlanPod {
             Standing::Draining
         };
         let assigned = assignment.index_of(&signal.pod.name).map(|index| assignment.pod(index));
-        let is_renewed = assigned.is_some_and(|pod| pod.incarnation != signal.pod.incarnation);
-        Self::new(signal.pod.clone(), standing, is_renewed)
-    }
-
-    fn new(pod: Pod, standing: Standing, is_renewed: bool) -> Self {
         Self {
-            pod,
-            standing,
-            is_renewed,
-            has_joined: false,
-            cost: 0,
+            is_renewed: assigned.is_some_and(|pod| pod.incarnation != signal.pod.incarnation),
+            is_changed: assigned.is_some_and(|pod| *pod != signal.pod),
+            ..Self::new(signal.pod.clone(), standing)
         }
     }
 
-    /// A cost of this pod as it would be for a pod of weight 1.
-    pub(super) fn relative(&self, cost: u128) -> u128 {
-        cost * 1_000 / u128::from(self.pod.weight.thousandths())
+    fn new(pod: Pod, standing: Standing) -> Self {
+        Self {
+            pod,
+            standing,
+            is_renewed: false,
+            is_changed: false,
+            has_joined: false,
+            cost: Demand::NONE,
+        }
+    }
+
+    /// What it carries as it would be for a pod of weight 1: the larger of its two rates.
+    pub(super) fn burden(&self) -> u128 {
+        self.relative(self.cost)
+    }
+
+    /// What it carries by its steady rate.
+    pub(super) fn steady_burden(&self) -> u128 {
+        self.relative(Demand::steady(self.cost.steady))
+    }
+
+    /// What it would carry with `more`.
+    pub(super) fn burden_with(&self, more: Demand) -> u128 {
+        self.relative(self.cost + more)
+    }
+
+    /// What it would carry without `less`.
+    pub(super) fn burden_without(&self, less: Demand) -> u128 {
+        self.relative(self.cost - less)
+    }
+
+    /// A cost as it would be for a pod of weight 1: the larger of the two rates.
+    pub(super) fn relative(&self, cost: Demand) -> u128 {
+        u128::from(cost.peak().milli()) * 1_000 / u128::from(self.pod.weight.thousandths())
+    }
+
+    /// Whether so many more bytes fit.
+    pub(super) fn has_memory_for(&self, bytes: u64) -> bool {
+        self.pod
+            .memory_capacity
+            .is_none_or(|capacity| self.cost.memory.saturating_add(bytes) <= capacity)
     }
 }

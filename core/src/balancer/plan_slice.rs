@@ -1,73 +1,87 @@
 //! A slice while an assignment is being planned.
 
-use crate::assignment::{Phase, PodIndex, Replica, ReplicaSet};
-use crate::keyspace::Slice;
-use crate::load::{Load, LoadMap};
+use super::pricing::Pricing;
+use crate::assignment::{Phase, PodIndex, ReplicaSet};
+use crate::keyspace::{Slice, SliceKey};
+use crate::load::Demand;
 
 /// One slice.
 #[derive(Clone)]
 pub(super) struct PlanSlice {
     pub(super) slice: Slice,
     pub(super) replicas: ReplicaSet,
-    /// Its measured load.
-    pub(super) load: Load,
-    /// What it costs its owners together: its load, and its part of the reserve.
-    cost: u128,
-    reserve: Reserve,
+    /// What its keys ask.
+    pub(super) demand: Demand,
+    /// What it costs all its owners together.
+    pub(super) cost: Demand,
+    /// Whether its owner may be changed for the sake of balance.
+    pub(super) hold: Hold,
 }
 
-/// Load that is set aside for all keys alike, in milli-units a second, so that slices that nobody has measured yet
-/// weigh something too and unloaded slices are dealt out evenly.
-#[derive(Clone, Copy)]
-pub(super) struct Reserve(u128);
-
-impl Reserve {
-    /// A tenth of the whole load, but at least one unit for each pod.
-    pub(super) fn for_total(total: Load, pod_count: usize) -> Self {
-        Self((u128::from(total.milli()) / 10).max(pod_count as u128 * 1_000))
-    }
-
-    fn part_of(self, slice: &Slice) -> u128 {
-        // Positions have 64 bits; without the lowest 20 of a width the product has at most 64 + 44 bits.
-        (self.0 * (slice.width() >> 20)) >> 44
-    }
+/// What keeps a slice where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hold {
+    /// Nothing.
+    Free,
+    /// It was moved a while ago, and rests unless its pod is overloaded.
+    Resting,
+    /// It was moved just now, or is still changing hands.
+    Moving,
+    /// Its owners crashed one after the other.
+    Poisoned,
+    /// An operator has bound it to a pod.
+    Pinned(PodIndex),
 }
 
 impl PlanSlice {
-    pub(super) fn new(slice: Slice, replicas: Vec<(PodIndex, Phase)>, load: Load, reserve: Reserve) -> Self {
+    pub(super) fn new(slice: Slice, replicas: ReplicaSet, demand: Demand, pricing: &Pricing) -> Self {
         Self {
-            cost: u128::from(load.milli()) + reserve.part_of(&slice),
-            replicas: replicas
-                .into_iter()
-                .map(|(pod, phase)| Replica { pod, phase })
-                .collect(),
+            hold: Hold::Free,
+            cost: pricing.cost_of(&slice, demand),
             slice,
-            load,
-            reserve,
+            replicas,
+            demand,
         }
     }
 
-    pub(super) fn cost(&self) -> u128 {
-        self.cost
+    /// What it costs each of its owners; all of it while it has none. Each owner has all of its memory.
+    pub(super) fn cost_per_owner(&self) -> Demand {
+        let owner_count = self.owner_count().max(1) as u128;
+        Demand {
+            memory: self.cost.memory,
+            ..self.cost.share(1, owner_count)
+        }
     }
 
-    /// What it costs each of its owners; all of it while it has none.
-    pub(super) fn cost_per_owner(&self) -> u128 {
-        self.cost / (self.replicas.serving().count() as u128).max(1)
+    pub(super) fn owner_count(&self) -> usize {
+        self.replicas.serving().count()
     }
 
-    /// Whether a pod is still giving it up.
+    /// Whether a pod is still getting it ready, or giving it up.
     pub(super) fn is_changing_hands(&self) -> bool {
-        self.replicas.iter().any(|replica| replica.phase == Phase::Leaving)
+        self.replicas.iter().any(|replica| replica.phase != Phase::Serving)
     }
 
-    /// The two halves with the load that each has; `None` for a slice that is too narrow.
-    pub(super) fn halved(&self, load: &LoadMap) -> Option<[PlanSlice; 2]> {
-        let (left, right) = self.slice.split_at(&self.slice.middle()?)?;
-        Some([left, right].map(|half| {
-            let replicas = self.replicas.iter().map(|replica| (replica.pod, replica.phase));
-            let load = load.demand_of(&half).steady;
-            PlanSlice::new(half, replicas.collect(), load, self.reserve)
-        }))
+    /// The parts before and from `key`, with the same owners.
+    pub(super) fn cut_at(&self, key: &SliceKey, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
+        let (left, right) = self.slice.split_at(key)?;
+        let demand = pricing.load.demand_of(&left);
+        let part = |slice: Slice, demand: Demand| PlanSlice {
+            hold: self.hold,
+            ..Self::new(slice, self.replicas.clone(), demand, pricing)
+        };
+        Some([part(left, demand), part(right, self.demand - demand)])
+    }
+
+    /// The two halves by load, or by width where there is next to none; `None` for a slice that is one key.
+    pub(super) fn halved(&self, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
+        let half = self.demand.steady.share(1, 2);
+        let by_load = || pricing.load.cut(&self.slice, half);
+        let reserve = self.cost.now - self.demand.now;
+        let key = match half > reserve {
+            true => by_load().or_else(|| self.slice.middle()),
+            false => self.slice.middle().or_else(by_load),
+        };
+        self.cut_at(&key?, pricing)
     }
 }

@@ -44,8 +44,6 @@ pub struct PodSignal {
     pub pod: Pod,
     /// Whether it may get slices; a draining pod keeps what it has only until another pod takes over.
     pub may_own: bool,
-    /// How many bytes it can keep warm, if it has said so.
-    pub memory_capacity: Option<u64>,
 }
 
 /// What a decision may change.

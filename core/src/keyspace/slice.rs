@@ -69,6 +69,14 @@ impl Slice {
         [before, after]
     }
 
+    /// Whether the slice is a single key.
+    #[must_use]
+    pub fn holds_one_key(&self) -> bool {
+        let is_narrow = |end: &SliceKey| end.position() == self.start.position();
+        let end = self.end.as_ref().filter(|end| is_narrow(end));
+        end.is_some_and(|end| self.start.successor().as_ref() == Some(end))
+    }
+
     /// How much of the key space the slice holds, in 8-byte positions; the whole space is 2^64.
     #[must_use]
     pub fn width(&self) -> u128 {

@@ -96,11 +96,7 @@ fn signal_of(pod: PodId, world: &World<'_>) -> (PodName, PodSignal) {
         weight: Weight::ONE,
         memory_capacity: None,
     };
-    let signal = PodSignal {
-        pod,
-        may_own: true,
-        memory_capacity: None,
-    };
+    let signal = PodSignal { pod, may_own: true };
     (name, signal)
 }
 

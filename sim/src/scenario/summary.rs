@@ -86,17 +86,17 @@ fn over_band(observer: &Observer) -> String {
 }
 
 fn moves(tally: &Tally) -> String {
-    let causes = [
-        (Cause::Missing, "missing"),
-        (Cause::Draining, "draining"),
-        (Cause::Joined, "joined"),
-        (Cause::Imbalance, "imbalance"),
-    ];
-    let parts = causes.map(|(cause, name)| {
-        let tally = tally.by_cause.get(&cause).copied().unwrap_or_default();
-        format!("{name} {} ({})", tally.move_count, percent(tally.share))
+    let parts = Cause::ALL.into_iter().filter_map(|cause| {
+        let tally = tally.by_cause.get(&cause).filter(|tally| tally.move_count > 0)?;
+        Some(format!(
+            "{} {} ({})",
+            cause.as_str(),
+            tally.move_count,
+            percent(tally.share)
+        ))
     });
-    format!("{}, cuts {}", parts.join(", "), tally.split_count)
+    let parts: Vec<String> = parts.chain([format!("cuts {}", tally.split_count)]).collect();
+    parts.join(", ")
 }
 
 fn churn(tally: &Tally) -> String {

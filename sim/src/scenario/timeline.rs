@@ -134,19 +134,33 @@ impl Timeline {
     }
 }
 
-/// How many slices moved, and why, and how many were cut.
+/// Why slices move, in the words of a timeline.
+const fn why(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Missing => "without owner",
+        Cause::Replaced => "to successors",
+        Cause::Draining => "off draining pods",
+        Cause::Pinned => "to where they are pinned",
+        Cause::Hot => "to share hot keys",
+        Cause::Joined => "to new pods",
+        Cause::Imbalance => "for balance",
+        Cause::Merged => "to be joined",
+    }
+}
+
+/// How many slices moved, and why, and how many were cut and joined.
 fn moves(report: &Report) -> String {
-    let causes = [
-        (Cause::Missing, "without owner"),
-        (Cause::Draining, "off draining pods"),
-        (Cause::Joined, "to new pods"),
-        (Cause::Imbalance, "for balance"),
-    ];
     let count = |cause| report.moves.iter().filter(|moved| moved.cause == cause).count();
-    let counts = causes.map(|(cause, why)| (count(cause), why));
+    let counts = Cause::ALL.map(|cause| (count(cause), why(cause)));
     let named = counts.iter().filter(|(count, _)| *count > 0);
     let why: Vec<String> = named.map(|(count, why)| format!("{count} {why}")).collect();
     let moved = (!why.is_empty()).then(|| format!("{} ({})", counted(report.moves.len(), "move"), why.join(", ")));
     let cut = (report.split_count > 0).then(|| counted(report.split_count, "cut"));
-    moved.into_iter().chain(cut).collect::<Vec<_>>().join(", ")
+    let joined = (report.merge_count > 0).then(|| format!("{} joined", counted(report.merge_count, "slice")));
+    moved
+        .into_iter()
+        .chain(cut)
+        .chain(joined)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -1,0 +1,79 @@
+//! The allowance: how much may still be moved for the sake of balance.
+
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use crate::load::Load;
+use crate::time::Timestamp;
+
+/// At most 9 % of all load moves in one round: what Slicer allows (OSDI '16, section 4.4.1).
+const PER_ROUND: u64 = 90_000;
+/// Decisions this close to each other are one round.
+const ROUND: Duration = Duration::from_secs(1);
+/// At most 30 % of all load moves in ten minutes, so that a balancer that is misled cannot empty every cache.
+const PER_TEN_MINUTES: u64 = 300_000;
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+/// At most 1 % of all load moves in one round only to join slices: the same source.
+const PER_ROUND_TO_MERGE: u64 = 10_000;
+
+/// Load that may still move, in milli-units a second.
+pub(super) struct Allowance {
+    /// In this round.
+    round: u128,
+    /// In this round only to join slices.
+    merges: u128,
+    /// In these ten minutes.
+    period: u128,
+    /// Whether nothing has moved in this round.
+    is_untouched: bool,
+}
+
+impl Allowance {
+    pub(super) fn of(ledger: &Ledger, total: Load, now: Timestamp) -> Self {
+        let total = u128::from(total.milli());
+        let part = |limit: u64, spent: u64| total * u128::from(limit.saturating_sub(spent)) / 1_000_000;
+        let spent = ledger.moved_within(ROUND, now);
+        let is_untouched = ledger.slices_within(ROUND, now).next().is_none();
+        Self {
+            round: part(PER_ROUND, spent),
+            merges: part(PER_ROUND_TO_MERGE, spent),
+            period: part(PER_TEN_MINUTES, ledger.moved_within(TEN_MINUTES, now)),
+            is_untouched,
+        }
+    }
+
+    /// What a whole round may move of this total.
+    pub(super) fn of_a_round(total: u128) -> u128 {
+        total * u128::from(PER_ROUND) / 1_000_000
+    }
+
+    /// Whether so much may still move. The first step of a round may be larger than the round, or a key that is a tenth
+    /// of all load could never move. Ending an overload is worth more than what the ten minutes allow.
+    pub(super) fn covers(&self, load: Load, is_overloaded: bool) -> bool {
+        let load = u128::from(load.milli());
+        (load <= self.round || self.is_untouched) && (load <= self.period || is_overloaded)
+    }
+
+    /// Whether so much may still move to join slices, which is done in rounds of its own.
+    pub(super) fn covers_merge(&self, load: Load) -> bool {
+        let load = u128::from(load.milli());
+        self.is_untouched && load <= self.merges && load <= self.period
+    }
+
+    /// So much has been moved to join slices.
+    pub(super) fn spend_on_merge(&mut self, load: Load) {
+        let is_untouched = self.is_untouched;
+        self.spend(load);
+        self.is_untouched = is_untouched;
+    }
+
+    /// So much has been moved.
+    pub(super) fn spend(&mut self, load: Load) {
+        let milli = u128::from(load.milli());
+        self.round = self.round.saturating_sub(milli);
+        self.merges = self.merges.saturating_sub(milli);
+        self.period = self.period.saturating_sub(milli);
+        self.is_untouched &= milli == 0;
+    }
+}

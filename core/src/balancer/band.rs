@@ -1,0 +1,80 @@
+//! The band: how much a pod should carry, and how far it may lie from that.
+
+use super::BalancerSettings;
+use super::plan::Plan;
+use super::pricing::Pricing;
+
+/// What a pod of weight 1 should carry, in milli-units a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Band {
+    /// All cost by all weight.
+    mean: u128,
+    /// The mean of what can be levelled out: keys that are too hot for `max_replicas` pods are set aside, with as many
+    /// pods.
+    pub(super) level: u128,
+    /// A pod that carries more gives slices away.
+    pub(super) upper: u128,
+    /// A pod that carries less gets some.
+    pub(super) lower: u128,
+    /// What it can carry at most.
+    pub(super) capacity: u128,
+    /// Half the width of the band.
+    pub(super) tolerance: u128,
+}
+
+impl Band {
+    pub(super) fn of(plan: &Plan, pricing: &Pricing, settings: &BalancerSettings) -> Self {
+        let capacity = u128::from(settings.max_load_hint.milli());
+        let mean = plan.owner_cost() * 1_000 / plan.owner_weight();
+        let tolerance = capacity.max(mean) * u128::from(settings.imbalance.thousandths()) / 1_000;
+        let level = level(plan, pricing, settings, mean);
+        // A hair inside, for the reserve is part of the cost and not of the load.
+        let upper = level + tolerance - tolerance / 64;
+        Self {
+            mean,
+            level,
+            // Capacity comes first, as long as there is enough of it.
+            upper: upper.min(capacity.max(level + tolerance / 4)),
+            lower: mean.saturating_sub(tolerance).min(level),
+            capacity,
+            tolerance,
+        }
+    }
+}
+
+impl Band {
+    /// Whether there is enough load to tell hot from cold: at least a hundredth of what the pods can carry.
+    pub(super) fn is_worth_balancing(&self) -> bool {
+        self.mean * 100 >= self.capacity
+    }
+
+    /// What a pod should carry at most that takes slices from others: far enough from the edge that noise does not bring
+    /// it out again.
+    pub(super) fn well_inside(&self) -> u128 {
+        self.upper.min(self.level + self.tolerance / 4)
+    }
+}
+
+/// The mean without the keys that no assignment could spread far enough, and without the pods that carry them.
+fn level(plan: &Plan, pricing: &Pricing, settings: &BalancerSettings, mean: u128) -> u128 {
+    let owner_count = plan.owners().count() as u128;
+    let replicas = u128::from(settings.max_replicas).min(owner_count).max(1);
+    // A key that is set aside has a larger share than the level, which falls with each, but hardly ever that far.
+    let is_large = |cost: &u128| cost * 16 > mean * replicas;
+    let points = pricing.load.points().iter();
+    let costs = points.map(|(_, demand)| u128::from(pricing.scaled(*demand).peak().milli()));
+    let mut costs: Vec<u128> = costs.filter(is_large).collect();
+    costs.sort_unstable_by(|a, b| b.cmp(a));
+    let (mut rest, mut pods) = (plan.owner_cost(), owner_count);
+    let weight_of_a_pod = plan.owner_weight() / owner_count.max(1);
+    let level_of = |rest: u128, pods: u128| rest * 1_000 / (pods * weight_of_a_pod).max(1);
+    for cost in costs {
+        let share = cost * 1_000 / (replicas * weight_of_a_pod).max(1);
+        if pods <= replicas || share <= level_of(rest, pods) {
+            break;
+        }
+        rest = rest.saturating_sub(cost);
+        pods -= replicas;
+    }
+    level_of(rest, pods)
+}

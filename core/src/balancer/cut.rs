@@ -1,0 +1,171 @@
+//! Cut: slices are cut where operators, hot keys, load, and the number of pods ask for it. Owners stay as they are.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use super::BalancerSettings;
+use super::band::Band;
+use super::plan::Plan;
+use super::plan_slice::{Hold, PlanSlice};
+use super::pricing::Pricing;
+use super::signals::Signals;
+use crate::keyspace::{Slice, SliceKey};
+
+/// There are no more slices than this times `slices_per_pod_min` a pod.
+pub(super) const SLICES_PER_POD_FACTOR: usize = 2;
+
+/// Cuts slices at the ends of pins and of poisoned keys.
+pub(super) fn cut_bounds(plan: &mut Plan, signals: &Signals, pricing: &Pricing) {
+    cut_at(plan, &bounds(signals), pricing);
+}
+
+/// Cuts slices around hot keys, and in halves until none carries more than half a tolerance and each pod can have
+/// `slices_per_pod_min` replicas. Answers how many slices more there are.
+pub(super) fn cut(
+    plan: &mut Plan,
+    band: &Band,
+    signals: &Signals,
+    pricing: &Pricing,
+    settings: &BalancerSettings,
+) -> usize {
+    let count = plan.slices().len();
+    let places = around_hot_keys(plan, band, signals, settings);
+    cut_at(plan, &places, pricing);
+    halve(plan, band, pricing, settings);
+    plan.slices().len() - count
+}
+
+/// Where pins and poisoned slices start and end.
+fn bounds(signals: &Signals) -> BTreeSet<SliceKey> {
+    let pinned = signals.pins.iter().map(|pin| &pin.slice);
+    let ends = |slice: &Slice| [Some(slice.start().clone()), slice.end().cloned()];
+    pinned.chain(&signals.poisoned).flat_map(ends).flatten().collect()
+}
+
+/// Both sides of each key that alone is too much for a slice, and of the hot keys among poisoned ones.
+fn around_hot_keys(plan: &Plan, band: &Band, signals: &Signals, settings: &BalancerSettings) -> BTreeSet<SliceKey> {
+    let most = slice_cost_max(band) * u128::from(settings.min_replicas);
+    let hot = signals
+        .load
+        .points()
+        .iter()
+        .filter(|(_, demand)| u128::from(demand.peak().milli()) > most);
+    let poisoned = signals.poisoned.iter().flat_map(|slice| signals.load.points_of(slice));
+    let has_owners = plan.owners().next().is_some();
+    let sides = |key: &SliceKey| [Some(key.clone()), key.successor()];
+    let keys = hot.chain(poisoned).filter(|_| has_owners);
+    keys.flat_map(|(key, _)| sides(key)).flatten().collect()
+}
+
+fn cut_at(plan: &mut Plan, places: &BTreeSet<SliceKey>, pricing: &Pricing) {
+    let is_start = |place: &SliceKey| {
+        let found = plan
+            .slices()
+            .binary_search_by(|planned| planned.slice.start().cmp(place));
+        found.is_ok()
+    };
+    if places.iter().all(|place| place.is_empty() || is_start(place)) {
+        return;
+    }
+    let mut slices = Vec::with_capacity(plan.slices().len() + places.len());
+    let mut places = places.iter().peekable();
+    for planned in plan.slices() {
+        let mut rest = planned.clone();
+        while let Some(place) = places.next_if(|place| rest.slice.end().is_none_or(|end| *place < end)) {
+            if let Some([left, right]) = rest.cut_at(place, pricing) {
+                slices.push(left);
+                rest = right;
+            }
+        }
+        slices.push(rest);
+    }
+    plan.replace_slices(slices);
+}
+
+/// Halves the costliest slices. The first time their number is rounded up to a power of two: then equal pods get equal
+/// shares of an unmeasured key space.
+fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSettings) {
+    let (fewest, most) = slice_count_bounds(plan, settings);
+    let count = plan.slices().len();
+    let wanted = if count == 1 { fewest.next_power_of_two() } else { fewest };
+    let cost_max = slice_cost_max(band);
+    let is_large = |planned: &PlanSlice| peak_per_owner(planned) > cost_max && may_be_cut(planned);
+    if fewest == 0 || (count >= fewest && !plan.slices().iter().any(is_large)) {
+        return;
+    }
+    let (mut heap, mut done): (BinaryHeap<Costly>, Vec<PlanSlice>) = (BinaryHeap::new(), Vec::new());
+    heap.extend(plan.slices().iter().cloned().map(Costly::new));
+    while let Some(costly) = heap.pop() {
+        let count = heap.len() + done.len() + 1;
+        let is_wanted = count < wanted || (count < most && peak_per_owner(&costly.planned) > cost_max);
+        if !is_wanted {
+            done.push(costly.planned);
+            break;
+        }
+        let halves = may_be_cut(&costly.planned).then(|| costly.planned.halved(pricing));
+        match halves.flatten() {
+            Some(halves) => heap.extend(halves.map(Costly::new)),
+            None => done.push(costly.planned),
+        }
+    }
+    done.extend(heap.into_iter().map(|costly| costly.planned));
+    if done.len() > count {
+        done.sort_unstable_by(|a, b| a.slice.start().cmp(b.slice.start()));
+        plan.replace_slices(done);
+    }
+}
+
+/// The fewest and the most slices there should be.
+pub(super) fn slice_count_bounds(plan: &Plan, settings: &BalancerSettings) -> (usize, usize) {
+    let replica_count = plan.owners().count() * settings.slices_per_pod_min as usize;
+    let fewest = replica_count.div_ceil(settings.min_replicas as usize);
+    (fewest, fewest * SLICES_PER_POD_FACTOR)
+}
+
+/// What a slice may cost each of its owners: more could not be moved without overshooting the band.
+pub(super) fn slice_cost_max(band: &Band) -> u128 {
+    (band.tolerance / 2).max(1)
+}
+
+fn peak_per_owner(planned: &PlanSlice) -> u128 {
+    u128::from(planned.cost_per_owner().peak().milli())
+}
+
+/// A slice that is held together for other reasons stays whole.
+fn may_be_cut(planned: &PlanSlice) -> bool {
+    matches!(planned.hold, Hold::Free | Hold::Resting | Hold::Moving)
+}
+
+/// A slice that compares by cost, then by width; of two alike, the first in key order is the greater.
+struct Costly {
+    planned: PlanSlice,
+    rank: (u128, u128, Reverse<SliceKey>),
+}
+
+impl Costly {
+    fn new(planned: PlanSlice) -> Self {
+        let start = Reverse(planned.slice.start().clone());
+        let rank = (peak_per_owner(&planned), planned.slice.width(), start);
+        Self { planned, rank }
+    }
+}
+
+impl PartialEq for Costly {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Costly {}
+
+impl PartialOrd for Costly {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Costly {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}

@@ -1,0 +1,66 @@
+//! Hold: what stays where it is, whatever balance would like: pinned, poisoned, and lately moved slices.
+
+use std::time::Duration;
+
+use super::decision::Cause;
+use super::ledger::Ledger;
+use super::placement::Placement;
+use super::plan::Plan;
+use super::plan_slice::Hold;
+use super::signals::Signals;
+use crate::keyspace::Slice;
+use crate::time::Timestamp;
+
+/// How long a slice rests after a move for balance, so that it is not moved for the noise that the move makes.
+const COOLDOWN: Duration = Duration::from_secs(90);
+/// A slice that was moved within this time is not moved again, whatever happens.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Notes for each slice what holds it; the strongest reason counts.
+pub(super) fn hold(plan: &mut Plan, signals: &Signals, ledger: &Ledger, now: Timestamp) {
+    for slice in 0..plan.slices().len() {
+        if plan.slices()[slice].is_changing_hands() {
+            plan.slice_mut(slice).hold = Hold::Moving;
+        }
+    }
+    for slice in ledger.slices_within(COOLDOWN, now) {
+        hold_slices(plan, slice, Hold::Resting);
+    }
+    for slice in ledger.slices_within(ROUND, now) {
+        hold_slices(plan, slice, Hold::Moving);
+    }
+    for slice in &signals.poisoned {
+        hold_slices(plan, slice, Hold::Poisoned);
+    }
+    for pin in &signals.pins {
+        if let Some(pod) = plan.place_of(&pin.pod).filter(|pod| plan.may_own(*pod)) {
+            hold_slices(plan, &pin.slice, Hold::Pinned(pod));
+        }
+    }
+}
+
+fn hold_slices(plan: &mut Plan, slice: &Slice, hold: Hold) {
+    let first = plan
+        .slices()
+        .partition_point(|planned| planned.slice.end().is_some_and(|end| end <= slice.start()));
+    for at in first..plan.slices().len() {
+        if slice.end().is_some_and(|end| plan.slices()[at].slice.start() >= end) {
+            break;
+        }
+        let planned = plan.slice_mut(at);
+        planned.hold = planned.hold.max(hold);
+    }
+}
+
+/// Gives pinned slices to their pods.
+pub(super) fn keep_pins(placement: &mut Placement) {
+    for slice in 0..placement.slices().len() {
+        let planned = placement.slice(slice);
+        let Hold::Pinned(pod) = planned.hold else { continue };
+        let from = planned.replicas.serving().next();
+        let is_elsewhere = planned.replicas.serving().all(|owner| owner != pod);
+        if from.is_some() && is_elsewhere {
+            placement.assign(slice, pod, from, Cause::Pinned);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is promised of decisions: stories in which it shows, and properties of all of them.
+
+mod balance;
+mod properties;
+mod stories;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::assignment::{Phase, SliceState};
+use crate::keyspace::{Slice, SliceKey, SliceMap};
+use crate::load::{Demand, Load, LoadMap};
+use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+
+fn pod(number: usize, life: u128) -> Pod {
+    Pod {
+        name: PodName::try_new(&format!("pod-{number:03}")).unwrap(),
+        incarnation: Incarnation(life),
+        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
+        zone: "".into(),
+        memory_capacity: None,
+        weight: Weight::ONE,
+    }
+}
+
+fn signals(pods: impl IntoIterator<Item = (usize, u128, bool)>) -> Signals {
+    let signal = |(number, life, may_own)| {
+        let pod = pod(number, life);
+        let signal = PodSignal { pod, may_own };
+        (signal.pod.name.clone(), signal)
+    };
+    Signals {
+        pods: pods.into_iter().map(signal).collect(),
+        load: LoadMap::idle(),
+        left: BTreeSet::new(),
+        scope: Scope::Repair,
+        ledger: Ledger::default(),
+        pins: Vec::new(),
+        poisoned: Vec::new(),
+    }
+}
+
+fn live(count: usize) -> Signals {
+    signals((0..count).map(|number| (number, 0, true)))
+}
+
+fn decided(assignment: &Assignment, signals: &Signals, settings: &BalancerSettings) -> Assignment {
+    let decision = decide(assignment, signals, settings, Timestamp::ZERO);
+    decision.next.unwrap_or_else(|| assignment.clone())
+}
+
+fn first(count: usize) -> Assignment {
+    decided(&Assignment::unassigned(), &live(count), &BalancerSettings::default())
+}
+
+fn served_by(assignment: &Assignment) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for pod in assignment.slices().values().flat_map(|state| state.replicas.serving()) {
+        *counts.entry(assignment.pod(pod).name.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+/// All leaving replicas, as if each had lingered long enough.
+fn all_leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {
+    let leaving = |(slice, state): (Slice, &SliceState)| {
+        let replicas = state.replicas.iter().filter(|replica| replica.phase == Phase::Leaving);
+        replicas
+            .map(|replica| (slice.start().clone(), assignment.pod(replica.pod).name.clone()))
+            .collect::<Vec<_>>()
+    };
+    assignment.slices().iter().flat_map(leaving).collect()
+}
+
+/// A load that is even over the key space but for some hot keys, by their positions; in units a second.
+fn load(even: u64, hot: &[(u64, u64)]) -> LoadMap {
+    let demand = |units: u64| Demand::steady(Load::from_units(units));
+    let points = hot
+        .iter()
+        .map(|(position, units)| (SliceKey::from_position(*position), demand(*units)));
+    LoadMap::new(SliceMap::full(demand(even)), points.collect())
+}
+
+/// The owners of the key at that position, by name.
+fn owners_of(assignment: &Assignment, position: u64) -> Vec<String> {
+    let (_, state) = assignment.get(&SliceKey::from_position(position));
+    let serving = state.replicas.serving();
+    serving.map(|pod| assignment.pod(pod).name.to_string()).collect()
+}
