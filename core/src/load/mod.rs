@@ -1,4 +1,4 @@
-//! Load: how much work the keys cause, and where.
+//! Load: how much work the keys cause, and where. Read `README.md` beside this file for how it is measured.
 //!
 //! ```text
 //! LoadReport, one a pod --LoadHistory--> LoadMap --> the balancer
