@@ -146,13 +146,15 @@ impl Ownership {
     }
 
     fn ranges_of(&self, assignment: &Assignment, pod: PodIndex) -> SliceMap<Option<Share>> {
+        let (slices, generation) = (assignment.slices(), assignment.generation());
         let mut entries: Vec<(SliceKey, Option<Share>)> = Vec::new();
-        for (slice, state) in assignment.slices().iter() {
+        // Nearly all slices are those of others, so little is done for them.
+        for (at, (start, state)) in slices.starts().zip(slices.values()).enumerate() {
             let phase = state.replicas.phase_of(pod);
-            let share = phase.map(|phase| self.share_after(&slice, state, phase, assignment.generation()));
+            let share = phase.map(|phase| self.share_after(&slices.at(at).0, state, phase, generation));
             let continues_gap = share.is_none() && matches!(entries.last(), Some((_, None)));
             if !continues_gap {
-                entries.push((slice.start().clone(), share));
+                entries.push((start.clone(), share));
             }
         }
         SliceMap::try_from_starts(entries).expect("starts of an assignment increase from the empty key")
