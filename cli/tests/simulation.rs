@@ -126,3 +126,10 @@ fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with
             .starts_with("error: scenario two.txt, line 1: \"six\" is not understood")
     );
 }
+
+#[test]
+fn a_soak_says_how_much_trouble_there_was() {
+    let ended = ended(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    assert!(ended.stdout.starts_with("2 clusters in ") && ended.stdout.ends_with("every invariant held\n"));
+}

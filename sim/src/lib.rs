@@ -14,5 +14,6 @@ pub mod replay;
 pub mod rivals;
 pub mod scenario;
 pub mod score;
+pub mod soak;
 pub mod workload;
 mod zipf;

@@ -6,6 +6,7 @@ mod progress;
 mod replay;
 mod replay_recording;
 mod run;
+mod soak;
 mod trace_file;
 
 use clap::{Args, Subcommand};
@@ -14,6 +15,7 @@ use self::compare::CompareArgs;
 use self::replay::ReplayArgs;
 use self::replay_recording::ReplayRecordingArgs;
 use self::run::RunArgs;
+use self::soak::SoakArgs;
 use crate::exit::Failure;
 
 #[derive(Debug, Args)]
@@ -28,6 +30,7 @@ enum SimCommand {
     Replay(ReplayArgs),
     ReplayRecording(ReplayRecordingArgs),
     Run(RunArgs),
+    Soak(SoakArgs),
 }
 
 /// Runs one command and prints what came of it.
@@ -37,5 +40,6 @@ pub(crate) fn run(args: SimArgs) -> Result<(), Failure> {
         SimCommand::Replay(args) => replay::run(&args),
         SimCommand::ReplayRecording(args) => replay_recording::run(&args),
         SimCommand::Run(args) => run::run(&args),
+        SimCommand::Soak(args) => soak::run(&args),
     }
 }

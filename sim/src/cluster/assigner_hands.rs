@@ -1,6 +1,7 @@
 //! The hands of the leading brain: what it wants is done here, with the delays of a network and of Raft.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use emberkeep_core::assigner::{
     Action, Applied, Change, ChangeKind, Event, PROBE_DEADLINE, ProbeOutcome, SessionId, TargetBrain,
@@ -15,6 +16,9 @@ use super::cluster::Cluster;
 use super::event::{FromPod, Line, Message, Pending};
 use super::news::Happening;
 use super::pod::Process;
+
+/// How long a leader waits for a proposal.
+const PROPOSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// A member leads, with a brain that knows only what is replicated.
@@ -56,7 +60,23 @@ impl Cluster {
 
     pub(super) fn propose(&mut self, term: Option<u64>, change: ChangeKind) {
         let delay = self.draw(self.settings.raft_delay);
-        self.queue.put(self.now + delay, Pending::Replicated { term, change });
+        if self.now >= self.raft_fails_until {
+            return self.queue.put(self.now + delay, Pending::Replicated { term, change });
+        }
+        if let Some(term) = term {
+            self.queue
+                .put(self.now + PROPOSAL_TIMEOUT, Pending::ProposalFailed { term });
+        }
+        // Whether or not it is known, it may have reached the others.
+        if self.chance.is_within(500) {
+            let term = None;
+            self.queue.put(self.now + delay, Pending::Replicated { term, change });
+        }
+    }
+
+    pub(super) fn proposal_failed(&mut self) {
+        let state = Arc::clone(self.state());
+        self.step_assigner(Event::ProposalEnded { outcome: None, state });
     }
 
     /// A log entry is applied by all members, whoever leads by now.

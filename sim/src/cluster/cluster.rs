@@ -43,6 +43,8 @@ pub struct Cluster {
     pub(super) routing: Routing,
     reroute_count: u64,
     pub(super) outage: Outage,
+    /// Until when proposals fail.
+    pub(super) raft_fails_until: Timestamp,
     /// The newest generation that all who watch were sent.
     pub(super) published: Generation,
     /// The chance of all that is not a pod.
@@ -95,6 +97,7 @@ impl Cluster {
             routing: Routing::unknown(),
             reroute_count: 0,
             outage: Outage::default(),
+            raft_fails_until: Timestamp::ZERO,
             published: Generation::NONE,
             news: Vec::new(),
         };
@@ -189,6 +192,7 @@ impl Cluster {
                 self.step_assigner(AssignerEvent::SessionClosed { session });
             }
             Pending::Replicated { term, change } => self.replicate(term, change),
+            Pending::ProposalFailed { term } if term == self.term => self.proposal_failed(),
             Pending::Probed { term, pod, outcome } if term == self.term => self.step_assigner(AssignerEvent::Probed {
                 pod: pod.name,
                 incarnation: pod.incarnation,
@@ -198,7 +202,7 @@ impl Cluster {
             Pending::SilenceEnds { life, silence } => self.silence_ends(life, silence),
             Pending::Elected { term } => self.elected(term),
             // A leader that leads no longer does not want to know.
-            Pending::Probed { .. } | Pending::SessionEnded { .. } => {}
+            Pending::Probed { .. } | Pending::SessionEnded { .. } | Pending::ProposalFailed { .. } => {}
         }
     }
 

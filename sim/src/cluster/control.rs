@@ -106,6 +106,11 @@ impl Cluster {
         self.queue.put(self.now + election, Pending::Elected { term });
     }
 
+    /// For so long, what is proposed is given up after a second; half of it takes effect all the same.
+    pub fn fail_proposals(&mut self, lasts: Duration) {
+        self.raft_fails_until = self.now + lasts;
+    }
+
     /// An operator chooses other settings.
     pub fn configure(&mut self, settings: TargetSettings) {
         self.propose(None, ChangeKind::ConfigureTarget { settings });

@@ -29,6 +29,8 @@ pub(super) enum Pending {
         term: Option<u64>,
         change: ChangeKind,
     },
+    /// A leader gives up waiting for its proposal; it may have taken effect or not.
+    ProposalFailed { term: u64 },
     /// A probe came back.
     Probed { term: u64, pod: Pod, outcome: ProbeOutcome },
     /// Clients learn of an assignment.

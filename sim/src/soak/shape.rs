@@ -1,0 +1,119 @@
+//! The shape of a cluster before there is trouble.
+
+use std::fmt;
+use std::time::Duration;
+
+use emberkeep_core::assigner::TargetSettings;
+use emberkeep_core::balancer::Imbalance;
+use emberkeep_core::load::Load;
+use emberkeep_core::pod::{PodName, Weight};
+
+use crate::chance::Chance;
+use crate::cluster::{ClusterSettings, Counts, NewPod};
+use crate::zipf::zipf;
+
+/// How many pods there are, of what kind, and what is asked of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) pod_count: u64,
+    zone_count: u64,
+    /// Weights in thousandths, dealt in turn.
+    weights: Vec<u32>,
+    pub(super) key_count: u64,
+    exponent: u64,
+    load: Load,
+    pub(super) replicas: (u32, u32),
+    pub(super) imbalance: Imbalance,
+}
+
+const IMBALANCES: [Imbalance; 3] = [Imbalance::Tight, Imbalance::Default, Imbalance::Loose];
+
+impl Shape {
+    pub(super) fn random(chance: &mut Chance) -> Self {
+        let pod_count = 1 + chance.below(12);
+        let weight = |chance: &mut Chance| [1_000, 1_000, 500, 2_000][chance.below(4) as usize];
+        let weights = (0..=chance.below(3)).map(|_| weight(chance)).collect();
+        Self {
+            pod_count,
+            zone_count: chance.below(4),
+            weights,
+            key_count: 1 + chance.below(200),
+            exponent: chance.below(1_500),
+            load: Load::from_units(chance.below(1_000) * pod_count),
+            replicas: random_replicas(chance),
+            imbalance: random_imbalance(chance),
+        }
+    }
+
+    pub(super) fn settings(&self, seed: u64) -> ClusterSettings {
+        let mut target = TargetSettings::default();
+        target.balancer.max_load_hint = Load::from_units(1_000);
+        target.balancer.imbalance = self.imbalance;
+        (target.balancer.min_replicas, target.balancer.max_replicas) = self.replicas;
+        // So that a drain that cannot succeed is over before the trial is.
+        target.handoff.drain_timeout = Duration::from_secs(20);
+        // Measuring takes most of the time of a trial.
+        target.health.load_report_interval = Duration::from_secs(2);
+        ClusterSettings {
+            seed,
+            target,
+            counts: Counts::Expected,
+            ..ClusterSettings::default()
+        }
+    }
+
+    /// The pod of that number.
+    pub(super) fn pod(&self, number: u64) -> NewPod {
+        let weight = self.weights[number as usize % self.weights.len()];
+        let zone = match self.zone_count {
+            0 => String::new(),
+            count => format!("zone-{}", number % count),
+        };
+        NewPod {
+            name: name_of(number),
+            zone: zone.into(),
+            weight: Weight::from_thousandths(weight).unwrap_or_default(),
+        }
+    }
+
+    /// The keys by rank, with their rates.
+    pub(super) fn keys(&self, seed: u64) -> Vec<(u64, Load)> {
+        let mut chance = Chance::stream(seed, u64::MAX);
+        let rates = zipf(self.load, self.key_count, self.exponent);
+        rates.into_iter().map(|rate| (chance.next(), rate)).collect()
+    }
+}
+
+pub(super) fn name_of(pod: u64) -> PodName {
+    PodName::try_new(&format!("pod-{pod}")).expect("a number makes a name")
+}
+
+pub(super) fn random_replicas(chance: &mut Chance) -> (u32, u32) {
+    let min = 1 + chance.below(3) as u32;
+    (min, min + chance.below(4) as u32)
+}
+
+pub(super) fn random_imbalance(chance: &mut Chance) -> Imbalance {
+    IMBALANCES[chance.below(3) as usize]
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (min, max) = self.replicas;
+        let weights: Vec<String> = self
+            .weights
+            .iter()
+            .map(|weight| format!("{}", f64::from(*weight) / 1_000.0))
+            .collect();
+        write!(
+            f,
+            "{} pods of weight {} in {} zones, {} keys with {} units a second, replicas {min}..{max}, imbalance {:?}",
+            self.pod_count,
+            weights.join(" "),
+            self.zone_count,
+            self.key_count,
+            self.load,
+            self.imbalance,
+        )
+    }
+}

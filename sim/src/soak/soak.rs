@@ -1,0 +1,102 @@
+//! The soak: case after case, until one breaks something.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Case;
+use super::guard::Broken;
+use super::shrink::shrink;
+use super::trial::attempt;
+
+/// What came of a soak in which nothing broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Soaked {
+    /// How many cases there were.
+    pub case_count: u64,
+    /// How many troubles they had together.
+    pub trouble_count: u64,
+    /// How much virtual time they took together.
+    pub took: Duration,
+}
+
+/// A case that broke something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What broke.
+    pub broken: Broken,
+    /// How many troubles the case had.
+    pub trouble_count: usize,
+    /// The case with as few troubles as still break something.
+    pub shrunk: Case,
+    /// What they break.
+    pub shrunk_broken: Broken,
+}
+
+/// Tries the cases of `count` seeds from `first` on; `watch` sees how many are done.
+///
+/// # Errors
+/// The first case that breaks something, shrunk.
+pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<Soaked, Box<Failure>> {
+    let mut soaked = Soaked::default();
+    for number in 0..count {
+        let case = Case::of(first.wrapping_add(number));
+        let trouble_count = case.trouble_count();
+        match attempt(&case) {
+            Ok(took) => soaked.took += took,
+            Err(broken) => {
+                let (shrunk, shrunk_broken) = shrink(case, broken.clone());
+                return Err(Box::new(Failure {
+                    broken,
+                    trouble_count,
+                    shrunk,
+                    shrunk_broken,
+                }));
+            }
+        }
+        soaked.case_count += 1;
+        soaked.trouble_count += trouble_count as u64;
+        watch(soaked.case_count);
+    }
+    Ok(soaked)
+}
+
+impl fmt::Display for Soaked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            case_count,
+            trouble_count,
+            took,
+        } = self;
+        let minutes = took.as_secs() / 60;
+        writeln!(
+            f,
+            "{case_count} clusters in {trouble_count} troubles over {minutes} minutes, every invariant held"
+        )
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.broken)?;
+        let (fewer, all) = (self.shrunk.trouble_count(), self.trouble_count);
+        writeln!(f, "{fewer} of its {all} troubles are enough: {}", self.shrunk_broken)?;
+        write!(f, "{}", self.shrunk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_clusters_in_trouble_keep_every_invariant() {
+        let soaked = soak(1, 30, &mut |_| {}).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(soaked.case_count, 30);
+    }
+
+    #[test]
+    fn a_seed_always_leads_to_the_same_case() {
+        assert_eq!(Case::of(7), Case::of(7));
+        assert_ne!(Case::of(7).to_string(), Case::of(8).to_string());
+    }
+}

@@ -1,0 +1,151 @@
+//! The trial: a case happens, and is watched.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use emberkeep_core::load::Load;
+use emberkeep_core::pod::PodName;
+use emberkeep_core::time::Timestamp;
+
+use super::Case;
+use super::guard::{Broken, Guard, check_settled};
+use super::shape::name_of;
+use super::trouble::Trouble;
+use crate::cluster::{Cluster, Fault, PodView, Process};
+
+/// How long after the last trouble all must be well: longer than any detection, linger and drain take together.
+pub const SETTLE: Duration = Duration::from_secs(45);
+
+/// How often is looked while nothing happens.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// A cluster in trouble.
+struct Trial<'a> {
+    case: &'a Case,
+    cluster: Cluster,
+    guard: Guard,
+    pod_count: u64,
+    /// Those whose newest life was told to drain.
+    drained: BTreeSet<PodName>,
+    /// By rank, with their rates in the beginning.
+    keys: Vec<(u64, Load)>,
+}
+
+/// Lets the case happen; answers with how much virtual time that took.
+pub(super) fn attempt(case: &Case) -> Result<Duration, Broken> {
+    let mut trial = Trial::new(case);
+    for (at, trouble) in &case.troubles {
+        trial.run_until(Timestamp::ZERO + *at)?;
+        trial.befall(trouble);
+        trial.check()?;
+    }
+    trial.end_all_trouble();
+    trial.run_until(trial.cluster.now() + SETTLE)?;
+    let now = trial.cluster.now();
+    check_settled(&trial.cluster).map_err(|what| Broken { at: now, what })?;
+    Ok(now.since(Timestamp::ZERO))
+}
+
+impl<'a> Trial<'a> {
+    fn new(case: &'a Case) -> Self {
+        let cluster = Cluster::new(case.shape.settings(case.seed()));
+        let mut trial = Self {
+            guard: Guard::new(&cluster),
+            keys: case.shape.keys(case.seed()),
+            case,
+            cluster,
+            pod_count: 0,
+            drained: BTreeSet::new(),
+        };
+        trial.cluster.set_loads(trial.keys.iter().copied());
+        (0..case.shape.pod_count).for_each(|_| trial.join());
+        trial
+    }
+
+    fn run_until(&mut self, end: Timestamp) -> Result<(), Broken> {
+        while self.cluster.now() < end {
+            let next = end.min(self.cluster.now() + LOOK);
+            self.cluster.run_until(next);
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), Broken> {
+        for news in self.cluster.take_news() {
+            let heard = self.guard.hear(&self.cluster, &news);
+            heard.map_err(|what| Broken { at: news.at, what })?;
+        }
+        let at = self.cluster.now();
+        self.guard.look(&self.cluster).map_err(|what| Broken { at, what })
+    }
+
+    fn befall(&mut self, trouble: &Trouble) {
+        let now = self.cluster.now();
+        match trouble {
+            Trouble::Join => self.join(),
+            Trouble::Strike { pod, fault } => {
+                let name = name_of(pod % self.pod_count.max(1));
+                let was_struck = self.cluster.strike(&name, *fault);
+                match fault {
+                    Fault::Drain if was_struck => self.drained.insert(name),
+                    Fault::Start => self.drained.remove(&name),
+                    _ => false,
+                };
+            }
+            Trouble::ChangeLeader { election } => {
+                self.guard.held_up(now + *election);
+                self.cluster.change_leader(*election);
+            }
+            Trouble::FailProposals { lasts } => {
+                self.guard.held_up(now + *lasts);
+                self.cluster.fail_proposals(*lasts);
+            }
+            Trouble::Scale { percent } => {
+                let scaled = |(key, rate): &(u64, Load)| (*key, rate.share(u128::from(*percent), 300));
+                let rates: Vec<_> = self.keys.iter().map(scaled).collect();
+                self.cluster.set_loads(rates);
+            }
+            Trouble::HotKey { rank, percent } => self.heat(*rank, *percent),
+            Trouble::Replicas { min, max } => {
+                let mut settings = self.cluster.state().settings.clone();
+                (settings.balancer.min_replicas, settings.balancer.max_replicas) = (*min, *max);
+                self.cluster.configure(settings);
+            }
+            Trouble::Imbalance(imbalance) => {
+                let mut settings = self.cluster.state().settings.clone();
+                settings.balancer.imbalance = *imbalance;
+                self.cluster.configure(settings);
+            }
+            Trouble::Freeze(is_frozen) => self.cluster.set_frozen(*is_frozen),
+        }
+    }
+
+    fn join(&mut self) {
+        self.cluster.add_pod(self.case.shape.pod(self.pod_count));
+        self.pod_count += 1;
+    }
+
+    fn heat(&mut self, rank: u64, percent: u64) {
+        let (position, rate) = self.keys[rank as usize % self.keys.len()];
+        let total: Load = self.keys.iter().map(|(_, rate)| *rate).sum();
+        self.cluster
+            .set_loads([(position, rate + total.share(u128::from(percent), 100))]);
+    }
+
+    /// Whoever sleeps or is cut off is back, nothing is frozen, and somebody runs who does not drain.
+    fn end_all_trouble(&mut self) {
+        self.cluster.fail_proposals(Duration::ZERO);
+        self.cluster.set_frozen(false);
+        let pods: Vec<PodName> = self.cluster.pods().map(|pod| pod.pod.name.clone()).collect();
+        for pod in pods {
+            self.cluster.strike(&pod, Fault::Thaw);
+            self.cluster.strike(&pod, Fault::Reconnect);
+        }
+        let stays = |pod: PodView<'_>| pod.process == Process::Running && !self.drained.contains(&pod.pod.name);
+        let has_anybody = self.cluster.pods().any(stays);
+        if !has_anybody {
+            self.join();
+        }
+    }
+}
