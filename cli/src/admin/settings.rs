@@ -37,6 +37,12 @@ pub(super) struct SettingsArgs {
     /// How long load is no reason after pods came or went
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     settle: Option<Duration>,
+    /// How long the slices of a pod that drains wait for the pod that takes its place, in a rolling update
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    join_grace: Option<Duration>,
+    /// How often load may be a reason to move slices while a pod has more than it can carry
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    emergency_interval: Option<Duration>,
     /// How often a pod says that it is alive
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     heartbeat_interval: Option<Duration>,
@@ -91,6 +97,8 @@ impl SettingsArgs {
             gather_ms: self.gather.map(millis),
             balance_interval_ms: self.balance_interval.map(millis),
             settle_ms: self.settle.map(millis),
+            join_grace_ms: self.join_grace.map(millis),
+            emergency_interval_ms: self.emergency_interval.map(millis),
             heartbeat_interval_ms: self.heartbeat_interval.map(millis),
             load_report_interval_ms: self.load_report_interval.map(millis),
             missed_heartbeats_max: self.missed_heartbeats_max,

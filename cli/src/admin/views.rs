@@ -127,6 +127,8 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
         ("gather_ms", settings.gather_ms.into()),
         ("balance_interval_ms", settings.balance_interval_ms.into()),
         ("settle_ms", settings.settle_ms.into()),
+        ("join_grace_ms", settings.join_grace_ms.into()),
+        ("emergency_interval_ms", settings.emergency_interval_ms.into()),
         ("heartbeat_interval_ms", settings.heartbeat_interval_ms.into()),
         ("load_report_interval_ms", settings.load_report_interval_ms.into()),
         ("missed_heartbeats_max", settings.missed_heartbeats_max.into()),

@@ -1,20 +1,24 @@
 //! The brain of the assigner for one target.
 
+mod sight;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cluster::{ChangeKind, PodRecord, TargetState};
+use super::cluster::{ChangeKind, TargetState};
 use super::event::{Action, Event, SessionId};
 use super::handoff::Handoffs;
 use super::health::Health;
 use super::journal::Journal;
-use super::pacing::{Needs, Pacing, Verdict};
-use super::question::{Answer, Explanation, Outlook, Question, Situation};
+use super::outage::Outage;
+use super::pacing::{Pacing, Verdict};
+use super::question::{Answer, Explanation, Outlook, Question};
+use super::replacement::Replacement;
 use super::sessions::{Session, Sessions};
-use crate::assignment::{Generation, SliceState};
-use crate::balancer::{Decision, PodSignal, Scope, Signals};
+use crate::balancer::{Decision, Scope};
 use crate::brain::{Brain, Output};
-use crate::load::LoadHistory;
+use crate::load::{LoadHistory, LoadReport};
 use crate::pod::{Pod, PodName, PodPhase};
 use crate::time::Timestamp;
 
@@ -30,6 +34,10 @@ pub struct TargetBrain {
     history: LoadHistory,
     health: Health,
     pacing: Pacing,
+    outage: Outage,
+    replacement: Replacement,
+    /// The pods that have lately said that they have more load than they can carry.
+    overloaded: BTreeSet<PodName>,
     handoffs: Handoffs,
     journal: Journal,
     /// One proposal at a time, so that each is made in view of the last.
@@ -52,6 +60,9 @@ impl TargetBrain {
             history: LoadHistory::default(),
             health: Health::default(),
             pacing: Pacing::new(now),
+            outage: Outage::default(),
+            replacement: Replacement::default(),
+            overloaded: BTreeSet::new(),
             handoffs: Handoffs::default(),
             journal: Journal::default(),
             is_proposing: false,
@@ -73,9 +84,7 @@ impl TargetBrain {
                 return None;
             }
             Event::LoadReported { session, report } => {
-                if let Some(open) = self.sessions.get(session) {
-                    self.history.reported(&open.pod.name, &report, now);
-                }
+                self.load_reported(session, &report, now);
                 return None;
             }
             Event::Asked { id, question } => {
@@ -120,9 +129,25 @@ impl TargetBrain {
         self.is_stale |= has_changed;
     }
 
+    /// That a pod has become overloaded is a reason to look at the whole.
+    fn load_reported(&mut self, session: SessionId, report: &LoadReport, now: Timestamp) {
+        let Some(open) = self.sessions.get(session) else {
+            return;
+        };
+        let name = &open.pod.name;
+        self.history.reported(name, report, now);
+        if report.total() > self.state.settings.balancer.capacity_of(open.pod.weight) {
+            self.is_stale |= self.overloaded.insert(name.clone());
+        } else {
+            self.overloaded.remove(name);
+        }
+    }
+
     fn sync(&mut self, state: Arc<TargetState>, now: Timestamp) {
         if state.pods != self.state.pods {
             self.pacing.pods_changed(now);
+            let grace = state.settings.pacing.join_grace;
+            self.replacement.observe(&self.state.pods, &state.pods, grace, now);
             self.forget_lives_that_ended(&state, now);
         }
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
@@ -137,12 +162,16 @@ impl TargetBrain {
             let life = state.pods.get(name).map(|record| record.pod.incarnation);
             if life != Some(record.pod.incarnation) {
                 self.history.forget(name, now);
+                self.overloaded.remove(name);
             }
         }
     }
 
     fn probes(&mut self, now: Timestamp) -> Vec<Action> {
         let due = self.health.due_probes(&self.state.settings.health, now);
+        let drains = |name: &&PodName| self.state.pods.get(*name).is_some_and(|record| record.is_draining);
+        self.outage
+            .observe(self.health.fallen().filter(|name| !drains(name)), now);
         let records = due.iter().filter_map(|name| self.state.pods.get(name));
         records.map(|record| Action::Probe(record.pod.clone())).collect()
     }
@@ -268,73 +297,6 @@ impl TargetBrain {
             .clone()
             .verdict(self.needs(now), &self.state.settings.pacing, now);
         Outlook::of(verdict, now)
-    }
-
-    fn situation(&self, scope: Scope, now: Timestamp) -> Situation {
-        Situation {
-            assignment: Arc::clone(&self.state.assignment),
-            signals: self.signals(scope, now),
-            settings: self.state.settings.balancer.clone(),
-            now,
-        }
-    }
-
-    fn signals(&self, scope: Scope, now: Timestamp) -> Signals {
-        let signal = |(name, record): (&PodName, &PodRecord)| {
-            let may_own = self.may_own(name, record);
-            let pod = record.pod.clone();
-            let signal = PodSignal { pod, may_own };
-            (name.clone(), signal)
-        };
-        Signals {
-            pods: self.state.pods.iter().map(signal).collect(),
-            load: self.history.map(now),
-            left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
-            scope,
-            ledger: self.journal.ledger().clone(),
-            pins: self.state.pins().collect(),
-            poisoned: self.state.poisoned.iter().map(|(slice, ())| slice.clone()).collect(),
-        }
-    }
-
-    fn needs(&self, now: Timestamp) -> Needs {
-        let (state, assignment) = (&self.state, &self.state.assignment);
-        let owners = || state.pods.iter().filter(|(name, record)| self.may_own(name, record));
-        let has_owner = owners().next().is_some();
-        let is_registered = |pod: &Pod| state.pods.get(&pod.name).is_some_and(|record| record.pod == *pod);
-        let has_left = !self.handoffs.left(state.settings.handoff.leave_linger, now).is_empty();
-        Needs {
-            is_frozen: state.is_frozen,
-            has_no_owner: !has_owner,
-            repair: has_left || !assignment.pods().iter().all(is_registered) || (has_owner && self.is_badly_served()),
-            joined: owners().any(|(name, _)| assignment.index_of(name).is_none()),
-            is_measured: owners().all(|(name, _)| self.history.is_fresh(name, now)),
-        }
-    }
-
-    fn may_own(&self, name: &PodName, record: &PodRecord) -> bool {
-        !record.is_draining && !self.health.is_starting(name)
-    }
-
-    /// Whether a slice has lost its owner, or is served by a pod that is to lose it. Before the first assignment
-    /// nobody serves anything, and pods are gathered.
-    fn is_badly_served(&self) -> bool {
-        let assignment = &self.state.assignment;
-        let may_serve: Vec<bool> = assignment
-            .pods()
-            .iter()
-            .map(|pod| {
-                self.state
-                    .pods
-                    .get(&pod.name)
-                    .is_some_and(|record| self.may_own(&pod.name, record))
-            })
-            .collect();
-        let is_bad = |state: &SliceState| {
-            let mut serving = state.replicas.serving().peekable();
-            serving.peek().is_none() || !serving.all(|pod| may_serve[pod.as_usize()])
-        };
-        assignment.generation() != Generation::NONE && assignment.slices().values().any(is_bad)
     }
 }
 

@@ -148,6 +148,21 @@ impl Health {
             .map(|(name, vitals)| (name, vitals.incarnation))
     }
 
+    /// The pods that are suspected or dead.
+    pub(super) fn fallen(&self) -> impl Iterator<Item = &PodName> {
+        let has_fallen = |(_, vitals): &(&PodName, &Vitals)| match vitals.condition {
+            Condition::Suspect { .. } | Condition::Dead => true,
+            Condition::Awaited { .. } | Condition::Heard { .. } => false,
+        };
+        self.pods.iter().filter(has_fallen).map(|(name, _)| name)
+    }
+
+    /// Whether the pod is known to be alive.
+    pub(super) fn is_heard(&self, name: &PodName) -> bool {
+        let condition = self.pods.get(name).map(|vitals| vitals.condition);
+        matches!(condition, Some(Condition::Heard { .. }))
+    }
+
     /// Whether the pod has said that it is not ready for slices yet.
     pub(super) fn is_starting(&self, name: &PodName) -> bool {
         let condition = self.pods.get(name).map(|vitals| vitals.condition);

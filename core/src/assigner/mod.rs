@@ -9,9 +9,11 @@ mod event;
 mod handoff;
 mod health;
 mod journal;
+mod outage;
 mod pacing;
 mod question;
 mod recording;
+mod replacement;
 mod sessions;
 mod target_settings;
 #[cfg(test)]

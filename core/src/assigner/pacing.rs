@@ -20,6 +20,12 @@ pub(super) struct Needs {
     pub(super) joined: bool,
     /// Every owner has lately said how loaded it is.
     pub(super) is_measured: bool,
+    /// An owner has lately said that it has more load than it can carry.
+    pub(super) is_overloaded: bool,
+    /// Until when slices of draining pods wait for others that take their place.
+    pub(super) awaits_replacement: Option<Timestamp>,
+    /// Until when so many pods are missing that it may be an outage.
+    pub(super) mass_failure: Option<Timestamp>,
 }
 
 /// Whether to decide, and why not.
@@ -40,6 +46,10 @@ pub enum KeepReason {
     Gathering,
     /// The same was decided a moment ago and led to nothing.
     Futile,
+    /// Pods drain, and others are about to take their places.
+    AwaitingReplacement,
+    /// So many pods fell at once that it may be an outage: only what must be is repaired.
+    MassFailure,
     /// The load has to be measured anew first.
     Settling,
     /// It is not yet time to balance again.
@@ -49,6 +59,9 @@ pub enum KeepReason {
 /// How long a decision that led to nothing is not made again.
 const FUTILE_PAUSE: Duration = Duration::from_secs(1);
 
+/// In an emergency, for so long at most load is no reason to decide after pods came or went.
+const EMERGENCY_SETTLE: Duration = Duration::from_secs(5);
+
 /// When was decided, and since when there has been reason to.
 #[derive(Debug, Clone)]
 pub(super) struct Pacing {
@@ -56,6 +69,8 @@ pub(super) struct Pacing {
     pods_changed_at: Timestamp,
     joined_since: Option<Timestamp>,
     futile_until: Timestamp,
+    /// How often was decided in the present emergency.
+    emergency_count: u32,
 }
 
 impl Pacing {
@@ -65,6 +80,7 @@ impl Pacing {
             pods_changed_at: now,
             joined_since: None,
             futile_until: Timestamp::ZERO,
+            emergency_count: 0,
         }
     }
 
@@ -78,7 +94,10 @@ impl Pacing {
     pub(super) fn decided(&mut self, scope: Scope, has_changed: bool, now: Timestamp) {
         self.joined_since = None;
         match scope {
-            Scope::Balance => self.balanced_at = now,
+            Scope::Balance => {
+                self.balanced_at = now;
+                self.emergency_count = self.emergency_count.saturating_add(1);
+            }
             Scope::Repair if has_changed => {}
             Scope::Repair => self.futile_until = now + FUTILE_PAUSE,
         }
@@ -105,15 +124,39 @@ impl Pacing {
                 false => Verdict::Decide(Scope::Repair),
             };
         }
-        let settled_at = self.pods_changed_at + settings.settle;
-        let due_at = self.balanced_at + settings.balance_interval;
+        if let Some(until) = needs.awaits_replacement {
+            return keep(KeepReason::AwaitingReplacement, until);
+        }
+        if let Some(until) = needs.mass_failure {
+            return keep(KeepReason::MassFailure, until);
+        }
+        if !needs.is_overloaded {
+            self.emergency_count = 0;
+        }
+        let (settle, interval) = match needs.is_overloaded {
+            true => (settings.settle.min(EMERGENCY_SETTLE), self.emergency_interval(settings)),
+            false => (settings.settle, settings.balance_interval),
+        };
+        let settled_at = self.pods_changed_at + settle;
+        let due_at = self.balanced_at + interval;
         if now < settled_at || !needs.is_measured {
-            return keep(KeepReason::Settling, settled_at.max(now + settings.balance_interval));
+            return keep(KeepReason::Settling, settled_at.max(now + interval));
         }
         match now < due_at {
             true => keep(KeepReason::Calm, due_at),
             false => Verdict::Decide(Scope::Balance),
         }
+    }
+}
+
+impl Pacing {
+    /// Doubles with each decision after the first: what could not be cured a few times is no emergency any more, but how things are.
+    fn emergency_interval(&self, settings: &PacingSettings) -> Duration {
+        let factor = 2_u32.saturating_pow(self.emergency_count.saturating_sub(1));
+        settings
+            .emergency_interval
+            .saturating_mul(factor)
+            .min(settings.balance_interval)
     }
 }
 
@@ -124,6 +167,10 @@ impl fmt::Display for KeepReason {
             KeepReason::NoOwner => "there is no pod that may own slices",
             KeepReason::Gathering => "more pods may be about to join",
             KeepReason::Futile => "the same was decided a moment ago and changed nothing",
+            KeepReason::AwaitingReplacement => "pods drain, and others are about to take their places",
+            KeepReason::MassFailure => {
+                "so many pods fell within a minute that it may be an outage, so nothing moves for balance"
+            }
             KeepReason::Settling => "pods came or went, and the load has to be measured anew",
             KeepReason::Calm => "the load was looked at a moment ago",
         })
@@ -141,6 +188,9 @@ mod tests {
         repair: false,
         joined: false,
         is_measured: true,
+        is_overloaded: false,
+        awaits_replacement: None,
+        mass_failure: None,
     };
 
     fn millis(millis: u64) -> Timestamp {
@@ -201,6 +251,74 @@ mod tests {
                 ..
             }
         ));
+    }
+
+    #[test]
+    fn an_overloaded_pod_waits_neither_for_the_interval_nor_for_the_load_to_settle() {
+        let overloaded = Needs {
+            is_overloaded: true,
+            ..CALM
+        };
+        let mut pacing = Pacing::new(millis(0));
+        let settling = Verdict::Keep {
+            reason: KeepReason::Settling,
+            look_again: millis(5_999),
+        };
+        assert_eq!(verdict(&mut pacing, overloaded, millis(4_999)), settling);
+        assert_eq!(
+            verdict(&mut pacing, overloaded, millis(5_000)),
+            Verdict::Decide(Scope::Balance)
+        );
+    }
+
+    #[test]
+    fn what_several_decisions_do_not_cure_is_decided_less_and_less_often() {
+        let overloaded = Needs {
+            is_overloaded: true,
+            ..CALM
+        };
+        let mut pacing = Pacing::new(millis(0));
+        let mut decided_at = Vec::new();
+        for second in 20..40 {
+            let now = millis(second * 1_000);
+            if verdict(&mut pacing, overloaded, now) == Verdict::Decide(Scope::Balance) {
+                pacing.decided(Scope::Balance, true, now);
+                decided_at.push(second);
+            }
+        }
+        assert_eq!(decided_at, [20, 21, 23, 27, 32, 37]);
+        assert!(matches!(
+            verdict(&mut pacing, CALM, millis(37_000)),
+            Verdict::Keep { .. }
+        ));
+        assert_eq!(
+            verdict(&mut pacing, overloaded, millis(39_000)),
+            Verdict::Decide(Scope::Balance),
+            "a new emergency is one"
+        );
+    }
+
+    #[test]
+    fn in_a_mass_failure_what_is_lost_is_repaired_and_nothing_is_balanced() {
+        let mut pacing = Pacing::new(millis(0));
+        let failure = Needs {
+            mass_failure: Some(millis(70_000)),
+            is_overloaded: true,
+            ..CALM
+        };
+        let held = Verdict::Keep {
+            reason: KeepReason::MassFailure,
+            look_again: millis(70_000),
+        };
+        assert_eq!(verdict(&mut pacing, failure, millis(20_000)), held);
+        let lost = Needs {
+            repair: true,
+            ..failure
+        };
+        assert_eq!(
+            verdict(&mut pacing, lost, millis(20_000)),
+            Verdict::Decide(Scope::Repair)
+        );
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub struct PacingSettings {
     pub balance_interval: Duration,
     /// How long load is no reason to decide after pods came or went: it has to be measured anew first.
     pub settle: Duration,
+    /// How long the slices of a pod that drains wait for a pod that takes its place, while the target's pods are being
+    /// replaced one after another.
+    pub join_grace: Duration,
+    /// How often load may be a reason to decide while a pod has more of it than it can carry.
+    pub emergency_interval: Duration,
 }
 
 /// When a pod is suspected, and when it is dead.
@@ -71,6 +76,8 @@ impl Default for TargetSettings {
                 gather: Duration::from_millis(300),
                 balance_interval: Duration::from_secs(5),
                 settle: Duration::from_secs(15),
+                join_grace: Duration::from_secs(15),
+                emergency_interval: Duration::from_secs(1),
             },
             health: HealthSettings {
                 heartbeat_interval: Duration::from_millis(500),
@@ -148,13 +155,15 @@ impl TargetSettings {
         Ok(self)
     }
 
-    fn durations(&self) -> [(&'static str, Duration, Duration); 9] {
+    fn durations(&self) -> [(&'static str, Duration, Duration); 11] {
         let (pacing, health, handoff) = (&self.pacing, &self.health, &self.handoff);
         let short = Duration::from_millis(10);
         [
             ("gather", pacing.gather, Duration::ZERO),
             ("balance_interval", pacing.balance_interval, short),
             ("settle", pacing.settle, Duration::ZERO),
+            ("join_grace", pacing.join_grace, Duration::ZERO),
+            ("emergency_interval", pacing.emergency_interval, short),
             ("heartbeat_interval", health.heartbeat_interval, short),
             ("load_report_interval", health.load_report_interval, short),
             ("dead_after", health.dead_after, short),

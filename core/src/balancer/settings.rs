@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::load::Load;
+use crate::pod::Weight;
 
 /// How far a pod's load may lie from the mean, as a share of the larger of `max_load_hint` and the mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,6 +42,15 @@ pub struct BalancerSettings {
     pub max_replicas: u32,
     /// Slices are cut until there are this many replicas a pod, so that there is something to move.
     pub slices_per_pod_min: u32,
+}
+
+impl BalancerSettings {
+    /// What a pod of this weight can carry.
+    #[must_use]
+    pub fn capacity_of(&self, weight: Weight) -> Load {
+        let milli = u128::from(self.max_load_hint.milli()) * u128::from(weight.thousandths()) / 1_000;
+        Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX))
+    }
 }
 
 impl Default for BalancerSettings {

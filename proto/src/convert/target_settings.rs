@@ -43,6 +43,8 @@ fn pacing_over(base: PacingSettings, wire: &pb::TargetSettings) -> PacingSetting
         gather: over(base.gather, wire.gather_ms),
         balance_interval: over(base.balance_interval, wire.balance_interval_ms),
         settle: over(base.settle, wire.settle_ms),
+        join_grace: over(base.join_grace, wire.join_grace_ms),
+        emergency_interval: over(base.emergency_interval, wire.emergency_interval_ms),
     }
 }
 
@@ -89,6 +91,8 @@ impl From<&TargetSettings> for pb::TargetSettings {
             gather_ms: Some(millis(pacing.gather)),
             balance_interval_ms: Some(millis(pacing.balance_interval)),
             settle_ms: Some(millis(pacing.settle)),
+            join_grace_ms: Some(millis(pacing.join_grace)),
+            emergency_interval_ms: Some(millis(pacing.emergency_interval)),
             heartbeat_interval_ms: Some(millis(health.heartbeat_interval)),
             load_report_interval_ms: Some(millis(health.load_report_interval)),
             missed_heartbeats_max: Some(health.missed_heartbeats_max),

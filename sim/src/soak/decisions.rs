@@ -37,7 +37,6 @@ fn signals(cluster: &Cluster, scope: Scope) -> Signals {
         let signal = PodSignal {
             pod: record.pod.clone(),
             may_own: !record.is_draining,
-            memory_capacity: None,
         };
         (name.clone(), signal)
     });

@@ -1,0 +1,117 @@
+//! What the brain of a target sees: the state, the pods and their load, put as pacing and balancer want to know it.
+
+use std::sync::Arc;
+
+use super::TargetBrain;
+use crate::assigner::cluster::PodRecord;
+use crate::assigner::pacing::Needs;
+use crate::assigner::question::Situation;
+use crate::assigner::replacement::Waiting;
+use crate::assignment::{Generation, Phase, SliceState};
+use crate::balancer::{PodSignal, Scope, Signals};
+use crate::pod::{Pod, PodName};
+use crate::time::Timestamp;
+
+impl TargetBrain {
+    pub(super) fn situation(&self, scope: Scope, now: Timestamp) -> Situation {
+        Situation {
+            assignment: Arc::clone(&self.state.assignment),
+            signals: self.signals(scope, now),
+            settings: self.state.settings.balancer.clone(),
+            now,
+        }
+    }
+
+    fn signals(&self, scope: Scope, now: Timestamp) -> Signals {
+        let waiting = self.waiting(now);
+        let signal = |(name, record): (&PodName, &PodRecord)| {
+            let may_own = self.may_own(name, record, &waiting);
+            let pod = record.pod.clone();
+            let signal = PodSignal { pod, may_own };
+            (name.clone(), signal)
+        };
+        Signals {
+            pods: self.state.pods.iter().map(signal).collect(),
+            load: self.history.map(now),
+            left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
+            scope,
+            ledger: self.journal.ledger().clone(),
+            pins: self.state.pins().collect(),
+            poisoned: self.state.poisoned.iter().map(|(slice, ())| slice.clone()).collect(),
+        }
+    }
+
+    pub(super) fn needs(&self, now: Timestamp) -> Needs {
+        let (state, assignment) = (&self.state, &self.state.assignment);
+        let waiting = self.waiting(now);
+        let owners = || {
+            state
+                .pods
+                .iter()
+                .filter(|(name, record)| self.may_own(name, record, &waiting))
+        };
+        let has_owner = owners().next().is_some();
+        let is_registered = |pod: &Pod| state.pods.get(&pod.name).is_some_and(|record| record.pod == *pod);
+        let has_left = !self.handoffs.left(state.settings.handoff.leave_linger, now).is_empty();
+        Needs {
+            is_frozen: state.is_frozen,
+            has_no_owner: !has_owner,
+            repair: has_left
+                || !assignment.pods().iter().all(is_registered)
+                || (has_owner && self.is_badly_served(&waiting)),
+            joined: owners().any(|(name, _)| assignment.index_of(name).is_none()),
+            is_measured: owners().all(|(name, _)| self.history.is_fresh(name, now)),
+            is_overloaded: owners().any(|(name, _)| self.overloaded.contains(name)),
+            awaits_replacement: waiting.until,
+            mass_failure: self.outage.suspected_until(&state.pods, now),
+        }
+    }
+
+    /// A pod whose slices wait for another one to take its place owns them meanwhile as if it did not drain.
+    fn may_own(&self, name: &PodName, record: &PodRecord, waiting: &Waiting) -> bool {
+        (!record.is_draining || waiting.contains(name)) && !self.health.is_starting(name)
+    }
+
+    /// The pods that drain and whose slices wait for others to take their place.
+    fn waiting(&self, now: Timestamp) -> Waiting {
+        if !self.replacement.is_expected(now) {
+            return Waiting::default();
+        }
+        let (state, assignment) = (&self.state, &self.state.assignment);
+        let has_joined = |(name, record): &(&PodName, &PodRecord)| {
+            !record.is_draining && !self.health.is_starting(name) && assignment.index_of(name).is_none()
+        };
+        let still_serves = |name: &PodName| {
+            let shares = assignment.index_of(name).map(|index| assignment.shares_of(index));
+            let serves = shares
+                .into_iter()
+                .flatten()
+                .any(|(_, _, phase)| phase == Phase::Serving);
+            serves && self.health.is_heard(name) && state.pods.get(name).is_some_and(|record| record.is_draining)
+        };
+        let joined_count = state.pods.iter().filter(has_joined).count();
+        let grace = state.settings.pacing.join_grace;
+        self.replacement.waiting(still_serves, joined_count, grace, now)
+    }
+
+    /// Whether a slice has lost its owner, or is served by a pod that is to lose it. Before the first assignment
+    /// nobody serves anything, and pods are gathered.
+    fn is_badly_served(&self, waiting: &Waiting) -> bool {
+        let assignment = &self.state.assignment;
+        let may_serve: Vec<bool> = assignment
+            .pods()
+            .iter()
+            .map(|pod| {
+                self.state
+                    .pods
+                    .get(&pod.name)
+                    .is_some_and(|record| self.may_own(&pod.name, record, waiting))
+            })
+            .collect();
+        let is_bad = |state: &SliceState| {
+            let mut serving = state.replicas.serving().peekable();
+            serving.peek().is_none() || !serving.all(|pod| may_serve[pod.as_usize()])
+        };
+        assignment.generation() != Generation::NONE && assignment.slices().values().any(is_bad)
+    }
+}

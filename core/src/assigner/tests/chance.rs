@@ -1,0 +1,69 @@
+//! Whatever happens, in any order.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::story::{Story, pod};
+use crate::assigner::*;
+use crate::pod::PodPhase;
+
+#[derive(Debug, Clone)]
+enum Chapter {
+    Open(u64, u128),
+    Beat(u64, PodPhase),
+    Close(u64),
+    Probed(u64, u128, ProbeOutcome),
+    Pass(u64),
+}
+
+fn chapter() -> impl Strategy<Value = Chapter> {
+    let outcome = prop_oneof![
+        Just(ProbeOutcome::Refused),
+        Just(ProbeOutcome::Silent),
+        Just(ProbeOutcome::Answered)
+    ];
+    let phase = prop_oneof![
+        Just(PodPhase::Ready),
+        Just(PodPhase::Starting),
+        Just(PodPhase::Draining)
+    ];
+    prop_oneof![
+        (0_u64..4, 0_u128..2).prop_map(|(pod, life)| Chapter::Open(pod, life)),
+        (0_u64..4, phase).prop_map(|(session, phase)| Chapter::Beat(session, phase)),
+        (0_u64..4).prop_map(Chapter::Close),
+        (0_u64..4, 0_u128..2, outcome).prop_map(|(pod, life, outcome)| Chapter::Probed(pod, life, outcome)),
+        (1_u64..8_000).prop_map(Chapter::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_happens_the_brain_never_spins_and_never_assigns_to_strangers(
+        chapters in prop::collection::vec(chapter(), 1..40),
+    ) {
+        let mut story = Story::new();
+        for chapter in chapters {
+            match chapter {
+                Chapter::Open(number, life) => story.open(number, pod(number, life)),
+                Chapter::Beat(session, phase) => story.beat(session, phase),
+                Chapter::Close(session) => story.tell(Event::SessionClosed { session: SessionId(session) }),
+                Chapter::Probed(number, life, outcome) => story.probed(&pod(number, life), outcome),
+                Chapter::Pass(millis) => story.pass(Duration::from_millis(millis)),
+            }
+            for _ in 0..20 {
+                if story.wake_at > story.now {
+                    break;
+                }
+                story.tell(Event::Woke);
+            }
+            prop_assert!(story.wake_at > story.now, "it wants to be woken at once, again and again");
+            let state = story.state();
+            for assigned in state.assignment.pods() {
+                prop_assert!(state.pods.contains_key(&assigned.name));
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The brain of the assigner as stories: what happens when, and what it does about it.
+
+mod chance;
+mod explaining;
+mod lives;
+mod story;
+mod timing;

@@ -1,0 +1,176 @@
+//! A brain in a story: what happens when, told by tests.
+
+use std::time::Duration;
+
+use crate::assigner::*;
+use crate::assignment::{Assignment, Phase};
+use crate::brain::{Brain, Output};
+use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use crate::target::TargetName;
+use crate::time::Timestamp;
+
+/// A brain whose proposals take effect at once.
+pub(super) struct Story {
+    pub(super) brain: TargetBrain,
+    pub(super) cluster: ClusterState,
+    pub(super) now: Timestamp,
+    pub(super) wake_at: Timestamp,
+    /// What it wanted beside proposals, since last asked.
+    pub(super) wanted: Vec<Action>,
+}
+
+pub(super) fn target() -> TargetName {
+    TargetName::try_new("profiles").unwrap()
+}
+
+pub(super) fn pod(number: u64, life: u128) -> Pod {
+    Pod {
+        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
+        incarnation: Incarnation(life),
+        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
+        zone: "".into(),
+        weight: Weight::ONE,
+        memory_capacity: None,
+    }
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        let mut cluster = ClusterState::default();
+        let settings = TargetSettings::default();
+        let created = cluster.apply(&Change {
+            target: target(),
+            kind: ChangeKind::CreateTarget { settings },
+        });
+        assert_eq!(created, Applied::Done);
+        Self::led_anew(cluster, Timestamp::ZERO)
+    }
+
+    /// A new leader takes over what was replicated.
+    pub(super) fn led_anew(cluster: ClusterState, now: Timestamp) -> Self {
+        Self {
+            brain: TargetBrain::new(cluster.target(&target()).unwrap().clone(), now),
+            cluster,
+            now,
+            wake_at: now,
+            wanted: Vec::new(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let Output { actions, wake_at } = self.brain.step(event, self.now);
+            self.wake_at = wake_at;
+            for action in actions {
+                match action {
+                    Action::Propose(kind) => events.push(self.applied(kind)),
+                    Action::Explain(_) | Action::Answer { .. } => {}
+                    other => self.wanted.push(other),
+                }
+            }
+        }
+    }
+
+    pub(super) fn applied(&mut self, kind: ChangeKind) -> Event {
+        let target = target();
+        let outcome = self.cluster.apply(&Change { target, kind });
+        Event::ProposalEnded {
+            outcome: Some(outcome),
+            state: self.state(),
+        }
+    }
+
+    pub(super) fn state(&self) -> std::sync::Arc<TargetState> {
+        self.cluster.target(&target()).unwrap().clone()
+    }
+
+    pub(super) fn assignment(&self) -> std::sync::Arc<Assignment> {
+        self.state().assignment.clone()
+    }
+
+    /// Lets time pass; the brain is woken whenever it asked for it.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.wake_at <= end {
+            self.now = self.now.max(self.wake_at);
+            self.tell(Event::Woke);
+        }
+        self.now = end;
+    }
+
+    /// Lets time pass in which these pods send their heartbeats.
+    pub(super) fn pass_with_heartbeats(&mut self, time: Duration, sessions: impl Iterator<Item = u64> + Clone) {
+        let beat = Duration::from_millis(500);
+        for _ in 0..time.as_millis() / beat.as_millis() {
+            self.pass(beat);
+            sessions.clone().for_each(|session| self.beat(session, PodPhase::Ready));
+        }
+    }
+
+    pub(super) fn explanation(&mut self) -> Explanation {
+        match self.answer(Question::Explain { last: 10 }) {
+            Answer::Explanation(explanation) => explanation,
+            Answer::Situation(_) => unreachable!("that was not asked"),
+        }
+    }
+
+    pub(super) fn situation(&mut self) -> Situation {
+        match self.answer(Question::Situation) {
+            Answer::Situation(situation) => *situation,
+            Answer::Explanation(_) => unreachable!("that was not asked"),
+        }
+    }
+
+    pub(super) fn answer(&mut self, question: Question) -> Answer {
+        let id = QuestionId(3);
+        let output = self.brain.step(Event::Asked { id, question }, self.now);
+        match output.actions.into_iter().next() {
+            Some(Action::Answer {
+                id: QuestionId(3),
+                answer,
+            }) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn open(&mut self, session: u64, pod: Pod) {
+        let session = SessionId(session);
+        self.tell(Event::SessionOpened { session, pod });
+    }
+
+    pub(super) fn beat(&mut self, session: u64, phase: PodPhase) {
+        self.tell(Event::HeartbeatReceived {
+            session: SessionId(session),
+            phase,
+        });
+    }
+
+    pub(super) fn probed(&mut self, pod: &Pod, outcome: ProbeOutcome) {
+        self.tell(Event::Probed {
+            pod: pod.name.clone(),
+            incarnation: pod.incarnation,
+            outcome,
+        });
+    }
+
+    /// `count` pods that have started and share the slices.
+    pub(super) fn with_pods(count: u64) -> Self {
+        let mut story = Self::new();
+        (0..count).for_each(|number| story.open(number, pod(number, 0)));
+        story.pass_with_heartbeats(Duration::from_secs(1), 0..count);
+        story.wanted.clear();
+        story
+    }
+
+    pub(super) fn serving_count(&self, pod: &Pod) -> usize {
+        let assignment = self.assignment();
+        let index = assignment.index_of(&pod.name);
+        index.map_or(0, |index| {
+            assignment
+                .shares_of(index)
+                .filter(|(_, _, phase)| *phase == Phase::Serving)
+                .count()
+        })
+    }
+}
