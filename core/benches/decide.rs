@@ -27,7 +27,7 @@ fn decisions(criterion: &mut Criterion) {
         let now = Timestamp::from_millis(1_000_000);
         let calm = signals(pod_count, 0);
         let before = settled(&calm, &settings, now);
-        let shifted = signals(pod_count, pod_count / 10);
+        let shifted = signals(pod_count, pod_count / 8);
         group.bench_function(BenchmarkId::new("cold", pod_count), |bencher| {
             bencher.iter(|| decide(&Assignment::unassigned(), black_box(&calm), &settings, now));
         });
@@ -59,7 +59,8 @@ fn settled(signals: &Signals, settings: &BalancerSettings, now: Timestamp) -> As
 }
 
 /// Pods with 60 % of their capacity in use: pieces of uneven load, and hot keys of which some carry thirty times as
-/// much as others. `changed` of the pieces carry eight times what they did.
+/// much as others. `changed` of the pieces carry as much more as makes
+/// their pods twice as loaded.
 fn signals(pod_count: u64, changed: u64) -> Signals {
     let piece_count = pod_count * SLICES_PER_POD;
     let even = CAPACITY * 1_000 * 6 / 10 / SLICES_PER_POD;
@@ -69,7 +70,7 @@ fn signals(pod_count: u64, changed: u64) -> Signals {
             0 => SliceKey::EMPTY,
             number => SliceKey::from_position(number * width),
         };
-        let factor = if number < changed { 8 } else { 1 };
+        let factor = if number < changed { SLICES_PER_POD } else { 1 };
         (start, demand(factor * (even / 2 + number * 7_919 % even) / 2))
     });
     let step = u64::MAX / (pod_count * HOT_KEYS_PER_POD);
