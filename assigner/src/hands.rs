@@ -53,6 +53,23 @@ impl TargetHands {
     }
 
     fn propose(&self, kind: ChangeKind) {
+        match &kind {
+            ChangeKind::Poison { slice } => {
+                warn!(target = %self.target, %slice, "poisoned: the owners of these keys crash one after the other");
+            }
+            ChangeKind::Release { slice } => {
+                info!(target = %self.target, %slice, "no longer poisoned: the owners of these keys live");
+            }
+            ChangeKind::CreateTarget { .. }
+            | ChangeKind::ConfigureTarget { .. }
+            | ChangeKind::RegisterPod { .. }
+            | ChangeKind::DrainPod { .. }
+            | ChangeKind::RemovePod { .. }
+            | ChangeKind::Assign { .. }
+            | ChangeKind::Freeze { .. }
+            | ChangeKind::Pin { .. }
+            | ChangeKind::Unpin { .. } => {}
+        }
         let (member, metrics, target) = (self.member.clone(), self.metrics.clone(), self.target.clone());
         self.spawn("proposal", async move {
             let change = Change {

@@ -19,6 +19,7 @@ pub(crate) struct Metrics {
     generation: IntGaugeVec,
     pods: IntGaugeVec,
     slices: IntGaugeVec,
+    poisoned: IntGaugeVec,
     decisions: IntCounterVec,
     moves: IntCounterVec,
     proposals: IntCounterVec,
@@ -41,6 +42,10 @@ impl Metrics {
             generation: gauge("generation", "The newest generation applied."),
             pods: gauge("pods", "Pods registered."),
             slices: gauge("slices", "Slices in the assignment."),
+            poisoned: gauge(
+                "poisoned_ranges",
+                "Parts of the key space whose owners crash one after the other: alert if above 0.",
+            ),
             decisions: counter("decisions_total", "Decisions that changed the assignment.", &["target"]),
             moves: counter(
                 "moves_total",
@@ -97,6 +102,7 @@ impl Metrics {
         self.slices
             .with_label_values(labels)
             .set(count(state.assignment.slices().slice_count()));
+        self.poisoned.with_label_values(labels).set(count(state.poisoned.len()));
     }
 
     pub(crate) fn decided(&self, target: &TargetName, report: &Report) {

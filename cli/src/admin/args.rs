@@ -41,9 +41,9 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         settings: Box<SettingsArgs>,
     },
-    /// Move no slices for load until the target is unfrozen
+    /// Stop all changes of the assignment, even for pods that die, until the target is unfrozen
     Freeze { target: String },
-    /// Move slices for load again
+    /// Let the assignment change again
     Unfreeze { target: String },
     /// Move everything away from a pod
     Drain { target: String, pod: String },

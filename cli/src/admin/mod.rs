@@ -38,7 +38,9 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
         }
         AdminCommand::Freeze { target } => {
             admin.freeze(&target, true).await?;
-            Ok(Report::Done(format!("target {target} frozen: no slice moves for load")))
+            Ok(Report::Done(format!(
+                "target {target} frozen: no slice moves, not even from a pod that dies"
+            )))
         }
         AdminCommand::Unfreeze { target } => {
             admin.freeze(&target, false).await?;

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cluster::{ChangeKind, TargetState};
+use super::cluster::{ChangeKind, PodRecord, TargetState};
 use super::event::{Action, Event, SessionId};
 use super::handoff::Handoffs;
 use super::health::Health;
 use super::journal::Journal;
 use super::outage::Outage;
 use super::pacing::{Pacing, Verdict};
+use super::poison::Poison;
 use super::question::{Answer, Explanation, Outlook, Question};
 use super::replacement::Replacement;
 use super::sessions::{Session, Sessions};
@@ -38,6 +39,7 @@ pub struct TargetBrain {
     replacement: Replacement,
     /// The pods that have lately said that they have more load than they can carry.
     overloaded: BTreeSet<PodName>,
+    poison: Poison,
     handoffs: Handoffs,
     journal: Journal,
     /// One proposal at a time, so that each is made in view of the last.
@@ -63,6 +65,7 @@ impl TargetBrain {
             outage: Outage::default(),
             replacement: Replacement::default(),
             overloaded: BTreeSet::new(),
+            poison: Poison::default(),
             handoffs: Handoffs::default(),
             journal: Journal::default(),
             is_proposing: false,
@@ -149,7 +152,9 @@ impl TargetBrain {
             let grace = state.settings.pacing.join_grace;
             self.replacement.observe(&self.state.pods, &state.pods, grace, now);
             self.forget_lives_that_ended(&state, now);
+            self.note_crashes(&state, now);
         }
+        self.poison.observe(&state.poisoned, now);
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
         self.handoffs.observe(&state.assignment, now);
         self.journal.observe(&state.assignment);
@@ -164,6 +169,14 @@ impl TargetBrain {
                 self.history.forget(name, now);
                 self.overloaded.remove(name);
             }
+        }
+    }
+
+    /// A pod that is registered no longer was declared dead; unless it was draining, it has crashed.
+    fn note_crashes(&mut self, state: &TargetState, now: Timestamp) {
+        let is_gone = |(name, record): &(&PodName, &PodRecord)| !record.is_draining && !state.pods.contains_key(*name);
+        for (_, record) in self.state.pods.iter().filter(is_gone) {
+            self.poison.crashed(&record.pod, &self.state.assignment, now);
         }
     }
 
@@ -212,7 +225,7 @@ impl TargetBrain {
             self.look_again = self.propose_after;
             return Vec::new();
         }
-        let actions = match self.overdue_change() {
+        let actions = match self.overdue_change(now) {
             Some(change) => vec![Action::Propose(change)],
             None => self.decision(now),
         };
@@ -221,7 +234,7 @@ impl TargetBrain {
     }
 
     /// What sessions and health know and the replicated state does not.
-    fn overdue_change(&self) -> Option<ChangeKind> {
+    fn overdue_change(&self, now: Timestamp) -> Option<ChangeKind> {
         let mut dead = self.health.dead();
         if let Some((name, incarnation)) = dead.find(|(name, _)| self.state.pods.contains_key(*name)) {
             return Some(ChangeKind::RemovePod {
@@ -234,10 +247,12 @@ impl TargetBrain {
             return Some(ChangeKind::RegisterPod { pod: open.pod.clone() });
         }
         let wants_drain = |open: &&Session| open.is_draining && self.record(&open.pod) == Some(false);
-        let draining = self.sessions.iter().find(wants_drain)?;
-        Some(ChangeKind::DrainPod {
-            name: draining.pod.name.clone(),
-        })
+        if let Some(draining) = self.sessions.iter().find(wants_drain) {
+            return Some(ChangeKind::DrainPod {
+                name: draining.pod.name.clone(),
+            });
+        }
+        self.poison.overdue_change(&self.state.poisoned, now)
     }
 
     /// Whether exactly this pod is registered, and if so whether it is draining.
@@ -289,7 +304,7 @@ impl TargetBrain {
             let after = self.propose_after.since(now);
             return Outlook::ProposingAgain { after };
         }
-        if self.overdue_change().is_some() {
+        if self.overdue_change(now).is_some() {
             return Outlook::Registering;
         }
         let verdict = self
@@ -312,7 +327,8 @@ impl Brain for TargetBrain {
             actions.extend(self.probes(now));
             actions.extend(self.proposal(now));
             self.is_stale = false;
-            self.wake_at = self.look_again.min(self.health.wake_at(&self.state.settings.health));
+            let health = self.health.wake_at(&self.state.settings.health);
+            self.wake_at = self.look_again.min(health).min(self.poison.wake_at());
         }
         Output {
             actions,

@@ -11,6 +11,7 @@ mod health;
 mod journal;
 mod outage;
 mod pacing;
+mod poison;
 mod question;
 mod recording;
 mod replacement;

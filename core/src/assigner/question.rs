@@ -61,7 +61,7 @@ pub enum Outlook {
         /// When the next is made.
         after: Duration,
     },
-    /// Pods have registered, want to drain or have died.
+    /// Pods have registered, want to drain or have died, or keys are found to be poisoned.
     Registering,
     /// It decides.
     Deciding {
@@ -134,7 +134,7 @@ impl fmt::Display for Outlook {
                     Seconds(*after)
                 )
             }
-            Outlook::Registering => f.write_str("pods that came, want to drain or died are being noted"),
+            Outlook::Registering => f.write_str("what pods did is being noted"),
             Outlook::Deciding { scope: Scope::Repair } => {
                 f.write_str("slices are being given to pods that may own them")
             }

@@ -3,5 +3,6 @@
 mod chance;
 mod explaining;
 mod lives;
+mod poison;
 mod story;
 mod timing;
