@@ -13,8 +13,12 @@ use super::shape::name_of;
 use super::trouble::Trouble;
 use crate::cluster::{Cluster, Fault, PodView, Process};
 
-/// How long after the last trouble all must be well: longer than any detection, linger and drain take together.
-pub const SETTLE: Duration = Duration::from_secs(45);
+/// How long after the last trouble all must be well: longer than the memory of a mass failure (60 s), measuring anew
+/// (15 s) and a round of balancing (5 s) take together.
+pub const SETTLE: Duration = Duration::from_secs(90);
+
+/// So long is watched in any case, so that a drain that cannot succeed is over.
+const WATCHED_MIN: Duration = Duration::from_secs(25);
 
 /// How often is looked while nothing happens.
 const LOOK: Duration = Duration::from_secs(5);
@@ -40,10 +44,8 @@ pub(super) fn attempt(case: &Case) -> Result<Duration, Broken> {
         trial.check()?;
     }
     trial.end_all_trouble();
-    trial.run_until(trial.cluster.now() + SETTLE)?;
-    let now = trial.cluster.now();
-    check_settled(&trial.cluster).map_err(|what| Broken { at: now, what })?;
-    Ok(now.since(Timestamp::ZERO))
+    trial.settle()?;
+    Ok(trial.cluster.now().since(Timestamp::ZERO))
 }
 
 impl<'a> Trial<'a> {
@@ -69,6 +71,20 @@ impl<'a> Trial<'a> {
             self.check()?;
         }
         Ok(())
+    }
+
+    /// Runs until all is well.
+    fn settle(&mut self) -> Result<(), Broken> {
+        let end = self.cluster.now() + SETTLE;
+        self.run_until(self.cluster.now() + WATCHED_MIN)?;
+        loop {
+            let at = self.cluster.now();
+            match check_settled(&self.cluster) {
+                Ok(()) => return Ok(()),
+                Err(what) if at >= end => return Err(Broken { at, what }),
+                Err(_) => self.run_until(end.min(at + LOOK))?,
+            }
+        }
     }
 
     fn check(&mut self) -> Result<(), Broken> {
