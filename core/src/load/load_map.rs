@@ -1,5 +1,7 @@
 //! The load map: how demand is spread over the key space.
 
+use std::ops::Range;
+
 use super::{Demand, Load};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
@@ -11,6 +13,8 @@ pub struct LoadMap {
     /// What lies before each piece, without points.
     before_pieces: Vec<Demand>,
     points: Vec<(SliceKey, Demand)>,
+    /// How many points lie before each piece, and at the end how many there are.
+    first_points: Vec<usize>,
     /// What the points before each point ask, and at the end what all ask.
     before_points: Vec<Demand>,
 }
@@ -31,6 +35,7 @@ impl LoadMap {
         );
         Self {
             before_pieces: sums_before(pieces.values().copied()),
+            first_points: points_before(&pieces, &points),
             before_points: sums_before(points.iter().map(|(_, demand)| *demand)),
             pieces,
             points,
@@ -105,8 +110,10 @@ impl LoadMap {
 
     /// What the keys before `key` ask.
     fn before(&self, key: &SliceKey) -> Demand {
-        let point = self.points.partition_point(|(hot, _)| hot < key);
-        self.before_in(key, self.pieces.position_of(key), point)
+        let piece = self.pieces.position_of(key);
+        let points = self.points_in(piece);
+        let point = points.start + self.points[points].partition_point(|(hot, _)| hot < key);
+        self.before_in(key, piece, point)
     }
 
     /// The same, with the piece that holds the key and the number of points before it.
@@ -119,16 +126,27 @@ impl LoadMap {
         self.before_pieces[piece] + part + self.before_points[point]
     }
 
+    /// The places of the points in a piece.
+    fn points_in(&self, piece: usize) -> Range<usize> {
+        self.first_points[piece]..self.first_points[piece + 1]
+    }
+
     /// The last key before which there is no more than `steady`, as far as 8-byte keys and hot keys tell.
     fn key_at(&self, steady: Load) -> SliceKey {
-        let point = partition_point(self.points.len(), |at| self.before(&self.points[at].0).steady <= steady);
-        let piece = partition_point(self.pieces.slice_count(), |at| {
-            self.before(self.pieces.at(at).0.start()).steady <= steady
-        });
-        let (slice, demand) = self.pieces.at(piece.saturating_sub(1));
-        let hot = point.checked_sub(1).map(|at| &self.points[at].0);
-        let from = hot.filter(|hot| *hot > slice.start()).unwrap_or(slice.start());
-        let rest = steady - self.before(from).steady - self.point_at(from);
+        let before_piece = |at: usize| self.before_pieces[at] + self.before_points[self.first_points[at]];
+        let is_not_after = |before: Demand| before.steady <= steady;
+        let all = 0..self.pieces.slice_count();
+        let piece = partition_point(all, |at| is_not_after(before_piece(at))).saturating_sub(1);
+        let points = self.points_in(piece);
+        let first = points.start;
+        let point = partition_point(points, |at| is_not_after(self.before_in(&self.points[at].0, piece, at)));
+
+        let (slice, demand) = self.pieces.at(piece);
+        let (from, before) = match point.checked_sub(1).filter(|hot| *hot >= first) {
+            Some(hot) => (&self.points[hot].0, self.before_in(&self.points[hot].0, piece, hot + 1)),
+            None => (slice.start(), before_piece(piece)),
+        };
+        let rest = steady - before.steady;
         if rest == Load::ZERO || demand.steady == Load::ZERO {
             return from.clone();
         }
@@ -145,11 +163,6 @@ impl LoadMap {
         let is_between = |short: &SliceKey| self.points.get(point + 1).is_none_or(|(next, _)| short <= next);
         short.filter(is_between).or_else(|| key.successor())
     }
-
-    fn point_at(&self, key: &SliceKey) -> Load {
-        let found = self.points.binary_search_by(|(hot, _)| hot.cmp(key));
-        found.map_or(Load::ZERO, |at| self.points[at].1.steady)
-    }
 }
 
 /// The sum of what comes before each demand, and of all at the end.
@@ -164,9 +177,9 @@ fn sums_before(demands: impl ExactSizeIterator<Item = Demand>) -> Vec<Demand> {
     sums
 }
 
-/// How many of the first numbers below `count` satisfy what is true of none after the first of which it is not.
-fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, count);
+/// The first number of the range of which `is_before` is not true; it is true of none after one of which it is not.
+fn partition_point(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (range.start, range.end);
     while low < high {
         let middle = low + (high - low) / 2;
         if is_before(middle) {
@@ -176,6 +189,18 @@ fn partition_point(count: usize, is_before: impl Fn(usize) -> bool) -> usize {
         }
     }
     low
+}
+
+/// For each piece the number of points before it, and at the end the number of all.
+fn points_before(pieces: &SliceMap<Demand>, points: &[(SliceKey, Demand)]) -> Vec<usize> {
+    let mut count = 0;
+    let before = |start: &SliceKey| {
+        while points.get(count).is_some_and(|(key, _)| key < start) {
+            count += 1;
+        }
+        count
+    };
+    pieces.starts().map(before).chain([points.len()]).collect()
 }
 
 #[cfg(test)]

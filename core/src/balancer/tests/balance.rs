@@ -250,3 +250,30 @@ fn a_ledger_forgets_after_ten_minutes() {
         2
     );
 }
+
+/// The reports of the example in the README, round by round.
+fn worked_example() -> String {
+    let settings = settings(1);
+    let mut signals = Signals {
+        load: load(200, &[]),
+        scope: Scope::Balance,
+        ..live(4)
+    };
+    let even = decided(&Assignment::unassigned(), &signals, &settings);
+    signals.load = load(200, &[((7 << 60) + 1, 60)]);
+    let (reports, _) = settled(&even, &mut signals, &settings);
+    let reports = reports.iter().filter(|report| !report.moves.is_empty());
+    let lines = reports
+        .zip(1..)
+        .map(|(report, round)| format!("round {round}: {report}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_worked_example_of_the_readme_is_what_happens() {
+    let example = worked_example();
+    assert!(
+        include_str!("../README.md").contains(&example),
+        "the README should say\n{example}"
+    );
+}
