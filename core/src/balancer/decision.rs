@@ -84,6 +84,8 @@ pub enum Cause {
     Draining,
     /// An operator has bound it to its new owner.
     Pinned,
+    /// Its owner has more to keep warm than it has memory for.
+    Memory,
     /// It is too hot for its owners alone.
     Hot,
     /// A pod joined and is filled.
@@ -96,11 +98,12 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, the most urgent first.
-    pub const ALL: [Cause; 8] = [
+    pub const ALL: [Cause; 9] = [
         Cause::Missing,
         Cause::Replaced,
         Cause::Draining,
         Cause::Pinned,
+        Cause::Memory,
         Cause::Hot,
         Cause::Joined,
         Cause::Imbalance,
@@ -115,6 +118,7 @@ impl Cause {
             Cause::Replaced => "replaced",
             Cause::Draining => "draining",
             Cause::Pinned => "pinned",
+            Cause::Memory => "memory",
             Cause::Hot => "hot",
             Cause::Joined => "joined",
             Cause::Imbalance => "imbalance",
@@ -127,7 +131,13 @@ impl Cause {
     pub const fn is_voluntary(self) -> bool {
         match self {
             Cause::Imbalance | Cause::Merged => true,
-            Cause::Missing | Cause::Replaced | Cause::Draining | Cause::Pinned | Cause::Hot | Cause::Joined => false,
+            Cause::Missing
+            | Cause::Replaced
+            | Cause::Draining
+            | Cause::Pinned
+            | Cause::Memory
+            | Cause::Hot
+            | Cause::Joined => false,
         }
     }
 }

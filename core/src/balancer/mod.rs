@@ -6,6 +6,7 @@ mod cut;
 mod decision;
 mod evict;
 mod fill;
+mod fit;
 mod hold;
 mod ledger;
 mod merge;
@@ -83,6 +84,7 @@ fn pass(
     let mut placement = Placement::of(&mut plan);
     hold::keep_pins(&mut placement);
     replicate::replicate(&mut placement, &band, settings);
+    fit::fit(&mut placement);
     Search::for_joined(&mut placement, &band, settings).fill_joined();
     let (mut tried, mut merge_count) = (Tried::default(), 0);
     if may_balance {

@@ -37,15 +37,17 @@ pub(super) struct Candidate {
     pub(super) load: Load,
     /// By how much its pod's burden falls without it.
     pub(super) gain: u128,
+    /// What each unit of that costs: the bytes to be rebuilt, as a power of two; 0 where they are not known.
+    price: u32,
 }
 
 impl Candidate {
-    /// The order in which candidates are tried that should gain so much: the largest gains that are not more, then the
-    /// smallest that are.
-    pub(super) fn order_for(&self, wanted: u128) -> (bool, u128, usize) {
+    /// The order in which candidates are tried that should gain so much: the cheapest first, of these the largest gains
+    /// that are not more, then the smallest that are.
+    pub(super) fn order_for(&self, wanted: u128) -> (bool, u32, u128, usize) {
         match self.gain <= wanted {
-            true => (false, wanted - self.gain, self.slice),
-            false => (true, self.gain, self.slice),
+            true => (false, self.price, wanted - self.gain, self.slice),
+            false => (true, self.price, self.gain, self.slice),
         }
     }
 }
@@ -137,6 +139,9 @@ impl<'p, 'a> Search<'p, 'a> {
                 share,
                 load: planned.demand.now.share(1, planned.owner_count().max(1) as u128),
                 gain,
+                price: (u128::from(share.memory) / gain.max(1))
+                    .checked_ilog2()
+                    .map_or(0, |bits| bits + 1),
             })
         };
         self.placement.holdings(pod).iter().filter_map(candidate).collect()

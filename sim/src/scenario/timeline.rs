@@ -141,6 +141,7 @@ const fn why(cause: Cause) -> &'static str {
         Cause::Replaced => "to successors",
         Cause::Draining => "off draining pods",
         Cause::Pinned => "to where they are pinned",
+        Cause::Memory => "to where memory is",
         Cause::Hot => "to share hot keys",
         Cause::Joined => "to new pods",
         Cause::Imbalance => "for balance",

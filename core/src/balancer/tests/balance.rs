@@ -151,6 +151,35 @@ fn a_pod_takes_no_more_than_fits_into_its_memory() {
 }
 
 #[test]
+fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
+    let settings = settings(1);
+    let warm = |memory| Demand {
+        memory,
+        ..Demand::steady(Load::from_units(500))
+    };
+    let mut signals = signals_with(LoadMap::new(SliceMap::full(warm(0)), Vec::new()));
+    let before = decided(&Assignment::unassigned(), &signals, &settings);
+    signals.load = LoadMap::new(SliceMap::full(warm(10_000_000)), Vec::new());
+    let pod = PodName::try_new("pod-003").unwrap();
+    signals.pods.get_mut(&pod).unwrap().pod.memory_capacity = Some(600_000);
+    signals.scope = Scope::Repair;
+    let decision = decide(&before, &signals, &settings, Timestamp::ZERO);
+    assert!(
+        decision
+            .report
+            .moves
+            .iter()
+            .all(|moved| moved.cause == Cause::Memory && moved.from.as_ref() == Some(&pod))
+    );
+    let after = decision.next.unwrap();
+    let serving = after
+        .shares_of(after.index_of(&pod).unwrap())
+        .filter(|(.., phase)| *phase == Phase::Serving);
+    let memory: u64 = serving.map(|(slice, ..)| signals.load.demand_of(&slice).memory).sum();
+    assert!(memory > 500_000 && memory <= 600_000, "{memory}");
+}
+
+#[test]
 fn pinned_keys_stay_with_their_pod_and_come_back_to_it() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
