@@ -21,6 +21,8 @@ const PER_ROUND_TO_MERGE: u64 = 10_000;
 pub(super) struct Allowance {
     /// In this round.
     round: u128,
+    /// In a round in which nothing has moved.
+    whole_round: u128,
     /// In this round only to join slices.
     merges: u128,
     /// In these ten minutes.
@@ -37,6 +39,7 @@ impl Allowance {
         let is_untouched = ledger.slices_within(ROUND, now).next().is_none();
         Self {
             round: part(PER_ROUND, spent),
+            whole_round: part(PER_ROUND, 0),
             merges: part(PER_ROUND_TO_MERGE, spent),
             period: part(PER_TEN_MINUTES, ledger.moved_within(TEN_MINUTES, now)),
             is_untouched,
@@ -48,11 +51,12 @@ impl Allowance {
         total * u128::from(PER_ROUND) / 1_000_000
     }
 
-    /// Whether so much may still move. The first step of a round may be larger than the round, or a key that is a tenth
-    /// of all load could never move. Ending an overload is worth more than what the ten minutes allow.
+    /// Whether a slice of that load may still move. The first one of a round may be larger than the round, or a key that is
+    /// a tenth of all load could never move. Ending an overload is worth more than what the ten minutes allow.
     pub(super) fn covers(&self, load: Load, is_overloaded: bool) -> bool {
         let load = u128::from(load.milli());
-        (load <= self.round || self.is_untouched) && (load <= self.period || is_overloaded)
+        let is_first_and_large = self.is_untouched && load > self.whole_round;
+        (load <= self.round || is_first_and_large) && (load <= self.period || is_overloaded)
     }
 
     /// Whether so much may still move to join slices, which is done in rounds of its own.

@@ -6,6 +6,7 @@ use super::decision::{Cause, Tried};
 use super::plan_slice::{Hold, PlanSlice};
 use super::search::{Candidate, Search};
 use crate::assignment::PodIndex;
+use crate::load::Load;
 
 /// How many of the coldest pods are asked whether they would swap.
 const SWAP_PARTNERS_MAX: usize = 8;
@@ -128,8 +129,8 @@ impl Search<'_, '_> {
         if limit >= self.burden(from) || !self.placement.may_take(to, large.slice, Some(from)) {
             return None;
         }
-        let mut excess = self.placement.pod(to).burden_with(large.share).saturating_sub(limit);
-        let mut moved = large.load;
+        let crowded = self.placement.pod(to).burden_with(large.share);
+        let mut excess = crowded.saturating_sub(limit);
         let mut given = Vec::new();
         let mut small = self.candidates(to);
         small.retain(|candidate| candidate.gain < large.gain);
@@ -138,14 +139,19 @@ impl Search<'_, '_> {
             let (at, _) = small.iter().enumerate().min_by_key(order)?;
             let best = small.swap_remove(at);
             excess = excess.saturating_sub(best.gain);
-            moved += best.load;
             given.push(best);
         }
-        self.may_afford(moved, from).then_some(given)
+        // What cannot be given away in this round is in the next one.
+        let moved: Load = given.iter().map(|small| small.load).sum();
+        let is_better = crowded < self.burden(from) || self.may_afford(large.load + moved, from);
+        (is_better && self.may_afford(large.load, from)).then_some(given)
     }
 
     fn give_away(&mut self, small: Vec<Candidate>, from: PodIndex) {
         for candidate in small {
+            if !self.is_affordable(candidate.load, from) {
+                continue;
+            }
             let well_inside = self.recipient(&candidate, from, self.band.well_inside());
             let to = well_inside.or_else(|| self.recipient(&candidate, from, self.band.upper));
             if let Some(to) = to {
