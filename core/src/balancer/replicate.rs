@@ -44,10 +44,12 @@ fn replicate_one(placement: &mut Placement, band: &Band, bounds: &Bounds, slice:
     let wanted = wanted(placement.slice(slice), band, bounds, 100);
     // A replica goes when it would not be missed if the load doubled.
     let kept = wanted.max(count.min(self::wanted(placement.slice(slice), band, bounds, 200)));
-    let has_warm_owner = count > 0;
-    for _ in count..wanted {
+    for number in count..wanted {
         let Some(pod) = successor(placement, slice) else { break };
-        let (from, cause) = predecessor(placement, slice, has_warm_owner);
+        let (from, cause) = match number < bounds.min {
+            true => predecessor(placement, slice),
+            false => (None, Cause::Hot),
+        };
         placement.assign(slice, pod, from, cause);
     }
     for _ in kept..count {
@@ -119,12 +121,11 @@ fn successor(placement: &Placement, slice: usize) -> Option<PodIndex> {
 }
 
 /// The draining pod that waits for a successor, if there is one.
-fn predecessor(placement: &Placement, slice: usize, has_warm_owner: bool) -> (Option<PodIndex>, Cause) {
+fn predecessor(placement: &Placement, slice: usize) -> (Option<PodIndex>, Cause) {
     let replicas = placement.slice(slice).replicas.iter();
     let is_draining = |pod: &PodIndex| placement.pod(*pod).standing == Standing::Draining;
     match replicas.map(|replica| replica.pod).find(is_draining) {
         Some(pod) => (Some(pod), Cause::Draining),
-        None if has_warm_owner => (None, Cause::Hot),
         None => (None, Cause::Missing),
     }
 }
