@@ -8,9 +8,10 @@ use emberkeep_proto::pb::admin_server::AdminServer;
 use emberkeep_proto::pb::slicelet_session_server::SliceletSessionServer;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
-use emberkeep_runtime::status_page::{HealthCheck, StatusRoutes, serve_http};
+use emberkeep_runtime::status_page::{HealthCheck, StatusRoutes, TextPage, serve_http};
 use emberkeep_runtime::tasks::Tasks;
 use emberkeep_runtime::watch::{UPDATE_SIZE_MAX, WatchLimits, WatchService};
+use futures::FutureExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -179,10 +180,7 @@ impl Parts {
         let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
         let admin = AdminDesk {
             member: self.member.clone(),
-            inquiry: Inquiry {
-                member: self.member.clone(),
-                desk: Arc::clone(&self.desk),
-            },
+            inquiry: self.inquiry(),
         };
         Routes::new(self.member.transport())
             .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))
@@ -190,10 +188,18 @@ impl Parts {
             .add_service(AdminServer::new(admin))
     }
 
+    fn inquiry(&self) -> Inquiry {
+        Inquiry {
+            member: self.member.clone(),
+            desk: Arc::clone(&self.desk),
+        }
+    }
+
     fn spawn_status_page(&self, listener: TcpListener) {
         let routes = StatusRoutes {
             registry: self.metrics.registry(),
             is_healthy: health_of(self.member.clone()),
+            pages: vec![decisions_of(self.inquiry())],
         };
         let stop = self.tasks.stop().clone();
         self.tasks.spawn_supervised("status page", async move {
@@ -201,6 +207,17 @@ impl Parts {
                 error!(%error, "the status page failed");
             }
         });
+    }
+}
+
+/// What was decided, and what keeps the next decision.
+fn decisions_of(inquiry: Inquiry) -> TextPage {
+    TextPage {
+        path: "/decisions",
+        text: Arc::new(move || {
+            let inquiry = inquiry.clone();
+            async move { inquiry.page().await }.boxed()
+        }),
     }
 }
 

@@ -19,13 +19,33 @@ use crate::raft::Member;
 /// How long a brain may take to answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
+/// How many decisions the status page shows of each target.
+const PAGE_DECISIONS: usize = 20;
+
 /// Asks brains.
+#[derive(Clone)]
 pub(crate) struct Inquiry {
     pub(crate) member: Member,
     pub(crate) desk: Arc<Desk>,
 }
 
 impl Inquiry {
+    /// The last decisions for all targets that this member leads, for people.
+    pub(crate) async fn page(&self) -> String {
+        let targets: Vec<TargetName> = self.member.state().borrow().targets().keys().cloned().collect();
+        let mut page = String::new();
+        for target in targets {
+            let told = self.ask(&target, Question::Explain { last: PAGE_DECISIONS }).await;
+            let text = match told {
+                Ok(Answer::Explanation(explanation)) => explanation.to_string(),
+                Ok(Answer::Situation(_)) => "the brain answered another question\n".to_owned(),
+                Err(status) => format!("{}\n", status.message()),
+            };
+            page.push_str(&format!("target {target}\n\n{text}\n"));
+        }
+        page
+    }
+
     /// The last decisions, and what keeps the next.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
@@ -89,6 +109,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         outlook: outlook.to_string(),
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
+        text: explanation.to_string(),
     }
 }
 

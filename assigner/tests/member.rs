@@ -262,6 +262,7 @@ async fn operators_are_told_what_was_decided_what_keeps_the_next_and_what_a_loss
     assert_eq!(newest.generation, one.held.generation().number());
     assert!(newest.report.contains("slices moved"), "{told:?}");
     assert!(told.outlook.starts_with("nothing is decided: "), "{told:?}");
+    assert!(told.text.ends_with(&format!("now: {}\n", told.outlook)), "{told:?}");
 
     let plan = |without: &[&str]| pb::PlanTargetRequest {
         target: "profiles".to_owned(),

@@ -7,12 +7,22 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures::future::BoxFuture;
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// Whether the process can do its work; if not, why.
 pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// A text that is made when somebody asks for it.
+#[derive(Clone)]
+pub struct TextPage {
+    /// Where, as `/decisions`.
+    pub path: &'static str,
+    /// What is shown there.
+    pub text: Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>,
+}
 
 /// What the status page shows.
 #[derive(Clone)]
@@ -21,15 +31,24 @@ pub struct StatusRoutes {
     pub registry: Registry,
     /// The health at `/healthz`: 200, or 503 with the reason.
     pub is_healthy: HealthCheck,
+    /// What a role has to show beside.
+    pub pages: Vec<TextPage>,
 }
 
 impl StatusRoutes {
     /// The routes, for a server that has others too.
     pub fn into_router(self) -> Router {
-        let Self { registry, is_healthy } = self;
-        Router::new()
+        let Self {
+            registry,
+            is_healthy,
+            pages,
+        } = self;
+        let router = Router::new()
             .route("/metrics", get(async move || metrics(&registry)))
-            .route("/healthz", get(async move || health(is_healthy())))
+            .route("/healthz", get(async move || health(is_healthy())));
+        pages.into_iter().fold(router, |router, page| {
+            router.route(page.path, get(async move || (page.text)().await))
+        })
     }
 }
 
@@ -92,6 +111,10 @@ mod tests {
                 true => Err("no leader".to_owned()),
                 false => Ok(()),
             }),
+            pages: vec![TextPage {
+                path: "/weather",
+                text: Arc::new(|| Box::pin(async { "fair".to_owned() })),
+            }],
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -101,6 +124,7 @@ mod tests {
         assert!(answer_at(port, "/metrics").await.contains("\nemberkeep_test_total 1\n"));
         let well = answer_at(port, "/healthz").await;
         assert!(well.starts_with("HTTP/1.1 200") && well.ends_with("\r\n\r\nok"));
+        assert!(answer_at(port, "/weather").await.ends_with("\r\n\r\nfair"));
         is_ill.store(true, Ordering::Relaxed);
         let ill = answer_at(port, "/healthz").await;
         assert!(ill.starts_with("HTTP/1.1 503") && ill.ends_with("\r\n\r\nno leader"));

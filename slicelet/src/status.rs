@@ -33,6 +33,7 @@ pub(crate) async fn serve(
     let routes = StatusRoutes {
         registry: metrics.registry.clone(),
         is_healthy: Arc::new(is_healthy),
+        pages: Vec::new(),
     };
     let stop = tasks.stop().clone();
     tasks.spawn_supervised("status page", async move {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::Decided;
+use super::journal::{Decided, Detailed};
 use super::pacing::{KeepReason, Verdict};
 use crate::assignment::Assignment;
 use crate::balancer::{BalancerSettings, Decision, Report, Scope, Signals, decide};
@@ -120,6 +120,21 @@ impl Situation {
     /// What would be decided.
     pub fn decide(&self) -> Decision {
         decide(&self.assignment, &self.signals, &self.settings, self.now)
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for decided in &self.decisions {
+            let Decided { generation, report } = decided.as_ref();
+            let age = Seconds(self.now.since(report.decided_at));
+            writeln!(f, "generation {generation}, {age} ago: {}\n", Detailed(report))?;
+        }
+        if let Some(report) = &self.idle {
+            let age = Seconds(self.now.since(report.decided_at));
+            writeln!(f, "nothing had to change {age} ago: {}\n", Detailed(report))?;
+        }
+        writeln!(f, "now: {}", self.outlook)
     }
 }
 

@@ -22,6 +22,10 @@ fn decisions_are_explained_with_what_keeps_the_next() {
         "nothing is decided: pods came or went, and the load has to be measured anew; the next look is in 15.0 s at the latest"
     );
 
+    let text = story.explanation().to_string();
+    assert!(text.starts_with("generation 1, 0.7 s ago: "), "{text}");
+    assert!(text.ends_with(&format!("\n\nnow: {outlook}\n")), "{text}");
+
     let frozen = story.applied(ChangeKind::Freeze { is_frozen: true });
     story.tell(frozen);
     let outlook = story.explanation().outlook.to_string();
