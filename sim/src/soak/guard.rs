@@ -257,3 +257,59 @@ fn check_settled_slices(cluster: &Cluster) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use emberkeep_core::load::Load;
+
+    use super::*;
+    use crate::cluster::{ClusterSettings, Fault};
+    use crate::soak::Case;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// What the guard says for a minute after that happened to one of three pods, with these settings.
+    fn said(settings: impl FnOnce(&mut ClusterSettings), fault: Fault) -> Result<(), String> {
+        let shape = Case::of(1).shape;
+        let mut chosen = ClusterSettings::default();
+        settings(&mut chosen);
+        let mut cluster = Cluster::new(chosen);
+        cluster.set_loads([(1, Load::from_units(10)), (1 << 63, Load::from_units(10))]);
+        (0..3).for_each(|number| assert!(cluster.add_pod(shape.pod(number))));
+        cluster.run_until(Timestamp::from_millis(5_000));
+        let struck = cluster.state().assignment.pods()[0].name.clone();
+        assert!(cluster.strike(&struck, fault));
+        let mut guard = Guard::new(&cluster);
+        for _ in 0..12 {
+            guard.look(&cluster)?;
+            cluster.run_until(cluster.now() + Duration::from_secs(5));
+        }
+        check_settled(&cluster)
+    }
+
+    #[test]
+    fn a_pod_that_keeps_its_keys_when_it_is_gone_is_found() {
+        assert_eq!(said(|_| {}, Fault::Lose), Ok(()));
+        let found = said(|settings| settings.target.health.dead_after = HOUR, Fault::Lose).unwrap_err();
+        assert!(found.contains("is assigned keys although it was gone for"), "{found}");
+    }
+
+    #[test]
+    fn a_pod_that_drains_and_is_not_let_go_is_found() {
+        assert_eq!(said(|_| {}, Fault::Drain), Ok(()));
+        let lingers = |settings: &mut ClusterSettings| {
+            settings.target.handoff.leave_linger = HOUR;
+            settings.target.handoff.drain_timeout = HOUR;
+        };
+        let found = said(lingers, Fault::Drain).unwrap_err();
+        assert!(found.contains("has asked to drain and was not let go"), "{found}");
+    }
+
+    #[test]
+    fn a_generation_that_does_not_grow_is_found() {
+        let generation = |number| Generation::from_number(number).unwrap();
+        assert_eq!(grows("pod-1", generation(3), generation(4)), Ok(()));
+        let found = grows("pod-1", generation(3), generation(3)).unwrap_err();
+        assert_eq!(found, "the generation of pod-1 went from 3 to 3");
+    }
+}

@@ -44,7 +44,7 @@ pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<Soaked
         match attempt(&case) {
             Ok(took) => soaked.took += took,
             Err(broken) => {
-                let (shrunk, shrunk_broken) = shrink(case, broken.clone());
+                let (shrunk, shrunk_broken) = shrink(case, broken.clone(), &mut attempt);
                 return Err(Box::new(Failure {
                     broken,
                     trouble_count,
