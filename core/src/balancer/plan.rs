@@ -123,6 +123,11 @@ impl Plan {
         self.change(slice, |planned| planned.replicas.set(pod, Phase::Leaving));
     }
 
+    /// Makes the pod's leaving replica a serving one again.
+    pub(super) fn resume(&mut self, slice: usize, pod: PodIndex) {
+        self.change(slice, |planned| planned.replicas.set(pod, Phase::Serving));
+    }
+
     /// Takes the pod's replica away.
     pub(super) fn remove(&mut self, slice: usize, pod: PodIndex) {
         self.change(slice, |planned| {

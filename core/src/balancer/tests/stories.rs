@@ -64,6 +64,16 @@ fn a_draining_pod_keeps_each_slice_until_a_successor_has_it() {
 }
 
 #[test]
+fn a_draining_pod_takes_its_slices_back_when_nobody_else_is_left() {
+    let before = first(2);
+    let settings = BalancerSettings::default();
+    let moved = decided(&before, &signals([(0, 0, true), (1, 0, false)]), &settings);
+    let alone = decided(&moved, &signals([(1, 0, false)]), &settings);
+    let left = BTreeMap::from([("pod-001", served_by(&before)["pod-001"])]);
+    assert_eq!(served_by(&alone), left);
+}
+
+#[test]
 fn the_last_pod_keeps_serving_while_it_drains() {
     let before = first(1);
     let decision = decide(
