@@ -3,6 +3,7 @@
 mod admin;
 mod args;
 mod assigner;
+mod byte_count;
 mod dev;
 mod duration;
 mod exit;

@@ -36,6 +36,16 @@ impl Ownership {
     pub fn ranges(&self) -> &[(SliceKey, Owners)] {
         &self.ranges
     }
+
+    /// Who owns a key.
+    ///
+    /// # Panics
+    /// Where nobody owns anything yet.
+    #[must_use]
+    pub fn owners_of(&self, key: &SliceKey) -> &Owners {
+        let place = self.ranges.partition_point(|(start, _)| start <= key);
+        &self.ranges[place - 1].1
+    }
 }
 
 /// The key at which a range begins that starts at this position; the first one begins at the empty key.

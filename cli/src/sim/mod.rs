@@ -5,6 +5,7 @@ mod outcome;
 mod progress;
 mod replay;
 mod replay_recording;
+mod requests;
 mod run;
 mod soak;
 mod trace_file;
@@ -14,6 +15,7 @@ use clap::{Args, Subcommand};
 use self::compare::CompareArgs;
 use self::replay::ReplayArgs;
 use self::replay_recording::ReplayRecordingArgs;
+use self::requests::RequestsArgs;
 use self::run::RunArgs;
 use self::soak::SoakArgs;
 use crate::exit::Failure;
@@ -29,6 +31,7 @@ enum SimCommand {
     Compare(CompareArgs),
     Replay(ReplayArgs),
     ReplayRecording(ReplayRecordingArgs),
+    Requests(RequestsArgs),
     Run(RunArgs),
     Soak(SoakArgs),
 }
@@ -39,6 +42,7 @@ pub(crate) fn run(args: SimArgs) -> Result<(), Failure> {
         SimCommand::Compare(args) => compare::run(&args),
         SimCommand::Replay(args) => replay::run(&args),
         SimCommand::ReplayRecording(args) => replay_recording::run(&args),
+        SimCommand::Requests(args) => requests::run(&args),
         SimCommand::Run(args) => run::run(&args),
         SimCommand::Soak(args) => soak::run(&args),
     }

@@ -12,11 +12,11 @@ use super::traffic::Traffic;
 use crate::chance::Chance;
 
 /// As the slicelet does: this many sketches, ...
-const SKETCH_COUNT: usize = 8;
+pub(crate) const SKETCH_COUNT: usize = 8;
 /// ... of so many places, ...
-const PLACES: usize = 64;
+pub(crate) const PLACES: usize = 64;
 /// ... that are shown one request of so many.
-const SAMPLED_ONE_IN: u64 = 16;
+pub(crate) const SAMPLED_ONE_IN: u64 = 16;
 
 /// A unit of load for a microsecond at a rate of one thousandth: counts are whole units, rates are not.
 const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;

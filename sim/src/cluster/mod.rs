@@ -36,6 +36,7 @@ mod traffic;
 
 pub use cluster::{Cluster, PodView};
 pub use control::{Fault, NewPod};
+pub(crate) use counter::{PLACES, SAMPLED_ONE_IN, SKETCH_COUNT};
 pub use news::{Happening, News};
 pub use outage::Outage;
 pub use pod::Process;

@@ -89,6 +89,13 @@ impl LoadTrace {
         Ok(gathered.into_trace())
     }
 
+    /// A trace of events as a reader would give them: ordered by time, [`TraceWhat::End`] last.
+    pub(crate) fn of_events(config: TraceConfig, events: impl IntoIterator<Item = TraceEvent>) -> Self {
+        let mut gathered = Gathered::new(config);
+        events.into_iter().for_each(|event| gathered.add(event));
+        gathered.into_trace()
+    }
+
     /// What the target wants.
     #[must_use]
     pub fn config(&self) -> &TraceConfig {

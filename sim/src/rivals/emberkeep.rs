@@ -1,27 +1,17 @@
-//! Emberkeep's own balancer, called just as the assigner calls it.
+//! Emberkeep's own balancer, with exact load.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{self, BalancerSettings, Ledger, PodSignal, Scope, Signals};
-use emberkeep_core::keyspace::SliceKey;
-use emberkeep_core::load::LoadMap;
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 use emberkeep_core::time::Timestamp;
 
 use super::exact_load::ExactLoad;
-use crate::load_trace::{LoadTrace, PodId};
+use super::target::Target;
+use crate::load_trace::LoadTrace;
 use crate::ownership::Ownership;
 use crate::replay::{Balancer, Moment, Stopwatch, World};
 
-/// A target around [`balancer::decide`]: it knows the exact loads at once, and replicas that are leaving are gone by
-/// the next decision, for a trace gives pods no time to linger.
+/// A target whose balancer knows the exact load of every key at once.
 pub struct Emberkeep {
-    settings: BalancerSettings,
-    assignment: Assignment,
-    signals: Signals,
+    target: Target,
     load: ExactLoad,
-    pod_ids: BTreeMap<PodName, PodId>,
 }
 
 impl Emberkeep {
@@ -29,82 +19,19 @@ impl Emberkeep {
     #[must_use]
     pub fn new(trace: &LoadTrace) -> Self {
         Self {
-            settings: trace.config().balancer_settings(),
-            assignment: Assignment::unassigned(),
-            signals: Signals {
-                pods: BTreeMap::new(),
-                load: LoadMap::idle(),
-                left: BTreeSet::new(),
-                scope: Scope::Repair,
-                ledger: Ledger::default(),
-                pins: Vec::new(),
-                poisoned: Vec::new(),
-            },
+            target: Target::new(trace),
             load: ExactLoad::new(trace.keys().len()),
-            pod_ids: trace.pods().iter().cloned().zip((0..).map(PodId)).collect(),
         }
-    }
-
-    fn observe(&mut self, world: &World<'_>, moment: Moment) {
-        if world.has_new_pods() {
-            self.signals.pods = world.live().map(|pod| signal_of(pod, world)).collect();
-        }
-        if self.load.observe(world) {
-            self.signals.load = self.load.load_map(world.trace().keys());
-        }
-        self.signals.left = leaving(&self.assignment);
-        self.signals.scope = if moment.is_round { Scope::Balance } else { Scope::Repair };
-    }
-
-    fn ownership(&self) -> Ownership {
-        let pods: Vec<PodId> = self
-            .assignment
-            .pods()
-            .iter()
-            .map(|pod| self.pod_ids[&pod.name])
-            .collect();
-        let slices = self.assignment.slices();
-        let owners = slices.values().map(|state| {
-            let serving = state.replicas.serving();
-            serving.map(|pod| pods[pod.as_usize()]).collect()
-        });
-        Ownership::from_starts(slices.starts().cloned().zip(owners))
     }
 }
 
 impl Balancer for Emberkeep {
     fn decide(&mut self, world: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
-        self.observe(world, moment);
+        self.target.observe(world, moment);
+        if self.load.observe(world) {
+            self.target.set_load(self.load.load_map(world.trace().keys()));
+        }
         let now = Timestamp::from_millis(moment.at_ms);
-        let decision = stopwatch.time(|| balancer::decide(&self.assignment, &self.signals, &self.settings, now));
-        self.signals.ledger.record(&decision.report);
-        self.assignment = decision.next?;
-        Some(self.ownership())
+        self.target.decide(now, stopwatch)
     }
-}
-
-/// A trace knows names only, so each pod gets an address of its own; which life it is tells restarts apart.
-fn signal_of(pod: PodId, world: &World<'_>) -> (PodName, PodSignal) {
-    let name = world.name(pod).clone();
-    let address = PodAddress::try_new(&format!("pod-{}:7000", pod.0)).expect("a host and a port");
-    let incarnation = Incarnation(u128::from(pod.0) << 32 | u128::from(world.life(pod)));
-    let pod = Pod {
-        name: name.clone(),
-        incarnation,
-        address,
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
-    let signal = PodSignal { pod, may_own: true };
-    (name, signal)
-}
-
-fn leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {
-    let states = assignment.slices().starts().zip(assignment.slices().values());
-    let leaving = states.flat_map(|(start, state)| {
-        let replicas = state.replicas.iter().filter(|replica| replica.phase == Phase::Leaving);
-        replicas.map(|replica| (start.clone(), assignment.pod(replica.pod).name.clone()))
-    });
-    leaving.collect()
 }

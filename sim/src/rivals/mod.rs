@@ -5,6 +5,7 @@ mod even;
 mod exact_load;
 mod rendezvous;
 mod ring;
+mod target;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ pub use emberkeep::Emberkeep;
 pub use even::EvenRanges;
 pub use rendezvous::Rendezvous;
 pub use ring::Ring;
+pub(crate) use target::{Target, incarnation_of};
 use thiserror::Error;
 
 use crate::load_trace::LoadTrace;

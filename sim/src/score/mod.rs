@@ -25,6 +25,7 @@ mod tick_score;
 
 pub use scorer::Scorer;
 pub use summary::{DecideTimes, Summary};
+pub(crate) use summary::{SETTLING_MS, Spread, rounded};
 pub use table::ScoreTable;
 pub use tick_score::TickScore;
 

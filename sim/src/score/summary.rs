@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::TickScore;
 
 /// How long a trace is left to settle in, before its scores count.
-const SETTLING_MS: u64 = 60_000;
+pub(crate) const SETTLING_MS: u64 = 60_000;
 
 /// How well a whole trace was served; see [`crate::score`] for what the figures mean. Rates are shares of all load an
 /// hour. A trace of at most a minute is scored from its first tick.
@@ -124,14 +124,14 @@ impl DecideTimes {
 
 /// How figures are spread; all nothing where there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Spread {
-    mean: f64,
-    p99: f64,
-    max: f64,
+pub(crate) struct Spread {
+    pub(crate) mean: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
-    fn of(figures: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_unstable_by(f64::total_cmp);
         let Some(max) = figures.last().copied() else {
@@ -155,6 +155,6 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// To four places. A sum of nothing is minus zero, which adding zero makes zero.
-fn rounded(figure: f64) -> f64 {
+pub(crate) fn rounded(figure: f64) -> f64 {
     (figure * 10_000.0).round() / 10_000.0 + 0.0
 }

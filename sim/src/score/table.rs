@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Summary;
+use crate::text_table::TextTable;
 
 /// One summary a line, figures below each other.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,20 +57,11 @@ impl ScoreTable {
 
 impl fmt::Display for ScoreTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let header: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
-        let lines: Vec<&Vec<String>> = std::iter::once(&header).chain(&self.rows).collect();
-        let width_of = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..COLUMNS.len()).map(width_of).collect();
-        for line in &lines {
-            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-                match column {
-                    0 => write!(f, "{cell:width$}")?,
-                    1 => write!(f, "  {cell:width$}")?,
-                    _ => write!(f, "  {cell:>width$}")?,
-                }
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        let table = TextTable {
+            header: &COLUMNS,
+            text_columns: 2,
+            rows: &self.rows,
+        };
+        table.fmt(f)
     }
 }

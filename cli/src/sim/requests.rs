@@ -1,0 +1,196 @@
+//! `emberkeep sim requests`: what keys that stay with a pod are worth, on recorded requests.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use emberkeep_core::load::Load;
+use emberkeep_sim::requests::{Addition, FigureTable, Figures, Plan, Play, PodEvents, Room, Way};
+use emberkeep_sim::workload::RequestTrace;
+use serde::Serialize;
+
+use super::outcome;
+use super::progress::Progress;
+use super::trace_file;
+use crate::byte_count::byte_count_from;
+use crate::duration::{duration_from, positive_duration_from};
+use crate::exit::Failure;
+
+/// Play recorded requests to pods: how evenly they are loaded, how many requests find their value warm, and how many
+/// must read the object store
+///
+/// Compared are Emberkeep's balancer on load that pods measure, consistent hashing, and pods without affinity, of which
+/// any may get any request. Without a trace, a built-in excerpt is played: 5,000 requests to a web application.
+#[derive(Debug, Args)]
+pub(super) struct RequestsArgs {
+    /// The requests: CSV with the header at_ms,key,load
+    #[arg(value_name = "TRACE.csv")]
+    trace: Option<PathBuf>,
+    /// How many pods there are
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
+    pods: u32,
+    /// 1 as recorded, 2 twice as fast; the balancer decides every 5 s of the time in which requests are played
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed_milli_from)]
+    speed: u64,
+    /// How many bytes of values each pod can keep warm, as 64MiB [default: all pods together half of all values]
+    #[arg(long, value_name = "BYTES", value_parser = byte_count_from)]
+    memory: Option<u64>,
+    /// The same as a number of values
+    #[arg(long, value_name = "COUNT", conflicts_with = "memory")]
+    warm_keys: Option<u64>,
+    /// What one value takes in memory, with all that goes with it
+    #[arg(long, value_name = "BYTES", default_value = "4KiB", value_parser = byte_count_from)]
+    value_bytes: u64,
+    /// What a pod can carry, in load units a second [default: twice its part of the mean load]
+    #[arg(long, value_name = "UNITS")]
+    capacity: Option<u32>,
+    /// The most pods that may serve a key, with Emberkeep's balancer
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    max_replicas: u32,
+    /// Kill the pod that has been there longest this often; 10 s later it is back, with nothing in memory
+    #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]
+    kill_every: Option<Duration>,
+    /// Replace all pods in the middle third of the run, one after the other, as a deployment does
+    #[arg(long)]
+    rolling_restart: bool,
+    /// So many pods join at that time, as 2@60s; may be given again
+    #[arg(long, value_name = "COUNT@TIME", value_parser = addition_from)]
+    add: Vec<Addition>,
+    /// What chance comes from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the figures to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Plays the requests in each way, and prints and writes the figures.
+pub(super) fn run(args: &RequestsArgs) -> Result<(), Failure> {
+    let (title, requests) = read(args)?;
+    let play = Play::try_new(&requests, &plan(args)).map_err(Failure::bad_input)?;
+    let progress = Progress::begin();
+    let figures = Way::ALL.map(|way| {
+        let stage = progress.stage(&format!("{title} by {way}"), play.end_ms());
+        play.run(way, &mut |at_ms| stage.reach(at_ms))
+    });
+    progress.end();
+    if let Some(path) = &args.json {
+        outcome::write_json(path, &Played::of(&title, args, &play, &figures))?;
+    }
+    let end_s = play.end_ms().div_ceil(1_000);
+    outcome::print(&format_args!(
+        "{title}: {} requests for {} keys in {end_s} s, pods that can keep {} values each, {} in the beginning\n\n{}",
+        play.request_count(),
+        play.key_count(),
+        play.room(),
+        args.pods,
+        FigureTable(&figures)
+    ))
+}
+
+/// What the file has.
+#[derive(Debug, Serialize)]
+struct Played<'a> {
+    trace: &'a str,
+    seed: u64,
+    pods: u32,
+    values_per_pod: u64,
+    requests: usize,
+    keys: usize,
+    duration_ms: u64,
+    balancers: &'a [Figures],
+}
+
+impl<'a> Played<'a> {
+    fn of(trace: &'a str, args: &RequestsArgs, play: &Play, balancers: &'a [Figures]) -> Self {
+        Self {
+            trace,
+            seed: args.seed,
+            pods: args.pods,
+            values_per_pod: play.room(),
+            requests: play.request_count(),
+            keys: play.key_count(),
+            duration_ms: play.end_ms(),
+            balancers,
+        }
+    }
+}
+
+/// What the built-in requests are called.
+const BUILTIN: &str = "built-in";
+
+fn read(args: &RequestsArgs) -> Result<(String, RequestTrace), Failure> {
+    let Some(path) = &args.trace else {
+        return Ok((BUILTIN.to_owned(), RequestTrace::web12_excerpt()));
+    };
+    let shown = path.display();
+    let file = File::open(path).map_err(|error| Failure::bad_input(format!("cannot read trace {shown}: {error}")))?;
+    let requests = RequestTrace::read(BufReader::new(file))
+        .map_err(|error| Failure::bad_input(format!("trace {shown}, {error}")))?;
+    Ok((trace_file::title(path), requests))
+}
+
+fn plan(args: &RequestsArgs) -> Plan {
+    Plan {
+        pod_count: args.pods,
+        speed_milli: args.speed,
+        room: match (args.memory, args.warm_keys) {
+            (Some(bytes), _) => Room::Bytes(bytes),
+            (None, Some(values)) => Room::Values(values),
+            (None, None) => Room::HalfOfAllKeys,
+        },
+        value_bytes: args.value_bytes,
+        capacity: args.capacity.map(|units| Load::from_units(units.into())),
+        replicas_max: args.max_replicas,
+        events: PodEvents {
+            kill_every: args.kill_every,
+            is_rolling_restart: args.rolling_restart,
+            additions: args.add.clone(),
+        },
+        seed: args.seed,
+    }
+}
+
+fn speed_milli_from(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.001..=1_000.0).contains(&speed) => Ok((speed * 1_000.0).round() as u64),
+        Ok(_) | Err(_) => Err("it must be a number from 0.001 to 1000".to_owned()),
+    }
+}
+
+fn addition_from(text: &str) -> Result<Addition, String> {
+    let unlike = || "write how many pods join and when, as 2@60s".to_owned();
+    let (count, at) = text.split_once('@').ok_or_else(unlike)?;
+    let pod_count = count.parse().ok().filter(|count| *count > 0).ok_or_else(unlike)?;
+    Ok(Addition {
+        pod_count,
+        at: duration_from(at)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_is_a_sensible_factor_in_thousandths() {
+        assert_eq!(
+            ["1", "0.5", "0.001", "1000"].map(speed_milli_from),
+            [Ok(1_000), Ok(500), Ok(1), Ok(1_000_000)]
+        );
+        for bad in ["0", "-1", "NaN", "inf", "fast", "1001"] {
+            assert!(speed_milli_from(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pods_that_join_are_a_number_and_a_time() {
+        let at = Duration::from_secs(60);
+        assert_eq!(addition_from("2@60s"), Ok(Addition { pod_count: 2, at }));
+        for bad in ["2", "@60s", "0@60s", "two@60s", "2@60", "2@"] {
+            assert!(addition_from(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Emberkeep's balancer, which knows of the load what pods measure and report.
+
+use std::collections::BTreeMap;
+
+use emberkeep_core::load::LoadHistory;
+use emberkeep_core::slicelet::Identity;
+use emberkeep_core::time::Timestamp;
+
+use super::pod_meter::PodMeter;
+use super::serving::Served;
+use super::warm_values::WarmValues;
+use crate::chance::Chance;
+use crate::load_trace::{LoadTrace, PodId};
+use crate::ownership::Ownership;
+use crate::replay::{Moment, Stopwatch, World};
+use crate::rivals::{Target, incarnation_of};
+
+/// How often pods report.
+const REPORT_EVERY_MS: u64 = 1_000;
+
+/// A target, and the pods that measure its load. Reports and decisions take no time.
+pub(super) struct Metered {
+    target: Target,
+    history: LoadHistory,
+    meters: BTreeMap<PodId, PodMeter>,
+    measured_to_ms: u64,
+    seed: u64,
+}
+
+impl Metered {
+    /// Nothing is assigned or measured yet.
+    pub(super) fn new(trace: &LoadTrace, seed: u64) -> Self {
+        Self {
+            target: Target::new(trace),
+            history: LoadHistory::default(),
+            meters: BTreeMap::new(),
+            measured_to_ms: 0,
+            seed,
+        }
+    }
+
+    /// Pods weigh what they have warm, in values of so many bytes.
+    pub(super) fn weigh(&mut self, warm: &BTreeMap<PodId, WarmValues>, value_bytes: u64, trace: &LoadTrace) {
+        for (pod, meter) in &mut self.meters {
+            let keys = warm.get(pod).into_iter().flat_map(WarmValues::keys);
+            meter.weigh(keys.map(|key| trace.keys()[key.as_usize()]), value_bytes);
+        }
+    }
+
+    /// Pods count what came since the last time, up to `now_ms`, and report at each full second.
+    pub(super) fn measure(&mut self, served: &[Served], trace: &LoadTrace, now_ms: u64) {
+        let mut rest = served;
+        let next_report = self.measured_to_ms / REPORT_EVERY_MS + 1;
+        for report in next_report..=now_ms / REPORT_EVERY_MS {
+            let at_ms = report * REPORT_EVERY_MS;
+            let (before, later) = rest.split_at(rest.partition_point(|served| served.arrival.at_ms < at_ms));
+            self.count(before, trace);
+            self.report(trace, Timestamp::from_millis(at_ms));
+            rest = later;
+        }
+        self.count(rest, trace);
+        self.measured_to_ms = now_ms;
+    }
+
+    /// What is decided on what was measured.
+    pub(super) fn decide(
+        &mut self,
+        world: &World<'_>,
+        moment: Moment,
+        stopwatch: &mut Stopwatch<'_>,
+    ) -> Option<Ownership> {
+        let now = Timestamp::from_millis(moment.at_ms);
+        self.follow_pods(world, now);
+        self.target.observe(world, moment);
+        self.target.set_load(self.history.map(now));
+        let decided = self.target.decide(now, stopwatch);
+        if decided.is_some() {
+            let assignment = self.target.assignment();
+            self.meters.values_mut().for_each(|meter| meter.follow(assignment, now));
+        }
+        decided
+    }
+
+    /// A pod that has left, or begins another life, has measured what it has measured.
+    fn follow_pods(&mut self, world: &World<'_>, now: Timestamp) {
+        for pod in world.left() {
+            self.meters.remove(pod);
+            self.history.forget(world.name(*pod), now);
+        }
+        for pod in world.added() {
+            let identity = Identity {
+                name: world.name(*pod).clone(),
+                incarnation: incarnation_of(*pod, world),
+            };
+            let stream = (u64::from(world.life(*pod)) << 32) | (u64::from(pod.0) + 1);
+            let chance = Chance::stream(self.seed, stream);
+            self.meters.insert(*pod, PodMeter::new(identity, chance, now));
+        }
+    }
+
+    fn count(&mut self, served: &[Served], trace: &LoadTrace) {
+        for Served { arrival, pod } in served {
+            if let Some(meter) = self.meters.get_mut(pod) {
+                meter.count(trace.keys()[arrival.key.as_usize()], arrival.load_milli);
+            }
+        }
+    }
+
+    fn report(&mut self, trace: &LoadTrace, now: Timestamp) {
+        for (pod, meter) in &mut self.meters {
+            let report = meter.report(now);
+            self.history.reported(&trace.pods()[pod.as_usize()], &report, now);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Runs that can be worked out by hand, and what every run promises.
+
+use std::time::Duration;
+
+use super::{Addition, Figures, Plan, Play, PodEvents, Room, Way};
+use crate::workload::RequestTrace;
+
+/// All ways to place keys, on requests of one unit each: `(at_ms, key)`.
+fn figures(requests: &[(u64, &str)], plan: &Plan) -> [Figures; 3] {
+    let rows: String = requests
+        .iter()
+        .map(|(at_ms, key)| format!("{at_ms},{key},1\n"))
+        .collect();
+    let trace = RequestTrace::read(format!("at_ms,key,load\n{rows}").as_bytes()).unwrap();
+    let play = Play::try_new(&trace, plan).unwrap();
+    Way::ALL.map(|way| play.run(way, &mut |_| {}))
+}
+
+fn roomy(pod_count: u32) -> Plan {
+    Plan {
+        room: Room::Values(1_000),
+        ..Plan::of_pods(pod_count)
+    }
+}
+
+#[test]
+fn the_first_request_for_a_key_is_cold_and_the_others_are_hits() {
+    let requests = [(0, "a"), (10, "b"), (20, "a"), (30, "a"), (40, "b")];
+    for figures in figures(&requests, &roomy(1)) {
+        assert_eq!((figures.requests, figures.hits, figures.cold), (5, 3, 2), "{figures:?}");
+        assert_eq!(
+            (figures.hit_share, figures.cold_share, figures.state_tax),
+            (1.0, 0.4, 0.4)
+        );
+        assert_eq!((figures.store_reads, figures.store_reads_per_1000), (2, 400.0));
+    }
+}
+
+#[test]
+fn a_process_that_ends_takes_what_was_warm_with_it() {
+    // The run is 900 ms long, so its only pod is replaced at 300 ms.
+    let plan = Plan {
+        events: PodEvents {
+            is_rolling_restart: true,
+            ..PodEvents::default()
+        },
+        ..roomy(1)
+    };
+    for figures in figures(&[(0, "a"), (100, "a"), (400, "a"), (899, "a")], &plan) {
+        assert_eq!(
+            (figures.hits, figures.cold, figures.store_reads),
+            (2, 1, 2),
+            "{figures:?}"
+        );
+        assert_eq!((figures.hit_share, figures.state_tax), (0.6667, 0.5));
+        assert_eq!((figures.forced_moved, figures.voluntary_moved), (1.0, 0.0));
+    }
+}
+
+#[test]
+fn without_affinity_every_pod_reads_for_itself() {
+    let requests: Vec<(u64, &str)> = (0..100).map(|at_ms| (at_ms, "a")).collect();
+    let [ours, ring, stateless] = figures(&requests, &roomy(4));
+    assert_eq!([ours.store_reads, ring.store_reads, stateless.store_reads], [1, 1, 4]);
+    assert_eq!(stateless.hit_share, 0.9697, "96 of the 99 that were not the first");
+    assert_eq!(
+        [ours.mean_over_mean, ring.mean_over_mean],
+        [4.0, 4.0],
+        "one pod has all"
+    );
+    assert!(stateless.mean_over_mean < 2.0, "{stateless:?}");
+}
+
+#[test]
+fn with_consistent_hashing_just_the_keys_that_move_to_a_new_pod_are_read_again() {
+    let keys: Vec<String> = (0..500).map(|key| format!("key {key}")).collect();
+    let round = |from_ms: u64| (from_ms..).zip(keys.iter().map(String::as_str));
+    let requests: Vec<(u64, &str)> = round(0).chain(round(5_000)).chain(round(9_000)).collect();
+    let mut plan = roomy(3);
+    plan.events.additions = vec![Addition {
+        pod_count: 1,
+        at: Duration::from_secs(5),
+    }];
+    let [_, ring, _] = figures(&requests, &plan);
+    let read_again = ring.store_reads - ring.cold;
+    assert_eq!(ring.cold, 500);
+    assert!(
+        (60..200).contains(&read_again),
+        "a new pod takes about a quarter, not {read_again}"
+    );
+    assert_eq!(ring.forced_moved, read_again as f64 / 500.0);
+}
+
+#[test]
+fn what_pods_measure_is_enough_to_balance_them() {
+    let keys: Vec<String> = (0..300).map(|key| format!("key {key}")).collect();
+    let requests: Vec<(u64, &str)> = (0..180_000)
+        .step_by(2)
+        .zip(keys.iter().map(String::as_str).cycle())
+        .collect();
+    let [ours, ring, _] = figures(&requests, &roomy(5));
+    assert!(
+        ours.mean_over_mean < 1.2 && ours.mean_over_mean < ring.mean_over_mean,
+        "{ours:?} {ring:?}"
+    );
+}
+
+#[test]
+fn less_room_means_more_reads() {
+    let excerpt = RequestTrace::web12_excerpt();
+    for way in Way::ALL {
+        let reads = [100, 400, 1_600].map(|values| {
+            let room = Room::Values(values);
+            let plan = Plan {
+                room,
+                ..Plan::of_pods(3)
+            };
+            Play::try_new(&excerpt, &plan)
+                .unwrap()
+                .run(way, &mut |_| {})
+                .store_reads
+        });
+        assert!(reads.is_sorted_by(|tight, roomy| tight > roomy), "{way}: {reads:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
+    let excerpt = RequestTrace::web12_excerpt();
+    let written = |seed| {
+        let plan = Plan {
+            seed,
+            events: PodEvents {
+                kill_every: Some(Duration::from_secs(15)),
+                ..PodEvents::default()
+            },
+            ..Plan::of_pods(5)
+        };
+        let play = Play::try_new(&excerpt, &plan).unwrap();
+        Way::ALL.map(|way| serde_json::to_string(&play.run(way, &mut |_| {})).unwrap())
+    };
+    assert_eq!(written(1), written(1));
+    assert_ne!(written(1), written(2));
+}
+
+#[test]
+fn a_run_that_never_ends_is_refused() {
+    let trace = RequestTrace::read(&b"at_ms,key,load\n2678400000,a,1\n"[..]).unwrap();
+    let error = Play::try_new(&trace, &Plan::of_pods(1)).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the run would be longer than 31 days; play the requests faster"
+    );
+}
