@@ -60,10 +60,8 @@ fn level(plan: &Plan, pricing: &Pricing, settings: &BalancerSettings, mean: u128
     let owner_count = plan.owners().count() as u128;
     let replicas = u128::from(settings.max_replicas).min(owner_count).max(1);
     // A key that is set aside has a larger share than the level, which falls with each, but hardly ever that far.
-    let is_large = |cost: &u128| cost * 16 > mean * replicas;
-    let points = pricing.load.points().iter();
-    let costs = points.map(|(_, demand)| u128::from(pricing.scaled(*demand).peak().milli()));
-    let mut costs: Vec<u128> = costs.filter(is_large).collect();
+    let large = pricing.points_above(mean * replicas / 16);
+    let mut costs: Vec<u128> = large.map(|demand| u128::from(demand.peak().milli())).collect();
     costs.sort_unstable_by(|a, b| b.cmp(a));
     let (mut rest, mut pods) = (plan.owner_cost(), owner_count);
     let weight_of_a_pod = plan.owner_weight() / owner_count.max(1);

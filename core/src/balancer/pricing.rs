@@ -36,6 +36,16 @@ impl<'a> Pricing<'a> {
         }
     }
 
+    /// What hot keys ask of which either rate is above `milli`, with scaled steady rates.
+    pub(super) fn points_above(&self, milli: u128) -> impl Iterator<Item = Demand> {
+        let now = u64::try_from(milli).unwrap_or(u64::MAX);
+        let unscaled = milli * u128::from(self.total.steady.milli()) / u128::from(self.total.now.milli().max(1));
+        let steady = u64::try_from(unscaled).unwrap_or(u64::MAX);
+        let points = self.load.points().iter().map(|(_, demand)| *demand);
+        let above = points.filter(move |demand| demand.now.milli() > now || demand.steady.milli() > steady);
+        above.map(|demand| self.scaled(demand))
+    }
+
     /// The demand with a steady rate as it would be if the total were what it is now.
     pub(super) fn scaled(&self, demand: Demand) -> Demand {
         let (now, steady) = (self.total.now.milli(), self.total.steady.milli());

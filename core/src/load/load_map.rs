@@ -52,16 +52,12 @@ impl LoadMap {
     /// What the keys of each slice ask, of slices that cover the key space; faster than asking for one after the other.
     #[must_use]
     pub fn demands_of<T>(&self, slices: &SliceMap<T>) -> Vec<Demand> {
+        let piece_starts: Vec<&SliceKey> = self.pieces.starts().collect();
         let (mut piece, mut point) = (0, 0);
         let mut before: Vec<Demand> = Vec::with_capacity(slices.slice_count() + 1);
-        let piece_starts: Vec<&SliceKey> = self.pieces.starts().collect();
         for start in slices.starts() {
-            while piece_starts.get(piece + 1).is_some_and(|next| *next <= start) {
-                piece += 1;
-            }
-            while self.points.get(point).is_some_and(|(key, _)| key < start) {
-                point += 1;
-            }
+            piece = first_not(piece, piece_starts.len(), |at| piece_starts[at] <= start) - 1;
+            point = first_not(point, self.points.len(), |at| self.points[at].0 < *start);
             before.push(self.before_in(start, piece, point));
         }
         before.push(self.total());
@@ -189,6 +185,16 @@ fn partition_point(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> us
         }
     }
     low
+}
+
+/// The same from `from` on up to `end`, quick where it is near: steps double until they go too far.
+fn first_not(from: usize, end: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (from, 1);
+    while low + step <= end && is_before(low + step - 1) {
+        low += step;
+        step *= 2;
+    }
+    partition_point(low..end.min(low + step), is_before)
 }
 
 /// For each piece the number of points before it, and at the end the number of all.
