@@ -12,6 +12,8 @@ const PER_ROUND: u64 = 90_000;
 const ROUND: Duration = Duration::from_secs(1);
 /// At most 30 % of all load moves in ten minutes, so that a balancer that is misled cannot empty every cache.
 const PER_TEN_MINUTES: u64 = 300_000;
+/// Twice as much if it ends an overload.
+const PER_TEN_MINUTES_OVERLOADED: u64 = 600_000;
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 /// At most 1 % of all load moves in one round only to join slices: the same source.
@@ -27,6 +29,8 @@ pub(super) struct Allowance {
     merges: u128,
     /// In these ten minutes.
     period: u128,
+    /// In these ten minutes off overloaded pods.
+    emergency: u128,
     /// Whether nothing has moved in this round.
     is_untouched: bool,
 }
@@ -36,12 +40,14 @@ impl Allowance {
         let total = u128::from(total.milli());
         let part = |limit: u64, spent: u64| total * u128::from(limit.saturating_sub(spent)) / 1_000_000;
         let spent = ledger.moved_within(ROUND, now);
+        let spent_lately = ledger.moved_within(TEN_MINUTES, now);
         let is_untouched = ledger.slices_within(ROUND, now).next().is_none();
         Self {
             round: part(PER_ROUND, spent),
             whole_round: part(PER_ROUND, 0),
             merges: part(PER_ROUND_TO_MERGE, spent),
-            period: part(PER_TEN_MINUTES, ledger.moved_within(TEN_MINUTES, now)),
+            period: part(PER_TEN_MINUTES, spent_lately),
+            emergency: part(PER_TEN_MINUTES_OVERLOADED, spent_lately),
             is_untouched,
         }
     }
@@ -52,11 +58,12 @@ impl Allowance {
     }
 
     /// Whether a slice of that load may still move. The first one of a round may be larger than the round, or a key that is
-    /// a tenth of all load could never move. Ending an overload is worth more than what the ten minutes allow.
+    /// a tenth of all load could never move.
     pub(super) fn covers(&self, load: Load, is_overloaded: bool) -> bool {
         let load = u128::from(load.milli());
         let is_first_and_large = self.is_untouched && load > self.whole_round;
-        (load <= self.round || is_first_and_large) && (load <= self.period || is_overloaded)
+        let lately = if is_overloaded { self.emergency } else { self.period };
+        (load <= self.round || is_first_and_large) && load <= lately
     }
 
     /// Whether so much may still move to join slices, which is done in rounds of its own.
@@ -78,6 +85,7 @@ impl Allowance {
         self.round = self.round.saturating_sub(milli);
         self.merges = self.merges.saturating_sub(milli);
         self.period = self.period.saturating_sub(milli);
+        self.emergency = self.emergency.saturating_sub(milli);
         self.is_untouched &= milli == 0;
     }
 }

@@ -91,9 +91,9 @@ impl<'p, 'a> Search<'p, 'a> {
         self.placement.pod(pod).relative(share)
     }
 
-    /// Whether the pod carries more than it can.
+    /// Whether the pod carries more than it can, and not for a moment.
     pub(super) fn is_overloaded(&self, pod: PodIndex) -> bool {
-        self.burden(pod) > self.band.capacity
+        self.placement.pod(pod).steady_burden() > self.band.capacity
     }
 
     /// Whether one slice alone is too much for the pod.
