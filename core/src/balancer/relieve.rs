@@ -11,22 +11,26 @@ use crate::load::Load;
 /// How many of the coldest pods are asked whether they would swap.
 const SWAP_PARTNERS_MAX: usize = 8;
 
+/// How often the search starts over.
+const ROUNDS_MAX: usize = 4;
+
 impl Search<'_, '_> {
     /// Brings all pods into the band. Those with a slice that is too much for any pod come last, after the ones below
     /// the band: nothing makes them well.
     pub(super) fn balance(mut self) -> Tried {
-        loop {
+        // What was moved may have made room for what could not be moved before.
+        for _ in 0..ROUNDS_MAX {
             let incurable = self.relieve();
             self.fill_cold();
             for pod in incurable {
                 while self.relieve_one(pod).is_some() {}
             }
-            // What was moved may have made room for what could not be moved before.
             if self.receivers.is_empty() {
-                return self.tried;
+                break;
             }
             self.level_out();
         }
+        self.tried
     }
 
     /// Relieves the pods above the band; answers those that cannot be brought into it.

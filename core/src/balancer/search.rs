@@ -11,6 +11,9 @@ use super::plan_slice::Hold;
 use crate::assignment::PodIndex;
 use crate::load::{Demand, Load};
 
+/// How many of the coldest pods are asked whether they can take a slice.
+const RECIPIENTS_MAX: usize = 64;
+
 /// What the steps of [`relieve`](super::relieve) and [`fill`](super::fill) are made of. No slice moves twice in one
 /// search, so there are never more steps than slices: that is its budget of work.
 pub(super) struct Search<'p, 'a> {
@@ -156,7 +159,7 @@ impl<'p, 'a> Search<'p, 'a> {
                 && self.placement.pod(*to).burden_with(candidate.share) <= limit
                 && self.placement.may_take(*to, candidate.slice, Some(from))
         };
-        let found = self.placement.up_to(limit).find(fits);
+        let found = self.placement.up_to(limit).take(RECIPIENTS_MAX).find(fits);
         self.tried.without_room += usize::from(found.is_none());
         found
     }
