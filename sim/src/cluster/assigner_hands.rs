@@ -59,9 +59,8 @@ impl Cluster {
     }
 
     pub(super) fn propose(&mut self, term: Option<u64>, change: ChangeKind) {
-        let delay = self.draw(self.settings.raft_delay);
         if self.now >= self.raft_fails_until {
-            return self.queue.put(self.now + delay, Pending::Replicated { term, change });
+            return self.log(term, change);
         }
         if let Some(term) = term {
             self.queue
@@ -69,9 +68,15 @@ impl Cluster {
         }
         // Whether or not it is known, it may have reached the others.
         if self.chance.is_within(500) {
-            let term = None;
-            self.queue.put(self.now + delay, Pending::Replicated { term, change });
+            self.log(None, change);
         }
+    }
+
+    /// Appends an entry to the log, which is applied in order.
+    fn log(&mut self, term: Option<u64>, change: ChangeKind) {
+        let at = self.now + self.draw(self.settings.raft_delay);
+        self.logged_until = self.logged_until.max(at);
+        self.queue.put(self.logged_until, Pending::Replicated { term, change });
     }
 
     pub(super) fn proposal_failed(&mut self) {

@@ -45,6 +45,8 @@ pub struct Cluster {
     pub(super) outage: Outage,
     /// Until when proposals fail.
     pub(super) raft_fails_until: Timestamp,
+    /// When the newest entry of the log is applied.
+    pub(super) logged_until: Timestamp,
     /// The newest generation that all who watch were sent.
     pub(super) published: Generation,
     /// The chance of all that is not a pod.
@@ -98,6 +100,7 @@ impl Cluster {
             reroute_count: 0,
             outage: Outage::default(),
             raft_fails_until: Timestamp::ZERO,
+            logged_until: Timestamp::ZERO,
             published: Generation::NONE,
             news: Vec::new(),
         };
