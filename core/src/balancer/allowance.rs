@@ -1,21 +1,15 @@
 //! The allowance: how much may still be moved for the sake of balance.
 
-use std::time::Duration;
-
-use super::ledger::Ledger;
+use super::ledger::{Ledger, MEMORY, ROUND};
 use crate::load::Load;
 use crate::time::Timestamp;
 
 /// At most 9 % of all load moves in one round: what Slicer allows (OSDI '16, section 4.4.1).
 const PER_ROUND: u64 = 90_000;
-/// Decisions this close to each other are one round.
-const ROUND: Duration = Duration::from_secs(1);
 /// At most 30 % of all load moves in ten minutes, so that a balancer that is misled cannot empty every cache.
 const PER_TEN_MINUTES: u64 = 300_000;
 /// Twice as much if it ends an overload.
 const PER_TEN_MINUTES_OVERLOADED: u64 = 600_000;
-const TEN_MINUTES: Duration = Duration::from_secs(600);
-
 /// At most 1 % of all load moves in one round only to join slices: the same source.
 const PER_ROUND_TO_MERGE: u64 = 10_000;
 
@@ -40,7 +34,7 @@ impl Allowance {
         let total = u128::from(total.milli());
         let part = |limit: u64, spent: u64| total * u128::from(limit.saturating_sub(spent)) / 1_000_000;
         let spent = ledger.moved_within(ROUND, now);
-        let spent_lately = ledger.moved_within(TEN_MINUTES, now);
+        let spent_lately = ledger.moved_within(MEMORY, now);
         let is_untouched = ledger.slices_within(ROUND, now).next().is_none();
         Self {
             round: part(PER_ROUND, spent),

@@ -12,7 +12,7 @@ use super::signals::Signals;
 use crate::keyspace::{Slice, SliceKey};
 
 /// There are no more slices than this times `slices_per_pod_min` a pod.
-pub(super) const SLICES_PER_POD_FACTOR: usize = 2;
+const SLICES_PER_POD_FACTOR: usize = 2;
 
 /// Cuts slices at the ends of pins and of poisoned keys.
 pub(super) fn cut_bounds(plan: &mut Plan, signals: &Signals, pricing: &Pricing) {

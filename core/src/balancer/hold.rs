@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::decision::Cause;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, ROUND};
 use super::placement::Placement;
 use super::plan::Plan;
 use super::plan_slice::Hold;
@@ -13,8 +13,6 @@ use crate::time::Timestamp;
 
 /// How long a slice rests after a move for balance, so that it is not moved for the noise that the move makes.
 const COOLDOWN: Duration = Duration::from_secs(90);
-/// A slice that was moved within this time is not moved again, whatever happens.
-const ROUND: Duration = Duration::from_secs(1);
 
 /// Notes for each slice what holds it; the strongest reason counts.
 pub(super) fn hold(plan: &mut Plan, signals: &Signals, ledger: &Ledger, now: Timestamp) {
@@ -26,6 +24,7 @@ pub(super) fn hold(plan: &mut Plan, signals: &Signals, ledger: &Ledger, now: Tim
     for slice in ledger.slices_within(COOLDOWN, now) {
         hold_slices(plan, slice, Hold::Resting);
     }
+    // What moved in this round does not move again, whatever happens.
     for slice in ledger.slices_within(ROUND, now) {
         hold_slices(plan, slice, Hold::Moving);
     }

@@ -7,8 +7,10 @@ use super::decision::Report;
 use crate::keyspace::Slice;
 use crate::time::Timestamp;
 
-/// How long a move is remembered.
-const MEMORY: Duration = Duration::from_secs(600);
+/// Decisions this close to each other are one round.
+pub(super) const ROUND: Duration = Duration::from_secs(1);
+/// How long a move is remembered: what the longer budget goes by.
+pub(super) const MEMORY: Duration = Duration::from_secs(600);
 
 /// The voluntary moves of the last ten minutes: what budgets and cooldowns are kept by. Whoever makes decisions take
 /// effect keeps one for each target; a new one, after a change of leader, knows of nothing and allows everything.

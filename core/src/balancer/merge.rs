@@ -119,11 +119,7 @@ fn join(plan: &mut Plan, chosen: &[usize], pricing: &Pricing) {
             let slice = slice.expect("the end of the right one comes after the start of the left one");
             let replicas: ReplicaSet = right.replicas.iter().chain(left.replicas.iter()).collect();
             let demand = left.demand + right.demand;
-            let hold = left.hold.max(right.hold);
-            joined.push(PlanSlice {
-                hold,
-                ..PlanSlice::new(slice, replicas, demand, pricing)
-            });
+            joined.push(PlanSlice::new(slice, replicas, demand, pricing));
             at += 2;
         } else {
             joined.push(left.clone());

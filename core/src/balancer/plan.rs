@@ -8,6 +8,7 @@ use super::signals::Signals;
 use crate::assignment::{Assignment, Phase, PodIndex, Proposal, Replica};
 use crate::keyspace::SliceMap;
 use crate::load::{Demand, Load};
+use crate::pod::{Pod, PodName};
 
 /// All that the phases read and change. Slices and pods are named by their place.
 pub(super) struct Plan {
@@ -20,7 +21,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn of(assignment: &Assignment, signals: &Signals, pricing: &Pricing) -> Self {
         let pods = PlanPod::all(assignment, signals);
-        let place = |pod: &crate::pod::Pod| {
+        let place = |pod: &Pod| {
             let found = pods.binary_search_by(|planned| planned.pod.name.cmp(&pod.name));
             PodIndex::from(found.expect("every pod of the assignment is planned for"))
         };
@@ -56,7 +57,7 @@ impl Plan {
     }
 
     /// The place of a pod, if it is known.
-    pub(super) fn place_of(&self, name: &crate::pod::PodName) -> Option<PodIndex> {
+    pub(super) fn place_of(&self, name: &PodName) -> Option<PodIndex> {
         let found = self.pods.binary_search_by(|planned| planned.pod.name.cmp(name));
         found.ok().map(PodIndex::from)
     }
