@@ -4,8 +4,8 @@
 //! brains another pair of hands. Modules import only what stands before them:
 //!
 //! ```text
-//! time, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
-//!                                                     \---- slicelet, clerk
+//! time, rate, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
+//!                                                           \---- slicelet, clerk
 //! ```
 
 pub mod assigner;
@@ -17,6 +17,7 @@ pub mod keyspace;
 pub mod load;
 pub mod name;
 pub mod pod;
+pub mod rate;
 pub mod slicelet;
 pub mod target;
 pub mod time;

@@ -1,10 +1,16 @@
-//! The slicelet's brain: what a pod owns, how much load it measures, how it keeps its session.
+//! The slicelet's brain: what a pod owns, how much load it measures, how it keeps its session, what it asks of its
+//! store.
 //!
 //! ```text
 //! Update --Session--> Ownership      what this pod may answer, and since when
 //! counts --LoadMeter--> LoadReport   a decayed rate for each slice, and the hottest keys
+//! Asked --Admission--> Admit         which requests of the object store may be made now
 //! ```
 
+pub mod admission;
+mod arrivals;
+mod chance;
+mod concurrency_limit;
 mod cuts;
 mod decayed_rate;
 mod hot_keys;
@@ -13,8 +19,11 @@ mod load_meter;
 mod metered_rate;
 mod ownership;
 mod reconnect;
+mod service_time;
 mod session;
 mod step_watch;
+mod token_bucket;
+mod waiting_line;
 
 pub use decayed_rate::DecayedRate;
 pub use hottest::{HotKey, Hottest};

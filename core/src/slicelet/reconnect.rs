@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::chance::Chance;
+
 /// Waits double from here ...
 const WAIT_MIN: Duration = Duration::from_millis(100);
 /// ... to here: short enough that a new leader has its pods back within its grace period.
@@ -17,8 +19,7 @@ pub struct Reconnect {
     next: usize,
     hinted: Option<Arc<str>>,
     failure_count: u32,
-    /// Drawn once from outside; chance is a parameter.
-    seed: u64,
+    chance: Chance,
 }
 
 impl Reconnect {
@@ -30,7 +31,7 @@ impl Reconnect {
             next: 0,
             hinted: None,
             failure_count: 0,
-            seed,
+            chance: Chance::new(seed),
         }
     }
 
@@ -48,7 +49,7 @@ impl Reconnect {
         }
         let doubled = WAIT_MIN.saturating_mul(1 << (self.failure_count - 1).min(10));
         let half = doubled.min(WAIT_MAX) / 2;
-        half + half * self.draw() / u32::from(u16::MAX)
+        half + half * self.chance.draw() / u32::from(u16::MAX)
     }
 
     /// Whom to try now.
@@ -58,14 +59,6 @@ impl Reconnect {
             self.next = self.next.wrapping_add(1);
             assigner
         })
-    }
-
-    /// A number of 16 bits from the seed (SplitMix64, Steele et al., 2014).
-    const fn draw(&mut self) -> u32 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed >> 48) as u32
     }
 }
 

@@ -1,0 +1,43 @@
+//! The service time: how long the store takes for a request.
+
+use std::time::Duration;
+
+/// A moving mean: what was measured eight requests ago counts about a third.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ServiceTime {
+    mean: Option<Duration>,
+}
+
+/// The part of the mean that each measurement replaces.
+const REPLACED: u32 = 8;
+
+impl ServiceTime {
+    pub(super) fn record(&mut self, took: Duration) {
+        let mean = self.mean.unwrap_or(took);
+        self.mean = Some(mean - mean / REPLACED + took / REPLACED);
+    }
+
+    /// How long so many requests take, so many at a time; no time at all as long as nothing is known.
+    pub(super) fn of(&self, request_count: usize, places: usize) -> Duration {
+        let (count, places) = (request_count as u128, places.max(1) as u128);
+        let nanos = self.mean.unwrap_or_default().as_nanos().saturating_mul(count) / places;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_follows_what_is_measured() {
+        let mut time = ServiceTime::default();
+        assert_eq!(time.of(100, 1), Duration::ZERO);
+        time.record(Duration::from_millis(80));
+        assert_eq!(time.of(3, 2), Duration::from_millis(120));
+        time.record(Duration::from_millis(160));
+        assert_eq!(time.of(1, 1), Duration::from_millis(90));
+        (0..100).for_each(|_| time.record(Duration::from_millis(8)));
+        assert!(time.of(1, 1) < Duration::from_millis(9));
+    }
+}
