@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use emberkeep_core::name::NameError;
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::slicelet::admission::AdmissionSettings;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 
@@ -37,12 +38,15 @@ pub(crate) struct Settings {
     pub(crate) assigners: Vec<Arc<str>>,
     pub(crate) pod: Pod,
     pub(crate) load: LoadSettings,
+    pub(crate) admission: AdmissionSettings,
     pub(crate) http_listen: Option<SocketAddr>,
     pub(crate) drains_on_sigterm: bool,
 }
 
 /// A missing object stays missing for so long: short enough that a new one is soon seen.
 const MISSING_LIFE: Duration = Duration::from_secs(1);
+/// More requests of the store than these wait in vain anyway, or their store is quick enough to need no line.
+const WAITING_MAX: usize = 4_096;
 const ZONE_LENGTH_MAX: usize = 253;
 
 impl Wishes {
@@ -65,11 +69,18 @@ impl Wishes {
 
     /// The settings, if every wish can be granted. Must be called inside a tokio runtime.
     pub(crate) fn settings(self) -> Result<Settings, SliceletError> {
+        let (pod, load) = (self.pod()?, self.load()?);
         Ok(Settings {
             target: TargetName::try_new(&self.target)?,
             assigners: self.checked_assigners()?,
-            pod: self.pod()?,
-            load: self.load()?,
+            admission: AdmissionSettings {
+                concurrency: load.concurrency,
+                waiting_max: WAITING_MAX,
+                // The incarnation is random already; its other half is the session's chance.
+                seed: (pod.incarnation.0 >> 64) as u64,
+            },
+            pod,
+            load,
             http_listen: self.http_address()?,
             drains_on_sigterm: self.drains_on_sigterm,
         })

@@ -45,6 +45,7 @@ mod guard;
 mod heat;
 mod holding;
 mod metrics;
+mod overloaded;
 mod own_error;
 mod published;
 mod session;
@@ -52,6 +53,8 @@ mod slicelet;
 mod stats;
 mod status;
 mod stop_signal;
+#[allow(dead_code, reason = "the warm store is the one that goes this way")]
+mod store_access;
 mod warm;
 
 pub use builder::Builder;
@@ -61,6 +64,7 @@ pub use emberkeep_proto::convert::NotOwner;
 pub use emberkeep_store::{Store, StoreError};
 pub use error::SliceletError;
 pub use guard::Guard;
+pub use overloaded::Overloaded;
 pub use own_error::OwnError;
 pub use slicelet::{AssignmentCopy, Slicelet};
 pub use stats::Stats;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use emberkeep_core::slicelet::admission::Admission;
 use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
 
 use crate::warm::GetError;
@@ -18,6 +19,7 @@ pub(crate) struct Metrics {
     pub(crate) store_reads: IntCounter,
     pub(crate) store_read_bytes: IntCounter,
     store_read_seconds: Histogram,
+    pub(crate) admission: AdmissionMetrics,
     pub(crate) load_fast: Gauge,
     pub(crate) load_slow: Gauge,
     pub(crate) generation: IntGauge,
@@ -70,6 +72,7 @@ impl Metrics {
                 "emberkeep_slicelet_store_read_seconds",
                 "How long a read of object storage took",
             ),
+            admission: AdmissionMetrics::new(&named),
             load_fast: load.with_label_values(&["10s"]),
             load_slow: load.with_label_values(&["60s"]),
             generation: named.gauge(
@@ -110,6 +113,62 @@ impl Metrics {
     }
 }
 
+/// What stands between the pod and its object store. Copies count into the same.
+#[derive(Debug, Clone)]
+pub(crate) struct AdmissionMetrics {
+    pub(crate) waiting: IntGauge,
+    pub(crate) running: IntGauge,
+    pub(crate) refused: IntCounter,
+    limit: IntGauge,
+    rate: Gauge,
+    wait_seconds: Histogram,
+}
+
+impl AdmissionMetrics {
+    fn new(named: &Named<'_>) -> Self {
+        Self {
+            waiting: named.gauge(
+                "emberkeep_slicelet_store_waiting_requests",
+                "Requests of object storage that wait for their turn",
+            ),
+            running: named.gauge(
+                "emberkeep_slicelet_store_running_requests",
+                "Requests of object storage that are under way",
+            ),
+            refused: named.counter(
+                "emberkeep_slicelet_store_refused_total",
+                "Requests of object storage that could not be made in time",
+            ),
+            limit: named.gauge(
+                "emberkeep_slicelet_store_concurrency_limit",
+                "Requests of object storage that may be under way",
+            ),
+            rate: named.real_gauge(
+                "emberkeep_slicelet_store_granted_rate",
+                "Requests of object storage a second that the assigner grants the pod, +Inf for any number",
+            ),
+            wait_seconds: named.histogram(
+                "emberkeep_slicelet_store_wait_seconds",
+                "How long a request of object storage waited for its turn",
+            ),
+        }
+    }
+
+    /// A request was let through after it had waited for so long.
+    pub(crate) fn admitted(&self, waited: Duration) {
+        self.wait_seconds.observe(waited.as_secs_f64());
+    }
+
+    /// How things are now.
+    pub(crate) fn show(&self, admission: &Admission) {
+        self.waiting.set(admission.waiting_count() as i64);
+        self.running.set(admission.running_count() as i64);
+        self.limit.set(admission.limit() as i64);
+        let rate = admission.rate().map(|rate| rate.milli() as f64 / 1_000.0);
+        self.rate.set(rate.unwrap_or(f64::INFINITY));
+    }
+}
+
 /// Makes metrics by name, each with the target as a label.
 struct Named<'a> {
     registry: &'a Registry,
@@ -127,6 +186,10 @@ impl Named<'_> {
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         self.registered(IntGauge::with_opts(self.opts(name, help)))
+    }
+
+    fn real_gauge(&self, name: &str, help: &str) -> Gauge {
+        self.registered(Gauge::with_opts(self.opts(name, help)))
     }
 
     fn gauges(&self, name: &str, help: &str, label: &str) -> GaugeVec {
@@ -159,7 +222,7 @@ mod tests {
     fn every_metric_is_named_after_its_role_and_can_be_registered() {
         let metrics = Metrics::new("profiles");
         let families = metrics.registry.gather();
-        assert_eq!(families.len(), 14);
+        assert_eq!(families.len(), 20);
         assert!(
             families
                 .iter()

@@ -32,6 +32,7 @@ use crate::session::{self, SessionParts};
 use crate::stats::Stats;
 use crate::status;
 use crate::stop_signal;
+use crate::store_access::StoreAccess;
 use crate::warm::{HashedKey, Hold, WarmStore};
 
 /// One pod's part of a target: knows which keys the pod owns, keeps their values warm, and stays in touch with the
@@ -45,6 +46,8 @@ struct Inner<C: Codec> {
     pod: Pod,
     published: Arc<Published>,
     warm: Arc<WarmStore<C>>,
+    #[allow(dead_code, reason = "the warm store is the one that goes this way")]
+    store_access: StoreAccess,
     metrics: Metrics,
     http_address: Option<SocketAddr>,
     drain: CancellationToken,
@@ -71,6 +74,7 @@ impl<C: Codec> Slicelet<C> {
         let (drain, drained) = (CancellationToken::new(), tasks.stop().child_token());
         let metrics = Metrics::new(target.as_str());
         let published = Arc::new(Published::nothing());
+        let store_access = StoreAccess::start(settings.admission, clock, &tasks, metrics.clone());
         let warm = WarmStore::new(codec, store, target.clone(), settings.load, clock, metrics.clone());
         let warm = Arc::new(warm);
         if settings.drains_on_sigterm {
@@ -86,6 +90,7 @@ impl<C: Codec> Slicelet<C> {
             assigners: settings.assigners,
             published: Arc::clone(&published),
             warm: Arc::clone(&warm),
+            store_access: store_access.clone(),
             metrics: metrics.clone(),
             clock,
             tasks: tasks.clone(),
@@ -97,6 +102,7 @@ impl<C: Codec> Slicelet<C> {
             pod,
             published,
             warm,
+            store_access,
             metrics,
             http_address,
             drain,

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::codec::Codec;
 use crate::metrics::Metrics;
 use crate::published::Published;
+use crate::store_access::StoreAccess;
 use crate::warm::WarmStore;
 use hands::SessionHands;
 
@@ -34,6 +35,8 @@ pub(crate) struct SessionParts<C: Codec> {
     pub(crate) assigners: Vec<Arc<str>>,
     pub(crate) published: Arc<Published>,
     pub(crate) warm: Arc<WarmStore<C>>,
+    #[allow(dead_code, reason = "the session grants through it")]
+    pub(crate) store_access: StoreAccess,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
