@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use emberkeep_proto::convert::NotOwner;
+use emberkeep_runtime::grpc_timeout;
 use tonic::body::Body;
 
+use crate::ClerkError;
 use crate::clerk::Inner;
 use crate::outcome::{Failure, Outcome};
 use crate::outgoing_request::OutgoingRequest;
 use crate::patience::{Impatience, Patience};
 use crate::peer::Peer;
-use crate::{ClerkError, deadline};
 
 /// What the caller said about a request.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,7 +43,7 @@ impl Call {
     }
 
     fn deadline_of(&self, request: &OutgoingRequest) -> Duration {
-        match (self.options.deadline, deadline::of_headers(request.headers())) {
+        match (self.options.deadline, grpc_timeout::of_headers(request.headers())) {
             (Some(own), Some(carried)) => own.min(carried),
             (Some(only), None) | (None, Some(only)) => only,
             (None, None) => self.clerk.settings.deadline,

@@ -32,7 +32,6 @@
 mod builder;
 mod call;
 mod clerk;
-mod deadline;
 mod directory;
 mod error;
 mod outcome;

@@ -1,6 +1,6 @@
-//! The clock that brains are told about.
+//! The clocks: the one that brains are told about, and the wall's.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use emberkeep_core::time::Timestamp;
 use tokio::time::Instant;
@@ -42,6 +42,13 @@ impl Clock {
             None => std::future::pending().await,
         }
     }
+}
+
+/// How late it is by the wall clock, which pods share but for some skew: milliseconds since 1970.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

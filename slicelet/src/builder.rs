@@ -1,7 +1,9 @@
 //! The builder: how a service starts its slicelet.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use emberkeep_core::slicelet::AnsweredLimits;
 use emberkeep_store::Store;
 
 use crate::byte_size::ByteSize;
@@ -9,6 +11,7 @@ use crate::codec::{Codec, Raw};
 use crate::config::Wishes;
 use crate::error::SliceletError;
 use crate::slicelet::Slicelet;
+use crate::warm::{DiskSettings, Freshness};
 
 /// Gathers what a slicelet needs; from [`Slicelet::builder`].
 #[derive(Debug, Clone)]
@@ -98,14 +101,48 @@ impl<C: Codec> Builder<C> {
         self
     }
 
-    /// How many reads of the store may run at a time; 64 without it.
+    /// Keeps objects on disk, too: in `folder`, created if missing, and `size` bytes of it at most. What was read before a
+    /// restart is found there, and what memory has no room for. Each pod needs a folder of its own. Objects of more than
+    /// 16 MiB are not kept there. No disk without it.
+    #[must_use]
+    pub fn disk_cache(mut self, folder: impl Into<PathBuf>, size: ByteSize) -> Self {
+        self.wishes.disk = Some(DiskSettings {
+            folder: folder.into(),
+            size,
+        });
+        self
+    }
+
+    /// How long a value counts after it was read; [`Freshness::OwnerWrites`] without it.
+    #[must_use]
+    pub const fn freshness(mut self, freshness: Freshness) -> Self {
+        self.wishes.freshness = freshness;
+        self
+    }
+
+    /// The service writes by its guards. Starting then fails if the store lets two writers overwrite each other.
+    #[must_use]
+    pub const fn writable(mut self) -> Self {
+        self.wishes.is_writable = true;
+        self
+    }
+
+    /// How many answered requests each key remembers, and for how long, for [`Guard::once`](crate::Guard::once); 256 for
+    /// 15 minutes without it. They are written with each change of the key, so few and short answers are quick.
+    #[must_use]
+    pub const fn remember_requests(mut self, count: usize, age: Duration) -> Self {
+        self.wishes.answered = AnsweredLimits { count, age };
+        self
+    }
+
+    /// How many requests of the store may run at a time; 64 without it.
     #[must_use]
     pub const fn load_concurrency(mut self, count: usize) -> Self {
         self.wishes.load_concurrency = count;
         self
     }
 
-    /// How long a request waits for its value to be loaded; 10 s without it.
+    /// How long a request waits for its value to be loaded, or written; 10 s without it.
     #[must_use]
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
         self.wishes.load_deadline = deadline;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use emberkeep_core::name::NameError;
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::slicelet::AnsweredLimits;
 use emberkeep_core::slicelet::admission::AdmissionSettings;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 
 use crate::byte_size::ByteSize;
 use crate::error::SliceletError;
-use crate::warm::LoadSettings;
+use crate::warm::{DiskSettings, Freshness, WarmSettings};
 
 /// What was asked for, unchecked.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub(crate) struct Wishes {
     pub(crate) weight: f64,
     pub(crate) memory_budget: ByteSize,
     pub(crate) memory_capacity: Option<ByteSize>,
+    pub(crate) disk: Option<DiskSettings>,
+    pub(crate) freshness: Freshness,
+    pub(crate) is_writable: bool,
+    pub(crate) answered: AnsweredLimits,
     pub(crate) load_concurrency: usize,
     pub(crate) load_deadline: Duration,
     pub(crate) http_listen: Option<String>,
@@ -37,8 +42,12 @@ pub(crate) struct Settings {
     pub(crate) target: TargetName,
     pub(crate) assigners: Vec<Arc<str>>,
     pub(crate) pod: Pod,
-    pub(crate) load: LoadSettings,
+    pub(crate) warm: WarmSettings,
+    pub(crate) disk: Option<DiskSettings>,
+    pub(crate) freshness: Freshness,
+    pub(crate) is_writable: bool,
     pub(crate) admission: AdmissionSettings,
+    pub(crate) load_deadline: Duration,
     pub(crate) http_listen: Option<SocketAddr>,
     pub(crate) drains_on_sigterm: bool,
 }
@@ -48,6 +57,8 @@ const MISSING_LIFE: Duration = Duration::from_secs(1);
 /// More requests of the store than these wait in vain anyway, or their store is quick enough to need no line.
 const WAITING_MAX: usize = 4_096;
 const ZONE_LENGTH_MAX: usize = 253;
+/// Nothing is remembered for longer.
+const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Wishes {
     pub(crate) fn new(target: &str) -> Self {
@@ -60,6 +71,13 @@ impl Wishes {
             weight: 1.0,
             memory_budget: ByteSize::gib(1),
             memory_capacity: None,
+            disk: None,
+            freshness: Freshness::default(),
+            is_writable: false,
+            answered: AnsweredLimits {
+                count: 256,
+                age: Duration::from_secs(15 * 60),
+            },
             load_concurrency: 64,
             load_deadline: Duration::from_secs(10),
             http_listen: None,
@@ -69,20 +87,19 @@ impl Wishes {
 
     /// The settings, if every wish can be granted. Must be called inside a tokio runtime.
     pub(crate) fn settings(self) -> Result<Settings, SliceletError> {
-        let (pod, load) = (self.pod()?, self.load()?);
+        let pod = self.pod()?;
         Ok(Settings {
             target: TargetName::try_new(&self.target)?,
             assigners: self.checked_assigners()?,
-            admission: AdmissionSettings {
-                concurrency: load.concurrency,
-                waiting_max: WAITING_MAX,
-                // The incarnation is random already; its other half is the session's chance.
-                seed: (pod.incarnation.0 >> 64) as u64,
-            },
+            warm: self.warm()?,
+            freshness: self.checked_freshness()?,
+            is_writable: self.is_writable,
+            admission: self.admission(&pod)?,
+            load_deadline: self.checked_load_deadline()?,
             pod,
-            load,
             http_listen: self.http_address()?,
             drains_on_sigterm: self.drains_on_sigterm,
+            disk: self.checked_disk()?,
         })
     }
 
@@ -146,28 +163,62 @@ impl Wishes {
         Ok(self.memory_capacity.map(ByteSize::as_bytes))
     }
 
-    fn load(&self) -> Result<LoadSettings, SliceletError> {
-        let (budget, concurrency, deadline) = (self.memory_budget, self.load_concurrency, self.load_deadline);
+    fn warm(&self) -> Result<WarmSettings, SliceletError> {
+        let (budget, answered) = (self.memory_budget, self.answered);
         check("memory_budget", budget, budget >= ByteSize::mib(1), "at least 1 MiB")?;
+        check(
+            "remember_requests",
+            format!("{} requests for {:?}", answered.count, answered.age),
+            (1..=10_000).contains(&answered.count) && answered.age <= AGE_MAX,
+            "1 to 10000 requests for at most 30 days",
+        )?;
+        Ok(WarmSettings {
+            memory_budget: budget,
+            missing_life: MISSING_LIFE,
+            answered,
+        })
+    }
+
+    fn admission(&self, pod: &Pod) -> Result<AdmissionSettings, SliceletError> {
+        let concurrency = self.load_concurrency;
         check(
             "load_concurrency",
             concurrency,
             (1..=10_000).contains(&concurrency),
             "1 to 10000",
         )?;
-        let deadlines = Duration::from_millis(1)..=Duration::from_secs(600);
+        Ok(AdmissionSettings {
+            concurrency,
+            waiting_max: WAITING_MAX,
+            // The incarnation is random already; its other half is the session's chance.
+            seed: (pod.incarnation.0 >> 64) as u64,
+        })
+    }
+
+    fn checked_load_deadline(&self) -> Result<Duration, SliceletError> {
+        let (deadline, allowed) = (self.load_deadline, Duration::from_millis(1)..=Duration::from_secs(600));
         check(
             "load_deadline",
             format!("{deadline:?}"),
-            deadlines.contains(&deadline),
+            allowed.contains(&deadline),
             "1 ms to 10 minutes",
         )?;
-        Ok(LoadSettings {
-            memory_budget: budget,
-            concurrency,
-            deadline,
-            missing_life: MISSING_LIFE,
-        })
+        Ok(deadline)
+    }
+
+    fn checked_freshness(&self) -> Result<Freshness, SliceletError> {
+        if let Freshness::RevalidateAfter(age) = self.freshness {
+            let is_allowed = (Duration::from_millis(1)..=AGE_MAX).contains(&age);
+            check("freshness", format!("{age:?}"), is_allowed, "1 ms to 30 days")?;
+        }
+        Ok(self.freshness)
+    }
+
+    fn checked_disk(self) -> Result<Option<DiskSettings>, SliceletError> {
+        if let Some(DiskSettings { size, .. }) = self.disk {
+            check("disk_cache", size, size >= DiskSettings::SIZE_MIN, "at least 256 MiB")?;
+        }
+        Ok(self.disk)
     }
 
     fn http_address(&self) -> Result<Option<SocketAddr>, SliceletError> {
@@ -221,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
         type Spoil = fn(&mut Wishes);
-        let spoiled: [(Spoil, &str); 9] = [
+        let spoiled: [(Spoil, &str); 12] = [
             (
                 |w| w.assigners.clear(),
                 "slicelet needs assigner: set it with Builder::assigner",
@@ -250,6 +301,23 @@ mod tests {
             (
                 |w| w.load_concurrency = 0,
                 "slicelet setting load_concurrency is 0, allowed is 1 to 10000",
+            ),
+            (
+                |w| w.answered.count = 0,
+                "slicelet setting remember_requests is 0 requests for 900s, allowed is 1 to 10000 requests",
+            ),
+            (
+                |w| w.freshness = Freshness::RevalidateAfter(Duration::ZERO),
+                "slicelet setting freshness is 0ns, allowed is 1 ms to 30 days",
+            ),
+            (
+                |w| {
+                    w.disk = Some(DiskSettings {
+                        folder: "cache".into(),
+                        size: ByteSize::mib(1),
+                    });
+                },
+                "slicelet setting disk_cache is 1 MiB, allowed is at least 256 MiB",
             ),
             (
                 |w| w.http_listen = Some("x".into()),

@@ -3,7 +3,10 @@
 use emberkeep_core::name::NameError;
 use emberkeep_runtime::channel::BadAddress;
 use emberkeep_runtime::serve::BindError;
+use emberkeep_store::StoreError;
 use thiserror::Error;
+
+use crate::warm::DiskError;
 
 /// A slicelet that could not start.
 #[derive(Debug, Error)]
@@ -34,6 +37,13 @@ pub enum SliceletError {
     /// The address for metrics and health cannot be listened at: choose another one.
     #[error("http_listen: {0}")]
     Http(#[from] BindError),
+    /// The store does not keep writers apart, or cannot be asked: use one that does, or start without
+    /// [`Builder::writable`](crate::Builder::writable).
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// The folder for the disk cache cannot be used: choose another one.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The process cannot be told of signals: start with `drain_on_sigterm(false)`.
     #[error("cannot wait for SIGTERM: {0}")]
     Signal(std::io::Error),

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use emberkeep_core::slicelet::Ownership;
+use emberkeep_core::keyspace::SliceKey;
+use emberkeep_core::slicelet::{Ownership, Share};
 use emberkeep_core::target::KeyMode;
+use emberkeep_core::time::Timestamp;
+
+use crate::warm::{Freshness, Hold};
 
 /// An ownership with a count for each of its ranges. Replaced as a whole when the assignment changes.
 #[derive(Debug)]
@@ -12,6 +16,8 @@ pub(crate) struct Holding {
     pub(crate) ownership: Arc<Ownership>,
     pub(crate) key_mode: KeyMode,
     counts: Box<[RangeCount]>,
+    /// Since when the pod knows the epoch of each range.
+    learned_at: Box<[Timestamp]>,
 }
 
 /// What one range was asked for. Alone in its cache line, so that threads at different slices do not meet.
@@ -56,7 +62,27 @@ pub(crate) struct Counted {
 }
 
 impl Holding {
-    pub(crate) fn new(ownership: Arc<Ownership>, key_mode: KeyMode) -> Self {
+    /// Before the first assignment.
+    pub(crate) fn nothing() -> Self {
+        Self::new(
+            Arc::new(Ownership::none()),
+            KeyMode::default(),
+            [Timestamp::ZERO].into(),
+        )
+    }
+
+    /// What the pod owns from `now` on.
+    pub(crate) fn followed_by(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Self {
+        let ranges = ownership.ranges();
+        let learned_at = |(start, share): (_, &Option<Share>)| match share {
+            Some(share) => self.knows_since(start, share).unwrap_or(now),
+            None => now,
+        };
+        let learned_at = ranges.starts().zip(ranges.values()).map(learned_at).collect();
+        Self::new(ownership, key_mode, learned_at)
+    }
+
+    fn new(ownership: Arc<Ownership>, key_mode: KeyMode, learned_at: Box<[Timestamp]>) -> Self {
         let counts = std::iter::repeat_with(RangeCount::default)
             .take(ownership.range_count())
             .collect();
@@ -64,7 +90,22 @@ impl Holding {
             ownership,
             key_mode,
             counts,
+            learned_at,
         }
+    }
+
+    /// Since when the epoch of the range that begins there is known, if it is.
+    fn knows_since(&self, start: &SliceKey, share: &Share) -> Option<Timestamp> {
+        let (range, known) = self.ownership.share_of(start);
+        known
+            .filter(|known| known.epoch == share.epoch)
+            .map(|_| self.learned_at[range])
+    }
+
+    /// What counts for a request in that range.
+    #[inline]
+    pub(crate) fn hold(&self, range: usize, share: &Share, freshness: Freshness) -> Hold {
+        freshness.hold(share, self.ownership.generation(), self.learned_at[range])
     }
 
     /// Counts a request in a range; answers how many there were before.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use emberkeep_core::slicelet::Ownership;
 use emberkeep_core::slicelet::admission::Admission;
-use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntGauge, Opts, Registry};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
-use crate::warm::GetError;
+use crate::warm::WarmByRange;
 
 /// What a slicelet counts. Copies count into the same.
 #[derive(Debug, Clone)]
@@ -16,9 +19,16 @@ pub(crate) struct Metrics {
     pub(crate) loads: IntCounter,
     pub(crate) missing_hits: IntCounter,
     pub(crate) misroutes: IntCounter,
-    pub(crate) store_reads: IntCounter,
+    pub(crate) disk_hits: IntCounter,
+    store_reads: IntCounterVec,
     pub(crate) store_read_bytes: IntCounter,
     store_read_seconds: Histogram,
+    pub(crate) store_writes: IntCounter,
+    store_write_bytes: IntCounter,
+    store_write_failures: IntCounter,
+    store_write_seconds: Histogram,
+    pub(crate) lost_races: IntCounter,
+    pub(crate) repeats: IntCounter,
     pub(crate) admission: AdmissionMetrics,
     pub(crate) load_fast: Gauge,
     pub(crate) load_slow: Gauge,
@@ -26,7 +36,32 @@ pub(crate) struct Metrics {
     pub(crate) owned_slices: IntGauge,
     pub(crate) warm_bytes: IntGauge,
     pub(crate) warm_keys: IntGauge,
+    slice_warm_bytes: IntGaugeVec,
+    slice_warm_keys: IntGaugeVec,
     pub(crate) is_connected: IntGauge,
+}
+
+/// Why the store was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A client asked for what was not known.
+    Miss,
+    /// A client asked for what had to be checked.
+    Revalidate,
+    /// Nobody had asked for it yet.
+    Prefetch,
+}
+
+impl Cause {
+    const ALL: [Self; 3] = [Self::Miss, Self::Revalidate, Self::Prefetch];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Miss => "miss",
+            Self::Revalidate => "revalidate",
+            Self::Prefetch => "prefetch",
+        }
+    }
 }
 
 impl Metrics {
@@ -37,6 +72,14 @@ impl Metrics {
             registry: &registry,
             target,
         };
+        let store_reads = named.counters(
+            "emberkeep_slicelet_store_reads_total",
+            "Reads of object storage",
+            "cause",
+        );
+        for cause in Cause::ALL {
+            store_reads.with_label_values(&[cause.label()]);
+        }
         let load = named.gauges(
             "emberkeep_slicelet_load_units",
             "Load in cost units a second, decayed",
@@ -63,7 +106,11 @@ impl Metrics {
                 "emberkeep_slicelet_misroutes_total",
                 "Requests for keys that the pod did not own",
             ),
-            store_reads: named.counter("emberkeep_slicelet_store_reads_total", "Reads of object storage"),
+            disk_hits: named.counter(
+                "emberkeep_slicelet_disk_hits_total",
+                "Values loaded from disk without asking object storage",
+            ),
+            store_reads,
             store_read_bytes: named.counter(
                 "emberkeep_slicelet_store_read_bytes_total",
                 "Bytes read from object storage",
@@ -71,6 +118,27 @@ impl Metrics {
             store_read_seconds: named.histogram(
                 "emberkeep_slicelet_store_read_seconds",
                 "How long a read of object storage took",
+            ),
+            store_writes: named.counter("emberkeep_slicelet_store_writes_total", "Writes that are durable"),
+            store_write_bytes: named.counter(
+                "emberkeep_slicelet_store_write_bytes_total",
+                "Bytes written to object storage",
+            ),
+            store_write_failures: named.counter(
+                "emberkeep_slicelet_store_write_failures_total",
+                "Writes that object storage refused, or of which it is not known whether they happened",
+            ),
+            store_write_seconds: named.histogram(
+                "emberkeep_slicelet_store_write_seconds",
+                "How long a write to object storage took",
+            ),
+            lost_races: named.counter(
+                "emberkeep_slicelet_lost_races_total",
+                "Writes that were refused because another pod had written the object",
+            ),
+            repeats: named.counter(
+                "emberkeep_slicelet_repeats_total",
+                "Requests that had been answered before and got the same answer",
             ),
             admission: AdmissionMetrics::new(&named),
             load_fast: load.with_label_values(&["10s"]),
@@ -82,6 +150,16 @@ impl Metrics {
             owned_slices: named.gauge("emberkeep_slicelet_owned_slices", "Slices in which the pod has a share"),
             warm_bytes: named.gauge("emberkeep_slicelet_warm_bytes", "Memory taken by warm values"),
             warm_keys: named.gauge("emberkeep_slicelet_warm_keys", "Keys with a warm value"),
+            slice_warm_bytes: named.int_gauges(
+                "emberkeep_slicelet_slice_warm_bytes",
+                "Memory taken by warm values of a slice",
+                "slice",
+            ),
+            slice_warm_keys: named.int_gauges(
+                "emberkeep_slicelet_slice_warm_keys",
+                "Keys of a slice with a warm value",
+                "slice",
+            ),
             is_connected: named.gauge(
                 "emberkeep_slicelet_is_connected",
                 "Whether the session with the assigner is up",
@@ -99,16 +177,44 @@ impl Metrics {
     }
 
     /// A read of the store has ended.
-    pub(crate) fn store_read(&self, size: usize, took: Duration) {
-        self.store_reads.inc();
+    pub(crate) fn store_read(&self, cause: Cause, size: usize, took: Duration) {
+        self.store_reads.with_label_values(&[cause.label()]).inc();
         self.store_read_bytes.inc_by(size as u64);
         self.store_read_seconds.observe(took.as_secs_f64());
     }
 
-    /// Counts an answer that was known without a read, if it is that there is no object.
-    pub(crate) fn count_if_missing<V>(&self, answer: &Result<V, GetError>) {
-        if matches!(answer, Err(GetError::NotFound)) {
-            self.missing_hits.inc();
+    /// How often the store was read, whatever for.
+    pub(crate) fn store_read_count(&self) -> u64 {
+        Cause::ALL.into_iter().map(|cause| self.store_reads_for(cause)).sum()
+    }
+
+    /// How often the store was read for that.
+    pub(crate) fn store_reads_for(&self, cause: Cause) -> u64 {
+        self.store_reads.with_label_values(&[cause.label()]).get()
+    }
+
+    /// A write to the store has ended.
+    pub(crate) fn store_written(&self, size: usize, took: Duration, is_durable: bool) {
+        self.store_write_seconds.observe(took.as_secs_f64());
+        if is_durable {
+            self.store_writes.inc();
+            self.store_write_bytes.inc_by(size as u64);
+        } else {
+            self.store_write_failures.inc();
+        }
+    }
+
+    /// What is warm in each slice of the pod.
+    pub(crate) fn show_slices(&self, ownership: &Ownership, warm: &WarmByRange) {
+        self.slice_warm_bytes.reset();
+        self.slice_warm_keys.reset();
+        for (range, (slice, share)) in ownership.ranges().iter().enumerate() {
+            if share.is_some() {
+                let slice = slice.to_string();
+                let (bytes, keys) = (warm.sizes[range] as i64, warm.key_counts[range] as i64);
+                self.slice_warm_bytes.with_label_values(&[&slice]).set(bytes);
+                self.slice_warm_keys.with_label_values(&[&slice]).set(keys);
+            }
         }
     }
 }
@@ -192,6 +298,14 @@ impl Named<'_> {
         self.registered(Gauge::with_opts(self.opts(name, help)))
     }
 
+    fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
+        self.registered(IntCounterVec::new(self.opts(name, help), &[label]))
+    }
+
+    fn int_gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
+        self.registered(IntGaugeVec::new(self.opts(name, help), &[label]))
+    }
+
     fn gauges(&self, name: &str, help: &str, label: &str) -> GaugeVec {
         self.registered(GaugeVec::new(self.opts(name, help), &[label]))
     }
@@ -222,7 +336,7 @@ mod tests {
     fn every_metric_is_named_after_its_role_and_can_be_registered() {
         let metrics = Metrics::new("profiles");
         let families = metrics.registry.gather();
-        assert_eq!(families.len(), 20);
+        assert_eq!(families.len(), 27);
         assert!(
             families
                 .iter()

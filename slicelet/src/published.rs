@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use emberkeep_core::slicelet::Ownership;
 use emberkeep_core::target::KeyMode;
+use emberkeep_core::time::Timestamp;
 use emberkeep_runtime::watch::Held;
 use tokio::sync::watch;
 
@@ -22,18 +23,18 @@ pub(crate) struct Published {
 impl Published {
     /// Before the first assignment.
     pub(crate) fn nothing() -> Self {
-        let nothing = Holding::new(Arc::new(Ownership::none()), KeyMode::default());
         Self {
-            holding: ArcSwap::from_pointee(nothing),
+            holding: ArcSwap::from_pointee(Holding::nothing()),
             held: watch::Sender::new(None),
             heat: Heat::new(),
         }
     }
 
-    /// Requests go by `ownership` from now on. Answers what they went by before.
-    pub(crate) fn publish(&self, ownership: Arc<Ownership>, key_mode: KeyMode) -> Arc<Holding> {
+    /// Requests go by `ownership` from `now` on. Answers what they went by before.
+    pub(crate) fn publish(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Arc<Holding> {
         let assignment = Arc::clone(ownership.assignment());
-        let before = self.holding.swap(Arc::new(Holding::new(ownership, key_mode)));
+        let next = self.holding.load().followed_by(ownership, key_mode, now);
+        let before = self.holding.swap(Arc::new(next));
         self.held.send_replace(Some(Held { assignment, key_mode }));
         before
     }

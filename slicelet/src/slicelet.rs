@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::keyspace::SliceKey;
+use emberkeep_core::assignment::{Generation, Phase};
+use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::pod::Pod;
 use emberkeep_core::slicelet::Share;
 use emberkeep_core::target::TargetName;
+use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::NotOwner;
 use emberkeep_proto::pb::assignment_watch_server::AssignmentWatchServer;
 use emberkeep_runtime::clock::Clock;
@@ -33,7 +35,8 @@ use crate::stats::Stats;
 use crate::status;
 use crate::stop_signal;
 use crate::store_access::StoreAccess;
-use crate::warm::{HashedKey, Hold, WarmStore};
+use crate::warm::{DiskTier, HashedKey, Hold, WarmParts, WarmStore, WriteError};
+use crate::writer::Writer;
 
 /// One pod's part of a target: knows which keys the pod owns, keeps their values warm, and stays in touch with the
 /// assigner. Copies are the same slicelet; when the last one is gone, or after [`Slicelet::shutdown`], its tasks end.
@@ -42,12 +45,10 @@ pub struct Slicelet<C: Codec = Raw> {
 }
 
 struct Inner<C: Codec> {
-    target: TargetName,
-    pod: Pod,
+    settings: Settings,
     published: Arc<Published>,
     warm: Arc<WarmStore<C>>,
-    #[allow(dead_code, reason = "the warm store is the one that goes this way")]
-    store_access: StoreAccess,
+    clock: Clock,
     metrics: Metrics,
     http_address: Option<SocketAddr>,
     drain: CancellationToken,
@@ -69,14 +70,26 @@ impl Slicelet<Raw> {
 
 impl<C: Codec> Slicelet<C> {
     pub(crate) async fn start(settings: Settings, store: Store, codec: C) -> Result<Self, SliceletError> {
-        let Settings { target, pod, .. } = settings.clone();
         let (clock, tasks) = (Clock::start(), Tasks::new());
+        let ends_the_tasks = tasks.stop().clone().drop_guard();
         let (drain, drained) = (CancellationToken::new(), tasks.stop().child_token());
-        let metrics = Metrics::new(target.as_str());
+        let metrics = Metrics::new(settings.target.as_str());
         let published = Arc::new(Published::nothing());
+        if settings.is_writable {
+            store.require_conditional_writes().await?;
+        }
         let store_access = StoreAccess::start(settings.admission, clock, &tasks, metrics.clone());
-        let warm = WarmStore::new(codec, store, target.clone(), settings.load, clock, metrics.clone());
-        let warm = Arc::new(warm);
+        let parts = WarmParts {
+            target: settings.target.clone(),
+            settings: settings.warm.clone(),
+            disk: disk_tier(&settings, &store).await?,
+            store,
+            access: store_access.clone(),
+            clock,
+            metrics: metrics.clone(),
+            tasks: tasks.clone(),
+        };
+        let warm = Arc::new(WarmStore::new(codec, parts));
         if settings.drains_on_sigterm {
             stop_signal::drain_on_sigterm(&tasks, drain.clone())?;
         }
@@ -85,12 +98,12 @@ impl<C: Codec> Slicelet<C> {
             None => None,
         };
         session::start(SessionParts {
-            target: target.clone(),
-            pod: pod.clone(),
-            assigners: settings.assigners,
+            target: settings.target.clone(),
+            pod: settings.pod.clone(),
+            assigners: settings.assigners.clone(),
             published: Arc::clone(&published),
             warm: Arc::clone(&warm),
-            store_access: store_access.clone(),
+            store_access,
             metrics: metrics.clone(),
             clock,
             tasks: tasks.clone(),
@@ -98,16 +111,15 @@ impl<C: Codec> Slicelet<C> {
             drained: drained.clone(),
         });
         let inner = Inner {
-            target,
-            pod,
+            settings,
             published,
             warm,
-            store_access,
+            clock,
             metrics,
             http_address,
             drain,
             drained,
-            _ends_the_tasks: tasks.stop().clone().drop_guard(),
+            _ends_the_tasks: ends_the_tasks,
             tasks,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -129,10 +141,7 @@ impl<C: Codec> Slicelet<C> {
         };
         let ordinal = holding.count_request(range);
         self.inner.published.heat.sample(&slice_key, 1, ordinal);
-        let hold = Hold {
-            at: holding.ownership.generation(),
-            since: share.held_since,
-        };
+        let hold = holding.hold(range, share, self.inner.settings.freshness);
         Ok(Guard::new(self, key, slice_key, hold, share.epoch))
     }
 
@@ -141,7 +150,7 @@ impl<C: Codec> Slicelet<C> {
     #[must_use]
     pub fn watch_service(&self) -> AssignmentWatchServer<WatchService<AssignmentCopy>> {
         let copy = AssignmentCopy {
-            target: self.inner.target.clone(),
+            target: self.inner.settings.target.clone(),
             held: self.assignment(),
         };
         // A server that shuts down waits for its streams, so those end with the drain.
@@ -194,12 +203,27 @@ impl<C: Codec> Slicelet<C> {
     /// The pod as it registers.
     #[must_use]
     pub fn pod(&self) -> &Pod {
-        &self.inner.pod
+        &self.inner.settings.pod
     }
 
-    /// Ends the session and every other task, within 5 s. Drain first where the slices are to move without a gap.
+    /// The slices that the pod serves now.
+    #[must_use]
+    pub fn served_slices(&self) -> Vec<Slice> {
+        let holding = self.inner.published.holding.load();
+        let is_serving = |(_, share): &(Slice, Share)| share.phase == Phase::Serving;
+        holding
+            .ownership
+            .owned()
+            .filter(is_serving)
+            .map(|(slice, _)| slice)
+            .collect()
+    }
+
+    /// Ends the session and every other task, within seconds: what is being written is written to its end. Drain first
+    /// where the slices are to move without a gap.
     pub async fn shutdown(&self) {
         self.inner.tasks.shutdown(SHUTDOWN_DEADLINE).await;
+        self.inner.warm.close().await;
     }
 
     #[inline]
@@ -210,6 +234,39 @@ impl<C: Codec> Slicelet<C> {
     #[inline]
     pub(crate) fn published(&self) -> &Published {
         &self.inner.published
+    }
+
+    /// Fails if the slicelet was not started to write.
+    pub(crate) fn writer<E>(&self) -> Result<Writer<'_, C>, WriteError<E>> {
+        let Settings { is_writable, warm, .. } = &self.inner.settings;
+        match is_writable {
+            true => Ok(Writer::new(&self.inner.warm, warm.answered, &self.inner.metrics)),
+            false => Err(WriteError::ReadOnly),
+        }
+    }
+
+    pub(crate) fn load_concurrency(&self) -> usize {
+        self.inner.settings.admission.concurrency
+    }
+
+    /// When a read or write that begins now has to be done.
+    pub(crate) fn deadline(&self, patience: Option<Duration>) -> Timestamp {
+        let allowed = self.inner.settings.load_deadline;
+        self.inner.clock.now() + patience.map_or(allowed, |patience| patience.min(allowed))
+    }
+
+    /// By what right a key may be written that the pod has held since it went by generation `since`.
+    ///
+    /// A pod that is leaving a slice may still answer what it knows, but not write: the new owner would not see it.
+    pub(crate) fn fence(&self, slice_key: &SliceKey, since: Generation) -> Result<Hold, OwnError> {
+        let holding = self.inner.published.holding.load();
+        let (range, share) = holding.ownership.share_of(slice_key);
+        match share {
+            Some(share) if share.phase == Phase::Serving && share.held_since <= since => {
+                Ok(holding.hold(range, share, self.inner.settings.freshness))
+            }
+            Some(_) | None => Err(self.not_owner(&holding, slice_key)),
+        }
     }
 
     /// Charges more load to the slice that holds the key now.
@@ -232,6 +289,13 @@ impl<C: Codec> Slicelet<C> {
     }
 }
 
+async fn disk_tier(settings: &Settings, store: &Store) -> Result<Option<DiskTier>, SliceletError> {
+    match &settings.disk {
+        Some(disk) => Ok(Some(DiskTier::open(disk, store.place()).await?)),
+        None => Ok(None),
+    }
+}
+
 impl<C: Codec> Clone for Slicelet<C> {
     fn clone(&self) -> Self {
         Self {
@@ -243,8 +307,8 @@ impl<C: Codec> Clone for Slicelet<C> {
 impl<C: Codec> std::fmt::Debug for Slicelet<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Slicelet")
-            .field("target", &self.inner.target)
-            .field("pod", &self.inner.pod.name)
+            .field("target", &self.inner.settings.target)
+            .field("pod", &self.inner.settings.pod.name)
             .finish_non_exhaustive()
     }
 }

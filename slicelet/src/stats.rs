@@ -4,7 +4,7 @@ use emberkeep_core::assignment::Generation;
 
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
-use crate::metrics::Metrics;
+use crate::metrics::{Cause, Metrics};
 use crate::published::Published;
 use crate::warm::WarmStore;
 
@@ -20,10 +20,20 @@ pub struct Stats {
     pub missing_hit_count: u64,
     /// Requests for keys that the pod did not own.
     pub misroute_count: u64,
+    /// Values that were loaded from disk without asking the store.
+    pub disk_hit_count: u64,
     /// Reads of the store.
     pub store_read_count: u64,
+    /// Those of them that asked whether what was known still was so.
+    pub revalidation_count: u64,
     /// Bytes read from the store.
     pub store_read_size: ByteSize,
+    /// Values that were written.
+    pub store_write_count: u64,
+    /// Writes that had to be done again because another pod had written the same object.
+    pub lost_race_count: u64,
+    /// Requests that had been answered before.
+    pub repeat_count: u64,
     /// The generation that the pod goes by.
     pub generation: Generation,
     /// Slices in which the pod has a share.
@@ -44,8 +54,13 @@ impl Stats {
             hit_count: request_count.saturating_sub(metrics.loads.get()),
             missing_hit_count: metrics.missing_hits.get(),
             misroute_count: metrics.misroutes.get(),
-            store_read_count: metrics.store_reads.get(),
+            disk_hit_count: metrics.disk_hits.get(),
+            store_read_count: metrics.store_read_count(),
+            revalidation_count: metrics.store_reads_for(Cause::Revalidate),
             store_read_size: ByteSize::bytes(metrics.store_read_bytes.get()),
+            store_write_count: metrics.store_writes.get(),
+            lost_race_count: metrics.lost_races.get(),
+            repeat_count: metrics.repeats.get(),
             generation: holding.ownership.generation(),
             owned_slice_count: holding.ownership.owned().count(),
             warm_key_count: warm.key_count(),

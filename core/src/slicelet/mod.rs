@@ -5,9 +5,11 @@
 //! Update --Session--> Ownership      what this pod may answer, and since when
 //! counts --LoadMeter--> LoadReport   a decayed rate for each slice, and the hottest keys
 //! Asked --Admission--> Admit         which requests of the object store may be made now
+//! request --Answered--> its answer   once, however often it is repeated
 //! ```
 
 pub mod admission;
+mod answered;
 mod arrivals;
 mod chance;
 mod concurrency_limit;
@@ -25,6 +27,7 @@ mod step_watch;
 mod token_bucket;
 mod waiting_line;
 
+pub use answered::{Answered, AnsweredLimits};
 pub use decayed_rate::DecayedRate;
 pub use hottest::{HotKey, Hottest};
 pub use load_meter::LoadMeter;

@@ -1,6 +1,7 @@
 //! Carries out what the session decides.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::load::LoadReport;
@@ -28,6 +29,7 @@ pub(super) struct SessionHands<C: Codec> {
     meter: LoadMeter,
     weighing: Weighing,
     measured_at: Timestamp,
+    cooled_at: Timestamp,
 }
 
 /// The way to the assigner, of the newest link.
@@ -38,6 +40,8 @@ struct Outgoing {
 
 /// Messages that wait for the network. Heartbeats and reports are overtaken by the next ones, so more need not wait.
 const MESSAGES_MAX: usize = 16;
+/// What was asked for an hour ago says little of what will be asked for next.
+const HEAT_HALF_LIFE: Duration = Duration::from_secs(60);
 
 impl<C: Codec> Hands<Session> for SessionHands<C> {
     async fn perform(&mut self, action: Action) -> Option<Event> {
@@ -68,6 +72,7 @@ impl<C: Codec> SessionHands<C> {
             meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
             weighing: Weighing::new(),
             measured_at: parts.clock.now(),
+            cooled_at: parts.clock.now(),
             parts,
             news,
             outgoing: None,
@@ -115,7 +120,8 @@ impl<C: Codec> SessionHands<C> {
     }
 
     fn publish(&mut self, ownership: Arc<Ownership>, key_mode: KeyMode) {
-        let before = self.parts.published.publish(Arc::clone(&ownership), key_mode);
+        let now = self.parts.clock.now();
+        let before = self.parts.published.publish(Arc::clone(&ownership), key_mode, now);
         self.record(before.take_counts());
         self.meter.follow(Arc::clone(&ownership));
         let (gained, lost) = (
@@ -144,11 +150,27 @@ impl<C: Codec> SessionHands<C> {
             let Holding {
                 ownership, key_mode, ..
             } = &**published.holding.load();
-            warm.retain(|key| ownership.share_of(&key.slice_key(*key_mode)).1.is_some());
+            warm.retain(*key_mode, |slice_key| ownership.share_of(slice_key).1.is_some());
         };
         self.parts.tasks.spawn_supervised("forget lost slices", async move {
             if let Err(error) = tokio::task::spawn_blocking(clear).await {
                 tracing::error!(%error, "values of lost slices were not cleared, they stay until they are evicted");
+            }
+        });
+    }
+
+    /// Halves the heat of what is warm, beside the session.
+    fn cool_if_due(&mut self) {
+        let SessionParts { warm, tasks, clock, .. } = &self.parts;
+        let now = clock.now();
+        if now.since(self.cooled_at) < HEAT_HALF_LIFE {
+            return;
+        }
+        self.cooled_at = now;
+        let warm = Arc::clone(warm);
+        tasks.spawn_supervised("cool down", async move {
+            if let Err(error) = tokio::task::spawn_blocking(move || warm.cool()).await {
+                tracing::error!(%error, "the heat of values was not halved");
             }
         });
     }
@@ -159,8 +181,8 @@ impl<C: Codec> SessionHands<C> {
         self.record(holding.take_counts());
         let halves = self.meter.takes_halving();
         self.meter.sampled(&heat.snapshot(halves));
-        let SessionParts { warm, tasks, clock, .. } = &self.parts;
-        self.weighing.go_on(&mut self.meter, &holding, warm, tasks, clock.now());
+        self.cool_if_due();
+        self.weighing.go_on(&mut self.meter, &holding, &self.parts);
         self.show_load();
         self.meter.report()
     }

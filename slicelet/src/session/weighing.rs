@@ -1,4 +1,4 @@
-//! Weighing: how many bytes are warm in each range, counted beside the session.
+//! Weighing: how much is warm in each range, counted beside the session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::slicelet::{LoadMeter, Ownership};
 use emberkeep_core::time::Timestamp;
-use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::oneshot;
 
+use super::SessionParts;
 use crate::codec::Codec;
 use crate::holding::Holding;
-use crate::warm::WarmStore;
+use crate::metrics::Metrics;
+use crate::warm::WarmByRange;
 
 /// Weighs all that is warm again and again, but only when it has changed, and never for more than a twentieth of the
 /// time of one core: a large store is weighed less often.
@@ -25,10 +26,8 @@ pub(super) struct Weighing {
 
 #[derive(Debug)]
 struct Weighed {
-    /// Where the ranges start.
-    starts: Vec<SliceKey>,
-    /// How many bytes each has.
-    sizes: Vec<u64>,
+    ownership: Arc<Ownership>,
+    warm: WarmByRange,
     took: Duration,
 }
 
@@ -47,34 +46,29 @@ impl Weighing {
     }
 
     /// Hands the meter what was weighed, and weighs anew if it is time to.
-    pub(super) fn go_on<C: Codec>(
-        &mut self,
-        meter: &mut LoadMeter,
-        holding: &Arc<Holding>,
-        warm: &Arc<WarmStore<C>>,
-        tasks: &Tasks,
-        now: Timestamp,
-    ) {
-        self.take_in(meter, now);
+    pub(super) fn go_on<C: Codec>(&mut self, meter: &mut LoadMeter, holding: &Arc<Holding>, parts: &SessionParts<C>) {
+        let now = parts.clock.now();
+        self.take_in(meter, &parts.metrics, now);
         if self.under_way.is_some() || now < self.not_before {
             return;
         }
-        let present = (starts_of(&holding.ownership), warm.size());
+        let present = (starts_of(&holding.ownership), parts.warm.size());
         if self.has_changed(&present) {
             self.last = present;
-            self.under_way = Some(start(Arc::clone(holding), Arc::clone(warm), tasks));
+            self.under_way = Some(start(Arc::clone(holding), parts));
         }
     }
 
-    fn take_in(&mut self, meter: &mut LoadMeter, now: Timestamp) {
+    fn take_in(&mut self, meter: &mut LoadMeter, metrics: &Metrics, now: Timestamp) {
         match self.under_way.as_mut().map(oneshot::Receiver::try_recv) {
             None | Some(Err(oneshot::error::TryRecvError::Empty)) => {}
             Some(Err(oneshot::error::TryRecvError::Closed)) => self.under_way = None,
             Some(Ok(weighed)) => {
                 self.under_way = None;
                 self.not_before = now + weighed.took * REST_PER_WORK;
-                if weighed.starts == starts_of(meter.ownership()) {
-                    meter.weighed(weighed.sizes);
+                if starts_of(&weighed.ownership) == starts_of(meter.ownership()) {
+                    metrics.show_slices(&weighed.ownership, &weighed.warm);
+                    meter.weighed(weighed.warm.sizes);
                 }
             }
         }
@@ -86,15 +80,17 @@ impl Weighing {
     }
 }
 
-fn start<C: Codec>(holding: Arc<Holding>, warm: Arc<WarmStore<C>>, tasks: &Tasks) -> oneshot::Receiver<Weighed> {
+fn start<C: Codec>(holding: Arc<Holding>, parts: &SessionParts<C>) -> oneshot::Receiver<Weighed> {
     let (done, under_way) = oneshot::channel();
-    tasks.spawn_supervised("weigh what is warm", async move {
+    let (warm, clock) = (Arc::clone(&parts.warm), parts.clock);
+    parts.tasks.spawn_supervised("weigh what is warm", async move {
         let weigh = move || {
-            let (sizes, took) = warm.size_by_range(&holding);
+            let began_at = clock.now();
+            let warm = warm.by_range(&holding);
             Weighed {
-                starts: starts_of(&holding.ownership),
-                sizes,
-                took,
+                ownership: Arc::clone(&holding.ownership),
+                warm,
+                took: clock.now().since(began_at),
             }
         };
         match tokio::task::spawn_blocking(weigh).await {

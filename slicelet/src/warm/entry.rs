@@ -1,90 +1,137 @@
-//! Entries of the warm store: a value, or that there is none, or that loading it failed.
+//! Entries of the warm store: what is known of an object.
 
+use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use emberkeep_core::assignment::Generation;
-use emberkeep_core::time::Timestamp;
+use emberkeep_core::keyspace::SliceKey;
+use emberkeep_core::slicelet::Answered;
+use emberkeep_store::ETag;
 use quick_cache::Weighter;
 
-use super::GetError;
+use super::freshness::Checked;
 use super::key::WarmKey;
-use super::store::Hold;
 
-/// What is known of a key.
+/// What is known of one object.
 #[derive(Debug)]
-pub(super) enum Entry<V> {
-    /// Its value.
-    Found {
-        value: Arc<V>,
-        /// The generation that the pod went by when it began to load.
-        loaded_at: Generation,
-        weight: u64,
-    },
-    /// There was no object, a moment ago.
-    Missing { loaded_at: Generation, until: Timestamp },
-    /// The load failed. Only those who were waiting for it are told.
-    Failed(Arc<Failure>),
+pub(super) struct Entry<V> {
+    /// `None` where there is no value.
+    pub(super) value: Option<Kept<V>>,
+    /// `None` where there is no object.
+    pub(super) object: Option<Arc<Facts>>,
+    pub(super) checked: Checked,
 }
 
-/// Why a load failed, and when. Apart from its entry, so that all entries are small.
+/// A value in memory.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: GetError,
-    pub(super) at: Timestamp,
+pub(super) enum Kept<V> {
+    /// Of a key, by the target's codec.
+    OfKey(Arc<V>),
+    /// Of a path, by whatever codec it was asked for with.
+    OfPath(Arc<dyn Any + Send + Sync>),
+}
+
+/// What is seldom asked of an object, apart from its entry, so that entries are small and quick to copy.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) etag: ETag,
+    pub(super) answered: Answered,
+    /// How much memory the value takes, in bytes.
+    pub(super) value_size: usize,
+    /// Where an object asked for by its path counts: with the key that it was asked for under.
+    pub(super) counts_with: Option<SliceKey>,
+    /// How often it was asked for, halved now and then.
+    pub(super) heat: AtomicU32,
+}
+
+impl<V> Clone for Kept<V> {
+    #[inline]
+    fn clone(&self) -> Self {
+        match self {
+            Self::OfKey(value) => Self::OfKey(Arc::clone(value)),
+            Self::OfPath(value) => Self::OfPath(Arc::clone(value)),
+        }
+    }
 }
 
 impl<V> Clone for Entry<V> {
     #[inline]
     fn clone(&self) -> Self {
-        match self {
-            Entry::Found {
-                value,
-                loaded_at,
-                weight,
-            } => Entry::Found {
-                value: Arc::clone(value),
-                loaded_at: *loaded_at,
-                weight: *weight,
-            },
-            Entry::Missing { loaded_at, until } => Entry::Missing {
-                loaded_at: *loaded_at,
-                until: *until,
-            },
-            Entry::Failed(failure) => Entry::Failed(Arc::clone(failure)),
+        Self {
+            value: self.value.clone(),
+            object: self.object.clone(),
+            checked: self.checked,
         }
     }
 }
 
 impl<V> Entry<V> {
-    /// What a request that began at `asked_at` is answered; `None` if the entry does not count for it any more.
-    pub(super) fn answer(&self, hold: Hold, asked_at: Timestamp) -> Option<Result<Arc<V>, GetError>> {
-        match self {
-            Entry::Found { value, loaded_at, .. } if *loaded_at >= hold.since => Some(Ok(Arc::clone(value))),
-            Entry::Missing { loaded_at, until } if *loaded_at >= hold.since && asked_at < *until => {
-                Some(Err(GetError::NotFound))
-            }
-            Entry::Failed(failure) if failure.at >= asked_at => Some(Err(failure.error.clone())),
-            Entry::Found { .. } | Entry::Missing { .. } | Entry::Failed(_) => None,
+    /// Nothing is there.
+    pub(super) const fn missing(checked: Checked) -> Self {
+        Self {
+            value: None,
+            object: None,
+            checked,
         }
     }
 
-    /// What whoever loaded it is answered.
-    pub(super) fn into_result(self) -> Result<Arc<V>, GetError> {
-        match self {
-            Entry::Found { value, .. } => Ok(value),
-            Entry::Missing { .. } => Err(GetError::NotFound),
-            Entry::Failed(failure) => Err(failure.error.clone()),
+    /// The value of a key.
+    #[inline]
+    pub(super) fn of_key(&self) -> Option<&Arc<V>> {
+        match &self.value {
+            Some(Kept::OfKey(value)) => Some(value),
+            Some(Kept::OfPath(_)) | None => None,
         }
     }
 
-    pub(super) const fn is_failed(&self) -> bool {
-        matches!(self, Entry::Failed(_))
+    /// The value of a path, if it is of that type.
+    pub(super) fn of_path<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        match &self.value {
+            Some(Kept::OfPath(value)) => Arc::clone(value).downcast().ok(),
+            Some(Kept::OfKey(_)) | None => None,
+        }
+    }
+
+    /// The version that is known.
+    pub(super) fn etag(&self) -> Option<&ETag> {
+        self.object.as_ref().map(|facts| &facts.etag)
+    }
+
+    /// What was asked before, and answered.
+    pub(super) fn answered(&self) -> Answered {
+        self.object
+            .as_ref()
+            .map_or_else(Answered::default, |facts| facts.answered.clone())
+    }
+
+    /// Counts a use of the value.
+    #[inline]
+    pub(super) fn warm(&self) {
+        if let Some(facts) = &self.object {
+            facts.heat.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often it was used of late.
+    pub(super) fn heat(&self) -> u32 {
+        self.object
+            .as_ref()
+            .map_or(0, |facts| facts.heat.load(Ordering::Relaxed))
+    }
+
+    /// Halves the heat. What is counted meanwhile may get lost: heat is an estimate.
+    pub(super) fn cool(&self) {
+        if let Some(facts) = &self.object {
+            facts.heat.store(self.heat() / 2, Ordering::Relaxed);
+        }
     }
 }
 
-/// What an entry takes in memory beside its value and a long key: its place in the cache, the table's slot, the links
-/// of its queue, and the reference counts of its value.
+/// What an entry takes in memory beside its key and value: its place in the cache, the table's slot and the links of its
+/// queue.
 const PLACE_SIZE: usize = size_of::<WarmKey>() + size_of::<Entry<()>>() + 48;
+/// What its facts take, with the reference counts of facts and value and the ETag's own.
+const FACTS_SIZE: usize = size_of::<Facts>() + 3 * 16;
 
 /// Weighs entries in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -92,10 +139,9 @@ pub(super) struct InBytes;
 
 impl<V> Weighter<WarmKey, Entry<V>> for InBytes {
     fn weight(&self, key: &WarmKey, entry: &Entry<V>) -> u64 {
-        let value = match entry {
-            Entry::Found { weight, .. } => *weight,
-            Entry::Missing { .. } | Entry::Failed(_) => 0,
-        };
-        (PLACE_SIZE + key.size_elsewhere()) as u64 + value
+        let of_object = entry.object.as_ref().map_or(0, |facts| {
+            FACTS_SIZE + facts.etag.as_str().len() + facts.answered.size() + facts.value_size
+        });
+        (PLACE_SIZE + key.size_elsewhere() + of_object) as u64
     }
 }

@@ -7,6 +7,8 @@ use emberkeep_store::StoreError;
 use thiserror::Error;
 use tonic::{Code, Status};
 
+use crate::overloaded::Overloaded;
+
 /// A value that could not be had. None of these is remembered but that there is no object, and that for a second.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
@@ -25,6 +27,9 @@ pub enum GetError {
         /// What the codec said.
         reason: String,
     },
+    /// Too much is asked of the store to serve this request in time: try again when it says.
+    #[error(transparent)]
+    Overloaded(#[from] Overloaded),
     /// Loading took too long: try again later, or allow more time with `load_deadline`.
     #[error("the value was not loaded within {after:?}")]
     TooSlow {
@@ -43,11 +48,19 @@ impl From<GetError> for Status {
     fn from(error: GetError) -> Status {
         let code = match &error {
             GetError::NotFound => Code::NotFound,
-            GetError::Store(reason) if reason.is_retryable() => Code::Unavailable,
-            GetError::Store(_) => Code::Internal,
+            GetError::Store(reason) => code_of(reason),
             GetError::Undecodable { .. } => Code::DataLoss,
+            GetError::Overloaded(overloaded) => return Status::from(*overloaded),
             GetError::TooSlow { .. } => Code::DeadlineExceeded,
         };
         Status::new(code, error.to_string())
+    }
+}
+
+/// What a failure of the store is to whoever called.
+pub(super) fn code_of(error: &StoreError) -> Code {
+    match error.is_retryable() {
+        true => Code::Unavailable,
+        false => Code::Internal,
     }
 }

@@ -1,17 +1,19 @@
-//! Keys of the warm store: an application key with its hash, computed once.
+//! Keys of the warm store: an application key, or a path, with its hash, computed once.
 
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use emberkeep_core::keyspace::{KeyTooLong, SliceKey};
 use emberkeep_core::target::KeyMode;
 use quick_cache::Equivalent;
 use smallvec::SmallVec;
 
-/// An application key with its XXH64: what a request asks for.
+/// What a request asks for, with its hash.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HashedKey<'a> {
     bytes: &'a [u8],
+    /// The XXH64 of an application key.
     hash: u64,
+    kind: KeyKind,
 }
 
 /// The same, owned: what the warm store keeps.
@@ -20,6 +22,13 @@ pub(super) struct WarmKey {
     /// Short keys lie in the entry itself: comparing them touches no memory elsewhere.
     bytes: SmallVec<[u8; 40]>,
     hash: u64,
+    kind: KeyKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    Application,
+    Path,
 }
 
 impl<'a> HashedKey<'a> {
@@ -27,7 +36,22 @@ impl<'a> HashedKey<'a> {
     #[inline]
     pub(crate) fn try_new(bytes: &'a [u8]) -> Result<Self, KeyTooLong> {
         let hash = SliceKey::of(bytes, KeyMode::Hashed)?.position();
-        Ok(Self { bytes, hash })
+        Ok(Self {
+            bytes,
+            hash,
+            kind: KeyKind::Application,
+        })
+    }
+
+    /// A path, which is no key of any slice.
+    pub(super) fn of_path(path: &'a str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        Self {
+            bytes: path.as_bytes(),
+            hash: hasher.finish(),
+            kind: KeyKind::Path,
+        }
     }
 
     /// Its slice key. In hashed mode that is the hash it has already.
@@ -47,15 +71,21 @@ impl<'a> HashedKey<'a> {
         WarmKey {
             bytes: SmallVec::from_slice(self.bytes),
             hash: self.hash,
+            kind: self.kind,
         }
     }
 }
 
 impl WarmKey {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub(super) fn as_hashed(&self) -> HashedKey<'_> {
         HashedKey {
             bytes: &self.bytes,
             hash: self.hash,
+            kind: self.kind,
         }
     }
 
@@ -82,7 +112,7 @@ impl Hash for WarmKey {
 impl Equivalent<WarmKey> for HashedKey<'_> {
     #[inline]
     fn equivalent(&self, key: &WarmKey) -> bool {
-        self.hash == key.hash && *self.bytes == *key.bytes
+        self.hash == key.hash && self.kind == key.kind && *self.bytes == *key.bytes
     }
 }
 

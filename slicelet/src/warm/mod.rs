@@ -1,18 +1,43 @@
-//! The warm store: decoded values in memory, bounded in bytes, each loaded once.
+//! The warm store: decoded values in memory, bounded in bytes, each loaded once and written through.
 //!
 //! ```text
-//! get --warm--> Arc<V>                       no waiting, no lock shared by all keys
-//!     --cold--> one read for all who ask --> the value, its absence (for a second), or an error (for nobody else)
+//! get    --warm--> Arc<V>                           no waiting, no lock shared by all keys
+//!        --cold--> disk, else one read for all      the value, its absence (for a second), or an error (for nobody else)
+//! update --change--> put on a condition             durable first, visible then
 //! ```
 //!
-//! A value counts only while the pod has held its key without interruption since it was loaded. So what is left
-//! behind by slices that went away is never answered, even before it is cleared.
+//! What is known of a key changes under the lock of that key, so that loads and writes never overtake each other. How
+//! long it counts says its [`Freshness`]: what is left behind by slices that went away is never answered unless it still
+//! counts, even before it is cleared.
 
+mod decoder;
+mod disk;
 mod entry;
+mod envelope;
+mod freshness;
 mod get_error;
 mod key;
+mod key_locks;
+mod load;
 mod store;
+mod write;
+mod write_error;
 
+pub use disk::DiskError;
+pub(crate) use disk::{DiskSettings, DiskTier};
+pub use freshness::Freshness;
+pub(crate) use freshness::Hold;
 pub use get_error::GetError;
 pub(crate) use key::HashedKey;
-pub(crate) use store::{Hold, LoadSettings, WarmStore};
+pub(crate) use store::{Ask, WarmByRange, WarmParts, WarmSettings, WarmStore};
+pub(crate) use write::{Change, Manner};
+pub use write_error::WriteError;
+
+/// A warm key, and how hot it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HotValue {
+    /// The application key.
+    pub key: Vec<u8>,
+    /// How often it was asked for of late: a count that halves with time.
+    pub heat: u32,
+}

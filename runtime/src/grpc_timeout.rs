@@ -1,4 +1,4 @@
-//! The deadline that a request carries.
+//! The deadline that a gRPC request carries.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use http::HeaderMap;
 
 /// The time that the header `grpc-timeout` allows: up to eight digits and a unit. `None` if it is not there or cannot
 /// be read. (gRPC over HTTP/2, "Requests".)
-pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Duration> {
+#[must_use]
+pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     let is_number = (1..=8).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit());

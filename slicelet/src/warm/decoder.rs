@@ -1,0 +1,70 @@
+//! Decoders: how the bytes of an object become what is kept in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use emberkeep_store::ObjectName;
+
+use super::GetError;
+use super::entry::Kept;
+use crate::codec::{Codec, CodecError};
+
+/// Decodes objects of one kind.
+pub(super) type Decoder<V> = Arc<dyn Fn(Bytes) -> Result<Decoded<V>, CodecError> + Send + Sync>;
+
+/// A value, and how many bytes of memory it takes.
+#[derive(Debug)]
+pub(super) struct Decoded<V> {
+    pub(super) kept: Kept<V>,
+    pub(super) size: usize,
+}
+
+/// Objects of this size and more are decoded beside the runtime, whose other tasks would wait for it.
+const LARGE: usize = 256 << 10;
+
+/// Decodes values of keys.
+pub(super) fn of_keys<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
+    Arc::new(move |bytes| {
+        let length = bytes.len();
+        let value = codec.decode(bytes)?;
+        Ok(Decoded {
+            size: codec.weight(&value, length),
+            kept: Kept::OfKey(Arc::new(value)),
+        })
+    })
+}
+
+/// Decodes values of paths.
+pub(super) fn of_paths<V, D: Codec>(codec: D) -> Decoder<V> {
+    Arc::new(move |bytes| {
+        let length = bytes.len();
+        let value = codec.decode(bytes)?;
+        Ok(Decoded {
+            size: codec.weight(&value, length),
+            kept: Kept::OfPath(Arc::new(value)),
+        })
+    })
+}
+
+/// The value of an object.
+pub(super) async fn decoded<V: Send + Sync + 'static>(
+    decoder: &Decoder<V>,
+    name: &ObjectName,
+    bytes: Bytes,
+) -> Result<Decoded<V>, GetError> {
+    let outcome = if bytes.len() < LARGE {
+        decoder(bytes)
+    } else {
+        let decoder = Arc::clone(decoder);
+        let decoding = tokio::task::spawn_blocking(move || decoder(bytes));
+        decoding.await.unwrap_or_else(|failure| Err(failure.into()))
+    };
+    outcome.map_err(|reason| undecodable(name, &*reason))
+}
+
+pub(super) fn undecodable(name: &ObjectName, reason: &(dyn std::error::Error + Send + Sync)) -> GetError {
+    GetError::Undecodable {
+        object: name.to_string(),
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,379 @@
+//! The disk tier: objects as the store sent them, in a bounded folder, found again after a restart.
+//!
+//! The blocks, their index, checksums and eviction are the library's ([foyer](https://docs.rs/foyer)). What it may give
+//! back is any version that was ever put, so whether that one still counts is known here: by the fingerprints of
+//! versions that this process has seen to be the newest, and else by asking the store.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use emberkeep_core::time::Timestamp;
+use emberkeep_store::{ETag, ObjectName};
+use foyer::{
+    BlockEngineConfig, Code, DeviceBuilder, Error as FoyerError, FsDeviceBuilder, HybridCache, HybridCacheBuilder,
+    HybridCachePolicy, Load, RecoverMode,
+};
+use quick_cache::sync::Cache;
+use thiserror::Error;
+use xxhash_rust::xxh64::xxh64;
+
+use super::freshness::{Checked, Hold};
+use crate::byte_size::ByteSize;
+
+/// Where objects are kept on disk, and how much of it they may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DiskSettings {
+    pub(crate) folder: PathBuf,
+    pub(crate) size: ByteSize,
+}
+
+/// A folder that cannot be used as a disk tier.
+#[derive(Debug, Error)]
+#[error("disk cache {}: {reason}", folder.display())]
+#[non_exhaustive]
+pub struct DiskError {
+    /// The folder.
+    pub folder: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Objects on disk.
+pub(crate) struct DiskTier {
+    objects: HybridCache<Vec<u8>, OnDisk>,
+    /// Tells the objects of this store from those of others in the same folder.
+    scope: [u8; 8],
+    /// By the hash of its name, the version of an object that was the newest when it was checked.
+    newest: Cache<u64, Newest>,
+    /// Locked for as long as this process uses the folder.
+    _lock: File,
+}
+
+/// An object, as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OnDisk {
+    pub(super) etag: ETag,
+    pub(super) bytes: Bytes,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Newest {
+    fingerprint: u64,
+    checked: Checked,
+}
+
+/// Blocks are written and evicted whole, and each is a file that is kept open.
+const BLOCK_SIZE_MIN: u64 = 16 << 20;
+const BLOCK_SIZE_MAX: u64 = 256 << 20;
+/// The fewest blocks: while one is written and one is cleared, there must be some left to read.
+const BLOCK_COUNT: u64 = 16;
+/// Objects that wait to be written, in bytes; more of them are not kept. Larger objects than this are never kept.
+const WRITE_QUEUE_SIZE: usize = 16 << 20;
+/// Each object takes a page or more, which bounds their number.
+const PAGE_SIZE: u64 = 4 << 10;
+/// The most versions known to be the newest; one that is forgotten is checked again.
+const NEWEST_COUNT_MAX: u64 = 250_000;
+/// How long writes that are under way at the end may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl DiskSettings {
+    /// The smallest disk tier that works.
+    pub(crate) const SIZE_MIN: ByteSize = ByteSize::bytes(BLOCK_COUNT * BLOCK_SIZE_MIN);
+
+    fn block_size(&self) -> u64 {
+        let wanted = (self.size.as_bytes() / 256).next_multiple_of(BLOCK_SIZE_MIN);
+        wanted.clamp(BLOCK_SIZE_MIN, BLOCK_SIZE_MAX)
+    }
+}
+
+impl DiskTier {
+    /// Opens the folder, with what an earlier process left there. `place` names the store.
+    pub(crate) async fn open(settings: &DiskSettings, place: &str) -> Result<Self, DiskError> {
+        let failed = |reason: String| DiskError {
+            folder: settings.folder.clone(),
+            reason,
+        };
+        let lock = lock(&settings.folder).map_err(failed)?;
+        let objects = objects(settings).await.map_err(|error| failed(error.to_string()))?;
+        let newest_count = (settings.size.as_bytes() / PAGE_SIZE).min(NEWEST_COUNT_MAX);
+        Ok(Self {
+            objects,
+            scope: xxh64(place.as_bytes(), 0).to_be_bytes(),
+            newest: Cache::new(usize::try_from(newest_count).expect("it is bounded")),
+            _lock: lock,
+        })
+    }
+
+    /// Some version of an object.
+    pub(super) async fn get(&self, name: &ObjectName) -> Option<OnDisk> {
+        match self.objects.storage().load(&self.key(name)).await {
+            Ok(Load::Entry { value, .. }) => Some(value),
+            Ok(Load::Piece { piece, .. }) => Some(piece.value().clone()),
+            Ok(Load::Miss | Load::Throttled) => None,
+            Err(error) => {
+                tracing::debug!(object = %name, %error, "not read from disk");
+                None
+            }
+        }
+    }
+
+    /// Whether that version counts for this hold without asking the store, and since when it is known to.
+    pub(super) fn checked(&self, name: &ObjectName, etag: &ETag, hold: Hold, now: Timestamp) -> Option<Checked> {
+        let newest = self.newest.get(&hash_of(name));
+        let newest = newest.filter(|newest| newest.fingerprint == fingerprint(name, etag));
+        match newest {
+            Some(Newest { checked, .. }) => hold.accepts(checked, || now).then_some(checked),
+            None => hold.accepts_anything().then(|| hold.checked(now)),
+        }
+    }
+
+    /// Keeps the newest version of an object, if there is room in the queue.
+    pub(super) fn put(&self, name: &ObjectName, etag: &ETag, bytes: Bytes, checked: Checked) {
+        self.is_newest(name, etag, checked);
+        let on_disk = OnDisk {
+            etag: etag.clone(),
+            bytes,
+        };
+        self.objects.storage_writer(self.key(name)).force().insert(on_disk);
+    }
+
+    /// That version is the newest.
+    pub(super) fn is_newest(&self, name: &ObjectName, etag: &ETag, checked: Checked) {
+        let newest = Newest {
+            fingerprint: fingerprint(name, etag),
+            checked,
+        };
+        self.newest.insert(hash_of(name), newest);
+    }
+
+    /// Which version is the newest is not known any more.
+    pub(super) fn doubt(&self, name: &ObjectName) {
+        self.newest.remove(&hash_of(name));
+    }
+
+    /// There is no such object any more.
+    pub(super) fn remove(&self, name: &ObjectName) {
+        self.doubt(name);
+        self.objects.storage().delete(&self.key(name));
+    }
+
+    /// Writes what still waits to be written.
+    pub(crate) async fn close(&self) {
+        match tokio::time::timeout(CLOSE_TIMEOUT, self.objects.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the disk cache was not closed in order"),
+            Err(_) => tracing::warn!("the disk cache took too long to close, what it had not written is lost"),
+        }
+    }
+
+    fn key(&self, name: &ObjectName) -> Vec<u8> {
+        [&self.scope[..], name.as_str().as_bytes()].concat()
+    }
+}
+
+async fn objects(settings: &DiskSettings) -> Result<HybridCache<Vec<u8>, OnDisk>, FoyerError> {
+    let block_size = settings.block_size();
+    // Blocks of another size are another cache; whoever changes the size of the disk tier may start anew.
+    let folder = settings.folder.join(format!("blocks-v1-{}m", block_size >> 20));
+    let device = FsDeviceBuilder::new(folder)
+        .with_capacity(usize_of(settings.size.as_bytes()))
+        .build()?;
+    HybridCacheBuilder::new()
+        .with_policy(HybridCachePolicy::WriteOnInsertion)
+        .memory(1) // values in memory are the warm store's
+        .with_shards(1)
+        .storage()
+        .with_engine_config(
+            BlockEngineConfig::new(device)
+                .with_block_size(usize_of(block_size))
+                .with_buffer_pool_size(WRITE_QUEUE_SIZE)
+                .with_submit_queue_size_threshold(WRITE_QUEUE_SIZE),
+        )
+        .with_recover_mode(RecoverMode::Quiet)
+        .build()
+        .await
+}
+
+fn usize_of(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// Locks the folder, created if it is missing, for this process.
+fn lock(folder: &Path) -> Result<File, String> {
+    let path = folder.join("lock");
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let options = File::options().create(true).append(true).open(path);
+    let file = options.map_err(|error| error.to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err("another process uses it: give each pod a folder of its own".to_owned())
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(error.to_string()),
+    }
+}
+
+fn hash_of(name: &ObjectName) -> u64 {
+    xxh64(name.as_str().as_bytes(), 0)
+}
+
+/// Of name and version together, so that equal versions of two names whose hashes meet differ.
+fn fingerprint(name: &ObjectName, etag: &ETag) -> u64 {
+    xxh64(etag.as_str().as_bytes(), xxh64(name.as_str().as_bytes(), 1))
+}
+
+impl Code for OnDisk {
+    fn encode(&self, writer: &mut impl Write) -> Result<(), FoyerError> {
+        self.etag.as_str().to_owned().encode(writer)?;
+        self.bytes.encode(writer)
+    }
+
+    /// Only called on bytes whose checksum is right.
+    fn decode(reader: &mut impl Read) -> Result<Self, FoyerError> {
+        Ok(Self {
+            etag: ETag::new(String::decode(reader)?),
+            bytes: Bytes::decode(reader)?,
+        })
+    }
+
+    fn estimated_size(&self) -> usize {
+        2 * size_of::<u64>() + self.etag.as_str().len() + self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emberkeep_core::assignment::{Generation, Phase};
+    use emberkeep_core::slicelet::Share;
+    use tempfile::TempDir;
+
+    use super::super::freshness::Freshness;
+    use super::*;
+
+    fn settings(folder: &TempDir) -> DiskSettings {
+        DiskSettings {
+            folder: folder.path().to_owned(),
+            size: DiskSettings::SIZE_MIN,
+        }
+    }
+
+    fn name(text: &str) -> ObjectName {
+        ObjectName::new(text).unwrap()
+    }
+
+    fn etag(text: &str) -> ETag {
+        ETag::new(text)
+    }
+
+    fn generation(number: i64) -> Generation {
+        Generation::from_number(number).unwrap()
+    }
+
+    fn hold(freshness: Freshness) -> Hold {
+        let share = Share {
+            phase: Phase::Serving,
+            serving_count: 1,
+            epoch: generation(1),
+            held_since: generation(1),
+        };
+        freshness.hold(&share, generation(1), Timestamp::ZERO)
+    }
+
+    const LATER: Timestamp = Timestamp::from_millis(60_000);
+
+    fn checked() -> Checked {
+        hold(Freshness::OwnerWrites).checked(LATER)
+    }
+
+    #[tokio::test]
+    async fn what_was_put_is_there_after_a_restart_but_has_to_be_checked() {
+        let folder = TempDir::new().unwrap();
+        let (a, v1) = (name("t/a"), etag("\"1\""));
+        let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        disk.put(&a, &v1, Bytes::from_static(b"one"), checked());
+        let knows = |disk: &DiskTier, freshness| disk.checked(&a, &v1, hold(freshness), LATER);
+        assert_eq!(knows(&disk, Freshness::OwnerWrites), Some(checked()));
+        disk.close().await;
+        drop(disk);
+
+        let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        let found = disk.get(&a).await.unwrap();
+        assert_eq!((found.etag, &*found.bytes), (v1.clone(), &b"one"[..]));
+        assert_eq!(knows(&disk, Freshness::OwnerWrites), None);
+        assert!(knows(&disk, Freshness::Immutable).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_old_version_never_counts() {
+        let folder = TempDir::new().unwrap();
+        let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        let (a, hold) = (name("t/a"), hold(Freshness::OwnerWrites));
+        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), checked());
+        disk.is_newest(&a, &etag("\"2\""), checked());
+        assert_eq!(disk.checked(&a, &etag("\"1\""), hold, LATER), None);
+        assert!(disk.checked(&a, &etag("\"2\""), hold, LATER).is_some());
+        disk.doubt(&a);
+        assert_eq!(disk.checked(&a, &etag("\"2\""), hold, LATER), None);
+    }
+
+    #[tokio::test]
+    async fn stores_that_share_a_folder_do_not_mix_their_objects() {
+        let folder = TempDir::new().unwrap();
+        let a = name("t/a");
+        let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), checked());
+        disk.close().await;
+        drop(disk);
+        let other = DiskTier::open(&settings(&folder), "s3://other").await.unwrap();
+        assert_eq!(other.get(&a).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_folder_in_use_is_refused_and_named() {
+        let folder = TempDir::new().unwrap();
+        let _first = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        let error = DiskTier::open(&settings(&folder), "s3://state").await.err().unwrap();
+        let path = folder.path().display();
+        assert_eq!(
+            error.to_string(),
+            format!("disk cache {path}: another process uses it: give each pod a folder of its own")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_torn_block_costs_entries_and_never_a_wrong_one() {
+        let folder = TempDir::new().unwrap();
+        let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        let names: Vec<_> = (0..64).map(|number| name(&format!("t/{number}"))).collect();
+        let bytes = |number: usize| Bytes::from(vec![number as u8; 20_000]);
+        for (number, name) in names.iter().enumerate() {
+            disk.put(name, &etag("\"1\""), bytes(number), checked());
+        }
+        disk.close().await;
+        drop(disk);
+        damage_every_third_page(&folder.path().join("blocks-v1-16m"));
+
+        let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
+        let mut found_count = 0;
+        for (number, name) in names.iter().enumerate() {
+            if let Some(found) = disk.get(name).await {
+                assert_eq!(found.bytes, bytes(number));
+                found_count += 1;
+            }
+        }
+        assert!(found_count < names.len(), "something was damaged");
+    }
+
+    fn damage_every_third_page(folder: &Path) {
+        use std::os::unix::fs::FileExt;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let file = File::options().write(true).open(entry.unwrap().path()).unwrap();
+            for page in (7..400).step_by(3) {
+                file.write_all_at(&[0xab; 100], page * PAGE_SIZE + 50).unwrap();
+            }
+        }
+    }
+}

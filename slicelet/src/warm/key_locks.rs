@@ -1,0 +1,177 @@
+//! Locks by key: what is known of a key changes under its lock, one change at a time. Reads of warm values take none.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use emberkeep_core::time::Timestamp;
+use tokio::sync::OwnedMutexGuard;
+
+use super::GetError;
+use super::key::{HashedOnce, WarmKey};
+use crate::overloaded::Overloaded;
+
+/// The locks that somebody holds or waits for.
+#[derive(Debug, Default)]
+pub(super) struct KeyLocks {
+    seats: Mutex<HashMap<WarmKey, Seat, HashedOnce>>,
+}
+
+#[derive(Debug, Default)]
+struct Seat {
+    turn: Arc<tokio::sync::Mutex<Option<Failure>>>,
+    /// How many hold the lock or wait for it.
+    taken: usize,
+}
+
+/// The last load that failed, told to those who were waiting for it.
+#[derive(Debug)]
+struct Failure {
+    error: GetError,
+    at: Timestamp,
+}
+
+/// The right to change what is known of one key, until dropped.
+#[derive(Debug)]
+pub(super) struct KeyLock {
+    // Dropped before the seat is given back, in this order.
+    turn: OwnedMutexGuard<Option<Failure>>,
+    _place: Place,
+}
+
+/// A place in the line for a key; given back when dropped.
+#[derive(Debug)]
+struct Place {
+    locks: Arc<KeyLocks>,
+    key: WarmKey,
+}
+
+/// How many may wait for one key; what comes then fails at once.
+const WAITING_MAX: usize = 4_096;
+/// When to come again if so many wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl KeyLocks {
+    /// Waits for the lock of a key.
+    pub(super) async fn lock(self: &Arc<Self>, key: &WarmKey) -> Result<KeyLock, Overloaded> {
+        let (turn, place) = self.take_place(key)?;
+        Ok(KeyLock {
+            turn: turn.lock_owned().await,
+            _place: place,
+        })
+    }
+
+    /// The lock of a key, if nobody has it.
+    pub(super) fn try_lock(self: &Arc<Self>, key: &WarmKey) -> Option<KeyLock> {
+        let (turn, place) = self.take_place(key).ok()?;
+        Some(KeyLock {
+            turn: turn.try_lock_owned().ok()?,
+            _place: place,
+        })
+    }
+
+    fn take_place(
+        self: &Arc<Self>,
+        key: &WarmKey,
+    ) -> Result<(Arc<tokio::sync::Mutex<Option<Failure>>>, Place), Overloaded> {
+        let mut seats = self.seats();
+        let seat = seats.entry(key.clone()).or_default();
+        if seat.taken >= WAITING_MAX {
+            return Err(Overloaded {
+                retry_after: RETRY_AFTER,
+            });
+        }
+        seat.taken += 1;
+        let turn = Arc::clone(&seat.turn);
+        let place = Place {
+            locks: Arc::clone(self),
+            key: key.clone(),
+        };
+        Ok((turn, place))
+    }
+
+    /// Seats are whole after each use, even if a holder panicked.
+    fn seats(&self) -> MutexGuard<'_, HashMap<WarmKey, Seat, HashedOnce>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeyLock {
+    /// Why the load failed that ended after `asked_at`: whoever waited for it shares in it.
+    pub(super) fn failure_since(&self, asked_at: Timestamp) -> Option<GetError> {
+        let failure = self.turn.as_ref().filter(|failure| failure.at >= asked_at)?;
+        Some(failure.error.clone())
+    }
+
+    /// Tells those who wait that the load failed.
+    pub(super) fn failed(&mut self, error: GetError, at: Timestamp) {
+        *self.turn = Some(Failure { error, at });
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut seats = self.locks.seats();
+        if let Some(seat) = seats.get_mut(&self.key) {
+            seat.taken -= 1;
+            if seat.taken == 0 {
+                seats.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::key::HashedKey;
+    use super::*;
+
+    fn key(text: &str) -> WarmKey {
+        HashedKey::try_new(text.as_bytes()).unwrap().to_warm()
+    }
+
+    #[tokio::test]
+    async fn one_at_a_time_holds_a_key_and_others_are_free() {
+        let locks = Arc::new(KeyLocks::default());
+        let held = locks.lock(&key("a")).await.unwrap();
+        assert!(locks.try_lock(&key("a")).is_none());
+        assert!(locks.try_lock(&key("b")).is_some());
+        drop(held);
+        assert!(locks.try_lock(&key("a")).is_some());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_lock_that_nobody_wants() {
+        let locks = Arc::new(KeyLocks::default());
+        let held = locks.lock(&key("a")).await.unwrap();
+        let wanted = key("a");
+        let mut waits = Box::pin(locks.lock(&wanted));
+        assert!(futures::poll!(&mut waits).is_pending());
+        drop(waits);
+        drop(held);
+        assert!(locks.seats().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_told_to_those_who_waited_for_it_only() {
+        let locks = Arc::new(KeyLocks::default());
+        let mut first = locks.lock(&key("a")).await.unwrap();
+        let wanted = key("a");
+        let mut second = Box::pin(locks.lock(&wanted));
+        assert!(futures::poll!(&mut second).is_pending());
+        first.failed(GetError::NotFound, Timestamp::from_millis(7));
+        drop(first);
+        let second = second.await.unwrap();
+        assert!(second.failure_since(Timestamp::from_millis(7)).is_some());
+        assert!(second.failure_since(Timestamp::from_millis(8)).is_none());
+        drop(second);
+        assert!(
+            locks
+                .lock(&key("a"))
+                .await
+                .unwrap()
+                .failure_since(Timestamp::ZERO)
+                .is_none()
+        );
+    }
+}
