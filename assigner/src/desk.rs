@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use emberkeep_core::assigner::{Answer, Event, QuestionId, SessionId};
+use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +40,8 @@ pub(crate) struct OpenSession {
     pub(crate) parting: Arc<OnceLock<Status>>,
     /// Cancelled when its pod may exit.
     pub(crate) may_exit: CancellationToken,
+    /// What its pod may ask of the object store, once that is known; only the newest counts.
+    pub(crate) store_grant: watch::Sender<Option<Option<Rate>>>,
 }
 
 impl Desk {

@@ -114,6 +114,11 @@ impl Hands<Witnessed> for TargetHands {
                     session.may_exit.cancel();
                 }
             }
+            Action::Grant { session, rate } => {
+                if let Some(session) = self.desk.session(session) {
+                    session.store_grant.send_replace(Some(rate));
+                }
+            }
             Action::Close(session) => {
                 if let Some(session) = self.desk.session(session) {
                     session.close.cancel();

@@ -16,6 +16,7 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
+use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::info;
 
@@ -167,6 +168,8 @@ fn told(
         .cancelled_owned()
         .map(|()| FromAssigner::MayExit)
         .into_stream();
+    let grants = WatchStream::new(open.store_grant.subscribe());
+    let grants = grants.filter_map(async |rate| rate.map(FromAssigner::StoreGrant));
     let (close, parting, ended) = (open.close.clone(), Arc::clone(&open.parting), brain.ended.clone());
     let end = async move {
         tokio::select! {
@@ -175,7 +178,7 @@ fn told(
         }
     };
     stream::once(async { welcome })
-        .chain(stream::select(updates, may_exit))
+        .chain(stream::select(updates, stream::select(may_exit, grants)))
         .map(|message| Ok(SessionResponse::from(&message)))
         .take_until(end)
         .chain(stream::once(async move { parting.get().cloned() }).filter_map(async |status| status.map(Err)))
@@ -260,6 +263,7 @@ impl Listener {
         Event::HeartbeatReceived {
             session: self.id,
             phase: heartbeat.phase,
+            store_demand: heartbeat.store_demand,
         }
     }
 }

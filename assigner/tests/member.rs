@@ -8,6 +8,7 @@ use emberkeep_assigner::raft::RaftSettings;
 use emberkeep_assigner::{Assigner, AssignerConfig};
 use emberkeep_core::assignment::{Assignment, Generation, Phase, Update};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registration};
 use emberkeep_proto::pb;
@@ -108,8 +109,15 @@ impl Pretender {
     }
 
     async fn beats(&self, phase: PodPhase) {
-        let applied = self.held.generation();
-        let heartbeat = FromSlicelet::Heartbeat(Heartbeat { phase, applied });
+        self.beats_wanting(phase, Rate::ZERO).await;
+    }
+
+    async fn beats_wanting(&self, phase: PodPhase, store_demand: Rate) {
+        let heartbeat = FromSlicelet::Heartbeat(Heartbeat {
+            phase,
+            applied: self.held.generation(),
+            store_demand,
+        });
         self.said.send((&heartbeat).into()).await.unwrap();
     }
 
@@ -132,12 +140,17 @@ impl Pretender {
         within("the wanted assignment", listening).await;
     }
 
+    /// Listens until so much was granted.
+    async fn is_granted(&mut self, wanted: Option<Rate>) {
+        while self.hears().await.expect("the session is open") != FromAssigner::StoreGrant(wanted) {}
+    }
+
     fn take_in(&mut self, message: Result<Option<pb::SessionResponse>, Status>) {
         let message = message.unwrap().expect("the session is open");
         match FromAssigner::try_from(message).unwrap() {
             FromAssigner::Update(Update::Full(full)) => self.held = full.as_ref().clone(),
             FromAssigner::Update(Update::Diff(diff)) => self.held = self.held.apply(&diff).unwrap(),
-            FromAssigner::Welcome(_) | FromAssigner::MayExit => {}
+            FromAssigner::Welcome(_) | FromAssigner::MayExit | FromAssigner::StoreGrant(_) => {}
         }
     }
 }
@@ -279,6 +292,36 @@ async fn operators_are_told_what_was_decided_what_keeps_the_next_and_what_a_loss
 }
 
 #[tokio::test]
+async fn what_pods_may_ask_of_their_store_is_dealt_out_by_what_they_want() {
+    let running = member().await;
+    let mut admin = AdminClient::connect(running.url.clone()).await.unwrap();
+    let limited = |requests| pb::TargetSettings {
+        store_requests_per_second: Some(requests),
+        ..pb::TargetSettings::default()
+    };
+    let create = pb::CreateTargetRequest {
+        target: "profiles".to_owned(),
+        settings: Some(limited(800)),
+    };
+    admin.create_target(create).await.unwrap();
+    let mut one = Pretender::registers(&running, "pod-1", 1).await;
+    one.is_granted(Some(Rate::per_second(800))).await;
+    let mut two = Pretender::registers(&running, "pod-2", 1).await;
+    two.is_granted(Some(Rate::per_second(400))).await;
+    two.beats_wanting(PodPhase::Ready, Rate::per_second(9_000)).await;
+    two.is_granted(Some(Rate::per_second(700))).await;
+    one.is_granted(Some(Rate::per_second(100))).await;
+
+    let configure = pb::ConfigureTargetRequest {
+        target: "profiles".to_owned(),
+        settings: Some(limited(0)),
+    };
+    admin.configure_target(configure).await.unwrap();
+    one.is_granted(None).await;
+    two.is_granted(None).await;
+}
+
+#[tokio::test]
 async fn keys_are_pinned_to_pods_that_are_there_and_unpinned_in_part() {
     let running = member().await;
     let _one = Pretender::registers(&running, "pod-1", 1).await;
@@ -325,6 +368,7 @@ async fn a_session_that_does_not_register_is_told_what_is_wrong() {
     let heartbeat = FromSlicelet::Heartbeat(Heartbeat {
         phase: PodPhase::Ready,
         applied: Generation::NONE,
+        store_demand: Rate::ZERO,
     });
     said.send((&heartbeat).into()).await.unwrap();
     let refused = session(&running, requests).await.unwrap_err();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use emberkeep_core::assignment::{Assignment, Generation, Update};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{Pod, PodPhase};
+use emberkeep_core::rate::Rate;
 use emberkeep_core::target::{KeyMode, TargetName};
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, leader_redirect_status};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
@@ -91,6 +92,14 @@ impl World {
         let is_reached = |assignment: &Arc<Assignment>| assignment.generation() >= generation(number);
         let held = soon(held.wait_for(|held| held.as_ref().is_some_and(|held| is_reached(&held.assignment)))).await;
         Arc::clone(&held.unwrap().as_ref().unwrap().assignment)
+    }
+
+    fn granted_rate(&self) -> f64 {
+        let families = self.slicelet.registry().gather();
+        let rate = families
+            .iter()
+            .find(|family| family.name() == "emberkeep_slicelet_store_granted_rate");
+        rate.unwrap().get_metric()[0].get_gauge().get_value()
     }
 
     async fn put(&self, key: &str, text: &'static str) {
@@ -209,6 +218,28 @@ async fn before_the_first_assignment_the_pod_owns_nothing() {
         panic!("there is no assignment yet");
     };
     assert_eq!((not_owner.generation, &not_owner.owner), (Generation::NONE, &None));
+}
+
+#[tokio::test]
+async fn what_the_assigner_grants_of_the_store_holds_until_it_grants_anew() {
+    let (mut world, session) = World::owning().await;
+    assert_eq!(world.granted_rate(), f64::INFINITY);
+    session
+        .tell(FromAssigner::StoreGrant(Some(Rate::from_milli(62_500))))
+        .await;
+    let second = halves(&*world.reaches(1).await, world.me(), &other_pod());
+    session.tell_full(&second).await;
+    // What is told is taken in in order.
+    world.reaches(2).await;
+    assert_eq!(world.granted_rate(), 62.5);
+
+    session.refuse(Status::unavailable("the member stops")).await;
+    let session = world.assigner.welcomed().await;
+    assert_eq!(world.granted_rate(), 62.5, "losing the assigner changes nothing");
+    session.tell(FromAssigner::StoreGrant(None)).await;
+    session.tell_full(&halves(&second, world.me(), world.me())).await;
+    world.reaches(3).await;
+    assert_eq!(world.granted_rate(), f64::INFINITY);
 }
 
 #[tokio::test]

@@ -64,6 +64,9 @@ pub(super) struct SettingsArgs {
     /// How long a draining pod with nowhere to move to keeps serving
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     drain_timeout: Option<Duration>,
+    /// How many requests of the object store all pods together may make a second; 0 for any number
+    #[arg(long, value_name = "COUNT")]
+    store_rate: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -106,6 +109,7 @@ impl SettingsArgs {
             leader_grace_ms: self.leader_grace.map(millis),
             leave_linger_ms: self.leave_linger.map(millis),
             drain_timeout_ms: self.drain_timeout.map(millis),
+            store_requests_per_second: self.store_rate,
         }
     }
 }

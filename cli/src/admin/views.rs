@@ -136,5 +136,13 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
         ("leader_grace_ms", settings.leader_grace_ms.into()),
         ("leave_linger_ms", settings.leave_linger_ms.into()),
         ("drain_timeout_ms", settings.drain_timeout_ms.into()),
+        // Nothing stands for any number.
+        (
+            "store_requests_per_second",
+            settings
+                .store_requests_per_second
+                .filter(|requests| *requests > 0)
+                .into(),
+        ),
     ]
 }

@@ -17,10 +17,12 @@ use super::poison::Poison;
 use super::question::{Answer, Explanation, Outlook, Question};
 use super::replacement::Replacement;
 use super::sessions::{Session, Sessions};
+use super::store_budget::{Claim, StoreBudget};
 use crate::balancer::{Decision, Scope};
 use crate::brain::{Brain, Output};
 use crate::load::{LoadHistory, LoadReport};
 use crate::pod::{Pod, PodName, PodPhase};
+use crate::rate::Rate;
 use crate::time::Timestamp;
 
 /// How long to wait before a proposal that failed is made again.
@@ -41,6 +43,7 @@ pub struct TargetBrain {
     overloaded: BTreeSet<PodName>,
     poison: Poison,
     handoffs: Handoffs,
+    store_budget: StoreBudget,
     journal: Journal,
     /// One proposal at a time, so that each is made in view of the last.
     is_proposing: bool,
@@ -67,6 +70,7 @@ impl TargetBrain {
             overloaded: BTreeSet::new(),
             poison: Poison::default(),
             handoffs: Handoffs::default(),
+            store_budget: StoreBudget::default(),
             journal: Journal::default(),
             is_proposing: false,
             propose_after: now,
@@ -82,8 +86,12 @@ impl TargetBrain {
     /// Answers, where it was a question.
     fn take_in(&mut self, event: Event, now: Timestamp) -> Option<Action> {
         match event {
-            Event::HeartbeatReceived { session, phase } => {
-                self.heartbeat(session, phase, now);
+            Event::HeartbeatReceived {
+                session,
+                phase,
+                store_demand,
+            } => {
+                self.heartbeat(session, phase, store_demand, now);
                 return None;
             }
             Event::LoadReported { session, report } => {
@@ -124,12 +132,14 @@ impl TargetBrain {
         None
     }
 
-    fn heartbeat(&mut self, session: SessionId, phase: PodPhase, now: Timestamp) {
-        let Some(open) = self.sessions.heartbeat(session, phase) else {
+    fn heartbeat(&mut self, session: SessionId, phase: PodPhase, store_demand: Rate, now: Timestamp) {
+        let Some(open) = self.sessions.heartbeat(session, phase, store_demand) else {
             return;
         };
         let has_changed = self.health.heard(&open.pod.name, open.pod.incarnation, phase, now);
         self.is_stale |= has_changed;
+        self.store_budget.heard(&open.pod.name, store_demand);
+        self.wake_at = self.wake_at.min(self.store_budget.wake_at());
     }
 
     /// That a pod has become overloaded is a reason to look at the whole.
@@ -213,6 +223,24 @@ impl TargetBrain {
             is_draining && state.assignment.index_of(&pod.name).is_none()
         };
         sessions.let_exit(has_drained).map(Action::LetExit).collect()
+    }
+
+    /// Deals out what the pods may ask of their object store.
+    fn grants(&mut self, now: Timestamp) -> Vec<Action> {
+        let (state, sessions) = (&self.state, &self.sessions);
+        let names = state.pods.keys().chain(sessions.iter().map(|open| &open.pod.name));
+        let claims = names.map(|name| {
+            let open = sessions.of_pod(name);
+            let claim = Claim {
+                session: open.map(|(id, _)| id),
+                demand: open.and_then(|(_, session)| session.store_demand),
+            };
+            (name.clone(), claim)
+        });
+        let claims = claims.collect();
+        let total = state.settings.store.requests_per_second.map(Rate::per_second);
+        let grants = self.store_budget.grants(total, &claims, now).into_iter();
+        grants.map(|(session, rate)| Action::Grant { session, rate }).collect()
     }
 
     /// The most urgent change that is not made yet.
@@ -324,11 +352,13 @@ impl Brain for TargetBrain {
         if self.is_stale || now >= self.wake_at {
             actions.extend(self.closings());
             actions.extend(self.exits());
+            actions.extend(self.grants(now));
             actions.extend(self.probes(now));
             actions.extend(self.proposal(now));
             self.is_stale = false;
             let health = self.health.wake_at(&self.state.settings.health);
-            self.wake_at = self.look_again.min(health).min(self.poison.wake_at());
+            let others = health.min(self.poison.wake_at()).min(self.store_budget.wake_at());
+            self.wake_at = self.look_again.min(others);
         }
         Output {
             actions,

@@ -10,6 +10,7 @@ use super::question::{Answer, Question, QuestionId};
 use crate::balancer::Report;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
+use crate::rate::Rate;
 
 /// One session of a slicelet; the hands draw a new number for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub enum Event<S = Arc<TargetState>> {
         session: SessionId,
         /// What it says about itself.
         phase: PodPhase,
+        /// How many requests of the object store it would make if it were let.
+        store_demand: Rate,
     },
     /// A slicelet said how loaded it is.
     LoadReported {
@@ -89,7 +92,15 @@ impl<S> Event<S> {
                 state: told(state)?,
             },
             Event::SessionOpened { session, pod } => Event::SessionOpened { session, pod },
-            Event::HeartbeatReceived { session, phase } => Event::HeartbeatReceived { session, phase },
+            Event::HeartbeatReceived {
+                session,
+                phase,
+                store_demand,
+            } => Event::HeartbeatReceived {
+                session,
+                phase,
+                store_demand,
+            },
             Event::LoadReported { session, report } => Event::LoadReported { session, report },
             Event::SessionClosed { session } => Event::SessionClosed { session },
             Event::Probed {
@@ -116,6 +127,13 @@ pub enum Action {
     Probe(Pod),
     /// Tell the slicelet that its pod owns nothing any more and may stop.
     LetExit(SessionId),
+    /// Tell the slicelet how many requests of the object store its pod may make.
+    Grant {
+        /// Its session.
+        session: SessionId,
+        /// Its share of what all pods may make together; `None` is any number.
+        rate: Option<Rate>,
+    },
     /// End the session; a newer life of the pod has come, or this one was declared dead.
     Close(SessionId),
     /// Make the reasons of a decision known.
@@ -135,9 +153,12 @@ impl Action {
     pub const fn proposal(&self) -> Option<&ChangeKind> {
         match self {
             Action::Propose(kind) => Some(kind),
-            Action::Probe(_) | Action::LetExit(_) | Action::Close(_) | Action::Explain(_) | Action::Answer { .. } => {
-                None
-            }
+            Action::Probe(_)
+            | Action::LetExit(_)
+            | Action::Grant { .. }
+            | Action::Close(_)
+            | Action::Explain(_)
+            | Action::Answer { .. } => None,
         }
     }
 }

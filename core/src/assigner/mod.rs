@@ -16,6 +16,7 @@ mod question;
 mod recording;
 mod replacement;
 mod sessions;
+mod store_budget;
 mod target_settings;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,6 @@ pub use journal::{Decided, Detailed};
 pub use pacing::KeepReason;
 pub use question::{Answer, Explanation, Outlook, Question, QuestionId, Situation};
 pub use recording::{BrainId, RECORDING_HEADER, Record, StateChange};
-pub use target_settings::{HandoffSettings, HealthSettings, PacingSettings, SettingError, TargetSettings};
+pub use target_settings::{
+    HandoffSettings, HealthSettings, PacingSettings, SettingError, StoreSettings, TargetSettings,
+};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::event::SessionId;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
+use crate::rate::Rate;
 
 /// The open sessions, one a pod.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Session {
     pub(super) pod: Pod,
     /// Whether it wants to stop.
     pub(super) is_draining: bool,
+    /// How many requests of the object store it would make, once it has said so.
+    pub(super) store_demand: Option<Rate>,
     /// Whether it was told that it may.
     may_exit: bool,
 }
@@ -34,15 +37,17 @@ impl Sessions {
         let session = Session {
             pod,
             is_draining: false,
+            store_demand: None,
             may_exit: false,
         };
         self.open.insert(id, session);
     }
 
     /// Notes a heartbeat; `None` for a session that has been replaced or closed.
-    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase) -> Option<&Session> {
+    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase, store_demand: Rate) -> Option<&Session> {
         let session = self.open.get_mut(&id)?;
         session.is_draining |= phase == PodPhase::Draining;
+        session.store_demand = Some(store_demand);
         Some(session)
     }
 
@@ -52,6 +57,12 @@ impl Sessions {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
         self.open.values()
+    }
+
+    /// The session of that pod.
+    pub(super) fn of_pod(&self, name: &PodName) -> Option<(SessionId, &Session)> {
+        let id = *self.by_pod.get(name)?;
+        Some((id, self.open.get(&id)?))
     }
 
     /// Forgets a session; `None` if it was replaced or closed before.

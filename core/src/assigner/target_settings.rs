@@ -24,6 +24,8 @@ pub struct TargetSettings {
     pub health: HealthSettings,
     /// How slices change hands.
     pub handoff: HandoffSettings,
+    /// What the pods may ask of their object store.
+    pub store: StoreSettings,
 }
 
 /// When the assigner decides.
@@ -66,6 +68,13 @@ pub struct HandoffSettings {
     pub drain_timeout: Duration,
 }
 
+/// What the pods may ask of their object store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSettings {
+    /// How many requests all pods together may make a second; `None` is any number.
+    pub requests_per_second: Option<u32>,
+}
+
 impl Default for TargetSettings {
     fn default() -> Self {
         Self {
@@ -89,6 +98,9 @@ impl Default for TargetSettings {
             handoff: HandoffSettings {
                 leave_linger: Duration::from_secs(5),
                 drain_timeout: Duration::from_secs(60),
+            },
+            store: StoreSettings {
+                requests_per_second: None,
             },
         }
     }
@@ -143,6 +155,11 @@ impl TargetSettings {
             (1..=1_000).contains(&missed),
             "1 to 1000",
         )?;
+        if let Some(requests) = self.store.requests_per_second {
+            let is_allowed = (1..=STORE_REQUESTS_MAX).contains(&requests);
+            let allowed = format!("1 to {STORE_REQUESTS_MAX}");
+            check("store_requests_per_second", requests, is_allowed, &allowed)?;
+        }
         for (name, duration, min) in self.durations() {
             let is_allowed = duration >= min && duration <= DURATION_MAX;
             check(
@@ -176,6 +193,9 @@ impl TargetSettings {
 
 /// No setting may stop the machinery for longer than a day.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// More than any object store answers in a second.
+const STORE_REQUESTS_MAX: u32 = 10_000_000;
 
 fn check(name: &str, found: impl ToString, is_allowed: bool, allowed: &str) -> Result<(), SettingError> {
     if is_allowed {

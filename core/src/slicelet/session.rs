@@ -8,6 +8,7 @@ use crate::assignment::{Generation, Update};
 use crate::brain::{Brain, Output};
 use crate::load::LoadReport;
 use crate::pod::PodPhase;
+use crate::rate::Rate;
 use crate::target::KeyMode;
 use crate::time::Timestamp;
 
@@ -70,6 +71,13 @@ pub enum Event {
         /// By the number of its [`Action::Connect`].
         connection: u64,
     },
+    /// The assigner dealt out what the pods of the target may ask of their object store.
+    StoreGranted {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+        /// How many requests this pod may make; `None` is any number.
+        rate: Option<Rate>,
+    },
     /// The answer to [`Action::MeasureLoad`].
     LoadMeasured {
         /// What was measured.
@@ -104,6 +112,8 @@ pub enum Action {
     MeasureLoad,
     /// Tell the assigner the load.
     SendLoadReport(LoadReport),
+    /// Make no more requests of the object store than that, until told otherwise; `None` is any number.
+    LimitStoreRate(Option<Rate>),
     /// Answer requests by this ownership from now on.
     Publish {
         /// What the pod owns.
@@ -178,6 +188,9 @@ impl Session {
             Event::LeaderHinted { connection, leader } if self.is_current(connection) => self.lost(Some(leader), now),
             Event::UpdateReceived { connection, update } if self.is_current(connection) => self.update(update, now),
             Event::MayExitReceived { connection } if self.is_current(connection) => self.drained(false),
+            Event::StoreGranted { connection, rate } if self.is_current(connection) => {
+                vec![Action::LimitStoreRate(rate)]
+            }
             Event::LoadMeasured { report } => self.load_measured(report),
             Event::DrainRequested => self.drain_requested(now),
             Event::Woke
@@ -185,7 +198,8 @@ impl Session {
             | Event::ConnectionLost { .. }
             | Event::LeaderHinted { .. }
             | Event::UpdateReceived { .. }
-            | Event::MayExitReceived { .. } => Vec::new(),
+            | Event::MayExitReceived { .. }
+            | Event::StoreGranted { .. } => Vec::new(),
         }
     }
 
@@ -484,6 +498,8 @@ mod tests {
             Action::SendHeartbeat { phase, applied } => format!("heartbeat {phase:?} at {applied}"),
             Action::MeasureLoad => "measure".to_owned(),
             Action::SendLoadReport(report) => format!("report {}", report.total()),
+            Action::LimitStoreRate(Some(rate)) => format!("ask the store {} a second", rate.milli() / 1_000),
+            Action::LimitStoreRate(None) => "ask the store at will".to_owned(),
             Action::Publish { ownership, .. } => format!("publish {}", ownership.generation()),
             Action::Drained { is_forced } => if *is_forced { "drained by force" } else { "drained" }.to_owned(),
         }
@@ -589,6 +605,21 @@ mod tests {
         let mut story = Story::owning();
         assert_eq!(story.step(Event::MayExitReceived { connection: 1 }), "drained");
         assert_eq!(story.wait(), "heartbeat Draining at 1");
+    }
+
+    #[test]
+    fn what_was_granted_holds_until_the_next_grant_whether_or_not_there_is_an_assigner() {
+        let mut story = Story::owning();
+        let grant = |connection, rate: Option<u32>| Event::StoreGranted {
+            connection,
+            rate: rate.map(Rate::per_second),
+        };
+        assert_eq!(story.step(grant(1, Some(70))), "ask the store 70 a second");
+        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(grant(1, Some(9))), "", "it was given up");
+        assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
+        assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
+        assert_eq!(story.step(grant(2, None)), "ask the store at will");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
+use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::SessionSettings;
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 
@@ -46,6 +47,8 @@ pub struct Heartbeat {
     pub phase: PodPhase,
     /// The generation that it has applied.
     pub applied: Generation,
+    /// How many requests of the object store it would make if it were let.
+    pub store_demand: Rate,
 }
 
 /// All that the assigner says to a slicelet.
@@ -57,6 +60,8 @@ pub enum FromAssigner {
     Update(Update),
     /// The pod owns nothing any more and may stop.
     MayExit,
+    /// How many requests of the object store the pod may make; `None` is any number.
+    StoreGrant(Option<Rate>),
 }
 
 /// What a slicelet goes by.
@@ -161,6 +166,7 @@ impl TryFrom<pb::Heartbeat> for Heartbeat {
         Ok(Self {
             phase: pod_phase_of(wire.phase)?,
             applied: generation(wire.applied_generation, "applied_generation")?,
+            store_demand: Rate::from_milli(wire.store_demand_milli),
         })
     }
 }
@@ -170,6 +176,7 @@ impl From<&Heartbeat> for pb::Heartbeat {
         Self {
             phase: pb::PodPhase::from(heartbeat.phase).into(),
             applied_generation: heartbeat.applied.number(),
+            store_demand_milli: heartbeat.store_demand.milli(),
         }
     }
 }
@@ -182,6 +189,7 @@ impl TryFrom<pb::SessionResponse> for FromAssigner {
         match wire.message {
             Some(Message::Welcome(welcome)) => required(Some(welcome), "welcome").map(Self::Welcome),
             Some(Message::Update(update)) => required(Some(update), "update").map(Self::Update),
+            Some(Message::StoreGrant(grant)) => Ok(Self::StoreGrant(grant.rate_milli.map(Rate::from_milli))),
             Some(Message::Directive(number)) => match pb::Directive::try_from(number) {
                 Ok(pb::Directive::MayExit) => Ok(Self::MayExit),
                 Ok(pb::Directive::Unspecified) | Err(_) => {
@@ -201,6 +209,9 @@ impl From<&FromAssigner> for pb::SessionResponse {
             FromAssigner::Welcome(welcome) => Message::Welcome(welcome.into()),
             FromAssigner::Update(update) => Message::Update(update.into()),
             FromAssigner::MayExit => Message::Directive(pb::Directive::MayExit.into()),
+            FromAssigner::StoreGrant(rate) => Message::StoreGrant(pb::StoreGrant {
+                rate_milli: rate.map(Rate::milli),
+            }),
         };
         Self { message: Some(message) }
     }

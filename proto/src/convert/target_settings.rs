@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_core::assigner::{HandoffSettings, HealthSettings, PacingSettings, TargetSettings};
+use emberkeep_core::assigner::{HandoffSettings, HealthSettings, PacingSettings, StoreSettings, TargetSettings};
 use emberkeep_core::balancer::BalancerSettings;
 use emberkeep_core::load::Load;
 
@@ -22,6 +22,7 @@ pub fn settings_over(base: TargetSettings, wire: &pb::TargetSettings) -> Result<
         pacing: pacing_over(base.pacing, wire),
         health: health_over(base.health, wire),
         handoff: handoff_over(base.handoff, wire),
+        store: store_over(base.store, wire),
     };
     settings
         .validated()
@@ -65,6 +66,16 @@ fn handoff_over(base: HandoffSettings, wire: &pb::TargetSettings) -> HandoffSett
     }
 }
 
+fn store_over(base: StoreSettings, wire: &pb::TargetSettings) -> StoreSettings {
+    StoreSettings {
+        requests_per_second: match wire.store_requests_per_second {
+            None => base.requests_per_second,
+            Some(0) => None,
+            Some(requests) => Some(requests),
+        },
+    }
+}
+
 fn over(base: Duration, millis: Option<u64>) -> Duration {
     millis.map_or(base, Duration::from_millis)
 }
@@ -79,6 +90,7 @@ impl From<&TargetSettings> for pb::TargetSettings {
             pacing,
             health,
             handoff,
+            store,
         } = settings;
         Self {
             key_mode: Some(pb::KeyMode::from(*key_mode).into()),
@@ -100,6 +112,7 @@ impl From<&TargetSettings> for pb::TargetSettings {
             leader_grace_ms: Some(millis(health.leader_grace)),
             leave_linger_ms: Some(millis(handoff.leave_linger)),
             drain_timeout_ms: Some(millis(handoff.drain_timeout)),
+            store_requests_per_second: Some(store.requests_per_second.unwrap_or(0)),
         }
     }
 }
@@ -132,8 +145,22 @@ mod tests {
         let mut settings = TargetSettings::default();
         settings.health.dead_after = Duration::from_secs(7);
         settings.key_mode = emberkeep_core::target::KeyMode::Ordered;
+        settings.store.requests_per_second = Some(5_000);
         let wire = pb::TargetSettings::from(&settings);
         assert_eq!(settings_over(TargetSettings::default(), &wire), Ok(settings));
+    }
+
+    #[test]
+    fn a_limit_of_nothing_lifts_the_limit() {
+        let wire = |requests| pb::TargetSettings {
+            store_requests_per_second: requests,
+            ..pb::TargetSettings::default()
+        };
+        let limited = settings_over(TargetSettings::default(), &wire(Some(5_000))).unwrap();
+        assert_eq!(limited.store.requests_per_second, Some(5_000));
+        assert_eq!(settings_over(limited.clone(), &wire(None)).as_ref(), Ok(&limited));
+        let lifted = settings_over(limited, &wire(Some(0))).unwrap();
+        assert_eq!(lifted, TargetSettings::default());
     }
 
     #[test]

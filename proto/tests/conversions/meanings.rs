@@ -7,6 +7,7 @@ use emberkeep_core::assignment::{Assignment, Generation, Phase, PodIndex, Propos
 use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
 use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use emberkeep_core::rate::Rate;
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
     FromAssigner, FromSlicelet, Heartbeat, NotOwner, Registration, WatchStart, WatchUpdate, Welcome,
@@ -138,6 +139,10 @@ pub(crate) fn load_report() -> impl Strategy<Value = LoadReport> {
     })
 }
 
+fn rate() -> impl Strategy<Value = Rate> {
+    any::<u64>().prop_map(Rate::from_milli)
+}
+
 fn key_mode() -> impl Strategy<Value = KeyMode> {
     prop_oneof![Just(KeyMode::Hashed), Just(KeyMode::Ordered)]
 }
@@ -160,10 +165,15 @@ pub(crate) fn from_slicelet() -> impl Strategy<Value = FromSlicelet> {
         Just(PodPhase::Ready),
         Just(PodPhase::Draining)
     ];
+    let heartbeat = (phase, generation(), rate()).prop_map(|(phase, applied, store_demand)| Heartbeat {
+        phase,
+        applied,
+        store_demand,
+    });
     let registration = (target(), pod("[a-z]{1,9}"), generation());
     prop_oneof![
         registration.prop_map(|(target, pod, known)| FromSlicelet::Register(Registration { target, pod, known })),
-        (phase, generation()).prop_map(|(phase, applied)| FromSlicelet::Heartbeat(Heartbeat { phase, applied })),
+        heartbeat.prop_map(FromSlicelet::Heartbeat),
         load_report().prop_map(FromSlicelet::LoadReport),
     ]
 }
@@ -181,6 +191,7 @@ pub(crate) fn from_assigner() -> impl Strategy<Value = FromAssigner> {
         welcome.prop_map(FromAssigner::Welcome),
         update().prop_map(FromAssigner::Update),
         Just(FromAssigner::MayExit),
+        prop::option::of(rate()).prop_map(FromAssigner::StoreGrant),
     ]
 }
 

@@ -9,6 +9,7 @@ use emberkeep_core::assigner::{
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::pod::Pod;
+use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::{Event as PodEvent, SessionSettings};
 
 use super::alarm::Alarm;
@@ -53,8 +54,8 @@ impl Cluster {
             }
             Action::Close(session) => self.close(session),
             Action::Explain(report) => self.tell(Happening::Decided(report)),
-            // Nobody asks here.
-            Action::Answer { .. } => {}
+            // Nobody asks here, and there is no store.
+            Action::Answer { .. } | Action::Grant { .. } => {}
         }
     }
 
@@ -160,7 +161,11 @@ impl Cluster {
         };
         match message {
             Message::Register { .. } => {}
-            Message::Heartbeat { phase } => self.step_assigner(Event::HeartbeatReceived { session, phase }),
+            Message::Heartbeat { phase } => self.step_assigner(Event::HeartbeatReceived {
+                session,
+                phase,
+                store_demand: Rate::ZERO,
+            }),
             Message::LoadReport(report) => self.step_assigner(Event::LoadReported { session, report }),
             Message::Closed => {
                 self.desk.close(session);

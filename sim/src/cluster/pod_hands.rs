@@ -65,6 +65,8 @@ impl Cluster {
                 let report = self.measure(life.place);
                 return Some(Event::LoadMeasured { report });
             }
+            // Nobody grants anything here.
+            Action::LimitStoreRate(_) => {}
             Action::Publish { ownership, .. } => self.publish_in(life.place, ownership),
             Action::Drained { is_forced } => {
                 let pod = self.pods[life.place].pod.name.clone();

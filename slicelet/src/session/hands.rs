@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::load::LoadReport;
+use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::{Action, Event, LoadMeter, Ownership, Session};
 use emberkeep_core::target::KeyMode;
 use emberkeep_core::time::Timestamp;
@@ -52,13 +53,19 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
                 known,
             } => self.connect(connection, assigner, known),
             Action::SendHeartbeat { phase, applied } => {
-                self.send(FromSlicelet::Heartbeat(Heartbeat { phase, applied }));
+                let demand = self.parts.store_access.demand();
+                self.send(FromSlicelet::Heartbeat(Heartbeat {
+                    phase,
+                    applied,
+                    store_demand: Rate::from_milli(demand.saturating_mul(1_000)),
+                }));
             }
             Action::SendLoadReport(report) => self.send(FromSlicelet::LoadReport(report)),
             Action::MeasureLoad => {
                 let report = self.measure_load();
                 return Some(Event::LoadMeasured { report });
             }
+            Action::LimitStoreRate(rate) => self.parts.store_access.grant(rate),
             Action::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
             Action::Drained { is_forced } => self.drained(is_forced),
         }

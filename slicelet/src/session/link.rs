@@ -85,6 +85,7 @@ impl Link {
             match next(&mut messages).await? {
                 FromAssigner::Update(update) => self.tell(Event::UpdateReceived { connection, update }).await?,
                 FromAssigner::MayExit => self.tell(Event::MayExitReceived { connection }).await?,
+                FromAssigner::StoreGrant(rate) => self.tell(Event::StoreGranted { connection, rate }).await?,
                 FromAssigner::Welcome(_) => return Err(Parting::Unwelcome),
             }
         }
@@ -104,7 +105,7 @@ impl Link {
         let mut messages = client.session(requests).await?.into_inner();
         match next(&mut messages).await? {
             FromAssigner::Welcome(welcome) => Ok((welcome, messages)),
-            FromAssigner::Update(_) | FromAssigner::MayExit => Err(Parting::Unwelcome),
+            FromAssigner::Update(_) | FromAssigner::MayExit | FromAssigner::StoreGrant(_) => Err(Parting::Unwelcome),
         }
     }
 

@@ -4,6 +4,7 @@
 //! drain, SIGTERM --+                                +--> link: one stream to the assigner
 //!                  +--> events --> drive(Session) --+--> Published: what requests go by
 //! link's news -----+                                +--> WarmStore: forgets what is lost
+//!                                                   +--> StoreAccess: learns what it is granted
 //! ```
 
 mod hands;
@@ -35,7 +36,6 @@ pub(crate) struct SessionParts<C: Codec> {
     pub(crate) assigners: Vec<Arc<str>>,
     pub(crate) published: Arc<Published>,
     pub(crate) warm: Arc<WarmStore<C>>,
-    #[allow(dead_code, reason = "the session grants through it")]
     pub(crate) store_access: StoreAccess,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,

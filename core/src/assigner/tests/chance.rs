@@ -11,7 +11,8 @@ use crate::pod::PodPhase;
 #[derive(Debug, Clone)]
 enum Chapter {
     Open(u64, u128),
-    Beat(u64, PodPhase),
+    Beat(u64, PodPhase, u32),
+    Limit(Option<u32>),
     Close(u64),
     Probed(u64, u128, ProbeOutcome),
     Pass(u64),
@@ -30,7 +31,8 @@ fn chapter() -> impl Strategy<Value = Chapter> {
     ];
     prop_oneof![
         (0_u64..4, 0_u128..2).prop_map(|(pod, life)| Chapter::Open(pod, life)),
-        (0_u64..4, phase).prop_map(|(session, phase)| Chapter::Beat(session, phase)),
+        (0_u64..4, phase, 0_u32..100).prop_map(|(session, phase, requests)| Chapter::Beat(session, phase, requests)),
+        prop::option::of(1_u32..100).prop_map(Chapter::Limit),
         (0_u64..4).prop_map(Chapter::Close),
         (0_u64..4, 0_u128..2, outcome).prop_map(|(pod, life, outcome)| Chapter::Probed(pod, life, outcome)),
         (1_u64..8_000).prop_map(Chapter::Pass),
@@ -48,7 +50,8 @@ proptest! {
         for chapter in chapters {
             match chapter {
                 Chapter::Open(number, life) => story.open(number, pod(number, life)),
-                Chapter::Beat(session, phase) => story.beat(session, phase),
+                Chapter::Beat(session, phase, requests) => story.beat_wanting(session, phase, requests),
+                Chapter::Limit(requests) => story.limit(requests),
                 Chapter::Close(session) => story.tell(Event::SessionClosed { session: SessionId(session) }),
                 Chapter::Probed(number, life, outcome) => story.probed(&pod(number, life), outcome),
                 Chapter::Pass(millis) => story.pass(Duration::from_millis(millis)),

@@ -4,5 +4,6 @@ mod chance;
 mod explaining;
 mod lives;
 mod poison;
+mod store;
 mod story;
 mod timing;

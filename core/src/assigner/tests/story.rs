@@ -6,6 +6,7 @@ use crate::assigner::*;
 use crate::assignment::{Assignment, Phase};
 use crate::brain::{Brain, Output};
 use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use crate::rate::Rate;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 
@@ -15,8 +16,10 @@ pub(super) struct Story {
     pub(super) cluster: ClusterState,
     pub(super) now: Timestamp,
     pub(super) wake_at: Timestamp,
-    /// What it wanted beside proposals, since last asked.
+    /// What it wanted beside proposals and grants, since last asked.
     pub(super) wanted: Vec<Action>,
+    /// What it granted, in words, since last asked.
+    pub(super) granted: Vec<String>,
 }
 
 pub(super) fn target() -> TargetName {
@@ -54,6 +57,7 @@ impl Story {
             now,
             wake_at: now,
             wanted: Vec::new(),
+            granted: Vec::new(),
         }
     }
 
@@ -66,6 +70,10 @@ impl Story {
                 match action {
                     Action::Propose(kind) => events.push(self.applied(kind)),
                     Action::Explain(_) | Action::Answer { .. } => {}
+                    Action::Grant { session, rate } => self.granted.push(match rate {
+                        Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
+                        None => format!("any to {}", session.0),
+                    }),
                     other => self.wanted.push(other),
                 }
             }
@@ -140,10 +148,24 @@ impl Story {
     }
 
     pub(super) fn beat(&mut self, session: u64, phase: PodPhase) {
+        self.beat_wanting(session, phase, 0);
+    }
+
+    /// A heartbeat of a pod that would make so many requests of the store a second.
+    pub(super) fn beat_wanting(&mut self, session: u64, phase: PodPhase, requests: u32) {
         self.tell(Event::HeartbeatReceived {
             session: SessionId(session),
             phase,
+            store_demand: Rate::per_second(requests),
         });
+    }
+
+    /// Limits how many requests of the store all pods together may make a second.
+    pub(super) fn limit(&mut self, requests_per_second: Option<u32>) {
+        let mut settings = TargetSettings::default();
+        settings.store.requests_per_second = requests_per_second;
+        let configured = self.applied(ChangeKind::ConfigureTarget { settings });
+        self.tell(configured);
     }
 
     pub(super) fn probed(&mut self, pod: &Pod, outcome: ProbeOutcome) {

@@ -1,0 +1,110 @@
+//! What pods may ask of their object store.
+
+use std::time::Duration;
+
+use super::story::{Story, pod};
+use crate::assigner::*;
+use crate::pod::PodPhase;
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl Story {
+    /// What was granted since last asked, in order.
+    fn take_granted(&mut self) -> String {
+        std::mem::take(&mut self.granted).join(", ")
+    }
+
+    /// Lets time pass in which these pods beat, and want so many requests a second.
+    fn pass_wanting(&mut self, time: Duration, demands: &[(u64, u32)]) {
+        for _ in 0..time.as_millis() / 500 {
+            self.pass(millis(500));
+            for (session, requests) in demands {
+                self.beat_wanting(*session, PodPhase::Ready, *requests);
+            }
+        }
+    }
+}
+
+/// Three pods that share 1,000 requests a second, of which two want much.
+fn limited() -> Story {
+    let mut story = Story::with_pods(3);
+    assert_eq!(story.take_granted(), "any to 0, any to 1, any to 2");
+    story.limit(Some(1_000));
+    assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
+    story.pass_wanting(millis(1_000), &[(0, 600), (1, 600), (2, 10)]);
+    assert_eq!(story.take_granted(), "83 to 2, 458 to 0, 458 to 1");
+    story
+}
+
+#[test]
+fn when_a_pod_dies_the_shares_of_the_others_grow() {
+    let mut story = limited();
+    story.tell(Event::SessionClosed { session: SessionId(0) });
+    assert_eq!(
+        story.take_granted(),
+        "",
+        "it may be alive, and holds what it was granted"
+    );
+    story.pass(millis(100));
+    story.probed(&pod(0, 0), ProbeOutcome::Refused);
+    assert_eq!(story.take_granted(), "737 to 1, 262 to 2");
+}
+
+#[test]
+fn a_pod_that_lost_its_session_keeps_its_share_and_is_told_it_again() {
+    let mut story = limited();
+    story.tell(Event::SessionClosed { session: SessionId(0) });
+    story.pass_wanting(millis(1_000), &[(1, 10), (2, 10)]);
+    assert_eq!(story.take_granted(), "270 to 1, 270 to 2");
+    story.open(7, pod(0, 0));
+    assert_eq!(story.take_granted(), "458 to 7");
+}
+
+#[test]
+fn a_demand_that_changes_a_little_moves_nothing_and_one_that_changes_much_waits_a_second() {
+    let mut story = limited();
+    story.pass_wanting(millis(5_000), &[(0, 700), (1, 500), (2, 10)]);
+    assert_eq!(story.take_granted(), "");
+    story.beat_wanting(2, PodPhase::Ready, 900);
+    assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
+    story.beat_wanting(2, PodPhase::Ready, 10);
+    assert_eq!(story.take_granted(), "");
+    story.pass(millis(999));
+    assert_eq!(story.take_granted(), "");
+    story.pass(millis(1));
+    assert_eq!(story.take_granted(), "83 to 2, 458 to 0, 458 to 1");
+}
+
+#[test]
+fn a_pod_that_joins_has_a_share_at_once_and_many_share_one_dealing() {
+    let mut story = limited();
+    story.pass(millis(100));
+    story.open(3, pod(3, 0));
+    assert_eq!(story.take_granted(), "437 to 0, 437 to 1, 62 to 2, 62 to 3");
+    (4..8).for_each(|number| story.open(number, pod(number, 0)));
+    assert_eq!(story.take_granted(), "");
+    story.pass(millis(100));
+    assert_eq!(story.granted.len(), 8);
+}
+
+#[test]
+fn a_new_leader_leaves_room_for_those_who_are_still_to_come() {
+    let before = limited();
+    let mut story = Story::led_anew(before.cluster, before.now);
+    (0..3).for_each(|number| story.open(number, pod(number, 0)));
+    assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
+}
+
+#[test]
+fn when_the_limit_is_lifted_all_may_ask_at_will() {
+    let mut story = limited();
+    story.pass(millis(100));
+    story.limit(None);
+    assert_eq!(story.take_granted(), "any to 0, any to 1, any to 2");
+    story.limit(Some(30));
+    assert_eq!(story.take_granted(), "");
+    story.pass(millis(100));
+    assert_eq!(story.granted.len(), 3);
+}
