@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod conditions;
+mod faults;
 mod folder;
 mod listings;
 mod lost_replies;

@@ -2,6 +2,7 @@
 
 use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability, S3Settings, Store};
+use emberkeep_tests::fault_proxy::FaultProxy;
 use tempfile::TempDir;
 
 pub(crate) const BUCKET: &str = "state";
@@ -45,6 +46,41 @@ impl Place {
             .unwrap(),
         }
     }
+}
+
+/// A server behind a proxy that injects faults, and a client that knows only the proxy.
+pub(crate) struct Shaken {
+    pub(crate) store: Store,
+    pub(crate) proxy: FaultProxy,
+    pub(crate) server: EmbeddedS3,
+    _folder: TempDir,
+}
+
+impl Shaken {
+    pub(crate) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let server = server(&folder).await;
+        let proxy = FaultProxy::start(server.addr()).await;
+        Self {
+            store: behind(&proxy, &server).await,
+            proxy,
+            server,
+            _folder: folder,
+        }
+    }
+
+    /// One more client.
+    pub(crate) async fn open(&self) -> Store {
+        behind(&self.proxy, &self.server).await
+    }
+}
+
+async fn behind(proxy: &FaultProxy, server: &EmbeddedS3) -> Store {
+    let settings = S3Settings {
+        endpoint: Some(format!("http://{}", proxy.addr())),
+        ..server.settings(BUCKET)
+    };
+    Store::s3(settings).await.unwrap()
 }
 
 /// A server with an empty bucket.
