@@ -41,6 +41,14 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// No secure connection to the store can be made: correct the endpoint, or what it is trusted by.
+    #[error("no secure connection to {place}: {reason}")]
+    NotSecure {
+        /// The store.
+        place: String,
+        /// Why, and what may help.
+        reason: String,
+    },
     /// The store did not answer in time: try again. A write may have happened.
     #[error("{place} did not answer within {after:?}")]
     Timeout {
@@ -149,6 +157,7 @@ impl StoreError {
             Self::BadUrl { .. }
             | Self::BadName { .. }
             | Self::PreconditionFailed { .. }
+            | Self::NotSecure { .. }
             | Self::Refused { .. }
             | Self::NoCredentials { .. }
             | Self::NoSuchPlace { .. }

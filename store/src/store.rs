@@ -19,7 +19,8 @@ impl Store {
 
     /// Opens the store at `url`, without asking it anything yet (see [`Store::check`]).
     ///
-    /// - `s3://bucket/prefix`, with the options `?endpoint=http://host:port&path_style=true&region=name`; see [`S3Settings`].
+    /// - `s3://bucket/prefix`, with the options `?endpoint=http://host:port&path_style=true&region=name&ca_file=/path.pem`;
+    ///   see [`S3Settings`].
     /// - `folder:///absolute/path` (or `file://`), created if missing; see [`Folder`].
     pub async fn from_url(url: &str) -> Result<Self, StoreError> {
         let bad = |reason: &str| StoreError::BadUrl {

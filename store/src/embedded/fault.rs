@@ -17,6 +17,7 @@ pub(super) fn of_store(error: StoreError) -> S3Error {
         StoreError::OtherVersion { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Io { .. }
+        | StoreError::NotSecure { .. }
         | StoreError::CannotListen { .. }
         | StoreError::Unexpected { .. } => S3ErrorCode::InternalError,
     };

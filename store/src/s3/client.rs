@@ -16,7 +16,8 @@ use aws_smithy_http_client::Builder as HttpClient;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::S3Settings;
+use super::{S3Settings, trust};
+use crate::StoreError;
 
 /// How long one operation may take, with all its retries; sending 16 MiB must fit in.
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -28,9 +29,10 @@ const ATTEMPT_COUNT_MAX: u32 = 4;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
-pub(super) async fn client(settings: &S3Settings) -> Client {
+pub(super) async fn client(settings: &S3Settings) -> Result<Client, StoreError> {
     let tls = HttpClient::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(trust::of(settings).await?)
         .build_https();
     let mut shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(tls)
@@ -59,7 +61,7 @@ pub(super) async fn client(settings: &S3Settings) -> Client {
             config = config.http_client(HttpClient::new().build_http());
         }
     }
-    Client::from_conf(config.build())
+    Ok(Client::from_conf(config.build()))
 }
 
 /// Not the SDK's own chain, which asks the instance metadata service last and waits seconds for it where there is none.

@@ -5,6 +5,7 @@ mod failure;
 mod multipart;
 mod read;
 mod settings;
+mod trust;
 mod write;
 
 use async_trait::async_trait;
@@ -40,7 +41,7 @@ impl S3 {
         settings.check()?;
         let slash = if settings.prefix.is_empty() { "" } else { "/" };
         Ok(Self {
-            client: client::client(&settings).await,
+            client: client::client(&settings).await?,
             place: settings.to_string(),
             prefix: format!("{}{slash}", settings.prefix),
             bucket: settings.bucket,

@@ -10,6 +10,8 @@ mod place;
 mod reads_and_writes;
 mod s3;
 mod stand_in;
+mod tls;
+mod tls_front;
 
 /// Makes each promise a test of each backend.
 macro_rules! contract {
