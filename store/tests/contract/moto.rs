@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::place::BUCKET;
 
-/// Names the program; if it is not set, `moto_server` is looked for on the path.
+/// Names the program. One that happens to be on the path is left alone: older versions break promises that S3 keeps.
 const PROGRAM: &str = "EMBERKEEP_MOTO_SERVER";
 /// Makes it a failure that there is none.
 const REQUIRED: &str = "EMBERKEEP_REQUIRE_MOTO";
@@ -46,7 +46,7 @@ struct Moto {
 
 impl Moto {
     fn start() -> Result<Self, String> {
-        let program = env::var(PROGRAM).unwrap_or_else(|_| "moto_server".to_owned());
+        let program = env::var(PROGRAM).map_err(|_| format!("{PROGRAM} names no moto_server, 5.2.5 or later"))?;
         let mut wrapper = Command::new("sh")
             .args(["-c", WRAPPER, &program])
             .stdin(Stdio::piped())
@@ -58,9 +58,7 @@ impl Moto {
         let log = wrapper.stderr.take().unwrap();
         thread::spawn(move || follow(log, &tell));
         let addr = told.recv_timeout(START_TIMEOUT).map_err(|error| match error {
-            RecvTimeoutError::Disconnected => {
-                format!("{program} is missing or ended at once, {PROGRAM} may name another")
-            }
+            RecvTimeoutError::Disconnected => format!("{program}, named by {PROGRAM}, is missing or ended at once"),
             RecvTimeoutError::Timeout => format!("{program} did not start within {START_TIMEOUT:?}"),
         })?;
         create_bucket(addr);
