@@ -54,7 +54,7 @@ async fn present(store: &Store) -> Result<BTreeSet<ObjectName>, StoreError> {
 async fn put(store: &Store, name: &ObjectName, key: &str) -> Result<(), StoreError> {
     match store.put(name, value_of(key), Expect::Absent).await {
         // A repeated try of a write that had arrived: what is there is what was to be written.
-        Ok(_) | Err(StoreError::PreconditionFailed { .. }) => Ok(()),
+        Ok(_) | Err(StoreError::PreconditionFailed { .. } | StoreError::Undecided { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn of_store(error: StoreError) -> S3Error {
         | StoreError::Corrupt { .. }
         | StoreError::Io { .. }
         | StoreError::NotSecure { .. }
+        | StoreError::Undecided { .. }
         | StoreError::CannotListen { .. }
         | StoreError::Unexpected { .. } => S3ErrorCode::InternalError,
     };

@@ -5,6 +5,7 @@ mod failure;
 mod multipart;
 mod read;
 mod settings;
+mod tries;
 mod trust;
 mod write;
 
@@ -62,6 +63,8 @@ impl S3 {
             .set_if_none_match(write.if_none_match())
             .set_if_match(write.if_match())
             .body(ByteStream::from(bytes))
+            .customize()
+            .interceptor(write.tries.clone())
             .send()
             .await;
         match sent {
@@ -142,7 +145,10 @@ impl ObjectStore for S3 {
             self.put_in_parts(name, bytes, &write).await
         };
         match sent {
-            Err(lost @ StoreError::PreconditionFailed { .. }) => self.landed(name, &write).await?.ok_or(lost),
+            Err(StoreError::PreconditionFailed { name }) if write.tries.may_have_landed() => {
+                let landed = self.landed(&name, &write).await?;
+                landed.ok_or(StoreError::Undecided { name })
+            }
             outcome => outcome,
         }
     }

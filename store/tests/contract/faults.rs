@@ -149,7 +149,7 @@ async fn append(store: &Store, id: &str) {
             .await
         {
             Ok(_) => return,
-            Err(StoreError::PreconditionFailed { .. }) => {}
+            Err(StoreError::PreconditionFailed { .. } | StoreError::Undecided { .. }) => {}
             Err(error) => assert!(error.is_retryable(), "{error}"),
         }
     }

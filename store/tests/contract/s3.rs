@@ -108,6 +108,32 @@ async fn a_conflict_with_a_write_under_way_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_write_that_lost_after_a_conflict_was_not_made() {
+    let server = StandIn::start(Behaviour::ConflictsThenRefuses).await;
+    let outcome = server.store().await.put(&name("a"), "x".into(), Expect::Absent).await;
+    assert!(
+        matches!(outcome, Err(StoreError::PreconditionFailed { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_been_overwritten_is_not_said_to_have_lost() {
+    let server = StandIn::start(Behaviour::ErrsThenRefuses).await;
+    let error = server
+        .store()
+        .await
+        .put(&name("a"), "x".into(), Expect::Absent)
+        .await
+        .unwrap_err();
+    assert!(!error.is_retryable());
+    assert_eq!(
+        error.to_string(),
+        "whether object a was written is not known: the reply got lost, and another writer came in between"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_stays_overloaded_is_busy() {
     let server = StandIn::start(Behaviour::StaysOverloaded).await;
     let error = server
