@@ -56,6 +56,7 @@ contract! {
     listings: [
         a_listing_is_ordered_and_comes_in_pages,
         a_listing_of_a_slice_holds_its_keys_only,
-        a_listing_of_nothing_is_empty
+        a_listing_of_nothing_is_empty,
+        a_range_of_more_than_one_page_is_listed_whole
     ];
 }
