@@ -7,7 +7,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use rustls::CertificateError;
 
-use super::client::OPERATION_TIMEOUT;
+use super::client::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, READ_TIMEOUT};
 use crate::{ObjectName, StoreError};
 
 /// The status of the server's answer, if there was one.
@@ -26,6 +26,7 @@ where
             place,
             after: OPERATION_TIMEOUT,
         },
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => late(place, &error),
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => undelivered(place, &error),
         SdkError::ServiceError(answer) => {
             let reason = words(answer.err());
@@ -84,6 +85,17 @@ fn undelivered(place: String, error: &(dyn Error + 'static)) -> StoreError {
         StoreError::NoCredentials { place, reason }
     } else {
         StoreError::NotReachable { place, reason }
+    }
+}
+
+/// The last of the tries waited for a connection, or for an answer, for as long as it may.
+fn late(place: String, error: &(dyn Error + 'static)) -> StoreError {
+    if chain(error).any(|cause| cause.to_string().contains("connect timeout")) {
+        let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
+        StoreError::NotReachable { place, reason }
+    } else {
+        let after = READ_TIMEOUT;
+        StoreError::Timeout { place, after }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use hyper::Uri;
 use percent_encoding::percent_decode_str;
 
 use crate::{ObjectName, StoreError};
@@ -65,12 +66,7 @@ impl S3Settings {
 
     fn set(&mut self, option: &str, value: String) -> Result<(), String> {
         match option {
-            "endpoint" if value.starts_with("http://") || value.starts_with("https://") => self.endpoint = Some(value),
-            "endpoint" => {
-                return Err(format!(
-                    "has the endpoint {value:?}, write http://host:port or https://host"
-                ));
-            }
+            "endpoint" => self.endpoint = Some(value),
             "region" => self.region = Some(value),
             "path_style" => {
                 self.path_style = value
@@ -122,6 +118,7 @@ impl S3Settings {
             prefix,
             endpoint,
             ca_file,
+            region,
             ..
         } = self;
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
@@ -136,6 +133,12 @@ impl S3Settings {
             ))
         } else if !prefix.is_empty() && ObjectName::new(prefix.as_str()).is_err() {
             Some("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned())
+        } else if let Some(endpoint) = endpoint.as_deref().filter(|endpoint| !is_server(endpoint)) {
+            Some(format!(
+                "has the endpoint {endpoint:?}, write http://host:port or https://host"
+            ))
+        } else if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
+            Some(format!("has the region {region:?}, allowed are a-z 0-9 and -"))
         } else if let (Some(path), Some(endpoint)) = (ca_file, endpoint)
             && endpoint.starts_with("http://")
         {
@@ -146,6 +149,16 @@ impl S3Settings {
             None
         }
     }
+}
+
+fn is_server(endpoint: &str) -> bool {
+    let server = endpoint.parse::<Uri>();
+    server.is_ok_and(|server| matches!(server.scheme_str(), Some("http" | "https")) && server.host().is_some())
+}
+
+fn is_region(region: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !region.is_empty() && region.chars().all(is_plain)
 }
 
 impl FromStr for S3Settings {
@@ -211,6 +224,10 @@ mod tests {
                 "allowed are endpoint, region, path_style and ca_file",
             ),
             ("s3://state?endpoint=localhost", "write http://host:port"),
+            ("s3://state?endpoint=http://", "write http://host:port"),
+            ("s3://state?endpoint=http://a b", "write http://host:port"),
+            ("s3://state?region=", "has the region \"\", allowed are a-z 0-9 and -"),
+            ("s3://state?region=eu west", "allowed are a-z 0-9 and -"),
             ("s3://state?path_style=yes", "allowed are true and false"),
             ("s3://state?region", "write option=value"),
             (
