@@ -27,10 +27,17 @@ pub enum StoreError {
         /// What is wrong, and what is allowed.
         reason: String,
     },
-    /// The store holds another version than expected: read again and decide anew.
+    /// The store holds another version than expected, and nothing was written: read again and decide anew.
     #[error("object {name} is not in the expected version")]
     PreconditionFailed {
         /// The object that was not written.
+        name: ObjectName,
+    },
+    /// The reply to a write got lost, and another writer's version, or none, is there now: read, and tell by the content whether
+    /// the write happened before that.
+    #[error("whether object {name} was written is not known: the reply got lost, and another writer came in between")]
+    Undecided {
+        /// The object.
         name: ObjectName,
     },
     /// The store cannot be reached: check address and network, or try again. A write may have happened.
@@ -39,6 +46,14 @@ pub enum StoreError {
         /// The store.
         place: String,
         /// Why.
+        reason: String,
+    },
+    /// No secure connection to the store can be made: correct the endpoint, or what it is trusted by.
+    #[error("no secure connection to {place}: {reason}")]
+    NotSecure {
+        /// The store.
+        place: String,
+        /// Why, and what may help.
         reason: String,
     },
     /// The store did not answer in time: try again. A write may have happened.
@@ -149,6 +164,8 @@ impl StoreError {
             Self::BadUrl { .. }
             | Self::BadName { .. }
             | Self::PreconditionFailed { .. }
+            | Self::Undecided { .. }
+            | Self::NotSecure { .. }
             | Self::Refused { .. }
             | Self::NoCredentials { .. }
             | Self::NoSuchPlace { .. }

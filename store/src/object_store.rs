@@ -21,7 +21,8 @@ pub trait ObjectStore: Debug + Send + Sync + 'static {
 
     /// Writes an object if `expect` holds, and answers its new version once it is durable.
     ///
-    /// After [`StoreError::Timeout`] or [`StoreError::NotReachable`] the write may have happened: read before writing again.
+    /// After [`StoreError::PreconditionFailed`] nothing was written. After [`StoreError::Undecided`], and after any error that
+    /// [is retryable](StoreError::is_retryable), the write may have happened: read, and tell by the content.
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError>;
 
     /// The first objects of `range`, at most `count_max`, ordered by the bytes of their names.

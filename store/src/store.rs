@@ -4,8 +4,13 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+
 use crate::s3::{S3, S3Settings};
-use crate::{Durability, Folder, ObjectStore, StoreError, probe};
+use crate::{Durability, Folder, Listed, NameRange, ObjectStore, StoreError, probe};
+
+/// How many names [`Store::list_all`] asks for at a time: as many as S3 gives.
+const PAGE_COUNT: usize = 1000;
 
 /// A store of objects, whatever backend keeps them; clones share it.
 #[derive(Clone, Debug)]
@@ -19,7 +24,8 @@ impl Store {
 
     /// Opens the store at `url`, without asking it anything yet (see [`Store::check`]).
     ///
-    /// - `s3://bucket/prefix`, with the options `?endpoint=http://host:port&path_style=true&region=name`; see [`S3Settings`].
+    /// - `s3://bucket/prefix`, with the options `?endpoint=http://host:port&path_style=true&region=name&ca_file=/path.pem`;
+    ///   see [`S3Settings`].
     /// - `folder:///absolute/path` (or `file://`), created if missing; see [`Folder`].
     pub async fn from_url(url: &str) -> Result<Self, StoreError> {
         let bad = |reason: &str| StoreError::BadUrl {
@@ -42,6 +48,22 @@ impl Store {
     /// A local folder, created if missing.
     pub async fn folder(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Folder::open(path, Durability::Synced).await.map(Self::new)
+    }
+
+    /// Lists a whole range, page by page: no more than one page of names is held, however many there are.
+    ///
+    /// Objects that come or go meanwhile may be listed or not. The stream ends with the first error.
+    pub fn list_all(&self, range: NameRange) -> impl Stream<Item = Result<Listed, StoreError>> + Send + use<> {
+        let store = self.clone();
+        let pages = stream::try_unfold(Some(range), move |rest| {
+            let store = store.clone();
+            async move {
+                let Some(range) = rest else { return Ok(None) };
+                let page = store.list(&range, PAGE_COUNT).await?;
+                Ok(Some((stream::iter(page.objects).map(Ok), page.rest)))
+            }
+        });
+        pages.try_flatten()
     }
 
     /// Asks the store for as little as possible: fails if it is not there or does not let us in.

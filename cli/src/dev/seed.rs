@@ -13,7 +13,6 @@ use super::storage::failure_of;
 use crate::exit::Failure;
 
 const WRITE_COUNT_MAX: usize = 64;
-const PAGE_COUNT: usize = 1_000;
 
 /// Writes the objects of those keys that have none yet; `written` is told of each one.
 pub(super) async fn seed(store: &Store, keys: &[Arc<str>], written: impl Fn(usize, usize)) -> Result<(), Failure> {
@@ -41,20 +40,14 @@ pub(super) async fn seed(store: &Store, keys: &[Arc<str>], written: impl Fn(usiz
 }
 
 async fn present(store: &Store) -> Result<BTreeSet<ObjectName>, StoreError> {
-    let mut found = BTreeSet::new();
-    let mut rest = Some(NameRange::prefix(format!("{TARGET}/")));
-    while let Some(range) = rest {
-        let page = store.list(&range, PAGE_COUNT).await?;
-        found.extend(page.objects.into_iter().map(|object| object.name));
-        rest = page.rest;
-    }
-    Ok(found)
+    let listed = store.list_all(NameRange::prefix(format!("{TARGET}/")));
+    listed.map_ok(|object| object.name).try_collect().await
 }
 
 async fn put(store: &Store, name: &ObjectName, key: &str) -> Result<(), StoreError> {
     match store.put(name, value_of(key), Expect::Absent).await {
         // A repeated try of a write that had arrived: what is there is what was to be written.
-        Ok(_) | Err(StoreError::PreconditionFailed { .. }) => Ok(()),
+        Ok(_) | Err(StoreError::PreconditionFailed { .. } | StoreError::Undecided { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

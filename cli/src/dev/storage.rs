@@ -123,6 +123,7 @@ pub(super) fn failure_of(error: StoreError) -> Failure {
         StoreError::BadUrl { .. }
         | StoreError::BadName { .. }
         | StoreError::NotReachable { .. }
+        | StoreError::NotSecure { .. }
         | StoreError::Refused { .. }
         | StoreError::NoSuchPlace { .. }
         | StoreError::NoConditionalWrites { .. }

@@ -17,6 +17,8 @@ pub(super) fn of_store(error: StoreError) -> S3Error {
         StoreError::OtherVersion { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Io { .. }
+        | StoreError::NotSecure { .. }
+        | StoreError::Undecided { .. }
         | StoreError::CannotListen { .. }
         | StoreError::Unexpected { .. } => S3ErrorCode::InternalError,
     };

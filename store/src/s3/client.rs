@@ -7,7 +7,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::interceptors::InterceptorContext;
-use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
@@ -16,21 +16,23 @@ use aws_smithy_http_client::Builder as HttpClient;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::S3Settings;
+use super::{S3Settings, trust};
+use crate::StoreError;
 
 /// How long one operation may take, with all its retries; sending 16 MiB must fit in.
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 const ATTEMPT_COUNT_MAX: u32 = 4;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
-pub(super) async fn client(settings: &S3Settings) -> Client {
+pub(super) async fn client(settings: &S3Settings) -> Result<Client, StoreError> {
     let tls = HttpClient::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(trust::of(settings).await?)
         .build_https();
     let mut shared = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(tls)
@@ -50,6 +52,7 @@ pub(super) async fn client(settings: &S3Settings) -> Client {
     let mut config = aws_sdk_s3::config::Builder::from(&shared.load().await)
         .force_path_style(settings.path_style)
         .retry_classifier(ConflictIsTransient)
+        .retry_partition(budget())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = &settings.endpoint {
@@ -59,7 +62,7 @@ pub(super) async fn client(settings: &S3Settings) -> Client {
             config = config.http_client(HttpClient::new().build_http());
         }
     }
-    Client::from_conf(config.build())
+    Ok(Client::from_conf(config.build()))
 }
 
 /// Not the SDK's own chain, which asks the instance metadata service last and waits seconds for it where there is none.
@@ -79,12 +82,19 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// The SDK's standard mode: exponential backoff with full jitter, and a budget of retries shared by all operations.
+/// The SDK's standard mode: exponential backoff with full jitter.
 fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(ATTEMPT_COUNT_MAX)
         .with_initial_backoff(BACKOFF_MIN)
         .with_max_backoff(BACKOFF_MAX)
+}
+
+/// A budget of retries, shared by all operations on a store but not with other stores: one in trouble must not use up theirs.
+fn budget() -> RetryPartition {
+    RetryPartition::custom("store")
+        .token_bucket(TokenBucket::default())
+        .build()
 }
 
 /// S3 answers 409 to a conditional write that met another one under way: neither won yet, so it is asked again.

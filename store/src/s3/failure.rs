@@ -1,11 +1,13 @@
 //! What the SDK's errors mean to a caller.
 
 use std::error::Error;
+use std::io;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use rustls::CertificateError;
 
-use super::client::OPERATION_TIMEOUT;
+use super::client::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, READ_TIMEOUT};
 use crate::{ObjectName, StoreError};
 
 /// The status of the server's answer, if there was one.
@@ -24,6 +26,7 @@ where
             place,
             after: OPERATION_TIMEOUT,
         },
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => late(place, &error),
         SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => undelivered(place, &error),
         SdkError::ServiceError(answer) => {
             let reason = words(answer.err());
@@ -67,15 +70,55 @@ fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> 
     }
 }
 
-/// The request never got an answer: for want of credentials to sign it with, or of a server to send it to.
+/// The request never got an answer: for want of trust, of credentials to sign it with, or of a server to send it to.
 fn undelivered(place: String, error: &(dyn Error + 'static)) -> StoreError {
     let reason = innermost(error);
-    if chain(error).any(|cause| cause.to_string().contains("credential")) {
+    if let Some(fault) = chain(error).find_map(of_tls) {
+        let reason = untrusted(fault);
+        StoreError::NotSecure { place, reason }
+    } else if chain(error).any(is_no_http) {
+        let reason = format!("not in HTTP ({reason}), write https:// if it wants TLS");
+        StoreError::Unexpected { place, reason }
+    } else if chain(error).any(|cause| cause.to_string().contains("credential")) {
         // After the first sentence, the SDK lists on lines of their own all the places where it found none.
         let reason = reason.split(['.', '\n']).next().unwrap_or_default().to_owned();
         StoreError::NoCredentials { place, reason }
     } else {
         StoreError::NotReachable { place, reason }
+    }
+}
+
+/// The last of the tries waited for a connection, or for an answer, for as long as it may.
+fn late(place: String, error: &(dyn Error + 'static)) -> StoreError {
+    if chain(error).any(|cause| cause.to_string().contains("connect timeout")) {
+        let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
+        StoreError::NotReachable { place, reason }
+    } else {
+        let after = READ_TIMEOUT;
+        StoreError::Timeout { place, after }
+    }
+}
+
+/// What TLS found wrong, which lies within errors of the system, where `source` does not lead.
+fn of_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut cause = cause;
+    while let Some(inner) = cause.downcast_ref().and_then(io::Error::get_ref) {
+        cause = inner;
+    }
+    cause.downcast_ref()
+}
+
+fn is_no_http(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref().is_some_and(hyper::Error::is_parse)
+}
+
+fn untrusted(fault: &rustls::Error) -> String {
+    match fault {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate is not signed by a trusted authority, name that one's certificate in ca_file".to_owned()
+        }
+        rustls::Error::InvalidMessage(_) => "it does not answer in TLS, write http:// if it should not".to_owned(),
+        other => other.to_string(),
     }
 }
 

@@ -3,14 +3,14 @@
 mod client;
 mod failure;
 mod multipart;
+mod read;
 mod settings;
+mod tries;
+mod trust;
 mod write;
-
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -19,12 +19,13 @@ pub use self::settings::{Credentials, S3Settings};
 pub(crate) use self::write::WRITE_ID;
 use self::write::Write;
 use crate::object_store::require_size;
-use crate::{ETag, Expect, Listed, NameRange, Object, ObjectName, ObjectStore, Page, Read, StoreError};
+use crate::{ETag, Expect, Listed, NameRange, ObjectName, ObjectStore, Page, Read, StoreError};
 
 /// Objects up to this size are sent in one request.
 const SINGLE_BYTES_MAX: usize = 16 << 20;
 /// The most names a server puts on one page.
 const PAGE_COUNT_MAX: usize = 1000;
+
 /// A bucket, or the part of it below a prefix.
 #[derive(Clone, Debug)]
 pub struct S3 {
@@ -41,7 +42,7 @@ impl S3 {
         settings.check()?;
         let slash = if settings.prefix.is_empty() { "" } else { "/" };
         Ok(Self {
-            client: client::client(&settings).await,
+            client: client::client(&settings).await?,
             place: settings.to_string(),
             prefix: format!("{}{slash}", settings.prefix),
             bucket: settings.bucket,
@@ -62,6 +63,8 @@ impl S3 {
             .set_if_none_match(write.if_none_match())
             .set_if_match(write.if_match())
             .body(ByteStream::from(bytes))
+            .customize()
+            .interceptor(write.tries.clone())
             .send()
             .await;
         match sent {
@@ -88,28 +91,6 @@ impl S3 {
             Ok(_) => Ok(None),
             Err(error) if failure::status(&error) == Some(404) => Ok(None),
             Err(error) => Err(failure::of_store(&self.place, error)),
-        }
-    }
-
-    async fn content(&self, name: &ObjectName, found: GetObjectOutput) -> Result<Object, StoreError> {
-        let length = found.content_length().and_then(|length| u64::try_from(length).ok());
-        let size_bytes = length.ok_or_else(|| self.unexpected("no length came with an object"))?;
-        require_size(name, size_bytes)?;
-        let etag = self.tag(found.e_tag)?;
-        let after = patience(size_bytes);
-        match tokio::time::timeout(after, found.body.collect()).await {
-            Ok(Ok(content)) => Ok(Object {
-                bytes: content.into_bytes(),
-                etag,
-            }),
-            Ok(Err(error)) => Err(StoreError::NotReachable {
-                place: self.place.clone(),
-                reason: failure::innermost(&error),
-            }),
-            Err(_) => Err(StoreError::Timeout {
-                place: self.place.clone(),
-                after,
-            }),
         }
     }
 
@@ -152,15 +133,7 @@ impl S3 {
 #[async_trait]
 impl ObjectStore for S3 {
     async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
-        let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
-        match request.set_if_none_match(unless.map(ETag::to_string)).send().await {
-            Ok(found) => self.content(name, found).await.map(Read::Found),
-            Err(error) => match failure::status(&error) {
-                Some(304) => Ok(Read::NotModified),
-                Some(404) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => Ok(Read::Missing),
-                _ => Err(failure::of_store(&self.place, error)),
-            },
-        }
+        self.read(name, unless).await
     }
 
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
@@ -172,7 +145,10 @@ impl ObjectStore for S3 {
             self.put_in_parts(name, bytes, &write).await
         };
         match sent {
-            Err(lost @ StoreError::PreconditionFailed { .. }) => self.landed(name, &write).await?.ok_or(lost),
+            Err(StoreError::PreconditionFailed { name }) if write.tries.may_have_landed() => {
+                let landed = self.landed(&name, &write).await?;
+                landed.ok_or(StoreError::Undecided { name })
+            }
             outcome => outcome,
         }
     }
@@ -210,9 +186,4 @@ impl ObjectStore for S3 {
     fn place(&self) -> &str {
         &self.place
     }
-}
-
-/// How long reading a body may take: 30 s, and 1 s more for each MiB.
-fn patience(size_bytes: u64) -> Duration {
-    Duration::from_secs(30 + (size_bytes >> 20))
 }

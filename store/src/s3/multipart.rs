@@ -101,6 +101,8 @@ impl Upload<'_> {
             .set_if_none_match(write.if_none_match())
             .set_if_match(write.if_match())
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
+            .customize()
+            .interceptor(write.tries.clone())
             .send()
             .await;
         match completed {

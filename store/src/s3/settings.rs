@@ -1,8 +1,10 @@
 //! Which bucket, on which server, by whose leave; from a URL.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
+use hyper::Uri;
 use percent_encoding::percent_decode_str;
 
 use crate::{ObjectName, StoreError};
@@ -12,8 +14,9 @@ const PREFIX_BYTES_MAX: usize = 127;
 
 /// A bucket of an S3-compatible server, or the part of it below a prefix.
 ///
-/// As a URL: `s3://bucket/prefix?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1`. Secrets have no place in
-/// a URL: unless given here, credentials come from the usual places (environment, profile, web identity, container, instance).
+/// As a URL: `s3://bucket/prefix?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1`, and
+/// `ca_file=/path.pem` for an `https://` endpoint whose certificate is signed by an authority of your own. Secrets have no place
+/// in a URL: unless given here, credentials come from the usual places (environment, profile, web identity, container, instance).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Settings {
     /// The bucket, which must exist.
@@ -26,6 +29,8 @@ pub struct S3Settings {
     pub region: Option<String>,
     /// Whether the bucket goes in the path rather than in the host name, as most servers other than AWS want it.
     pub path_style: bool,
+    /// A file of certificates in PEM form, of authorities to trust beside the system's; for `https://` endpoints.
+    pub ca_file: Option<PathBuf>,
     /// The credentials, if not from the usual places.
     pub credentials: Option<Credentials>,
 }
@@ -54,27 +59,24 @@ impl S3Settings {
             endpoint: None,
             region: None,
             path_style: false,
+            ca_file: None,
             credentials: None,
         }
     }
 
     fn set(&mut self, option: &str, value: String) -> Result<(), String> {
         match option {
-            "endpoint" if value.starts_with("http://") || value.starts_with("https://") => self.endpoint = Some(value),
-            "endpoint" => {
-                return Err(format!(
-                    "has the endpoint {value:?}, write http://host:port or https://host"
-                ));
-            }
+            "endpoint" => self.endpoint = Some(value),
             "region" => self.region = Some(value),
             "path_style" => {
                 self.path_style = value
                     .parse()
                     .map_err(|_| format!("has path_style={value}, allowed are true and false"))?;
             }
+            "ca_file" => self.ca_file = Some(value.into()),
             _ => {
                 return Err(format!(
-                    "has the option {option:?}, allowed are endpoint, region and path_style"
+                    "has the option {option:?}, allowed are endpoint, region, path_style and ca_file"
                 ));
             }
         }
@@ -87,9 +89,6 @@ impl S3Settings {
         let (bucket, prefix) = path.split_once('/').unwrap_or((path, ""));
         let mut settings = Self::bucket(bucket);
         settings.prefix = prefix.trim_end_matches('/').to_owned();
-        if let Some(fault) = settings.fault() {
-            return Err(fault);
-        }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (option, value) = pair
                 .split_once('=')
@@ -99,7 +98,7 @@ impl S3Settings {
                 .map_err(|_| format!("has no text in {pair:?}"))?;
             settings.set(option, value.into_owned())?;
         }
-        Ok(settings)
+        settings.fault().map_or(Ok(settings), Err)
     }
 
     /// Fails if no server could have such a bucket or prefix.
@@ -114,7 +113,14 @@ impl S3Settings {
     }
 
     fn fault(&self) -> Option<String> {
-        let Self { bucket, prefix, .. } = self;
+        let Self {
+            bucket,
+            prefix,
+            endpoint,
+            ca_file,
+            region,
+            ..
+        } = self;
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         if !(3..=63).contains(&bucket.len()) || !bucket.chars().all(is_plain) {
             Some(format!(
@@ -127,10 +133,32 @@ impl S3Settings {
             ))
         } else if !prefix.is_empty() && ObjectName::new(prefix.as_str()).is_err() {
             Some("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned())
+        } else if let Some(endpoint) = endpoint.as_deref().filter(|endpoint| !is_server(endpoint)) {
+            Some(format!(
+                "has the endpoint {endpoint:?}, write http://host:port or https://host"
+            ))
+        } else if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
+            Some(format!("has the region {region:?}, allowed are a-z 0-9 and -"))
+        } else if let (Some(path), Some(endpoint)) = (ca_file, endpoint)
+            && endpoint.starts_with("http://")
+        {
+            Some(format!(
+                "has the ca_file {path:?}, which is for https, but the endpoint {endpoint:?}"
+            ))
         } else {
             None
         }
     }
+}
+
+fn is_server(endpoint: &str) -> bool {
+    let server = endpoint.parse::<Uri>();
+    server.is_ok_and(|server| matches!(server.scheme_str(), Some("http" | "https")) && server.host().is_some())
+}
+
+fn is_region(region: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    !region.is_empty() && region.chars().all(is_plain)
 }
 
 impl FromStr for S3Settings {
@@ -173,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn a_url_names_a_file_of_authorities() {
+        let settings: S3Settings = "s3://state?endpoint=https://s3&ca_file=/etc/my%20ca.pem"
+            .parse()
+            .unwrap();
+        assert_eq!(settings.ca_file, Some("/etc/my ca.pem".into()));
+    }
+
+    #[test]
     fn a_bucket_alone_is_enough() {
         assert_eq!("s3://state".parse::<S3Settings>().unwrap(), S3Settings::bucket("state"));
     }
@@ -183,10 +219,21 @@ mod tests {
             ("s3://", "3 to 63 of a-z"),
             ("s3://State", "3 to 63 of a-z"),
             ("s3://state/a b", "odd prefix"),
-            ("s3://state?secret=x", "allowed are endpoint, region and path_style"),
+            (
+                "s3://state?secret=x",
+                "allowed are endpoint, region, path_style and ca_file",
+            ),
             ("s3://state?endpoint=localhost", "write http://host:port"),
+            ("s3://state?endpoint=http://", "write http://host:port"),
+            ("s3://state?endpoint=http://a b", "write http://host:port"),
+            ("s3://state?region=", "has the region \"\", allowed are a-z 0-9 and -"),
+            ("s3://state?region=eu west", "allowed are a-z 0-9 and -"),
             ("s3://state?path_style=yes", "allowed are true and false"),
             ("s3://state?region", "write option=value"),
+            (
+                "s3://state?ca_file=/ca.pem&endpoint=http://s3",
+                "has the ca_file \"/ca.pem\", which is for https, but the endpoint \"http://s3\"",
+            ),
         ] {
             let error = url.parse::<S3Settings>().unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::tries::Tries;
 use crate::Expect;
 
 /// The metadata in which each write leaves its id, so that its writer can recognise it.
@@ -10,6 +11,7 @@ pub(crate) const WRITE_ID: &str = "emberkeep-write";
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) id: String,
+    pub(super) tries: Tries,
     expect: Expect,
 }
 
@@ -17,6 +19,7 @@ impl Write {
     pub(super) fn new(expect: Expect) -> Self {
         Self {
             id: Uuid::new_v4().to_string(),
+            tries: Tries::default(),
             expect,
         }
     }

@@ -1,6 +1,7 @@
 //! Promises about listings.
 
 use emberkeep_store::{Expect, NameRange, ObjectName, Store};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::place::Place;
 
@@ -85,4 +86,22 @@ pub(crate) async fn a_listing_of_nothing_is_empty(place: Place) {
     assert_eq!(all(&store, NameRange::all(), 10).await, Vec::<String>::new());
     write(&store, &["t/00/a".to_owned()]).await;
     assert_eq!(all(&store, NameRange::prefix("u/"), 10).await, Vec::<String>::new());
+}
+
+pub(crate) async fn a_range_of_more_than_one_page_is_listed_whole(place: Place) {
+    let store = place.open().await;
+    let slice_keys = (0..1_100_u16).map(u16::to_be_bytes);
+    let names: Vec<_> = slice_keys
+        .map(|key| ObjectName::of_key("t", &key, b"key").unwrap())
+        .collect();
+    let puts = names
+        .iter()
+        .map(async |name| store.put(name, "x".into(), Expect::Absent).await);
+    let written = stream::iter(puts).buffer_unordered(16).map_ok(drop);
+    written.try_collect::<()>().await.unwrap();
+
+    let range = NameRange::of_keys("t", &[], Some(&1_050_u16.to_be_bytes()));
+    let listed = store.list_all(range).map_ok(|object| object.name);
+    let listed: Vec<_> = listed.try_collect().await.unwrap();
+    assert_eq!(listed, names[..1_050]);
 }

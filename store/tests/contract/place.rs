@@ -1,50 +1,99 @@
 //! Fresh stores, gone when the test is over.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability, S3Settings, Store};
+use emberkeep_tests::fault_proxy::FaultProxy;
 use tempfile::TempDir;
+
+use crate::moto;
 
 pub(crate) const BUCKET: &str = "state";
 
 /// A fresh store that can be opened several times, as several pods do.
-pub(crate) struct Place {
-    kind: Kind,
-    folder: TempDir,
-}
-
-enum Kind {
-    Folder,
-    S3(EmbeddedS3),
+pub(crate) enum Place {
+    Folder(TempDir),
+    S3 { server: EmbeddedS3, _folder: TempDir },
+    Moto { addr: SocketAddr, prefix: String },
 }
 
 impl Place {
-    pub(crate) async fn folder() -> Self {
-        Self {
-            kind: Kind::Folder,
-            folder: TempDir::new().unwrap(),
-        }
+    pub(crate) async fn folder() -> Option<Self> {
+        Some(Self::Folder(TempDir::new().unwrap()))
     }
 
-    pub(crate) async fn s3() -> Self {
+    pub(crate) async fn s3() -> Option<Self> {
         let folder = TempDir::new().unwrap();
-        Self {
-            kind: Kind::S3(server(&folder).await),
-            folder,
-        }
+        Some(Self::S3 {
+            server: server(&folder).await,
+            _folder: folder,
+        })
+    }
+
+    /// A prefix of its own on the server that all tests share, if there is one.
+    pub(crate) async fn moto() -> Option<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        Some(Self::Moto {
+            addr: moto::addr()?,
+            prefix: format!("place/{}", COUNT.fetch_add(1, Ordering::Relaxed)),
+        })
     }
 
     /// A client of its own, sharing nothing with others but the place.
     pub(crate) async fn open(&self) -> Store {
-        match &self.kind {
-            Kind::Folder => Store::folder(self.folder.path()).await.unwrap(),
-            Kind::S3(server) => Store::s3(S3Settings {
+        let settings = match self {
+            Self::Folder(folder) => return Store::folder(folder.path()).await.unwrap(),
+            Self::S3 { server, .. } => S3Settings {
                 prefix: "some/prefix".to_owned(),
                 ..server.settings(BUCKET)
-            })
-            .await
-            .unwrap(),
+            },
+            Self::Moto { addr, prefix } => S3Settings {
+                prefix: prefix.clone(),
+                endpoint: Some(format!("http://{addr}")),
+                path_style: true,
+                credentials: Some(credentials("any secret")),
+                ..S3Settings::bucket(BUCKET)
+            },
+        };
+        Store::s3(settings).await.unwrap()
+    }
+}
+
+/// A server behind a proxy that injects faults, and a client that knows only the proxy.
+pub(crate) struct Shaken {
+    pub(crate) store: Store,
+    pub(crate) proxy: FaultProxy,
+    pub(crate) server: EmbeddedS3,
+    _folder: TempDir,
+}
+
+impl Shaken {
+    pub(crate) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let server = server(&folder).await;
+        let proxy = FaultProxy::start(server.addr()).await;
+        Self {
+            store: behind(&proxy, &server).await,
+            proxy,
+            server,
+            _folder: folder,
         }
     }
+
+    /// One more client.
+    pub(crate) async fn open(&self) -> Store {
+        behind(&self.proxy, &self.server).await
+    }
+}
+
+async fn behind(proxy: &FaultProxy, server: &EmbeddedS3) -> Store {
+    let settings = S3Settings {
+        endpoint: Some(format!("http://{}", proxy.addr())),
+        ..server.settings(BUCKET)
+    };
+    Store::s3(settings).await.unwrap()
 }
 
 /// A server with an empty bucket.

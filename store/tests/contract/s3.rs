@@ -1,7 +1,11 @@
 //! What only a client of a server can meet, each in one clear sentence.
 
+use std::time::Duration;
+
 use emberkeep_store::{Expect, S3Settings, Store, StoreError};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::place::{BUCKET, credentials, server};
 use crate::reads_and_writes::name;
@@ -47,6 +51,29 @@ async fn a_server_that_is_down_is_not_reachable() {
     assert!(error.is_retryable());
     let words = format!("s3://state at http://{addr} cannot be reached: Connection refused");
     assert!(error.to_string().starts_with(&words), "{error}");
+}
+
+/// Time is not waited for but passed over: it goes on as soon as nobody has anything else to do.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_silent_is_given_up_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = S3Settings {
+        endpoint: Some(format!("http://{}", silent.local_addr().unwrap())),
+        path_style: true,
+        credentials: Some(credentials("a secret")),
+        ..S3Settings::bucket(BUCKET)
+    };
+    let store = Store::s3(settings).await.unwrap();
+    let expected = format!("{} did not answer within 10s", store.place());
+    let begin = Instant::now();
+    let patient = store.get(&name("a"), None).await.unwrap_err();
+    assert_eq!(patient.to_string(), expected);
+    assert!(begin.elapsed() <= Duration::from_secs(60), "{:?}", begin.elapsed());
+
+    let begin = Instant::now();
+    let hurried = store.require_conditional_writes().await.unwrap_err();
+    assert_eq!(hurried.to_string(), expected);
+    assert!(begin.elapsed() <= Duration::from_secs(21), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
@@ -105,6 +132,32 @@ async fn a_conflict_with_a_write_under_way_is_tried_again() {
     let server = StandIn::start(Behaviour::ConflictsTwice).await;
     let outcome = server.store().await.put(&name("a"), "x".into(), Expect::Absent).await;
     assert!(outcome.is_ok(), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_lost_after_a_conflict_was_not_made() {
+    let server = StandIn::start(Behaviour::ConflictsThenRefuses).await;
+    let outcome = server.store().await.put(&name("a"), "x".into(), Expect::Absent).await;
+    assert!(
+        matches!(outcome, Err(StoreError::PreconditionFailed { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_been_overwritten_is_not_said_to_have_lost() {
+    let server = StandIn::start(Behaviour::ErrsThenRefuses).await;
+    let error = server
+        .store()
+        .await
+        .put(&name("a"), "x".into(), Expect::Absent)
+        .await
+        .unwrap_err();
+    assert!(!error.is_retryable());
+    assert_eq!(
+        error.to_string(),
+        "whether object a was written is not known: the reply got lost, and another writer came in between"
+    );
 }
 
 #[tokio::test]

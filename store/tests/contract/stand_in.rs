@@ -7,7 +7,7 @@ use emberkeep_store::{S3Settings, Store};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::auth::SimpleAuth;
-use s3s::dto::{ETag, PutObjectInput, PutObjectOutput};
+use s3s::dto::{ETag, HeadObjectInput, HeadObjectOutput, PutObjectInput, PutObjectOutput};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use tokio::net::TcpListener;
@@ -20,10 +20,12 @@ use crate::place::{BUCKET, credentials};
 pub(crate) enum Behaviour {
     IgnoresConditions,
     ConflictsTwice,
+    ConflictsThenRefuses,
+    ErrsThenRefuses,
     StaysOverloaded,
 }
 
-/// A server that knows puts only, and forgets what is put.
+/// A server that knows puts only, and forgets what is put; any object it is asked about is another writer's.
 pub(crate) struct StandIn {
     addr: SocketAddr,
     _serving: JoinSet<()>,
@@ -76,13 +78,18 @@ struct Puts {
 
 #[async_trait::async_trait]
 impl S3 for Puts {
+    async fn head_object(&self, _: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        Ok(S3Response::new(HeadObjectOutput::default()))
+    }
+
     async fn put_object(&self, _: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         match self.behaviour {
             Behaviour::StaysOverloaded => Err(s3_error!(SlowDown, "too many requests")),
-            Behaviour::ConflictsTwice if count < 2 => {
-                Err(s3_error!(ConditionalRequestConflict, "a write is under way"))
-            }
+            Behaviour::ConflictsTwice if count < 2 => Err(s3_error!(ConditionalRequestConflict)),
+            Behaviour::ConflictsThenRefuses if count == 0 => Err(s3_error!(ConditionalRequestConflict)),
+            Behaviour::ErrsThenRefuses if count == 0 => Err(s3_error!(InternalError)),
+            Behaviour::ConflictsThenRefuses | Behaviour::ErrsThenRefuses => Err(s3_error!(PreconditionFailed)),
             Behaviour::ConflictsTwice | Behaviour::IgnoresConditions => {
                 let e_tag = Some(ETag::Strong(count.to_string()));
                 Ok(S3Response::new(PutObjectOutput {

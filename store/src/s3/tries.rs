@@ -1,0 +1,62 @@
+//! Whether one of the tries of a request may have been carried out, unknown to us.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::BoxError;
+
+/// Watches the tries of one request; clones watch together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tries(Arc<AtomicBool>);
+
+impl Tries {
+    /// Whether a try ended without saying what had become of it.
+    pub(super) fn may_have_landed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Intercept for Tries {
+    fn name(&self) -> &'static str {
+        "tries"
+    }
+
+    fn read_after_attempt(
+        &self,
+        attempt: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let status = attempt.response().map(|response| response.status().as_u16());
+        if is_unclear(status) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// No answer, or one of trouble on the way. With 503, S3 says that it did not begin.
+fn is_unclear(status: Option<u16>) -> bool {
+    match status {
+        None => true,
+        Some(503) => false,
+        Some(status) => status >= 500,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_tells_what_became_of_a_try() {
+        for status in [None, Some(500), Some(502), Some(504)] {
+            assert!(is_unclear(status), "{status:?}");
+        }
+        for status in [200, 404, 409, 412, 429, 503] {
+            assert!(!is_unclear(Some(status)), "{status}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What the proxy does to a request, seen from both of its sides.
+#![allow(clippy::unwrap_used)]
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use emberkeep_tests::fault_proxy::{Fault, FaultProxy, Injected, Requests};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// A server that numbers its answers, behind a proxy.
+struct Shaken {
+    proxy: FaultProxy,
+    request_count: Arc<AtomicU32>,
+    _serving: JoinSet<()>,
+}
+
+impl Shaken {
+    async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let proxy = FaultProxy::start(listener.local_addr().unwrap()).await;
+        let request_count = Arc::new(AtomicU32::new(0));
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(listener, Arc::clone(&request_count)));
+        Self {
+            proxy,
+            request_count,
+            _serving: serving,
+        }
+    }
+
+    /// The whole answer to a read of `path`, as far as it comes.
+    async fn get(&self, path: &str) -> String {
+        get(self.proxy.addr(), path, "").await
+    }
+
+    fn request_count(&self) -> u32 {
+        self.request_count.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(listener: TcpListener, request_count: Arc<AtomicU32>) {
+    let mut connections = JoinSet::new();
+    while let Ok((connection, _)) = listener.accept().await {
+        let request_count = Arc::clone(&request_count);
+        connections.spawn(async move {
+            let answer = service_fn(|request| answer(request, &request_count));
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(connection), answer)
+                .await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>, request_count: &AtomicU32) -> Result<Response<Full<Bytes>>, Infallible> {
+    let number = 1 + request_count.fetch_add(1, Ordering::SeqCst);
+    let host = request.headers()["host"].to_str().unwrap();
+    let body = format!("answer {number} to {host}");
+    let answer = Response::builder().header("etag", format!("\"{number}\""));
+    Ok(answer.body(body.into()).unwrap())
+}
+
+async fn get(proxy: SocketAddr, path: &str, header: &str) -> String {
+    let mut connection = TcpStream::connect(proxy).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: store.example\r\n{header}Connection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A connection that is cut ends with an error, or just ends.
+    let _ = connection.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_passes_with_the_host_that_its_client_named() {
+    let shaken = Shaken::start().await;
+    let answer = shaken.get("/a").await;
+    assert!(answer.ends_with("\r\n\r\nanswer 1 to store.example"), "{answer}");
+    assert_eq!(shaken.proxy.injected(), Injected::default());
+}
+
+#[tokio::test]
+async fn only_a_cut_after_is_carried_out() {
+    let shaken = Shaken::start().await;
+    for (fault, request_count) in [(Fault::CutBefore, 0), (Fault::CutAfter, 1)] {
+        shaken.proxy.strike(1, Requests::any(), fault);
+        assert_eq!(shaken.get("/a").await, "", "{fault:?}");
+        assert_eq!(shaken.request_count(), request_count, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_cut_in_its_middle() {
+    let shaken = Shaken::start().await;
+    shaken.proxy.strike(1, Requests::any(), Fault::CutBody);
+    let answer = shaken.get("/a").await;
+    assert!(answer.contains("content-length: 25\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nanswer 1 to "), "{answer}");
+}
+
+#[tokio::test]
+async fn errors_are_in_the_words_of_s3_and_nothing_is_carried_out() {
+    let shaken = Shaken::start().await;
+    for (fault, status, code) in [
+        (Fault::InternalError, "HTTP/1.1 500 ", "<Code>InternalError</Code>"),
+        (Fault::SlowDown, "HTTP/1.1 503 ", "<Code>SlowDown</Code>"),
+    ] {
+        shaken.proxy.strike(1, Requests::any(), fault);
+        let answer = shaken.get("/a").await;
+        assert!(answer.starts_with(status) && answer.contains(code), "{answer}");
+    }
+    assert_eq!(shaken.request_count(), 0);
+}
+
+#[tokio::test]
+async fn a_delayed_request_is_carried_out_later() {
+    let shaken = Shaken::start().await;
+    let delay = Duration::from_millis(20);
+    shaken.proxy.strike(1, Requests::any(), Fault::Delay(delay));
+    let begin = Instant::now();
+    let answer = shaken.get("/a").await;
+    assert!(answer.ends_with("answer 1 to store.example"), "{answer}");
+    assert!(begin.elapsed() >= delay);
+}
+
+#[tokio::test]
+async fn a_stale_read_is_what_was_read_of_the_same_path_before() {
+    let shaken = Shaken::start().await;
+    shaken.proxy.strike(1, Requests::to("GET", "/a"), Fault::StaleRead);
+    for number in [1, 2] {
+        let answer = shaken.get("/a").await;
+        assert!(answer.contains(&format!("answer {number} ")), "{answer}");
+    }
+    assert_eq!(shaken.proxy.injected().total(), 0, "nothing was there to be stale");
+
+    shaken.proxy.strike(2, Requests::to("GET", "/a"), Fault::StaleRead);
+    let stale = shaken.get("/a").await;
+    assert!(
+        stale.contains("etag: \"1\"\r\n") && stale.contains("answer 1 "),
+        "{stale}"
+    );
+    let header = "If-None-Match: \"1\"\r\n";
+    let unchanged = get(shaken.proxy.addr(), "/a", header).await;
+    assert!(unchanged.starts_with("HTTP/1.1 304 "), "{unchanged}");
+    assert_eq!((shaken.proxy.injected().stale_reads, shaken.request_count()), (2, 2));
+}
+
+#[tokio::test]
+async fn other_requests_are_spared() {
+    let shaken = Shaken::start().await;
+    shaken.proxy.strike(1, Requests::to("GET", "/a"), Fault::CutBefore);
+    shaken.proxy.strike(1, Requests::to("PUT", "/"), Fault::CutBefore);
+    assert!(shaken.get("/b").await.contains("answer 1 "));
+    assert_eq!(shaken.get("/a?part").await, "");
+}
