@@ -101,7 +101,7 @@ impl<C: Codec> WarmStore<C> {
             match outcome {
                 Ok(()) => return Ok(told),
                 Err(StoreError::PreconditionFailed { .. }) => self.parts.metrics.lost_races.inc(),
-                Err(error) if !error.is_retryable() => return Err(WriteError::Store(Arc::new(error))),
+                Err(error) if !may_have_happened(&error) => return Err(WriteError::Store(Arc::new(error))),
                 Err(error) if !manner.is_repeatable => return Err(in_doubt(&error)),
                 Err(error) => tracing::debug!(object = %want.name, %error, "a write is tried again"),
             }
@@ -202,6 +202,11 @@ impl<C: Codec> WarmStore<C> {
         let entry = draft.want.found(etag, draft.answered, draft.value, checked, draft.heat);
         self.keep(&draft.want.key, &entry);
     }
+}
+
+/// Whether the store may hold what was to be written, although it did not say so.
+fn may_have_happened(error: &StoreError) -> bool {
+    error.is_retryable() || matches!(error, StoreError::Undecided { .. })
 }
 
 fn in_doubt<E>(error: &StoreError) -> WriteError<E> {
