@@ -271,8 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
-        type Spoil = fn(&mut Wishes);
-        let spoiled: [(Spoil, &str); 12] = [
+        let spoiled: [(Spoil, &str); 8] = [
             (
                 |w| w.assigners.clear(),
                 "slicelet needs assigner: set it with Builder::assigner",
@@ -299,6 +298,17 @@ mod tests {
                 "slicelet setting memory_capacity is 1 KiB, allowed is at least 1 MiB",
             ),
             (
+                |w| w.http_listen = Some("x".into()),
+                "slicelet setting http_listen is x, allowed is an IP address",
+            ),
+        ];
+        assert_refused(&spoiled);
+    }
+
+    #[tokio::test]
+    async fn so_is_one_about_how_values_are_kept() {
+        let spoiled: [(Spoil, &str); 4] = [
+            (
                 |w| w.load_concurrency = 0,
                 "slicelet setting load_concurrency is 0, allowed is 1 to 10000",
             ),
@@ -319,11 +329,14 @@ mod tests {
                 },
                 "slicelet setting disk_cache is 1 MiB, allowed is at least 256 MiB",
             ),
-            (
-                |w| w.http_listen = Some("x".into()),
-                "slicelet setting http_listen is x, allowed is an IP address",
-            ),
         ];
+        assert_refused(&spoiled);
+    }
+
+    /// Makes a wish that cannot be granted.
+    type Spoil = fn(&mut Wishes);
+
+    fn assert_refused(spoiled: &[(Spoil, &str)]) {
         for (spoil, expected) in spoiled {
             let mut wishes = wishes();
             spoil(&mut wishes);

@@ -18,27 +18,88 @@ pub(crate) struct Metrics {
     pub(crate) hits: IntCounter,
     pub(crate) loads: IntCounter,
     pub(crate) missing_hits: IntCounter,
-    pub(crate) misroutes: IntCounter,
     pub(crate) disk_hits: IntCounter,
-    store_reads: IntCounterVec,
-    pub(crate) store_read_bytes: IntCounter,
-    store_read_seconds: Histogram,
-    pub(crate) store_writes: IntCounter,
-    store_write_bytes: IntCounter,
-    store_write_failures: IntCounter,
-    store_write_seconds: Histogram,
-    pub(crate) lost_races: IntCounter,
     pub(crate) repeats: IntCounter,
+    pub(crate) misroutes: IntCounter,
+    pub(crate) store: StoreMetrics,
     pub(crate) admission: AdmissionMetrics,
+    pub(crate) warm: WarmMetrics,
     pub(crate) load_fast: Gauge,
     pub(crate) load_slow: Gauge,
     pub(crate) generation: IntGauge,
     pub(crate) owned_slices: IntGauge,
-    pub(crate) warm_bytes: IntGauge,
-    pub(crate) warm_keys: IntGauge,
-    slice_warm_bytes: IntGaugeVec,
-    slice_warm_keys: IntGaugeVec,
     pub(crate) is_connected: IntGauge,
+}
+
+impl Metrics {
+    /// All at nothing, in a registry of their own.
+    pub(crate) fn new(target: &str) -> Self {
+        let registry = Registry::new();
+        let named = Named {
+            registry: &registry,
+            target,
+        };
+        let load = named.gauges(
+            "emberkeep_slicelet_load_units",
+            "Load in cost units a second, decayed",
+            "half_life",
+        );
+        let counter = |name, help| named.counter(name, help);
+        let gauge = |name, help| named.gauge(name, help);
+        Self {
+            requests: counter(
+                "emberkeep_slicelet_requests_total",
+                "Requests for keys that the pod owned",
+            ),
+            hits: counter(
+                "emberkeep_slicelet_hits_total",
+                "Requests that did not wait for a value to be loaded",
+            ),
+            loads: counter(
+                "emberkeep_slicelet_loads_total",
+                "Requests that waited for a value to be loaded",
+            ),
+            missing_hits: counter(
+                "emberkeep_slicelet_missing_hits_total",
+                "Answers that there is no object, known without a read",
+            ),
+            disk_hits: counter(
+                "emberkeep_slicelet_disk_hits_total",
+                "Values loaded from disk without asking object storage",
+            ),
+            repeats: counter(
+                "emberkeep_slicelet_repeats_total",
+                "Requests that had been answered before and got the same answer",
+            ),
+            misroutes: counter(
+                "emberkeep_slicelet_misroutes_total",
+                "Requests for keys that the pod did not own",
+            ),
+            store: StoreMetrics::new(&named),
+            admission: AdmissionMetrics::new(&named),
+            warm: WarmMetrics::new(&named),
+            load_fast: load.with_label_values(&["10s"]),
+            load_slow: load.with_label_values(&["60s"]),
+            generation: gauge(
+                "emberkeep_slicelet_generation",
+                "The generation of the assignment that the pod goes by",
+            ),
+            owned_slices: gauge("emberkeep_slicelet_owned_slices", "Slices in which the pod has a share"),
+            is_connected: gauge(
+                "emberkeep_slicelet_is_connected",
+                "Whether the session with the assigner is up",
+            ),
+            registry,
+        }
+    }
+
+    /// So many requests were made since the last time. Those that did not wait for a load were hits: counted like this,
+    /// a hit costs nothing when it happens.
+    pub(crate) fn requests_made(&self, count: u64) {
+        self.requests.inc_by(count);
+        let hits = self.requests.get().saturating_sub(self.loads.get());
+        self.hits.inc_by(hits.saturating_sub(self.hits.get()));
+    }
 }
 
 /// Why the store was read.
@@ -64,71 +125,49 @@ impl Cause {
     }
 }
 
-impl Metrics {
-    /// All at nothing, in a registry of their own.
-    pub(crate) fn new(target: &str) -> Self {
-        let registry = Registry::new();
-        let named = Named {
-            registry: &registry,
-            target,
-        };
-        let store_reads = named.counters(
+/// What was asked of object storage. Copies count into the same.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreMetrics {
+    reads: IntCounterVec,
+    pub(crate) read_bytes: IntCounter,
+    read_seconds: Histogram,
+    pub(crate) writes: IntCounter,
+    write_bytes: IntCounter,
+    write_failures: IntCounter,
+    write_seconds: Histogram,
+    pub(crate) lost_races: IntCounter,
+}
+
+impl StoreMetrics {
+    fn new(named: &Named<'_>) -> Self {
+        let reads = named.counters(
             "emberkeep_slicelet_store_reads_total",
             "Reads of object storage",
             "cause",
         );
         for cause in Cause::ALL {
-            store_reads.with_label_values(&[cause.label()]);
+            reads.with_label_values(&[cause.label()]);
         }
-        let load = named.gauges(
-            "emberkeep_slicelet_load_units",
-            "Load in cost units a second, decayed",
-            "half_life",
-        );
         Self {
-            requests: named.counter(
-                "emberkeep_slicelet_requests_total",
-                "Requests for keys that the pod owned",
-            ),
-            hits: named.counter(
-                "emberkeep_slicelet_hits_total",
-                "Requests that did not wait for a value to be loaded",
-            ),
-            loads: named.counter(
-                "emberkeep_slicelet_loads_total",
-                "Requests that waited for a value to be loaded",
-            ),
-            missing_hits: named.counter(
-                "emberkeep_slicelet_missing_hits_total",
-                "Answers that there is no object, known without a read",
-            ),
-            misroutes: named.counter(
-                "emberkeep_slicelet_misroutes_total",
-                "Requests for keys that the pod did not own",
-            ),
-            disk_hits: named.counter(
-                "emberkeep_slicelet_disk_hits_total",
-                "Values loaded from disk without asking object storage",
-            ),
-            store_reads,
-            store_read_bytes: named.counter(
+            reads,
+            read_bytes: named.counter(
                 "emberkeep_slicelet_store_read_bytes_total",
                 "Bytes read from object storage",
             ),
-            store_read_seconds: named.histogram(
+            read_seconds: named.histogram(
                 "emberkeep_slicelet_store_read_seconds",
                 "How long a read of object storage took",
             ),
-            store_writes: named.counter("emberkeep_slicelet_store_writes_total", "Writes that are durable"),
-            store_write_bytes: named.counter(
+            writes: named.counter("emberkeep_slicelet_store_writes_total", "Writes that are durable"),
+            write_bytes: named.counter(
                 "emberkeep_slicelet_store_write_bytes_total",
                 "Bytes written to object storage",
             ),
-            store_write_failures: named.counter(
+            write_failures: named.counter(
                 "emberkeep_slicelet_store_write_failures_total",
                 "Writes that object storage refused, or of which it is not known whether they happened",
             ),
-            store_write_seconds: named.histogram(
+            write_seconds: named.histogram(
                 "emberkeep_slicelet_store_write_seconds",
                 "How long a write to object storage took",
             ),
@@ -136,84 +175,75 @@ impl Metrics {
                 "emberkeep_slicelet_lost_races_total",
                 "Writes that were refused because another pod had written the object",
             ),
-            repeats: named.counter(
-                "emberkeep_slicelet_repeats_total",
-                "Requests that had been answered before and got the same answer",
-            ),
-            admission: AdmissionMetrics::new(&named),
-            load_fast: load.with_label_values(&["10s"]),
-            load_slow: load.with_label_values(&["60s"]),
-            generation: named.gauge(
-                "emberkeep_slicelet_generation",
-                "The generation of the assignment that the pod goes by",
-            ),
-            owned_slices: named.gauge("emberkeep_slicelet_owned_slices", "Slices in which the pod has a share"),
-            warm_bytes: named.gauge("emberkeep_slicelet_warm_bytes", "Memory taken by warm values"),
-            warm_keys: named.gauge("emberkeep_slicelet_warm_keys", "Keys with a warm value"),
-            slice_warm_bytes: named.int_gauges(
+        }
+    }
+
+    /// A read has ended.
+    pub(crate) fn read(&self, cause: Cause, size: usize, took: Duration) {
+        self.reads.with_label_values(&[cause.label()]).inc();
+        self.read_bytes.inc_by(size as u64);
+        self.read_seconds.observe(took.as_secs_f64());
+    }
+
+    /// How many reads there were, whatever for.
+    pub(crate) fn read_count(&self) -> u64 {
+        Cause::ALL.into_iter().map(|cause| self.reads_for(cause)).sum()
+    }
+
+    /// How many reads there were for that.
+    pub(crate) fn reads_for(&self, cause: Cause) -> u64 {
+        self.reads.with_label_values(&[cause.label()]).get()
+    }
+
+    /// A write has ended.
+    pub(crate) fn written(&self, size: usize, took: Duration, is_durable: bool) {
+        self.write_seconds.observe(took.as_secs_f64());
+        if is_durable {
+            self.writes.inc();
+            self.write_bytes.inc_by(size as u64);
+        } else {
+            self.write_failures.inc();
+        }
+    }
+}
+
+/// What is warm. Copies count into the same.
+#[derive(Debug, Clone)]
+pub(crate) struct WarmMetrics {
+    pub(crate) bytes: IntGauge,
+    pub(crate) keys: IntGauge,
+    slice_bytes: IntGaugeVec,
+    slice_keys: IntGaugeVec,
+}
+
+impl WarmMetrics {
+    fn new(named: &Named<'_>) -> Self {
+        Self {
+            bytes: named.gauge("emberkeep_slicelet_warm_bytes", "Memory taken by warm values"),
+            keys: named.gauge("emberkeep_slicelet_warm_keys", "Keys with a warm value"),
+            slice_bytes: named.int_gauges(
                 "emberkeep_slicelet_slice_warm_bytes",
                 "Memory taken by warm values of a slice",
                 "slice",
             ),
-            slice_warm_keys: named.int_gauges(
+            slice_keys: named.int_gauges(
                 "emberkeep_slicelet_slice_warm_keys",
                 "Keys of a slice with a warm value",
                 "slice",
             ),
-            is_connected: named.gauge(
-                "emberkeep_slicelet_is_connected",
-                "Whether the session with the assigner is up",
-            ),
-            registry,
-        }
-    }
-
-    /// So many requests were made since the last time. Those that did not wait for a load were hits: counted like this,
-    /// a hit costs nothing when it happens.
-    pub(crate) fn requests_made(&self, count: u64) {
-        self.requests.inc_by(count);
-        let hits = self.requests.get().saturating_sub(self.loads.get());
-        self.hits.inc_by(hits.saturating_sub(self.hits.get()));
-    }
-
-    /// A read of the store has ended.
-    pub(crate) fn store_read(&self, cause: Cause, size: usize, took: Duration) {
-        self.store_reads.with_label_values(&[cause.label()]).inc();
-        self.store_read_bytes.inc_by(size as u64);
-        self.store_read_seconds.observe(took.as_secs_f64());
-    }
-
-    /// How often the store was read, whatever for.
-    pub(crate) fn store_read_count(&self) -> u64 {
-        Cause::ALL.into_iter().map(|cause| self.store_reads_for(cause)).sum()
-    }
-
-    /// How often the store was read for that.
-    pub(crate) fn store_reads_for(&self, cause: Cause) -> u64 {
-        self.store_reads.with_label_values(&[cause.label()]).get()
-    }
-
-    /// A write to the store has ended.
-    pub(crate) fn store_written(&self, size: usize, took: Duration, is_durable: bool) {
-        self.store_write_seconds.observe(took.as_secs_f64());
-        if is_durable {
-            self.store_writes.inc();
-            self.store_write_bytes.inc_by(size as u64);
-        } else {
-            self.store_write_failures.inc();
         }
     }
 
     /// What is warm in each slice of the pod.
     pub(crate) fn show_slices(&self, ownership: &Ownership, warm: &WarmByRange) {
-        self.slice_warm_bytes.reset();
-        self.slice_warm_keys.reset();
+        self.slice_bytes.reset();
+        self.slice_keys.reset();
         for (range, (slice, share)) in ownership.ranges().iter().enumerate() {
             if share.is_some() {
                 let slice = slice.to_string();
                 let (bytes, keys) = (warm.sizes[range] as i64, warm.key_counts[range] as i64);
-                self.slice_warm_bytes.with_label_values(&[&slice]).set(bytes);
-                self.slice_warm_keys.with_label_values(&[&slice]).set(keys);
+                self.slice_bytes.with_label_values(&[&slice]).set(bytes);
+                self.slice_keys.with_label_values(&[&slice]).set(keys);
             }
         }
     }

@@ -3,133 +3,27 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
 mod gate;
+mod killed;
+mod odd_store;
 mod scripted;
-
-use std::sync::Arc;
+mod warmth;
+mod world;
+mod writes;
 
 use emberkeep_core::assignment::{Assignment, Generation, Update};
-use emberkeep_core::keyspace::SliceKey;
-use emberkeep_core::pod::{Pod, PodPhase};
+use emberkeep_core::pod::PodPhase;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::target::{KeyMode, TargetName};
+use emberkeep_core::target::TargetName;
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, leader_redirect_status};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_runtime::watch::{AssignmentWatcher, WatchSettings};
-use emberkeep_slicelet::{GetError, Json, NotOwner, OwnError, Slicelet, SliceletError, Store};
-use emberkeep_store::{Expect, ObjectName};
-use futures::future::join_all;
-use gate::Gate;
-use scripted::{ScriptedAssigner, ScriptedSession, all_by, generation, halves, other_pod, soon};
-use tempfile::TempDir;
+use emberkeep_slicelet::{GetError, NotOwner, OwnError, Slicelet, SliceletError};
+use scripted::{ScriptedAssigner, all_by, generation, halves, other_pod, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
-
-type Numbers = Slicelet<Json<u64>>;
-
-/// A slicelet of the target `numbers`, its assigner, and its store.
-struct World {
-    assigner: ScriptedAssigner,
-    slicelet: Numbers,
-    store: Store,
-    /// Cancelled to let reads through.
-    opened: CancellationToken,
-    _folder: TempDir,
-}
-
-impl World {
-    async fn begin() -> Self {
-        let assigner = ScriptedAssigner::start().await;
-        let folder = TempDir::new().unwrap();
-        let opened = CancellationToken::new();
-        let store = Store::new(Gate {
-            store: Store::folder(folder.path()).await.unwrap(),
-            opened: opened.clone(),
-        });
-        let slicelet = Slicelet::builder("numbers")
-            .assigner(&assigner.url)
-            .advertise("127.0.0.1:1")
-            .pod_name("me")
-            .store(store.clone())
-            .values(Json::<u64>::default())
-            .http_listen("127.0.0.1:0")
-            .drain_on_sigterm(false)
-            .start()
-            .await
-            .unwrap();
-        Self {
-            assigner,
-            slicelet,
-            store,
-            opened,
-            _folder: folder,
-        }
-    }
-
-    /// The pod owns all keys at generation 1, and reads go through.
-    async fn owning() -> (Self, ScriptedSession) {
-        let (world, session) = Self::owning_behind_gate().await;
-        world.opened.cancel();
-        (world, session)
-    }
-
-    /// The pod owns all keys at generation 1, but reads wait.
-    async fn owning_behind_gate() -> (Self, ScriptedSession) {
-        let mut world = Self::begin().await;
-        let session = world.assigner.welcomed().await;
-        session.tell_full(&all_by(world.me())).await;
-        world.reaches(1).await;
-        (world, session)
-    }
-
-    fn me(&self) -> &Pod {
-        self.slicelet.pod()
-    }
-
-    async fn reaches(&self, number: i64) -> Arc<Assignment> {
-        let mut held = self.slicelet.assignment();
-        let is_reached = |assignment: &Arc<Assignment>| assignment.generation() >= generation(number);
-        let held = soon(held.wait_for(|held| held.as_ref().is_some_and(|held| is_reached(&held.assignment)))).await;
-        Arc::clone(&held.unwrap().as_ref().unwrap().assignment)
-    }
-
-    fn granted_rate(&self) -> f64 {
-        let families = self.slicelet.registry().gather();
-        let rate = families
-            .iter()
-            .find(|family| family.name() == "emberkeep_slicelet_store_granted_rate");
-        rate.unwrap().get_metric()[0].get_gauge().get_value()
-    }
-
-    async fn put(&self, key: &str, text: &'static str) {
-        let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).unwrap();
-        let name = ObjectName::of_key("numbers", &slice_key.to_bytes(), key.as_bytes()).unwrap();
-        self.store.put(&name, text.into(), Expect::Anything).await.unwrap();
-    }
-
-    async fn get(&self, key: &str) -> Result<u64, GetError> {
-        let guard = self.slicelet.own(key).unwrap();
-        soon(guard.get()).await.map(|value| *value)
-    }
-
-    /// Lets so many ask for a key before the first read goes through.
-    async fn ask_together(&self, key: &str, count: usize) -> Vec<Result<u64, GetError>> {
-        let mut all = Box::pin(join_all((0..count).map(|_| self.get(key))));
-        assert!(futures::poll!(&mut all).is_pending());
-        self.opened.cancel();
-        soon(all).await
-    }
-}
-
-/// A key of the upper half of all keys, or of the lower.
-fn key_of_half(is_upper: bool) -> String {
-    let is_there = |key: &String| {
-        let position = SliceKey::of(key.as_bytes(), KeyMode::Hashed).unwrap().position();
-        (position >= 1 << 63) == is_upper
-    };
-    (0..).map(|number| format!("key-{number}")).find(is_there).unwrap()
-}
+use world::{World, key_of_half};
 
 fn phase(message: FromSlicelet) -> Option<PodPhase> {
     match message {
@@ -180,7 +74,7 @@ async fn one_who_gives_up_while_loading_leaves_the_load_to_the_next() {
     let mut waits = Box::pin(world.get("a"));
     assert!(futures::poll!(&mut waits).is_pending());
     drop(gives_up);
-    world.opened.cancel();
+    world.reads.open();
     assert_eq!(soon(waits).await.unwrap(), 7);
 }
 

@@ -198,8 +198,8 @@ impl<C: Codec> SessionHands<C> {
         let SessionParts { warm, metrics, .. } = &self.parts;
         metrics.load_fast.set(self.meter.fast().milli() as f64 / 1_000.0);
         metrics.load_slow.set(self.meter.slow().milli() as f64 / 1_000.0);
-        metrics.warm_bytes.set(i64::try_from(warm.size()).unwrap_or(i64::MAX));
-        metrics.warm_keys.set(warm.key_count() as i64);
+        metrics.warm.bytes.set(i64::try_from(warm.size()).unwrap_or(i64::MAX));
+        metrics.warm.keys.set(warm.key_count() as i64);
     }
 
     fn record(&mut self, counted: Counted) {

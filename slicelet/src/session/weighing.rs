@@ -67,7 +67,7 @@ impl Weighing {
                 self.under_way = None;
                 self.not_before = now + weighed.took * REST_PER_WORK;
                 if starts_of(&weighed.ownership) == starts_of(meter.ownership()) {
-                    metrics.show_slices(&weighed.ownership, &weighed.warm);
+                    metrics.warm.show_slices(&weighed.ownership, &weighed.warm);
                     meter.weighed(weighed.warm.sizes);
                 }
             }

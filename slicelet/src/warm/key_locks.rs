@@ -17,9 +17,12 @@ pub(super) struct KeyLocks {
     seats: Mutex<HashMap<WarmKey, Seat, HashedOnce>>,
 }
 
+/// Held by one at a time, with the last failure for the next ones to see.
+type Turn = Arc<tokio::sync::Mutex<Option<Failure>>>;
+
 #[derive(Debug, Default)]
 struct Seat {
-    turn: Arc<tokio::sync::Mutex<Option<Failure>>>,
+    turn: Turn,
     /// How many hold the lock or wait for it.
     taken: usize,
 }
@@ -70,10 +73,7 @@ impl KeyLocks {
         })
     }
 
-    fn take_place(
-        self: &Arc<Self>,
-        key: &WarmKey,
-    ) -> Result<(Arc<tokio::sync::Mutex<Option<Failure>>>, Place), Overloaded> {
+    fn take_place(self: &Arc<Self>, key: &WarmKey) -> Result<(Turn, Place), Overloaded> {
         let mut seats = self.seats();
         let seat = seats.entry(key.clone()).or_default();
         if seat.taken >= WAITING_MAX {

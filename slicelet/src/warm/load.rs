@@ -11,6 +11,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use emberkeep_core::slicelet::Answered;
 use emberkeep_core::slicelet::admission::{Outcome, Urgency};
@@ -32,6 +33,9 @@ use crate::store_access::Pass;
 
 /// How often a read is tried that the store is too busy for.
 const ATTEMPT_COUNT_MAX: u32 = 3;
+
+/// Whoever waits for the store in vain is told so at its deadline, which says more than that it took too long.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// What is known of an object that has to be checked.
 enum Candidate<V> {
@@ -246,7 +250,7 @@ impl<C: Codec> WarmStore<C> {
             Ok(Read::Missing | Read::NotModified) | Err(_) => 0,
         };
         let took = self.parts.clock.now().since(began_at);
-        self.parts.metrics.store_read(cause, size, took);
+        self.parts.metrics.store.read(cause, size, took);
         pass.ended(outcome_of(&outcome));
         Ok(outcome?)
     }
@@ -260,7 +264,7 @@ impl<C: Codec> WarmStore<C> {
         let began_at = self.parts.clock.now();
         tokio::select! {
             outcome = work => outcome,
-            () = self.parts.clock.sleep_until(deadline) => {
+            () = self.parts.clock.sleep_until(deadline + GRACE) => {
                 let after = deadline.since(began_at);
                 Err(GetError::TooSlow { after }.into())
             }

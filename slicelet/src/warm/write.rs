@@ -100,7 +100,7 @@ impl<C: Codec> WarmStore<C> {
             lock = back;
             match outcome {
                 Ok(()) => return Ok(told),
-                Err(StoreError::PreconditionFailed { .. }) => self.parts.metrics.lost_races.inc(),
+                Err(StoreError::PreconditionFailed { .. }) => self.parts.metrics.store.lost_races.inc(),
                 Err(error) if !may_have_happened(&error) => return Err(WriteError::Store(Arc::new(error))),
                 Err(error) if !manner.is_repeatable => return Err(in_doubt(&error)),
                 Err(error) => tracing::debug!(object = %want.name, %error, "a write is tried again"),
@@ -179,7 +179,7 @@ impl<C: Codec> WarmStore<C> {
             .put(&want.name, object.clone(), draft.expect.clone())
             .await;
         let took = self.parts.clock.now().since(began_at);
-        self.parts.metrics.store_written(object.len(), took, outcome.is_ok());
+        self.parts.metrics.store.written(object.len(), took, outcome.is_ok());
         pass.ended(outcome_of(&outcome));
         match outcome {
             Ok(etag) => {
