@@ -77,7 +77,24 @@ impl<C: Codec> WarmStore<C> {
         self: &Arc<Self>,
         ask: Ask<'_>,
         manner: Manner<'_>,
+        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>>,
+    ) -> Result<T, WriteError<E>> {
+        let mut doubt = None;
+        match (self.attempts(ask, manner, change, &mut doubt).await, doubt) {
+            // Whoever goes on to the owner asks it again, and is answered by what really happened.
+            (Err(error @ WriteError::NotOwner(_)), _) => Err(error),
+            (Err(_), Some(doubt)) => Err(in_doubt(&doubt)),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// `doubt` is what an attempt failed with that may have written all the same, now or later.
+    async fn attempts<T, E>(
+        self: &Arc<Self>,
+        ask: Ask<'_>,
+        manner: Manner<'_>,
         mut change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>>,
+        doubt: &mut Option<StoreError>,
     ) -> Result<T, WriteError<E>> {
         let mut want = self.want(&ask).map_err(GetError::from)?;
         let mut lock = self.locked(&want).await?;
@@ -100,10 +117,14 @@ impl<C: Codec> WarmStore<C> {
             lock = back;
             match outcome {
                 Ok(()) => return Ok(told),
-                Err(StoreError::PreconditionFailed { .. }) => self.parts.metrics.store.lost_races.inc(),
+                Err(StoreError::PreconditionFailed { .. }) => {
+                    // What was in doubt was written before this, or never will be: it expected the same version.
+                    *doubt = None;
+                    self.parts.metrics.store.lost_races.inc();
+                }
                 Err(error) if !may_have_happened(&error) => return Err(WriteError::Store(Arc::new(error))),
                 Err(error) if !manner.is_repeatable => return Err(in_doubt(&error)),
-                Err(error) => tracing::debug!(object = %want.name, %error, "a write is tried again"),
+                Err(error) => *doubt = Some(error),
             }
             tokio::time::sleep(backoff.next_delay()).await;
         }

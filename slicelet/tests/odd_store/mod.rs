@@ -1,5 +1,7 @@
 //! A store with a bad habit.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use emberkeep_slicelet::{Store, StoreError};
 use emberkeep_store::{ETag, Expect, NameRange, ObjectName, ObjectStore, Page, Read};
@@ -16,6 +18,8 @@ pub(crate) enum Habit {
     IgnoresConditions,
     /// Someone else writes each key's object just before.
     IsBeaten,
+    /// It writes, but does not say so in time.
+    FallsSilent,
 }
 
 impl OddStore {
@@ -44,7 +48,14 @@ impl ObjectStore for OddStore {
                 self.store.put(name, other, Expect::Anything).await?;
                 self.store.put(name, bytes, expect).await
             }
-            Habit::IsBeaten => self.store.put(name, bytes, expect).await,
+            Habit::FallsSilent if name.as_str().starts_with("numbers/") => {
+                self.store.put(name, bytes, expect).await?;
+                Err(StoreError::Timeout {
+                    place: self.place().to_owned(),
+                    after: Duration::from_secs(1),
+                })
+            }
+            Habit::IsBeaten | Habit::FallsSilent => self.store.put(name, bytes, expect).await,
         }
     }
 

@@ -257,6 +257,23 @@ async fn one_whose_time_is_over_while_it_writes_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn of_a_reply_that_is_lost_update_says_so_and_once_finds_out() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::folder(folder.path()).await.unwrap();
+    let silent = OddStore::open(&store, Habit::FallsSilent);
+    let (world, _session) = World::owning_as(|builder| numbers(builder).writable().store(silent)).await;
+    let doubt = world.add("a", 5).await.unwrap_err();
+    assert!(matches!(doubt, WriteError::InDoubt { .. }), "{doubt}");
+    assert_eq!(world.get("a").await.unwrap(), 5, "it is read anew");
+    assert_eq!(
+        world.add_once("a", "r1", 2).await.unwrap(),
+        7,
+        "it had been written, and only once"
+    );
+    assert_eq!(world.add_once("a", "r1", 2).await.unwrap(), 7);
+}
+
+#[tokio::test]
 async fn what_is_removed_is_gone_but_not_what_was_answered() {
     let (world, _session) = World::writing().await;
     world.add_once("a", "r1", 5).await.unwrap();
