@@ -1,7 +1,8 @@
-//! What the tests of several crates need: so far, a proxy that injects faults into HTTP.
+//! What the tests of several crates need: a proxy that injects faults into HTTP, and a checker of histories.
 //!
 //! The rules of the repository are a test of this crate, `tests/tidy.rs`. Tests of whole programs stand beside the program,
 //! so that cargo builds it for them: `cli/tests/` runs clusters of `emberkeep`, `examples/profiles/tests/` runs the example.
 //! They use real processes, real sockets and real kills.
 
 pub mod fault_proxy;
+pub mod linearizability;

@@ -35,6 +35,7 @@ mod storage;
 mod summary;
 mod tally;
 mod unavailability;
+mod written;
 
 use std::fs::File;
 use std::io::{BufReader, Write};

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::task::Poll;
 
+use bytes::Bytes;
 use clap::Args;
 use emberkeep_proto::demo::demo_server::{Demo, DemoServer};
-use emberkeep_proto::demo::{ViewRequest, ViewResponse};
+use emberkeep_proto::demo::{AddRequest, AddResponse, AppendRequest, AppendResponse, ViewRequest, ViewResponse};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
-use emberkeep_slicelet::{Builder, ByteSize, Slicelet, SliceletError, Store};
+use emberkeep_slicelet::{Builder, ByteSize, Freshness, Slicelet, SliceletError, Store};
 use futures::poll;
 use tonic::{Request, Response, Status};
 
 use super::demo::TARGET;
 use super::read_ledger::LedgeredStore;
 use super::storage::failure_of;
+use super::written::{Counter, Entries, Unwritable, bytes_of};
 use crate::exit::Failure;
 use crate::{log, ready, stop};
 
@@ -44,6 +46,9 @@ pub(crate) struct PodArgs {
     /// Where it writes down what it reads from there
     #[arg(long)]
     reads: PathBuf,
+    /// Take additions and entries, too; without it, objects never change
+    #[arg(long)]
+    writable: bool,
 }
 
 /// Serves until it is told to stop, and then until others serve what it owned.
@@ -76,6 +81,10 @@ async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
         .http_listen(args.http.to_string())
         .store(Store::new(store))
         .memory_budget(MEMORY_BUDGET);
+    let builder = match args.writable {
+        true => builder.writable().freshness(Freshness::OwnerWrites),
+        false => builder.freshness(Freshness::Immutable),
+    };
     let builder = args.assigner.iter().fold(builder, Builder::assigner);
     builder.start().await.map_err(|error| match error {
         SliceletError::Signal(_) => Failure::failed(error),
@@ -106,5 +115,32 @@ impl Demo for DemoPod {
             pod: self.name.clone(),
             was_warm,
         }))
+    }
+
+    async fn add(&self, request: Request<AddRequest>) -> Result<Response<AddResponse>, Status> {
+        let AddRequest {
+            key,
+            amount,
+            request_id,
+        } = request.get_ref();
+        let guard = self.slicelet.own(key)?.until_deadline_of(request.metadata());
+        let change = |present: Option<&Bytes>| {
+            let counter = Counter::added(present, *amount)?;
+            Ok::<_, Unwritable>((bytes_of(&counter), counter))
+        };
+        let counter = guard.once(request_id, change).await?;
+        Ok(Response::new(counter.into()))
+    }
+
+    async fn append(&self, request: Request<AppendRequest>) -> Result<Response<AppendResponse>, Status> {
+        let AppendRequest { key, entry } = request.get_ref();
+        let guard = self.slicelet.own(key)?.until_deadline_of(request.metadata());
+        let mut written = Entries::default();
+        let change = |present: Option<&Bytes>| {
+            written = Entries::appended(present, entry)?;
+            Ok::<_, Unwritable>(bytes_of(&written))
+        };
+        guard.update(change).await?;
+        Ok(Response::new(written.into()))
     }
 }

@@ -1,0 +1,152 @@
+//! Updates of a key happen one after the other, whoever is killed and wherever its key is moved meanwhile.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use emberkeep_clerk::Clerk;
+use emberkeep_proto::demo::AppendRequest;
+use emberkeep_proto::demo::demo_client::DemoClient;
+use emberkeep_tests::linearizability::{Appends, Told};
+use futures::future::join_all;
+use tokio::sync::watch;
+use tonic::Status;
+
+use crate::cluster::{Cluster, move_at_random};
+use crate::envelope::stored;
+use crate::failures::{Failures, promises_no_effect};
+
+const POD_COUNT: usize = 3;
+const CLIENT_COUNT: usize = 8;
+/// How long a client waits after a failure.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Lists, one a key, and all that was appended to them.
+struct Lists {
+    lists: Vec<Appends<u64>>,
+    called_count: AtomicUsize,
+    failures: Failures,
+}
+
+/// How much is appended, and how many owners are killed at least.
+#[derive(Clone, Copy)]
+struct Size {
+    keys: usize,
+    appends: usize,
+    kills: usize,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_order_explains_the_updates_of_each_key_under_kills_and_moves() {
+    let size = Size {
+        keys: 10,
+        appends: 1_000,
+        kills: 3,
+    };
+    some_order_explains_all_updates(size).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute in a release build"]
+async fn some_order_explains_10_000_updates_of_50_keys_under_kills_and_moves() {
+    let size = Size {
+        keys: 50,
+        appends: 10_000,
+        kills: 20,
+    };
+    some_order_explains_all_updates(size).await;
+}
+
+async fn some_order_explains_all_updates(size: Size) {
+    let mut cluster = Cluster::start(POD_COUNT).await;
+    let mut clients = Vec::new();
+    for number in 0..CLIENT_COUNT {
+        clients.push(cluster.clerk(&format!("client-{number}")).await);
+    }
+    let began_at = Instant::now();
+    let lists = Lists::new(size.keys);
+    let (killed, kills) = watch::channel(0);
+    let moves = move_at_random(cluster.admin_url(), POD_COUNT);
+    let calls = clients.iter().map(|clerk| lists.append_until(clerk, size, &kills));
+    tokio::select! {
+        () = cluster.kill_in_turn(&killed) => {}
+        () = moves => {}
+        _ = join_all(calls) => {}
+    }
+    let lasted = began_at.elapsed();
+
+    let judged_at = Instant::now();
+    for (number, list) in lists.lists.iter().enumerate() {
+        let key = key_of(number);
+        let last: Vec<String> = stored(cluster.store(), &key).await.unwrap_or_default();
+        let last: Vec<u64> = last.iter().map(|entry| entry.parse().unwrap()).collect();
+        list.check(&last).unwrap_or_else(|reason| panic!("{key}: {reason}"));
+    }
+    eprintln!(
+        "{} appends to {} keys in {lasted:.1?}: {} acknowledged, {} refused, {} in doubt; {} owners killed, \
+         generation {}; {}; judged in {:.1?}; {:?}",
+        lists.count(|_| true),
+        size.keys,
+        lists.count(|told| matches!(told, Told::List(_))),
+        lists.count(|told| *told == Told::Refused),
+        lists.count(|told| *told == Told::Nothing),
+        *killed.borrow(),
+        clients[0].ready(Duration::ZERO).await.unwrap(),
+        lists.failures,
+        judged_at.elapsed(),
+        cluster.counted().await
+    );
+}
+
+impl Lists {
+    fn new(key_count: usize) -> Self {
+        Self {
+            lists: (0..key_count).map(|_| Appends::default()).collect(),
+            called_count: AtomicUsize::new(0),
+            failures: Failures::default(),
+        }
+    }
+
+    /// Appends to lists by chance, one after the other, until there are enough and enough owners were killed.
+    async fn append_until(&self, clerk: &Clerk, size: Size, kills: &watch::Receiver<usize>) {
+        loop {
+            let entry = self.called_count.fetch_add(1, Ordering::Relaxed);
+            if entry >= size.appends && *kills.borrow() >= size.kills {
+                return;
+            }
+            let number = rand::random_range(0..size.keys);
+            let list = &self.lists[number];
+            let call = list.called(entry as u64);
+            match append(clerk, &key_of(number), entry).await {
+                Ok(entries) => list.ended(call, Told::List(entries)),
+                Err(status) => {
+                    let told = match promises_no_effect(&status) {
+                        true => Told::Refused,
+                        false => Told::Nothing,
+                    };
+                    list.ended(call, told);
+                    self.failures.add(&status);
+                    // tidy: paces, does not wait
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn count(&self, is_counted: impl Fn(&Told<u64>) -> bool) -> usize {
+        self.lists.iter().map(|list| list.count(&is_counted)).sum()
+    }
+}
+
+fn key_of(number: usize) -> String {
+    format!("list-{number}")
+}
+
+async fn append(clerk: &Clerk, key: &str, entry: usize) -> Result<Vec<u64>, Status> {
+    let request = AppendRequest {
+        key: key.to_owned(),
+        entry: entry.to_string(),
+    };
+    let answer = DemoClient::new(clerk.for_key(key)).append(request).await?;
+    let entries = answer.into_inner().entries;
+    Ok(entries.iter().map(|entry| entry.parse().unwrap()).collect())
+}
