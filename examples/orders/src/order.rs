@@ -1,0 +1,57 @@
+//! An order: what was asked for, and how far it has come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::pb;
+use crate::steps::{Progress, Stage, Stepwise};
+
+/// The value of a key, as JSON in its object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// What was asked for.
+    pub asked: pb::PlaceRequest,
+    progress: Progress,
+}
+
+impl Order {
+    /// An order with which nothing has been done.
+    #[must_use]
+    pub fn new(asked: pb::PlaceRequest) -> Self {
+        Self {
+            asked,
+            progress: Progress::default(),
+        }
+    }
+}
+
+impl Stepwise for Order {
+    fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    fn with_progress(self, progress: Progress) -> Self {
+        Self { progress, ..self }
+    }
+}
+
+impl From<&Order> for pb::Order {
+    fn from(order: &Order) -> Self {
+        let (stage, because) = match order.progress.stage() {
+            Stage::Running => (pb::Stage::Running, ""),
+            Stage::Undoing { because, .. } => (pb::Stage::Undoing, because.as_str()),
+            Stage::Finished => (pb::Stage::Finished, ""),
+            Stage::Cancelled { because } => (pb::Stage::Cancelled, because.as_str()),
+        };
+        let done = order.progress.done().iter().map(|done| pb::DoneStep {
+            step: done.step.clone(),
+            returned: done.returned.clone(),
+        });
+        Self {
+            order_id: order.asked.order_id.clone(),
+            stage: stage.into(),
+            because: because.to_owned(),
+            done: done.collect(),
+            undone: order.progress.undone().to_vec(),
+        }
+    }
+}

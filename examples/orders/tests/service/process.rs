@@ -1,0 +1,88 @@
+//! The programs under test, as processes of their own.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything may take: generous, because only a fault reaches it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// An address on this machine at which nobody listens.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// Asks again and again until the answer is there.
+pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(start.elapsed() < DEADLINE, "{what} took longer than {DEADLINE:?}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Asks again and again, without blocking the thread, until the answer is there.
+pub(crate) async fn eventually<T>(what: &str, mut answer: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            pace.tick().await;
+            if let Some(answer) = answer().await {
+                return answer;
+            }
+        }
+    };
+    let answered = tokio::time::timeout(DEADLINE, asking).await;
+    answered.unwrap_or_else(|_| panic!("{what} took longer than {DEADLINE:?}"))
+}
+
+/// A running server; killed with `kill -9` when dropped.
+#[derive(Debug)]
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// Starts a server and waits until it listens at `address`.
+    pub(crate) fn listening(command: &mut Command, address: SocketAddr) -> Self {
+        let mut server = Self(command.stdin(Stdio::null()).spawn().unwrap());
+        wait_for("listening", || {
+            assert_eq!(
+                server.0.try_wait().unwrap(),
+                None,
+                "it ended before it listened at {address}"
+            );
+            TcpStream::connect(address).ok()
+        });
+        server
+    }
+
+    /// Asks it to stop, as Kubernetes does, and waits for its end.
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success(), "it is running");
+        wait_for("the end", || self.0.try_wait().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs a program that ends by itself within its own deadlines; answers what it printed, or what it complained of.
+pub(crate) fn printed(command: &mut Command) -> Result<String, String> {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    if status.success() {
+        Ok(text(stdout))
+    } else {
+        Err(text(stderr))
+    }
+}
