@@ -61,6 +61,8 @@ mod writer;
 pub use builder::Builder;
 pub use byte_size::ByteSize;
 pub use codec::{Codec, CodecError, Json, Postcard, Protobuf, Raw};
+pub use emberkeep_core::assignment::Generation;
+pub use emberkeep_core::keyspace::Slice;
 pub use emberkeep_proto::convert::NotOwner;
 pub use emberkeep_store::{Store, StoreError};
 pub use error::SliceletError;
