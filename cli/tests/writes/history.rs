@@ -9,6 +9,7 @@ use emberkeep_proto::demo::demo_client::DemoClient;
 use emberkeep_tests::linearizability::{Appends, Told};
 use futures::future::join_all;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tonic::Status;
 
 use crate::cluster::{Cluster, move_at_random};
@@ -19,6 +20,8 @@ const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 8;
 /// How long a client waits after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long all of it may take; only a fault takes so long.
+const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Lists, one a key, and all that was appended to them.
 struct Lists {
@@ -65,13 +68,16 @@ async fn some_order_explains_all_updates(size: Size) {
     let began_at = Instant::now();
     let lists = Lists::new(size.keys);
     let (killed, kills) = watch::channel(0);
-    let moves = move_at_random(cluster.admin_url(), POD_COUNT);
+    let move_count = AtomicUsize::new(0);
+    let moves = move_at_random(cluster.admin_url(), POD_COUNT, &move_count);
     let calls = clients.iter().map(|clerk| lists.append_until(clerk, size, &kills));
     tokio::select! {
         () = cluster.kill_in_turn(&killed) => {}
         () = moves => {}
         _ = join_all(calls) => {}
+        () = sleep(RUN_DEADLINE) => panic!("it took longer than {RUN_DEADLINE:?}"),
     }
+    assert!(move_count.load(Ordering::Relaxed) > 0, "nothing was moved");
     let lasted = began_at.elapsed();
 
     let judged_at = Instant::now();
@@ -83,13 +89,14 @@ async fn some_order_explains_all_updates(size: Size) {
     }
     eprintln!(
         "{} appends to {} keys in {lasted:.1?}: {} acknowledged, {} refused, {} in doubt; {} owners killed, \
-         generation {}; {}; judged in {:.1?}; {:?}",
+         {} ranges moved, generation {}; {}; judged in {:.1?}; {:?}",
         lists.count(|_| true),
         size.keys,
         lists.count(|told| matches!(told, Told::List(_))),
         lists.count(|told| *told == Told::Refused),
         lists.count(|told| *told == Told::Nothing),
         *killed.borrow(),
+        move_count.load(Ordering::Relaxed),
         clients[0].ready(Duration::ZERO).await.unwrap(),
         lists.failures,
         judged_at.elapsed(),

@@ -4,6 +4,7 @@ mod process;
 mod storage;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use emberkeep_clerk::Clerk;
@@ -195,8 +196,8 @@ pub(crate) async fn admin(assigner_url: &str, args: &[&str]) -> Result<(), Strin
     done(&all).await
 }
 
-/// Binds the keys of a random range to a random pod, again and again.
-pub(crate) async fn move_at_random(assigner_url: String, pod_count: usize) {
+/// Binds the keys of a random range to a random pod, again and again; counts how often.
+pub(crate) async fn move_at_random(assigner_url: String, pod_count: usize, move_count: &AtomicUsize) {
     let mut ticks = interval(KILL_INTERVAL / 2);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -206,12 +207,12 @@ pub(crate) async fn move_at_random(assigner_url: String, pod_count: usize) {
             (chance.random_range(0..0xc0), chance.random_range(1..=pod_count))
         };
         let range = format!("{start:02x}..{:02x}", start + 0x3f);
+        let owner = format!("pod-{pod}");
+        let pinned = admin(&assigner_url, &["pin", TARGET, "--range", &range, &owner]).await;
         // A pod that has just been killed may not own any: then nothing moves this time.
-        let _ = admin(
-            &assigner_url,
-            &["pin", TARGET, "--range", &range, &format!("pod-{pod}")],
-        )
-        .await;
+        if pinned.is_ok() {
+            move_count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
