@@ -9,7 +9,7 @@ use emberkeep_proto::demo::demo_client::DemoClient;
 use emberkeep_tests::linearizability::{Appends, Told};
 use futures::future::join_all;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::timeout;
 use tonic::Status;
 
 use crate::cluster::{Cluster, move_at_random};
@@ -71,12 +71,14 @@ async fn some_order_explains_all_updates(size: Size) {
     let move_count = AtomicUsize::new(0);
     let moves = move_at_random(cluster.admin_url(), POD_COUNT, &move_count);
     let calls = clients.iter().map(|clerk| lists.append_until(clerk, size, &kills));
-    tokio::select! {
-        () = cluster.kill_in_turn(&killed) => {}
-        () = moves => {}
-        _ = join_all(calls) => {}
-        () = sleep(RUN_DEADLINE) => panic!("it took longer than {RUN_DEADLINE:?}"),
-    }
+    let run = async {
+        tokio::select! {
+            () = cluster.kill_in_turn(&killed) => {}
+            () = moves => {}
+            _ = join_all(calls) => {}
+        }
+    };
+    timeout(RUN_DEADLINE, run).await.unwrap();
     assert!(move_count.load(Ordering::Relaxed) > 0, "nothing was moved");
     let lasted = began_at.elapsed();
 
