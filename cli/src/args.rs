@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::admin::AdminArgs;
 use crate::assigner::AssignerArgs;
+use crate::bench::{BenchArgs, HerdPodArgs, ReaderArgs};
 use crate::dev::{DevArgs, PodArgs, S3Args};
 use crate::sim::SimArgs;
 
@@ -26,12 +27,19 @@ pub(crate) enum Command {
     Admin(AdminArgs),
     /// What the brains of a cluster do, without the cluster.
     Sim(SimArgs),
+    Bench(BenchArgs),
     /// One pod of the demo service, as `dev` starts it.
     #[command(hide = true)]
     DevPod(PodArgs),
     /// The S3 server of `dev`.
     #[command(hide = true)]
     DevS3(S3Args),
+    /// A pod that reads its own keys, as `bench` starts it.
+    #[command(hide = true)]
+    BenchReader(ReaderArgs),
+    /// One pod of the demo service, as `bench` starts it.
+    #[command(hide = true)]
+    BenchPod(HerdPodArgs),
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod admin;
 mod args;
 mod assigner;
+mod bench;
 mod byte_count;
 mod dev;
 mod duration;
@@ -44,7 +45,10 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Assigner(args) => Box::pin(assigner::run(args)).await,
         Command::Admin(args) => Box::pin(admin::run(args)).await,
         Command::Sim(args) => sim::run(args),
+        Command::Bench(args) => Box::pin(bench::run(args)).await,
         Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
+        Command::BenchReader(args) => Box::pin(bench::run_reader(args)).await,
+        Command::BenchPod(args) => Box::pin(bench::run_herd_pod(args)).await,
     }
 }

@@ -17,7 +17,7 @@ use crate::exit::Failure;
 
 /// Follows the assignment of the demo's target and counts what moves.
 #[derive(Debug)]
-pub(super) struct AssignmentLog {
+pub(crate) struct AssignmentLog {
     standing: watch::Receiver<Standing>,
     /// What had moved before it began to matter.
     moves_before: u64,
@@ -34,7 +34,7 @@ struct Standing {
 
 impl AssignmentLog {
     /// Asks these members, until `stop`.
-    pub(super) fn follow(assigners: Vec<String>, stop: &CancellationToken) -> Self {
+    pub(crate) fn follow(assigners: Vec<String>, stop: &CancellationToken) -> Self {
         let (publish, standing) = watch::channel(Standing::default());
         let following = publish_standings(watcher_of(assigners, stop), publish);
         tokio::spawn(stop.clone().run_until_cancelled_owned(following));
@@ -46,7 +46,7 @@ impl AssignmentLog {
 
     /// Waits until the pods at these addresses, and no others, own everything, and know it. What has moved until then is
     /// forgotten. Answers with the generation.
-    pub(super) async fn owned_by(
+    pub(crate) async fn owned_by(
         &mut self,
         pods: &BTreeSet<String>,
         deadline: Duration,
@@ -70,12 +70,12 @@ impl AssignmentLog {
     }
 
     /// How many slices have got other owners since.
-    pub(super) fn moves(&self) -> u64 {
+    pub(crate) fn moves(&self) -> u64 {
         self.standing.borrow().moves - self.moves_before
     }
 
     /// The newest generation that was seen.
-    pub(super) fn generation(&self) -> i64 {
+    pub(crate) fn generation(&self) -> i64 {
         self.standing.borrow().generation.number()
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child as Process, ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::exit::Failure;
@@ -21,25 +21,27 @@ const TAIL_LINE_COUNT: usize = 10;
 
 /// What is to be started: a command of this very binary.
 #[derive(Debug, Clone)]
-pub(super) struct ChildSpec {
-    pub(super) name: String,
-    pub(super) args: Vec<String>,
-    pub(super) env: Vec<(&'static str, String)>,
-    pub(super) log: PathBuf,
+pub(crate) struct ChildSpec {
+    pub(crate) name: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(&'static str, String)>,
+    pub(crate) log: PathBuf,
 }
 
 /// A running process. It is killed when this is dropped, and ends by itself when this process is gone.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     spec: ChildSpec,
     process: Process,
+    /// What it prints.
+    output: Lines<BufReader<ChildStdout>>,
     /// The child ends when this closes, which it does in any case when this process ends.
     lifeline: Option<ChildStdin>,
 }
 
 impl Child {
     /// Starts a process and waits until it is ready.
-    pub(super) async fn start(spec: ChildSpec) -> Result<Self, Failure> {
+    pub(crate) async fn start(spec: ChildSpec) -> Result<Self, Failure> {
         let mut child = Self::spawn(spec)?;
         child.ready().await?;
         Ok(child)
@@ -63,17 +65,17 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .map_err(cannot)?;
+        let output = process.stdout.take().expect("it was piped and is taken once");
         Ok(Self {
             lifeline: process.stdin.take(),
+            output: BufReader::new(output).lines(),
             process,
             spec,
         })
     }
 
     async fn ready(&mut self) -> Result<(), Failure> {
-        let output = self.process.stdout.take().expect("it was piped and is taken once");
-        let mut lines = BufReader::new(output).lines();
-        match timeout(START_TIMEOUT, lines.next_line()).await {
+        match timeout(START_TIMEOUT, self.output.next_line()).await {
             Ok(Ok(Some(line))) if line.starts_with(READY) => Ok(()),
             Ok(_) => {
                 let ended = timeout(START_TIMEOUT, self.process.wait()).await;
@@ -100,18 +102,32 @@ impl Child {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.spec.name
     }
 
+    /// The next line that it prints, after it was ready.
+    pub(crate) async fn line(&mut self, deadline: Duration) -> Result<String, Failure> {
+        let ended = match timeout(deadline, self.output.next_line()).await {
+            Ok(Ok(Some(line))) => return Ok(line),
+            Ok(_) => "ended before it had said all",
+            Err(_) => "did not go on",
+        };
+        Err(Failure::failed(format!(
+            "{} {ended}\n{}",
+            self.spec.name,
+            self.log_tail()
+        )))
+    }
+
     /// Whether the process has done all it had to.
-    pub(super) fn has_ended_well(&mut self) -> bool {
+    pub(crate) fn has_ended_well(&mut self) -> bool {
         let status = self.process.try_wait().ok().flatten();
         status.is_some_and(|status| status.success())
     }
 
     /// The complaint, if the process has ended though nobody wanted it to.
-    pub(super) fn unexpected_end(&mut self) -> Option<Failure> {
+    pub(crate) fn unexpected_end(&mut self) -> Option<Failure> {
         let status = self.process.try_wait().ok().flatten()?;
         Some(Failure::failed(format!(
             "{} ended unexpectedly, {status}\n{}",
@@ -121,7 +137,7 @@ impl Child {
     }
 
     /// Lets the process end, and kills it if it does not: what it holds is safe either way.
-    pub(super) async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         drop(self.lifeline.take());
         if timeout(END_TIMEOUT, self.process.wait()).await.is_err() {
             // It fails only if the process has ended meanwhile.
@@ -129,8 +145,25 @@ impl Child {
         }
     }
 
+    /// Asks the process to end by SIGTERM, and waits until it has, in order.
+    pub(crate) async fn terminate(mut self, deadline: Duration) -> Result<(), Failure> {
+        let cannot = |reason: String| Failure::failed(format!("{} was told to end: {reason}", self.spec.name));
+        let pid = self
+            .process
+            .id()
+            .ok_or_else(|| cannot("it had ended before".to_owned()))?;
+        let sent = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
+        sent.map_err(|error| cannot(format!("cannot run kill: {error}")))?;
+        match timeout(deadline, self.process.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(cannot(status.to_string())),
+            Ok(Err(error)) => Err(cannot(error.to_string())),
+            Err(_) => Err(cannot(format!("it had not within {deadline:?}"))),
+        }
+    }
+
     /// `kill -9`, and waits until it is gone.
-    pub(super) async fn kill(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn kill(&mut self) -> Result<(), Failure> {
         let killed = self.process.kill().await;
         killed.map_err(|error| Failure::failed(format!("cannot kill {}: {error}", self.spec.name)))
     }

@@ -20,11 +20,11 @@ const CLERK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Clerks that share the requests among them.
 #[derive(Debug, Clone)]
-pub(super) struct Clients(Arc<[Clerk]>);
+pub(crate) struct Clients(Arc<[Clerk]>);
 
 impl Clients {
     /// Clerks that know this generation, or a newer one.
-    pub(super) async fn connect(assigners: &[String], generation: Generation) -> Result<Self, Failure> {
+    pub(crate) async fn connect(assigners: &[String], generation: Generation) -> Result<Self, Failure> {
         let mut clerks = Vec::new();
         for number in 1..=CLERK_COUNT {
             let builder = Clerk::builder(TARGET).name(format!("dev-client-{number}"));
@@ -42,14 +42,14 @@ impl Clients {
     }
 
     /// What all clerks together have counted: retried, misrouted.
-    pub(super) fn detours(&self) -> (u64, u64) {
+    pub(crate) fn detours(&self) -> (u64, u64) {
         let stats: Vec<ClerkStats> = self.0.iter().map(Clerk::stats).collect();
         let retried = stats.iter().map(|stats| stats.retried).sum();
         (retried, stats.iter().map(|stats| stats.misrouted).sum())
     }
 
     /// Asks for a key's value, by one clerk after the other.
-    pub(super) async fn ask(&self, number: usize, due: &Due) -> Result<ViewResponse, Status> {
+    pub(crate) async fn ask(&self, number: usize, due: &Due) -> Result<ViewResponse, Status> {
         let clerk = &self.0[number % self.0.len()];
         let mut demo = DemoClient::new(clerk.for_key(due.key.as_bytes()).idempotent());
         let request = ViewRequest {

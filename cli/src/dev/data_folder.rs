@@ -22,7 +22,7 @@ const FORMAT: &str = "emberkeep dev 1";
 
 /// An open folder; nobody else opens it meanwhile. A temporary one is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct DataFolder {
+pub(crate) struct DataFolder {
     root: PathBuf,
     _lock: File,
     _temporary: Option<TempDir>,
@@ -30,7 +30,7 @@ pub(super) struct DataFolder {
 
 impl DataFolder {
     /// Opens the folder, created if missing; without a path, a temporary one.
-    pub(super) fn open(path: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(crate) fn open(path: Option<PathBuf>) -> Result<Self, Failure> {
         let (root, temporary) = match path {
             Some(path) => (path, None),
             None => {
@@ -54,16 +54,16 @@ impl DataFolder {
         Ok(folder)
     }
 
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub(super) fn of_member(&self, name: &str) -> PathBuf {
+    pub(crate) fn of_member(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
     /// How many members of the assigner have kept something here.
-    pub(super) fn member_count(&self) -> Result<usize, Failure> {
+    pub(crate) fn member_count(&self) -> Result<usize, Failure> {
         let entries = fs::read_dir(&self.root).map_err(|error| unusable(&self.root, &error))?;
         let names = entries.flatten().map(|entry| entry.file_name());
         Ok(names
@@ -71,19 +71,19 @@ impl DataFolder {
             .count())
     }
 
-    pub(super) fn buckets(&self) -> PathBuf {
+    pub(crate) fn buckets(&self) -> PathBuf {
         self.root.join("buckets")
     }
 
-    pub(super) fn objects(&self) -> PathBuf {
+    pub(crate) fn objects(&self) -> PathBuf {
         self.root.join("objects")
     }
 
-    pub(super) fn log_of(&self, process: &str) -> PathBuf {
+    pub(crate) fn log_of(&self, process: &str) -> PathBuf {
         self.root.join("logs").join(format!("{process}.log"))
     }
 
-    pub(super) fn reads(&self) -> PathBuf {
+    pub(crate) fn reads(&self) -> PathBuf {
         self.root.join("reads")
     }
 

@@ -5,13 +5,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use xxhash_rust::xxh64::xxh64;
 
 /// The name of the target.
-pub(super) const TARGET: &str = "demo";
+pub(crate) const TARGET: &str = "demo";
 
 /// The size of every object. The longest key takes half of it.
-pub(super) const VALUE_SIZE: usize = 1 << 10;
+pub(crate) const VALUE_SIZE: usize = 1 << 10;
 
 /// The key's length, the key, and noise that begins with the key's hash.
-pub(super) fn value_of(key: &str) -> Bytes {
+pub(crate) fn value_of(key: &str) -> Bytes {
     let mut value = BytesMut::with_capacity(VALUE_SIZE + size_of::<u64>());
     value.put_u32(u32::try_from(key.len()).expect("keys have at most 512 bytes"));
     value.put_slice(key.as_bytes());

@@ -27,7 +27,7 @@ const LOGGED_MAX: u64 = 1_000;
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Sends the requests of the schedule until it ends, or until `stop`; returns when all have ended.
-pub(super) async fn drive(schedule: Arc<Schedule>, clients: Clients, run: Arc<Run>, stop: CancellationToken) {
+pub(crate) async fn drive(schedule: Arc<Schedule>, clients: Clients, run: Arc<Run>, stop: CancellationToken) {
     let load = Arc::new(Load {
         schedule,
         clients,
@@ -116,7 +116,7 @@ impl Load {
             Ok(answer) => judge(&request.key, &answer),
             Err(status) => self.note(request, &status),
         };
-        self.run.tally().record(&Reply {
+        self.run.record(Reply {
             key: request.key_number,
             due,
             at,

@@ -9,29 +9,29 @@ use super::ports::free_port;
 use crate::exit::Failure;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
+pub(crate) struct Member {
     id: u64,
     listen: SocketAddr,
-    pub(super) http: SocketAddr,
+    pub(crate) http: SocketAddr,
     /// Where it records what it is told and decides.
     record: Option<PathBuf>,
 }
 
 impl Member {
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("assigner-{}", self.id)
     }
 
-    pub(super) const fn id(&self) -> u64 {
+    pub(crate) const fn id(&self) -> u64 {
         self.id
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.listen)
     }
 
     /// The process that runs it; `all` are the members, itself among them.
-    pub(super) fn spec(&self, all: &[Self], folder: &DataFolder) -> ChildSpec {
+    pub(crate) fn spec(&self, all: &[Self], folder: &DataFolder) -> ChildSpec {
         let listed: Vec<String> = all
             .iter()
             .map(|member| format!("{}={}", member.id, member.url()))
@@ -57,7 +57,7 @@ impl Member {
 
 /// So many members, at free ports. A folder that has members already keeps their number, because each of them holds a
 /// vote.
-pub(super) fn members_of(folder: &DataFolder, count: u16, record: Option<&Path>) -> Result<Vec<Member>, Failure> {
+pub(crate) fn members_of(folder: &DataFolder, count: u16, record: Option<&Path>) -> Result<Vec<Member>, Failure> {
     let members = (1..=u64::from(count)).map(|id| new_member(id, record));
     let members = members.collect::<Result<Vec<_>, _>>()?;
     let found = folder.member_count()?;

@@ -45,12 +45,23 @@ use std::sync::Arc;
 use emberkeep_sim::workload::RequestTrace;
 
 pub(crate) use self::args::DevArgs;
-use self::data_folder::DataFolder;
-pub(crate) use self::pod::{PodArgs, run as run_pod};
+pub(crate) use self::assignment_log::AssignmentLog;
+pub(crate) use self::child::{Child, ChildSpec};
+pub(crate) use self::clients::Clients;
+pub(crate) use self::data_folder::DataFolder;
+pub(crate) use self::demo::{TARGET as DEMO_TARGET, value_of as demo_value_of};
+pub(crate) use self::load::drive;
+pub(crate) use self::members::{Member, members_of};
+pub(crate) use self::pod::{DemoPod, PodArgs, run as run_pod};
+pub(crate) use self::ports::free_port;
 use self::progress::Progress;
-pub(crate) use self::s3::{S3Args, run as run_s3};
-use self::schedule::Schedule;
+pub(crate) use self::reply::{Outcome, Reply};
+pub(crate) use self::run::Run;
+pub(crate) use self::s3::{BUCKET, S3Args, run as run_s3};
+pub(crate) use self::schedule::{Due, Schedule};
+pub(crate) use self::seed::write_missing;
 use self::stage::Stage;
+pub(crate) use self::storage::{Storage, StoreChoice, failure_of as failure_of_store};
 use self::summary::Summary;
 use crate::exit::Failure;
 use crate::{log, stop};
@@ -94,7 +105,8 @@ fn trace_from(path: &Path) -> Result<RequestTrace, Failure> {
         .map_err(|error| Failure::bad_input(format!("trace {}, {error}", path.display())))
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
+/// A file that is to be written, known to be writable before anything is started.
+pub(crate) fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| Failure::bad_input(format!("cannot write {}: {error}", path.display())))
 }
 

@@ -93,9 +93,9 @@ async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
 }
 
 /// The demo service.
-struct DemoPod {
-    name: String,
-    slicelet: Slicelet,
+pub(crate) struct DemoPod {
+    pub(crate) name: String,
+    pub(crate) slicelet: Slicelet,
 }
 
 #[tonic::async_trait]

@@ -10,7 +10,7 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 const TRY_COUNT: usize = 200;
 
 /// A port at which nobody listens now.
-pub(super) fn free_port() -> Result<u16, Failure> {
+pub(crate) fn free_port() -> Result<u16, Failure> {
     let mut candidates = (0..TRY_COUNT).map(|_| rand::random_range(PORTS));
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     candidates.find(is_free).ok_or_else(|| {

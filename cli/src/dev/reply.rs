@@ -8,18 +8,18 @@ use tonic::{Code, Status};
 
 /// One request and its end. Times count from the start of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// The key's place in the trace's list of keys.
-    pub(super) key: usize,
+    pub(crate) key: usize,
     /// When the request should have been sent.
-    pub(super) due: Duration,
+    pub(crate) due: Duration,
     /// When it ended.
-    pub(super) at: Duration,
-    pub(super) outcome: Outcome,
+    pub(crate) at: Duration,
+    pub(crate) outcome: Outcome,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The value that the key must give.
     Right { was_warm: bool },
     /// Another value.
@@ -30,13 +30,13 @@ pub(super) enum Outcome {
 
 impl Reply {
     /// How long the answer took, counted from when the request was due, so that a stall of the sender is not hidden.
-    pub(super) const fn latency(&self) -> Duration {
+    pub(crate) const fn latency(&self) -> Duration {
         self.at.saturating_sub(self.due)
     }
 }
 
 /// The kind of a failure: the clerk's reason where it has one, else the code that the pod answered with.
-pub(super) fn kind_of(status: &Status) -> &'static str {
+pub(crate) fn kind_of(status: &Status) -> &'static str {
     let reason = status.source().and_then(|source| source.downcast_ref::<ClerkError>());
     match reason {
         Some(ClerkError::NoAssignment) => "no_assignment",

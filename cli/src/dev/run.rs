@@ -5,30 +5,57 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::reply::Reply;
 use super::tally::Tally;
 
 /// Shared by all who take part in a run.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     start: Instant,
     tally: Mutex<Tally>,
+    /// Every reply, where they are wanted.
+    replies: Option<Mutex<Vec<Reply>>>,
 }
 
 impl Run {
     /// A run that starts now, over so many keys.
-    pub(super) fn start(key_count: usize) -> Self {
+    pub(crate) fn start(key_count: usize) -> Self {
         Self {
             start: Instant::now(),
             tally: Mutex::new(Tally::of_keys(key_count)),
+            replies: None,
         }
     }
 
+    /// The same, and every reply is kept until it is taken.
+    pub(crate) fn start_keeping_replies(key_count: usize) -> Self {
+        Self {
+            replies: Some(Mutex::default()),
+            ..Self::start(key_count)
+        }
+    }
+
+    pub(super) fn record(&self, reply: Reply) {
+        self.tally().record(&reply);
+        if let Some(replies) = &self.replies {
+            replies.lock().unwrap_or_else(PoisonError::into_inner).push(reply);
+        }
+    }
+
+    /// The replies that were kept.
+    pub(crate) fn take_replies(&self) -> Vec<Reply> {
+        let replies = self.replies.as_ref();
+        replies.map_or_else(Vec::new, |replies| {
+            std::mem::take(&mut *replies.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
+
     /// How long it has lasted.
-    pub(super) fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
     }
 
-    pub(super) fn instant_of(&self, moment: Duration) -> Instant {
+    pub(crate) fn instant_of(&self, moment: Duration) -> Instant {
         self.start + moment
     }
 

@@ -12,7 +12,7 @@ use crate::exit::Failure;
 use crate::{log, ready, stop};
 
 /// The bucket of the demo's objects.
-pub(super) const BUCKET: &str = "emberkeep";
+pub(crate) const BUCKET: &str = "emberkeep";
 
 #[derive(Debug, Args)]
 pub(crate) struct S3Args {

@@ -7,7 +7,7 @@ use emberkeep_sim::workload::{Request, RequestTrace};
 
 /// The requests of a trace in order, once or again and again.
 #[derive(Debug)]
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     trace: RequestTrace,
     /// The place of each request's key in the list of keys.
     key_numbers: Vec<usize>,
@@ -18,17 +18,17 @@ pub(super) struct Schedule {
 
 /// One request that is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Due {
+pub(crate) struct Due {
     /// Counted from the start of the run; none for as soon as possible.
-    pub(super) at: Option<Duration>,
-    pub(super) key: Arc<str>,
-    pub(super) key_number: usize,
-    pub(super) load_milli: u64,
+    pub(crate) at: Option<Duration>,
+    pub(crate) key: Arc<str>,
+    pub(crate) key_number: usize,
+    pub(crate) load_milli: u64,
 }
 
 impl Schedule {
     /// With speed 0, each request comes as soon as possible.
-    pub(super) fn new(trace: RequestTrace, speed: f64, repeats: bool) -> Self {
+    pub(crate) fn new(trace: RequestTrace, speed: f64, repeats: bool) -> Self {
         let numbers: std::collections::BTreeMap<_, _> = trace.keys().iter().zip(0..).collect();
         let key_numbers = trace.requests().iter().map(|request| numbers[&request.key]).collect();
         Self {
@@ -40,7 +40,7 @@ impl Schedule {
     }
 
     /// The request of this number; `None` when the trace is over.
-    pub(super) fn request(&self, number: usize) -> Option<Due> {
+    pub(crate) fn request(&self, number: usize) -> Option<Due> {
         let requests = self.trace.requests();
         let (lap, place) = (number / requests.len(), number % requests.len());
         if lap > 0 && !self.repeats {
@@ -56,16 +56,16 @@ impl Schedule {
         })
     }
 
-    pub(super) fn is_as_fast_as_possible(&self) -> bool {
+    pub(crate) fn is_as_fast_as_possible(&self) -> bool {
         self.speed.is_none()
     }
 
     /// How many requests there will be, if there is an end.
-    pub(super) fn request_count(&self) -> Option<usize> {
+    pub(crate) fn request_count(&self) -> Option<usize> {
         (!self.repeats).then_some(self.trace.requests().len())
     }
 
-    pub(super) fn keys(&self) -> &[Arc<str>] {
+    pub(crate) fn keys(&self) -> &[Arc<str>] {
         self.trace.keys()
     }
 

@@ -1,8 +1,9 @@
-//! Writing the demo's objects before the first request.
+//! Writing objects before the first request.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::KeyMode;
 use emberkeep_store::{Expect, NameRange, ObjectName, Store, StoreError};
@@ -14,12 +15,23 @@ use crate::exit::Failure;
 
 const WRITE_COUNT_MAX: usize = 64;
 
-/// Writes the objects of those keys that have none yet; `written` is told of each one.
+/// Writes the demo's objects of those keys that have none yet; `written` is told of each one.
 pub(super) async fn seed(store: &Store, keys: &[Arc<str>], written: impl Fn(usize, usize)) -> Result<(), Failure> {
-    let present = present(store).await.map_err(failure_of)?;
+    write_missing(store, TARGET, keys, value_of, written).await
+}
+
+/// Writes the objects of those keys of a target that have none yet; `written` is told of each one.
+pub(crate) async fn write_missing(
+    store: &Store,
+    target: &str,
+    keys: &[Arc<str>],
+    value_of: impl Fn(&str) -> Bytes,
+    written: impl Fn(usize, usize),
+) -> Result<(), Failure> {
+    let present = present(store, target).await.map_err(failure_of)?;
     let mut missing = Vec::new();
     for key in keys {
-        let name = name_of(key)?;
+        let name = name_of(target, key)?;
         if !present.contains(&name) {
             missing.push((name, Arc::clone(key)));
         }
@@ -27,7 +39,7 @@ pub(super) async fn seed(store: &Store, keys: &[Arc<str>], written: impl Fn(usiz
     let count = missing.len();
     let puts = missing
         .into_iter()
-        .map(async |(name, key)| put(store, &name, &key).await);
+        .map(async |(name, key)| put(store, &name, value_of(&key)).await);
     stream::iter(puts)
         .buffer_unordered(WRITE_COUNT_MAX)
         .try_fold(0, |done, ()| {
@@ -39,22 +51,22 @@ pub(super) async fn seed(store: &Store, keys: &[Arc<str>], written: impl Fn(usiz
         .map_err(failure_of)
 }
 
-async fn present(store: &Store) -> Result<BTreeSet<ObjectName>, StoreError> {
-    let listed = store.list_all(NameRange::prefix(format!("{TARGET}/")));
+async fn present(store: &Store, target: &str) -> Result<BTreeSet<ObjectName>, StoreError> {
+    let listed = store.list_all(NameRange::prefix(format!("{target}/")));
     listed.map_ok(|object| object.name).try_collect().await
 }
 
-async fn put(store: &Store, name: &ObjectName, key: &str) -> Result<(), StoreError> {
-    match store.put(name, value_of(key), Expect::Absent).await {
+async fn put(store: &Store, name: &ObjectName, value: Bytes) -> Result<(), StoreError> {
+    match store.put(name, value, Expect::Absent).await {
         // A repeated try of a write that had arrived: what is there is what was to be written.
         Ok(_) | Err(StoreError::PreconditionFailed { .. } | StoreError::Undecided { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-fn name_of(key: &str) -> Result<ObjectName, Failure> {
+fn name_of(target: &str, key: &str) -> Result<ObjectName, Failure> {
     let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).map_err(Failure::bad_input)?;
-    ObjectName::of_key(TARGET, &slice_key.to_bytes(), key.as_bytes()).map_err(failure_of)
+    ObjectName::of_key(target, &slice_key.to_bytes(), key.as_bytes()).map_err(failure_of)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::exit::Failure;
 
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum StoreChoice {
+pub(crate) enum StoreChoice {
     /// An S3 server of our own.
     EmbeddedS3,
     /// The local folder, without any server.
@@ -37,19 +37,19 @@ impl FromStr for StoreChoice {
 
 /// An open store, and how pods reach it.
 #[derive(Debug)]
-pub(super) struct Storage {
-    pub(super) store: Store,
+pub(crate) struct Storage {
+    pub(crate) store: Store,
     /// The URL from which a pod opens the same store.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// What a pod needs in its environment to be let in.
-    pub(super) env: Vec<(&'static str, String)>,
+    pub(crate) env: Vec<(&'static str, String)>,
     /// The server, where it is ours.
-    pub(super) server: Option<Child>,
+    pub(crate) server: Option<Child>,
 }
 
 impl Storage {
     /// Opens the store, starting its server if need be; fails if it cannot be used.
-    pub(super) async fn open(choice: StoreChoice, folder: &DataFolder) -> Result<Self, Failure> {
+    pub(crate) async fn open(choice: StoreChoice, folder: &DataFolder) -> Result<Self, Failure> {
         let storage = match choice {
             StoreChoice::EmbeddedS3 => Self::embedded_s3(folder).await?,
             StoreChoice::Folder => Self::folder(folder).await?,
@@ -118,7 +118,7 @@ impl Storage {
 }
 
 /// Whether whoever chose the store has to choose better, or something broke.
-pub(super) fn failure_of(error: StoreError) -> Failure {
+pub(crate) fn failure_of(error: StoreError) -> Failure {
     match &error {
         StoreError::BadUrl { .. }
         | StoreError::BadName { .. }

@@ -4,6 +4,7 @@
 //! Emberkeep does not use: ranges, delimiters, versions, access rules, and all metadata but its own.
 
 mod buckets;
+mod capacity;
 mod condition;
 mod fault;
 mod listener;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::buckets::Buckets;
+pub use self::capacity::{Capacity, CapacitySettings};
 use self::service::Service;
 use self::uploads::Uploads;
 use crate::{Credentials, Durability, S3Settings, Store, StoreError};
@@ -51,6 +53,15 @@ pub struct EmbeddedS3 {
 impl EmbeddedS3 {
     /// Starts a server; it accepts requests when this returns.
     pub async fn start(settings: EmbeddedS3Settings) -> Result<Self, StoreError> {
+        Self::serving(settings, None).await
+    }
+
+    /// Starts a server that can do only so much.
+    pub async fn start_limited(settings: EmbeddedS3Settings, capacity: Arc<Capacity>) -> Result<Self, StoreError> {
+        Self::serving(settings, Some(capacity)).await
+    }
+
+    async fn serving(settings: EmbeddedS3Settings, capacity: Option<Arc<Capacity>>) -> Result<Self, StoreError> {
         let EmbeddedS3Settings {
             listen,
             folder,
@@ -63,7 +74,7 @@ impl EmbeddedS3 {
 
         let uploads = Uploads::open(&folder, durability).await?;
         let buckets = Arc::new(Buckets::new(folder, durability));
-        let mut service = S3ServiceBuilder::new(Service::new(Arc::clone(&buckets), uploads));
+        let mut service = S3ServiceBuilder::new(Service::new(Arc::clone(&buckets), uploads, capacity));
         service.set_auth(SimpleAuth::from_single(
             &credentials.access_key,
             credentials.secret_key.as_str(),

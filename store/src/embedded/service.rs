@@ -9,6 +9,7 @@ use s3s::dto::*;
 use s3s::{Body, S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::buckets::Buckets;
+use super::capacity::Capacity;
 use super::uploads::Uploads;
 use super::{condition, fault};
 use crate::folder::Header;
@@ -23,11 +24,16 @@ const PAGE_COUNT_MAX: i32 = 1000;
 pub(super) struct Service {
     buckets: Arc<Buckets>,
     uploads: Uploads,
+    capacity: Option<Arc<Capacity>>,
 }
 
 impl Service {
-    pub(super) fn new(buckets: Arc<Buckets>, uploads: Uploads) -> Self {
-        Self { buckets, uploads }
+    pub(super) fn new(buckets: Arc<Buckets>, uploads: Uploads, capacity: Option<Arc<Capacity>>) -> Self {
+        Self {
+            buckets,
+            uploads,
+            capacity,
+        }
     }
 
     async fn locate(&self, bucket: &str, key: &str) -> S3Result<(Arc<Folder>, ObjectName)> {
@@ -58,6 +64,9 @@ impl S3 for Service {
             if_none_match,
             ..
         } = req.input;
+        if let Some(capacity) = &self.capacity {
+            capacity.serve().await?;
+        }
         let (folder, name) = self.locate(&bucket, &key).await?;
         let unless = match &if_none_match {
             Some(ETagCondition::ETag(tag)) => Some(condition::from_wire(tag)),

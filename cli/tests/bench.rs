@@ -1,0 +1,113 @@
+//! `emberkeep bench` from the outside, with very little of everything: that it measures and what it says, not how fast
+//! things are.
+
+mod binary;
+
+use std::fs;
+
+use binary::{emberkeep, ended};
+use serde_json::Value;
+
+/// The report of a measurement.
+fn report_of(line: &str) -> Value {
+    let place = tempfile::tempdir().expect("there is room for a folder");
+    let json = place.path().join("out.json");
+    let mut command = emberkeep(["bench"]);
+    let ended = ended(command.args(line.split_whitespace()).arg("--json").arg(&json));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.lines().count() >= 3, "{ended:?}");
+    let text = fs::read_to_string(json).expect("it was asked for");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
+fn number(report: &Value, path: &str) -> f64 {
+    let found = report.pointer(path).and_then(Value::as_f64);
+    found.unwrap_or_else(|| panic!("{path} is no number in {report}"))
+}
+
+fn complaint_of(line: &str) -> String {
+    let ended = ended(emberkeep(["bench"]).args(line.split_whitespace()));
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
+    ended.stderr
+}
+
+#[test]
+fn the_state_tax_is_measured_for_each_size_and_codec() {
+    let report = report_of("state-tax --sizes 1KiB --objects 8 --reads 2000");
+    let rows = report["rows"].as_array().expect("rows are a list");
+    let codecs: Vec<_> = rows.iter().filter_map(|row| row["codec"].as_str()).collect();
+    assert_eq!(codecs, ["raw", "json"]);
+    for row in rows {
+        assert_eq!((number(row, "/value_bytes"), number(row, "/wrong")), (1_024.0, 0.0));
+        assert!(number(row, "/warm_p50_ns") < number(row, "/cold_p50_ns"), "{row}");
+        assert_eq!(row["redis_p50_ns"].is_number(), report["has_redis"] == true, "{row}");
+    }
+}
+
+#[test]
+fn every_read_is_counted_to_the_tier_that_answered() {
+    let report =
+        report_of("budget --objects 256 --size 16KiB --budget 1MiB --disk 256MiB --reads 500 --choice uniform");
+    let (once, chosen) = (&report["once"], &report["chosen"]);
+    assert_eq!((number(once, "/reads"), number(chosen, "/reads")), (256.0, 500.0));
+    assert_eq!(number(once, "/store_requests"), 256.0, "{once}");
+    for reads in [once, chosen] {
+        assert_eq!(
+            (number(reads, "/wrong"), number(reads, "/failed")),
+            (0.0, 0.0),
+            "{reads}"
+        );
+    }
+    let counted = ["/from_memory", "/from_disk", "/store_requests"].map(|tier| number(chosen, tier));
+    assert!(counted.iter().sum::<f64>() <= 500.0, "{chosen}");
+    assert!(number(chosen, "/from_disk") > 0.0, "{chosen}");
+    assert!(number(chosen, "/warm_bytes") <= f64::from(1 << 20), "{chosen}");
+}
+
+#[test]
+fn after_a_restart_objects_are_on_disk_and_those_that_may_have_changed_are_checked() {
+    let report = report_of("restart --objects 64 --size 4KiB --budget 1MiB --disk 256MiB");
+    let restarts = report["restarts"].as_array().expect("restarts are a list");
+    assert_eq!(restarts.len(), 4);
+    for restart in restarts {
+        for reads in ["before", "after"].map(|when| &restart[when]) {
+            assert_eq!(
+                (number(reads, "/wrong"), number(reads, "/failed")),
+                (0.0, 0.0),
+                "{restart}"
+            );
+        }
+        if restart["ending"] == "sigterm" && restart["freshness"] == "immutable" {
+            assert_eq!(number(restart, "/after/store_requests"), 0.0, "{restart}");
+        }
+        if restart["ending"] == "sigterm" && restart["freshness"] == "owner-writes" {
+            assert_eq!(number(restart, "/after/store_checks"), 64.0, "{restart}");
+            assert_eq!(number(restart, "/after/store_bytes"), 0.0, "{restart}");
+        }
+    }
+}
+
+#[test]
+fn a_herd_is_measured_with_and_without_the_guard() {
+    let report = report_of("herd --pods 2 --keys 100 --rate 100 --before 1s --after 3s");
+    let runs = report["runs"].as_array().expect("runs are a list");
+    let guards: Vec<_> = runs.iter().filter_map(|run| run["guard"].as_str()).collect();
+    assert_eq!(guards, ["without", "with"]);
+    for run in runs {
+        assert_eq!((number(run, "/requests"), number(run, "/wrong")), (400.0, 0.0), "{run}");
+        // About half of the keys were on the pod that was killed.
+        assert!(number(run, "/store_served") > 0.0, "{run}");
+    }
+}
+
+#[test]
+fn bad_arguments_get_one_sentence() {
+    let too_large = complaint_of("state-tax --sizes 65MiB");
+    assert!(too_large.contains("an object has 64 bytes to 64MiB"), "{too_large}");
+    assert!(complaint_of("budget --choice often").contains("zipf, uniform"));
+    assert!(complaint_of("herd --pods 1").contains("1 is not in 2..=16"));
+    let no_unit = complaint_of("restart --disk 1mb");
+    assert!(no_unit.contains("4096, 4KiB, 256MiB or 2GiB"), "{no_unit}");
+    let small = complaint_of("restart --objects 1 --disk 1MiB");
+    assert!(small.contains("disk_cache"), "{small}");
+}
