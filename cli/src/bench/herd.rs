@@ -268,7 +268,7 @@ impl Herd {
 fn settings(store_requests_per_second: Option<u32>) -> pb::TargetSettings {
     pb::TargetSettings {
         max_load_hint_milli: Some(MAX_LOAD_HINT_MILLI),
-        store_requests_per_second: store_requests_per_second.map(Into::into),
+        store_requests_per_second,
         ..Default::default()
     }
 }

@@ -145,7 +145,7 @@ impl<C: Codec<Value: PartialEq> + Clone> Kind<C> {
         let cold = self.cold(&pod.slicelet, &keys, size).await?;
         let warm = self.warm(&pod.slicelet, &keys[0], size, args.reads).await?;
         pod.end().await;
-        let from_redis = redis.map(|redis| block_in_place(|| self.from_redis(redis, &keys, size)));
+        let from_redis = redis.map(|redis| block_in_place(|| self.elsewhere(redis, &keys, size)));
         Ok(self.row(size, cold, warm, from_redis.transpose()?))
     }
 
@@ -184,7 +184,7 @@ impl<C: Codec<Value: PartialEq> + Clone> Kind<C> {
     }
 
     /// The same objects from Redis, as they are and decoded.
-    fn from_redis(&self, redis: &mut Redis, keys: &[Arc<str>], size: u64) -> Result<(Times, Times), Failure> {
+    fn elsewhere(&self, redis: &mut Redis, keys: &[Arc<str>], size: u64) -> Result<(Times, Times), Failure> {
         let (mut as_is, mut decoded) = (Times::default(), Times::default());
         for key in keys {
             redis.set(key, &(self.object_of)(key, size))?;
