@@ -4,9 +4,10 @@
 //! use emberkeep_slicelet::{ByteSize, Json, Slicelet, Store};
 //! use serde::{Deserialize, Serialize};
 //!
-//! #[derive(Serialize, Deserialize)]
+//! #[derive(Clone, Serialize, Deserialize)]
 //! struct Profile {
 //!     name: String,
+//!     visit_count: u64,
 //! }
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,13 +17,26 @@
 //!     .store(Store::from_url("s3://bucket/prefix").await?)
 //!     .values(Json::<Profile>::default())
 //!     .memory_budget(ByteSize::gib(4))
+//!     .writable()
 //!     .start()
 //!     .await?;
 //!
-//! // In a handler; both errors become a `tonic::Status`, the first one such that a clerk goes to the owner.
+//! // In a handler; all errors become a `tonic::Status`, the first one such that a clerk goes to the owner.
 //! let guard = profiles.own("alice")?;
 //! let profile = guard.get().await?;
 //! println!("{}", profile.name);
+//!
+//! // Durable when it returns, never over what another pod wrote, and once for this request however often it is repeated.
+//! let visit_count = guard
+//!     .once("request-17", |present| {
+//!         let present = present.ok_or_else(|| tonic::Status::not_found("no such user"))?;
+//!         let mut profile = present.clone();
+//!         profile.visit_count += 1;
+//!         let answer = profile.visit_count;
+//!         Ok::<_, tonic::Status>((profile, answer))
+//!     })
+//!     .await?;
+//! println!("visit {visit_count}");
 //!
 //! // When the process is to stop: `Server::serve_with_incoming_shutdown(.., profiles.drained())`, then
 //! profiles.shutdown().await;
@@ -31,8 +45,8 @@
 //! ```
 //!
 //! ```text
-//! own(key) --> Published (a snapshot, swapped whole) --> Guard --get--> WarmStore --miss--> object storage
-//!                   ^                                      | counts
+//! own(key) --> Published (a snapshot, swapped whole) --> Guard --get, update--> WarmStore --in turn--> object storage
+//!                   ^                                      | counts                 +--> disk
 //!                   +--- session <==stream==> assigner <---+
 //! ```
 
