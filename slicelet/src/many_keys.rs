@@ -35,7 +35,8 @@ impl<C: Codec> Slicelet<C> {
     }
 
     /// Loads the values of those keys that the pod owns and that are not warm, ahead of their use: after the requests of
-    /// clients, so that nobody waits for it. Answers how many of the keys are warm now.
+    /// clients, so that nobody waits for it. Answers for how many of the keys there is nothing left to load: their value is
+    /// warm, known to be missing, or about to be loaded by someone else.
     pub async fn prefetch<K>(&self, keys: impl IntoIterator<Item = K>) -> usize
     where
         K: AsRef<[u8]> + Sync,

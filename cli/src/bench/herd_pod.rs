@@ -3,14 +3,13 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use emberkeep_proto::demo::demo_server::DemoServer;
-use emberkeep_runtime::serve::{bind, incoming, server_builder};
+use emberkeep_runtime::serve::bind;
 use emberkeep_slicelet::{Freshness, Slicelet, Store};
 
 use super::local_pod::failure_of;
-use crate::dev::{DEMO_TARGET, DemoPod, failure_of_store};
+use crate::dev::{DEMO_TARGET, failure_of_store, serve_demo};
 use crate::exit::Failure;
-use crate::{log, ready, stop};
+use crate::{log, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct HerdPodArgs {
@@ -47,16 +46,5 @@ pub(crate) async fn run(args: HerdPodArgs) -> Result<(), Failure> {
         .start()
         .await
         .map_err(failure_of)?;
-    let pod = DemoPod {
-        name: args.name,
-        slicelet: slicelet.clone(),
-    };
-    let served = server_builder()
-        .add_service(slicelet.watch_service())
-        .add_service(DemoServer::new(pod))
-        .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
-    ready::announce(&format!("pod at http://{}", args.listen))?;
-    served.await.map_err(Failure::failed)?;
-    slicelet.shutdown().await;
-    Ok(())
+    serve_demo(args.name, slicelet, listener, args.listen).await
 }

@@ -52,7 +52,7 @@ pub(crate) use self::data_folder::DataFolder;
 pub(crate) use self::demo::{TARGET as DEMO_TARGET, value_of as demo_value_of};
 pub(crate) use self::load::drive;
 pub(crate) use self::members::{Member, members_of};
-pub(crate) use self::pod::{DemoPod, PodArgs, run as run_pod};
+pub(crate) use self::pod::{PodArgs, run as run_pod, serve as serve_demo};
 pub(crate) use self::ports::free_port;
 use self::progress::Progress;
 pub(crate) use self::reply::{Outcome, Reply};

@@ -12,6 +12,7 @@ use emberkeep_proto::demo::{AddRequest, AddResponse, AppendRequest, AppendRespon
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_slicelet::{Builder, ByteSize, Freshness, Slicelet, SliceletError, Store};
 use futures::poll;
+use tokio::net::TcpListener;
 use tonic::{Request, Response, Status};
 
 use super::demo::TARGET;
@@ -57,15 +58,25 @@ pub(crate) async fn run(args: PodArgs) -> Result<(), Failure> {
     stop::with_parent();
     let listener = bind(args.listen).await.map_err(Failure::bad_input)?;
     let slicelet = slicelet(&args).await?;
+    serve(args.name, slicelet, listener, args.listen).await
+}
+
+/// Serves the demo with that slicelet until it has drained.
+pub(crate) async fn serve(
+    name: String,
+    slicelet: Slicelet,
+    listener: TcpListener,
+    address: SocketAddr,
+) -> Result<(), Failure> {
     let pod = DemoPod {
-        name: args.name,
+        name,
         slicelet: slicelet.clone(),
     };
     let served = server_builder()
         .add_service(slicelet.watch_service())
         .add_service(DemoServer::new(pod))
         .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
-    ready::announce(&format!("pod at http://{}", args.listen))?;
+    ready::announce(&format!("pod at http://{address}"))?;
     served.await.map_err(Failure::failed)?;
     slicelet.shutdown().await;
     Ok(())
@@ -93,9 +104,9 @@ async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
 }
 
 /// The demo service.
-pub(crate) struct DemoPod {
-    pub(crate) name: String,
-    pub(crate) slicelet: Slicelet,
+struct DemoPod {
+    name: String,
+    slicelet: Slicelet,
 }
 
 #[tonic::async_trait]

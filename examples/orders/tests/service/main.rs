@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod books;
-mod process;
 mod shop;
 
 use emberkeep_example_orders::pb::{Order, Stage};

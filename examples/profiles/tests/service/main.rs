@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod process;
-
 use std::process::Command;
 
 use emberkeep_assigner::raft::RaftSettings;
 use emberkeep_assigner::{Assigner, AssignerConfig};
 use emberkeep_example_profiles::TARGET;
-use process::{Server, free_address, printed, wait_for};
+use emberkeep_tests::process::{Server, free_address, printed, wait_for};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 

@@ -1,5 +1,7 @@
 //! The programs under test, as processes of their own.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -8,13 +10,13 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// An address on this machine at which nobody listens.
-pub(crate) fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
 /// Asks again and again until the answer is there.
-pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = answer() {
@@ -26,7 +28,7 @@ pub(crate) fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> 
 }
 
 /// Asks again and again, without blocking the thread, until the answer is there.
-pub(crate) async fn eventually<T>(what: &str, mut answer: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, mut answer: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         let mut pace = tokio::time::interval(Duration::from_millis(20));
         loop {
@@ -42,11 +44,11 @@ pub(crate) async fn eventually<T>(what: &str, mut answer: impl AsyncFnMut() -> O
 
 /// A running server; killed with `kill -9` when dropped.
 #[derive(Debug)]
-pub(crate) struct Server(Child);
+pub struct Server(Child);
 
 impl Server {
     /// Starts a server and waits until it listens at `address`.
-    pub(crate) fn listening(command: &mut Command, address: SocketAddr) -> Self {
+    pub fn listening(command: &mut Command, address: SocketAddr) -> Self {
         let mut server = Self(command.stdin(Stdio::null()).spawn().unwrap());
         wait_for("listening", || {
             assert_eq!(
@@ -60,7 +62,7 @@ impl Server {
     }
 
     /// Asks it to stop, as Kubernetes does, and waits for its end.
-    pub(crate) fn terminate(&mut self) -> ExitStatus {
+    pub fn terminate(&mut self) -> ExitStatus {
         let id = self.0.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
         assert!(sent.success(), "it is running");
@@ -77,7 +79,7 @@ impl Drop for Server {
 }
 
 /// Runs a program that ends by itself within its own deadlines; answers what it printed, or what it complained of.
-pub(crate) fn printed(command: &mut Command) -> Result<String, String> {
+pub fn printed(command: &mut Command) -> Result<String, String> {
     let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     if status.success() {
