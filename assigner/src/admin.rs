@@ -220,7 +220,9 @@ fn pod_status(record: &PodRecord, state: &TargetState) -> pb::PodStatus {
     pb::PodStatus {
         pod: Some((&record.pod).into()),
         is_draining: record.is_draining,
-        serving_count: count(Phase::Serving),
+        serving_count: count(Phase::Serving) + count(Phase::Yielding),
         leaving_count: count(Phase::Leaving),
+        warming_count: count(Phase::Warming),
+        yielding_count: count(Phase::Yielding),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use emberkeep_core::assigner::{Answer, Event, QuestionId, SessionId};
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -42,6 +43,8 @@ pub(crate) struct OpenSession {
     pub(crate) may_exit: CancellationToken,
     /// What its pod may ask of the object store, once that is known; only the newest counts.
     pub(crate) store_grant: watch::Sender<Option<Option<Rate>>>,
+    /// Which slices its pod is to get ready; only the newest counts.
+    pub(crate) warm_order: watch::Sender<Vec<Slice>>,
 }
 
 impl Desk {

@@ -119,6 +119,11 @@ impl Hands<Witnessed> for TargetHands {
                     session.store_grant.send_replace(Some(rate));
                 }
             }
+            Action::Warm { session, slices } => {
+                if let Some(session) = self.desk.session(session) {
+                    session.warm_order.send_replace(slices);
+                }
+            }
             Action::Close(session) => {
                 if let Some(session) = self.desk.session(session) {
                     session.close.cancel();

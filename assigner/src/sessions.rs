@@ -154,13 +154,7 @@ fn told(
     open: &OpenSession,
     brain: &Brain,
 ) -> impl Stream<Item = Result<SessionResponse, Status>> + Send + use<> {
-    let welcome = FromAssigner::Welcome(Welcome {
-        key_mode: state.settings.key_mode,
-        ownership: state.settings.ownership,
-        heartbeat_interval: state.settings.health.heartbeat_interval,
-        load_report_interval: state.settings.health.load_report_interval,
-        drain_timeout: state.settings.handoff.drain_timeout,
-    });
+    let welcome = FromAssigner::Welcome(Welcome::from(&state.settings));
     let updates = updates_since(held, known).map(|told| FromAssigner::Update(told.update));
     let may_exit = open
         .may_exit
@@ -170,6 +164,7 @@ fn told(
         .into_stream();
     let grants = WatchStream::new(open.store_grant.subscribe());
     let grants = grants.filter_map(async |rate| rate.map(FromAssigner::StoreGrant));
+    let orders = WatchStream::from_changes(open.warm_order.subscribe()).map(FromAssigner::WarmOrder);
     let (close, parting, ended) = (open.close.clone(), Arc::clone(&open.parting), brain.ended.clone());
     let end = async move {
         tokio::select! {
@@ -178,7 +173,10 @@ fn told(
         }
     };
     stream::once(async { welcome })
-        .chain(stream::select(updates, stream::select(may_exit, grants)))
+        .chain(stream::select(
+            updates,
+            stream::select(may_exit, stream::select(grants, orders)),
+        ))
         .map(|message| Ok(SessionResponse::from(&message)))
         .take_until(end)
         .chain(stream::once(async move { parting.get().cloned() }).filter_map(async |status| status.map(Err)))
@@ -264,6 +262,7 @@ impl Listener {
             session: self.id,
             phase: heartbeat.phase,
             store_demand: heartbeat.store_demand,
+            warming: heartbeat.warming,
         }
     }
 }

@@ -210,7 +210,7 @@ impl<C: Codec> Slicelet<C> {
     #[must_use]
     pub fn served_slices(&self) -> Vec<Slice> {
         let holding = self.inner.published.holding.load();
-        let is_serving = |(_, share): &(Slice, Share)| share.phase == Phase::Serving;
+        let is_serving = |(_, share): &(Slice, Share)| share.phase.is_routed_to();
         holding
             .ownership
             .owned()
@@ -262,7 +262,7 @@ impl<C: Codec> Slicelet<C> {
         let holding = self.inner.published.holding.load();
         let (range, share) = holding.ownership.share_of(slice_key);
         match share {
-            Some(share) if share.phase == Phase::Serving && share.held_since <= since => {
+            Some(share) if share.may_write() && share.held_since <= since => {
                 Ok(holding.hold(range, share, self.inner.settings.freshness))
             }
             Some(_) | None => Err(self.not_owner(&holding, slice_key)),

@@ -61,9 +61,24 @@ pub(super) struct SettingsArgs {
     /// How long an old owner keeps answering late requests
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     leave_linger: Option<Duration>,
-    /// How long a draining pod with nowhere to move to keeps serving
+    /// How long a draining pod keeps serving while none of its slices moves
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     drain_timeout: Option<Duration>,
+    /// Whether a new owner gets a slice ready before it serves it
+    #[arg(long, value_name = "BOOL")]
+    transfer: Option<bool>,
+    /// A new owner is ready with this part of the heat that the old owner's values have, in thousandths
+    #[arg(long, value_name = "THOUSANDTHS")]
+    warm_share: Option<u32>,
+    /// How long a new owner may take: then it serves with what it has
+    #[arg(long, value_name = "TIME", value_parser = duration_from)]
+    warm_timeout: Option<Duration>,
+    /// How many slices at a time one pod gets ready, and how many are got from one pod
+    #[arg(long, value_name = "COUNT")]
+    warming_per_pod_max: Option<u32>,
+    /// How many slices all pods together get ready at a time
+    #[arg(long, value_name = "COUNT")]
+    warming_max: Option<u32>,
     /// How many requests of the object store all pods together may make a second; 0 for any number
     #[arg(long, value_name = "COUNT")]
     store_rate: Option<u32>,
@@ -109,6 +124,11 @@ impl SettingsArgs {
             leader_grace_ms: self.leader_grace.map(millis),
             leave_linger_ms: self.leave_linger.map(millis),
             drain_timeout_ms: self.drain_timeout.map(millis),
+            transfer: self.transfer,
+            warm_share_thousandths: self.warm_share,
+            warm_timeout_ms: self.warm_timeout.map(millis),
+            warming_per_pod_max: self.warming_per_pod_max,
+            warming_max: self.warming_max,
             store_requests_per_second: self.store_rate,
         }
     }

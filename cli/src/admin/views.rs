@@ -19,7 +19,9 @@ pub(super) fn target(found: &pb::DescribeTargetResponse) -> Report {
     let overview = summary(&found.summary.clone().unwrap_or_default());
     let settings = settings_of(&found.settings.unwrap_or_default());
     let pods = Table {
-        columns: vec!["pod", "address", "zone", "serving", "leaving", "draining"],
+        columns: vec![
+            "pod", "address", "zone", "serving", "warming", "yielding", "leaving", "draining",
+        ],
         rows: found.pods.iter().map(pod_row).collect(),
     };
     let mut parts = vec![
@@ -95,6 +97,8 @@ fn pod_row(status: &pb::PodStatus) -> Vec<Value> {
         pod.address.into(),
         pod.zone.into(),
         status.serving_count.into(),
+        status.warming_count.into(),
+        status.yielding_count.into(),
         status.leaving_count.into(),
         status.is_draining.into(),
     ]

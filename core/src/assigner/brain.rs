@@ -20,9 +20,11 @@ use super::sessions::{Session, Sessions};
 use super::store_budget::{Claim, StoreBudget};
 use crate::balancer::{Decision, Scope};
 use crate::brain::{Brain, Output};
+use crate::keyspace::Slice;
 use crate::load::{LoadHistory, LoadReport};
 use crate::pod::{Pod, PodName, PodPhase};
 use crate::rate::Rate;
+use crate::slicelet::Warmth;
 use crate::time::Timestamp;
 
 /// How long to wait before a proposal that failed is made again.
@@ -90,8 +92,10 @@ impl TargetBrain {
                 session,
                 phase,
                 store_demand,
+                warming,
             } => {
                 self.heartbeat(session, phase, store_demand, now);
+                self.warmed(session, &warming);
                 return None;
             }
             Event::LoadReported { session, report } => {
@@ -140,6 +144,14 @@ impl TargetBrain {
         self.is_stale |= has_changed;
         self.store_budget.heard(&open.pod.name, store_demand);
         self.wake_at = self.wake_at.min(self.store_budget.wake_at());
+    }
+
+    /// That a slice has become warm is a reason to look at the whole.
+    fn warmed(&mut self, session: SessionId, warming: &[(Slice, Warmth)]) {
+        if let Some(open) = self.sessions.get(session) {
+            let settings = &self.state.settings.handoff;
+            self.is_stale |= self.handoffs.warmed(&open.pod.name, warming, settings);
+        }
     }
 
     /// That a pod has become overloaded is a reason to look at the whole.
@@ -243,6 +255,17 @@ impl TargetBrain {
         grants.map(|(session, rate)| Action::Grant { session, rate }).collect()
     }
 
+    /// Tells pods which slices to get ready.
+    fn orders(&mut self, now: Timestamp) -> Vec<Action> {
+        let (health, sessions) = (&self.health, &mut self.sessions);
+        let may_warm = |pod: &PodName| health.is_heard(pod) && sessions.of_pod(pod).is_some();
+        self.handoffs.admit(&self.state.settings.handoff, may_warm, now);
+        let mut orders = self.handoffs.orders();
+        let told = sessions.warm(|pod| orders.remove(pod).unwrap_or_default());
+        let warm = |(session, slices)| Action::Warm { session, slices };
+        told.into_iter().map(warm).collect()
+    }
+
     /// The most urgent change that is not made yet.
     fn proposal(&mut self, now: Timestamp) -> Vec<Action> {
         self.look_again = Timestamp::NEVER;
@@ -290,12 +313,11 @@ impl TargetBrain {
     }
 
     fn decision(&mut self, now: Timestamp) -> Vec<Action> {
-        let linger = self.state.settings.handoff.leave_linger;
         let needs = self.needs(now);
         let scope = match self.pacing.verdict(needs, &self.state.settings.pacing, now) {
             Verdict::Decide(scope) => scope,
             Verdict::Keep { look_again, .. } => {
-                self.look_again = look_again.min(self.handoffs.wake_at(linger, now));
+                self.look_again = look_again.min(self.handoffs.wake_at(&self.state.settings.handoff, now));
                 return Vec::new();
             }
         };
@@ -354,6 +376,7 @@ impl Brain for TargetBrain {
             actions.extend(self.exits());
             actions.extend(self.grants(now));
             actions.extend(self.probes(now));
+            actions.extend(self.orders(now));
             actions.extend(self.proposal(now));
             self.is_stale = false;
             let health = self.health.wake_at(&self.state.settings.health);

@@ -8,9 +8,11 @@ use super::cluster::{Applied, ChangeKind, TargetState};
 use super::health::ProbeOutcome;
 use super::question::{Answer, Question, QuestionId};
 use crate::balancer::Report;
+use crate::keyspace::Slice;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 use crate::rate::Rate;
+use crate::slicelet::Warmth;
 
 /// One session of a slicelet; the hands draw a new number for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub enum Event<S = Arc<TargetState>> {
         phase: PodPhase,
         /// How many requests of the object store it would make if it were let.
         store_demand: Rate,
+        /// How far it is with the slices that it gets ready.
+        warming: Vec<(Slice, Warmth)>,
     },
     /// A slicelet said how loaded it is.
     LoadReported {
@@ -96,10 +100,12 @@ impl<S> Event<S> {
                 session,
                 phase,
                 store_demand,
+                warming,
             } => Event::HeartbeatReceived {
                 session,
                 phase,
                 store_demand,
+                warming,
             },
             Event::LoadReported { session, report } => Event::LoadReported { session, report },
             Event::SessionClosed { session } => Event::SessionClosed { session },
@@ -134,6 +140,13 @@ pub enum Action {
         /// Its share of what all pods may make together; `None` is any number.
         rate: Option<Rate>,
     },
+    /// Tell the slicelet which slices its pod is to get ready now: these and no others.
+    Warm {
+        /// Its session.
+        session: SessionId,
+        /// The slices, in key order.
+        slices: Vec<Slice>,
+    },
     /// End the session; a newer life of the pod has come, or this one was declared dead.
     Close(SessionId),
     /// Make the reasons of a decision known.
@@ -156,6 +169,7 @@ impl Action {
             Action::Probe(_)
             | Action::LetExit(_)
             | Action::Grant { .. }
+            | Action::Warm { .. }
             | Action::Close(_)
             | Action::Explain(_)
             | Action::Answer { .. } => None,

@@ -1,41 +1,163 @@
 //! Handoff: how a slice changes hands, step by step.
 //!
-//! A move makes the new owner `serving` and the old one `leaving`. The old one answers late requests for
-//! `leave_linger`, then its replica goes.
+//! ```text
+//! queued --a place is free--> ordered --warm enough, or out of time--> warm --the balancer switches--> serving
+//!                                                                       old owner: leaving --has lingered--> gone
+//! ```
+//!
+//! The phases are in the assignment, and so are replicated: whoever leads next goes on from there. What is kept here is
+//! how far each replica is within its phase, and is learned anew by a new leader.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
+use super::target_settings::HandoffSettings;
 use crate::assignment::{Assignment, Phase};
-use crate::keyspace::SliceKey;
+use crate::keyspace::{Slice, SliceKey};
 use crate::pod::PodName;
+use crate::slicelet::Warmth;
 use crate::time::Timestamp;
 
 /// A replica, by the start of its slice and its pod.
 type ReplicaKey = (SliceKey, PodName);
 
-/// The replicas that are leaving, and since when. Not replicated: a new leader lets them linger anew.
+/// The replicas that are warming or leaving, and how far they are.
 #[derive(Debug, Default)]
 pub(super) struct Handoffs {
+    warming: BTreeMap<ReplicaKey, Warming>,
     leaving_since: BTreeMap<ReplicaKey, Timestamp>,
+}
+
+#[derive(Debug)]
+struct Warming {
+    slice: Slice,
+    /// The pod that the state comes from.
+    source: Option<PodName>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Waits for a place.
+    Queued,
+    /// Its pod is to get it ready.
+    Ordered { since: Timestamp },
+    /// Its pod has said that it is ready.
+    Warm,
+}
+
+/// How many slices get ready, by the pods that take and give them.
+#[derive(Default)]
+struct Places {
+    taken: BTreeMap<PodName, u32>,
+    given: BTreeMap<PodName, u32>,
+    total: u32,
 }
 
 impl Handoffs {
     /// Takes in a new assignment.
     pub(super) fn observe(&mut self, assignment: &Assignment, now: Timestamp) {
-        let mut before = std::mem::take(&mut self.leaving_since);
+        let mut warming = std::mem::take(&mut self.warming);
+        let mut leaving_since = std::mem::take(&mut self.leaving_since);
         for (slice, state) in assignment.slices().iter() {
-            for replica in state.replicas.iter().filter(|replica| replica.phase == Phase::Leaving) {
-                let key = (slice.start().clone(), assignment.pod(replica.pod).name.clone());
-                let since = before.remove(&key).unwrap_or(now);
-                self.leaving_since.insert(key, since);
+            for replica in state.replicas.iter() {
+                let key = || (slice.start().clone(), assignment.pod(replica.pod).name.clone());
+                match replica.phase {
+                    Phase::Warming => {
+                        let known = warming.remove(&key()).filter(|known| known.slice == slice);
+                        let source = state.replicas.source();
+                        let next = Warming {
+                            slice: slice.clone(),
+                            source: source.map(|pod| assignment.pod(pod).name.clone()),
+                            stage: known.map_or(Stage::Queued, |known| known.stage),
+                        };
+                        self.warming.insert(key(), next);
+                    }
+                    Phase::Leaving => {
+                        let since = leaving_since.remove(&key()).unwrap_or(now);
+                        self.leaving_since.insert(key(), since);
+                    }
+                    Phase::Serving | Phase::Yielding => {}
+                }
             }
         }
     }
 
-    /// The replicas that have lingered long enough.
-    pub(super) fn left(&self, linger: Duration, now: Timestamp) -> BTreeSet<ReplicaKey> {
-        let has_left = |(_, since): &(&ReplicaKey, &Timestamp)| now >= **since + linger;
+    /// A pod said how far it is with the slices that it gets ready.
+    pub(super) fn warmed(&mut self, pod: &PodName, slices: &[(Slice, Warmth)], settings: &HandoffSettings) -> bool {
+        let mut has_changed = false;
+        for (slice, warmth) in slices {
+            let found = self.warming.get_mut(&(slice.start().clone(), pod.clone()));
+            let Some(warming) = found.filter(|warming| warming.slice == *slice) else {
+                continue;
+            };
+            if warmth.is_enough(settings.warm_share_thousandths) {
+                has_changed |= warming.stage != Stage::Warm;
+                warming.stage = Stage::Warm;
+            }
+        }
+        has_changed
+    }
+
+    /// Gives the free places to slices that wait for one, in key order; `may_warm` says whether a pod can be told to.
+    /// What waits already keeps its place until it is warm or out of time: then it is asked for as it is.
+    pub(super) fn admit(&mut self, settings: &HandoffSettings, may_warm: impl Fn(&PodName) -> bool, now: Timestamp) {
+        let mut places = Places::default();
+        for ((_, pod), warming) in &self.warming {
+            if let Stage::Ordered { since } = warming.stage
+                && now < since + settings.warm_timeout
+            {
+                places.take(pod, warming.source.as_ref());
+            }
+        }
+        for ((_, pod), warming) in &mut self.warming {
+            let Warming { source, stage, .. } = warming;
+            if *stage == Stage::Queued && may_warm(pod) && places.have_room(pod, source.as_ref(), settings) {
+                *stage = Stage::Ordered { since: now };
+                places.take(pod, source.as_ref());
+            }
+        }
+    }
+
+    /// The slices that each pod is to get ready now, in key order. What is warm already stays among them: the rest of its
+    /// state may still be on its way.
+    pub(super) fn orders(&self) -> BTreeMap<&PodName, Vec<Slice>> {
+        let mut orders: BTreeMap<&PodName, Vec<Slice>> = BTreeMap::new();
+        for ((_, pod), warming) in self
+            .warming
+            .iter()
+            .filter(|(_, warming)| warming.stage != Stage::Queued)
+        {
+            orders.entry(pod).or_default().push(warming.slice.clone());
+        }
+        orders
+    }
+
+    /// The replicas that may serve: those that are ready, and those that have had their time. A pod that is not heard of
+    /// gets nothing to serve before it is known whether it is alive.
+    pub(super) fn warm(
+        &self,
+        settings: &HandoffSettings,
+        is_heard: impl Fn(&PodName) -> bool,
+        now: Timestamp,
+    ) -> BTreeSet<ReplicaKey> {
+        let is_warm = |((_, pod), warming): &(&ReplicaKey, &Warming)| {
+            let has_had_enough = match warming.stage {
+                Stage::Queued => false,
+                Stage::Ordered { since } => now >= since + settings.warm_timeout,
+                Stage::Warm => true,
+            };
+            has_had_enough && is_heard(pod)
+        };
+        self.warming
+            .iter()
+            .filter(is_warm)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// The leaving replicas that have lingered long enough.
+    pub(super) fn left(&self, settings: &HandoffSettings, now: Timestamp) -> BTreeSet<ReplicaKey> {
+        let has_left = |(_, since): &(&ReplicaKey, &Timestamp)| now >= **since + settings.leave_linger;
         self.leaving_since
             .iter()
             .filter(has_left)
@@ -43,9 +165,31 @@ impl Handoffs {
             .collect()
     }
 
-    /// When the next replica will have lingered long enough.
-    pub(super) fn wake_at(&self, linger: Duration, now: Timestamp) -> Timestamp {
-        let ends = self.leaving_since.values().map(|since| *since + linger);
+    /// When the next replica will have had its time.
+    pub(super) fn wake_at(&self, settings: &HandoffSettings, now: Timestamp) -> Timestamp {
+        let leaving = self.leaving_since.values().map(|since| *since + settings.leave_linger);
+        let warming = self.warming.values().filter_map(|warming| match warming.stage {
+            Stage::Ordered { since } => Some(since + settings.warm_timeout),
+            Stage::Queued | Stage::Warm => None,
+        });
+        let ends = leaving.chain(warming);
         ends.filter(|end| *end > now).min().unwrap_or(Timestamp::NEVER)
+    }
+}
+
+impl Places {
+    fn take(&mut self, to: &PodName, from: Option<&PodName>) {
+        *self.taken.entry(to.clone()).or_default() += 1;
+        if let Some(from) = from {
+            *self.given.entry(from.clone()).or_default() += 1;
+        }
+        self.total += 1;
+    }
+
+    fn have_room(&self, to: &PodName, from: Option<&PodName>, settings: &HandoffSettings) -> bool {
+        let count = |counts: &BTreeMap<PodName, u32>, pod: &PodName| counts.get(pod).copied().unwrap_or(0);
+        self.total < settings.warming_max
+            && count(&self.taken, to) < settings.warming_per_pod_max
+            && from.is_none_or(|from| count(&self.given, from) < settings.warming_per_pod_max)
     }
 }

@@ -124,6 +124,7 @@ mod tests {
             cause: Cause::Imbalance,
         };
         Report {
+            switch_count: 0,
             decided_at: Timestamp::from_millis(second * 1_000),
             scope: Scope::Balance,
             moves: vec![moved; move_count],

@@ -14,8 +14,10 @@ pub(super) struct Needs {
     pub(super) is_frozen: bool,
     /// There is no pod that could own anything.
     pub(super) has_no_owner: bool,
-    /// Slices have lost their owner or are to lose it, or replicas have lingered long enough.
+    /// Slices have lost their owner, new owners are ready, or replicas have lingered long enough.
     pub(super) repair: bool,
+    /// Slices are to leave pods that may not own them.
+    pub(super) drains: bool,
     /// Pods have joined that own nothing yet.
     pub(super) joined: bool,
     /// Every owner has lately said how loaded it is.
@@ -42,7 +44,7 @@ pub enum KeepReason {
     Frozen,
     /// There is nobody to own anything.
     NoOwner,
-    /// More pods may be about to join.
+    /// More pods may be about to come or go.
     Gathering,
     /// The same was decided a moment ago and led to nothing.
     Futile,
@@ -67,7 +69,7 @@ const EMERGENCY_SETTLE: Duration = Duration::from_secs(5);
 pub(super) struct Pacing {
     balanced_at: Timestamp,
     pods_changed_at: Timestamp,
-    joined_since: Option<Timestamp>,
+    gathering_since: Option<Timestamp>,
     futile_until: Timestamp,
     /// How often was decided in the present emergency.
     emergency_count: u32,
@@ -78,7 +80,7 @@ impl Pacing {
         Self {
             balanced_at: now,
             pods_changed_at: now,
-            joined_since: None,
+            gathering_since: None,
             futile_until: Timestamp::ZERO,
             emergency_count: 0,
         }
@@ -92,7 +94,7 @@ impl Pacing {
 
     /// A decision was made.
     pub(super) fn decided(&mut self, scope: Scope, has_changed: bool, now: Timestamp) {
-        self.joined_since = None;
+        self.gathering_since = None;
         match scope {
             Scope::Balance => {
                 self.balanced_at = now;
@@ -111,14 +113,15 @@ impl Pacing {
         if needs.has_no_owner && !needs.repair {
             return keep(KeepReason::NoOwner, Timestamp::NEVER);
         }
-        if (needs.repair || needs.joined) && now < self.futile_until {
+        let pods_come_or_go = needs.drains || needs.joined;
+        if (needs.repair || pods_come_or_go) && now < self.futile_until {
             return keep(KeepReason::Futile, self.futile_until);
         }
         if needs.repair {
             return Verdict::Decide(Scope::Repair);
         }
-        if needs.joined {
-            let gathered_at = *self.joined_since.get_or_insert(now) + settings.gather;
+        if pods_come_or_go {
+            let gathered_at = *self.gathering_since.get_or_insert(now) + settings.gather;
             return match now < gathered_at {
                 true => keep(KeepReason::Gathering, gathered_at),
                 false => Verdict::Decide(Scope::Repair),
@@ -165,7 +168,7 @@ impl fmt::Display for KeepReason {
         f.write_str(match self {
             KeepReason::Frozen => "an operator has frozen the target",
             KeepReason::NoOwner => "there is no pod that may own slices",
-            KeepReason::Gathering => "more pods may be about to join",
+            KeepReason::Gathering => "more pods may be about to come or go",
             KeepReason::Futile => "the same was decided a moment ago and changed nothing",
             KeepReason::AwaitingReplacement => "pods drain, and others are about to take their places",
             KeepReason::MassFailure => {
@@ -186,6 +189,7 @@ mod tests {
         is_frozen: false,
         has_no_owner: false,
         repair: false,
+        drains: false,
         joined: false,
         is_measured: true,
         is_overloaded: false,
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_join_together_share_one_decision() {
+    fn pods_that_come_and_go_together_share_one_decision() {
         let mut pacing = Pacing::new(millis(0));
         let needs = Needs { joined: true, ..CALM };
         let gathering = |look_again| Verdict::Keep {
@@ -217,6 +221,7 @@ mod tests {
             look_again,
         };
         assert_eq!(verdict(&mut pacing, needs, millis(100)), gathering(millis(400)));
+        let needs = Needs { drains: true, ..needs };
         assert_eq!(verdict(&mut pacing, needs, millis(399)), gathering(millis(400)));
         assert_eq!(verdict(&mut pacing, needs, millis(400)), Verdict::Decide(Scope::Repair));
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::event::SessionId;
+use crate::keyspace::Slice;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 use crate::rate::Rate;
 
@@ -25,6 +26,8 @@ pub(super) struct Session {
     pub(super) store_demand: Option<Rate>,
     /// Whether it was told that it may.
     may_exit: bool,
+    /// The slices that it was told to get ready.
+    told_to_warm: Vec<Slice>,
 }
 
 impl Sessions {
@@ -39,6 +42,7 @@ impl Sessions {
             is_draining: false,
             store_demand: None,
             may_exit: false,
+            told_to_warm: Vec::new(),
         };
         self.open.insert(id, session);
     }
@@ -90,6 +94,19 @@ impl Sessions {
     /// The sessions that are to be closed.
     pub(super) fn take_replaced(&mut self) -> Vec<SessionId> {
         std::mem::take(&mut self.replaced)
+    }
+
+    /// The sessions whose pods are to get other slices ready than they were told, with those.
+    pub(super) fn warm(&mut self, mut orders: impl FnMut(&PodName) -> Vec<Slice>) -> Vec<(SessionId, Vec<Slice>)> {
+        let mut news = Vec::new();
+        for (id, session) in &mut self.open {
+            let slices = orders(&session.pod.name);
+            if slices != session.told_to_warm {
+                session.told_to_warm.clone_from(&slices);
+                news.push((*id, slices));
+            }
+        }
+        news
     }
 
     /// The sessions whose pod has drained and that have not been told so yet.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::balancer::BalancerSettings;
 use crate::load::Load;
+use crate::slicelet::Warmth;
 use crate::target::{KeyMode, OwnershipMode};
 
 /// All that a target's owner chooses. Validated once by [`TargetSettings::validated`].
@@ -31,7 +32,8 @@ pub struct TargetSettings {
 /// When the assigner decides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacingSettings {
-    /// How long pods that join are gathered before they get slices, so that pods that start together share one change.
+    /// How long pods that join or drain are gathered before slices move, so that pods that start together, or one in the
+    /// place of another, share one change.
     pub gather: Duration,
     /// How often load alone may be a reason to decide.
     pub balance_interval: Duration,
@@ -64,8 +66,18 @@ pub struct HealthSettings {
 pub struct HandoffSettings {
     /// How long an old owner keeps answering late requests.
     pub leave_linger: Duration,
-    /// How long a draining pod with nowhere to move to keeps serving.
+    /// How long a draining pod keeps serving while none of its slices moves.
     pub drain_timeout: Duration,
+    /// Whether a new owner gets a slice's state ready before it is asked for it.
+    pub transfer: bool,
+    /// It is ready with this part of the heat that the old owner's values have, in thousandths.
+    pub warm_share_thousandths: u32,
+    /// How long it may take: then it is asked for the slice with whatever it has.
+    pub warm_timeout: Duration,
+    /// How many slices at a time one pod gets ready, and how many are got from one pod.
+    pub warming_per_pod_max: u32,
+    /// How many slices all pods together get ready at a time.
+    pub warming_max: u32,
 }
 
 /// What the pods may ask of their object store.
@@ -98,6 +110,11 @@ impl Default for TargetSettings {
             handoff: HandoffSettings {
                 leave_linger: Duration::from_secs(5),
                 drain_timeout: Duration::from_secs(60),
+                transfer: true,
+                warm_share_thousandths: 950,
+                warm_timeout: Duration::from_secs(10),
+                warming_per_pod_max: 4,
+                warming_max: 256,
             },
             store: StoreSettings {
                 requests_per_second: None,
@@ -155,6 +172,17 @@ impl TargetSettings {
             (1..=1_000).contains(&missed),
             "1 to 1000",
         )?;
+        let handoff = &self.handoff;
+        let share = handoff.warm_share_thousandths;
+        check("warm_share_thousandths", share, share <= Warmth::WHOLE, "0 to 1000")?;
+        let (per_pod, total) = (handoff.warming_per_pod_max, handoff.warming_max);
+        check(
+            "warming_per_pod_max",
+            per_pod,
+            (1..=1_000).contains(&per_pod),
+            "1 to 1000",
+        )?;
+        check("warming_max", total, (1..=100_000).contains(&total), "1 to 100000")?;
         if let Some(requests) = self.store.requests_per_second {
             let is_allowed = (1..=STORE_REQUESTS_MAX).contains(&requests);
             let allowed = format!("1 to {STORE_REQUESTS_MAX}");
@@ -172,7 +200,7 @@ impl TargetSettings {
         Ok(self)
     }
 
-    fn durations(&self) -> [(&'static str, Duration, Duration); 11] {
+    fn durations(&self) -> [(&'static str, Duration, Duration); 12] {
         let (pacing, health, handoff) = (&self.pacing, &self.health, &self.handoff);
         let short = Duration::from_millis(10);
         [
@@ -187,6 +215,7 @@ impl TargetSettings {
             ("leader_grace", health.leader_grace, short),
             ("leave_linger", handoff.leave_linger, Duration::ZERO),
             ("drain_timeout", handoff.drain_timeout, Duration::ZERO),
+            ("warm_timeout", handoff.warm_timeout, Duration::ZERO),
         ]
     }
 }

@@ -194,7 +194,12 @@ mod tests {
     fn proposal() -> impl Strategy<Value = Proposal> {
         let replica = (
             0_u32..5,
-            prop_oneof![Just(Phase::Warming), Just(Phase::Serving), Just(Phase::Leaving)],
+            prop_oneof![
+                Just(Phase::Warming),
+                Just(Phase::Serving),
+                Just(Phase::Yielding),
+                Just(Phase::Leaving)
+            ],
         );
         let replicas = prop::collection::vec(replica, 0..3);
         let slices = prop::collection::btree_map(1_u8..16, replicas.clone(), 0..10);
@@ -246,11 +251,11 @@ mod tests {
         }
 
         #[test]
-        fn an_epoch_changes_exactly_when_the_replicas_of_a_key_change(history in history(), probe in 0_u8..20) {
+        fn an_epoch_changes_exactly_when_the_pods_change_that_may_answer_for_a_key(history in history(), probe in 0_u8..20) {
             let key = SliceKey::try_new(&[probe]).unwrap();
             for pair in history.windows(2) {
                 let ((_, before), (_, after)) = (pair[0].get(&key), pair[1].get(&key));
-                let is_equal = pair[1].has_equal_replicas(after, &pair[0], before);
+                let is_equal = pair[1].has_equal_owners(after, &pair[0], before);
                 if after.epoch == before.epoch {
                     prop_assert!(is_equal);
                 }

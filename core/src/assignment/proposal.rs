@@ -26,8 +26,8 @@ impl Proposal {
 
     /// The assignment that follows `previous`; `None` if nothing would change.
     ///
-    /// Slices that are as they were keep their epoch and their `changed_at`; a slice whose keys all had the same
-    /// replicas before keeps the newest of their epochs; every other one gets the new generation as its epoch.
+    /// Slices that are as they were keep their epoch and their `changed_at`; a slice for whose keys the same pods could
+    /// answer before keeps the newest of their epochs; every other one gets the new generation as its epoch.
     #[must_use]
     pub fn after(self, previous: &Assignment) -> Option<Assignment> {
         let generation = previous.generation().next();
@@ -63,9 +63,9 @@ fn versioned(slice: &Slice, state: &SliceState, next: &Assignment, previous: &As
     let mut epoch = Some(Generation::NONE);
     let mut changed_at = next.generation();
     for (old_slice, old) in previous.slices().overlapping(slice) {
-        let is_equal = next.has_equal_replicas(state, previous, old);
-        epoch = epoch.filter(|_| is_equal).map(|newest| newest.max(old.epoch));
-        if is_equal && old_slice == *slice {
+        let has_equal_owners = next.has_equal_owners(state, previous, old);
+        epoch = epoch.filter(|_| has_equal_owners).map(|newest| newest.max(old.epoch));
+        if old_slice == *slice && next.has_equal_replicas(state, previous, old) {
             changed_at = old.changed_at;
         }
     }

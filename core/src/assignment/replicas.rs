@@ -10,8 +10,30 @@ pub enum Phase {
     Warming,
     /// Owns the slice; requests are routed to it.
     Serving,
+    /// The same, until the pod that is warming here takes its place.
+    Yielding,
     /// No longer routed to; finishes what it has and answers late requests.
     Leaving,
+}
+
+impl Phase {
+    /// Whether requests are routed to the replica.
+    #[must_use]
+    pub const fn is_routed_to(self) -> bool {
+        match self {
+            Phase::Serving | Phase::Yielding => true,
+            Phase::Warming | Phase::Leaving => false,
+        }
+    }
+
+    /// Whether the replica is to stay when all that is under way has come to its end.
+    #[must_use]
+    pub const fn is_to_stay(self) -> bool {
+        match self {
+            Phase::Warming | Phase::Serving => true,
+            Phase::Yielding | Phase::Leaving => false,
+        }
+    }
 }
 
 /// A pod's place in the pod table of its assignment.
@@ -69,11 +91,32 @@ impl ReplicaSet {
         self.0.iter().copied()
     }
 
-    /// The pods that own the slice.
+    /// The pods that requests are routed to.
     pub fn serving(&self) -> impl Iterator<Item = PodIndex> {
         self.iter()
-            .filter(|replica| replica.phase == Phase::Serving)
+            .filter(|replica| replica.phase.is_routed_to())
             .map(|replica| replica.pod)
+    }
+
+    /// The pods that get the slice's state ready.
+    pub fn warming(&self) -> impl Iterator<Item = PodIndex> {
+        self.iter()
+            .filter(|replica| replica.phase == Phase::Warming)
+            .map(|replica| replica.pod)
+    }
+
+    /// The pod that a warming one gets the state from: rather one that yields to it.
+    #[must_use]
+    pub fn source(&self) -> Option<PodIndex> {
+        let yielding = self.iter().find(|replica| replica.phase == Phase::Yielding);
+        yielding.map(|replica| replica.pod).or_else(|| self.serving().next())
+    }
+
+    /// Whether a pod waits for another one to take its place, and none gets ready for it.
+    #[must_use]
+    pub fn yields_in_vain(&self) -> bool {
+        let yields = self.iter().any(|replica| replica.phase == Phase::Yielding);
+        yields && self.warming().next().is_none()
     }
 
     /// What the pod does here, if it has a share.

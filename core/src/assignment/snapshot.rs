@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Generation, Phase, PodIndex, ReplicaSet};
+use super::{Generation, Phase, PodIndex, Replica, ReplicaSet};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::pod::{Pod, PodName};
 
@@ -12,11 +12,20 @@ use crate::pod::{Pod, PodName};
 pub struct SliceState {
     /// Who has a share in it.
     pub replicas: ReplicaSet,
-    /// The generation at which the replicas of its keys last changed: the fencing token.
+    /// The generation at which the pods that may answer for its keys last changed: the fencing token. That another pod
+    /// begins to warm is no such change.
     pub epoch: Generation,
     /// The generation at which its bounds or its replicas last changed: what a diff goes by. A split or a merge of
     /// slices with the same owners is such a change, but leaves the epoch as it is.
     pub changed_at: Generation,
+}
+
+impl SliceState {
+    /// Whether requests are routed to nobody.
+    #[must_use]
+    pub fn is_unserved(&self) -> bool {
+        self.replicas.serving().next().is_none()
+    }
 }
 
 /// The full list of slices with their replicas, at one generation. Covers every key, names each pod once.
@@ -177,5 +186,17 @@ impl Assignment {
                 .iter()
                 .zip(others.replicas.iter())
                 .all(|(a, b)| a.phase == b.phase && self.pod(a.pod) == other.pod(b.pod))
+    }
+
+    /// Whether the same pods may answer for two slices, each of its own assignment, by the same right.
+    pub(super) fn has_equal_owners(&self, state: &SliceState, other: &Assignment, others: &SliceState) -> bool {
+        self.answering(state).eq(other.answering(others))
+    }
+
+    /// The pods that may answer, and whether requests are routed to them.
+    fn answering(&self, state: &SliceState) -> impl Iterator<Item = (&Pod, bool)> {
+        let may_answer = |replica: &Replica| replica.phase != Phase::Warming;
+        let replicas = state.replicas.iter().filter(may_answer);
+        replicas.map(|replica| (self.pod(replica.pod), replica.phase.is_routed_to()))
     }
 }

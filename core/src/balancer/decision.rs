@@ -27,8 +27,10 @@ pub struct Report {
     pub decided_at: Timestamp,
     /// What it was allowed to change.
     pub scope: Scope,
-    /// Which slices got a new owner.
+    /// Which slices get a new owner.
     pub moves: Vec<Move>,
+    /// In how many slices a new owner serves that has got ready.
+    pub switch_count: usize,
     /// The load of all keys.
     pub total: Load,
     /// How many slices were cut in two.
@@ -56,14 +58,14 @@ pub struct Tried {
     pub without_room: usize,
 }
 
-/// A slice that got a new owner.
+/// A slice that gets a new owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// The slice.
     pub slice: Slice,
     /// Who gave it up; `None` where it had no owner, or keeps the ones it has.
     pub from: Option<PodName>,
-    /// Who owns it now.
+    /// Who is to own it.
     pub to: PodName,
     /// The load that moved: the part of the one who gave it up.
     pub load: Load,
@@ -164,6 +166,7 @@ impl Report {
     /// Takes in what one more look at the same decision has changed.
     pub(super) fn extend(&mut self, more: &Report) {
         self.moves.extend_from_slice(&more.moves);
+        self.switch_count += more.switch_count;
         self.split_count += more.split_count;
         self.merge_count += more.merge_count;
         self.tried.candidates += more.tried.candidates;
@@ -177,7 +180,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.moves.is_empty() && self.split_count == 0 && self.merge_count == 0 {
-            return f.write_str("no slice moved, replicas that were leaving or dead are gone");
+            return match self.switch_count {
+                0 => f.write_str("no slice moved, replicas that were leaving or dead are gone"),
+                count => write!(f, "new owners of {count} slices are ready and serve"),
+            };
         }
         write!(f, "{} slices moved", self.moves.len())?;
         let counts = Cause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
@@ -196,6 +202,9 @@ impl fmt::Display for Report {
             before, after, tried, ..
         } = self;
         write!(f, "{close}, {} cut, {} joined", self.split_count, self.merge_count)?;
+        if self.switch_count > 0 {
+            write!(f, ", {} switched", self.switch_count)?;
+        }
         write!(
             f,
             ", hottest pod {} -> {} at a mean of {}",

@@ -56,8 +56,8 @@ pub(super) fn keep_pins(placement: &mut Placement) {
     for slice in 0..placement.slices().len() {
         let planned = placement.slice(slice);
         let Hold::Pinned(pod) = planned.hold else { continue };
-        let from = planned.replicas.serving().next();
-        let is_elsewhere = planned.replicas.serving().all(|owner| owner != pod);
+        let from = planned.owners().next();
+        let is_elsewhere = planned.owners().all(|owner| owner != pod);
         if from.is_some() && is_elsewhere {
             placement.assign(slice, pod, from, Cause::Pinned);
         }

@@ -8,13 +8,12 @@ use super::decision::Cause;
 use super::plan::Plan;
 use super::plan_slice::{Hold, PlanSlice};
 use super::pricing::Pricing;
-use crate::assignment::ReplicaSet;
-use crate::keyspace::Slice;
+use crate::assignment::PodIndex;
 use crate::load::Load;
 
 /// Joins neighbours until there are an eighth fewer slices than there may be: first those with the same owners, which
-/// costs nothing, then, as far as the allowance goes, those of which the colder one has the least load to move. Answers
-/// how many fewer there are.
+/// costs nothing. Then, as far as the allowance goes, pairs are brought into the same hands of which the colder one has
+/// the least load to move; they are joined once that has happened. Answers how many fewer there are.
 pub(super) fn merge(
     plan: &mut Plan,
     band: &Band,
@@ -27,17 +26,28 @@ pub(super) fn merge(
     if count <= most || fewest == 0 {
         return 0;
     }
-    let wanted = most - most / 8;
     let cost_max = slice_cost_max(band) / 2;
+    let mut wanted = most - most / 8 + pending_count(plan);
     while plan.slices().len() > wanted {
         let chosen = chosen_pairs(plan, wanted, cost_max, settings, allowance);
         if chosen.is_empty() {
             break;
         }
-        move_together(plan, &chosen);
-        join(plan, &chosen, pricing);
+        let is_alike = |at: &usize| plan.slices()[*at].is_held_like(&plan.slices()[*at + 1]);
+        let (alike, apart): (Vec<_>, Vec<_>) = chosen.into_iter().partition(is_alike);
+        bring_together(plan, &apart);
+        wanted += apart.len();
+        join(plan, &alike, pricing);
     }
     count - plan.slices().len()
+}
+
+/// How many pairs are on their way into the same hands.
+fn pending_count(plan: &Plan) -> usize {
+    let is_pending = |pair: &&[PlanSlice]| {
+        pair.iter().any(|planned| planned.hold == Hold::Moving) && pair[0].owners().eq(pair[1].owners())
+    };
+    plan.slices().windows(2).filter(is_pending).count()
 }
 
 /// The left places of pairs that do not overlap, in order.
@@ -72,54 +82,53 @@ fn chosen_pairs(
 }
 
 fn may_join(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &BalancerSettings) -> bool {
+    let hold_max = match left.is_held_like(right) {
+        true => Hold::Resting,
+        false => Hold::Free,
+    };
     let is_plain =
-        |planned: &PlanSlice| planned.hold == Hold::Free && planned.owner_count() == settings.min_replicas as usize;
+        |planned: &PlanSlice| planned.hold <= hold_max && planned.owner_count() == settings.min_replicas as usize;
     let cost = left.cost_per_owner().peak() + right.cost_per_owner().peak();
     is_plain(left) && is_plain(right) && u128::from(cost.milli()) <= cost_max
 }
 
 /// What has to move so that both have the same owners.
 fn moved_load(left: &PlanSlice, right: &PlanSlice) -> Load {
-    match left.replicas == right.replicas {
+    match left.is_held_like(right) {
         true => Load::ZERO,
         false => left.demand.now.min(right.demand.now),
     }
 }
 
-/// Gives the colder one of each pair the owners of the other one.
-fn move_together(plan: &mut Plan, chosen: &[usize]) {
+/// Gives the colder one of each pair to the owners of the other one.
+fn bring_together(plan: &mut Plan, chosen: &[usize]) {
     for at in chosen {
         let (left, right) = (&plan.slices()[*at], &plan.slices()[*at + 1]);
-        let (colder, owners) = match left.demand.now < right.demand.now {
-            true => (*at, right.replicas.clone()),
-            false => (*at + 1, left.replicas.clone()),
+        let (colder, owners): (usize, Vec<PodIndex>) = match left.demand.now < right.demand.now {
+            true => (*at, right.owners().collect()),
+            false => (*at + 1, left.owners().collect()),
         };
-        take_over(plan, colder, &owners);
+        let planned = plan.slices()[colder].clone();
+        let mut going = planned.owners().filter(|pod| !owners.contains(pod));
+        for to in owners.iter().filter(|pod| !planned.is_owned_by(**pod)) {
+            plan.assign(colder, *to, going.next(), Cause::Merged);
+        }
+        plan.slice_mut(colder).hold = Hold::Moving;
     }
 }
 
-fn take_over(plan: &mut Plan, slice: usize, owners: &ReplicaSet) {
-    let before = plan.slices()[slice].replicas.clone();
-    let mut leaving = before.serving().filter(|pod| owners.phase_of(*pod).is_none());
-    for to in owners.serving().filter(|pod| before.phase_of(*pod).is_none()) {
-        plan.assign(slice, to, leaving.next(), Cause::Merged);
-    }
-}
-
-/// Makes one slice of each pair. Who was leaving one of the two leaves the whole.
+/// Makes one slice of each pair, which is in the same hands.
 fn join(plan: &mut Plan, chosen: &[usize], pricing: &Pricing) {
+    if chosen.is_empty() {
+        return;
+    }
     let mut chosen = chosen.iter().copied().peekable();
     let mut joined: Vec<PlanSlice> = Vec::with_capacity(plan.slices().len());
     let mut at = 0;
     while at < plan.slices().len() {
         let left = &plan.slices()[at];
         if chosen.next_if_eq(&at).is_some() {
-            let right = &plan.slices()[at + 1];
-            let slice = Slice::new(left.slice.start().clone(), right.slice.end().cloned());
-            let slice = slice.expect("the end of the right one comes after the start of the left one");
-            let replicas: ReplicaSet = right.replicas.iter().chain(left.replicas.iter()).collect();
-            let demand = left.demand + right.demand;
-            joined.push(PlanSlice::new(slice, replicas, demand, pricing));
+            joined.push(left.joined_with(&plan.slices()[at + 1], pricing));
             at += 2;
         } else {
             joined.push(left.clone());

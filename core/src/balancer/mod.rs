@@ -7,6 +7,7 @@ mod decision;
 mod evict;
 mod fill;
 mod fit;
+mod handoff;
 mod hold;
 mod ledger;
 mod merge;
@@ -25,7 +26,7 @@ mod succeed;
 pub use decision::{Balance, Cause, Decision, Move, Report, Tried};
 pub use ledger::Ledger;
 pub use settings::{BalancerSettings, Imbalance};
-pub use signals::{Pin, PodSignal, Scope, Signals};
+pub use signals::{Pin, PodSignal, Scope, Signals, Warmed};
 
 use std::borrow::Cow;
 
@@ -33,6 +34,7 @@ use crate::assignment::{Assignment, Proposal};
 use crate::time::Timestamp;
 use allowance::Allowance;
 use band::Band;
+use handoff::Progress;
 use placement::Placement;
 use plan::Plan;
 use pricing::Pricing;
@@ -77,7 +79,7 @@ fn pass(
     let before = plan.balance();
 
     succeed::succeed(&mut plan);
-    evict::evict(&mut plan, &signals.left);
+    evict::evict(&mut plan);
     cut::cut_bounds(&mut plan, signals, &pricing);
     hold::hold(&mut plan, signals, ledger, now);
     let split_count = cut::cut(&mut plan, &band, signals, &pricing, settings);
@@ -93,13 +95,14 @@ fn pass(
     }
 
     let after = plan.balance();
-    let (proposal, moves) = plan.into_parts();
+    let next = plan.into_next(&Progress::of(signals));
     Decision {
-        next: proposal.and_then(|proposal| proposal.after(assignment)),
+        next: next.proposal.and_then(|proposal| proposal.after(assignment)),
         report: Report {
             decided_at: now,
             scope: signals.scope,
-            moves,
+            moves: next.moves,
+            switch_count: next.switch_count,
             total: signals.load.total().now,
             split_count,
             merge_count,

@@ -14,7 +14,7 @@ pub(super) struct Placement<'a> {
     plan: &'a mut Plan,
     /// The pods that may own slices, by burden.
     order: BTreeSet<(u128, PodIndex)>,
-    /// The slices that each pod serves.
+    /// The slices that each pod is to own.
     holdings: Vec<Vec<usize>>,
 }
 
@@ -22,10 +22,7 @@ impl<'a> Placement<'a> {
     pub(super) fn of(plan: &'a mut Plan) -> Self {
         let mut holdings = vec![Vec::new(); plan.pods().len()];
         for (at, planned) in plan.slices().iter().enumerate() {
-            planned
-                .replicas
-                .serving()
-                .for_each(|pod| holdings[pod.as_usize()].push(at));
+            planned.owners().for_each(|pod| holdings[pod.as_usize()].push(at));
         }
         Self {
             order: plan.owners().map(|pod| (plan.pod(pod).burden(), pod)).collect(),
@@ -54,7 +51,7 @@ impl<'a> Placement<'a> {
         self.plan.may_own(pod)
     }
 
-    /// The slices that the pod serves, in no order.
+    /// The slices that the pod is to own, in no order.
     pub(super) fn holdings(&self, pod: PodIndex) -> &[usize] {
         &self.holdings[pod.as_usize()]
     }
@@ -78,7 +75,7 @@ impl<'a> Placement<'a> {
     /// for it, and the owners would stand in no fewer zones.
     pub(super) fn may_take(&self, pod: PodIndex, slice: usize, from: Option<PodIndex>) -> bool {
         let planned = self.slice(slice);
-        planned.replicas.phase_of(pod).is_none()
+        !planned.has_part(pod)
             && self.pod(pod).has_memory_for(planned.demand.memory)
             && self.keeps_zones(pod, planned, from)
     }
@@ -86,7 +83,7 @@ impl<'a> Placement<'a> {
     fn keeps_zones(&self, pod: PodIndex, planned: &PlanSlice, from: Option<PodIndex>) -> bool {
         let Some(from) = from else { return true };
         let zone = |pod: PodIndex| &self.pod(pod).pod.zone;
-        let mut others = planned.replicas.serving().filter(|other| *other != from).peekable();
+        let mut others = planned.owners().filter(|other| *other != from).peekable();
         if others.peek().is_none() || zone(pod) == zone(from) {
             return true;
         }
@@ -118,7 +115,7 @@ impl<'a> Placement<'a> {
 
     /// The pods whose burden a change of the slice changes.
     fn touched(&self, slice: usize, more: [Option<PodIndex>; 2]) -> Vec<PodIndex> {
-        let mut touched: Vec<_> = self.slice(slice).replicas.serving().collect();
+        let mut touched: Vec<_> = self.slice(slice).owners().collect();
         touched.extend(more.into_iter().flatten());
         touched.sort_unstable();
         touched.dedup();

@@ -1,21 +1,32 @@
 //! The plan: the assignment while it is being changed, with the sums that the phases go by.
 
 use super::decision::{Balance, Cause, Move};
+use super::handoff::Progress;
 use super::plan_pod::{PlanPod, Standing};
 use super::plan_slice::PlanSlice;
 use super::pricing::Pricing;
 use super::signals::Signals;
-use crate::assignment::{Assignment, Phase, PodIndex, Proposal, Replica};
+use crate::assignment::{Assignment, PodIndex, Proposal, Replica};
 use crate::keyspace::SliceMap;
 use crate::load::{Demand, Load};
 use crate::pod::{Pod, PodName};
 
-/// All that the phases read and change. Slices and pods are named by their place.
+/// All that the phases of a decision read and change. Slices and pods are named by their place.
 pub(super) struct Plan {
     pods: Vec<PlanPod>,
     slices: Vec<PlanSlice>,
     moves: Vec<Move>,
     is_changed: bool,
+}
+
+/// What comes of a plan.
+pub(super) struct Next {
+    /// What the assignment should look like, if anything may have changed.
+    pub(super) proposal: Option<Proposal>,
+    /// Which slices are to get new owners.
+    pub(super) moves: Vec<Move>,
+    /// In how many slices one that was warming serves.
+    pub(super) switch_count: usize,
 }
 
 impl Plan {
@@ -94,18 +105,15 @@ impl Plan {
         weights.sum::<u128>().max(1)
     }
 
-    /// Gives the pod the slice to own. Where another pod gives it up for that, it stays as a leaving replica.
+    /// Gives the pod the slice to own, in the place of `from` or beside the other owners.
     pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: Cause) {
-        let gone = from.filter(|from| self.pod(*from).standing == Standing::Gone);
         let owner_count = self.slices[slice].owner_count().max(1) as u128;
         let load = self.slices[slice].demand.now.share(1, owner_count);
         let relieved = from.map(|from| (from, self.pod(from).cost.peak()));
         self.change(slice, |planned| {
-            planned.replicas.set(to, Phase::Serving);
-            match (from, gone) {
-                (_, Some(gone)) => drop(planned.replicas.remove(gone)),
-                (Some(from), None) => planned.replicas.set(from, Phase::Leaving),
-                (None, None) => {}
+            planned.add_owner(to);
+            if let Some(from) = from {
+                planned.remove_owner(from);
             }
         });
         let name = |pod: PodIndex| self.pod(pod).pod.name.clone();
@@ -119,20 +127,21 @@ impl Plan {
         });
     }
 
-    /// Makes the pod's serving replica a leaving one.
+    /// The pod is to give the slice up.
     pub(super) fn release(&mut self, slice: usize, pod: PodIndex) {
-        self.change(slice, |planned| planned.replicas.set(pod, Phase::Leaving));
+        self.change(slice, |planned| planned.remove_owner(pod));
     }
 
-    /// Makes the pod's leaving replica a serving one again.
+    /// The pod is to keep the slice after all.
     pub(super) fn resume(&mut self, slice: usize, pod: PodIndex) {
-        self.change(slice, |planned| planned.replicas.set(pod, Phase::Serving));
+        self.change(slice, |planned| planned.add_owner(pod));
     }
 
-    /// Takes the pod's replica away.
+    /// The pod's replica is lost.
     pub(super) fn remove(&mut self, slice: usize, pod: PodIndex) {
         self.change(slice, |planned| {
-            planned.replicas.remove(pod);
+            planned.before.remove(pod);
+            planned.remove_owner(pod);
         });
     }
 
@@ -148,7 +157,7 @@ impl Plan {
         let mut loads = vec![Load::ZERO; self.pods.len()];
         for slice in &self.slices {
             let owner_count = slice.owner_count() as u128;
-            for pod in slice.replicas.serving() {
+            for pod in slice.owners() {
                 loads[pod.as_usize()] += slice.demand.now.share(1, owner_count);
             }
         }
@@ -164,20 +173,29 @@ impl Plan {
         }
     }
 
-    /// What is wanted next, if anything has changed, and the moves that lead there.
-    pub(super) fn into_parts(self) -> (Option<Proposal>, Vec<Move>) {
-        if !self.is_changed {
-            return (None, self.moves);
-        }
-        let entries = self
-            .slices
-            .into_iter()
-            .map(|planned| (planned.slice.start().clone(), planned.replicas));
-        let proposal = Proposal {
-            pods: self.pods.into_iter().map(|planned| planned.pod).collect(),
-            slices: SliceMap::try_from_starts(entries.collect()).expect("cutting slices keeps them in order"),
+    /// The next step to what is wanted, if there may be one.
+    pub(super) fn into_next(self, progress: &Progress) -> Next {
+        let mut next = Next {
+            proposal: None,
+            moves: self.moves,
+            switch_count: 0,
         };
-        (Some(proposal), self.moves)
+        let name = |pod: PodIndex| &self.pods[pod.as_usize()].pod.name;
+        let goes_on = || self.slices.iter().any(|planned| planned.goes_on(progress, name));
+        if !self.is_changed && !goes_on() {
+            return next;
+        }
+        let entries = self.slices.iter().map(|planned| {
+            let replicas = planned.next_replicas(progress, name);
+            next.switch_count += usize::from(planned.is_switched_by(&replicas));
+            (planned.slice.start().clone(), replicas)
+        });
+        let slices = SliceMap::try_from_starts(entries.collect()).expect("cutting slices keeps them in order");
+        next.proposal = Some(Proposal {
+            pods: self.pods.into_iter().map(|planned| planned.pod).collect(),
+            slices,
+        });
+        next
     }
 
     /// Changes a slice and keeps the sums of its owners true.
@@ -186,25 +204,18 @@ impl Plan {
         let planned = &mut self.slices[slice];
         let before = planned.cost_per_owner();
         planned
-            .replicas
-            .serving()
+            .owners()
             .for_each(|pod| self.pods[pod.as_usize()].cost -= before);
         change(planned);
         let after = planned.cost_per_owner();
-        planned
-            .replicas
-            .serving()
-            .for_each(|pod| self.pods[pod.as_usize()].cost += after);
+        planned.owners().for_each(|pod| self.pods[pod.as_usize()].cost += after);
     }
 
     fn sum_up(&mut self) {
         self.pods.iter_mut().for_each(|pod| pod.cost = Demand::NONE);
         for planned in &self.slices {
             let share = planned.cost_per_owner();
-            planned
-                .replicas
-                .serving()
-                .for_each(|pod| self.pods[pod.as_usize()].cost += share);
+            planned.owners().for_each(|pod| self.pods[pod.as_usize()].cost += share);
         }
     }
 
@@ -212,7 +223,7 @@ impl Plan {
         self.pods
             .iter_mut()
             .for_each(|pod| pod.has_joined = pod.standing == Standing::Owner);
-        for pod in self.slices.iter().flat_map(|planned| planned.replicas.serving()) {
+        for pod in self.slices.iter().flat_map(|planned| planned.owners()) {
             self.pods[pod.as_usize()].has_joined = false;
         }
     }

@@ -1,15 +1,20 @@
 //! A slice while an assignment is being planned.
 
+use smallvec::SmallVec;
+
 use super::pricing::Pricing;
 use crate::assignment::{Phase, PodIndex, ReplicaSet};
 use crate::keyspace::{Slice, SliceKey};
 use crate::load::Demand;
 
-/// One slice.
+/// One slice. Who is to own it is planned without a thought to how it gets there: see [`handoff`](super::handoff).
 #[derive(Clone)]
 pub(super) struct PlanSlice {
     pub(super) slice: Slice,
-    pub(super) replicas: ReplicaSet,
+    /// The replicas as they are, without those that are lost.
+    pub(super) before: ReplicaSet,
+    /// The pods that are to own it, in order.
+    owners: SmallVec<[PodIndex; 2]>,
     /// What its keys ask.
     pub(super) demand: Demand,
     /// What it costs all its owners together.
@@ -35,13 +40,49 @@ pub(super) enum Hold {
 
 impl PlanSlice {
     pub(super) fn new(slice: Slice, replicas: ReplicaSet, demand: Demand, pricing: &Pricing) -> Self {
+        let staying = replicas.iter().filter(|replica| replica.phase.is_to_stay());
         Self {
             hold: Hold::Free,
             cost: pricing.cost_of(&slice, demand),
+            owners: staying.map(|replica| replica.pod).collect(),
+            before: replicas,
             slice,
-            replicas,
             demand,
         }
+    }
+
+    /// The pods that are to own it, in order.
+    pub(super) fn owners(&self) -> impl Iterator<Item = PodIndex> {
+        self.owners.iter().copied()
+    }
+
+    pub(super) fn owner_count(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub(super) fn is_owned_by(&self, pod: PodIndex) -> bool {
+        self.owners.binary_search(&pod).is_ok()
+    }
+
+    /// Whether the pod is to own it, or had a part in it.
+    pub(super) fn has_part(&self, pod: PodIndex) -> bool {
+        self.is_owned_by(pod) || self.before.phase_of(pod).is_some()
+    }
+
+    /// Whether the pod gives it up, and has it warm.
+    pub(super) fn is_given_up_by(&self, pod: PodIndex) -> bool {
+        let is_warm = self.before.phase_of(pod).is_some_and(|phase| phase != Phase::Warming);
+        is_warm && !self.is_owned_by(pod)
+    }
+
+    pub(super) fn add_owner(&mut self, pod: PodIndex) {
+        if let Err(at) = self.owners.binary_search(&pod) {
+            self.owners.insert(at, pod);
+        }
+    }
+
+    pub(super) fn remove_owner(&mut self, pod: PodIndex) {
+        self.owners.retain(|owner| *owner != pod);
     }
 
     /// What it costs each of its owners; all of it while it has none. Each owner has all of its memory.
@@ -53,24 +94,42 @@ impl PlanSlice {
         }
     }
 
-    pub(super) fn owner_count(&self) -> usize {
-        self.replicas.serving().count()
-    }
-
     /// Whether a pod is still getting it ready, or giving it up.
     pub(super) fn is_changing_hands(&self) -> bool {
-        self.replicas.iter().any(|replica| replica.phase != Phase::Serving)
+        self.before.iter().any(|replica| replica.phase != Phase::Serving)
+    }
+
+    /// Whether the two are in the same hands, and are to stay so.
+    pub(super) fn is_held_like(&self, other: &PlanSlice) -> bool {
+        self.owners == other.owners && self.before == other.before
     }
 
     /// The parts before and from `key`, with the same owners.
     pub(super) fn cut_at(&self, key: &SliceKey, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
         let (left, right) = self.slice.split_at(key)?;
         let demand = pricing.load.demand_of(&left);
-        let part = |slice: Slice, demand: Demand| PlanSlice {
+        Some([
+            self.with_bounds(left, demand, pricing),
+            self.with_bounds(right, self.demand - demand, pricing),
+        ])
+    }
+
+    /// One slice of this and `right`, which follows it and is held like it.
+    pub(super) fn joined_with(&self, right: &PlanSlice, pricing: &Pricing) -> PlanSlice {
+        let slice = Slice::new(self.slice.start().clone(), right.slice.end().cloned());
+        let slice = slice.expect("the end of the right one comes after the start of the left one");
+        self.with_bounds(slice, self.demand + right.demand, pricing)
+    }
+
+    fn with_bounds(&self, slice: Slice, demand: Demand, pricing: &Pricing) -> PlanSlice {
+        Self {
+            cost: pricing.cost_of(&slice, demand),
+            slice,
+            demand,
             hold: self.hold,
-            ..Self::new(slice, self.replicas.clone(), demand, pricing)
-        };
-        Some([part(left, demand), part(right, self.demand - demand)])
+            before: self.before.clone(),
+            owners: self.owners.clone(),
+        }
     }
 
     /// The two halves by load, or by width where there is next to none; `None` for a slice that is one key.

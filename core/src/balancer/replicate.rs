@@ -9,7 +9,7 @@ use super::decision::Cause;
 use super::placement::Placement;
 use super::plan_pod::Standing;
 use super::plan_slice::{Hold, PlanSlice};
-use crate::assignment::{Phase, PodIndex};
+use crate::assignment::PodIndex;
 
 /// A key that is too hot for one pod is spread so thin that a pod could carry this many such shares: thick ones leave
 /// their owners no room for anything else, and noise in a single key throws them out of the band.
@@ -53,7 +53,7 @@ fn replicate_one(placement: &mut Placement, band: &Band, bounds: &Bounds, slice:
         placement.assign(slice, pod, from, cause);
     }
     for _ in kept..count {
-        let serving = placement.slice(slice).replicas.serving();
+        let serving = placement.slice(slice).owners();
         let hottest = serving.max_by_key(|pod| (placement.pod(*pod).burden(), *pod));
         let Some(pod) = hottest else { break };
         placement.release(slice, pod);
@@ -61,7 +61,7 @@ fn replicate_one(placement: &mut Placement, band: &Band, bounds: &Bounds, slice:
 }
 
 fn owner_count(placement: &Placement, planned: &PlanSlice) -> usize {
-    planned.replicas.serving().filter(|pod| placement.may_own(*pod)).count()
+    planned.owners().filter(|pod| placement.may_own(*pod)).count()
 }
 
 fn is_hot(planned: &PlanSlice, band: &Band, bounds: &Bounds) -> bool {
@@ -95,8 +95,8 @@ fn wanted(planned: &PlanSlice, band: &Band, bounds: &Bounds, hundredths: u128) -
 /// else the coldest one in a zone of its own; else the coldest one.
 fn successor(placement: &Placement, slice: usize) -> Option<PodIndex> {
     let planned = placement.slice(slice);
-    let is_warm = |pod: &PodIndex| placement.may_own(*pod) && planned.replicas.phase_of(*pod) == Some(Phase::Leaving);
-    if let Some(warm) = planned.replicas.iter().map(|replica| replica.pod).find(is_warm) {
+    let is_warm = |pod: &PodIndex| placement.may_own(*pod) && planned.is_given_up_by(*pod);
+    if let Some(warm) = planned.before.iter().map(|replica| replica.pod).find(is_warm) {
         return Some(warm);
     }
     let is_free = |pod: &PodIndex| placement.may_take(*pod, slice, None);
@@ -111,8 +111,8 @@ fn successor(placement: &Placement, slice: usize) -> Option<PodIndex> {
         }
     }
     let zone = |pod: PodIndex| &placement.pod(pod).pod.zone;
-    let is_in_new_zone = |pod: &PodIndex| planned.replicas.serving().all(|other| zone(other) != zone(*pod));
-    let has_no_part = |pod: &PodIndex| planned.replicas.phase_of(*pod).is_none();
+    let is_in_new_zone = |pod: &PodIndex| planned.owners().all(|other| zone(other) != zone(*pod));
+    let has_no_part = |pod: &PodIndex| !planned.has_part(*pod);
     free()
         .find(is_in_new_zone)
         .or_else(|| free().next())
@@ -122,7 +122,7 @@ fn successor(placement: &Placement, slice: usize) -> Option<PodIndex> {
 
 /// The draining pod that waits for a successor, if there is one.
 fn predecessor(placement: &Placement, slice: usize) -> (Option<PodIndex>, Cause) {
-    let replicas = placement.slice(slice).replicas.iter();
+    let replicas = placement.slice(slice).before.iter();
     let is_draining = |pod: &PodIndex| placement.pod(*pod).standing == Standing::Draining;
     match replicas.map(|replica| replica.pod).find(is_draining) {
         Some(pod) => (Some(pod), Cause::Draining),

@@ -18,6 +18,8 @@ pub struct Signals {
     pub load: LoadMap,
     /// Leaving replicas that have lingered long enough, by the start of their slice and their pod.
     pub left: BTreeSet<(SliceKey, PodName)>,
+    /// Which new owners are warm.
+    pub warmed: Warmed,
     /// What may change.
     pub scope: Scope,
     /// What was moved for balance lately.
@@ -44,6 +46,15 @@ pub struct PodSignal {
     pub pod: Pod,
     /// Whether it may get slices; a draining pod keeps what it has only until another pod takes over.
     pub may_own: bool,
+}
+
+/// Which pods have what they need to serve a slice that they get, or got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warmed {
+    /// All of them: slices switch at once.
+    All,
+    /// These replicas, by the start of their slice and their pod; all others get ready first.
+    Only(BTreeSet<(SliceKey, PodName)>),
 }
 
 /// What a decision may change.

@@ -23,7 +23,7 @@ pub(super) fn succeed(plan: &mut Plan) {
         }
     }
     for slice in 0..plan.slices().len() {
-        let served: Vec<PodIndex> = plan.slices()[slice].replicas.serving().collect();
+        let served: Vec<PodIndex> = plan.slices()[slice].owners().collect();
         for leaving in served {
             if let Some(successor) = successor_of[leaving.as_usize()] {
                 plan.assign(slice, successor, Some(leaving), Cause::Replaced);

@@ -133,7 +133,12 @@ mod tests {
     }
 
     fn replicas() -> impl Strategy<Value = Vec<(u32, Phase)>> {
-        let phase = prop_oneof![Just(Phase::Warming), Just(Phase::Serving), Just(Phase::Leaving)];
+        let phase = prop_oneof![
+            Just(Phase::Warming),
+            Just(Phase::Serving),
+            Just(Phase::Yielding),
+            Just(Phase::Leaving)
+        ];
         prop::collection::vec((0_u32..4, phase), 0..4)
     }
 

@@ -10,7 +10,6 @@ use super::cuts::cuts;
 use super::hot_keys::HotKeys;
 use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE, Tick};
 use super::{Hottest, Ownership, Share};
-use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, surveyed};
 
@@ -210,11 +209,11 @@ impl Measured {
     }
 }
 
-/// How many pods serve the slice, if the pod is one of them: of a share that is warming or leaving, no request tells
+/// How many pods serve the slice, if requests are routed to the pod: of a share that is warming or leaving, no request tells
 /// how much load the slice has.
 fn served(share: Option<Share>) -> Option<u32> {
     share
-        .filter(|share| share.phase == Phase::Serving)
+        .filter(|share| share.phase.is_routed_to())
         .map(|share| share.serving_count)
 }
 

@@ -34,9 +34,15 @@ impl Share {
     #[must_use]
     pub const fn may_answer(&self) -> bool {
         match self.phase {
-            Phase::Serving | Phase::Leaving => true,
+            Phase::Serving | Phase::Yielding | Phase::Leaving => true,
             Phase::Warming => false,
         }
+    }
+
+    /// Whether the pod may change values: it owns the slice, and nobody has taken its place yet.
+    #[must_use]
+    pub const fn may_write(&self) -> bool {
+        self.phase.is_routed_to()
     }
 }
 
@@ -383,7 +389,12 @@ mod tests {
     }
 
     fn plan() -> impl Strategy<Value = Plan> {
-        let phase = prop_oneof![Just(Phase::Warming), Just(Phase::Serving), Just(Phase::Leaving)];
+        let phase = prop_oneof![
+            Just(Phase::Warming),
+            Just(Phase::Serving),
+            Just(Phase::Yielding),
+            Just(Phase::Leaving)
+        ];
         let replicas = prop::collection::vec((0_u32..2, phase), 0..3);
         prop::collection::btree_map(1_u8..8, replicas.clone(), 0..5).prop_flat_map(move |rest| {
             replicas.clone().prop_map(move |first| {

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Identity, Ownership, Reconnect};
+use super::pulls::{Deed, Pulls};
+use super::{Identity, Ownership, Reconnect, Warmth};
 use crate::assignment::{Generation, Update};
 use crate::brain::{Brain, Output};
+use crate::keyspace::Slice;
 use crate::load::LoadReport;
-use crate::pod::PodPhase;
+use crate::pod::{Pod, PodPhase};
 use crate::rate::Rate;
 use crate::target::KeyMode;
 use crate::time::Timestamp;
@@ -21,8 +23,10 @@ pub struct SessionSettings {
     pub heartbeat_interval: Duration,
     /// How often it reports its load.
     pub load_report_interval: Duration,
-    /// How long it keeps serving when its slices have nowhere to go.
+    /// How long it keeps serving while it drains and none of its slices moves.
     pub drain_timeout: Duration,
+    /// With this part of the heat, in thousandths, a slice is warm enough to be served.
+    pub warm_share_thousandths: u32,
 }
 
 impl Default for SessionSettings {
@@ -33,6 +37,7 @@ impl Default for SessionSettings {
             heartbeat_interval: Duration::from_millis(500),
             load_report_interval: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(60),
+            warm_share_thousandths: Warmth::WHOLE,
         }
     }
 }
@@ -71,6 +76,20 @@ pub enum Event {
         /// By the number of its [`Action::Connect`].
         connection: u64,
     },
+    /// The assigner wants the pod to get slices ready: these and no others.
+    WarmingOrdered {
+        /// By the number of its [`Action::Connect`].
+        connection: u64,
+        /// Which.
+        slices: Vec<Slice>,
+    },
+    /// More of a slice has come, or no more will: news of an [`Action::Pull`].
+    Warmed {
+        /// Which slice.
+        slice: Slice,
+        /// How warm it is.
+        warmth: Warmth,
+    },
     /// The assigner dealt out what the pods of the target may ask of their object store.
     StoreGranted {
         /// By the number of its [`Action::Connect`].
@@ -107,6 +126,20 @@ pub enum Action {
         phase: PodPhase,
         /// The generation it goes by.
         applied: Generation,
+        /// How warm the slices are that the assigner waits for.
+        warming: Vec<(Slice, Warmth)>,
+    },
+    /// Get a slice ready, and say how far it is by [`Event::Warmed`].
+    Pull {
+        /// Which.
+        slice: Slice,
+        /// The pod that has it warm.
+        source: Arc<Pod>,
+    },
+    /// Get a slice ready no longer.
+    StopPull {
+        /// Which.
+        slice: Slice,
     },
     /// Measure the load of the time since the last measurement.
     MeasureLoad,
@@ -139,6 +172,7 @@ pub struct Session {
     settings: SessionSettings,
     reconnect: Reconnect,
     ownership: Arc<Ownership>,
+    pulls: Pulls,
     link: Link,
     /// The number of the newest connection.
     connection: u64,
@@ -158,7 +192,7 @@ enum Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Drain {
     NotRequested,
-    Requested { at: Timestamp },
+    Requested { at: Timestamp, moved_at: Timestamp },
     Done,
 }
 
@@ -171,6 +205,7 @@ impl Session {
             settings: SessionSettings::default(),
             reconnect,
             ownership: Arc::new(Ownership::none()),
+            pulls: Pulls::default(),
             link: Link::Waiting {
                 connect_at: Timestamp::ZERO,
             },
@@ -188,6 +223,16 @@ impl Session {
             Event::LeaderHinted { connection, leader } if self.is_current(connection) => self.lost(Some(leader), now),
             Event::UpdateReceived { connection, update } if self.is_current(connection) => self.update(update, now),
             Event::MayExitReceived { connection } if self.is_current(connection) => self.drained(false),
+            Event::WarmingOrdered { connection, slices } if self.is_current(connection) => {
+                self.pulls.ordered(slices);
+                self.pull(now)
+            }
+            Event::Warmed { slice, warmth } => {
+                if self.pulls.warmed(&slice, warmth, self.settings.warm_share_thousandths) {
+                    self.heartbeat_soon(now);
+                }
+                Vec::new()
+            }
             Event::StoreGranted { connection, rate } if self.is_current(connection) => {
                 vec![Action::LimitStoreRate(rate)]
             }
@@ -199,6 +244,7 @@ impl Session {
             | Event::LeaderHinted { .. }
             | Event::UpdateReceived { .. }
             | Event::MayExitReceived { .. }
+            | Event::WarmingOrdered { .. }
             | Event::StoreGranted { .. } => Vec::new(),
         }
     }
@@ -234,17 +280,46 @@ impl Session {
                 if assignment.generation() <= self.ownership.generation() {
                     return Vec::new();
                 }
-                self.ownership = Arc::new(self.ownership.followed_by(assignment, &self.identity));
+                let next = self.ownership.followed_by(assignment, &self.identity);
+                self.drain_goes_on(&next, now);
+                self.ownership = Arc::new(next);
                 self.heartbeat_soon(now);
-                vec![Action::Publish {
+                let publish = Action::Publish {
                     ownership: Arc::clone(&self.ownership),
                     key_mode: self.settings.key_mode,
-                }]
+                };
+                std::iter::once(publish).chain(self.pull(now)).collect()
             }
             Err(_) => {
                 self.needs_full = true;
                 self.lost(None, now)
             }
+        }
+    }
+
+    /// Begins to get slices ready, and gives up what is the pod's no longer.
+    fn pull(&mut self, now: Timestamp) -> Vec<Action> {
+        let deeds = self.pulls.follow(&self.ownership);
+        if !self.pulls.report(&self.ownership).is_empty() {
+            self.heartbeat_soon(now);
+        }
+        let action = |deed| match deed {
+            Deed::Start { slice, source } => Action::Pull { slice, source },
+            Deed::Stop { slice } => Action::StopPull { slice },
+        };
+        deeds.into_iter().map(action).collect()
+    }
+
+    /// As long as slices move, a drain is not stuck.
+    fn drain_goes_on(&mut self, next: &Ownership, now: Timestamp) {
+        let served_count = |ownership: &Ownership| {
+            let owned = ownership.owned();
+            owned.filter(|(_, share)| share.phase.is_routed_to()).count()
+        };
+        if let Drain::Requested { moved_at, .. } = &mut self.drain
+            && served_count(next) < served_count(&self.ownership)
+        {
+            *moved_at = now;
         }
     }
 
@@ -257,7 +332,7 @@ impl Session {
 
     fn drain_requested(&mut self, now: Timestamp) -> Vec<Action> {
         if self.drain == Drain::NotRequested {
-            self.drain = Drain::Requested { at: now };
+            self.drain = Drain::Requested { at: now, moved_at: now };
             self.heartbeat_soon(now);
         }
         Vec::new()
@@ -323,7 +398,12 @@ impl Session {
             Link::Up { heartbeat_at } if now >= *heartbeat_at => {
                 *heartbeat_at = now + self.settings.heartbeat_interval;
                 let applied = self.ownership.generation();
-                Some(Action::SendHeartbeat { phase, applied })
+                let warming = self.pulls.report(&self.ownership);
+                Some(Action::SendHeartbeat {
+                    phase,
+                    applied,
+                    warming,
+                })
             }
             Link::Up { .. } | Link::Waiting { .. } | Link::Connecting => None,
         }
@@ -332,8 +412,10 @@ impl Session {
     /// When the drain is over if nothing changes.
     fn drained_at(&self) -> Timestamp {
         match self.drain {
-            Drain::Requested { at } if self.ownership.is_empty() => at + DRAIN_NOTICE.min(self.settings.drain_timeout),
-            Drain::Requested { at } => at + self.settings.drain_timeout,
+            Drain::Requested { at, .. } if self.ownership.is_empty() => {
+                at + DRAIN_NOTICE.min(self.settings.drain_timeout)
+            }
+            Drain::Requested { moved_at, .. } => moved_at + self.settings.drain_timeout,
             Drain::NotRequested | Drain::Done => Timestamp::NEVER,
         }
     }
@@ -495,7 +577,26 @@ mod tests {
                 assigner,
                 known,
             } => format!("connect {connection} to {assigner} knowing {known}"),
-            Action::SendHeartbeat { phase, applied } => format!("heartbeat {phase:?} at {applied}"),
+            Action::SendHeartbeat {
+                phase,
+                applied,
+                warming,
+            } => match warming.as_slice() {
+                [] => format!("heartbeat {phase:?} at {applied}"),
+                [
+                    (
+                        _,
+                        Warmth {
+                            heat_share_thousandths, ..
+                        },
+                    ),
+                    ..,
+                ] => {
+                    format!("heartbeat {phase:?} at {applied}, {heat_share_thousandths} warm")
+                }
+            },
+            Action::Pull { source, .. } => format!("pull from {}", source.name),
+            Action::StopPull { .. } => "stop to pull".to_owned(),
             Action::MeasureLoad => "measure".to_owned(),
             Action::SendLoadReport(report) => format!("report {}", report.total()),
             Action::LimitStoreRate(Some(rate)) => format!("ask the store {} a second", rate.milli() / 1_000),

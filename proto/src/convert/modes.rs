@@ -53,7 +53,7 @@ closed_list!(
     Phase,
     phase_of,
     "phase",
-    [Warming, Serving, Leaving],
+    [Warming, Serving, Yielding, Leaving],
     "the phase of a replica"
 );
 closed_list!(
@@ -88,14 +88,14 @@ mod tests {
             let error = phase_of(number).unwrap_err().to_string();
             assert_eq!(
                 error,
-                format!("phase: {number} is not on the list: warming, serving, leaving")
+                format!("phase: {number} is not on the list: warming, serving, yielding, leaving")
             );
         }
     }
 
     #[test]
     fn what_is_written_is_what_is_read() {
-        for phase in [Phase::Warming, Phase::Serving, Phase::Leaving] {
+        for phase in [Phase::Warming, Phase::Serving, Phase::Yielding, Phase::Leaving] {
             assert_eq!(phase_of(pb::Phase::from(phase).into()), Ok(phase));
         }
     }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Generation, Update};
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::SessionSettings;
+use emberkeep_core::slicelet::{SessionSettings, Warmth};
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 
 use super::InvalidMessage;
@@ -41,7 +42,7 @@ pub struct Registration {
 }
 
 /// How a slicelet is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
     /// What it does.
     pub phase: PodPhase,
@@ -49,6 +50,8 @@ pub struct Heartbeat {
     pub applied: Generation,
     /// How many requests of the object store it would make if it were let.
     pub store_demand: Rate,
+    /// How warm the slices are that it was told to get ready.
+    pub warming: Vec<(Slice, Warmth)>,
 }
 
 /// All that the assigner says to a slicelet.
@@ -62,6 +65,8 @@ pub enum FromAssigner {
     MayExit,
     /// How many requests of the object store the pod may make; `None` is any number.
     StoreGrant(Option<Rate>),
+    /// The slices that the pod is to get ready: these and no others.
+    WarmOrder(Vec<Slice>),
 }
 
 /// What a slicelet goes by.
@@ -77,6 +82,8 @@ pub struct Welcome {
     pub load_report_interval: Duration,
     /// How long it keeps serving when it drains and has nowhere to move to.
     pub drain_timeout: Duration,
+    /// With this part of the heat, in thousandths, a slice is warm enough to be served.
+    pub warm_share_thousandths: u32,
 }
 
 impl From<&TargetSettings> for Welcome {
@@ -88,6 +95,7 @@ impl From<&TargetSettings> for Welcome {
             heartbeat_interval: settings.health.heartbeat_interval,
             load_report_interval: settings.health.load_report_interval,
             drain_timeout: settings.handoff.drain_timeout,
+            warm_share_thousandths: settings.handoff.warm_share_thousandths,
         }
     }
 }
@@ -101,12 +109,14 @@ impl From<Welcome> for SessionSettings {
             heartbeat_interval,
             load_report_interval,
             drain_timeout,
+            warm_share_thousandths,
         } = welcome;
         Self {
             key_mode,
             heartbeat_interval,
             load_report_interval,
             drain_timeout,
+            warm_share_thousandths,
         }
     }
 }
@@ -167,6 +177,7 @@ impl TryFrom<pb::Heartbeat> for Heartbeat {
             phase: pod_phase_of(wire.phase)?,
             applied: generation(wire.applied_generation, "applied_generation")?,
             store_demand: Rate::from_milli(wire.store_demand_milli),
+            warming: warming_of(wire.warming)?,
         })
     }
 }
@@ -177,7 +188,34 @@ impl From<&Heartbeat> for pb::Heartbeat {
             phase: pb::PodPhase::from(heartbeat.phase).into(),
             applied_generation: heartbeat.applied.number(),
             store_demand_milli: heartbeat.store_demand.milli(),
+            warming: heartbeat.warming.iter().map(slice_warmth).collect(),
         }
+    }
+}
+
+fn warming_of(wire: Vec<pb::SliceWarmth>) -> Result<Vec<(Slice, Warmth)>, InvalidMessage> {
+    let read = |wire: pb::SliceWarmth| {
+        let share = wire.heat_share_thousandths;
+        if share > Warmth::WHOLE {
+            let reason = format!("it is {share}, but must be at most {}", Warmth::WHOLE);
+            return Err(InvalidMessage::new("heat_share_thousandths", reason));
+        }
+        let warmth = Warmth {
+            heat_share_thousandths: share,
+            size: wire.size,
+            is_complete: wire.is_complete,
+        };
+        Ok((required(wire.slice, "slice")?, warmth))
+    };
+    wire.into_iter().map(read).collect()
+}
+
+fn slice_warmth((slice, warmth): &(Slice, Warmth)) -> pb::SliceWarmth {
+    pb::SliceWarmth {
+        slice: Some(slice.into()),
+        heat_share_thousandths: warmth.heat_share_thousandths,
+        size: warmth.size,
+        is_complete: warmth.is_complete,
     }
 }
 
@@ -190,6 +228,10 @@ impl TryFrom<pb::SessionResponse> for FromAssigner {
             Some(Message::Welcome(welcome)) => required(Some(welcome), "welcome").map(Self::Welcome),
             Some(Message::Update(update)) => required(Some(update), "update").map(Self::Update),
             Some(Message::StoreGrant(grant)) => Ok(Self::StoreGrant(grant.rate_milli.map(Rate::from_milli))),
+            Some(Message::WarmOrder(order)) => {
+                let slices = order.slices.into_iter().map(Slice::try_from);
+                Ok(Self::WarmOrder(slices.collect::<Result<_, _>>()?))
+            }
             Some(Message::Directive(number)) => match pb::Directive::try_from(number) {
                 Ok(pb::Directive::MayExit) => Ok(Self::MayExit),
                 Ok(pb::Directive::Unspecified) | Err(_) => {
@@ -212,6 +254,9 @@ impl From<&FromAssigner> for pb::SessionResponse {
             FromAssigner::StoreGrant(rate) => Message::StoreGrant(pb::StoreGrant {
                 rate_milli: rate.map(Rate::milli),
             }),
+            FromAssigner::WarmOrder(slices) => Message::WarmOrder(pb::WarmOrder {
+                slices: slices.iter().map(pb::Slice::from).collect(),
+            }),
         };
         Self { message: Some(message) }
     }
@@ -227,6 +272,7 @@ impl TryFrom<pb::Welcome> for Welcome {
             heartbeat_interval: interval(wire.heartbeat_interval_ms, "heartbeat_interval_ms")?,
             load_report_interval: interval(wire.load_report_interval_ms, "load_report_interval_ms")?,
             drain_timeout: Duration::from_millis(wire.drain_timeout_ms),
+            warm_share_thousandths: wire.warm_share_thousandths,
         })
     }
 }
@@ -239,6 +285,7 @@ impl From<&Welcome> for pb::Welcome {
             heartbeat_interval_ms: millis(welcome.heartbeat_interval),
             load_report_interval_ms: millis(welcome.load_report_interval),
             drain_timeout_ms: millis(welcome.drain_timeout),
+            warm_share_thousandths: welcome.warm_share_thousandths,
         }
     }
 }

@@ -63,6 +63,11 @@ fn handoff_over(base: HandoffSettings, wire: &pb::TargetSettings) -> HandoffSett
     HandoffSettings {
         leave_linger: over(base.leave_linger, wire.leave_linger_ms),
         drain_timeout: over(base.drain_timeout, wire.drain_timeout_ms),
+        transfer: wire.transfer.unwrap_or(base.transfer),
+        warm_share_thousandths: wire.warm_share_thousandths.unwrap_or(base.warm_share_thousandths),
+        warm_timeout: over(base.warm_timeout, wire.warm_timeout_ms),
+        warming_per_pod_max: wire.warming_per_pod_max.unwrap_or(base.warming_per_pod_max),
+        warming_max: wire.warming_max.unwrap_or(base.warming_max),
     }
 }
 
@@ -112,6 +117,11 @@ impl From<&TargetSettings> for pb::TargetSettings {
             leader_grace_ms: Some(millis(health.leader_grace)),
             leave_linger_ms: Some(millis(handoff.leave_linger)),
             drain_timeout_ms: Some(millis(handoff.drain_timeout)),
+            transfer: Some(handoff.transfer),
+            warm_share_thousandths: Some(handoff.warm_share_thousandths),
+            warm_timeout_ms: Some(millis(handoff.warm_timeout)),
+            warming_per_pod_max: Some(handoff.warming_per_pod_max),
+            warming_max: Some(handoff.warming_max),
             store_requests_per_second: Some(store.requests_per_second.unwrap_or(0)),
         }
     }
@@ -144,6 +154,8 @@ mod tests {
     fn settings_written_in_full_are_read_back_over_any_base() {
         let mut settings = TargetSettings::default();
         settings.health.dead_after = Duration::from_secs(7);
+        settings.handoff.transfer = false;
+        settings.handoff.warm_timeout = Duration::from_secs(3);
         settings.key_mode = emberkeep_core::target::KeyMode::Ordered;
         settings.store.requests_per_second = Some(5_000);
         let wire = pb::TargetSettings::from(&settings);

@@ -8,6 +8,7 @@ use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
 use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::rate::Rate;
+use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
     FromAssigner, FromSlicelet, Heartbeat, NotOwner, Registration, WatchStart, WatchUpdate, Welcome,
@@ -54,7 +55,12 @@ pub(crate) fn pod(name: impl Strategy<Value = String>) -> impl Strategy<Value = 
 
 /// All that is new to an assignment: any pods, any slices, any replicas.
 fn proposal() -> impl Strategy<Value = Proposal> {
-    let phase = prop_oneof![Just(Phase::Warming), Just(Phase::Serving), Just(Phase::Leaving)];
+    let phase = prop_oneof![
+        Just(Phase::Warming),
+        Just(Phase::Serving),
+        Just(Phase::Yielding),
+        Just(Phase::Leaving)
+    ];
     let replica = (0..POD_COUNT, phase).prop_map(|(pod, phase)| Replica {
         pod: PodIndex(pod),
         phase,
@@ -165,11 +171,14 @@ pub(crate) fn from_slicelet() -> impl Strategy<Value = FromSlicelet> {
         Just(PodPhase::Ready),
         Just(PodPhase::Draining)
     ];
-    let heartbeat = (phase, generation(), rate()).prop_map(|(phase, applied, store_demand)| Heartbeat {
-        phase,
-        applied,
-        store_demand,
-    });
+    let warming = prop::collection::vec((slice(), warmth()), 0..5);
+    let heartbeat =
+        (phase, generation(), rate(), warming).prop_map(|(phase, applied, store_demand, warming)| Heartbeat {
+            phase,
+            applied,
+            store_demand,
+            warming,
+        });
     let registration = (target(), pod("[a-z]{1,9}"), generation());
     prop_oneof![
         registration.prop_map(|(target, pod, known)| FromSlicelet::Register(Registration { target, pod, known })),
@@ -178,20 +187,32 @@ pub(crate) fn from_slicelet() -> impl Strategy<Value = FromSlicelet> {
     ]
 }
 
+fn warmth() -> impl Strategy<Value = Warmth> {
+    (0..=Warmth::WHOLE, any::<u64>(), any::<bool>()).prop_map(|(heat_share_thousandths, size, is_complete)| Warmth {
+        heat_share_thousandths,
+        size,
+        is_complete,
+    })
+}
+
 pub(crate) fn from_assigner() -> impl Strategy<Value = FromAssigner> {
     let millis = || (1..=86_400_000_u64).prop_map(Duration::from_millis);
-    let welcome = (key_mode(), millis(), millis(), millis()).prop_map(|(key_mode, heartbeat, report, drain)| Welcome {
+    let share = 0..=Warmth::WHOLE;
+    let welcome = (key_mode(), millis(), millis(), millis(), share);
+    let welcome = welcome.prop_map(|(key_mode, heartbeat, report, drain, share)| Welcome {
         key_mode,
         ownership: OwnershipMode::Affinity,
         heartbeat_interval: heartbeat,
         load_report_interval: report,
         drain_timeout: drain,
+        warm_share_thousandths: share,
     });
     prop_oneof![
         welcome.prop_map(FromAssigner::Welcome),
         update().prop_map(FromAssigner::Update),
         Just(FromAssigner::MayExit),
         prop::option::of(rate()).prop_map(FromAssigner::StoreGrant),
+        prop::collection::vec(slice(), 0..5).prop_map(FromAssigner::WarmOrder),
     ]
 }
 

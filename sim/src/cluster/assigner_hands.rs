@@ -52,6 +52,12 @@ impl Cluster {
                     self.send_to_pod(line.life, PodEvent::MayExitReceived { connection });
                 }
             }
+            Action::Warm { session, slices } => {
+                if let Some(line) = self.desk.line_of(session) {
+                    let connection = line.connection;
+                    self.send_to_pod(line.life, PodEvent::WarmingOrdered { connection, slices });
+                }
+            }
             Action::Close(session) => self.close(session),
             Action::Explain(report) => self.tell(Happening::Decided(report)),
             // Nobody asks here, and there is no store.
@@ -161,10 +167,11 @@ impl Cluster {
         };
         match message {
             Message::Register { .. } => {}
-            Message::Heartbeat { phase } => self.step_assigner(Event::HeartbeatReceived {
+            Message::Heartbeat { phase, warming } => self.step_assigner(Event::HeartbeatReceived {
                 session,
                 phase,
                 store_demand: Rate::ZERO,
+                warming,
             }),
             Message::LoadReport(report) => self.step_assigner(Event::LoadReported { session, report }),
             Message::Closed => {
@@ -185,6 +192,7 @@ impl Cluster {
             heartbeat_interval: target.health.heartbeat_interval,
             load_report_interval: target.health.load_report_interval,
             drain_timeout: target.handoff.drain_timeout,
+            warm_share_thousandths: target.handoff.warm_share_thousandths,
         };
         let newest = self.newest();
         let session = self.desk.open(line, newest.max(known));

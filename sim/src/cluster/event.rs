@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use emberkeep_core::assigner::{ChangeKind, ProbeOutcome, SessionId};
 use emberkeep_core::assignment::{Assignment, Generation};
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Incarnation, Pod, PodPhase};
-use emberkeep_core::slicelet;
+use emberkeep_core::slicelet::{self, Warmth};
 
 /// What will happen at its time.
 #[derive(Debug)]
@@ -70,6 +71,7 @@ pub(super) enum Message {
     },
     Heartbeat {
         phase: PodPhase,
+        warming: Vec<(Slice, Warmth)>,
     },
     LoadReport(LoadReport),
     /// Its side has closed the connection.

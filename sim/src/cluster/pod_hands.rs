@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::brain::{Brain, Output};
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{Action, Event, Ownership};
+use emberkeep_core::slicelet::{Action, Event, Ownership, Warmth};
 
 use super::cluster::Cluster;
 use super::event::{FromPod, Life, Line, Message, Pending};
@@ -59,7 +60,7 @@ impl Cluster {
     fn perform_for(&mut self, life: Life, action: Action) -> Option<Event> {
         match action {
             Action::Connect { connection, known, .. } => self.connect(life, connection, known),
-            Action::SendHeartbeat { phase, .. } => self.say(life, Message::Heartbeat { phase }),
+            Action::SendHeartbeat { phase, warming, .. } => self.say(life, Message::Heartbeat { phase, warming }),
             Action::SendLoadReport(report) => self.say(life, Message::LoadReport(report)),
             Action::MeasureLoad => {
                 let report = self.measure(life.place);
@@ -67,6 +68,9 @@ impl Cluster {
             }
             // Nobody grants anything here.
             Action::LimitStoreRate(_) => {}
+            Action::Pull { slice, .. } => self.pull(life, slice),
+            // What comes of it is not wanted any more, and does no harm.
+            Action::StopPull { .. } => {}
             Action::Publish { ownership, .. } => self.publish_in(life.place, ownership),
             Action::Drained { is_forced } => {
                 let pod = self.pods[life.place].pod.name.clone();
@@ -75,6 +79,19 @@ impl Cluster {
             }
         }
         None
+    }
+
+    /// All of a slice's state comes at once: from its source, or from the store if that is gone.
+    fn pull(&mut self, life: Life, slice: Slice) {
+        let delay = self.settings.warm_delay;
+        let takes = self.pods[life.place].network.between(delay.min, delay.max);
+        let warmth = Warmth {
+            heat_share_thousandths: Warmth::WHOLE,
+            size: 0,
+            is_complete: true,
+        };
+        let warmed = Pending::InPod(life, Event::Warmed { slice, warmth });
+        self.queue.put(self.now + takes, warmed);
     }
 
     fn connect(&mut self, life: Life, connection: u64, known: Generation) {

@@ -15,6 +15,8 @@ pub struct ClusterSettings {
     pub network_delay: Delay,
     /// How long a change takes until it is replicated and applied.
     pub raft_delay: Delay,
+    /// How long a pod takes to get a slice ready.
+    pub warm_delay: Delay,
     /// What a pod counts of the load that it gets.
     pub counts: Counts,
     /// Whether pods are sent diffs, as in production, or always the whole assignment. A diff makes each pod build an
@@ -49,6 +51,7 @@ impl Default for ClusterSettings {
             target: TargetSettings::default(),
             network_delay: Delay::millis(1, 3),
             raft_delay: Delay::millis(2, 6),
+            warm_delay: Delay::millis(50, 400),
             counts: Counts::default(),
             sends_diffs: true,
         }

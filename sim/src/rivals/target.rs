@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{self, BalancerSettings, Ledger, PodSignal, Scope, Signals};
+use emberkeep_core::balancer::{self, BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::LoadMap;
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
@@ -33,6 +33,7 @@ impl Target {
                 pods: BTreeMap::new(),
                 load: LoadMap::idle(),
                 left: BTreeSet::new(),
+                warmed: Warmed::All,
                 scope: Scope::Repair,
                 ledger: Ledger::default(),
                 pins: Vec::new(),

@@ -105,6 +105,7 @@ impl Setup {
             counts: self.counts.unwrap_or_default(),
             network_delay: self.network.unwrap_or(defaults.network_delay),
             raft_delay: self.raft.unwrap_or(defaults.raft_delay),
+            warm_delay: defaults.warm_delay,
             sends_diffs: defaults.sends_diffs,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{Ledger, PodSignal, Scope, Signals, decide};
+use emberkeep_core::balancer::{Ledger, PodSignal, Scope, Signals, Warmed, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::time::Timestamp;
@@ -52,6 +52,7 @@ fn signals(cluster: &Cluster, scope: Scope) -> Signals {
         pods: pods.collect::<BTreeMap<_, _>>(),
         load: load_map(cluster.traffic()),
         left: leaving.collect(),
+        warmed: Warmed::All,
         scope,
         ledger: Ledger::default(),
         pins: Vec::new(),

@@ -33,6 +33,8 @@ pub(super) struct Guard {
     replicas_max: u32,
     /// Since when replicas are leaving, by where their slice starts and their pod.
     leaving_since: BTreeMap<(SliceKey, PodName), Timestamp>,
+    /// Since when replicas are warming, by where their slice starts and their pod.
+    warming_since: BTreeMap<(SliceKey, PodName), Timestamp>,
     /// Since when pods that cannot serve are in that state.
     gone_since: BTreeMap<PodName, Timestamp>,
     /// When last something held up the assigner: an election, failing proposals, a freeze.
@@ -42,6 +44,9 @@ pub(super) struct Guard {
 
 /// Decisions take most of the time of a trial, so only some looks check them.
 const DECISIONS_EVERY: u64 = 8;
+
+/// How many rounds of slices that get ready one may have to wait for, at most.
+const WARMING_ROUNDS_MAX: u32 = 10;
 
 /// How long the assigner may take to take the keys from a pod that is gone, if nothing holds it up.
 const DETECTION_MAX: Duration = Duration::from_secs(20);
@@ -53,6 +58,7 @@ impl Guard {
             replicated: Generation::NONE,
             replicas_max: cluster.state().settings.balancer.max_replicas,
             leaving_since: BTreeMap::new(),
+            warming_since: BTreeMap::new(),
             gone_since: BTreeMap::new(),
             held_up_at: Timestamp::ZERO,
             look_count: 0,
@@ -87,6 +93,7 @@ impl Guard {
         }
         self.note_gone(cluster);
         self.check_leaving(cluster)?;
+        self.check_warming(cluster)?;
         let has_owner = state.pods.values().any(|record| !record.is_draining);
         check_replicas(&state.assignment, has_owner, self.replicas_max)?;
         self.look_count += 1;
@@ -140,6 +147,27 @@ impl Guard {
                 self.gone_since.entry(pod.pod.name.clone()).or_insert(now);
             }
         }
+    }
+
+    /// No handoff lasts long after its time: of those that get ready, some wait for others.
+    fn check_warming(&mut self, cluster: &Cluster) -> Result<(), String> {
+        let (state, now) = (cluster.state(), cluster.now());
+        let before = std::mem::take(&mut self.warming_since);
+        let longest = (state.settings.handoff.warm_timeout + DETECTION_MAX) * WARMING_ROUNDS_MAX;
+        for (slice, assigned) in state.assignment.slices().iter() {
+            if assigned.replicas.yields_in_vain() && now.since(self.held_up_at) > DETECTION_MAX {
+                return Err(format!("slice {slice} waits for a new owner, and there is none"));
+            }
+            for pod in assigned.replicas.warming() {
+                let key = (slice.start().clone(), state.assignment.pod(pod).name.clone());
+                let since = before.get(&key).copied().unwrap_or(now);
+                if now.since(since) > longest && now.since(self.held_up_at) > longest {
+                    return Err(format!("{} gets slice {slice} ready for {:?}", key.1, now.since(since)));
+                }
+                self.warming_since.insert(key, since);
+            }
+        }
+        Ok(())
     }
 
     /// No replica lingers long after its time.
@@ -253,6 +281,9 @@ fn check_settled_slices(cluster: &Cluster) -> Result<(), String> {
             return Err(format!(
                 "slice {slice} has {count} serving replicas, allowed are {least} to {most}"
             ));
+        }
+        if assigned.replicas.len() != count {
+            return Err(format!("slice {slice} is still changing hands"));
         }
     }
     Ok(())

@@ -59,7 +59,7 @@ impl Freshness {
             lasting_from: Timestamp::ZERO,
             age_max: Duration::ZERO,
         };
-        let is_shared = share.phase != Phase::Serving || share.serving_count > 1;
+        let is_shared = !share.may_write() || share.serving_count > 1;
         match self {
             Self::Immutable => lasting,
             Self::RevalidateAfter(age_max) => Hold {

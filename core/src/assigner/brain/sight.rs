@@ -8,7 +8,7 @@ use crate::assigner::pacing::Needs;
 use crate::assigner::question::Situation;
 use crate::assigner::replacement::Waiting;
 use crate::assignment::{Generation, Phase, SliceState};
-use crate::balancer::{PodSignal, Scope, Signals};
+use crate::balancer::{PodSignal, Scope, Signals, Warmed};
 use crate::pod::{Pod, PodName};
 use crate::time::Timestamp;
 
@@ -33,7 +33,8 @@ impl TargetBrain {
         Signals {
             pods: self.state.pods.iter().map(signal).collect(),
             load: self.history.map(now),
-            left: self.handoffs.left(self.state.settings.handoff.leave_linger, now),
+            left: self.handoffs.left(&self.state.settings.handoff, now),
+            warmed: self.warm(now),
             scope,
             ledger: self.journal.ledger().clone(),
             pins: self.state.pins().collect(),
@@ -52,13 +53,15 @@ impl TargetBrain {
         };
         let has_owner = owners().next().is_some();
         let is_registered = |pod: &Pod| state.pods.get(&pod.name).is_some_and(|record| record.pod == *pod);
-        let has_left = !self.handoffs.left(state.settings.handoff.leave_linger, now).is_empty();
+        let has_left = !self.handoffs.left(&state.settings.handoff, now).is_empty();
         Needs {
             is_frozen: state.is_frozen,
             has_no_owner: !has_owner,
             repair: has_left
+                || self.has_warm(now)
                 || !assignment.pods().iter().all(is_registered)
-                || (has_owner && self.is_badly_served(&waiting)),
+                || (has_owner && self.is_anywhere(SliceState::is_unserved)),
+            drains: has_owner && self.is_to_move(&waiting),
             joined: owners().any(|(name, _)| assignment.index_of(name).is_none()),
             is_measured: owners().all(|(name, _)| self.history.is_fresh(name, now)),
             is_overloaded: owners().any(|(name, _)| self.overloaded.contains(name)),
@@ -94,24 +97,39 @@ impl TargetBrain {
         self.replacement.waiting(still_serves, joined_count, grace, now)
     }
 
-    /// Whether a slice has lost its owner, or is served by a pod that is to lose it. Before the first assignment
-    /// nobody serves anything, and pods are gathered.
-    fn is_badly_served(&self, waiting: &Waiting) -> bool {
-        let assignment = &self.state.assignment;
-        let may_serve: Vec<bool> = assignment
-            .pods()
-            .iter()
-            .map(|pod| {
-                self.state
-                    .pods
-                    .get(&pod.name)
-                    .is_some_and(|record| self.may_own(&pod.name, record, waiting))
-            })
-            .collect();
-        let is_bad = |state: &SliceState| {
-            let mut serving = state.replicas.serving().peekable();
-            serving.peek().is_none() || !serving.all(|pod| may_serve[pod.as_usize()])
+    /// The new owners that may serve.
+    fn warm(&self, now: Timestamp) -> Warmed {
+        let settings = &self.state.settings.handoff;
+        match settings.transfer {
+            true => Warmed::Only(self.handoffs.warm(settings, |pod| self.health.is_heard(pod), now)),
+            false => Warmed::All,
+        }
+    }
+
+    /// Whether a new owner may serve that does not yet.
+    fn has_warm(&self, now: Timestamp) -> bool {
+        match self.warm(now) {
+            Warmed::Only(warm) => !warm.is_empty(),
+            Warmed::All => self.is_anywhere(|state| state.replicas.warming().next().is_some()),
+        }
+    }
+
+    /// Whether a slice is to stay with a pod that may not own it, or waits for a new owner that is none any more.
+    fn is_to_move(&self, waiting: &Waiting) -> bool {
+        let may_stay = |pod: &Pod| {
+            let record = self.state.pods.get(&pod.name);
+            record.is_some_and(|record| self.may_own(&pod.name, record, waiting))
         };
-        assignment.generation() != Generation::NONE && assignment.slices().values().any(is_bad)
+        let may_stay: Vec<bool> = self.state.assignment.pods().iter().map(may_stay).collect();
+        self.is_anywhere(|state| {
+            let mut staying = state.replicas.iter().filter(|replica| replica.phase.is_to_stay());
+            staying.any(|replica| !may_stay[replica.pod.as_usize()]) || state.replicas.yields_in_vain()
+        })
+    }
+
+    /// Whether some slice is like that. Before the first assignment none is: nobody serves anything, and pods are gathered.
+    fn is_anywhere(&self, is_such: impl FnMut(&SliceState) -> bool) -> bool {
+        let assignment = &self.state.assignment;
+        assignment.generation() != Generation::NONE && assignment.slices().values().any(is_such)
     }
 }

@@ -1,12 +1,15 @@
 //! A brain in a story: what happens when, told by tests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::assigner::*;
-use crate::assignment::{Assignment, Phase};
+use crate::assignment::Assignment;
 use crate::brain::{Brain, Output};
+use crate::keyspace::Slice;
 use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use crate::rate::Rate;
+use crate::slicelet::Warmth;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 
@@ -20,6 +23,10 @@ pub(super) struct Story {
     pub(super) wanted: Vec<Action>,
     /// What it granted, in words, since last asked.
     pub(super) granted: Vec<String>,
+    /// The slices that the pod of each session is to get ready.
+    pub(super) to_warm: BTreeMap<u64, Vec<Slice>>,
+    /// Whether pods get slices ready until their next heartbeat, or never.
+    pub(super) gets_ready: bool,
 }
 
 pub(super) fn target() -> TargetName {
@@ -58,6 +65,8 @@ impl Story {
             wake_at: now,
             wanted: Vec::new(),
             granted: Vec::new(),
+            to_warm: BTreeMap::new(),
+            gets_ready: true,
         }
     }
 
@@ -74,6 +83,7 @@ impl Story {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
                         None => format!("any to {}", session.0),
                     }),
+                    Action::Warm { session, slices } => drop(self.to_warm.insert(session.0, slices)),
                     other => self.wanted.push(other),
                 }
             }
@@ -153,10 +163,17 @@ impl Story {
 
     /// A heartbeat of a pod that would make so many requests of the store a second.
     pub(super) fn beat_wanting(&mut self, session: u64, phase: PodPhase, requests: u32) {
+        let warmth = Warmth {
+            is_complete: self.gets_ready,
+            ..Warmth::default()
+        };
+        let ordered = self.to_warm.get(&session).into_iter().flatten();
+        let warming = ordered.map(|slice| (slice.clone(), warmth)).collect();
         self.tell(Event::HeartbeatReceived {
             session: SessionId(session),
             phase,
             store_demand: Rate::per_second(requests),
+            warming,
         });
     }
 
@@ -191,7 +208,7 @@ impl Story {
         index.map_or(0, |index| {
             assignment
                 .shares_of(index)
-                .filter(|(_, _, phase)| *phase == Phase::Serving)
+                .filter(|(_, _, phase)| phase.is_routed_to())
                 .count()
         })
     }

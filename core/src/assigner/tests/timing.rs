@@ -27,6 +27,7 @@ fn names(numbers: impl Iterator<Item = u64>) -> Vec<PodName> {
 fn first_of_a_rolling_update() -> Story {
     let mut story = Story::with_pods(3);
     story.beat(0, PodPhase::Draining);
+    story.pass_with_heartbeats(seconds(7), 0..3);
     assert_eq!(
         owners(&story),
         names(1..3),
@@ -34,7 +35,7 @@ fn first_of_a_rolling_update() -> Story {
     );
     story.pass_with_heartbeats(seconds(4), 1..3);
     story.open(3, pod(3, 0));
-    story.pass_with_heartbeats(seconds(4), 1..4);
+    story.pass_with_heartbeats(seconds(6), 1..4);
     assert_eq!(owners(&story), names(1..4));
     story
 }
@@ -51,9 +52,15 @@ fn in_a_rolling_update_a_draining_pod_serves_until_the_one_that_takes_its_place_
     story.pass_with_heartbeats(seconds(10), 1..4);
     assert_eq!(owners(&story), names(1..4));
 
+    let count = story.serving_count(&pod(1, 0));
     story.open(4, pod(4, 0));
-    assert_eq!(story.serving_count(&pod(1, 0)), 0, "with the join comes the decision");
+    story.pass_with_heartbeats(seconds(7), 1..5);
     assert_eq!(owners(&story), names(2..5));
+    assert_eq!(
+        story.serving_count(&pod(4, 0)),
+        count,
+        "it takes over all, and nothing else"
+    );
 }
 
 #[test]
@@ -62,7 +69,7 @@ fn a_draining_pod_waits_for_nobody_longer_than_the_join_grace() {
     story.beat(1, PodPhase::Draining);
     story.pass_with_heartbeats(seconds(14), 1..4);
     assert!(story.serving_count(&pod(1, 0)) > 0);
-    story.pass_with_heartbeats(seconds(2), 1..4);
+    story.pass_with_heartbeats(seconds(8), 1..4);
     assert_eq!(owners(&story), names(2..4));
 }
 
@@ -80,6 +87,7 @@ fn ten_minutes_after_a_rolling_update_nobody_waits_for_another() {
     let mut story = first_of_a_rolling_update();
     story.pass_with_heartbeats(seconds(601), 1..4);
     story.beat(1, PodPhase::Draining);
+    story.pass_with_heartbeats(seconds(8), 1..4);
     assert_eq!(owners(&story), names(2..4));
 }
 

@@ -1,6 +1,7 @@
 //! What is promised of decisions: stories in which it shows, and properties of all of them.
 
 mod balance;
+mod handoff;
 mod properties;
 mod stories;
 
@@ -33,6 +34,7 @@ fn signals(pods: impl IntoIterator<Item = (usize, u128, bool)>) -> Signals {
         pods: pods.into_iter().map(signal).collect(),
         load: LoadMap::idle(),
         left: BTreeSet::new(),
+        warmed: Warmed::All,
         scope: Scope::Repair,
         ledger: Ledger::default(),
         pins: Vec::new(),
@@ -63,13 +65,18 @@ fn served_by(assignment: &Assignment) -> BTreeMap<&str, usize> {
 
 /// All leaving replicas, as if each had lingered long enough.
 fn all_leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {
-    let leaving = |(slice, state): (Slice, &SliceState)| {
-        let replicas = state.replicas.iter().filter(|replica| replica.phase == Phase::Leaving);
+    all_in(Phase::Leaving, assignment)
+}
+
+/// All replicas in that phase.
+fn all_in(wanted: Phase, assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {
+    let found = |(slice, state): (Slice, &SliceState)| {
+        let replicas = state.replicas.iter().filter(|replica| replica.phase == wanted);
         replicas
             .map(|replica| (slice.start().clone(), assignment.pod(replica.pod).name.clone()))
             .collect::<Vec<_>>()
     };
-    assignment.slices().iter().flat_map(leaving).collect()
+    assignment.slices().iter().flat_map(found).collect()
 }
 
 /// A load that is even over the key space but for some hot keys, by their positions; in units a second.

@@ -1,0 +1,254 @@
+//! Pulls: the slices that a pod gets ready before it serves them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Ownership, Warmth};
+use crate::assignment::Phase;
+use crate::keyspace::{Slice, SliceKey};
+use crate::pod::Pod;
+
+/// The slices that the assigner wants to have ready, and how far each is.
+#[derive(Debug, Default)]
+pub(super) struct Pulls {
+    ordered: Vec<Slice>,
+    /// By the start of their slices. Some go on after their slice is served: the rest is still on its way.
+    running: BTreeMap<SliceKey, Pull>,
+}
+
+#[derive(Debug)]
+struct Pull {
+    slice: Slice,
+    warmth: Warmth,
+}
+
+/// What is to be done about a slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// Begin to get it ready.
+    Start { slice: Slice, source: Arc<Pod> },
+    /// Give it up.
+    Stop { slice: Slice },
+}
+
+impl Pulls {
+    /// The assigner wants these and no others. What has begun goes on all the same, as long as the pod has a share in it.
+    pub(super) fn ordered(&mut self, slices: Vec<Slice>) {
+        self.ordered = slices;
+    }
+
+    /// What is to be begun and what to be given up under this ownership.
+    pub(super) fn follow(&mut self, ownership: &Ownership) -> Vec<Deed> {
+        let mut deeds = self.stop(ownership);
+        for slice in &self.ordered {
+            if !is_warming(ownership, slice) || self.covering(slice).is_some() {
+                continue;
+            }
+            let (_, state) = ownership.assignment().get(slice.start());
+            let source = state.replicas.source().map(|pod| ownership.assignment().pod(pod));
+            // Where nobody has it warm, there is nothing to wait for.
+            let warmth = Warmth {
+                is_complete: source.is_none(),
+                ..Warmth::default()
+            };
+            let slice = slice.clone();
+            deeds.extend(source.map(|source| Deed::Start {
+                slice: slice.clone(),
+                source: Arc::new(source.clone()),
+            }));
+            self.running.insert(slice.start().clone(), Pull { slice, warmth });
+        }
+        deeds
+    }
+
+    /// Gives up slices in which the pod has no share any more, and forgets those that are served and complete.
+    fn stop(&mut self, ownership: &Ownership) -> Vec<Deed> {
+        let mut deeds = Vec::new();
+        self.running.retain(|_, pull| {
+            let shares = ownership.ranges().overlapping(&pull.slice);
+            let mut phases = shares
+                .filter_map(|(_, share)| share.map(|share| share.phase))
+                .peekable();
+            let has_share = phases.peek().is_some();
+            let is_done = pull.warmth.is_complete && phases.all(|phase| phase != Phase::Warming);
+            if !has_share && !pull.warmth.is_complete {
+                let slice = pull.slice.clone();
+                deeds.push(Deed::Stop { slice });
+            }
+            has_share && !is_done
+        });
+        deeds
+    }
+
+    /// More of a slice has come. Answers whether it is enough now, or all, and was not before.
+    pub(super) fn warmed(&mut self, slice: &Slice, warmth: Warmth, heat_share_min_thousandths: u32) -> bool {
+        let found = self.running.get_mut(slice.start()).filter(|pull| pull.slice == *slice);
+        let Some(pull) = found else { return false };
+        let before = std::mem::replace(&mut pull.warmth, warmth);
+        warmth.is_enough(heat_share_min_thousandths) && !before.is_enough(heat_share_min_thousandths)
+    }
+
+    /// How far the slices are that the assigner waits for.
+    pub(super) fn report(&self, ownership: &Ownership) -> Vec<(Slice, Warmth)> {
+        let awaited = self.ordered.iter().filter(|slice| is_warming(ownership, slice));
+        let told = awaited.filter_map(|slice| Some((slice.clone(), self.covering(slice)?.warmth)));
+        told.collect()
+    }
+
+    /// The pull that gets all of the slice: it may have been cut since.
+    fn covering(&self, slice: &Slice) -> Option<&Pull> {
+        let (_, pull) = self.running.range(..=slice.start()).next_back()?;
+        let is_covered = pull.slice.intersection(slice).as_ref() == Some(slice);
+        is_covered.then_some(pull)
+    }
+}
+
+fn is_warming(ownership: &Ownership, slice: &Slice) -> bool {
+    let (_, share) = ownership.share_of(slice.start());
+    share.is_some_and(|share| share.phase == Phase::Warming)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assignment::{Assignment, PodIndex, Proposal, ReplicaSet};
+    use crate::keyspace::SliceMap;
+    use crate::pod::{Incarnation, PodAddress, PodName, Weight};
+    use crate::slicelet::Identity;
+
+    const ENOUGH: u32 = 950;
+
+    fn pod(name: &str) -> Pod {
+        Pod {
+            name: PodName::try_new(name).unwrap(),
+            incarnation: Incarnation(1),
+            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
+            zone: "".into(),
+            weight: Weight::ONE,
+            memory_capacity: None,
+        }
+    }
+
+    fn key(byte: u8) -> SliceKey {
+        if byte == 0 {
+            SliceKey::EMPTY
+        } else {
+            SliceKey::try_new(&[byte]).unwrap()
+        }
+    }
+
+    fn slice(start: u8, end: Option<u8>) -> Slice {
+        Slice::new(key(start), end.map(key)).unwrap()
+    }
+
+    /// What the pod `me` owns after `before`, if slices begin there with these phases of `me` and the pod `other`.
+    fn ownership(before: &Ownership, slices: &[(u8, Option<Phase>, Option<Phase>)]) -> Ownership {
+        let replicas = |me: Option<Phase>, other: Option<Phase>| {
+            let mut replicas = ReplicaSet::none();
+            me.into_iter().for_each(|phase| replicas.set(PodIndex(0), phase));
+            other.into_iter().for_each(|phase| replicas.set(PodIndex(1), phase));
+            replicas
+        };
+        let entries = slices
+            .iter()
+            .map(|(start, me, other)| (key(*start), replicas(*me, *other)));
+        let proposal = Proposal {
+            pods: vec![pod("me"), pod("other")],
+            slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
+        };
+        let identity = Identity {
+            name: pod("me").name,
+            incarnation: Incarnation(1),
+        };
+        let next: Assignment = proposal.after(before.assignment()).unwrap();
+        before.followed_by(Arc::new(next), &identity)
+    }
+
+    const WARMING: (Option<Phase>, Option<Phase>) = (Some(Phase::Warming), Some(Phase::Yielding));
+    const SWITCHED: (Option<Phase>, Option<Phase>) = (Some(Phase::Serving), Some(Phase::Leaving));
+
+    fn warming() -> (Pulls, Ownership) {
+        let mut pulls = Pulls::default();
+        let owned = ownership(
+            &Ownership::none(),
+            &[(0, None, Some(Phase::Serving)), (50, WARMING.0, WARMING.1)],
+        );
+        pulls.ordered(vec![slice(50, None)]);
+        let deeds = pulls.follow(&owned);
+        let source = Arc::new(pod("other"));
+        assert_eq!(
+            deeds,
+            [Deed::Start {
+                slice: slice(50, None),
+                source
+            }]
+        );
+        (pulls, owned)
+    }
+
+    fn warmth(heat_share_thousandths: u32) -> Warmth {
+        Warmth {
+            heat_share_thousandths,
+            size: 1,
+            is_complete: false,
+        }
+    }
+
+    #[test]
+    fn an_order_waits_for_the_assignment_that_it_is_about() {
+        let mut pulls = Pulls::default();
+        pulls.ordered(vec![slice(50, None)]);
+        assert_eq!(pulls.follow(&Ownership::none()), []);
+        let owned = ownership(
+            &Ownership::none(),
+            &[(0, None, Some(Phase::Serving)), (50, WARMING.0, WARMING.1)],
+        );
+        assert_eq!(pulls.follow(&owned).len(), 1);
+        assert_eq!(pulls.follow(&owned), [], "once is enough");
+    }
+
+    #[test]
+    fn that_a_slice_has_become_warm_is_news_once() {
+        let (mut pulls, owned) = warming();
+        assert!(!pulls.warmed(&slice(50, None), warmth(949), ENOUGH));
+        assert!(pulls.warmed(&slice(50, None), warmth(950), ENOUGH));
+        assert!(!pulls.warmed(&slice(50, None), warmth(1_000), ENOUGH));
+        assert_eq!(pulls.report(&owned), [(slice(50, None), warmth(1_000))]);
+    }
+
+    #[test]
+    fn both_parts_of_a_slice_that_was_cut_are_as_warm_as_the_whole() {
+        let (mut pulls, owned) = warming();
+        pulls.warmed(&slice(50, None), warmth(700), ENOUGH);
+        let cut = [
+            (0, None, Some(Phase::Serving)),
+            (50, WARMING.0, WARMING.1),
+            (70, WARMING.0, WARMING.1),
+        ];
+        let cut = ownership(&owned, &cut);
+        let parts = [slice(50, Some(70)), slice(70, None)];
+        pulls.ordered(parts.to_vec());
+        assert_eq!(pulls.follow(&cut), []);
+        assert_eq!(pulls.report(&cut), parts.map(|part| (part, warmth(700))));
+    }
+
+    #[test]
+    fn the_rest_comes_after_the_switch_and_nothing_more_once_the_slice_is_gone() {
+        let (mut pulls, owned) = warming();
+        let switched = ownership(&owned, &[(0, None, Some(Phase::Serving)), (50, SWITCHED.0, SWITCHED.1)]);
+        pulls.ordered(Vec::new());
+        assert_eq!(pulls.follow(&switched), []);
+        assert_eq!(pulls.report(&switched), [], "nobody waits for it");
+        let gone = ownership(&switched, &[(0, None, Some(Phase::Serving))]);
+        assert_eq!(pulls.follow(&gone), [Deed::Stop { slice: slice(50, None) }]);
+    }
+
+    #[test]
+    fn a_slice_that_nobody_has_warm_is_complete_at_once() {
+        let mut pulls = Pulls::default();
+        let owned = ownership(&Ownership::none(), &[(0, WARMING.0, None)]);
+        pulls.ordered(vec![Slice::FULL]);
+        assert_eq!(pulls.follow(&owned), []);
+        assert!(pulls.report(&owned)[0].1.is_complete);
+    }
+}
