@@ -147,6 +147,7 @@ impl SliceletSession for Everything {
             heartbeat_interval: std::time::Duration::from_millis(500),
             load_report_interval: std::time::Duration::from_secs(1),
             drain_timeout: std::time::Duration::from_secs(60),
+            warm_share_thousandths: 950,
         });
         let update = FromAssigner::Update(emberkeep_core::assignment::Update::Full(every_other(registration.pod)));
         let told = [welcome, update].map(|message| Ok(SessionResponse::from(&message)));

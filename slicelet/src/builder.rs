@@ -39,6 +39,14 @@ impl<C: Codec> Builder<C> {
         self
     }
 
+    /// The URL of another pod of the target, or one behind which there are all of them; may be called for several. Where no
+    /// assigner answers when the pod starts, it learns from these who owns what, and takes the place of its earlier life.
+    #[must_use]
+    pub fn peer(mut self, url: impl Into<String>) -> Self {
+        self.wishes.peers.push(url.into());
+        self
+    }
+
     /// `host:port` at which clerks reach this pod's gRPC server. Bind its listener before starting the slicelet.
     #[must_use]
     pub fn advertise(mut self, address: impl Into<String>) -> Self {

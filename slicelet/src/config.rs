@@ -20,6 +20,7 @@ use crate::warm::{DiskSettings, Freshness, WarmSettings};
 pub(crate) struct Wishes {
     pub(crate) target: String,
     pub(crate) assigners: Vec<String>,
+    pub(crate) peers: Vec<String>,
     pub(crate) advertise: Option<String>,
     pub(crate) pod_name: Option<String>,
     pub(crate) zone: String,
@@ -41,6 +42,7 @@ pub(crate) struct Wishes {
 pub(crate) struct Settings {
     pub(crate) target: TargetName,
     pub(crate) assigners: Vec<Arc<str>>,
+    pub(crate) peers: Vec<String>,
     pub(crate) pod: Pod,
     pub(crate) warm: WarmSettings,
     pub(crate) disk: Option<DiskSettings>,
@@ -65,6 +67,7 @@ impl Wishes {
         Self {
             target: target.to_owned(),
             assigners: Vec::new(),
+            peers: Vec::new(),
             advertise: None,
             pod_name: None,
             zone: String::new(),
@@ -91,6 +94,7 @@ impl Wishes {
         Ok(Settings {
             target: TargetName::try_new(&self.target)?,
             assigners: self.checked_assigners()?,
+            peers: self.checked_peers(&pod)?,
             warm: self.warm()?,
             freshness: self.checked_freshness()?,
             is_writable: self.is_writable,
@@ -112,6 +116,16 @@ impl Wishes {
             Ok(Arc::from(url.as_str()))
         };
         self.assigners.iter().map(checked).collect()
+    }
+
+    /// The others: what the pod itself would say it knows.
+    fn checked_peers(&self, pod: &Pod) -> Result<Vec<String>, SliceletError> {
+        let is_other = |url: &&String| !url.ends_with(pod.address.as_str());
+        let checked = |url: &String| {
+            channel_to(url, &ChannelSettings::default())?;
+            Ok(url.clone())
+        };
+        self.peers.iter().filter(is_other).map(checked).collect()
     }
 
     fn pod(&self) -> Result<Pod, SliceletError> {

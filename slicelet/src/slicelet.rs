@@ -101,6 +101,8 @@ impl<C: Codec> Slicelet<C> {
             target: settings.target.clone(),
             pod: settings.pod.clone(),
             assigners: settings.assigners.clone(),
+            peers: settings.peers.clone(),
+            peers_left: tasks.stop().child_token(),
             published: Arc::clone(&published),
             warm: Arc::clone(&warm),
             store_access,

@@ -140,6 +140,11 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
         ("leader_grace_ms", settings.leader_grace_ms.into()),
         ("leave_linger_ms", settings.leave_linger_ms.into()),
         ("drain_timeout_ms", settings.drain_timeout_ms.into()),
+        ("transfer", settings.transfer.into()),
+        ("warm_share_thousandths", settings.warm_share_thousandths.into()),
+        ("warm_timeout_ms", settings.warm_timeout_ms.into()),
+        ("warming_per_pod_max", settings.warming_per_pod_max.into()),
+        ("warming_max", settings.warming_max.into()),
         // Nothing stands for any number.
         (
             "store_requests_per_second",

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::pulls::{Deed, Pulls};
 use super::{Identity, Ownership, Reconnect, Warmth};
-use crate::assignment::{Generation, Update};
+use crate::assignment::{Assignment, Generation, Update};
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
 use crate::load::LoadReport;
-use crate::pod::{Pod, PodPhase};
+use crate::pod::{Pod, PodAddress, PodPhase};
 use crate::rate::Rate;
 use crate::target::KeyMode;
 use crate::time::Timestamp;
@@ -97,6 +97,13 @@ pub enum Event {
         /// How many requests this pod may make; `None` is any number.
         rate: Option<Rate>,
     },
+    /// Another pod, which holds an assignment, told it.
+    PeerTold {
+        /// What it holds.
+        assignment: Arc<Assignment>,
+        /// How application keys become slice keys.
+        key_mode: KeyMode,
+    },
     /// The answer to [`Action::MeasureLoad`].
     LoadMeasured {
         /// What was measured.
@@ -141,6 +148,8 @@ pub enum Action {
         /// Which.
         slice: Slice,
     },
+    /// Listen to other pods no longer: the assigner tells more.
+    LeavePeers,
     /// Measure the load of the time since the last measurement.
     MeasureLoad,
     /// Tell the assigner the load.
@@ -169,6 +178,7 @@ const DRAIN_NOTICE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Session {
     identity: Identity,
+    address: PodAddress,
     settings: SessionSettings,
     reconnect: Reconnect,
     ownership: Arc<Ownership>,
@@ -197,11 +207,15 @@ enum Drain {
 }
 
 impl Session {
-    /// A session of the pod of that identity; it connects when it is first woken.
+    /// A session of that pod; it connects when it is first woken.
     #[must_use]
-    pub fn new(identity: Identity, reconnect: Reconnect) -> Self {
+    pub fn new(pod: &Pod, reconnect: Reconnect) -> Self {
         Self {
-            identity,
+            identity: Identity {
+                name: pod.name.clone(),
+                incarnation: pod.incarnation,
+            },
+            address: pod.address.clone(),
             settings: SessionSettings::default(),
             reconnect,
             ownership: Arc::new(Ownership::none()),
@@ -236,6 +250,7 @@ impl Session {
             Event::StoreGranted { connection, rate } if self.is_current(connection) => {
                 vec![Action::LimitStoreRate(rate)]
             }
+            Event::PeerTold { assignment, key_mode } => self.peer_told(assignment, key_mode, now),
             Event::LoadMeasured { report } => self.load_measured(report),
             Event::DrainRequested => self.drain_requested(now),
             Event::Woke
@@ -258,7 +273,7 @@ impl Session {
         self.settings = settings;
         self.reconnect.succeeded();
         self.link = Link::Up { heartbeat_at: now };
-        Vec::new()
+        vec![Action::LeavePeers]
     }
 
     fn lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<Action> {
@@ -280,21 +295,45 @@ impl Session {
                 if assignment.generation() <= self.ownership.generation() {
                     return Vec::new();
                 }
-                let next = self.ownership.followed_by(assignment, &self.identity);
-                self.drain_goes_on(&next, now);
-                self.ownership = Arc::new(next);
-                self.heartbeat_soon(now);
-                let publish = Action::Publish {
-                    ownership: Arc::clone(&self.ownership),
-                    key_mode: self.settings.key_mode,
-                };
-                std::iter::once(publish).chain(self.pull(now)).collect()
+                self.go_by(assignment, &self.identity.clone(), now)
             }
             Err(_) => {
                 self.needs_full = true;
                 self.lost(None, now)
             }
         }
+    }
+
+    /// While no assigner answers, a pod that starts goes by what others hold. What an earlier life of it serves at its
+    /// very address nobody else serves: that life has ended, or this one could not listen there. So it takes its place.
+    fn peer_told(&mut self, assignment: Arc<Assignment>, key_mode: KeyMode, now: Timestamp) -> Vec<Action> {
+        let is_newer = assignment.generation() > self.ownership.generation();
+        if !is_newer || matches!(self.link, Link::Up { .. }) {
+            return Vec::new();
+        }
+        let earlier = assignment
+            .index_of(&self.identity.name)
+            .map(|index| assignment.pod(index));
+        let earlier = earlier.filter(|earlier| earlier.address == self.address);
+        let identity = Identity {
+            name: self.identity.name.clone(),
+            incarnation: earlier.map_or(self.identity.incarnation, |earlier| earlier.incarnation),
+        };
+        self.settings.key_mode = key_mode;
+        self.go_by(assignment, &identity, now)
+    }
+
+    /// Owns from now on what the assignment gives that life of the pod.
+    fn go_by(&mut self, assignment: Arc<Assignment>, identity: &Identity, now: Timestamp) -> Vec<Action> {
+        let next = self.ownership.followed_by(assignment, identity);
+        self.drain_goes_on(&next, now);
+        self.ownership = Arc::new(next);
+        self.heartbeat_soon(now);
+        let publish = Action::Publish {
+            ownership: Arc::clone(&self.ownership),
+            key_mode: self.settings.key_mode,
+        };
+        std::iter::once(publish).chain(self.pull(now)).collect()
     }
 
     /// Begins to get slices ready, and gives up what is the pod's no longer.
@@ -451,9 +490,9 @@ impl Brain for Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assignment::{Assignment, AssignmentDiff, Phase, PodIndex, Proposal, ReplicaSet};
+    use crate::assignment::{AssignmentDiff, Phase, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::SliceMap;
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use crate::pod::{Incarnation, PodName, Weight};
 
     fn pod(name: &str) -> Pod {
         Pod {
@@ -486,13 +525,9 @@ mod tests {
 
     impl Story {
         fn begin() -> Self {
-            let identity = Identity {
-                name: pod("me").name,
-                incarnation: Incarnation(1),
-            };
             let reconnect = Reconnect::new(vec!["http://a".into(), "http://b".into()], 1);
             let mut story = Self {
-                session: Session::new(identity, reconnect),
+                session: Session::new(&pod("me"), reconnect),
                 now: Timestamp::from_millis(1_000),
                 wake_at: Timestamp::ZERO,
             };
@@ -527,7 +562,8 @@ mod tests {
             let Output { actions, wake_at } = self.session.step(event, self.now);
             assert!(wake_at > self.now, "it would spin");
             self.wake_at = wake_at;
-            actions.iter().map(told).collect::<Vec<_>>().join(", ")
+            let is_news = |action: &&Action| !matches!(action, Action::LeavePeers);
+            actions.iter().filter(is_news).map(told).collect::<Vec<_>>().join(", ")
         }
 
         /// Lets time pass until the session wants something; tells what.
@@ -597,6 +633,7 @@ mod tests {
             },
             Action::Pull { source, .. } => format!("pull from {}", source.name),
             Action::StopPull { .. } => "stop to pull".to_owned(),
+            Action::LeavePeers => "leave the peers".to_owned(),
             Action::MeasureLoad => "measure".to_owned(),
             Action::SendLoadReport(report) => format!("report {}", report.total()),
             Action::LimitStoreRate(Some(rate)) => format!("ask the store {} a second", rate.milli() / 1_000),
@@ -729,6 +766,49 @@ mod tests {
         assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 1");
         assert!(!story.pass(59_999).join(", ").contains("drained"));
         assert!(story.pass(1).join(", ").contains("drained by force"));
+    }
+
+    #[test]
+    fn a_pod_that_starts_without_assigner_goes_by_what_others_hold() {
+        let mut story = Story::begin();
+        let told = |assignment: &Arc<Assignment>| Event::PeerTold {
+            assignment: Arc::clone(assignment),
+            key_mode: KeyMode::Hashed,
+        };
+        let held = served_by("other", &Assignment::unassigned());
+        assert_eq!(story.step(told(&held)), "publish 1");
+        assert!(story.session.ownership.is_empty());
+        assert_eq!(story.step(told(&held)), "", "it knows that");
+        assert_eq!(story.step(story.welcome(1)), "heartbeat Ready at 1");
+        let later = served_by("me", &held);
+        assert_eq!(story.step(told(&later)), "", "the assigner knows better");
+    }
+
+    #[test]
+    fn a_pod_that_starts_without_assigner_takes_the_place_of_its_earlier_life_at_its_address() {
+        let earlier = |address: &str| {
+            let mut replicas = ReplicaSet::none();
+            replicas.set(PodIndex(0), Phase::Serving);
+            let earlier = Pod {
+                incarnation: Incarnation(0),
+                address: PodAddress::try_new(address).unwrap(),
+                ..pod("me")
+            };
+            let proposal = Proposal {
+                pods: vec![earlier],
+                slices: SliceMap::full(replicas),
+            };
+            Event::PeerTold {
+                assignment: Arc::new(proposal.after(&Assignment::unassigned()).unwrap()),
+                key_mode: KeyMode::Hashed,
+            }
+        };
+        let mut story = Story::begin();
+        assert_eq!(story.step(earlier("127.0.0.1:80")), "publish 1");
+        assert!(!story.session.ownership.is_empty());
+        let mut elsewhere = Story::begin();
+        assert_eq!(elsewhere.step(earlier("127.0.0.1:81")), "publish 1");
+        assert!(elsewhere.session.ownership.is_empty(), "it may still serve there");
     }
 
     #[test]

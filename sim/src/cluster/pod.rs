@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use emberkeep_core::pod::{Incarnation, Pod};
-use emberkeep_core::slicelet::{Event, Identity, LoadMeter, Ownership, Reconnect, Session};
+use emberkeep_core::slicelet::{Event, LoadMeter, Ownership, Reconnect, Session};
 use emberkeep_core::time::Timestamp;
 
 use super::alarm::Alarm;
@@ -109,9 +109,5 @@ impl SimPod {
 }
 
 fn session_of(pod: &Pod, seed: u64) -> Session {
-    let identity = Identity {
-        name: pod.name.clone(),
-        incarnation: pod.incarnation,
-    };
-    Session::new(identity, Reconnect::new(vec!["http://assigner".into()], seed))
+    Session::new(pod, Reconnect::new(vec!["http://assigner".into()], seed))
 }

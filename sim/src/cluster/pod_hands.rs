@@ -66,8 +66,8 @@ impl Cluster {
                 let report = self.measure(life.place);
                 return Some(Event::LoadMeasured { report });
             }
-            // Nobody grants anything here.
-            Action::LimitStoreRate(_) => {}
+            // Nobody grants anything here, and pods know of no others.
+            Action::LimitStoreRate(_) | Action::LeavePeers => {}
             Action::Pull { slice, .. } => self.pull(life, slice),
             // What comes of it is not wanted any more, and does no harm.
             Action::StopPull { .. } => {}

@@ -17,10 +17,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
 use super::link::Link;
+use super::pulls::Pulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
 use crate::holding::{Counted, Holding};
 use crate::published::Published;
+use crate::transfer::Puller;
 
 /// The hands of one session.
 pub(super) struct SessionHands<C: Codec> {
@@ -29,6 +31,7 @@ pub(super) struct SessionHands<C: Codec> {
     outgoing: Option<Outgoing>,
     meter: LoadMeter,
     weighing: Weighing,
+    pulls: Pulls<C>,
     measured_at: Timestamp,
     cooled_at: Timestamp,
 }
@@ -52,12 +55,17 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
                 assigner,
                 known,
             } => self.connect(connection, assigner, known),
-            Action::SendHeartbeat { phase, applied } => {
+            Action::SendHeartbeat {
+                phase,
+                applied,
+                warming,
+            } => {
                 let demand = self.parts.store_access.demand();
                 self.send(FromSlicelet::Heartbeat(Heartbeat {
                     phase,
                     applied,
                     store_demand: Rate::from_milli(demand.saturating_mul(1_000)),
+                    warming,
                 }));
             }
             Action::SendLoadReport(report) => self.send(FromSlicelet::LoadReport(report)),
@@ -65,6 +73,9 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
                 let report = self.measure_load();
                 return Some(Event::LoadMeasured { report });
             }
+            Action::LeavePeers => self.parts.peers_left.cancel(),
+            Action::Pull { slice, source } => self.pulls.start(slice, source),
+            Action::StopPull { slice } => self.pulls.stop(&slice),
             Action::LimitStoreRate(rate) => self.parts.store_access.grant(rate),
             Action::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
             Action::Drained { is_forced } => self.drained(is_forced),
@@ -78,6 +89,7 @@ impl<C: Codec> SessionHands<C> {
         Self {
             meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
             weighing: Weighing::new(),
+            pulls: Pulls::new(Puller::of(&parts), parts.tasks.clone(), news.clone()),
             measured_at: parts.clock.now(),
             cooled_at: parts.clock.now(),
             parts,

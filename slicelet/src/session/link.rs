@@ -74,17 +74,13 @@ impl Link {
         self.is_connected.set(1);
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
         let connection = self.connection;
-        let settings = SessionSettings {
-            key_mode: welcome.key_mode,
-            heartbeat_interval: welcome.heartbeat_interval,
-            load_report_interval: welcome.load_report_interval,
-            drain_timeout: welcome.drain_timeout,
-        };
+        let settings = SessionSettings::from(welcome);
         self.tell(Event::Connected { connection, settings }).await?;
         loop {
             match next(&mut messages).await? {
                 FromAssigner::Update(update) => self.tell(Event::UpdateReceived { connection, update }).await?,
                 FromAssigner::MayExit => self.tell(Event::MayExitReceived { connection }).await?,
+                FromAssigner::WarmOrder(slices) => self.tell(Event::WarmingOrdered { connection, slices }).await?,
                 FromAssigner::StoreGrant(rate) => self.tell(Event::StoreGranted { connection, rate }).await?,
                 FromAssigner::Welcome(_) => return Err(Parting::Unwelcome),
             }
@@ -105,7 +101,10 @@ impl Link {
         let mut messages = client.session(requests).await?.into_inner();
         match next(&mut messages).await? {
             FromAssigner::Welcome(welcome) => Ok((welcome, messages)),
-            FromAssigner::Update(_) | FromAssigner::MayExit | FromAssigner::StoreGrant(_) => Err(Parting::Unwelcome),
+            FromAssigner::Update(_)
+            | FromAssigner::MayExit
+            | FromAssigner::StoreGrant(_)
+            | FromAssigner::WarmOrder(_) => Err(Parting::Unwelcome),
         }
     }
 

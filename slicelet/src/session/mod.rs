@@ -4,17 +4,20 @@
 //! drain, SIGTERM --+                                +--> link: one stream to the assigner
 //!                  +--> events --> drive(Session) --+--> Published: what requests go by
 //! link's news -----+                                +--> WarmStore: forgets what is lost
+//!                                                   +--> Pulls: get ready what is to be owned
 //!                                                   +--> StoreAccess: learns what it is granted
 //! ```
 
 mod hands;
 mod link;
+mod peers;
+mod pulls;
 mod weighing;
 
 use std::sync::Arc;
 
 use emberkeep_core::pod::Pod;
-use emberkeep_core::slicelet::{Event, Identity, Reconnect, Session};
+use emberkeep_core::slicelet::{Event, Reconnect, Session};
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::driver::drive;
@@ -34,6 +37,10 @@ pub(crate) struct SessionParts<C: Codec> {
     pub(crate) target: TargetName,
     pub(crate) pod: Pod,
     pub(crate) assigners: Vec<Arc<str>>,
+    /// The URLs of other pods.
+    pub(crate) peers: Vec<String>,
+    /// Cancelled when they need not be listened to any more; ends with the tasks.
+    pub(crate) peers_left: CancellationToken,
     pub(crate) published: Arc<Published>,
     pub(crate) warm: Arc<WarmStore<C>>,
     pub(crate) store_access: StoreAccess,
@@ -53,7 +60,12 @@ const EVENTS_MAX: usize = 64;
 pub(crate) fn start<C: Codec>(parts: SessionParts<C>) {
     let (news, events) = mpsc::channel(EVENTS_MAX);
     let (tasks, clock, drain) = (parts.tasks.clone(), parts.clock, parts.drain.clone());
-    let brain = Session::new(identity(&parts.pod), reconnect(&parts));
+    let brain = Session::new(&parts.pod, reconnect(&parts));
+    if !parts.peers.is_empty() {
+        let (target, name) = (parts.target.clone(), parts.pod.name.to_string());
+        let (peers, left) = (parts.peers.clone(), parts.peers_left.clone());
+        tasks.spawn_supervised("peers", peers::listen(target, name, peers, news.clone(), left));
+    }
     let hands = SessionHands::new(parts, news.clone());
     tasks.spawn_supervised("session", drive(brain, hands, events, clock, tasks.stop().clone()));
     let stop = tasks.stop().clone();
@@ -63,13 +75,6 @@ pub(crate) fn start<C: Codec>(parts: SessionParts<C>) {
             let _ = news.send(Event::DrainRequested).await;
         }
     });
-}
-
-fn identity(pod: &Pod) -> Identity {
-    Identity {
-        name: pod.name.clone(),
-        incarnation: pod.incarnation,
-    }
 }
 
 /// The incarnation is random already, so its low half is the chance that the brain is given.

@@ -74,6 +74,7 @@ fn welcome() -> Welcome {
         heartbeat_interval: Duration::from_millis(50),
         load_report_interval: Duration::from_millis(50),
         drain_timeout: Duration::from_secs(60),
+        warm_share_thousandths: 950,
     }
 }
 
