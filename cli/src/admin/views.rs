@@ -19,7 +19,7 @@ pub(super) fn target(found: &pb::DescribeTargetResponse) -> Report {
     let overview = summary(&found.summary.clone().unwrap_or_default());
     let settings = settings_of(&found.settings.unwrap_or_default());
     let pods = Table {
-        columns: vec!["pod", "address", "zone", "serving", "leaving", "draining"],
+        columns: vec!["pod", "address", "zone", "serving", "leaving", "warming", "draining"],
         rows: found.pods.iter().map(pod_row).collect(),
     };
     let mut parts = vec![
@@ -54,6 +54,19 @@ pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
         ("cluster", Part::Record(overview)),
         ("members", Part::Table(members)),
     ])
+}
+
+pub(super) fn loads(found: &pb::DescribeLoadResponse) -> Report {
+    let overview = vec![
+        ("mean_milli", found.mean_milli.into()),
+        ("tolerance_milli", found.tolerance_milli.into()),
+    ];
+    let row = |load: &pb::PodLoad| vec![load.pod.clone().into(), load.load_milli.into()];
+    let pods = Table {
+        columns: vec!["pod", "load_milli"],
+        rows: found.pods.iter().map(row).collect(),
+    };
+    Report::Parts(vec![("load", Part::Record(overview)), ("pods", Part::Table(pods))])
 }
 
 fn pins(found: &[pb::Pin]) -> Table {
@@ -96,6 +109,7 @@ fn pod_row(status: &pb::PodStatus) -> Vec<Value> {
         pod.zone.into(),
         status.serving_count.into(),
         status.leaving_count.into(),
+        status.warming_count.into(),
         status.is_draining.into(),
     ]
 }
