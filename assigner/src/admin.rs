@@ -125,6 +125,13 @@ impl Admin for AdminDesk {
         Ok(Response::new(plan))
     }
 
+    async fn describe_load(&self, request: Request<pb::DescribeLoadRequest>) -> Answer<pb::DescribeLoadResponse> {
+        let target = request.into_inner().target;
+        self.target(&target)?;
+        let loads = self.inquiry.loads(&target_name(&target)?).await?;
+        Ok(Response::new(loads))
+    }
+
     async fn describe_cluster(&self, _: Request<pb::DescribeClusterRequest>) -> Answer<pb::DescribeClusterResponse> {
         let Standing { id, leader, term } = self.member.standing();
         let members = self.member.members();

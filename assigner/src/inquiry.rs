@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Answer, Detailed, Event, Explanation, Question, Situation};
+use emberkeep_core::assigner::{Answer, Detailed, Event, Explanation, PodLoads, Question, Situation};
 use emberkeep_core::balancer::{Decision, Report, Scope};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -62,10 +62,7 @@ impl Inquiry {
         without: Vec<PodName>,
         balances: bool,
     ) -> Result<pb::PlanTargetResponse, Status> {
-        let situation = match self.ask(target, Question::Situation).await? {
-            Answer::Situation(situation) => *situation,
-            Answer::Explanation(_) => return Err(Status::internal("the brain answered another question")),
-        };
+        let situation = self.situation(target).await?;
         let scope = if balances { Scope::Balance } else { Scope::Repair };
         let situation = without.iter().fold(situation, Situation::without).within(scope);
         // Deciding takes a large target's brain some time, and this one is a copy: requests need not wait for it.
@@ -74,6 +71,19 @@ impl Inquiry {
             planned(&situation, &decision)
         });
         decided.await.map_err(|error| Status::internal(error.to_string()))
+    }
+
+    /// What the pods carry now.
+    pub(crate) async fn loads(&self, target: &TargetName) -> Result<pb::DescribeLoadResponse, Status> {
+        let situation = self.situation(target).await?;
+        Ok(loads(&PodLoads::of(&situation)))
+    }
+
+    async fn situation(&self, target: &TargetName) -> Result<Situation, Status> {
+        match self.ask(target, Question::Situation).await? {
+            Answer::Situation(situation) => Ok(*situation),
+            Answer::Explanation(_) => Err(Status::internal("the brain answered another question")),
+        }
     }
 
     async fn ask(&self, target: &TargetName, question: Question) -> Result<Answer, Status> {
@@ -119,6 +129,18 @@ fn decision(report: &Report, generation: i64, now: Timestamp) -> pb::Decision {
         generation,
         age_ms: u64::try_from(age).unwrap_or(u64::MAX),
         report: Detailed(report).to_string(),
+    }
+}
+
+fn loads(told: &PodLoads) -> pb::DescribeLoadResponse {
+    let pods = told.loads.iter().map(|(name, load)| pb::PodLoad {
+        pod: name.as_str().to_owned(),
+        load_milli: load.milli(),
+    });
+    pb::DescribeLoadResponse {
+        pods: pods.collect(),
+        mean_milli: told.mean.milli(),
+        tolerance_milli: told.tolerance.milli(),
     }
 }
 

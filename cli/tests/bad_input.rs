@@ -32,6 +32,44 @@ fn an_unknown_flag_is_named() {
 }
 
 #[test]
+fn what_cannot_be_done_to_one_cluster_at_a_time_is_refused() {
+    let cases = [
+        (
+            "--rolling-restart --kill-every 5s",
+            "the argument '--rolling-restart' cannot be used with '--kill-every <TIME>'",
+        ),
+        (
+            "--scale 3,2 --rolling-restart",
+            "the argument '--scale <COUNT,...>' cannot be used with '--rolling-restart'",
+        ),
+        (
+            "--partition-every 20s --kill-leader-every 5s",
+            "the argument '--partition-every <TIME>' cannot be used with '--kill-leader-every <TIME>'",
+        ),
+        (
+            "--speed 2 --rate 100",
+            "the argument '--speed <FACTOR>' cannot be used with '--rate <REQUESTS_PER_SECOND>'",
+        ),
+        ("--stop-every 5s", "--stop-every 5s must be longer than --stop-for 8s"),
+        (
+            "--kill-every 1s --for 5s --warm-up 5s",
+            "--for 5s must be longer than --warm-up 5s, or nothing is done to the cluster",
+        ),
+        (
+            "--hot-key 0.3 --for 20s --speed 0",
+            "--hot-key needs a pace: give --rate, or a --speed above 0",
+        ),
+        (
+            "--hot-key 30 --for 20s",
+            "invalid value '30' for '--hot-key <SHARE>': it must be a number between 0 and 1, as 0.3",
+        ),
+    ];
+    for (flags, expected) in cases {
+        assert_eq!(complaint_of(&format!("dev {flags}")), expected, "{flags}");
+    }
+}
+
+#[test]
 fn a_trace_that_cannot_be_read_is_named() {
     let sentence = complaint_of("dev --trace /nowhere/trace.csv");
     assert_eq!(

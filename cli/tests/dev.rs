@@ -31,6 +31,18 @@ fn run(place: &Path, options: &str) -> Value {
     serde_json::from_str(&json).expect("it is JSON")
 }
 
+/// How many requests failed, and how many answers were wrong.
+fn counts(summary: &Value) -> (u64, u64) {
+    let count = |name: &str| summary[name].as_u64().expect("it is a count");
+    (count("failed"), count("wrong"))
+}
+
+/// What all events say under this name.
+fn all_of<'a>(summary: &'a Value, name: &str) -> Vec<&'a str> {
+    let events = summary["events"].as_array().expect("events are a list");
+    events.iter().filter_map(|event| event[name].as_str()).collect()
+}
+
 #[test]
 fn at_full_speed_every_request_is_answered_and_every_object_read_once() {
     let place = place();
@@ -59,14 +71,94 @@ fn a_trace_is_driven_once_to_its_end() {
 #[test]
 fn killed_pods_and_leaders_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 3 --assigners 3 --for 8s --kill-every 3s --kill-leader-every 5s --store folder";
+    let options = "--speed 1 --pods 3 --assigners 3 --for 8s --warm-up 0s --kill-every 3s \
+                   --kill-leader-every 5s --store folder";
     let summary = run(place.path(), options);
     assert_eq!(summary["wrong"], 0, "{summary}");
     assert!(summary["ok"].as_u64() > Some(0), "{summary}");
-    let events = summary["events"].as_array().expect("events are a list");
-    let kinds: Vec<_> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+    let kinds = all_of(&summary, "kind");
     assert!(kinds.contains(&"kill") && kinds.contains(&"kill_leader"), "{kinds:?}");
+    assert!(summary["moved_per_key"].as_f64() > Some(0.0), "{summary}");
     assert!(summary["moves"].as_u64() > Some(0), "{summary}");
+}
+
+#[test]
+fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
+    let place = place();
+    let options = "--speed 1 --pods 3 --for 40s --warm-up 1s --rolling-restart --store folder";
+    let summary = run(place.path(), options);
+    assert_eq!(counts(&summary), (0, 0), "{summary}");
+    assert_eq!(all_of(&summary, "kind"), ["restart", "restart"], "{summary}");
+    assert_eq!(all_of(&summary, "pod"), ["pod-1,pod-2", "pod-3"], "{summary}");
+    assert!(summary["moved_per_key"].as_f64() >= Some(1.0), "{summary}");
+    assert!(summary["min_hit_share"].as_f64() <= Some(1.0), "{summary}");
+}
+
+#[test]
+fn pods_that_drain_halt_or_are_cut_off_cost_no_right_answer() {
+    let place = place();
+    let options = "--speed 1 --pods 4 --for 10s --warm-up 0s --drain-every 4s --stop-every 5s --stop-for 1s \
+                   --partition-every 6s --partition-for 1s --store folder";
+    let summary = run(place.path(), options);
+    assert_eq!(summary["wrong"], 0, "{summary}");
+    let kinds = all_of(&summary, "kind");
+    for kind in ["drain", "stop", "partition"] {
+        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+    }
+}
+
+#[test]
+fn pods_come_and_go_in_steps_and_no_request_fails() {
+    let place = place();
+    let summary = run(
+        place.path(),
+        "--speed 1 --pods 2 --for 40s --warm-up 1s --scale 3,2 --store folder",
+    );
+    assert_eq!(counts(&summary), (0, 0), "{summary}");
+    assert_eq!(all_of(&summary, "pod"), ["pod-3", "pod-3"], "{summary}");
+}
+
+#[test]
+fn without_any_assigner_requests_go_on_and_new_clients_find_their_way() {
+    let place = place();
+    let options = "--speed 1 --pods 3 --assigners 3 --for 12s --warm-up 1s --kill-assigners-for 3s --store folder";
+    let summary = run(place.path(), options);
+    assert_eq!(counts(&summary), (0, 0), "{summary}");
+    assert_eq!(
+        all_of(&summary, "pod"),
+        ["assigner-1,assigner-2,assigner-3"],
+        "{summary}"
+    );
+}
+
+#[test]
+fn what_becomes_of_a_key_that_gets_hot_is_told() {
+    let place = place();
+    let summary = run(
+        place.path(),
+        "--rate 300 --pods 3 --for 10s --warm-up 2s --hot-key 0.5 --store folder",
+    );
+    assert_eq!(summary["wrong"], 0, "{summary}");
+    assert_eq!(all_of(&summary, "kind"), ["hot_key"], "{summary}");
+    let event = &summary["events"][0];
+    assert!(event["at_ms"].as_u64() >= Some(6_000), "{event}");
+    assert!(event["p99_before_us"].as_u64() > Some(0), "{event}");
+    assert!(event["p99_after_us"].as_u64() > Some(0), "{event}");
+    assert!(event.get("balanced_after_ms").is_some(), "{event}");
+}
+
+#[test]
+fn a_run_that_ends_before_its_restart_does_is_a_failure() {
+    let place = place();
+    let mut command = emberkeep("dev --trace trace.csv --for 3s --rolling-restart --store folder".split(' '));
+    let ended = ended(command.current_dir(place.path()));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("before --rolling-restart was done: give --for more time"),
+        "{ended:?}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, decide};
+use emberkeep_core::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
@@ -85,6 +85,7 @@ fn signals(pod_count: u64, changed: u64) -> Signals {
             hot.collect(),
         ),
         left: BTreeSet::new(),
+        warmed: Warmed::All,
         scope: Scope::Balance,
         ledger: Ledger::default(),
         pins: Vec::new(),

@@ -16,9 +16,9 @@ pub(crate) struct AdminArgs {
     /// Print JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// How long to try
-    #[arg(long, global = true, value_name = "TIME", default_value = "15s", value_parser = positive_duration_from)]
-    pub(super) timeout: Duration,
+    /// How long to try [default: 15s; 10m to wait for a pod that drains]
+    #[arg(long, global = true, value_name = "TIME", value_parser = positive_duration_from)]
+    pub(super) timeout: Option<Duration>,
     #[command(subcommand)]
     pub(super) command: AdminCommand,
 }
@@ -45,8 +45,14 @@ pub(super) enum AdminCommand {
     Freeze { target: String },
     /// Let the assignment change again
     Unfreeze { target: String },
-    /// Move everything away from a pod
-    Drain { target: String, pod: String },
+    /// Move everything away from a pod, which then ends
+    Drain {
+        target: String,
+        pod: String,
+        /// Show how it goes until the pod owns nothing
+        #[arg(long)]
+        wait: bool,
+    },
     /// Bind keys to a pod, as long as it may own any; what they were bound to before counts no longer
     Pin {
         target: String,
@@ -85,6 +91,8 @@ pub(super) enum AdminCommand {
     },
     /// The members of the assigner
     Cluster,
+    /// What the pods carry, and what they should
+    Loads { target: String },
     /// Add a member that runs already, and wait until it has caught up
     AddMember { id: u64, url: String },
     /// Remove a member for good

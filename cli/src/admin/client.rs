@@ -152,6 +152,12 @@ impl AssignerAdmin {
             .await
     }
 
+    pub(crate) async fn loads(&self, target: &str) -> Result<pb::DescribeLoadResponse, AdminError> {
+        let request = pb::DescribeLoadRequest { target: target.into() };
+        self.call(async |mut admin| admin.describe_load(request.clone()).await)
+            .await
+    }
+
     pub(crate) async fn cluster(&self) -> Result<pb::DescribeClusterResponse, AdminError> {
         self.call(async |mut admin| admin.describe_cluster(pb::DescribeClusterRequest {}).await)
             .await

@@ -2,29 +2,39 @@
 
 mod args;
 mod client;
+mod drain;
 mod explained;
 mod keys;
 mod report;
 mod settings;
 mod views;
 
+use std::time::Duration;
+
 use emberkeep_proto::pb;
 
 pub(crate) use self::args::AdminArgs;
 use self::args::AdminCommand;
 pub(crate) use self::client::{AdminError, AssignerAdmin};
+use self::drain::drain;
 use self::report::Report;
 use crate::exit::Failure;
+
+/// How long to look for an answer.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long to wait for what takes its time.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs one command and prints what came of it.
 pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     crate::log::to_stderr("warn");
-    let admin = AssignerAdmin::new(args.assigner, args.timeout);
-    let report = perform(&admin, args.command).await?;
+    let admin = AssignerAdmin::new(args.assigner, args.timeout.unwrap_or(DEFAULT_TIMEOUT));
+    let patience = args.timeout.unwrap_or(DEFAULT_PATIENCE);
+    let report = perform(&admin, args.command, patience).await?;
     report.print(args.json)
 }
 
-async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report, Failure> {
+async fn perform(admin: &AssignerAdmin, command: AdminCommand, patience: Duration) -> Result<Report, Failure> {
     match command {
         AdminCommand::Targets => Ok(views::targets(&admin.targets().await?)),
         AdminCommand::Target { target } => Ok(views::target(&admin.target(&target).await?)),
@@ -36,20 +46,9 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
             admin.configure_target(&target, settings.to_wire()).await?;
             Ok(Report::Done(format!("target {target} configured")))
         }
-        AdminCommand::Freeze { target } => {
-            admin.freeze(&target, true).await?;
-            Ok(Report::Done(format!(
-                "target {target} frozen: no slice moves, not even from a pod that dies"
-            )))
-        }
-        AdminCommand::Unfreeze { target } => {
-            admin.freeze(&target, false).await?;
-            Ok(Report::Done(format!("target {target} no longer frozen")))
-        }
-        AdminCommand::Drain { target, pod } => {
-            admin.drain(&target, &pod).await?;
-            Ok(Report::Done(format!("pod {pod} of target {target} is draining")))
-        }
+        AdminCommand::Freeze { target } => freeze(admin, &target, true).await,
+        AdminCommand::Unfreeze { target } => freeze(admin, &target, false).await,
+        AdminCommand::Drain { target, pod, wait } => drain(admin, &target, &pod, wait.then_some(patience)).await,
         AdminCommand::Pin { target, keys, pod } => {
             admin.pin(&target, keys.to_wire()?, &pod).await?;
             Ok(Report::Done(format!("{keys} of target {target} pinned to {pod}")))
@@ -72,6 +71,7 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
             balance,
         } => Ok(explained::plan(&admin.plan(&target, without, balance).await?)),
         AdminCommand::Cluster => Ok(views::cluster(&admin.cluster().await?)),
+        AdminCommand::Loads { target } => Ok(views::loads(&admin.loads(&target).await?)),
         AdminCommand::AddMember { id, url } => {
             let address = url.clone();
             admin.add_member(pb::Member { id, address }).await?;
@@ -82,4 +82,12 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand) -> Result<Report,
             Ok(Report::Done(format!("member {id} removed")))
         }
     }
+}
+
+async fn freeze(admin: &AssignerAdmin, target: &str, is_frozen: bool) -> Result<Report, Failure> {
+    admin.freeze(target, is_frozen).await?;
+    Ok(Report::Done(match is_frozen {
+        true => format!("target {target} frozen: no slice moves, not even from a pod that dies"),
+        false => format!("target {target} no longer frozen"),
+    }))
 }

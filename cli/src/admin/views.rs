@@ -58,6 +58,19 @@ pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
     ])
 }
 
+pub(super) fn loads(found: &pb::DescribeLoadResponse) -> Report {
+    let overview = vec![
+        ("mean_milli", found.mean_milli.into()),
+        ("tolerance_milli", found.tolerance_milli.into()),
+    ];
+    let row = |load: &pb::PodLoad| vec![load.pod.clone().into(), load.load_milli.into()];
+    let pods = Table {
+        columns: vec!["pod", "load_milli"],
+        rows: found.pods.iter().map(row).collect(),
+    };
+    Report::Parts(vec![("load", Part::Record(overview)), ("pods", Part::Table(pods))])
+}
+
 fn pins(found: &[pb::Pin]) -> Table {
     let row = |pin: &pb::Pin| {
         let slice = pin.slice.clone().unwrap_or_default();

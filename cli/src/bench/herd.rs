@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use super::herd_report::{HerdReport, HerdRun, StoreSample};
 use super::site::{Site, step};
 use crate::dev::{
-    AssignmentLog, BUCKET, Child, Clients, DEMO_TARGET, DataFolder, Due, Run, Schedule, Storage, demo_value_of, drive,
-    failure_of_store, free_port,
+    AssignmentLog, BUCKET, Child, Clients, DEMO_TARGET, DataFolder, Due, Pace, Run, Schedule, Storage, demo_value_of,
+    drive, failure_of_store, free_port,
 };
 use crate::duration::positive_duration_from;
 use crate::exit::Failure;
@@ -145,7 +145,7 @@ impl HerdArgs {
             writeln!(rows, "{at_ms},herd-{key},1").expect("a text takes all");
         }
         let trace = RequestTrace::read(rows.as_bytes()).map_err(Failure::failed)?;
-        Ok(Schedule::new(trace, 1.0, false))
+        Ok(Schedule::new(trace, Pace::Recorded(1.0), false))
     }
 }
 
@@ -183,7 +183,7 @@ impl Herd {
         });
         let pods = try_join_all(started).await?;
         let end = CancellationToken::new();
-        let mut assignment = AssignmentLog::follow(vec![site.assigner_url()], &end);
+        let mut assignment = AssignmentLog::follow(vec![site.assigner_url()], &[], &end);
         let addresses: BTreeSet<String> = places.iter().map(SocketAddr::to_string).collect();
         let generation = assignment.owned_by(&addresses, ASSIGN_TIMEOUT).await?;
         let clients = Clients::connect(&[site.assigner_url()], generation).await?;

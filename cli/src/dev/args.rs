@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::deeds::DeedArgs;
 use super::storage::StoreChoice;
 use crate::duration::positive_duration_from;
 
@@ -28,8 +29,11 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
     /// 1 as recorded, 2 twice as fast; 0 as fast as answers come
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed_from)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed_from, conflicts_with = "rate")]
     pub(super) speed: f64,
+    /// So many requests a second, evenly spaced, again and again, whenever they were recorded
+    #[arg(long, value_name = "REQUESTS_PER_SECOND", value_parser = rate_from)]
+    pub(super) rate: Option<f64>,
     /// Where the objects are: s3 (a server of its own), folder, or the URL of a bucket as
     /// s3://bucket/prefix?endpoint=http://host:port&path_style=true
     #[arg(long, value_name = "STORE", default_value = "s3")]
@@ -37,12 +41,6 @@ pub(crate) struct DevArgs {
     /// How long to send requests; a shorter trace is repeated [default: until the trace ends, or until Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = positive_duration_from)]
     pub(super) duration: Option<Duration>,
-    /// Kill a random pod with SIGKILL this often, and start another one at once
-    #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]
-    pub(super) kill_every: Option<Duration>,
-    /// Kill the leading member of the assigner with SIGKILL this often, and start it again at once
-    #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]
-    pub(super) kill_leader_every: Option<Duration>,
     /// Where everything is kept; given again, the same cluster goes on [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
@@ -53,12 +51,24 @@ pub(crate) struct DevArgs {
     /// Write the summary to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Let slices switch to their next owners without being warmed there first
+    #[arg(long)]
+    pub(super) no_transfer: bool,
+    #[command(flatten)]
+    pub(super) deeds: DeedArgs,
 }
 
 fn speed_from(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(speed) if speed.is_finite() && (speed == 0.0 || (0.001..=1_000_000.0).contains(&speed)) => Ok(speed),
         Ok(_) | Err(_) => Err("it must be 0, or a number from 0.001 to 1000000".to_owned()),
+    }
+}
+
+fn rate_from(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.001..=1_000_000.0).contains(&rate) => Ok(rate),
+        Ok(_) | Err(_) => Err("it must be a number from 0.001 to 1000000".to_owned()),
     }
 }
 
@@ -80,6 +90,16 @@ mod tests {
         }
         for bad in ["-1", "NaN", "inf", "fast", "0.0000001"] {
             assert!(speed_from(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_more_than_nothing() {
+        for good in ["1", "0.5", "500"] {
+            assert!(rate_from(good).is_ok(), "{good}");
+        }
+        for bad in ["0", "-1", "NaN", "inf", "all"] {
+            assert!(rate_from(bad).is_err(), "{bad}");
         }
     }
 }

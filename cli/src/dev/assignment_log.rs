@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assignment::{Assignment, Generation, SliceState};
+use emberkeep_core::assignment::{Assignment, Generation, Phase, SliceState};
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::watch::{AssignmentWatcher, Held, WatchSettings};
 use futures::future::join_all;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::demo::TARGET;
+use super::key_owners::KeyOwners;
 use crate::exit::Failure;
 
 /// Follows the assignment of the demo's target and counts what moves.
@@ -21,6 +22,7 @@ pub(crate) struct AssignmentLog {
     standing: watch::Receiver<Standing>,
     /// What had moved before it began to matter.
     moves_before: u64,
+    owner_changes_before: u64,
 }
 
 /// How things stand at one generation.
@@ -29,18 +31,23 @@ struct Standing {
     generation: Generation,
     /// The addresses of all pods that own something, if every slice has an owner.
     owners: Option<BTreeSet<String>>,
+    /// Whether a replica is warming or leaving.
+    is_moving: bool,
     moves: u64,
+    /// How often a key has got another owner.
+    owner_changes: u64,
 }
 
 impl AssignmentLog {
-    /// Asks these members, until `stop`.
-    pub(crate) fn follow(assigners: Vec<String>, stop: &CancellationToken) -> Self {
+    /// Asks these members, until `stop`, and looks at the owners of these keys.
+    pub(crate) fn follow(assigners: Vec<String>, keys: &[Arc<str>], stop: &CancellationToken) -> Self {
         let (publish, standing) = watch::channel(Standing::default());
-        let following = publish_standings(watcher_of(assigners, stop), publish);
+        let following = publish_standings(watcher_of(assigners, stop), KeyOwners::of(keys), publish);
         tokio::spawn(stop.clone().run_until_cancelled_owned(following));
         Self {
             standing,
             moves_before: 0,
+            owner_changes_before: 0,
         }
     }
 
@@ -59,14 +66,30 @@ impl AssignmentLog {
             .standing
             .wait_for(|standing| standing.owners.as_ref() == Some(pods));
         let owned = timeout(deadline, owned).await.map_err(late)?;
-        let (generation, moves) = match owned {
-            Ok(standing) => (standing.generation, standing.moves),
+        let generation = match owned {
+            Ok(standing) => {
+                self.moves_before = standing.moves;
+                self.owner_changes_before = standing.owner_changes;
+                standing.generation
+            }
             Err(_) => return Err(Failure::failed("the watch of the assignment ended")),
         };
-        self.moves_before = moves;
         let known = join_all(pods.iter().map(|pod| known_to(pod, generation)));
         timeout(deadline, known).await.map_err(late)?;
         Ok(generation)
+    }
+
+    /// Waits until the pods at these addresses, and no others, own everything, and no replica is warming or leaving.
+    /// `None` if that is not so by the deadline.
+    pub(super) async fn settled_on(&self, pods: &BTreeSet<String>, deadline: Instant) -> Option<()> {
+        let mut standing = self.standing.clone();
+        let settled = standing.wait_for(|standing| !standing.is_moving && standing.owners.as_ref() == Some(pods));
+        timeout_at(deadline, settled).await.ok()?.ok().map(drop)
+    }
+
+    /// How often keys have got other owners since, all together.
+    pub(super) fn owner_changes(&self) -> u64 {
+        self.standing.borrow().owner_changes - self.owner_changes_before
     }
 
     /// How many slices have got other owners since.
@@ -97,7 +120,7 @@ fn watcher_of(sources: Vec<String>, stop: &CancellationToken) -> AssignmentWatch
 }
 
 /// Tells how things stand after each change, for as long as there is somebody to tell.
-async fn publish_standings(watcher: AssignmentWatcher, publish: watch::Sender<Standing>) {
+async fn publish_standings(watcher: AssignmentWatcher, mut keys: KeyOwners, publish: watch::Sender<Standing>) {
     let mut held = watcher.held();
     let mut before: Option<Arc<Assignment>> = None;
     while held.changed().await.is_ok() && !publish.is_closed() {
@@ -105,10 +128,13 @@ async fn publish_standings(watcher: AssignmentWatcher, publish: watch::Sender<St
             continue;
         };
         let moved = before.map_or(0, |before| moves_between(&before, &assignment));
+        let changes = keys.changes_to(&assignment);
         publish.send_modify(|standing| {
             standing.generation = assignment.generation();
             standing.owners = owners(&assignment);
+            standing.is_moving = is_moving(&assignment);
             standing.moves += moved;
+            standing.owner_changes += changes;
         });
         before = Some(assignment);
     }
@@ -123,6 +149,14 @@ fn owners(assignment: &Assignment) -> Option<BTreeSet<String>> {
         addresses.extend(serving.map(|pod| assignment.pod(pod).address.to_string()));
     }
     Some(addresses)
+}
+
+fn is_moving(assignment: &Assignment) -> bool {
+    let mut replicas = assignment.slices().values().flat_map(|state| state.replicas.iter());
+    replicas.any(|replica| match replica.phase {
+        Phase::Warming | Phase::Yielding | Phase::Leaving => true,
+        Phase::Serving => false,
+    })
 }
 
 /// How many slices, as `after` cuts them, have other owners than `before`.
@@ -142,7 +176,7 @@ fn incarnations(assignment: &Assignment, state: &SliceState) -> BTreeSet<u128> {
 
 #[cfg(test)]
 mod tests {
-    use emberkeep_core::assignment::{Phase, PodIndex, Replica};
+    use emberkeep_core::assignment::{PodIndex, Replica};
     use emberkeep_core::keyspace::{SliceKey, SliceMap};
     use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 

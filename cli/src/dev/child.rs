@@ -28,6 +28,17 @@ pub(crate) struct ChildSpec {
     pub(crate) log: PathBuf,
 }
 
+/// What a process is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// End in order.
+    Terminate,
+    /// Stand still.
+    Stop,
+    /// Go on after that.
+    Continue,
+}
+
 /// A running process. It is killed when this is dropped, and ends by itself when this process is gone.
 #[derive(Debug)]
 pub(crate) struct Child {
@@ -129,11 +140,12 @@ impl Child {
     /// The complaint, if the process has ended though nobody wanted it to.
     pub(crate) fn unexpected_end(&mut self) -> Option<Failure> {
         let status = self.process.try_wait().ok().flatten()?;
-        Some(Failure::failed(format!(
-            "{} ended unexpectedly, {status}\n{}",
-            self.spec.name,
-            self.log_tail()
-        )))
+        Some(self.complaint(&format!("ended unexpectedly, {status}")))
+    }
+
+    /// What the process did wrong, with the end of its log.
+    pub(crate) fn complaint(&self, what: &str) -> Failure {
+        Failure::failed(format!("{} {what}\n{}", self.spec.name, self.log_tail()))
     }
 
     /// Lets the process end, and kills it if it does not: what it holds is safe either way.
@@ -147,18 +159,29 @@ impl Child {
 
     /// Asks the process to end by SIGTERM, and waits until it has, in order.
     pub(crate) async fn terminate(mut self, deadline: Duration) -> Result<(), Failure> {
-        let cannot = |reason: String| Failure::failed(format!("{} was told to end: {reason}", self.spec.name));
-        let pid = self
-            .process
-            .id()
-            .ok_or_else(|| cannot("it had ended before".to_owned()))?;
-        let sent = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await;
-        sent.map_err(|error| cannot(format!("cannot run kill: {error}")))?;
-        match timeout(deadline, self.process.wait()).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(cannot(status.to_string())),
-            Ok(Err(error)) => Err(cannot(error.to_string())),
-            Err(_) => Err(cannot(format!("it had not within {deadline:?}"))),
+        self.signal(Signal::Terminate).await?;
+        let reason = match timeout(deadline, self.process.wait()).await {
+            Ok(Ok(status)) if status.success() => return Ok(()),
+            Ok(Ok(status)) => status.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("it had not within {deadline:?}"),
+        };
+        Err(Failure::failed(format!("{} was told to end: {reason}", self.spec.name)))
+    }
+
+    /// Sends the process a signal.
+    pub(crate) async fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        let flag = signal.flag();
+        let cannot = |reason: String| {
+            let name = &self.spec.name;
+            Failure::failed(format!("cannot send {name} signal {flag}: {reason}"))
+        };
+        let pid = self.process.id().ok_or_else(|| cannot("it has ended".to_owned()))?;
+        let sent = Command::new("kill").arg(flag).arg(pid.to_string()).status().await;
+        match sent {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(cannot(format!("kill ended with {status}"))),
+            Err(error) => Err(cannot(format!("cannot run kill: {error}"))),
         }
     }
 
@@ -175,6 +198,17 @@ impl Child {
         match &lines[lines.len().saturating_sub(TAIL_LINE_COUNT)..] {
             [] => format!("its log {path} is empty"),
             tail => format!("the end of its log {path}:\n{}", tail.join("\n")),
+        }
+    }
+}
+
+impl Signal {
+    /// What `kill` calls it.
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Terminate => "-TERM",
+            Self::Stop => "-STOP",
+            Self::Continue => "-CONT",
         }
     }
 }

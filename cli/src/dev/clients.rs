@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_clerk::{Clerk, ClerkStats};
+use emberkeep_clerk::{Clerk, ClerkBuilder, ClerkStats};
 use emberkeep_core::assignment::Generation;
 use emberkeep_proto::demo::demo_client::DemoClient;
 use emberkeep_proto::demo::{ViewRequest, ViewResponse};
 use futures::future::join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
 use super::demo::TARGET;
@@ -15,6 +16,8 @@ use super::schedule::Due;
 use crate::exit::Failure;
 
 const CLERK_COUNT: usize = 4;
+/// How many keys are read at a time.
+const READ_WIDTH: usize = 64;
 /// How long clerks may take to know of an assignment.
 const CLERK_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -39,6 +42,35 @@ impl Clients {
                 "the clerks did not know generation {generation} within {CLERK_TIMEOUT:?}"
             ))),
         }
+    }
+
+    /// A client that is told of these pods only, and has to learn everything from them.
+    pub(super) async fn of_pods(addresses: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
+        let builder = Clerk::builder(TARGET).name("dev-new-client");
+        let builder = addresses.into_iter().fold(builder, ClerkBuilder::slicelet);
+        let clerk = builder.connect().await.map_err(Failure::failed)?;
+        Ok(Self(Arc::new([clerk])))
+    }
+
+    /// Asks for each of these, some at a time; `read` is told of each answer. Fails where one is not answered.
+    pub(super) async fn read_each(
+        &self,
+        requests: impl Iterator<Item = Due>,
+        read: impl Fn(usize),
+    ) -> Result<(), Failure> {
+        let asked = requests
+            .enumerate()
+            .map(async |(number, due)| match self.ask(number, &due).await {
+                Ok(_) => Ok(()),
+                Err(status) => Err(Failure::failed(format!("key {} cannot be read: {status}", due.key))),
+            });
+        let mut answers = stream::iter(asked).buffer_unordered(READ_WIDTH);
+        let mut done = 0;
+        while answers.try_next().await?.is_some() {
+            done += 1;
+            read(done);
+        }
+        Ok(())
     }
 
     /// What all clerks together have counted: retried, misrouted.

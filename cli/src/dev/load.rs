@@ -59,7 +59,7 @@ impl Load {
             let load = Arc::clone(&self);
             workers.spawn(async move {
                 while let Some((number, due)) = load.take_next() {
-                    load.send(number, &due).await;
+                    ask(&load.clients, &load.run, number, &due).await;
                 }
             });
         }
@@ -93,7 +93,7 @@ impl Load {
             let place = handle.block_on(place).expect("it is never closed");
             let load = Arc::clone(&self);
             let send = async move {
-                load.send(number, &due).await;
+                ask(&load.clients, &load.run, number, &due).await;
                 drop(place);
             };
             requests.spawn_on(send, handle);
@@ -105,32 +105,34 @@ impl Load {
             return None;
         }
         let number = self.next.fetch_add(1, Relaxed);
-        Some((number, self.schedule.request(number)?))
+        let due = self.schedule.request(number)?;
+        Some((number, self.schedule.heated(number, due, self.run.now())))
     }
+}
 
-    async fn send(&self, number: usize, request: &Due) {
-        let due = request.at.unwrap_or_else(|| self.run.now());
-        let answer = self.clients.ask(number, request).await;
-        let at = self.run.now();
-        let outcome = match answer {
-            Ok(answer) => judge(&request.key, &answer),
-            Err(status) => self.note(request, &status),
-        };
-        self.run.record(Reply {
-            key: request.key_number,
-            due,
-            at,
-            outcome,
-        });
-    }
+/// Sends one request, and counts what comes of it.
+pub(super) async fn ask(clients: &Clients, run: &Run, number: usize, request: &Due) {
+    let due = request.at.unwrap_or_else(|| run.now());
+    let answer = clients.ask(number, request).await;
+    let at = run.now();
+    let outcome = match answer {
+        Ok(answer) => judge(&request.key, &answer),
+        Err(status) => note(run, request, &status),
+    };
+    run.record(Reply {
+        key: request.key_number,
+        due,
+        at,
+        outcome,
+    });
+}
 
-    /// The log says why requests fail, but not a million times.
-    fn note(&self, request: &Due, status: &Status) -> Outcome {
-        if self.run.tally().failed() < LOGGED_MAX {
-            tracing::warn!(key = %request.key, %status, "request failed");
-        }
-        Outcome::Failed { kind: kind_of(status) }
+/// The log says why requests fail, but not a million times.
+fn note(run: &Run, request: &Due, status: &Status) -> Outcome {
+    if run.tally().failed() < LOGGED_MAX {
+        tracing::warn!(key = %request.key, %status, "request failed");
     }
+    Outcome::Failed { kind: kind_of(status) }
 }
 
 fn judge(key: &str, answer: &ViewResponse) -> Outcome {

@@ -26,6 +26,10 @@ impl Member {
         self.id
     }
 
+    pub(super) const fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.listen)
     }

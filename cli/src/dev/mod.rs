@@ -7,7 +7,7 @@
 //!                v                              v
 //!              tally --> summary             dev-s3, or a folder
 //!                ^
-//! caretaker -----+--- kills, starts -------> assigner ..., dev-pod ...
+//! caretaker -----+--- deeds: kills, drains, cuts, starts --> assigner ..., dev-pod ...
 //! ```
 
 mod args;
@@ -17,11 +17,17 @@ mod child;
 mod clients;
 mod cluster;
 mod data_folder;
+mod deeds;
 mod demo;
+mod event_kind;
 mod events;
+mod hot_key;
+mod key_owners;
+mod link;
 mod load;
 mod members;
 mod pod;
+mod pod_process;
 mod ports;
 mod progress;
 mod read_ledger;
@@ -34,13 +40,16 @@ mod stage;
 mod storage;
 mod summary;
 mod tally;
+mod target;
 mod unavailability;
+mod worst_second;
 mod written;
 
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use emberkeep_sim::workload::RequestTrace;
 
@@ -58,7 +67,7 @@ use self::progress::Progress;
 pub(crate) use self::reply::{Outcome, Reply};
 pub(crate) use self::run::Run;
 pub(crate) use self::s3::{BUCKET, S3Args, run as run_s3};
-pub(crate) use self::schedule::{Due, Schedule};
+pub(crate) use self::schedule::{Due, Pace, Schedule};
 pub(crate) use self::seed::write_missing;
 use self::stage::Stage;
 pub(crate) use self::storage::{Storage, StoreChoice, failure_of as failure_of_store};
@@ -68,6 +77,7 @@ use crate::{log, stop};
 
 /// Starts a cluster, drives the requests through it, and prints the summary.
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
+    args.deeds.check(args.duration)?;
     let stop = stop::on_signal()?;
     let schedule = Arc::new(schedule_of(&args)?);
     let json = args.json.as_deref().map(create).transpose()?;
@@ -94,8 +104,22 @@ fn schedule_of(args: &DevArgs) -> Result<Schedule, Failure> {
         Some(path) => trace_from(path)?,
         None => RequestTrace::web12_excerpt(),
     };
-    let repeats = args.trace.is_none() || args.duration.is_some();
-    Ok(Schedule::new(trace, args.speed, repeats))
+    let pace = match (args.rate, args.speed) {
+        (Some(rate), _) => Pace::Steady(rate),
+        (None, 0.0) => Pace::AsAnswered,
+        (None, speed) => Pace::Recorded(speed),
+    };
+    let repeats = args.trace.is_none() || args.duration.is_some() || args.rate.is_some();
+    let schedule = Schedule::new(trace, pace, repeats);
+    Ok(match (args.deeds.hot_key, args.duration) {
+        (Some(share), Some(run)) => schedule.with_hot_key(share, middle_of(run, args.deeds.warm_up(Some(run)))),
+        (Some(_), None) | (None, _) => schedule,
+    })
+}
+
+/// The middle of what follows the warm-up.
+fn middle_of(run: Duration, warm_up: Duration) -> Duration {
+    warm_up + run.saturating_sub(warm_up) / 2
 }
 
 fn trace_from(path: &Path) -> Result<RequestTrace, Failure> {

@@ -35,6 +35,9 @@ pub(crate) struct PodArgs {
     /// Where it listens for clerks
     #[arg(long)]
     listen: SocketAddr,
+    /// Where clerks reach it [default: where it listens]
+    #[arg(long)]
+    advertise: Option<SocketAddr>,
     /// Where it shows metrics and health
     #[arg(long)]
     http: SocketAddr,
@@ -88,7 +91,7 @@ async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", args.reads.display())))?;
     let builder = Slicelet::builder(TARGET)
         .pod_name(&args.name)
-        .advertise(args.listen.to_string())
+        .advertise(args.advertise.unwrap_or(args.listen).to_string())
         .http_listen(args.http.to_string())
         .store(Store::new(store))
         .memory_budget(MEMORY_BUDGET);

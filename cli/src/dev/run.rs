@@ -27,7 +27,14 @@ impl Run {
         }
     }
 
-    /// The same, and every reply is kept until it is taken.
+    /// A run that starts now; how warm answers are counts once so much of the run is over.
+    pub(super) fn start_with_warm_up(key_count: usize, warm_up: Duration) -> Self {
+        let run = Self::start(key_count);
+        run.tally().warms_up_for(warm_up);
+        run
+    }
+
+    /// A run that starts now, and every reply is kept until it is taken.
     pub(crate) fn start_keeping_replies(key_count: usize) -> Self {
         Self {
             replies: Some(Mutex::default()),

@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::DevArgs;
 use super::assignment_log::AssignmentLog;
-use super::caretaker::{Kills, care};
+use super::caretaker::care;
 use super::clients::Clients;
 use super::cluster::Cluster;
 use super::data_folder::DataFolder;
+use super::deeds::Scene;
 use super::load::drive;
 use super::progress::{Progress, Pulse};
 use super::read_ledger::Reads;
@@ -19,6 +20,7 @@ use super::run::Run;
 use super::schedule::Schedule;
 use super::seed::seed;
 use super::summary::{Routing, Summary};
+use super::target::settings_of;
 use crate::exit::Failure;
 use crate::stop;
 
@@ -43,17 +45,23 @@ impl Stage {
         schedule: &Schedule,
         progress: &Progress,
     ) -> Result<Self, Failure> {
+        let settings = settings_of(args, schedule)?;
         progress.step("starting assigner and store");
-        let mut cluster = Cluster::start(folder, args).await?;
+        let mut cluster = Cluster::start(folder, args, settings).await?;
         let written = |done, count| progress.part("writing objects", done, count);
         seed(&cluster.storage().store, schedule.keys(), written).await?;
 
         progress.step("starting pods");
-        cluster.start_pods(args.pods).await?;
+        cluster.start_pods(args.pods.into()).await?;
         let end = CancellationToken::new();
-        let mut assignment = AssignmentLog::follow(cluster.assigner_urls(), &end);
+        let mut assignment = AssignmentLog::follow(cluster.assigner_urls(), schedule.keys(), &end);
         let generation = assignment.owned_by(&cluster.pod_addresses(), ASSIGN_TIMEOUT).await?;
         let clients = Clients::connect(&cluster.assigner_urls(), generation).await?;
+        if args.deeds.is_any() {
+            let count = schedule.keys().len();
+            let read = |done| progress.part("reading each key once", done, count);
+            clients.read_each(schedule.each_key_once(), read).await?;
+        }
         cluster.places().iter().for_each(|place| progress.line(place));
         Ok(Self {
             cluster,
@@ -63,7 +71,7 @@ impl Stage {
         })
     }
 
-    /// Plays the schedule until it ends, or until `stop`, while processes are killed as asked for.
+    /// Plays the schedule until it ends, or until `stop`, while what is asked for is done to the cluster.
     pub(super) async fn play(
         &mut self,
         args: &DevArgs,
@@ -75,8 +83,14 @@ impl Stage {
             stop::after(&stop, duration);
         }
         progress.run(&schedule, args.duration);
-        let run = Arc::new(Run::start(schedule.keys().len()));
-        let requests = tokio::spawn(drive(schedule, self.clients.clone(), Arc::clone(&run), stop.clone()));
+        let warm_up = args.deeds.warm_up(args.duration);
+        let run = Arc::new(Run::start_with_warm_up(schedule.keys().len(), warm_up));
+        let requests = tokio::spawn(drive(
+            Arc::clone(&schedule),
+            self.clients.clone(),
+            Arc::clone(&run),
+            stop.clone(),
+        ));
 
         let done = CancellationToken::new();
         let sent = async {
@@ -84,7 +98,15 @@ impl Stage {
             done.cancel();
             outcome.map(|()| run.now()).map_err(Failure::failed)
         };
-        let cared = care(&mut self.cluster, &run, Kills::of(args), &done);
+        let scene = Scene::new(
+            &mut self.cluster,
+            &run,
+            &self.assignment,
+            &schedule,
+            &args.deeds,
+            args.duration,
+        );
+        let cared = care(scene, &done);
         let shown = async {
             done.run_until_cancelled(pulses(progress, &run, &self.assignment)).await;
             Ok(())
@@ -109,19 +131,10 @@ impl Stage {
             retried,
             misrouted,
             moves: self.assignment.moves(),
+            owner_changes: self.assignment.owner_changes(),
             generation: self.assignment.generation(),
         };
         Ok(Summary::new(&run.tally(), routing, reads, lasted))
-    }
-}
-
-impl Kills {
-    const fn of(args: &DevArgs) -> Self {
-        Self {
-            pod_every: args.kill_every,
-            leader_every: args.kill_leader_every,
-            run_ends: args.duration,
-        }
     }
 }
 

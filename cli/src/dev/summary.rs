@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::events::{Event, EventKind, millis};
+use super::events::{Event, millis, per_key};
 use super::read_ledger::Reads;
 use super::tally::{Latency, Tally};
 
@@ -27,6 +27,10 @@ pub(super) struct Summary {
     pub(super) store_bytes: u64,
     /// Slices whose owner changed.
     pub(super) moves: u64,
+    /// How often a key got another owner, in the mean.
+    pub(super) moved_per_key: f64,
+    /// The share of answers from warm memory in the worst whole second after the warm-up; 1 if there was no answer.
+    pub(super) min_hit_share: f64,
     /// The newest that was seen.
     pub(super) generation: i64,
     /// The longest time in which requests for a key waited or failed and none was answered.
@@ -52,6 +56,8 @@ pub(super) struct Routing {
     pub(super) retried: u64,
     pub(super) misrouted: u64,
     pub(super) moves: u64,
+    /// How often keys got other owners, all together.
+    pub(super) owner_changes: u64,
     pub(super) generation: i64,
 }
 
@@ -68,12 +74,14 @@ impl Summary {
             store_reads: reads.count,
             store_bytes: reads.bytes,
             moves: routing.moves,
+            moved_per_key: per_key(routing.owner_changes, tally.key_count),
+            min_hit_share: tally.worst_second.hit_share(),
             generation: routing.generation,
             max_unavailable_ms: millis(tally.unavailability.longest()),
             duration_s: millis(lasted) as f64 / 1_000.0,
             latency_us: Percentiles::of(&tally.latency),
             failed_by_kind: tally.failed_by_kind.clone(),
-            events: tally.events.summary(),
+            events: tally.events.summary(routing.owner_changes, tally.key_count),
         }
     }
 }
@@ -118,28 +126,14 @@ impl fmt::Display for Summary {
         writeln!(f, "latency      p50 {p50}, p99 {p99}, p99.9 {p999}, max {max}")?;
         writeln!(
             f,
-            "assignment   generation {}, {} slices moved",
-            self.generation, self.moves
+            "assignment   generation {}, {} slices moved, each key {:.2} times",
+            self.generation, self.moves, self.moved_per_key
         )?;
+        writeln!(f, "worst second {:.1} % warm", self.min_hit_share * 100.0)?;
         writeln!(f, "unavailable  {} ms at most, for any key", self.max_unavailable_ms)?;
         self.events
             .iter()
             .try_for_each(|event| writeln!(f, "event        {event}"))
-    }
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (at, pod, failed) = (self.at_ms as f64 / 1_000.0, &self.pod, self.failed);
-        let hits = self.min_hit_share * 100.0;
-        let what = match self.kind {
-            EventKind::Kill => format!("keys unavailable for {} ms at most", self.unavailable_ms),
-            EventKind::KillLeader => format!("no leader for {} ms", self.unavailable_ms),
-        };
-        write!(
-            f,
-            "{at:.1} s: {pod} killed: {failed} failed, {hits:.1} % warm in the worst second, {what}"
-        )
     }
 }
 
@@ -158,6 +152,7 @@ pub(super) fn in_ms(micros: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::events::EventKind;
     use super::super::reply::{Outcome, Reply};
     use super::*;
 
@@ -176,11 +171,12 @@ mod tests {
         record(0, 1, Outcome::Right { was_warm: false });
         record(1, 2, Outcome::Failed { kind: "no_owner" });
         record(2, 3, Outcome::Right { was_warm: true });
-        tally.events.begin(ms(2), EventKind::Kill, "pod-1");
+        tally.events.begin(ms(2), EventKind::Kill, "pod-1", 1);
         let routing = Routing {
             retried: 4,
             misrouted: 3,
             moves: 32,
+            owner_changes: 3,
             generation: 7,
         };
         Summary::new(&tally, routing, Reads { count: 1, bytes: 1_024 }, ms(1_500))
@@ -190,9 +186,10 @@ mod tests {
     fn the_names_in_the_json_stay() {
         let expected = concat!(
             r#"{"requests":3,"ok":2,"failed":1,"wrong":0,"retried":4,"misrouted":3,"warm_hits":1,"store_reads":1,"#,
-            r#""store_bytes":1024,"moves":32,"generation":7,"max_unavailable_ms":2,"duration_s":1.5,"#,
+            r#""store_bytes":1024,"moves":32,"moved_per_key":3.0,"min_hit_share":1.0,"generation":7,"max_unavailable_ms":2,"duration_s":1.5,"#,
             r#""latency_us":{"p50":1000,"p99":1000,"p999":1000,"max":1000},"failed_by_kind":{"no_owner":1},"#,
-            r#""events":[{"at_ms":2,"kind":"kill","pod":"pod-1","failed":0,"min_hit_share":1.0,"unavailable_ms":0}]}"#,
+            r#""events":[{"at_ms":2,"kind":"kill","pod":"pod-1","failed":0,"min_hit_share":1.0,"unavailable_ms":0,"#,
+            r#""failed_after_ms":0,"moved_per_key":2.0}]}"#,
         );
         assert_eq!(serde_json::to_string(&summary()).unwrap(), expected);
     }

@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use super::events::EventLog;
 use super::reply::{Outcome, Reply};
 use super::unavailability::Unavailability;
+use super::worst_second::WorstSecond;
 
 /// All replies of a run, counted.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Tally {
     pub(super) latency: Latency,
     pub(super) unavailability: Unavailability,
     pub(super) events: EventLog,
+    pub(super) worst_second: WorstSecond,
+    pub(super) key_count: usize,
     interval: Interval,
 }
 
@@ -42,6 +45,8 @@ impl Tally {
             latency: Latency::default(),
             unavailability: Unavailability::of_keys(count),
             events: EventLog::default(),
+            worst_second: WorstSecond::default(),
+            key_count: count,
             interval: Interval::default(),
         }
     }
@@ -54,6 +59,7 @@ impl Tally {
                 self.interval.ok += 1;
                 self.warm_hits += u64::from(was_warm);
                 self.interval.warm_hits += u64::from(was_warm);
+                self.worst_second.count(at, was_warm);
                 self.unavailability.answered(key, due, at)
             }
             Outcome::Wrong => {
@@ -69,6 +75,17 @@ impl Tally {
         self.latency.record(reply.latency());
         self.interval.latency.record(reply.latency());
         self.events.observe(reply, unavailable);
+    }
+
+    /// How warm answers are counts from then on.
+    pub(super) fn warms_up_for(&mut self, warm_up: Duration) {
+        self.worst_second = WorstSecond::since(warm_up);
+    }
+
+    /// The event is that of a key that gets hot.
+    pub(super) fn key_gets_hot(&mut self, event: usize) {
+        let p99_before_us = self.latency.quantile_us(0.99);
+        self.events.key_gets_hot(event, p99_before_us);
     }
 
     pub(super) fn failed(&self) -> u64 {
@@ -98,7 +115,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    fn record(&mut self, latency: Duration) {
+    pub(super) fn record(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.0.saturating_record(micros);
     }

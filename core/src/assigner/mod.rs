@@ -11,6 +11,7 @@ mod health;
 mod journal;
 mod outage;
 mod pacing;
+mod pod_loads;
 mod poison;
 mod question;
 mod recording;
@@ -27,6 +28,7 @@ pub use event::{Action, Event, SessionId};
 pub use health::{PROBE_DEADLINE, ProbeOutcome};
 pub use journal::{Decided, Detailed};
 pub use pacing::KeepReason;
+pub use pod_loads::PodLoads;
 pub use question::{Answer, Explanation, Outlook, Question, QuestionId, Situation};
 pub use recording::{BrainId, RECORDING_HEADER, Record, StateChange};
 pub use target_settings::{

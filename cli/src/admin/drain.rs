@@ -1,0 +1,163 @@
+//! Draining a pod, and waiting until it owns nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use emberkeep_proto::pb;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::client::AssignerAdmin;
+use super::report::Report;
+use crate::exit::Failure;
+
+/// How often the pod is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Tells the assigner to move everything away from the pod. Whoever has patience is shown on standard error what is
+/// left, until that is nothing.
+pub(super) async fn drain(
+    admin: &AssignerAdmin,
+    target: &str,
+    pod: &str,
+    patience: Option<Duration>,
+) -> Result<Report, Failure> {
+    let Some(patience) = patience else {
+        admin.drain(target, pod).await?;
+        return Ok(Report::Done(format!("pod {pod} of target {target} is draining")));
+    };
+    let deadline = Instant::now() + patience;
+    let mut left = None;
+    let drained = timeout_at(deadline, async {
+        admin.drain(target, pod).await?;
+        until_nothing_is_left(admin, target, pod, &mut left).await
+    });
+    match drained.await {
+        Ok(outcome) => outcome.map(|()| Report::Done(format!("pod {pod} of target {target} has drained"))),
+        Err(_) => {
+            let left = left.map_or(String::new(), |left| format!(": {left}"));
+            Err(Failure::failed(format!(
+                "pod {pod} of target {target} had not drained within {patience:?}{left}"
+            )))
+        }
+    }
+}
+
+async fn until_nothing_is_left(
+    admin: &AssignerAdmin,
+    target: &str,
+    pod: &str,
+    shown: &mut Option<Left>,
+) -> Result<(), Failure> {
+    loop {
+        let left = Left::of(&admin.target(target).await?, pod, shown.as_ref());
+        if *shown != Some(left) {
+            eprintln!("{pod}: {left}");
+        }
+        *shown = Some(left);
+        if left.is_nothing() {
+            return Ok(());
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// What a pod that drains still has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Left {
+    /// Whether the member that told so knows that it drains.
+    is_draining: bool,
+    /// The most slices it was seen with.
+    of: u64,
+    serving: u64,
+    leaving: u64,
+    warming: u64,
+}
+
+impl Left {
+    /// A pod that is registered no longer has nothing.
+    fn of(target: &pb::DescribeTargetResponse, pod: &str, before: Option<&Self>) -> Self {
+        let is_it = |status: &&pb::PodStatus| status.pod.as_ref().is_some_and(|known| known.name == pod);
+        let status = target.pods.iter().find(is_it);
+        let counts = status.map(|status| (status.serving_count, status.leaving_count, status.warming_count));
+        let (serving, leaving, warming) = counts.unwrap_or_default();
+        Self {
+            is_draining: status.is_none_or(|status| status.is_draining),
+            of: before.map_or(0, |before| before.of).max(serving + leaving + warming),
+            serving,
+            leaving,
+            warming,
+        }
+    }
+
+    const fn slice_count(&self) -> u64 {
+        self.serving + self.leaving + self.warming
+    }
+
+    const fn is_nothing(&self) -> bool {
+        self.is_draining && self.slice_count() == 0
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            of,
+            serving,
+            leaving,
+            warming,
+            ..
+        } = self;
+        write!(f, "{} of {of} slices left", self.slice_count())?;
+        if self.slice_count() > 0 {
+            write!(f, " ({serving} serving, {leaving} leaving, {warming} warming)")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(pods: &[(&str, bool, u64, u64)]) -> pb::DescribeTargetResponse {
+        let status = |&(name, is_draining, serving_count, leaving_count): &(&str, bool, u64, u64)| pb::PodStatus {
+            pod: Some(pb::Pod {
+                name: name.to_owned(),
+                ..Default::default()
+            }),
+            is_draining,
+            serving_count,
+            leaving_count,
+            ..Default::default()
+        };
+        pb::DescribeTargetResponse {
+            pods: pods.iter().map(status).collect(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn progress_is_told_of_the_most_there_was() {
+        let first = Left::of(&told(&[("a", true, 32, 0), ("b", false, 9, 9)]), "a", None);
+        assert_eq!(
+            first.to_string(),
+            "32 of 32 slices left (32 serving, 0 leaving, 0 warming)"
+        );
+        let second = Left::of(&told(&[("a", true, 3, 4)]), "a", Some(&first));
+        assert_eq!(
+            second.to_string(),
+            "7 of 32 slices left (3 serving, 4 leaving, 0 warming)"
+        );
+        let last = Left::of(&told(&[("b", false, 64, 0)]), "a", Some(&second));
+        assert_eq!(
+            (last.to_string().as_str(), last.is_nothing()),
+            ("0 of 32 slices left", true)
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_not_known_to_drain_may_get_more() {
+        assert!(!Left::of(&told(&[("a", false, 0, 0)]), "a", None).is_nothing());
+        assert!(Left::of(&told(&[("a", true, 0, 0)]), "a", None).is_nothing());
+    }
+}

@@ -1,0 +1,27 @@
+//! Pods that are killed: SIGKILL, and another one in its place at once.
+
+use std::time::Duration;
+
+use super::scene::{Scene, ticks};
+use crate::dev::events::EventKind;
+use crate::exit::Failure;
+
+/// Kills a random pod this often, for as long as the run lasts.
+pub(in crate::dev) async fn kill_pods(scene: &Scene<'_>, every: Duration) -> Result<(), Failure> {
+    let mut ticks = ticks(every);
+    loop {
+        ticks.tick().await;
+        if scene.has_time_for(Duration::ZERO) {
+            kill_one(scene).await?;
+        }
+    }
+}
+
+async fn kill_one(scene: &Scene<'_>) -> Result<(), Failure> {
+    let mut cluster = scene.cluster().await;
+    if let Some(pod) = cluster.random_pod() {
+        scene.begin(EventKind::Kill, std::slice::from_ref(&pod));
+        cluster.kill_pod(&pod).await?;
+    }
+    cluster.start_pods(1).await.map(drop)
+}

@@ -1,0 +1,102 @@
+//! `emberkeep admin` from the outside: what the pods of a cluster carry, and one that drains and ends.
+
+mod binary;
+
+use std::io::{BufRead, BufReader, Lines};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStderr};
+
+use binary::{Ended, emberkeep, ended};
+use emberkeep_tests::process::wait_for;
+use serde_json::Value;
+
+/// A dev cluster of two pods; killed when dropped.
+struct Cluster {
+    process: Child,
+    /// Kept open: the cluster shows there how it goes on.
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let mut command = emberkeep("dev --pods 2 --for 1h --store folder".split(' '));
+        let mut process = command.spawn().expect("the binary was built");
+        let stderr = process.stderr.take().expect("it is piped");
+        Self {
+            process,
+            lines: BufReader::new(stderr).lines(),
+        }
+    }
+
+    /// Where a process of the cluster is, once that is told.
+    fn address_of(&mut self, name: &str) -> SocketAddr {
+        let mut told = self.lines.by_ref().map_while(Result::ok);
+        let line = told.find(|line| line.starts_with(name)).expect("it is told");
+        let (_, rest) = line.split_once("http://").expect("it is told with its URL");
+        let (address, _) = rest.split_once(',').expect("metrics follow");
+        address.parse().expect("it is an address")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn admin(assigner: SocketAddr, line: &str) -> Ended {
+    let assigner = format!("http://{assigner}");
+    let args = ["admin", "--assigner", &assigner].into_iter();
+    ended(&mut emberkeep(args.chain(line.split(' '))))
+}
+
+#[test]
+fn what_pods_carry_and_should_is_told() {
+    let mut cluster = Cluster::start();
+    let assigner = cluster.address_of("assigner-1");
+    let told = admin(assigner, "loads demo --json");
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let told: Value = serde_json::from_str(&told.stdout).expect("it is JSON");
+    let pods = told["pods"].as_array().expect("pods are a list");
+    let names: Vec<_> = pods.iter().filter_map(|pod| pod["pod"].as_str()).collect();
+    assert_eq!(names, ["pod-1", "pod-2"], "{told}");
+    // A tenth of the million units that a pod of dev can carry.
+    assert_eq!(told["load"]["tolerance_milli"], 100_000_000, "{told}");
+
+    let unknown = admin(assigner, "loads other");
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+}
+
+#[test]
+fn a_drained_pod_owns_nothing_and_ends_and_the_last_one_is_kept() {
+    let mut cluster = Cluster::start();
+    let assigner = cluster.address_of("assigner-1");
+    let pod = cluster.address_of("pod-1");
+
+    let unknown = admin(assigner, "drain demo pod-9 --wait");
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(
+        unknown.stderr.starts_with("error: ") && unknown.stderr.contains("pod-9"),
+        "{unknown:?}"
+    );
+
+    let drained = admin(assigner, "drain demo pod-1 --wait");
+    assert_eq!(drained.code, Some(0), "{drained:?}");
+    assert_eq!(drained.stdout, "pod pod-1 of target demo has drained\n");
+    assert!(drained.stderr.contains(" slices left ("), "{drained:?}");
+    let last = drained.stderr.lines().last().expect("progress is shown");
+    assert!(
+        last.starts_with("pod-1: 0 of ") && last.ends_with(" slices left"),
+        "{drained:?}"
+    );
+    wait_for("the pod's end", || TcpStream::connect(pod).is_err().then_some(()));
+
+    let late = admin(assigner, "drain demo pod-2 --wait --timeout 1s");
+    assert_eq!(late.code, Some(1), "{late:?}");
+    let complaint = "error: pod pod-2 of target demo had not drained within 1s: ";
+    assert!(late.stderr.contains(complaint), "{late:?}");
+
+    let status = cluster.process.try_wait().expect("it was started");
+    assert_eq!(status, None, "a pod that ended in order is no reason to end");
+}
