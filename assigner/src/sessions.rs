@@ -173,10 +173,12 @@ fn told(
         }
     };
     stream::once(async { welcome })
-        .chain(stream::select(
-            updates,
-            stream::select(may_exit, stream::select(grants, orders)),
-        ))
+        .chain(stream::select_all([
+            updates.boxed(),
+            may_exit.boxed(),
+            grants.boxed(),
+            orders.boxed(),
+        ]))
         .map(|message| Ok(SessionResponse::from(&message)))
         .take_until(end)
         .chain(stream::once(async move { parting.get().cloned() }).filter_map(async |status| status.map(Err)))

@@ -7,8 +7,10 @@ use std::time::Duration;
 use emberkeep_assigner::raft::RaftSettings;
 use emberkeep_assigner::{Assigner, AssignerConfig};
 use emberkeep_core::assignment::{Assignment, Generation, Phase, Update};
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::rate::Rate;
+use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::TargetName;
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registration};
 use emberkeep_proto::pb;
@@ -73,6 +75,8 @@ struct Pretender {
     said: mpsc::Sender<pb::SessionRequest>,
     told: Streaming<pb::SessionResponse>,
     held: Assignment,
+    /// What it was told to get ready; it is as soon as it says so.
+    ordered: Vec<Slice>,
     /// Whoever pretends to be a pod has to answer probes.
     _listener: TcpListener,
 }
@@ -101,6 +105,7 @@ impl Pretender {
             said,
             told,
             held: Assignment::unassigned(),
+            ordered: Vec::new(),
             _listener: listener,
         };
         assert!(matches!(pretender.hears().await, Some(FromAssigner::Welcome(_))));
@@ -113,10 +118,15 @@ impl Pretender {
     }
 
     async fn beats_wanting(&self, phase: PodPhase, store_demand: Rate) {
+        let warmth = Warmth {
+            is_complete: true,
+            ..Warmth::default()
+        };
         let heartbeat = FromSlicelet::Heartbeat(Heartbeat {
             phase,
             applied: self.held.generation(),
             store_demand,
+            warming: self.ordered.iter().map(|slice| (slice.clone(), warmth)).collect(),
         });
         self.said.send((&heartbeat).into()).await.unwrap();
     }
@@ -150,6 +160,7 @@ impl Pretender {
         match FromAssigner::try_from(message).unwrap() {
             FromAssigner::Update(Update::Full(full)) => self.held = full.as_ref().clone(),
             FromAssigner::Update(Update::Diff(diff)) => self.held = self.held.apply(&diff).unwrap(),
+            FromAssigner::WarmOrder(slices) => self.ordered = slices,
             FromAssigner::Welcome(_) | FromAssigner::MayExit | FromAssigner::StoreGrant(_) => {}
         }
     }
@@ -369,6 +380,7 @@ async fn a_session_that_does_not_register_is_told_what_is_wrong() {
         phase: PodPhase::Ready,
         applied: Generation::NONE,
         store_demand: Rate::ZERO,
+        warming: Vec::new(),
     });
     said.send((&heartbeat).into()).await.unwrap();
     let refused = session(&running, requests).await.unwrap_err();

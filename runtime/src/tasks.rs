@@ -47,7 +47,8 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let supervised = supervised(name, self.stop.clone(), task);
+        // On the heap at once: some tasks are large, and each layer around one would copy it over the stack.
+        let supervised = supervised(name, self.stop.clone(), Box::pin(task));
         let abort = self.abort.clone();
         self.tracker.spawn(async move {
             abort.run_until_cancelled(supervised).await;
