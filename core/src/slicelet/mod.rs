@@ -26,6 +26,7 @@ mod session;
 mod step_watch;
 mod token_bucket;
 mod waiting_line;
+mod warmth;
 
 pub use answered::{Answered, AnsweredLimits};
 pub use decayed_rate::DecayedRate;
@@ -34,3 +35,4 @@ pub use load_meter::LoadMeter;
 pub use ownership::{Identity, Ownership, Share};
 pub use reconnect::Reconnect;
 pub use session::{Action, Event, Session, SessionSettings};
+pub use warmth::Warmth;
