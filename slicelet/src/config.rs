@@ -44,7 +44,6 @@ pub(crate) struct Settings {
     pub(crate) pod: Pod,
     pub(crate) warm: WarmSettings,
     pub(crate) disk: Option<DiskSettings>,
-    pub(crate) freshness: Freshness,
     pub(crate) is_writable: bool,
     pub(crate) admission: AdmissionSettings,
     pub(crate) load_deadline: Duration,
@@ -92,7 +91,6 @@ impl Wishes {
             target: TargetName::try_new(&self.target)?,
             assigners: self.checked_assigners()?,
             warm: self.warm()?,
-            freshness: self.checked_freshness()?,
             is_writable: self.is_writable,
             admission: self.admission(&pod)?,
             load_deadline: self.checked_load_deadline()?,
@@ -174,6 +172,7 @@ impl Wishes {
         )?;
         Ok(WarmSettings {
             memory_budget: budget,
+            freshness: self.checked_freshness()?,
             missing_life: MISSING_LIFE,
             answered,
         })
