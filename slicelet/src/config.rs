@@ -46,7 +46,6 @@ pub(crate) struct Settings {
     pub(crate) pod: Pod,
     pub(crate) warm: WarmSettings,
     pub(crate) disk: Option<DiskSettings>,
-    pub(crate) freshness: Freshness,
     pub(crate) is_writable: bool,
     pub(crate) admission: AdmissionSettings,
     pub(crate) load_deadline: Duration,
@@ -96,7 +95,6 @@ impl Wishes {
             assigners: self.checked_assigners()?,
             peers: self.checked_peers(&pod)?,
             warm: self.warm()?,
-            freshness: self.checked_freshness()?,
             is_writable: self.is_writable,
             admission: self.admission(&pod)?,
             load_deadline: self.checked_load_deadline()?,
@@ -188,6 +186,7 @@ impl Wishes {
         )?;
         Ok(WarmSettings {
             memory_budget: budget,
+            freshness: self.checked_freshness()?,
             missing_life: MISSING_LIFE,
             answered,
         })

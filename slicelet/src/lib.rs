@@ -38,6 +38,7 @@
 //!     .await?;
 //! println!("visit {visit_count}");
 //!
+//! // The pod's gRPC server carries `profiles.routes()` beside the service itself: `server.add_routes(..).add_service(..)`.
 //! // When the process is to stop: `Server::serve_with_incoming_shutdown(.., profiles.drained())`, then
 //! profiles.shutdown().await;
 //! # Ok(())
@@ -48,6 +49,7 @@
 //! own(key) --> Published (a snapshot, swapped whole) --> Guard --get, update--> WarmStore --in turn--> object storage
 //!                   ^                                      | counts                 +--> disk
 //!                   +--- session <==stream==> assigner <---+
+//! routes() --> the watch, for clerks; the transfer of warm values, for other pods
 //! ```
 
 mod builder;
@@ -69,6 +71,7 @@ mod stats;
 mod status;
 mod stop_signal;
 mod store_access;
+mod transfer;
 mod warm;
 mod writer;
 
@@ -83,6 +86,6 @@ pub use error::SliceletError;
 pub use guard::Guard;
 pub use overloaded::Overloaded;
 pub use own_error::OwnError;
-pub use slicelet::{AssignmentCopy, Slicelet};
+pub use slicelet::Slicelet;
 pub use stats::Stats;
 pub use warm::{DiskError, Freshness, GetError, HotValue, WriteError};

@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assignment::{Generation, Phase};
+use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::pod::Pod;
 use emberkeep_core::slicelet::Share;
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::NotOwner;
-use emberkeep_proto::pb::assignment_watch_server::AssignmentWatchServer;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::tasks::Tasks;
 use emberkeep_runtime::watch::{AssignmentSource, Held, WatchLimits, WatchService};
@@ -20,6 +19,7 @@ use emberkeep_store::Store;
 use prometheus::Registry;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::service::Routes;
 
 use crate::builder::Builder;
 use crate::codec::{Codec, Raw};
@@ -35,6 +35,7 @@ use crate::stats::Stats;
 use crate::status;
 use crate::stop_signal;
 use crate::store_access::StoreAccess;
+use crate::transfer::TransferService;
 use crate::warm::{DiskTier, HashedKey, Hold, WarmParts, WarmStore, WriteError};
 use crate::writer::Writer;
 
@@ -143,20 +144,37 @@ impl<C: Codec> Slicelet<C> {
         };
         let ordinal = holding.count_request(range);
         self.inner.published.heat.sample(&slice_key, 1, ordinal);
-        let hold = holding.hold(range, share, self.inner.settings.freshness);
+        let hold = holding.hold(range, share, self.inner.settings.warm.freshness);
         Ok(Guard::new(self, key, slice_key, hold, share.epoch))
     }
 
-    /// The watch of this pod's assignment, for the pod's own gRPC server: clerks and other pods ask it, so that they
-    /// start and run with no assigner alive.
+    /// All that the pod's gRPC server carries beside the service itself, for clerks and other pods: the watch of this pod's
+    /// assignment, so that they start and run with no assigner alive; and the transfer of warm values, so that whoever gets
+    /// one of its slices has them before it is asked.
+    ///
+    /// ```no_run
+    /// # use emberkeep_slicelet::Slicelet;
+    /// # fn example(slicelet: &Slicelet) {
+    /// let server = tonic::transport::Server::builder().add_routes(slicelet.routes());
+    /// // .add_service(YourServiceServer::new(..)).serve_with_incoming_shutdown(.., slicelet.drained())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn watch_service(&self) -> AssignmentWatchServer<WatchService<AssignmentCopy>> {
+    pub fn routes(&self) -> Routes {
+        let Inner {
+            warm,
+            published,
+            drained,
+            ..
+        } = &*self.inner;
         let copy = AssignmentCopy {
             target: self.inner.settings.target.clone(),
             held: self.assignment(),
         };
         // A server that shuts down waits for its streams, so those end with the drain.
-        WatchService::new(copy, WatchLimits::default(), self.inner.drained.clone()).into_server()
+        let watch = WatchService::new(copy, WatchLimits::default(), drained.clone());
+        let transfer = TransferService::new(Arc::clone(warm), Arc::clone(published), drained.clone());
+        Routes::new(watch.into_server()).add_service(transfer.into_server())
     }
 
     /// The newest assignment, now and later; `None` before the first one.
@@ -265,7 +283,7 @@ impl<C: Codec> Slicelet<C> {
         let (range, share) = holding.ownership.share_of(slice_key);
         match share {
             Some(share) if share.may_write() && share.held_since <= since => {
-                Ok(holding.hold(range, share, self.inner.settings.freshness))
+                Ok(holding.hold(range, share, self.inner.settings.warm.freshness))
             }
             Some(_) | None => Err(self.not_owner(&holding, slice_key)),
         }
@@ -315,9 +333,9 @@ impl<C: Codec> std::fmt::Debug for Slicelet<C> {
     }
 }
 
-/// The pod's copy of its target's assignment: what [`Slicelet::watch_service`] serves.
+/// The pod's copy of its target's assignment: what [`Slicelet::routes`] serve.
 #[derive(Debug)]
-pub struct AssignmentCopy {
+struct AssignmentCopy {
     target: TargetName,
     held: watch::Receiver<Option<Held>>,
 }

@@ -11,10 +11,14 @@ mod world;
 mod writes;
 
 use emberkeep_core::assignment::{Assignment, Generation, Update};
+use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::pod::PodPhase;
 use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, leader_redirect_status};
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Transferred, leader_redirect_status};
+use emberkeep_proto::pb::TransferRequest;
+use emberkeep_proto::pb::warm_transfer_client::WarmTransferClient;
+use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_runtime::watch::{AssignmentWatcher, WatchSettings};
 use emberkeep_slicelet::{GetError, NotOwner, OwnError, Slicelet, SliceletError};
@@ -22,6 +26,7 @@ use scripted::{ScriptedAssigner, all_by, generation, halves, other_pod, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status};
 use world::{World, key_of_half};
 
@@ -261,16 +266,69 @@ async fn what_is_warm_is_reported_by_slice() {
 #[tokio::test]
 async fn whoever_watches_the_pod_gets_its_assignment() {
     let (world, _session) = World::owning().await;
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let server = server_builder().add_service(world.slicelet.watch_service());
     let stop = CancellationToken::new();
-    tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned()));
+    let address = served(&world, &stop).await;
     let target = TargetName::try_new("numbers").unwrap();
     let watcher = AssignmentWatcher::start(WatchSettings::new(target, vec![address], "test"), &stop);
     let mut held = watcher.held();
     let held = soon(held.wait_for(Option::is_some)).await.unwrap().clone();
     assert_eq!(held.unwrap().assignment, world.reaches(1).await);
+    stop.cancel();
+}
+
+/// Serves what the slicelet has for others, until `stop`; answers where.
+async fn served(world: &World, stop: &CancellationToken) -> String {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let server = server_builder().add_routes(world.slicelet.routes());
+    tokio::spawn(server.serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned()));
+    address
+}
+
+#[tokio::test]
+async fn another_pod_gets_the_warm_values_of_a_slice_until_this_one_has_drained() {
+    let (world, session) = World::owning().await;
+    let (lower, upper) = (key_of_half(false), key_of_half(true));
+    for key in [&lower, &upper] {
+        world.put(key, "7").await;
+        world.get(key).await.unwrap();
+    }
+    let stop = CancellationToken::new();
+    let address = served(&world, &stop).await;
+    let channel = channel_to(&address, &ChannelSettings::default()).unwrap();
+    let mut client = WarmTransferClient::new(channel).accept_compressed(CompressionEncoding::Zstd);
+    let request = TransferRequest {
+        target: "numbers".to_owned(),
+        slice: Some((&Slice::new(SliceKey::from_position(1 << 63), None).unwrap()).into()),
+        held: Vec::new(),
+    };
+    let sent = soon(client.transfer(request.clone())).await.unwrap();
+    assert_eq!(sent.metadata().get("grpc-encoding").unwrap(), "zstd");
+    let mut messages = sent.into_inner();
+    let mut next = async || soon(messages.message()).await.unwrap().map(Transferred::try_from);
+    let Some(Ok(Transferred::Manifest(page))) = next().await else {
+        panic!("it begins with the manifest");
+    };
+    assert_eq!(
+        (page.entries.len(), page.is_last),
+        (1, true),
+        "the other key lies elsewhere"
+    );
+    let Some(Ok(Transferred::Values(values))) = next().await else {
+        panic!("it goes on with values");
+    };
+    assert_eq!(
+        (values[0].key.as_slice(), values[0].object.as_slice()),
+        (upper.as_bytes(), &b"7"[..])
+    );
+    assert_eq!(values[0].checked_by, generation(1));
+    assert!(next().await.is_none());
+
+    session.tell(FromAssigner::MayExit).await;
+    soon(world.slicelet.drained()).await;
+    let mut messages = soon(client.transfer(request)).await.unwrap().into_inner();
+    let ended = soon(messages.message()).await.unwrap_err();
+    assert_eq!(ended.code(), Code::Unavailable);
     stop.cancel();
 }
 

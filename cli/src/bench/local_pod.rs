@@ -34,7 +34,7 @@ impl<C: Codec> LocalPod<C> {
         let slicelet = builder.start().await.map_err(failure_of)?;
         let started_in = began.elapsed();
         let served = server_builder()
-            .add_service(slicelet.watch_service())
+            .add_routes(slicelet.routes())
             .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
         Ok(Self {
             slicelet,

@@ -76,7 +76,7 @@ pub(crate) async fn serve(
         slicelet: slicelet.clone(),
     };
     let served = server_builder()
-        .add_service(slicelet.watch_service())
+        .add_routes(slicelet.routes())
         .add_service(DemoServer::new(pod))
         .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
     ready::announce(&format!("pod at http://{address}"))?;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Warmth {
     /// Of the heat of all values that the old owner had warm, the part whose values are held here, in the version that the
-    /// old owner had or a newer one; in thousandths, rounded down. All of it where nothing had any heat.
+    /// old owner had or a newer one; in thousandths, rounded down. All of it where nothing had any heat, none of it where the old
+    /// owner did not say what it had.
     pub heat_share_thousandths: u32,
     /// How many bytes of memory those values take.
     pub size: u64,

@@ -15,6 +15,7 @@ mod pod;
 mod session;
 mod slice;
 mod target_settings;
+mod transfer;
 mod watch;
 
 pub use assignment::{PODS_MAX, SLICES_MAX};
@@ -27,4 +28,8 @@ pub use not_owner::{NOT_OWNER_KEY, NotOwner, not_owner_status};
 pub use pod::ZONE_LENGTH_MAX;
 pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration, Welcome};
 pub use target_settings::settings_over;
+pub use transfer::{
+    BATCH_COUNT_MAX, BATCH_SIZE_MAX, ETAG_LENGTH_MAX, MANIFEST_COUNT_MAX, ManifestEntry, ManifestPage, PAGE_COUNT_MAX,
+    SENT_OBJECT_SIZE_MAX, TRANSFER_MESSAGE_SIZE_MAX, TransferStart, Transferred, WarmValue,
+};
 pub use watch::{WATCHER_LENGTH_MAX, WatchStart, WatchUpdate};

@@ -5,7 +5,9 @@ use emberkeep_core::assignment::{Assignment, AssignmentDiff, Update};
 use emberkeep_core::load::{LoadHistory, LoadReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, NotOwner, WatchStart, WatchUpdate, settings_over};
+use emberkeep_proto::convert::{
+    FromAssigner, FromSlicelet, NotOwner, TransferStart, Transferred, WatchStart, WatchUpdate, settings_over,
+};
 use emberkeep_proto::pb;
 use proptest::prelude::*;
 use prost::Message;
@@ -21,6 +23,8 @@ fn read_as_everything(bytes: &[u8]) {
     read::<pb::Assignment, Assignment>(bytes);
     read::<pb::AssignmentDiff, AssignmentDiff>(bytes);
     read::<pb::NotOwner, NotOwner>(bytes);
+    read::<pb::TransferRequest, TransferStart>(bytes);
+    read::<pb::TransferResponse, Transferred>(bytes);
     if let Some(report) = read::<pb::LoadReport, LoadReport>(bytes) {
         let (pod, now) = (PodName::try_new("pod").unwrap(), Timestamp::ZERO);
         let mut history = LoadHistory::default();
@@ -67,6 +71,16 @@ proptest! {
     ) {
         read_as_everything(&mutated(pb::SessionRequest::from(&up).encode_to_vec(), &mutations));
         read_as_everything(&mutated(pb::SessionResponse::from(&down).encode_to_vec(), &mutations));
+    }
+
+    #[test]
+    fn a_mutated_transfer_is_refused_or_accepted(
+        start in meanings::transfer_start(),
+        transferred in meanings::transferred(),
+        mutations in mutations(),
+    ) {
+        read_as_everything(&mutated(pb::TransferRequest::from(&start).encode_to_vec(), &mutations));
+        read_as_everything(&mutated(pb::TransferResponse::from(transferred).encode_to_vec(), &mutations));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, Heartbeat, NotOwner, Registration, WatchStart, WatchUpdate, Welcome,
+    FromAssigner, FromSlicelet, Heartbeat, ManifestEntry, ManifestPage, NotOwner, Registration, TransferStart,
+    Transferred, WarmValue, WatchStart, WatchUpdate, Welcome,
 };
 use proptest::prelude::*;
 
@@ -223,4 +224,47 @@ pub(crate) fn not_owner() -> impl Strategy<Value = NotOwner> {
         slice,
         owner,
     })
+}
+
+pub(crate) fn transfer_start() -> impl Strategy<Value = TransferStart> {
+    let held = prop::collection::vec(any::<u64>(), 0..9);
+    (target(), slice(), held).prop_map(|(target, slice, held)| TransferStart { target, slice, held })
+}
+
+fn application_key() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..12)
+}
+
+fn manifest_page() -> impl Strategy<Value = ManifestPage> {
+    let entries = prop::collection::btree_map(application_key(), (any::<u32>(), any::<u64>(), any::<u64>()), 0..9);
+    (entries, any::<bool>()).prop_map(|(entries, is_last)| {
+        let entry = |(key, (heat, fingerprint, size))| ManifestEntry {
+            key,
+            heat,
+            fingerprint,
+            size,
+        };
+        let mut entries: Vec<_> = entries.into_iter().map(entry).collect();
+        // Keys are in order already, and stay so where equally hot.
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.heat));
+        let is_last = is_last || entries.is_empty();
+        ManifestPage { entries, is_last }
+    })
+}
+
+pub(crate) fn transferred() -> impl Strategy<Value = Transferred> {
+    let object = prop::collection::vec(any::<u8>(), 0..99);
+    let millis = any::<u64>().prop_map(Duration::from_millis);
+    let value = (application_key(), "[ -~]{1,99}", object, generation(), millis);
+    let value = value.prop_map(|(key, etag, object, checked_by, checked_before)| WarmValue {
+        key,
+        etag,
+        object,
+        checked_by,
+        checked_before,
+    });
+    prop_oneof![
+        manifest_page().prop_map(Transferred::Manifest),
+        prop::collection::vec(value, 1..9).prop_map(Transferred::Values),
+    ]
 }

@@ -7,7 +7,8 @@ use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::Pod;
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, InvalidMessage, NotOwner, WatchStart, WatchUpdate, not_owner_status,
+    FromAssigner, FromSlicelet, InvalidMessage, NotOwner, TransferStart, Transferred, WatchStart, WatchUpdate,
+    not_owner_status,
 };
 use emberkeep_proto::pb;
 use proptest::prelude::*;
@@ -65,5 +66,13 @@ proptest! {
     #[test]
     fn who_owns_instead_comes_back_from_a_status(not_owner in meanings::not_owner()) {
         prop_assert_eq!(NotOwner::from_status(&not_owner_status(&not_owner)), Some(not_owner));
+    }
+
+    #[test]
+    fn a_transfer_comes_back(start in meanings::transfer_start(), transferred in meanings::transferred()) {
+        prop_assert_eq!(there_and_back::<TransferStart, pb::TransferRequest>(&start), Ok(start));
+        let bytes = pb::TransferResponse::from(transferred.clone()).encode_to_vec();
+        let back = Transferred::try_from(pb::TransferResponse::decode(bytes.as_slice()).unwrap());
+        prop_assert_eq!(back, Ok(transferred));
     }
 }

@@ -112,6 +112,13 @@ impl<V> Entry<V> {
         }
     }
 
+    /// Makes the value as hot as that, if it is not hotter.
+    pub(super) fn warm_up(&self, heat: u32) {
+        if let Some(facts) = &self.object {
+            facts.heat.fetch_max(heat, Ordering::Relaxed);
+        }
+    }
+
     /// How often it was used of late.
     pub(super) fn heat(&self) -> u32 {
         self.object

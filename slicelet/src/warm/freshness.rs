@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_core::assignment::{Generation, Phase};
+use emberkeep_core::assignment::Generation;
 use emberkeep_core::slicelet::Share;
 use emberkeep_core::time::Timestamp;
 
@@ -46,8 +46,12 @@ pub(crate) struct Hold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Checked {
     pub(super) by: Generation,
+    /// [`LONG_AGO`] is before the clock began.
     pub(super) at: Timestamp,
 }
+
+/// Another pod knew it before this process began: nobody can say how old that is by this process's clock.
+const LONG_AGO: Timestamp = Timestamp::ZERO;
 
 impl Freshness {
     /// The hold of a pod with that share, which goes by `at` and knows the share's epoch since `learned_at`.
@@ -87,7 +91,8 @@ impl Hold {
     /// Whether what was checked then counts; `now` is only asked where it matters.
     #[inline]
     pub(super) fn accepts(&self, checked: Checked, now: impl FnOnce() -> Timestamp) -> bool {
-        checked.by >= self.since && (checked.at >= self.lasting_from || now().since(checked.at) < self.age_max)
+        let is_young = || checked.at > LONG_AGO && now().since(checked.at) < self.age_max;
+        checked.by >= self.since && (checked.at >= self.lasting_from || is_young())
     }
 
     /// Whether what was known before this process began counts, too.
@@ -107,8 +112,36 @@ impl Hold {
     }
 }
 
+impl Checked {
+    /// What another pod has known by a generation since so long before `asked_at`. It counts for no hold that begins after
+    /// `ceiling`: that pod may have been no owner any more, and not have known it.
+    pub(crate) fn elsewhere(by: Generation, before: Duration, asked_at: Timestamp, ceiling: Generation) -> Self {
+        let before = u64::try_from(before.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            by: by.min(ceiling),
+            at: Timestamp::from_micros(asked_at.as_micros().saturating_sub(before)),
+        }
+    }
+
+    /// By which generation it was known, and how long before `asked_at`.
+    pub(crate) fn told(self, asked_at: Timestamp) -> (Generation, Duration) {
+        let before = match self.at {
+            LONG_AGO => Duration::MAX,
+            at => asked_at.since(at),
+        };
+        (self.by, before)
+    }
+
+    /// Whether the other is more recent, and by no owner before this one.
+    pub(super) fn is_before(self, other: Self) -> bool {
+        self.by <= other.by && self.at < other.at
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use emberkeep_core::assignment::Phase;
+
     use super::*;
 
     const fn second(second: u64) -> Timestamp {
@@ -171,6 +204,55 @@ mod tests {
             assert!(shared(500_000, 500_999));
             assert!(!shared(500_000, 501_000));
         }
+    }
+
+    #[test]
+    fn what_another_pod_has_checked_is_as_old_as_it_was_there() {
+        let minute = Freshness::RevalidateAfter(Duration::from_secs(60));
+        let hold = minute.hold(&share(Phase::Serving, 1), generation(9), second(100));
+        let sent =
+            |seconds| Checked::elsewhere(generation(8), Duration::from_secs(seconds), second(100), generation(9));
+        assert_eq!(sent(20).told(second(100)), (generation(8), Duration::from_secs(20)));
+        assert!(hold.accepts(sent(20), || second(139)));
+        assert!(!hold.accepts(sent(20), || second(140)));
+        assert!(
+            !hold.accepts(sent(100), || second(101)),
+            "it is older than this clock can tell"
+        );
+        assert!(!hold.accepts(sent(u64::MAX), || second(101)));
+        assert_eq!(
+            sent(100).told(second(101)).1,
+            Duration::MAX,
+            "nor may the next pod take it for younger"
+        );
+    }
+
+    #[test]
+    fn what_another_pod_has_checked_is_checked_anew_by_the_owner_unless_it_never_changes() {
+        let share = Share {
+            held_since: generation(5),
+            ..share(Phase::Serving, 1)
+        };
+        let now = second(200);
+        let sent = Checked::elsewhere(generation(5), Duration::ZERO, now, generation(4));
+        let counts = |freshness: Freshness| freshness.hold(&share, generation(9), second(1)).accepts(sent, || now);
+        assert!(
+            !counts(Freshness::OwnerWrites),
+            "it was an owner that said so, but another one"
+        );
+        assert!(counts(Freshness::Immutable));
+    }
+
+    #[test]
+    fn what_was_checked_later_but_by_no_later_owner_is_no_news() {
+        let checked = |by, at| Checked {
+            by: generation(by),
+            at: second(at),
+        };
+        assert!(checked(4, 10).is_before(checked(4, 11)));
+        assert!(checked(3, 10).is_before(checked(4, 11)));
+        assert!(!checked(4, 10).is_before(checked(4, 10)));
+        assert!(!checked(5, 10).is_before(checked(4, 11)));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) struct HashedKey<'a> {
 
 /// The same, owned: what the warm store keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WarmKey {
+pub(crate) struct WarmKey {
     /// Short keys lie in the entry itself: comparing them touches no memory elsewhere.
     bytes: SmallVec<[u8; 40]>,
     hash: u64,
@@ -67,6 +67,11 @@ impl<'a> HashedKey<'a> {
         self.bytes
     }
 
+    /// The hash of its bytes.
+    pub(super) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
     pub(super) fn to_warm(self) -> WarmKey {
         WarmKey {
             bytes: SmallVec::from_slice(self.bytes),
@@ -77,7 +82,7 @@ impl<'a> HashedKey<'a> {
 }
 
 impl WarmKey {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 

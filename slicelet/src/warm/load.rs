@@ -172,7 +172,7 @@ impl<C: Codec> WarmStore<C> {
     }
 
     /// Decodes an object and keeps its value.
-    async fn take_in(
+    pub(super) async fn take_in(
         &self,
         want: &Want<C::Value>,
         found: OnDisk,

@@ -19,17 +19,23 @@ mod get_error;
 mod key;
 mod key_locks;
 mod load;
+mod offer;
+mod sizes_by_heat;
 mod store;
+mod takeover;
 mod write;
 mod write_error;
 
 pub use disk::DiskError;
 pub(crate) use disk::{DiskSettings, DiskTier};
 pub use freshness::Freshness;
-pub(crate) use freshness::Hold;
+pub(crate) use freshness::{Checked, Hold};
 pub use get_error::GetError;
 pub(crate) use key::HashedKey;
+pub(crate) use offer::{Offer, Packed, fingerprint};
+pub(crate) use sizes_by_heat::SizesByHeat;
 pub(crate) use store::{Ask, WarmByRange, WarmParts, WarmSettings, WarmStore};
+pub(crate) use takeover::Heirloom;
 pub(crate) use write::{Change, Manner};
 pub use write_error::WriteError;
 

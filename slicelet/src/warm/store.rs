@@ -18,7 +18,7 @@ use super::HotValue;
 use super::decoder::{self, Decoded, Decoder};
 use super::disk::DiskTier;
 use super::entry::{Entry, Facts, InBytes, Kept};
-use super::freshness::{Checked, Hold};
+use super::freshness::{Checked, Freshness, Hold};
 use super::key::{HashedKey, HashedOnce, WarmKey};
 use super::key_locks::KeyLocks;
 use crate::byte_size::ByteSize;
@@ -32,6 +32,8 @@ use crate::store_access::StoreAccess;
 pub(crate) struct WarmSettings {
     /// How many bytes of values, with what they need beside, are kept.
     pub(crate) memory_budget: ByteSize,
+    /// How long values count.
+    pub(crate) freshness: Freshness,
     /// How long a missing object stays missing.
     pub(crate) missing_life: Duration,
     /// How long the answers of requests are remembered.
@@ -92,7 +94,7 @@ pub(crate) struct WarmStore<C: Codec> {
     pub(super) codec: Arc<C>,
     decoder: Decoder<C::Value>,
     pub(super) locks: Arc<KeyLocks>,
-    pub(super) parts: WarmParts,
+    pub(crate) parts: WarmParts,
 }
 
 /// How much is warm in each range, by its number.
@@ -216,6 +218,11 @@ impl<C: Codec> WarmStore<C> {
             hold: ask.hold,
             deadline: ask.deadline,
         })
+    }
+
+    /// All that is known, each as it is when it comes to it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (WarmKey, Entry<C::Value>)> {
+        self.entries.iter()
     }
 
     /// What is known of an object, whether or not it counts.

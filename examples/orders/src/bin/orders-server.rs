@@ -147,7 +147,7 @@ async fn main() -> anyhow::Result<()> {
         inbox,
     };
     let server = Server::builder()
-        .add_service(orders.watch_service())
+        .add_routes(orders.routes())
         .add_service(OrdersServer::new(pod))
         .serve_with_incoming_shutdown(incoming, orders.drained());
     let mut working = std::pin::pin!(working);

@@ -57,7 +57,7 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
     Server::builder()
-        .add_service(profiles.watch_service())
+        .add_routes(profiles.routes())
         .add_service(ProfilesServer::new(Pod {
             profiles: profiles.clone(),
         }))

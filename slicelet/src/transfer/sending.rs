@@ -1,0 +1,124 @@
+//! Sending: what one receiver is sent, one message after the other.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use emberkeep_core::target::KeyMode;
+use emberkeep_core::time::Timestamp;
+use emberkeep_proto::convert::{
+    BATCH_COUNT_MAX, BATCH_SIZE_MAX, MANIFEST_COUNT_MAX, ManifestEntry, ManifestPage, PAGE_COUNT_MAX,
+    SENT_OBJECT_SIZE_MAX, TransferStart, Transferred, WarmValue,
+};
+
+use crate::codec::Codec;
+use crate::warm::{Offer, Packed, WarmStore};
+
+/// A batch that has so many bytes of objects is sent: large enough to be worth a message, small enough to be taken in at
+/// once.
+const BATCH_SIZE: usize = 256 << 10;
+
+/// One slice on its way to another pod: the manifest in pages, then the values in its order. Each is encoded when it is
+/// wanted, as it is then; those that the receiver holds are left out.
+pub(super) struct Sending<C: Codec> {
+    warm: Arc<WarmStore<C>>,
+    key_mode: KeyMode,
+    start: TransferStart,
+    held: HashSet<u64>,
+    asked_at: Timestamp,
+    /// None before the slice was looked at.
+    offers: Option<Vec<Offer>>,
+    /// How many of the offers have stood in a page, if there are pages left.
+    listed: Option<usize>,
+    /// How many of the offers have been looked at to be sent.
+    passed: usize,
+    /// Did not fit into the last batch.
+    left_over: Option<WarmValue>,
+}
+
+impl<C: Codec> Sending<C> {
+    pub(super) fn new(warm: Arc<WarmStore<C>>, key_mode: KeyMode, mut start: TransferStart) -> Self {
+        let held = std::mem::take(&mut start.held).into_iter().collect();
+        Self {
+            asked_at: warm.parts.clock.now(),
+            warm,
+            key_mode,
+            start,
+            held,
+            offers: None,
+            listed: Some(0),
+            passed: 0,
+            left_over: None,
+        }
+    }
+
+    /// The next message; none after the last one. Takes a while.
+    pub(super) fn next(&mut self) -> Option<Transferred> {
+        let (warm, slice, key_mode) = (&self.warm, &self.start.slice, self.key_mode);
+        self.offers
+            .get_or_insert_with(|| warm.offers(slice, key_mode, MANIFEST_COUNT_MAX));
+        match self.page() {
+            Some(page) => Some(Transferred::Manifest(page)),
+            None => self.batch().map(Transferred::Values),
+        }
+    }
+
+    fn page(&mut self) -> Option<ManifestPage> {
+        let (offers, listed) = (self.offers.as_deref().unwrap_or_default(), self.listed?);
+        let end = offers.len().min(listed + PAGE_COUNT_MAX);
+        let is_last = end == offers.len();
+        let entries = offers[listed..end].iter().map(entry_of).collect();
+        self.listed = Some(end).filter(|_| !is_last);
+        Some(ManifestPage { entries, is_last })
+    }
+
+    fn batch(&mut self) -> Option<Vec<WarmValue>> {
+        let (mut batch, mut size) = (Vec::new(), 0);
+        while size < BATCH_SIZE && batch.len() < BATCH_COUNT_MAX {
+            let Some(value) = self.next_value() else { break };
+            if !batch.is_empty() && size + value.object.len() > BATCH_SIZE_MAX {
+                self.left_over = Some(value);
+                break;
+            }
+            size += value.object.len();
+            self.warm.parts.metrics.transfer.sent.count(value.object.len());
+            batch.push(value);
+        }
+        Some(batch).filter(|batch| !batch.is_empty())
+    }
+
+    fn next_value(&mut self) -> Option<WarmValue> {
+        if let Some(value) = self.left_over.take() {
+            return Some(value);
+        }
+        loop {
+            let offer = self.offers.as_ref()?.get(self.passed)?.clone();
+            self.passed += 1;
+            let is_wanted = |fingerprint| !self.held.contains(&fingerprint);
+            match self.warm.packed(&offer.key, SENT_OBJECT_SIZE_MAX, is_wanted) {
+                Ok(Some(packed)) => return Some(self.value_of(&offer, packed)),
+                Ok(None) => {}
+                Err(reason) => tracing::debug!(%reason, "a value is not sent, it cannot be encoded"),
+            }
+        }
+    }
+
+    fn value_of(&self, offer: &Offer, packed: Packed) -> WarmValue {
+        let (checked_by, checked_before) = packed.checked.told(self.asked_at);
+        WarmValue {
+            key: offer.key.bytes().to_vec(),
+            etag: packed.etag.as_str().to_owned(),
+            object: packed.object.into(),
+            checked_by,
+            checked_before,
+        }
+    }
+}
+
+fn entry_of(offer: &Offer) -> ManifestEntry {
+    ManifestEntry {
+        key: offer.key.bytes().to_vec(),
+        heat: offer.heat,
+        fingerprint: offer.fingerprint,
+        size: offer.size,
+    }
+}

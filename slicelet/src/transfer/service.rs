@@ -1,0 +1,99 @@
+//! The service: what another pod asks for when it takes a slice over.
+
+use std::sync::Arc;
+
+use emberkeep_proto::convert::{TRANSFER_MESSAGE_SIZE_MAX, TransferStart};
+use emberkeep_proto::pb::warm_transfer_server::{WarmTransfer, WarmTransferServer};
+use emberkeep_proto::pb::{TransferRequest, TransferResponse};
+use futures::stream::{BoxStream, StreamExt, try_unfold};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
+use tonic::{Request, Response, Status};
+
+use super::sending::Sending;
+use crate::codec::Codec;
+use crate::metrics::Running;
+use crate::published::Published;
+use crate::warm::WarmStore;
+
+/// Sends what is warm to those who ask.
+///
+/// Nothing queues up for a slow receiver: what it gets next is made when the connection takes it.
+pub(crate) struct TransferService<C: Codec> {
+    warm: Arc<WarmStore<C>>,
+    published: Arc<Published>,
+    places: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// How many slices are sent at a time. Each needs memory for its manifest, and a core now and then.
+const TRANSFERS_MAX: usize = 16;
+
+impl<C: Codec> TransferService<C> {
+    /// Sends until `stop`.
+    pub(crate) fn new(warm: Arc<WarmStore<C>>, published: Arc<Published>, stop: CancellationToken) -> Self {
+        Self {
+            warm,
+            published,
+            places: Arc::new(Semaphore::new(TRANSFERS_MAX)),
+            stop,
+        }
+    }
+
+    /// The service as a server takes it, with the limits of message sizes set.
+    pub(crate) fn into_server(self) -> WarmTransferServer<Self> {
+        WarmTransferServer::new(self)
+            .max_encoding_message_size(TRANSFER_MESSAGE_SIZE_MAX)
+            .max_decoding_message_size(TRANSFER_MESSAGE_SIZE_MAX)
+            .send_compressed(CompressionEncoding::Zstd)
+    }
+}
+
+#[tonic::async_trait]
+impl<C: Codec> WarmTransfer for TransferService<C> {
+    type TransferStream = BoxStream<'static, Result<TransferResponse, Status>>;
+
+    async fn transfer(&self, request: Request<TransferRequest>) -> Result<Response<Self::TransferStream>, Status> {
+        let start = TransferStart::try_from(request.into_inner())?;
+        let target = &self.warm.parts.target;
+        if start.target != *target {
+            let reason = format!("there is no target {} here, this pod serves {target}", start.target);
+            return Err(Status::not_found(reason));
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let reason = format!("{TRANSFERS_MAX} slices are sent already, ask again in a moment");
+            Status::resource_exhausted(reason)
+        })?;
+        tracing::debug!(%target, slice = %start.slice, held_count = start.held.len(), "transfer starts");
+        let key_mode = self.published.holding.load().key_mode;
+        let running = Running::start(&self.warm.parts.metrics.transfer.sending);
+        let sending = Sending::new(Arc::clone(&self.warm), key_mode, start);
+        let stop = self.stop.clone();
+        let sent = try_unfold(sending, move |sending| {
+            // They last as long as the stream does.
+            let _ = (&place, &running);
+            let stop = stop.clone();
+            async move {
+                stop.run_until_cancelled(next(sending))
+                    .await
+                    .unwrap_or_else(|| Err(stopping()))
+            }
+        });
+        Ok(Response::new(sent.boxed()))
+    }
+}
+
+/// The next message, made beside the runtime, whose other tasks would wait for it.
+async fn next<C: Codec>(mut sending: Sending<C>) -> Result<Option<(TransferResponse, Sending<C>)>, Status> {
+    let made = tokio::task::spawn_blocking(move || {
+        let message = sending.next()?;
+        Some((TransferResponse::from(message), sending))
+    });
+    made.await
+        .map_err(|failure| Status::internal(format!("the values could not be encoded: {failure}")))
+}
+
+fn stopping() -> Status {
+    Status::unavailable("this pod is stopping, read the rest from object storage")
+}

@@ -1,0 +1,8 @@
+//! Two pods on one store, and real sockets between them.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+mod pod;
+mod pulls;
+mod sends;
+mod stage;

@@ -1,0 +1,114 @@
+//! A server for the transfer whose streams break where the test says, or say what the test says.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use emberkeep_proto::convert::Transferred;
+use emberkeep_proto::pb::warm_transfer_server::{WarmTransfer, WarmTransferServer};
+use emberkeep_proto::pb::{TransferRequest, TransferResponse};
+use emberkeep_runtime::serve::{bind, incoming, server_builder};
+use futures::StreamExt;
+use futures::stream::{BoxStream, iter};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use super::pod::TestPod;
+use crate::codec::Raw;
+use crate::transfer::TransferService;
+
+/// What becomes of one stream.
+pub(super) enum Act {
+    /// It breaks off after so many messages.
+    Cut { after: usize },
+    /// It breaks off after so many messages, and the server stops.
+    Die { after: usize },
+    /// It is refused.
+    Refuse(Status),
+    /// It says this, and ends.
+    Say(Vec<TransferResponse>),
+}
+
+/// Listens until it is dropped.
+pub(super) struct Stage {
+    pub(super) address: String,
+    /// The keys that were sent, in order.
+    sent: Arc<Mutex<Vec<String>>>,
+    _stops: DropGuard,
+}
+
+impl Stage {
+    /// Sends what that pod has warm: each stream plays the next of the acts, and later ones are as they are.
+    pub(super) async fn of(pod: &TestPod, acts: impl IntoIterator<Item = Act>) -> Self {
+        let stop = CancellationToken::new();
+        let sent = Arc::default();
+        let play = Play {
+            service: TransferService::new(Arc::clone(&pod.warm), Arc::clone(&pod.published), stop.clone()),
+            acts: Mutex::new(acts.into_iter().collect()),
+            sent: Arc::clone(&sent),
+            stop: stop.clone(),
+        };
+        let address = serve(Routes::new(WarmTransferServer::new(play)), stop.clone()).await;
+        Self {
+            address,
+            sent,
+            _stops: stop.drop_guard(),
+        }
+    }
+
+    pub(super) fn sent(&self) -> Vec<String> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+/// Serves until `stop`, after which nobody can connect any more; answers where.
+pub(super) async fn serve(routes: Routes, stop: CancellationToken) -> String {
+    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = server_builder()
+        .add_routes(routes)
+        .serve_with_incoming(incoming(listener));
+    tokio::spawn(async move { stop.run_until_cancelled(serving).await });
+    address
+}
+
+struct Play {
+    service: TransferService<Raw>,
+    acts: Mutex<VecDeque<Act>>,
+    sent: Arc<Mutex<Vec<String>>>,
+    stop: CancellationToken,
+}
+
+#[tonic::async_trait]
+impl WarmTransfer for Play {
+    type TransferStream = BoxStream<'static, Result<TransferResponse, Status>>;
+
+    async fn transfer(&self, request: Request<TransferRequest>) -> Result<Response<Self::TransferStream>, Status> {
+        let act = self.acts.lock().unwrap().pop_front();
+        let whole = self.service.transfer(request).await?.into_inner();
+        let broken = iter([Err(Status::unavailable("the cable was cut"))]);
+        let stream = match act {
+            None => whole,
+            Some(Act::Refuse(status)) => return Err(status),
+            Some(Act::Say(messages)) => iter(messages).map(Ok).boxed(),
+            Some(Act::Cut { after }) => whole.take(after).chain(broken).boxed(),
+            Some(Act::Die { after }) => {
+                let stop = self.stop.clone();
+                let last = broken.inspect(move |_| stop.cancel());
+                whole.take(after).chain(last).boxed()
+            }
+        };
+        let sent = Arc::clone(&self.sent);
+        Ok(Response::new(
+            stream.inspect(move |message| note(&sent, message)).boxed(),
+        ))
+    }
+}
+
+fn note(sent: &Mutex<Vec<String>>, message: &Result<TransferResponse, Status>) {
+    let Ok(message) = message else { return };
+    if let Ok(Transferred::Values(values)) = Transferred::try_from(message.clone()) {
+        let keys = values.into_iter().map(|value| String::from_utf8(value.key).unwrap());
+        sent.lock().unwrap().extend(keys);
+    }
+}
