@@ -160,6 +160,7 @@ fn told(
         heartbeat_interval: state.settings.health.heartbeat_interval,
         load_report_interval: state.settings.health.load_report_interval,
         drain_timeout: state.settings.handoff.drain_timeout,
+        misroute: state.settings.misroute,
     });
     let updates = updates_since(held, known).map(|told| FromAssigner::Update(told.update));
     let may_exit = open

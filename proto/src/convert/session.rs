@@ -8,11 +8,11 @@ use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
 use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::SessionSettings;
-use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
 
 use super::InvalidMessage;
 use super::invalid_message::required;
-use super::modes::{key_mode_of, ownership_mode_of, pod_phase_of};
+use super::modes::{key_mode_of, misroute_mode_of, ownership_mode_of, pod_phase_of};
 use super::slice::generation;
 use super::target_settings::millis;
 use super::watch::target_name;
@@ -77,6 +77,8 @@ pub struct Welcome {
     pub load_report_interval: Duration,
     /// How long it keeps serving when it drains and has nowhere to move to.
     pub drain_timeout: Duration,
+    /// What it does with a request for a key that another pod owns.
+    pub misroute: MisrouteMode,
 }
 
 impl From<&TargetSettings> for Welcome {
@@ -88,6 +90,7 @@ impl From<&TargetSettings> for Welcome {
             heartbeat_interval: settings.health.heartbeat_interval,
             load_report_interval: settings.health.load_report_interval,
             drain_timeout: settings.handoff.drain_timeout,
+            misroute: settings.misroute,
         }
     }
 }
@@ -101,12 +104,14 @@ impl From<Welcome> for SessionSettings {
             heartbeat_interval,
             load_report_interval,
             drain_timeout,
+            misroute,
         } = welcome;
         Self {
             key_mode,
             heartbeat_interval,
             load_report_interval,
             drain_timeout,
+            misroute,
         }
     }
 }
@@ -227,6 +232,7 @@ impl TryFrom<pb::Welcome> for Welcome {
             heartbeat_interval: interval(wire.heartbeat_interval_ms, "heartbeat_interval_ms")?,
             load_report_interval: interval(wire.load_report_interval_ms, "load_report_interval_ms")?,
             drain_timeout: Duration::from_millis(wire.drain_timeout_ms),
+            misroute: misroute_mode_of(wire.misroute)?,
         })
     }
 }
@@ -239,6 +245,7 @@ impl From<&Welcome> for pb::Welcome {
             heartbeat_interval_ms: millis(welcome.heartbeat_interval),
             load_report_interval_ms: millis(welcome.load_report_interval),
             drain_timeout_ms: millis(welcome.drain_timeout),
+            misroute: pb::MisrouteMode::from(welcome.misroute).into(),
         }
     }
 }
@@ -260,10 +267,12 @@ mod tests {
         let mut settings = TargetSettings::default();
         settings.health.load_report_interval = Duration::from_secs(9);
         settings.key_mode = KeyMode::Ordered;
+        settings.misroute = MisrouteMode::Forward;
         let welcome = Welcome::try_from(pb::Welcome::from(&Welcome::from(&settings))).unwrap();
         let told = SessionSettings::from(welcome);
         assert_eq!(told.load_report_interval, Duration::from_secs(9));
         assert_eq!(told.key_mode, KeyMode::Ordered);
+        assert_eq!(told.misroute, MisrouteMode::Forward);
         assert_eq!(told.drain_timeout, settings.handoff.drain_timeout);
     }
 

@@ -8,7 +8,7 @@ use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
 use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::rate::Rate;
-use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
     FromAssigner, FromSlicelet, Heartbeat, NotOwner, Registration, WatchStart, WatchUpdate, Welcome,
 };
@@ -186,6 +186,7 @@ pub(crate) fn from_assigner() -> impl Strategy<Value = FromAssigner> {
         heartbeat_interval: heartbeat,
         load_report_interval: report,
         drain_timeout: drain,
+        misroute: MisrouteMode::Forward,
     });
     prop_oneof![
         welcome.prop_map(FromAssigner::Welcome),

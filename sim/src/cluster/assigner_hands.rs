@@ -185,6 +185,7 @@ impl Cluster {
             heartbeat_interval: target.health.heartbeat_interval,
             load_report_interval: target.health.load_report_interval,
             drain_timeout: target.handoff.drain_timeout,
+            misroute: target.misroute,
         };
         let newest = self.newest();
         let session = self.desk.open(line, newest.max(known));

@@ -66,7 +66,7 @@ impl Cluster {
                 return Some(Event::LoadMeasured { report });
             }
             // Nobody grants anything here.
-            Action::LimitStoreRate(_) => {}
+            Action::LimitStoreRate(_) | Action::HandleMisroutes(_) => {}
             Action::Publish { ownership, .. } => self.publish_in(life.place, ownership),
             Action::Drained { is_forced } => {
                 let pod = self.pods[life.place].pod.name.clone();

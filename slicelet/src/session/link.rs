@@ -79,6 +79,7 @@ impl Link {
             heartbeat_interval: welcome.heartbeat_interval,
             load_report_interval: welcome.load_report_interval,
             drain_timeout: welcome.drain_timeout,
+            misroute: welcome.misroute,
         };
         self.tell(Event::Connected { connection, settings }).await?;
         loop {
