@@ -73,6 +73,7 @@ pub(crate) async fn serve(
         slicelet: slicelet.clone(),
     };
     let served = server_builder()
+        .layer(slicelet.forward_layer())
         .add_service(slicelet.watch_service())
         .add_service(DemoServer::new(pod))
         .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());
