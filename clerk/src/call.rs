@@ -5,12 +5,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use emberkeep_proto::convert::NotOwner;
+use emberkeep_runtime::call_failure::CallFailure;
 use emberkeep_runtime::grpc_timeout;
 use tonic::body::Body;
 
 use crate::ClerkError;
 use crate::clerk::Inner;
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::Outcome;
 use crate::outgoing_request::OutgoingRequest;
 use crate::patience::{Impatience, Patience};
 use crate::peer::Peer;
@@ -72,10 +73,10 @@ impl Call {
         mut patience: Patience,
         deadline: Duration,
     ) -> Answer {
+        self.note(&peer, &outcome);
         // At once only the first time: pods that fail in turn are not to be asked in a busy loop.
         let mut at_once = self.elsewhere(&peer, &outcome);
         loop {
-            self.note(&outcome);
             if !request.is_kept() || !self.may_go_again(&outcome) {
                 return outcome.into_answer(peer.address(), deadline);
             }
@@ -90,23 +91,29 @@ impl Call {
             peer = next;
             self.clerk.counters.retried.fetch_add(1, Relaxed);
             outcome = peer.send(request).await;
+            self.note(&peer, &outcome);
         }
     }
 
-    /// Learns from a pod that does not own the key.
-    fn note(&self, outcome: &Outcome) {
-        if let Outcome::Misrouted(_, not_owner) = outcome {
-            self.clerk.counters.misrouted.fetch_add(1, Relaxed);
-            self.clerk.hear_of(not_owner.generation);
+    /// Learns from a pod that does not own the key, and forgets what led to one that cannot be reached.
+    fn note(&self, asked: &Arc<Peer>, outcome: &Outcome) {
+        match outcome {
+            Outcome::Answered(_) | Outcome::Failed(CallFailure::TimedOut) => {}
+            Outcome::Forwarded(_, not_owner) | Outcome::Misrouted(_, not_owner) => {
+                self.clerk.counters.misrouted.fetch_add(1, Relaxed);
+                self.clerk.hear_of(not_owner.generation);
+                self.clerk.directory.learn(not_owner);
+            }
+            Outcome::Failed(CallFailure::NotSent(_) | CallFailure::Broken(_)) => self.clerk.directory.forget(asked),
         }
     }
 
     /// A request that no pod got has cost none anything: only the waiting room bounds those.
     fn may_go_again(&self, outcome: &Outcome) -> bool {
         match outcome {
-            Outcome::Answered(_) | Outcome::Failed(Failure::TimedOut) => false,
-            Outcome::Failed(Failure::NotSent(_)) => true,
-            Outcome::Failed(Failure::Broken(_)) => self.options.is_idempotent && self.clerk.take_retry(),
+            Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(CallFailure::TimedOut) => false,
+            Outcome::Failed(CallFailure::NotSent(_)) => true,
+            Outcome::Failed(CallFailure::Broken(_)) => self.options.is_idempotent && self.clerk.take_retry(),
             Outcome::Misrouted(..) => self.clerk.take_retry(),
         }
     }
@@ -115,7 +122,7 @@ impl Call {
     fn elsewhere(&self, asked: &Arc<Peer>, outcome: &Outcome) -> Option<Arc<Peer>> {
         let named = match outcome {
             Outcome::Misrouted(_, not_owner) => self.named_by(not_owner),
-            Outcome::Answered(_) | Outcome::Failed(_) => None,
+            Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(_) => None,
         };
         let next = named.or_else(|| self.clerk.directory.choose(&self.key, Some(asked)).ok());
         next.filter(|next| !Arc::ptr_eq(next, asked))
@@ -124,7 +131,7 @@ impl Call {
     /// The owner that a pod names, unless the clerk knows better.
     fn named_by(&self, not_owner: &NotOwner) -> Option<Arc<Peer>> {
         let directory = &self.clerk.directory;
-        let is_current = not_owner.generation >= directory.generation();
+        let is_current = not_owner.generation >= directory.generation_for(&self.key);
         let owner = not_owner.owner.as_ref().filter(|_| is_current)?;
         Some(directory.peer_of(owner))
     }

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use emberkeep_core::assignment::Generation;
-use emberkeep_core::clerk::{Rank, RoutingTable, Standing, pick};
+use emberkeep_core::clerk::{Overlay, Rank, RoutingTable, Standing, Word, pick};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{Pod, PodAddress};
+use emberkeep_proto::convert::NotOwner;
 use emberkeep_runtime::channel::ChannelSettings;
 use emberkeep_runtime::watch::Held;
 use tokio::sync::watch;
@@ -20,7 +21,8 @@ pub(crate) struct Directory {
     view: ArcSwap<View>,
     /// What the snapshot was made of, for those who wait for a new one.
     newest: watch::Sender<Option<Held>>,
-    /// Pods that another pod named before an assignment did; gone with the next assignment.
+    /// Pods that another pod named before an assignment did; gone with the next assignment. Whoever swaps the snapshot
+    /// for one that is made from it has this lock, so that no change is lost.
     strangers: Mutex<Vec<Arc<Peer>>>,
     zone: Option<Arc<str>>,
     channel: ChannelSettings,
@@ -32,11 +34,16 @@ const STRANGERS_MAX: usize = 64;
 enum View {
     /// Before the first assignment.
     Seeds(Seeds),
-    Assigned {
-        table: RoutingTable,
-        /// In the order of the assignment's pods.
-        peers: Box<[Arc<Peer>]>,
-    },
+    Assigned(Assigned),
+}
+
+/// An assignment, and what pods said since. Cheap to copy.
+#[derive(Clone)]
+struct Assigned {
+    table: Arc<RoutingTable>,
+    /// In the order of the assignment's pods.
+    peers: Arc<[Arc<Peer>]>,
+    overlay: Overlay<Arc<Peer>>,
 }
 
 impl Directory {
@@ -56,20 +63,7 @@ impl Directory {
     pub(crate) fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
         match &**self.view.load() {
             View::Seeds(seeds) => seeds.choose(key, failed).cloned().ok_or(ClerkError::NoAssignment),
-            View::Assigned { table, peers } => {
-                let serving = table.route(key)?.serving;
-                let standing = |peer: &Arc<Peer>| Standing {
-                    rank: match failed {
-                        Some(failed) if Arc::ptr_eq(failed, peer) => Rank::Failed,
-                        Some(_) | None => peer.rank(),
-                    },
-                    in_flight: peer.in_flight(),
-                };
-                let chance = if serving.len() > 1 { rand::random() } else { 0 };
-                pick(serving, |pod| standing(&peers[pod.as_usize()]), chance)
-                    .map(|pod| Arc::clone(&peers[pod.as_usize()]))
-                    .ok_or_else(|| no_owner(table, key))
-            }
+            View::Assigned(assigned) => assigned.choose(key, failed),
         }
     }
 
@@ -82,16 +76,61 @@ impl Directory {
     pub(crate) fn generation(&self) -> Generation {
         match &**self.view.load() {
             View::Seeds(_) => Generation::NONE,
-            View::Assigned { table, .. } => table.assignment().generation(),
+            View::Assigned(assigned) => assigned.generation(),
+        }
+    }
+
+    /// The generation by which the owner of this key is known: the snapshot's, unless a pod has spoken of a newer one.
+    pub(crate) fn generation_for(&self, key: &[u8]) -> Generation {
+        match &**self.view.load() {
+            View::Seeds(_) => Generation::NONE,
+            View::Assigned(assigned) => match assigned.word_on(key) {
+                Some(word) => word.generation,
+                None => assigned.generation(),
+            },
+        }
+    }
+
+    /// Routes by the word of a pod until an assignment as new has come, if the pod goes by a newer one than is known.
+    pub(crate) fn learn(&self, not_owner: &NotOwner) {
+        let Some(owner) = &not_owner.owner else { return };
+        let mut strangers = self.strangers();
+        let view = self.view.load();
+        let View::Assigned(assigned) = &**view else { return };
+        if not_owner.generation <= assigned.generation() {
+            return;
+        }
+        let word = Word {
+            generation: not_owner.generation,
+            owner: self.peer_among(&mut strangers, owner),
+        };
+        if let Some(overlay) = assigned.overlay.with(&not_owner.slice, &word) {
+            self.view.store(Arc::new(assigned.under(overlay)));
+        }
+    }
+
+    /// Routes by the assignment again where pods have named one that cannot be reached.
+    pub(crate) fn forget(&self, unreachable: &Arc<Peer>) {
+        let _changing = self.strangers();
+        let view = self.view.load();
+        let View::Assigned(assigned) = &**view else { return };
+        let is_it = |owner: &Arc<Peer>| Arc::ptr_eq(owner, unreachable);
+        if assigned.overlay.owners().any(is_it) {
+            self.view
+                .store(Arc::new(assigned.under(assigned.overlay.without(is_it))));
         }
     }
 
     /// The peer of a pod that another pod named.
     pub(crate) fn peer_of(&self, pod: &Pod) -> Arc<Peer> {
-        if let Some(peer) = self.view.load().peers().iter().find(|peer| peer.is(pod)) {
+        self.peer_among(&mut self.strangers(), pod)
+    }
+
+    fn peer_among(&self, strangers: &mut Vec<Arc<Peer>>, pod: &Pod) -> Arc<Peer> {
+        let view = self.view.load();
+        if let Some(peer) = view.peers().find(|peer| peer.is(pod)) {
             return Arc::clone(peer);
         }
-        let mut strangers = self.strangers();
         if let Some(peer) = strangers.iter().find(|peer| peer.is(pod)) {
             return Arc::clone(peer);
         }
@@ -105,18 +144,23 @@ impl Directory {
     /// Makes the snapshot of what is held now. Channels to pods that stay are kept, all others end with their last
     /// request.
     pub(crate) fn take_in(&self, held: Held) {
-        let known: Vec<Arc<Peer>> = {
-            let strangers = std::mem::take(&mut *self.strangers());
-            self.view.load().peers().iter().cloned().chain(strangers).collect()
-        };
+        let table = Arc::new(RoutingTable::new(Arc::clone(&held.assignment), held.key_mode));
+        let mut strangers = self.strangers();
+        let view = self.view.load();
+        let known: Vec<Arc<Peer>> = view.peers().cloned().chain(strangers.drain(..)).collect();
         let kept = PeersByAddress::of(&known);
         let peer = |pod: &Pod| match kept.find(pod) {
             Some(peer) => Arc::clone(peer),
             None => Arc::new(Peer::of_pod(pod.clone(), self.zone.as_deref(), &self.channel)),
         };
         let peers = held.assignment.pods().iter().map(peer).collect();
-        let table = RoutingTable::new(Arc::clone(&held.assignment), held.key_mode);
-        self.view.store(Arc::new(View::Assigned { table, peers }));
+        let assigned = Assigned {
+            peers,
+            overlay: view.overlay_over(held.assignment.generation()),
+            table,
+        };
+        self.view.store(Arc::new(View::Assigned(assigned)));
+        drop(strangers);
         self.newest.send_replace(Some(held));
     }
 
@@ -132,11 +176,59 @@ impl Directory {
 }
 
 impl View {
-    fn peers(&self) -> &[Arc<Peer>] {
+    /// All that requests may go to by this view; the same one may come several times.
+    fn peers(&self) -> impl Iterator<Item = &Arc<Peer>> {
+        let (peers, overlay) = match self {
+            Self::Seeds(seeds) => (seeds.peers(), None),
+            Self::Assigned(assigned) => (&*assigned.peers, Some(&assigned.overlay)),
+        };
+        peers.iter().chain(overlay.into_iter().flat_map(Overlay::owners))
+    }
+
+    /// What was heard that an assignment of this generation does not say.
+    fn overlay_over(&self, generation: Generation) -> Overlay<Arc<Peer>> {
         match self {
-            Self::Seeds(seeds) => seeds.peers(),
-            Self::Assigned { peers, .. } => peers,
+            Self::Seeds(_) => Overlay::none(),
+            Self::Assigned(assigned) => assigned.overlay.newer_than(generation),
         }
+    }
+}
+
+impl Assigned {
+    fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
+        if let Some(word) = self.word_on(key) {
+            return Ok(Arc::clone(&word.owner));
+        }
+        let Self { table, peers, .. } = self;
+        let serving = table.route(key)?.serving;
+        let standing = |peer: &Arc<Peer>| Standing {
+            rank: match failed {
+                Some(failed) if Arc::ptr_eq(failed, peer) => Rank::Failed,
+                Some(_) | None => peer.rank(),
+            },
+            in_flight: peer.in_flight(),
+        };
+        let chance = if serving.len() > 1 { rand::random() } else { 0 };
+        pick(serving, |pod| standing(&peers[pod.as_usize()]), chance)
+            .map(|pod| Arc::clone(&peers[pod.as_usize()]))
+            .ok_or_else(|| no_owner(table, key))
+    }
+
+    #[inline]
+    fn word_on(&self, key: &[u8]) -> Option<&Word<Arc<Peer>>> {
+        self.overlay.word_on(key, self.table.key_mode())
+    }
+
+    fn generation(&self) -> Generation {
+        self.table.assignment().generation()
+    }
+
+    /// The same assignment under another overlay.
+    fn under(&self, overlay: Overlay<Arc<Peer>>) -> View {
+        View::Assigned(Self {
+            overlay,
+            ..self.clone()
+        })
     }
 }
 

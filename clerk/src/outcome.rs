@@ -1,13 +1,12 @@
 //! What comes of one attempt.
 
-use std::error::Error;
-use std::iter::successors;
 use std::time::Duration;
 
 use emberkeep_core::pod::PodAddress;
-use emberkeep_proto::convert::NotOwner;
+use emberkeep_proto::convert::{NotOwner, is_refusal};
+use emberkeep_runtime::call_failure::CallFailure;
 use tonic::body::Body;
-use tonic::{ConnectError, TimeoutExpired, transport};
+use tonic::transport;
 
 use crate::ClerkError;
 
@@ -16,31 +15,21 @@ use crate::ClerkError;
 pub(crate) enum Outcome {
     /// The pod's answer, be it an error of the application.
     Answered(http::Response<Body>),
+    /// The answer of the key's owner: the pod does not own the key and has sent the request on.
+    Forwarded(http::Response<Body>, Box<NotOwner>),
     /// The pod does not own the key and has done nothing.
     Misrouted(http::Response<Body>, Box<NotOwner>),
     /// There is no answer.
-    Failed(Failure),
-}
-
-/// Why there is no answer, with what the transport says. tonic turns both of these into statuses that look like those
-/// of an application; here, below tonic's client, they can still be told apart.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The pod never got the request.
-    NotSent(String),
-    /// The pod may have got it.
-    Broken(String),
-    /// The transport's own clock ran out.
-    TimedOut,
+    Failed(CallFailure),
 }
 
 impl Outcome {
     pub(crate) fn of(answer: Result<http::Response<Body>, transport::Error>) -> Self {
         match answer {
-            Err(error) => Self::Failed(Failure::of(&error)),
-            // An error without a body has its status in the headers, so answers with a body are told at one look.
+            Err(error) => Self::Failed(CallFailure::of(&error)),
             Ok(response) => match NotOwner::from_headers(response.headers()) {
-                Some(not_owner) => Self::Misrouted(response, Box::new(not_owner)),
+                Some(not_owner) if is_refusal(response.headers()) => Self::Misrouted(response, Box::new(not_owner)),
+                Some(not_owner) => Self::Forwarded(response, Box::new(not_owner)),
                 None => Self::Answered(response),
             },
         }
@@ -54,40 +43,10 @@ impl Outcome {
     ) -> Result<http::Response<Body>, ClerkError> {
         let address = address.clone();
         match self {
-            Self::Answered(response) | Self::Misrouted(response, _) => Ok(response),
-            Self::Failed(Failure::NotSent(reason)) => Err(ClerkError::Unreachable { address, reason }),
-            Self::Failed(Failure::Broken(reason)) => Err(ClerkError::Broken { address, reason }),
-            Self::Failed(Failure::TimedOut) => Err(ClerkError::DeadlineExceeded { deadline }),
+            Self::Answered(response) | Self::Forwarded(response, _) | Self::Misrouted(response, _) => Ok(response),
+            Self::Failed(CallFailure::NotSent(reason)) => Err(ClerkError::Unreachable { address, reason }),
+            Self::Failed(CallFailure::Broken(reason)) => Err(ClerkError::Broken { address, reason }),
+            Self::Failed(CallFailure::TimedOut) => Err(ClerkError::DeadlineExceeded { deadline }),
         }
     }
-}
-
-impl Failure {
-    fn of(error: &(dyn Error + 'static)) -> Self {
-        let mut causes = causes_of(error);
-        if causes.any(|cause| cause.is::<TimeoutExpired>()) {
-            Self::TimedOut
-        } else if causes_of(error).any(proves_unsent) {
-            Self::NotSent(Self::reason(error))
-        } else {
-            Self::Broken(Self::reason(error))
-        }
-    }
-
-    /// The innermost cause: the outer ones only say that something went wrong.
-    pub(crate) fn reason(error: &(dyn Error + 'static)) -> String {
-        causes_of(error).last().unwrap_or(error).to_string()
-    }
-}
-
-fn causes_of<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    successors(Some(error), |cause: &&'a (dyn Error + 'static)| (*cause).source())
-}
-
-/// hyper cancels a request only while it is still in its queue: the connection was gone before its turn came.
-fn proves_unsent(cause: &(dyn Error + 'static)) -> bool {
-    cause.is::<ConnectError>()
-        || cause
-            .downcast_ref::<hyper::Error>()
-            .is_some_and(hyper::Error::is_canceled)
 }

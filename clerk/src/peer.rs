@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use emberkeep_core::clerk::Rank;
 use emberkeep_core::pod::{Pod, PodAddress};
+use emberkeep_runtime::call_failure::CallFailure;
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt};
 
-use crate::outcome::{Failure, Outcome};
+use crate::outcome::Outcome;
 use crate::outgoing_request::OutgoingRequest;
 
 /// One life of one pod, with the one channel to it.
@@ -77,12 +78,12 @@ impl Peer {
     pub(crate) async fn send(&self, request: &mut OutgoingRequest) -> Outcome {
         let mut channel = match &self.channel {
             Ok(channel) => channel.clone(),
-            Err(bad) => return Outcome::Failed(Failure::NotSent(bad.to_string())),
+            Err(bad) => return Outcome::Failed(CallFailure::NotSent(bad.to_string())),
         };
         let _in_flight = InFlight::enter(&self.in_flight);
         let answer = match channel.ready().await {
             Ok(channel) => channel.call(request.next_attempt()).await,
-            Err(error) => return Outcome::Failed(Failure::NotSent(Failure::reason(&error))),
+            Err(error) => return Outcome::Failed(CallFailure::NotSent(CallFailure::reason(&error))),
         };
         Outcome::of(answer)
     }

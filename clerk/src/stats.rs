@@ -11,7 +11,7 @@ pub struct ClerkStats {
     pub requests: u64,
     /// Further attempts of requests.
     pub retried: u64,
-    /// Answers of pods that did not own the key.
+    /// Answers of pods that did not own the key, be it that they sent the request on to the owner.
     pub misrouted: u64,
     /// Requests that wait for a pod right now.
     pub waiting: u64,

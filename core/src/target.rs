@@ -34,6 +34,16 @@ pub enum OwnershipMode {
     Affinity,
 }
 
+/// What a pod does with a request for a key that another pod owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum MisrouteMode {
+    /// Answers who owns the key, and the caller goes there: a clerk does.
+    #[default]
+    Redirect,
+    /// Sends the request on to the owner and answers what that answers, for callers that know of no owners.
+    Forward,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 /// The time that the header `grpc-timeout` allows: up to eight digits and a unit. `None` if it is not there or cannot
 /// be read. (gRPC over HTTP/2, "Requests".)
@@ -23,9 +23,43 @@ pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
+/// The value of the header `grpc-timeout` that allows so much time, in the finest unit for which eight digits suffice.
+/// What is lost of a unit is lost to the one who is called.
+#[must_use]
+pub fn header_of(timeout: Duration) -> HeaderValue {
+    const COUNT_MAX: u128 = 99_999_999;
+    let seconds = u128::from(timeout.as_secs());
+    let units = [
+        (timeout.as_nanos(), 'n'),
+        (timeout.as_micros(), 'u'),
+        (timeout.as_millis(), 'm'),
+        (seconds, 'S'),
+        (seconds / 60, 'M'),
+    ];
+    let fitting = units.into_iter().find(|(count, _)| *count <= COUNT_MAX);
+    let (count, unit) = fitting.unwrap_or((COUNT_MAX.min(seconds / 60 / 60), 'H'));
+    HeaderValue::try_from(format!("{count}{unit}")).expect("digits and a letter are allowed in a header")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_no_longer_than_it_was() {
+        for (timeout, value) in [
+            (Duration::ZERO, "0n"),
+            (Duration::from_millis(99), "99000000n"),
+            (Duration::from_millis(250), "250000u"),
+            (Duration::new(60, 999_999_999), "60999999u"),
+            (Duration::from_secs(86_400), "86400000m"),
+            (Duration::from_secs(99_999_999), "99999999S"),
+            (Duration::MAX, "99999999H"),
+        ] {
+            assert_eq!(header_of(timeout), value);
+            assert!(read(value).is_some_and(|read| read <= timeout), "{value}");
+        }
+    }
 
     fn read(value: &str) -> Option<Duration> {
         let headers = [(http::HeaderName::from_static("grpc-timeout"), value.parse().unwrap())];

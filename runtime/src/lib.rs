@@ -5,10 +5,11 @@
 //! driver    the one loop that runs a brain           backoff       how long until the next try
 //! channel   how a gRPC server is called              serve         how a gRPC server listens
 //! watch     assignments from whoever has them        grpc_timeout  how long a caller waits
-//! status_page  metrics and health over HTTP
+//! status_page  metrics and health over HTTP          call_failure  why a call has no answer
 //! ```
 
 pub mod backoff;
+pub mod call_failure;
 pub mod channel;
 pub mod clock;
 pub mod driver;

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::pod::Pod;
-use emberkeep_core::target::{KeyMode, OwnershipMode};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
 use emberkeep_proto::convert::{FromAssigner, Welcome};
 use emberkeep_proto::pb::slicelet_session_server::{SliceletSession, SliceletSessionServer};
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
@@ -148,6 +148,7 @@ impl SliceletSession for Everything {
             load_report_interval: std::time::Duration::from_secs(1),
             drain_timeout: std::time::Duration::from_secs(60),
             warm_share_thousandths: 950,
+            misroute: MisrouteMode::Redirect,
         });
         let update = FromAssigner::Update(emberkeep_core::assignment::Update::Full(every_other(registration.pod)));
         let told = [welcome, update].map(|message| Ok(SessionResponse::from(&message)));

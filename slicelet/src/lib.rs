@@ -38,7 +38,13 @@
 //!     .await?;
 //! println!("visit {visit_count}");
 //!
-//! // The pod's gRPC server carries `profiles.routes()` beside the service itself: `server.add_routes(..).add_service(..)`.
+//! // What the pod's gRPC server carries beside the service itself; around all, clients that know of no owners get answers,
+//! // too, where the target's settings say so.
+//! let server = tonic::transport::Server::builder()
+//!     .layer(profiles.forward_layer())
+//!     .add_routes(profiles.routes());
+//! # let _ = server;
+//!
 //! // When the process is to stop: `Server::serve_with_incoming_shutdown(.., profiles.drained())`, then
 //! profiles.shutdown().await;
 //! # Ok(())
@@ -57,6 +63,7 @@ mod byte_size;
 mod codec;
 mod config;
 mod error;
+mod forward;
 mod guard;
 mod heat;
 mod holding;
@@ -83,6 +90,7 @@ pub use emberkeep_core::keyspace::Slice;
 pub use emberkeep_proto::convert::NotOwner;
 pub use emberkeep_store::{Store, StoreError};
 pub use error::SliceletError;
+pub use forward::{ForwardLayer, Forwarding};
 pub use guard::Guard;
 pub use overloaded::Overloaded;
 pub use own_error::OwnError;

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     pub(crate) disk_hits: IntCounter,
     pub(crate) repeats: IntCounter,
     pub(crate) misroutes: IntCounter,
+    pub(crate) forwards: ForwardMetrics,
     pub(crate) store: StoreMetrics,
     pub(crate) admission: AdmissionMetrics,
     pub(crate) warm: WarmMetrics,
@@ -76,6 +77,7 @@ impl Metrics {
                 "emberkeep_slicelet_misroutes_total",
                 "Requests for keys that the pod did not own",
             ),
+            forwards: ForwardMetrics::new(&named),
             store: StoreMetrics::new(&named),
             admission: AdmissionMetrics::new(&named),
             warm: WarmMetrics::new(&named),
@@ -101,6 +103,76 @@ impl Metrics {
         self.requests.inc_by(count);
         let hits = self.requests.get().saturating_sub(self.loads.get());
         self.hits.inc_by(hits.saturating_sub(self.hits.get()));
+    }
+}
+
+/// What came of a request that was to be sent on to the owner of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForwardOutcome {
+    /// The owner answered.
+    Answered,
+    /// The pod it was sent to did not own the key either.
+    NotOwner,
+    /// The owner could not be reached: it was not sent.
+    Unreachable,
+    /// The connection broke before there was an answer.
+    Broken,
+    /// There was no answer within the deadline.
+    TimedOut,
+    /// It was too large to be kept.
+    TooLarge,
+    /// The service refused it before all of it had come.
+    Streaming,
+    /// It had been sent on as often as may be.
+    Circling,
+}
+
+impl ForwardOutcome {
+    const ALL: [Self; 8] = [
+        Self::Answered,
+        Self::NotOwner,
+        Self::Unreachable,
+        Self::Broken,
+        Self::TimedOut,
+        Self::TooLarge,
+        Self::Streaming,
+        Self::Circling,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::NotOwner => "not_owner",
+            Self::Unreachable => "unreachable",
+            Self::Broken => "broken",
+            Self::TimedOut => "timed_out",
+            Self::TooLarge => "too_large",
+            Self::Streaming => "streaming",
+            Self::Circling => "circling",
+        }
+    }
+}
+
+/// What was sent on. Copies count into the same.
+#[derive(Debug, Clone)]
+pub(crate) struct ForwardMetrics(IntCounterVec);
+
+impl ForwardMetrics {
+    fn new(named: &Named<'_>) -> Self {
+        let forwards = named.counters(
+            "emberkeep_slicelet_forwards_total",
+            "Requests for other pods' keys that were to be sent on to the owner",
+            "outcome",
+        );
+        for outcome in ForwardOutcome::ALL {
+            forwards.with_label_values(&[outcome.label()]);
+        }
+        Self(forwards)
+    }
+
+    /// One more has come to this.
+    pub(crate) fn ended(&self, outcome: ForwardOutcome) {
+        self.0.with_label_values(&[outcome.label()]).inc();
     }
 }
 
@@ -486,7 +558,7 @@ mod tests {
     fn every_metric_is_named_after_its_role_and_can_be_registered() {
         let metrics = Metrics::new("profiles");
         let families = metrics.registry.gather();
-        assert_eq!(families.len(), 34);
+        assert_eq!(families.len(), 35);
         assert!(
             families
                 .iter()

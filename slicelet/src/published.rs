@@ -1,10 +1,11 @@
 //! What the session publishes and requests go by.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use emberkeep_core::slicelet::Ownership;
-use emberkeep_core::target::KeyMode;
+use emberkeep_core::target::{KeyMode, MisrouteMode};
 use emberkeep_core::time::Timestamp;
 use emberkeep_runtime::watch::Held;
 use tokio::sync::watch;
@@ -18,6 +19,7 @@ pub(crate) struct Published {
     pub(crate) holding: ArcSwap<Holding>,
     pub(crate) held: watch::Sender<Option<Held>>,
     pub(crate) heat: Heat,
+    forwards: AtomicBool,
 }
 
 impl Published {
@@ -27,6 +29,7 @@ impl Published {
             holding: ArcSwap::from_pointee(Holding::nothing()),
             held: watch::Sender::new(None),
             heat: Heat::new(),
+            forwards: AtomicBool::new(false),
         }
     }
 
@@ -37,5 +40,15 @@ impl Published {
         let before = self.holding.swap(Arc::new(next));
         self.held.send_replace(Some(Held { assignment, key_mode }));
         before
+    }
+
+    /// What is done with requests for keys of other pods from now on.
+    pub(crate) fn handle_misroutes(&self, mode: MisrouteMode) {
+        self.forwards.store(mode == MisrouteMode::Forward, Relaxed);
+    }
+
+    /// Whether requests for keys of other pods are sent on to them.
+    pub(crate) fn forwards_misroutes(&self) -> bool {
+        self.forwards.load(Relaxed)
     }
 }

@@ -25,6 +25,7 @@ use crate::builder::Builder;
 use crate::codec::{Codec, Raw};
 use crate::config::Settings;
 use crate::error::SliceletError;
+use crate::forward::{ForwardLayer, Forwarder};
 use crate::guard::Guard;
 use crate::holding::Holding;
 use crate::metrics::Metrics;
@@ -175,6 +176,18 @@ impl<C: Codec> Slicelet<C> {
         let watch = WatchService::new(copy, WatchLimits::default(), drained.clone());
         let transfer = TransferService::new(Arc::clone(warm), Arc::clone(published), drained.clone());
         Routes::new(watch.into_server()).add_service(transfer.into_server())
+    }
+
+    /// A layer around the pod's services, as `Server::builder().layer(slicelet.forward_layer())`: while the target's
+    /// setting `misroute` is `forward`, requests that a service refuses because another pod owns the key are sent on to
+    /// that pod, within their deadline and at most twice, and get its answer.
+    ///
+    /// For clients that cannot go to the owner themselves. A clerk gets the answer too, and learns whom to ask next time.
+    /// Requests with bodies of more than 4 MiB, and those that the client streams, are refused as without the layer.
+    #[must_use]
+    pub fn forward_layer(&self) -> ForwardLayer {
+        let Inner { published, metrics, .. } = &*self.inner;
+        ForwardLayer::new(Forwarder::new(Arc::clone(published), metrics.forwards.clone()))
     }
 
     /// The newest assignment, now and later; `None` before the first one.

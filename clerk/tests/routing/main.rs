@@ -4,6 +4,7 @@
 
 mod assigner;
 mod attempts;
+mod hearsay;
 mod owners;
 mod patience;
 mod pod;

@@ -15,6 +15,7 @@ use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tonic::body::Body;
+use tonic::metadata::MetadataMap;
 use tonic::server::{NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
@@ -24,6 +25,8 @@ use tonic_prost::ProstCodec;
 pub(crate) enum Behaviour {
     /// Answers with its name.
     Answer,
+    /// Answers with its name, which stands for the answer of the owner that it has sent the request on to.
+    SendOn(NotOwner),
     /// Says that it does not own the key.
     Refuse(NotOwner),
     /// Never answers.
@@ -154,6 +157,12 @@ impl UnaryService<String> for Echo {
             let behaviour = echo.behaviour.lock().unwrap().clone();
             match behaviour {
                 Behaviour::Answer => Ok(Response::new(echo.name)),
+                Behaviour::SendOn(not_owner) => {
+                    let mut headers = http::HeaderMap::new();
+                    not_owner.note_in(&mut headers);
+                    let (headers, extensions) = (MetadataMap::from_headers(headers), http::Extensions::new());
+                    Ok(Response::from_parts(headers, echo.name, extensions))
+                }
                 Behaviour::Refuse(not_owner) => Err(not_owner_status(&not_owner)),
                 Behaviour::Hang => pending().await,
             }

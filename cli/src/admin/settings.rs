@@ -82,6 +82,9 @@ pub(super) struct SettingsArgs {
     /// How many requests of the object store all pods together may make a second; 0 for any number
     #[arg(long, value_name = "COUNT")]
     store_rate: Option<u32>,
+    /// What a pod does with a request for a key that another pod owns
+    #[arg(long, value_name = "MODE")]
+    misroute: Option<Misroute>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -90,6 +93,14 @@ enum KeyMode {
     Hashed,
     /// As they are: neighbours stay together
     Ordered,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Misroute {
+    /// Answers who owns it, for clerks
+    Redirect,
+    /// Sends it on to the owner, for clients that know of no owners
+    Forward,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -130,6 +141,7 @@ impl SettingsArgs {
             warming_per_pod_max: self.warming_per_pod_max,
             warming_max: self.warming_max,
             store_requests_per_second: self.store_rate,
+            misroute: self.misroute.map(|mode| pb::MisrouteMode::from(mode).into()),
         }
     }
 }
@@ -139,6 +151,15 @@ impl From<KeyMode> for pb::KeyMode {
         match mode {
             KeyMode::Hashed => Self::Hashed,
             KeyMode::Ordered => Self::Ordered,
+        }
+    }
+}
+
+impl From<Misroute> for pb::MisrouteMode {
+    fn from(mode: Misroute) -> Self {
+        match mode {
+            Misroute::Redirect => Self::Redirect,
+            Misroute::Forward => Self::Forward,
         }
     }
 }

@@ -133,6 +133,11 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
         pb::Imbalance::Default => "default".into(),
         pb::Imbalance::Loose => "loose".into(),
     };
+    let misroute = match settings.misroute() {
+        pb::MisrouteMode::Unspecified => Value::Null,
+        pb::MisrouteMode::Redirect => "redirect".into(),
+        pb::MisrouteMode::Forward => "forward".into(),
+    };
     vec![
         ("key_mode", key_mode),
         ("ownership", ownership),
@@ -166,5 +171,6 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
                 .filter(|requests| *requests > 0)
                 .into(),
         ),
+        ("misroute", misroute),
     ]
 }

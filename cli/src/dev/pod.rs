@@ -76,6 +76,7 @@ pub(crate) async fn serve(
         slicelet: slicelet.clone(),
     };
     let served = server_builder()
+        .layer(slicelet.forward_layer())
         .add_routes(slicelet.routes())
         .add_service(DemoServer::new(pod))
         .serve_with_incoming_shutdown(incoming(listener), slicelet.drained());

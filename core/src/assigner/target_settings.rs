@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::balancer::BalancerSettings;
 use crate::load::Load;
 use crate::slicelet::Warmth;
-use crate::target::{KeyMode, OwnershipMode};
+use crate::target::{KeyMode, MisrouteMode, OwnershipMode};
 
 /// All that a target's owner chooses. Validated once by [`TargetSettings::validated`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct TargetSettings {
     pub handoff: HandoffSettings,
     /// What the pods may ask of their object store.
     pub store: StoreSettings,
+    /// What a pod does with a request for a key that another pod owns.
+    pub misroute: MisrouteMode,
 }
 
 /// When the assigner decides.
@@ -119,6 +121,7 @@ impl Default for TargetSettings {
             store: StoreSettings {
                 requests_per_second: None,
             },
+            misroute: MisrouteMode::default(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::keyspace::Slice;
 use crate::load::LoadReport;
 use crate::pod::{Pod, PodAddress, PodPhase};
 use crate::rate::Rate;
-use crate::target::KeyMode;
+use crate::target::{KeyMode, MisrouteMode};
 use crate::time::Timestamp;
 
 /// What the assigner tells a pod to go by when it registers.
@@ -27,6 +27,8 @@ pub struct SessionSettings {
     pub drain_timeout: Duration,
     /// With this part of the heat, in thousandths, a slice is warm enough to be served.
     pub warm_share_thousandths: u32,
+    /// What it does with a request for a key that another pod owns.
+    pub misroute: MisrouteMode,
 }
 
 impl Default for SessionSettings {
@@ -38,6 +40,7 @@ impl Default for SessionSettings {
             load_report_interval: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(60),
             warm_share_thousandths: Warmth::WHOLE,
+            misroute: MisrouteMode::Redirect,
         }
     }
 }
@@ -156,6 +159,8 @@ pub enum Action {
     SendLoadReport(LoadReport),
     /// Make no more requests of the object store than that, until told otherwise; `None` is any number.
     LimitStoreRate(Option<Rate>),
+    /// Do this with requests for keys that other pods own, until told otherwise.
+    HandleMisroutes(MisrouteMode),
     /// Answer requests by this ownership from now on.
     Publish {
         /// What the pod owns.
@@ -270,10 +275,12 @@ impl Session {
     }
 
     fn connected(&mut self, settings: SessionSettings, now: Timestamp) -> Vec<Action> {
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.reconnect.succeeded();
         self.link = Link::Up { heartbeat_at: now };
-        vec![Action::LeavePeers]
+        let misroute = Some(self.settings.misroute).filter(|mode| *mode != before.misroute);
+        let handle = misroute.map(Action::HandleMisroutes);
+        std::iter::once(Action::LeavePeers).chain(handle).collect()
     }
 
     fn lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<Action> {
@@ -638,6 +645,7 @@ mod tests {
             Action::SendLoadReport(report) => format!("report {}", report.total()),
             Action::LimitStoreRate(Some(rate)) => format!("ask the store {} a second", rate.milli() / 1_000),
             Action::LimitStoreRate(None) => "ask the store at will".to_owned(),
+            Action::HandleMisroutes(mode) => format!("{mode:?} misroutes").to_lowercase(),
             Action::Publish { ownership, .. } => format!("publish {}", ownership.generation()),
             Action::Drained { is_forced } => if *is_forced { "drained by force" } else { "drained" }.to_owned(),
         }
@@ -758,6 +766,28 @@ mod tests {
         assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
         assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
         assert_eq!(story.step(grant(2, None)), "ask the store at will");
+    }
+
+    #[test]
+    fn what_is_done_with_misroutes_holds_until_an_assigner_says_otherwise() {
+        let mut story = Story::begin();
+        let welcome = |connection, misroute| Event::Connected {
+            connection,
+            settings: SessionSettings {
+                misroute,
+                ..SessionSettings::default()
+            },
+        };
+        assert_eq!(
+            story.step(welcome(1, MisrouteMode::Forward)),
+            "forward misroutes, heartbeat Ready at 0"
+        );
+        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.wait(), "connect 2 to http://b knowing 0");
+        assert_eq!(
+            story.step(welcome(2, MisrouteMode::Redirect)),
+            "redirect misroutes, heartbeat Ready at 0"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use emberkeep_core::assignment::Phase;
 use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::pod::PodPhase;
-use emberkeep_core::target::{KeyMode, OwnershipMode};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
 
 use super::InvalidMessage;
 use crate::pb;
@@ -47,6 +47,14 @@ closed_list!(
     "ownership",
     [Affinity],
     "an ownership mode"
+);
+closed_list!(
+    MisrouteMode,
+    MisrouteMode,
+    misroute_mode_of,
+    "misroute",
+    [Redirect, Forward],
+    "what is done with misroutes"
 );
 closed_list!(
     Phase,

@@ -46,7 +46,24 @@ pub fn not_owner_status(not_owner: &NotOwner) -> Status {
     Status::with_metadata(Code::Unavailable, sentence, metadata)
 }
 
+/// Whether an answer with these headers is nothing but a status, in its headers: that it carries a [`NotOwner`] then
+/// means that nothing was done. In the headers of any other answer it means that the owner has given it.
+#[must_use]
+pub fn is_refusal(headers: &HeaderMap) -> bool {
+    headers.contains_key("grpc-status")
+}
+
 impl NotOwner {
+    /// Notes in the headers of the owner's answer that it is the owner's, unless a pod closer to it has done so.
+    pub fn note_in(&self, headers: &mut HeaderMap) {
+        let bytes = pb::NotOwner::from(self).encode_to_vec();
+        let mut metadata = MetadataMap::new();
+        metadata.insert_bin(NOT_OWNER_KEY, MetadataValue::from_bytes(&bytes));
+        for (name, value) in &metadata.into_headers() {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+
     /// What a status carries, if it carries one that can be read.
     #[must_use]
     pub fn from_status(status: &Status) -> Option<Self> {
@@ -119,6 +136,20 @@ mod tests {
         assert_eq!(NotOwner::from_status(&status), Some(not_owner()));
         let answer = status.into_http::<()>();
         assert_eq!(NotOwner::from_headers(answer.headers()), Some(not_owner()));
+        assert!(is_refusal(answer.headers()));
+    }
+
+    #[test]
+    fn the_pod_next_to_the_owner_is_the_one_that_is_noted() {
+        let mut headers = HeaderMap::new();
+        not_owner().note_in(&mut headers);
+        let further = NotOwner {
+            owner: None,
+            ..not_owner()
+        };
+        further.note_in(&mut headers);
+        assert_eq!(NotOwner::from_headers(&headers), Some(not_owner()));
+        assert!(!is_refusal(&headers));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
 use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::{SessionSettings, Warmth};
-use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
 
 use super::InvalidMessage;
 use super::invalid_message::required;
-use super::modes::{key_mode_of, ownership_mode_of, pod_phase_of};
+use super::modes::{key_mode_of, misroute_mode_of, ownership_mode_of, pod_phase_of};
 use super::slice::generation;
 use super::target_settings::millis;
 use super::watch::target_name;
@@ -84,6 +84,8 @@ pub struct Welcome {
     pub drain_timeout: Duration,
     /// With this part of the heat, in thousandths, a slice is warm enough to be served.
     pub warm_share_thousandths: u32,
+    /// What it does with a request for a key that another pod owns.
+    pub misroute: MisrouteMode,
 }
 
 impl From<&TargetSettings> for Welcome {
@@ -96,6 +98,7 @@ impl From<&TargetSettings> for Welcome {
             load_report_interval: settings.health.load_report_interval,
             drain_timeout: settings.handoff.drain_timeout,
             warm_share_thousandths: settings.handoff.warm_share_thousandths,
+            misroute: settings.misroute,
         }
     }
 }
@@ -110,6 +113,7 @@ impl From<Welcome> for SessionSettings {
             load_report_interval,
             drain_timeout,
             warm_share_thousandths,
+            misroute,
         } = welcome;
         Self {
             key_mode,
@@ -117,6 +121,7 @@ impl From<Welcome> for SessionSettings {
             load_report_interval,
             drain_timeout,
             warm_share_thousandths,
+            misroute,
         }
     }
 }
@@ -273,6 +278,7 @@ impl TryFrom<pb::Welcome> for Welcome {
             load_report_interval: interval(wire.load_report_interval_ms, "load_report_interval_ms")?,
             drain_timeout: Duration::from_millis(wire.drain_timeout_ms),
             warm_share_thousandths: wire.warm_share_thousandths,
+            misroute: misroute_mode_of(wire.misroute)?,
         })
     }
 }
@@ -286,6 +292,7 @@ impl From<&Welcome> for pb::Welcome {
             load_report_interval_ms: millis(welcome.load_report_interval),
             drain_timeout_ms: millis(welcome.drain_timeout),
             warm_share_thousandths: welcome.warm_share_thousandths,
+            misroute: pb::MisrouteMode::from(welcome.misroute).into(),
         }
     }
 }
@@ -307,10 +314,12 @@ mod tests {
         let mut settings = TargetSettings::default();
         settings.health.load_report_interval = Duration::from_secs(9);
         settings.key_mode = KeyMode::Ordered;
+        settings.misroute = MisrouteMode::Forward;
         let welcome = Welcome::try_from(pb::Welcome::from(&Welcome::from(&settings))).unwrap();
         let told = SessionSettings::from(welcome);
         assert_eq!(told.load_report_interval, Duration::from_secs(9));
         assert_eq!(told.key_mode, KeyMode::Ordered);
+        assert_eq!(told.misroute, MisrouteMode::Forward);
         assert_eq!(told.drain_timeout, settings.handoff.drain_timeout);
     }
 

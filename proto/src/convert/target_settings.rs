@@ -7,7 +7,7 @@ use emberkeep_core::balancer::BalancerSettings;
 use emberkeep_core::load::Load;
 
 use super::InvalidMessage;
-use super::modes::{imbalance_of, key_mode_of, ownership_mode_of};
+use super::modes::{imbalance_of, key_mode_of, misroute_mode_of, ownership_mode_of};
 use crate::pb;
 
 /// `base` with all that `wire` sets in its place.
@@ -23,6 +23,7 @@ pub fn settings_over(base: TargetSettings, wire: &pb::TargetSettings) -> Result<
         health: health_over(base.health, wire),
         handoff: handoff_over(base.handoff, wire),
         store: store_over(base.store, wire),
+        misroute: wire.misroute.map_or(Ok(base.misroute), misroute_mode_of)?,
     };
     settings
         .validated()
@@ -96,6 +97,7 @@ impl From<&TargetSettings> for pb::TargetSettings {
             health,
             handoff,
             store,
+            misroute,
         } = settings;
         Self {
             key_mode: Some(pb::KeyMode::from(*key_mode).into()),
@@ -123,6 +125,7 @@ impl From<&TargetSettings> for pb::TargetSettings {
             warming_per_pod_max: Some(handoff.warming_per_pod_max),
             warming_max: Some(handoff.warming_max),
             store_requests_per_second: Some(store.requests_per_second.unwrap_or(0)),
+            misroute: Some(pb::MisrouteMode::from(*misroute).into()),
         }
     }
 }
@@ -158,6 +161,7 @@ mod tests {
         settings.handoff.warm_timeout = Duration::from_secs(3);
         settings.key_mode = emberkeep_core::target::KeyMode::Ordered;
         settings.store.requests_per_second = Some(5_000);
+        settings.misroute = emberkeep_core::target::MisrouteMode::Forward;
         let wire = pb::TargetSettings::from(&settings);
         assert_eq!(settings_over(TargetSettings::default(), &wire), Ok(settings));
     }

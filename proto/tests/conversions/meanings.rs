@@ -9,7 +9,7 @@ use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::Warmth;
-use emberkeep_core::target::{KeyMode, OwnershipMode, TargetName};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
     FromAssigner, FromSlicelet, Heartbeat, ManifestEntry, ManifestPage, NotOwner, Registration, TransferStart,
     Transferred, WarmValue, WatchStart, WatchUpdate, Welcome,
@@ -207,6 +207,7 @@ pub(crate) fn from_assigner() -> impl Strategy<Value = FromAssigner> {
         load_report_interval: report,
         drain_timeout: drain,
         warm_share_thousandths: share,
+        misroute: MisrouteMode::Forward,
     });
     prop_oneof![
         welcome.prop_map(FromAssigner::Welcome),

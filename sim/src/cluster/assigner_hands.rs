@@ -193,6 +193,7 @@ impl Cluster {
             load_report_interval: target.health.load_report_interval,
             drain_timeout: target.handoff.drain_timeout,
             warm_share_thousandths: target.handoff.warm_share_thousandths,
+            misroute: target.misroute,
         };
         let newest = self.newest();
         let session = self.desk.open(line, newest.max(known));

@@ -67,7 +67,7 @@ impl Cluster {
                 return Some(Event::LoadMeasured { report });
             }
             // Nobody grants anything here, and pods know of no others.
-            Action::LimitStoreRate(_) | Action::LeavePeers => {}
+            Action::LimitStoreRate(_) | Action::LeavePeers | Action::HandleMisroutes(_) => {}
             Action::Pull { slice, .. } => self.pull(life, slice),
             // What comes of it is not wanted any more, and does no harm.
             Action::StopPull { .. } => {}

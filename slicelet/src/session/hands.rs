@@ -77,6 +77,7 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
             Action::Pull { slice, source } => self.pulls.start(slice, source),
             Action::StopPull { slice } => self.pulls.stop(&slice),
             Action::LimitStoreRate(rate) => self.parts.store_access.grant(rate),
+            Action::HandleMisroutes(mode) => self.parts.published.handle_misroutes(mode),
             Action::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
             Action::Drained { is_forced } => self.drained(is_forced),
         }

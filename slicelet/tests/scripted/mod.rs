@@ -7,7 +7,7 @@ use std::time::Duration;
 use emberkeep_core::assignment::{Assignment, Generation, Phase, Proposal, ReplicaSet, Update};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
-use emberkeep_core::target::{KeyMode, OwnershipMode};
+use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Registration, Welcome};
 use emberkeep_proto::pb::slicelet_session_server::{SliceletSession, SliceletSessionServer};
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
@@ -67,7 +67,8 @@ impl ScriptedAssigner {
     }
 }
 
-fn welcome() -> Welcome {
+/// What a slicelet is told to go by, unless the test says otherwise.
+pub(crate) fn welcome() -> Welcome {
     Welcome {
         key_mode: KeyMode::Hashed,
         ownership: OwnershipMode::Affinity,
@@ -75,6 +76,7 @@ fn welcome() -> Welcome {
         load_report_interval: Duration::from_millis(50),
         drain_timeout: Duration::from_secs(60),
         warm_share_thousandths: 950,
+        misroute: MisrouteMode::Redirect,
     }
 }
 

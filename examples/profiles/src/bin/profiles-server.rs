@@ -57,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
     Server::builder()
+        .layer(profiles.forward_layer()) // for clients without a clerk, where the target's settings say so
         .add_routes(profiles.routes())
         .add_service(ProfilesServer::new(Pod {
             profiles: profiles.clone(),

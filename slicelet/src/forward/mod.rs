@@ -1,0 +1,17 @@
+//! Forwarding: a request for another pod's key is sent on to that pod, for callers that know of no owners.
+//!
+//! ```text
+//! request --> service --any other answer-----------------------> caller
+//!    | copy      +---NotOwner--> Forwarder --> owner --answer--> caller
+//!    +----------------------------^
+//! ```
+//!
+//! Only what the service has refused is sent on, so nothing is done twice.
+
+mod forwarder;
+mod kept_request;
+mod layer;
+mod peers;
+
+pub(crate) use forwarder::Forwarder;
+pub use layer::{ForwardLayer, Forwarding};
