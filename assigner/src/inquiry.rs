@@ -99,6 +99,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
     let Explanation {
         now,
         outlook,
+        troubles,
         decisions,
         idle,
     } = explanation;
@@ -110,6 +111,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
         text: explanation.to_string(),
+        troubles: troubles.iter().map(ToString::to_string).collect(),
     }
 }
 

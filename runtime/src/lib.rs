@@ -5,7 +5,7 @@
 //! driver    the one loop that runs a brain           backoff       how long until the next try
 //! channel   how a gRPC server is called              serve         how a gRPC server listens
 //! watch     assignments from whoever has them        grpc_timeout  how long a caller waits
-//! status_page  metrics and health over HTTP
+//! status_page  metrics and health over HTTP          once_in_a_while  what many say, passed on once
 //! ```
 
 pub mod backoff;
@@ -13,6 +13,7 @@ pub mod channel;
 pub mod clock;
 pub mod driver;
 pub mod grpc_timeout;
+pub mod once_in_a_while;
 pub mod serve;
 pub mod status_page;
 pub mod tasks;

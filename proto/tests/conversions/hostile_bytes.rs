@@ -5,7 +5,9 @@ use emberkeep_core::assignment::{Assignment, AssignmentDiff, Update};
 use emberkeep_core::load::{LoadHistory, LoadReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, NotOwner, WatchStart, WatchUpdate, settings_over};
+use emberkeep_proto::convert::{
+    FromAssigner, FromSlicelet, NotOwner, PodReport, WatchStart, WatchUpdate, settings_over,
+};
 use emberkeep_proto::pb;
 use proptest::prelude::*;
 use prost::Message;
@@ -21,6 +23,7 @@ fn read_as_everything(bytes: &[u8]) {
     read::<pb::Assignment, Assignment>(bytes);
     read::<pb::AssignmentDiff, AssignmentDiff>(bytes);
     read::<pb::NotOwner, NotOwner>(bytes);
+    read::<pb::ReportRequest, PodReport>(bytes);
     if let Some(report) = read::<pb::LoadReport, LoadReport>(bytes) {
         let (pod, now) = (PodName::try_new("pod").unwrap(), Timestamp::ZERO);
         let mut history = LoadHistory::default();

@@ -20,6 +20,10 @@ pub(super) struct Story {
     pub(super) wanted: Vec<Action>,
     /// What it granted, in words, since last asked.
     pub(super) granted: Vec<String>,
+    /// What it said last to be alerted on.
+    pub(super) alarm: Alarm,
+    /// What a quorum says when it is asked whether this member leads; `None` if it never answers.
+    pub(super) leads: Option<bool>,
 }
 
 pub(super) fn target() -> TargetName {
@@ -58,6 +62,8 @@ impl Story {
             wake_at: now,
             wanted: Vec::new(),
             granted: Vec::new(),
+            alarm: Alarm::default(),
+            leads: Some(true),
         }
     }
 
@@ -69,6 +75,10 @@ impl Story {
             for action in actions {
                 match action {
                     Action::Propose(kind) => events.push(self.applied(kind)),
+                    Action::ConfirmLeadership => {
+                        events.extend(self.leads.map(|leads| Event::LeadershipChecked { leads }));
+                    }
+                    Action::Alert(alarm) => self.alarm = alarm,
                     Action::Explain(_) | Action::Answer { .. } => {}
                     Action::Grant { session, rate } => self.granted.push(match rate {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
@@ -173,6 +183,14 @@ impl Story {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
             outcome,
+        });
+    }
+
+    /// A clerk could not reach the pod.
+    pub(super) fn reported(&mut self, pod: &Pod) {
+        self.tell(Event::PodReported {
+            pod: pod.name.clone(),
+            incarnation: pod.incarnation,
         });
     }
 
