@@ -75,7 +75,7 @@ impl Call {
         // At once only the first time: pods that fail in turn are not to be asked in a busy loop.
         let mut at_once = self.elsewhere(&peer, &outcome);
         loop {
-            self.note(&outcome);
+            self.note(&peer, &outcome);
             if !request.is_kept() || !self.may_go_again(&outcome) {
                 return outcome.into_answer(peer.address(), deadline);
             }
@@ -93,11 +93,15 @@ impl Call {
         }
     }
 
-    /// Learns from a pod that does not own the key.
-    fn note(&self, outcome: &Outcome) {
-        if let Outcome::Misrouted(_, not_owner) = outcome {
-            self.clerk.counters.misrouted.fetch_add(1, Relaxed);
-            self.clerk.hear_of(not_owner.generation);
+    /// Learns from a pod that does not own the key, and tells of one that could not be reached.
+    fn note(&self, peer: &Peer, outcome: &Outcome) {
+        match outcome {
+            Outcome::Answered(_) => {}
+            Outcome::Misrouted(_, not_owner) => {
+                self.clerk.counters.misrouted.fetch_add(1, Relaxed);
+                self.clerk.hear_of(not_owner.generation);
+            }
+            Outcome::Failed(Failure::NotSent(_) | Failure::Broken(_) | Failure::TimedOut) => self.clerk.report(peer),
         }
     }
 

@@ -7,6 +7,7 @@ mod attempts;
 mod owners;
 mod patience;
 mod pod;
+mod reports;
 
 use std::time::Duration;
 
