@@ -27,6 +27,9 @@ pub const PROBE_DEADLINE: Duration = Duration::from_secs(1);
 /// Of the reports of one pod within this time only the first counts, so that many clerks cause no more probes than one.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
 
+/// How soon after a probe that broke off the next one may be sent.
+const PROBE_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
 /// How long to wait before a suspect is probed again of which something was found.
 const PROBE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -42,6 +45,7 @@ struct Vitals {
     /// What it said of itself last.
     phase: PodPhase,
     condition: Condition,
+    probes_under_way: u32,
     reports_count_from: Timestamp,
 }
 
@@ -80,10 +84,11 @@ impl Probes {
         }
     }
 
-    /// Not at once, if another one is under way.
-    fn again(self) -> Self {
+    /// The probes that came back without an answer are followed by the next one, which may find more: a process that
+    /// is just ending takes connections that it will never serve.
+    fn again(self, now: Timestamp) -> Self {
         Self {
-            next_at: self.sent_at + PROBE_DEADLINE,
+            next_at: now.max(self.sent_at + PROBE_AGAIN_AFTER),
             ..self
         }
     }
@@ -125,12 +130,17 @@ impl Health {
 
     /// The pod's session broke.
     pub(super) fn lost(&mut self, name: &PodName, incarnation: Incarnation, now: Timestamp) {
-        if let Some(vitals) = self.life(name, incarnation) {
-            vitals.condition = Condition::Suspect {
-                since: now,
-                probes: Probes::from(now),
-            };
-        }
+        let Some(vitals) = self.life(name, incarnation) else {
+            return;
+        };
+        let since = match vitals.condition {
+            Condition::Awaited { .. } | Condition::Heard { .. } | Condition::Reported { .. } => now,
+            // It has been silent for longer than its session shows.
+            Condition::Suspect { since, .. } => since,
+            Condition::Dead { .. } => return,
+        };
+        let probes = Probes::from(now);
+        vitals.condition = Condition::Suspect { since, probes };
     }
 
     /// A clerk could not reach the pod. Answers whether that is a reason to probe it: one that is not heard is probed
@@ -166,6 +176,8 @@ impl Health {
         let Some(vitals) = self.life(name, incarnation) else {
             return;
         };
+        vitals.probes_under_way = vitals.probes_under_way.saturating_sub(1);
+        let is_last = vitals.probes_under_way == 0;
         vitals.condition = match (vitals.condition, outcome) {
             (Condition::Reported { heard_at, probes }, ProbeOutcome::Refused) => {
                 refused(heard_at, probes, patience.is_some(), now)
@@ -184,7 +196,7 @@ impl Health {
             }
             (Condition::Suspect { since, probes }, ProbeOutcome::Silent) => Condition::Suspect {
                 since,
-                probes: probes.again(),
+                probes: if is_last { probes.again(now) } else { probes },
             },
             (Condition::Suspect { .. }, ProbeOutcome::Answered) => Condition::Suspect {
                 since: now,
@@ -224,6 +236,7 @@ impl Health {
                 continue;
             }
             let probes = Probes::sent(now);
+            vitals.probes_under_way = vitals.probes_under_way.saturating_add(1);
             vitals.condition = match vitals.condition {
                 Condition::Reported { heard_at, .. } if now < silent_at(heard_at, settings) => {
                     Condition::Reported { heard_at, probes }
@@ -286,6 +299,7 @@ impl Vitals {
             incarnation,
             phase,
             condition,
+            probes_under_way: 0,
             reports_count_from: Timestamp::ZERO,
         }
     }
@@ -481,6 +495,25 @@ mod tests {
         assert_eq!(health.due_probes(&settings, seconds(1)), [pod()]);
         health.probed(&pod(), LIFE, ProbeOutcome::Refused, PATIENCE, seconds(1));
         assert_eq!(health.dead().count(), 1);
+    }
+
+    #[test]
+    fn a_session_that_breaks_gives_a_silent_pod_no_more_time() {
+        let (mut health, settings) = heard_at_zero();
+        assert_eq!(health.due_probes(&settings, at(1_500)), [pod()]);
+        health.lost(&pod(), LIFE, at(2_400));
+        assert_eq!(health.due_probes(&settings, at(2_400)), [pod()]);
+        health.probed(&pod(), LIFE, ProbeOutcome::Silent, PATIENCE, seconds(3));
+        assert_eq!(health.dead().count(), 1);
+    }
+
+    #[test]
+    fn a_probe_that_breaks_off_is_followed_by_another_one_soon_but_not_at_once() {
+        let (mut health, settings) = heard_at_zero();
+        health.lost(&pod(), LIFE, seconds(1));
+        health.due_probes(&settings, seconds(1));
+        health.probed(&pod(), LIFE, ProbeOutcome::Silent, PATIENCE, at(1_001));
+        assert_eq!(health.wake_at(&settings), at(1_050));
     }
 
     #[test]
