@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_proto::pb::admin_server::AdminServer;
+use emberkeep_proto::pb::pod_reports_server::PodReportsServer;
 use emberkeep_proto::pb::slicelet_session_server::SliceletSessionServer;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
@@ -28,6 +29,7 @@ use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
 use crate::recorder::{Recorder, RecordingFile};
+use crate::reports::Reports;
 use crate::sessions::Sessions;
 
 /// How long streams and tasks may take to end.
@@ -182,9 +184,11 @@ impl Parts {
             member: self.member.clone(),
             inquiry: self.inquiry(),
         };
+        let reports = Reports::new(self.member.clone(), Arc::clone(&self.desk), self.metrics.clone());
         Routes::new(self.member.transport())
             .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))
             .add_service(watch.into_server())
+            .add_service(PodReportsServer::new(reports))
             .add_service(AdminServer::new(admin))
     }
 

@@ -89,6 +89,21 @@ impl TargetHands {
         });
     }
 
+    fn confirm_leadership(&self) {
+        let (member, target) = (self.member.clone(), self.target.clone());
+        self.spawn("leadership", async move {
+            let confirmed = member.confirm_leadership().await;
+            match &confirmed {
+                Ok(()) => warn!(%target, "many pods fell at once; a quorum says that this member leads"),
+                Err(error) => {
+                    warn!(%target, %error, "many pods fell at once, and no quorum says that this member leads")
+                }
+            }
+            let leads = confirmed.is_ok();
+            Some(Event::LeadershipChecked { leads })
+        });
+    }
+
     fn probe(&self, pod: Pod) {
         let (metrics, target) = (self.metrics.clone(), self.target.clone());
         self.spawn("probe", async move {
@@ -109,6 +124,8 @@ impl Hands<Witnessed> for TargetHands {
         match action {
             Action::Propose(kind) => self.propose(kind),
             Action::Probe(pod) => self.probe(pod),
+            Action::ConfirmLeadership => self.confirm_leadership(),
+            Action::Alert(alarm) => self.metrics.alerted(&self.target, alarm),
             Action::LetExit(session) => {
                 if let Some(session) = self.desk.session(session) {
                     session.may_exit.cancel();

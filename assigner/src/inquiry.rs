@@ -109,6 +109,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
     let Explanation {
         now,
         outlook,
+        troubles,
         decisions,
         idle,
     } = explanation;
@@ -120,6 +121,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
         text: explanation.to_string(),
+        troubles: troubles.iter().map(ToString::to_string).collect(),
     }
 }
 

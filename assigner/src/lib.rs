@@ -25,6 +25,7 @@ mod probe;
 pub mod raft;
 mod recorder;
 mod refusal;
+mod reports;
 mod sessions;
 
 pub use assigner::Assigner;

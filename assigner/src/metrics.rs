@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Applied, ProbeOutcome, TargetState};
+use emberkeep_core::assigner::{Alarm, Applied, ProbeOutcome, TargetState};
 use emberkeep_core::balancer::Report;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
@@ -20,11 +20,14 @@ pub(crate) struct Metrics {
     pods: IntGaugeVec,
     slices: IntGaugeVec,
     poisoned: IntGaugeVec,
+    mass_failure: IntGaugeVec,
+    held_back: IntGaugeVec,
     decisions: IntCounterVec,
     moves: IntCounterVec,
     proposals: IntCounterVec,
     probes: IntCounterVec,
     refused: IntCounterVec,
+    pod_reports: IntCounterVec,
     pod_load: GaugeVec,
     propagation: HistogramVec,
 }
@@ -45,6 +48,14 @@ impl Metrics {
             poisoned: gauge(
                 "poisoned_ranges",
                 "Parts of the key space whose owners crash one after the other: alert if above 0.",
+            ),
+            mass_failure: gauge(
+                "mass_failure",
+                "1 while so many pods have fallen at once that it may be the network: alert if above 0.",
+            ),
+            held_back: gauge(
+                "held_back_pods",
+                "Pods that get no slices for a while because they die again and again.",
             ),
             decisions: counter("decisions_total", "Decisions that changed the assignment.", &["target"]),
             moves: counter(
@@ -67,6 +78,11 @@ impl Metrics {
                 "Messages of slicelets that break a rule.",
                 &["target"],
             ),
+            pod_reports: counter(
+                "pod_reports_total",
+                "Reports of clerks that could not reach a pod, by what came of them.",
+                &["outcome"],
+            ),
             pod_load: registered(
                 &registry,
                 GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"]),
@@ -82,6 +98,22 @@ impl Metrics {
 
     pub(crate) fn leads(&self, is_leader: bool) {
         self.is_leader.set(is_leader.into());
+        // Only the leader knows what to be alerted on, and a new one finds out by itself.
+        self.mass_failure.reset();
+        self.held_back.reset();
+    }
+
+    pub(crate) fn alerted(&self, target: &TargetName, alarm: Alarm) {
+        let labels = &[target.as_str()];
+        let held_back = i64::try_from(alarm.held_back_count).unwrap_or(i64::MAX);
+        self.mass_failure
+            .with_label_values(labels)
+            .set(alarm.is_mass_failure.into());
+        self.held_back.with_label_values(labels).set(held_back);
+    }
+
+    pub(crate) fn reported(&self, outcome: &'static str) {
+        self.pod_reports.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn session_opened(&self) {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::directory::Directory;
+use crate::reporter::{Reporter, reporter};
 use crate::settings::ClerkSettings;
 use crate::{Clerk, ClerkError};
 
@@ -92,6 +93,7 @@ impl ClerkBuilder {
             channel_to(source, &self.settings.channel)?;
         }
         let stop = CancellationToken::new();
+        let reporter = self.start_reporter(&target, &stop);
         let directory = Arc::new(Directory::new(&seeds, self.zone, self.settings.channel.clone()));
         let sources = self.sources.into_iter().chain(self.seeds).collect();
         let mut watch = WatchSettings::new(target, sources, self.name);
@@ -102,7 +104,26 @@ impl ClerkBuilder {
         tokio::spawn(supervised("clerk", stop.clone(), async {
             following.await;
         }));
-        Ok(Clerk::new(directory, watcher, self.settings, stop.drop_guard()))
+        Ok(Clerk::new(
+            directory,
+            watcher,
+            reporter,
+            self.settings,
+            stop.drop_guard(),
+        ))
+    }
+
+    /// Seed pods are not told: they take no reports.
+    fn start_reporter(&self, target: &TargetName, stop: &CancellationToken) -> Option<Reporter> {
+        if self.sources.is_empty() {
+            return None;
+        }
+        let (reporter, delivery) = reporter(target.clone(), &self.sources, self.settings.channel.clone());
+        let delivering = stop.clone().run_until_cancelled_owned(delivery.run());
+        tokio::spawn(supervised("pod reports", stop.clone(), async {
+            delivering.await;
+        }));
+        Some(reporter)
     }
 }
 

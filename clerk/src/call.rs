@@ -95,16 +95,20 @@ impl Call {
         }
     }
 
-    /// Learns from a pod that does not own the key, and forgets what led to one that cannot be reached.
+    /// Learns from a pod that does not own the key, and tells of one that cannot be reached.
     fn note(&self, asked: &Arc<Peer>, outcome: &Outcome) {
         match outcome {
-            Outcome::Answered(_) | Outcome::Failed(CallFailure::TimedOut) => {}
+            Outcome::Answered(_) => {}
             Outcome::Forwarded(_, not_owner) | Outcome::Misrouted(_, not_owner) => {
                 self.clerk.counters.misrouted.fetch_add(1, Relaxed);
                 self.clerk.hear_of(not_owner.generation);
                 self.clerk.directory.learn(not_owner);
             }
-            Outcome::Failed(CallFailure::NotSent(_) | CallFailure::Broken(_)) => self.clerk.directory.forget(asked),
+            Outcome::Failed(CallFailure::TimedOut) => self.clerk.report(asked),
+            Outcome::Failed(CallFailure::NotSent(_) | CallFailure::Broken(_)) => {
+                self.clerk.directory.forget(asked);
+                self.clerk.report(asked);
+            }
         }
     }
 

@@ -16,6 +16,8 @@ use crate::ClerkError;
 use crate::builder::ClerkBuilder;
 use crate::directory::Directory;
 use crate::patience::WaitingRoom;
+use crate::peer::Peer;
+use crate::reporter::Reporter;
 use crate::routed::Routed;
 use crate::rumour::Rumour;
 use crate::settings::ClerkSettings;
@@ -34,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) room: WaitingRoom,
     budget: Mutex<RetryBudget>,
     rumour: Mutex<Rumour>,
+    /// Without one, nobody is known who may want reports.
+    reporter: Option<Reporter>,
     clock: Clock,
     _ends_the_tasks: DropGuard,
 }
@@ -47,6 +51,7 @@ impl Clerk {
     pub(crate) fn new(
         directory: Arc<Directory>,
         watcher: Arc<AssignmentWatcher>,
+        reporter: Option<Reporter>,
         settings: ClerkSettings,
         ends_the_tasks: DropGuard,
     ) -> Self {
@@ -58,6 +63,7 @@ impl Clerk {
             room: WaitingRoom::new(settings.waiting_max),
             budget: Mutex::new(RetryBudget::new(settings.retries, clock.now())),
             rumour: Mutex::default(),
+            reporter,
             clock,
             settings,
             _ends_the_tasks: ends_the_tasks,
@@ -110,6 +116,14 @@ impl Inner {
         let mut rumour = self.rumour.lock().unwrap_or_else(PoisonError::into_inner);
         if rumour.is_overdue(generation, self.directory.generation(), self.clock.now()) {
             self.watcher.look_elsewhere();
+        }
+    }
+
+    /// Tells the assigner that a pod could not be reached; of a seed it is not known which life that is.
+    pub(crate) fn report(&self, peer: &Peer) {
+        let known = self.reporter.as_ref().zip(peer.pod());
+        if known.is_some_and(|(reporter, pod)| reporter.report(pod)) {
+            self.counters.reported.fetch_add(1, Relaxed);
         }
     }
 

@@ -38,6 +38,7 @@ mod outcome;
 mod outgoing_request;
 mod patience;
 mod peer;
+mod reporter;
 mod routed;
 mod rumour;
 mod seeds;

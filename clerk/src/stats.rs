@@ -13,6 +13,8 @@ pub struct ClerkStats {
     pub retried: u64,
     /// Answers of pods that did not own the key, be it that they sent the request on to the owner.
     pub misrouted: u64,
+    /// Reports to the assigner of pods that could not be reached.
+    pub reported: u64,
     /// Requests that wait for a pod right now.
     pub waiting: u64,
     /// Requests that no pod answered.
@@ -42,6 +44,7 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     pub(crate) retried: AtomicU64,
     pub(crate) misrouted: AtomicU64,
+    pub(crate) reported: AtomicU64,
     refused: AtomicU64,
     no_owner: AtomicU64,
     too_many_waiting: AtomicU64,
@@ -73,6 +76,7 @@ impl Counters {
             requests: self.requests.load(Relaxed),
             retried: self.retried.load(Relaxed),
             misrouted: self.misrouted.load(Relaxed),
+            reported: self.reported.load(Relaxed),
             waiting: waiting as u64,
             failed: FailedByKind {
                 refused: self.refused.load(Relaxed),

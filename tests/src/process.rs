@@ -2,17 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything may take: generous, because only a fault reaches it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// An address on this machine at which nobody listens.
+/// An address on this machine at which nobody listens, below those that the system gives to outgoing connections: it is
+/// still free when a server is started there.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    loop {
+        let address = (Ipv4Addr::LOCALHOST, rand::random_range(20_000..32_000)).into();
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Asks again and again until the answer is there.
@@ -47,9 +52,10 @@ pub async fn eventually<T>(what: &str, mut answer: impl AsyncFnMut() -> Option<T
 pub struct Server(Child);
 
 impl Server {
-    /// Starts a server and waits until it listens at `address`.
+    /// Starts a server and waits until it listens at `address`. Its standard input ends with the test, however that
+    /// ends, and so does a server that ends with its parent.
     pub fn listening(command: &mut Command, address: SocketAddr) -> Self {
-        let mut server = Self(command.stdin(Stdio::null()).spawn().unwrap());
+        let mut server = Self(command.stdin(Stdio::piped()).spawn().unwrap());
         wait_for("listening", || {
             assert_eq!(
                 server.0.try_wait().unwrap(),
@@ -63,10 +69,21 @@ impl Server {
 
     /// Asks it to stop, as Kubernetes does, and waits for its end.
     pub fn terminate(&mut self) -> ExitStatus {
-        let id = self.0.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(sent.success(), "it is running");
+        self.signal("TERM");
         wait_for("the end", || self.0.try_wait().unwrap())
+    }
+
+    /// `kill -9`, and waits for its end.
+    pub fn kill(&mut self) -> ExitStatus {
+        self.signal("KILL");
+        wait_for("the end", || self.0.try_wait().unwrap())
+    }
+
+    /// Sends it a signal, as `STOP`, which freezes it, and `CONT`, which lets it go on.
+    pub fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
+        assert!(sent.success(), "it is running");
     }
 }
 

@@ -8,6 +8,7 @@ mod hearsay;
 mod owners;
 mod patience;
 mod pod;
+mod reports;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ pub(super) fn decisions(explained: &pb::ExplainTargetResponse) -> Report {
         text: explained.text.clone(),
         json: json!({
             "now": explained.outlook,
+            "troubles": explained.troubles,
             "decisions": explained.decisions.iter().map(in_json).collect::<Vec<_>>(),
             "nothing_changed": explained.idle.as_ref().map(in_json),
         }),

@@ -58,6 +58,10 @@ pub(super) struct SettingsArgs {
     /// How long a new leader waits for the pods it knows
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     leader_grace: Option<Duration>,
+    /// When more than this part of the pods fall at once, in thousandths, it may be the network: silent pods are kept
+    /// longer
+    #[arg(long, value_name = "THOUSANDTHS")]
+    mass_failure_share: Option<u32>,
     /// How long an old owner keeps answering late requests
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     leave_linger: Option<Duration>,
@@ -133,6 +137,7 @@ impl SettingsArgs {
             missed_heartbeats_max: self.missed_heartbeats_max,
             dead_after_ms: self.dead_after.map(millis),
             leader_grace_ms: self.leader_grace.map(millis),
+            mass_failure_share: self.mass_failure_share,
             leave_linger_ms: self.leave_linger.map(millis),
             drain_timeout_ms: self.drain_timeout.map(millis),
             transfer: self.transfer,

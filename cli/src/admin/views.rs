@@ -156,6 +156,7 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
         ("missed_heartbeats_max", settings.missed_heartbeats_max.into()),
         ("dead_after_ms", settings.dead_after_ms.into()),
         ("leader_grace_ms", settings.leader_grace_ms.into()),
+        ("mass_failure_share", settings.mass_failure_share.into()),
         ("leave_linger_ms", settings.leave_linger_ms.into()),
         ("drain_timeout_ms", settings.drain_timeout_ms.into()),
         ("transfer", settings.transfer.into()),

@@ -1,13 +1,16 @@
 //! The brain of the assigner for one target.
 
 mod sight;
+mod vigil;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::caution::Caution;
 use super::cluster::{ChangeKind, PodRecord, TargetState};
 use super::event::{Action, Event, SessionId};
+use super::flapping::Flapping;
 use super::handoff::Handoffs;
 use super::health::Health;
 use super::journal::Journal;
@@ -18,6 +21,7 @@ use super::question::{Answer, Explanation, Outlook, Question};
 use super::replacement::Replacement;
 use super::sessions::{Session, Sessions};
 use super::store_budget::{Claim, StoreBudget};
+use super::trouble::Alarm;
 use crate::balancer::{Decision, Scope};
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
@@ -40,6 +44,10 @@ pub struct TargetBrain {
     health: Health,
     pacing: Pacing,
     outage: Outage,
+    caution: Caution,
+    flapping: Flapping,
+    /// What was said last to be alerted on.
+    alarm: Alarm,
     replacement: Replacement,
     /// The pods that have lately said that they have more load than they can carry.
     overloaded: BTreeSet<PodName>,
@@ -68,6 +76,9 @@ impl TargetBrain {
             health: Health::default(),
             pacing: Pacing::new(now),
             outage: Outage::default(),
+            caution: Caution::default(),
+            flapping: Flapping::default(),
+            alarm: Alarm::default(),
             replacement: Replacement::default(),
             overloaded: BTreeSet::new(),
             poison: Poison::default(),
@@ -127,9 +138,12 @@ impl TargetBrain {
                 pod,
                 incarnation,
                 outcome,
-            } => self
-                .health
-                .probed(&pod, incarnation, outcome, &self.state.settings.health, now),
+            } => self.probed(&pod, incarnation, outcome, now),
+            Event::PodReported { pod, incarnation } => {
+                self.is_stale |= self.health.reported(&pod, incarnation, now);
+                return None;
+            }
+            Event::LeadershipChecked { leads } => self.leadership_checked(leads, now),
             Event::Woke => {}
         }
         self.is_stale = true;
@@ -175,6 +189,7 @@ impl TargetBrain {
             self.replacement.observe(&self.state.pods, &state.pods, grace, now);
             self.forget_lives_that_ended(&state, now);
             self.note_crashes(&state, now);
+            self.flapping.observe(&self.state.pods, &state.pods, now);
         }
         self.poison.observe(&state.poisoned, now);
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
@@ -200,15 +215,6 @@ impl TargetBrain {
         for (_, record) in self.state.pods.iter().filter(is_gone) {
             self.poison.crashed(&record.pod, &self.state.assignment, now);
         }
-    }
-
-    fn probes(&mut self, now: Timestamp) -> Vec<Action> {
-        let due = self.health.due_probes(&self.state.settings.health, now);
-        let drains = |name: &&PodName| self.state.pods.get(*name).is_some_and(|record| record.is_draining);
-        self.outage
-            .observe(self.health.fallen().filter(|name| !drains(name)), now);
-        let records = due.iter().filter_map(|name| self.state.pods.get(name));
-        records.map(|record| Action::Probe(record.pod.clone())).collect()
     }
 
     /// Ends sessions that a newer one of the same pod has replaced, and those of pods that were declared dead, so that
@@ -338,6 +344,7 @@ impl TargetBrain {
             Question::Explain { last } => Answer::Explanation(Explanation {
                 now,
                 outlook: self.outlook(now),
+                troubles: self.troubles(now),
                 decisions: self.journal.last(last),
                 idle: self.journal.last_idle(),
             }),
@@ -372,16 +379,15 @@ impl Brain for TargetBrain {
     fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
         let mut actions: Vec<Action> = self.take_in(event, now).into_iter().collect();
         if self.is_stale || now >= self.wake_at {
+            actions.extend(self.watch_pods(now));
             actions.extend(self.closings());
             actions.extend(self.exits());
             actions.extend(self.grants(now));
-            actions.extend(self.probes(now));
             actions.extend(self.orders(now));
             actions.extend(self.proposal(now));
             self.is_stale = false;
-            let health = self.health.wake_at(&self.state.settings.health);
-            let others = health.min(self.poison.wake_at()).min(self.store_budget.wake_at());
-            self.wake_at = self.look_again.min(others);
+            let others = self.poison.wake_at().min(self.store_budget.wake_at());
+            self.wake_at = self.look_again.min(self.watch_at(now)).min(others);
         }
         Output {
             actions,

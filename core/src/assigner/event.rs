@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::{Applied, ChangeKind, TargetState};
 use super::health::ProbeOutcome;
 use super::question::{Answer, Question, QuestionId};
+use super::trouble::Alarm;
 use crate::balancer::Report;
 use crate::keyspace::Slice;
 use crate::load::LoadReport;
@@ -72,6 +73,18 @@ pub enum Event<S = Arc<TargetState>> {
         /// What was found.
         outcome: ProbeOutcome,
     },
+    /// A clerk could not reach a pod.
+    PodReported {
+        /// Which pod.
+        pod: PodName,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
+    /// A quorum of the assigner's members was asked whether this one leads.
+    LeadershipChecked {
+        /// Whether it does; false, too, if no quorum answered.
+        leads: bool,
+    },
     /// Somebody wants to know something.
     Asked {
         /// What the answer is to name.
@@ -118,6 +131,8 @@ impl<S> Event<S> {
                 incarnation,
                 outcome,
             },
+            Event::PodReported { pod, incarnation } => Event::PodReported { pod, incarnation },
+            Event::LeadershipChecked { leads } => Event::LeadershipChecked { leads },
             Event::Asked { id, question } => Event::Asked { id, question },
             Event::Woke => Event::Woke,
         })
@@ -131,6 +146,10 @@ pub enum Action {
     Propose(ChangeKind),
     /// See whether the pod's address answers, and say so by [`Event::Probed`].
     Probe(Pod),
+    /// Ask a quorum of the assigner's members whether this one leads, and answer with [`Event::LeadershipChecked`].
+    ConfirmLeadership,
+    /// Make what is wrong known, in the place of what was before.
+    Alert(Alarm),
     /// Tell the slicelet that its pod owns nothing any more and may stop.
     LetExit(SessionId),
     /// Tell the slicelet how many requests of the object store its pod may make.
@@ -167,6 +186,8 @@ impl Action {
         match self {
             Action::Propose(kind) => Some(kind),
             Action::Probe(_)
+            | Action::ConfirmLeadership
+            | Action::Alert(_)
             | Action::LetExit(_)
             | Action::Grant { .. }
             | Action::Warm { .. }

@@ -4,8 +4,10 @@
 //! proposals go out as [`Action`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
 
 mod brain;
+mod caution;
 mod cluster;
 mod event;
+mod flapping;
 mod handoff;
 mod health;
 mod journal;
@@ -21,6 +23,7 @@ mod store_budget;
 mod target_settings;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, MARKS_MAX, PodRecord, Rejection, TargetState};
@@ -34,3 +37,4 @@ pub use recording::{BrainId, RECORDING_HEADER, Record, StateChange};
 pub use target_settings::{
     HandoffSettings, HealthSettings, PacingSettings, SettingError, StoreSettings, TargetSettings,
 };
+pub use trouble::{Alarm, Trouble};

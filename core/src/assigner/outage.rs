@@ -1,8 +1,10 @@
-//! Outages: whether so many pods have fallen silent at once that it is not the time to move slices for balance.
+//! Outages: whether so many pods have fallen silent at once that it may be the network and not the pods.
 //!
-//! When a zone, a switch or this member's own network fails, many pods seem lost together. What has lost its owner is
-//! repaired all the same; but to move more than that would cost warmth just when there is least of it, and most of the
-//! pods are likely to come back.
+//! When a zone, a switch or this member's own network fails, many pods seem lost together, and most of them are likely
+//! to come back. Two things follow. For a minute nothing moves for balance: what has lost its owner is repaired all the
+//! same, but to move more than that would cost warmth just when there is least of it. And for ten seconds it takes
+//! more than usual to believe that a pod is dead, see [`super::caution`]. To hold still costs little, so that two pods
+//! are reason enough; to keep dead pods costs requests, so that it takes three.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +13,25 @@ use super::cluster::PodRecord;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-/// For so long a pod counts as fallen.
-const MEMORY: Duration = Duration::from_secs(60);
-/// The fewest pods whose fall is a mass failure: one pod alone never is.
-const FALLEN_MIN: usize = 2;
-/// It is one if more than this part of the pods has fallen: a third, which is a zone of three.
-const PART: usize = 3;
+/// What is a mass failure.
+struct Measure {
+    /// For so long a pod counts as fallen.
+    memory: Duration,
+    /// The fewest pods whose fall is one: one pod alone never is.
+    fallen_min: usize,
+}
+
+/// When nothing moves for balance.
+const HOLD_STILL: Measure = Measure {
+    memory: Duration::from_secs(60),
+    fallen_min: 2,
+};
+
+/// When deaths are not believed as usual.
+const DOUBT_DEATHS: Measure = Measure {
+    memory: Duration::from_secs(10),
+    fallen_min: 3,
+};
 
 /// The pods that fell silent lately without having asked to stop.
 #[derive(Debug, Default)]
@@ -24,21 +39,61 @@ pub(super) struct Outage {
     fallen: BTreeMap<PodName, Timestamp>,
 }
 
+/// Many pods fell at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MassFailure {
+    pub(super) fallen_count: usize,
+    /// With those that are gone.
+    pub(super) pod_count: usize,
+    /// When the first of the fallen counts no longer.
+    pub(super) until: Timestamp,
+}
+
 impl Outage {
     /// Notes the pods that are suspected or dead at this moment.
     pub(super) fn observe<'a>(&mut self, fallen: impl Iterator<Item = &'a PodName>, now: Timestamp) {
-        self.fallen.retain(|_, at| now.since(*at) < MEMORY);
+        self.fallen.retain(|_, at| now.since(*at) < HOLD_STILL.memory);
         self.fallen.extend(fallen.map(|name| (name.clone(), now)));
     }
 
-    /// Until when a mass failure is suspected, if one is and no more pods fall.
-    pub(super) fn suspected_until(&self, pods: &BTreeMap<PodName, PodRecord>, now: Timestamp) -> Option<Timestamp> {
-        let recent = || self.fallen.iter().filter(|(_, at)| now.since(**at) < MEMORY);
+    /// Until when nothing is to move for balance, if no more pods fall. `share` is in thousandths.
+    pub(super) fn held_still_until(
+        &self,
+        pods: &BTreeMap<PodName, PodRecord>,
+        share: u32,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        self.measured(HOLD_STILL, pods, share, now).map(|failure| failure.until)
+    }
+
+    /// The failure because of which deaths are to be doubted. `share` is in thousandths.
+    pub(super) fn mass_failure(
+        &self,
+        pods: &BTreeMap<PodName, PodRecord>,
+        share: u32,
+        now: Timestamp,
+    ) -> Option<MassFailure> {
+        self.measured(DOUBT_DEATHS, pods, share, now)
+    }
+
+    fn measured(
+        &self,
+        Measure { memory, fallen_min }: Measure,
+        pods: &BTreeMap<PodName, PodRecord>,
+        share: u32,
+        now: Timestamp,
+    ) -> Option<MassFailure> {
+        let recent = || self.fallen.iter().filter(|(_, at)| now.since(**at) < memory);
         let fallen_count = recent().count();
         let gone_count = recent().filter(|(name, _)| !pods.contains_key(*name)).count();
-        let is_mass = fallen_count >= FALLEN_MIN && fallen_count * PART > pods.len() + gone_count;
+        let pod_count = pods.len() + gone_count;
+        let is_mass = fallen_count >= fallen_min && fallen_count * 1_000 > pod_count * share as usize;
         let first = recent().map(|(_, at)| *at).min()?;
-        is_mass.then(|| first + MEMORY)
+        is_mass.then_some(MassFailure {
+            fallen_count,
+            pod_count,
+            until: first + memory,
+        })
     }
 }
 
@@ -46,6 +101,8 @@ impl Outage {
 mod tests {
     use super::*;
     use crate::pod::{Incarnation, Pod, PodAddress, Weight};
+
+    const THIRD: u32 = 334;
 
     fn name(number: usize) -> PodName {
         PodName::try_new(&format!("pod-{number}")).unwrap()
@@ -78,19 +135,34 @@ mod tests {
     #[test]
     fn more_than_a_third_is_a_mass_failure_whether_the_pods_are_still_registered_or_not() {
         let mut outage = Outage::default();
+        let until = |outage: &Outage, numbers, now| outage.held_still_until(&pods(numbers), THIRD, now);
         fallen(&mut outage, 0..3, second(0));
-        assert_eq!(
-            outage.suspected_until(&pods(0..9), second(1)),
-            None,
-            "a third is not more"
-        );
-        assert_eq!(outage.suspected_until(&pods(3..9), second(1)), None, "they were nine");
+        assert_eq!(until(&outage, 0..9, second(1)), None, "a third is not more");
+        assert_eq!(until(&outage, 3..9, second(1)), None, "they were nine");
         fallen(&mut outage, 3..4, second(5));
-        assert_eq!(outage.suspected_until(&pods(4..9), second(5)), Some(second(60)));
+        assert_eq!(until(&outage, 4..9, second(5)), Some(second(60)));
+        assert_eq!(until(&outage, 4..9, second(60)), None, "one has fallen within a minute");
+    }
+
+    #[test]
+    fn deaths_are_doubted_for_ten_seconds_after_three_pods_fell() {
+        let mut outage = Outage::default();
+        let failure = |outage: &Outage, numbers, now| outage.mass_failure(&pods(numbers), THIRD, now);
+        fallen(&mut outage, 0..2, second(0));
+        assert_eq!(failure(&outage, 0..3, second(0)), None, "two may die by chance");
+        fallen(&mut outage, 2..3, second(5));
+        let expected = MassFailure {
+            fallen_count: 3,
+            pod_count: 6,
+            until: second(10),
+        };
+        assert_eq!(failure(&outage, 0..6, second(5)), Some(expected));
+        assert_eq!(failure(&outage, 3..6, second(5)), Some(expected));
+        assert_eq!(failure(&outage, 3..6, second(10)), None);
         assert_eq!(
-            outage.suspected_until(&pods(4..9), second(60)),
+            outage.mass_failure(&pods(0..6), 500, second(5)),
             None,
-            "one has fallen within a minute"
+            "the share is chosen"
         );
     }
 
@@ -98,6 +170,6 @@ mod tests {
     fn one_pod_of_two_is_no_mass_failure() {
         let mut outage = Outage::default();
         fallen(&mut outage, 0..1, second(0));
-        assert_eq!(outage.suspected_until(&pods(0..2), second(1)), None);
+        assert_eq!(outage.held_still_until(&pods(0..2), THIRD, second(1)), None);
     }
 }

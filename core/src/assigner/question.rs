@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::{Decided, Detailed};
 use super::pacing::{KeepReason, Verdict};
+use super::trouble::{Seconds, Trouble};
 use crate::assignment::Assignment;
 use crate::balancer::{BalancerSettings, Decision, Report, Scope, Signals, decide};
 use crate::pod::PodName;
@@ -45,6 +46,8 @@ pub struct Explanation {
     pub now: Timestamp,
     /// What the brain is about.
     pub outlook: Outlook,
+    /// What is wrong with the pods.
+    pub troubles: Vec<Trouble>,
     /// The last decisions that took effect, oldest first.
     pub decisions: Vec<Arc<Decided>>,
     /// The last decision that changed nothing, if it was made after those.
@@ -134,6 +137,9 @@ impl fmt::Display for Explanation {
             let age = Seconds(self.now.since(report.decided_at));
             writeln!(f, "nothing had to change {age} ago: {}\n", Detailed(report))?;
         }
+        for trouble in &self.troubles {
+            writeln!(f, "trouble: {trouble}\n")?;
+        }
         writeln!(f, "now: {}", self.outlook)
     }
 }
@@ -162,15 +168,5 @@ impl fmt::Display for Outlook {
                 }
             }
         }
-    }
-}
-
-/// A duration as people read it, in tenths of a second, rounded up.
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = self.0.as_millis().div_ceil(100);
-        write!(f, "{}.{} s", tenths / 10, tenths % 10)
     }
 }

@@ -20,7 +20,7 @@ use crate::target::TargetName;
 use crate::time::Timestamp;
 
 /// The first line of a recording. Its number grows whenever the bytes of a [`Record`] change their meaning.
-pub const RECORDING_HEADER: &str = "emberkeep recording 2\n";
+pub const RECORDING_HEADER: &str = "emberkeep recording 3\n";
 
 /// One brain of a recording: one target, for as long as the recording member leads without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -61,6 +61,9 @@ pub struct HealthSettings {
     pub dead_after: Duration,
     /// How long a new leader waits for the pods it knows to come to it.
     pub leader_grace: Duration,
+    /// When more than this part of the pods fall at once, in thousandths, it may be the network: nothing moves for
+    /// balance, and what it takes to believe that a pod is dead is more than usual.
+    pub mass_failure_share: u32,
 }
 
 /// How slices change hands.
@@ -108,6 +111,8 @@ impl Default for TargetSettings {
                 missed_heartbeats_max: 2,
                 dead_after: Duration::from_secs(3),
                 leader_grace: Duration::from_secs(3),
+                // A zone of three, rounded up: a third is not more than a third.
+                mass_failure_share: 334,
             },
             handoff: HandoffSettings {
                 leave_linger: Duration::from_secs(5),
@@ -186,6 +191,8 @@ impl TargetSettings {
             "1 to 1000",
         )?;
         check("warming_max", total, (1..=100_000).contains(&total), "1 to 100000")?;
+        let share = self.health.mass_failure_share;
+        check("mass_failure_share", share, (1..=1_000).contains(&share), "1 to 1000")?;
         if let Some(requests) = self.store.requests_per_second {
             let is_allowed = (1..=STORE_REQUESTS_MAX).contains(&requests);
             let allowed = format!("1 to {STORE_REQUESTS_MAX}");

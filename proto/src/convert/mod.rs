@@ -12,6 +12,7 @@ mod load_report;
 mod modes;
 mod not_owner;
 mod pod;
+mod report;
 mod session;
 mod slice;
 mod target_settings;
@@ -26,6 +27,7 @@ pub use load_report::{CUTS_MAX, HOTTEST_MAX, REPORTED_SLICES_MAX, WINDOW_MAX};
 pub use modes::{imbalance_of, key_mode_of, misroute_mode_of, ownership_mode_of, phase_of, pod_phase_of};
 pub use not_owner::{NOT_OWNER_KEY, NotOwner, is_refusal, not_owner_status};
 pub use pod::ZONE_LENGTH_MAX;
+pub use report::PodReport;
 pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration, Welcome};
 pub use target_settings::settings_over;
 pub use transfer::{

@@ -36,7 +36,7 @@ impl From<&Pod> for pb::Pod {
     }
 }
 
-fn incarnation(bytes: &[u8]) -> Result<Incarnation, InvalidMessage> {
+pub(super) fn incarnation(bytes: &[u8]) -> Result<Incarnation, InvalidMessage> {
     let wrong = |_| InvalidMessage::new("incarnation", format!("it has {} bytes, but must have 16", bytes.len()));
     let bytes = bytes.try_into().map_err(wrong)?;
     Ok(Incarnation(u128::from_be_bytes(bytes)))

@@ -57,6 +57,7 @@ fn health_over(base: HealthSettings, wire: &pb::TargetSettings) -> HealthSetting
         missed_heartbeats_max: wire.missed_heartbeats_max.unwrap_or(base.missed_heartbeats_max),
         dead_after: over(base.dead_after, wire.dead_after_ms),
         leader_grace: over(base.leader_grace, wire.leader_grace_ms),
+        mass_failure_share: wire.mass_failure_share.unwrap_or(base.mass_failure_share),
     }
 }
 
@@ -126,6 +127,7 @@ impl From<&TargetSettings> for pb::TargetSettings {
             warming_max: Some(handoff.warming_max),
             store_requests_per_second: Some(store.requests_per_second.unwrap_or(0)),
             misroute: Some(pb::MisrouteMode::from(*misroute).into()),
+            mass_failure_share: Some(health.mass_failure_share),
         }
     }
 }
@@ -162,6 +164,7 @@ mod tests {
         settings.key_mode = emberkeep_core::target::KeyMode::Ordered;
         settings.store.requests_per_second = Some(5_000);
         settings.misroute = emberkeep_core::target::MisrouteMode::Forward;
+        settings.health.mass_failure_share = 500;
         let wire = pb::TargetSettings::from(&settings);
         assert_eq!(settings_over(TargetSettings::default(), &wire), Ok(settings));
     }

@@ -6,7 +6,7 @@ use emberkeep_core::load::{LoadHistory, LoadReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, NotOwner, TransferStart, Transferred, WatchStart, WatchUpdate, settings_over,
+    FromAssigner, FromSlicelet, NotOwner, PodReport, TransferStart, Transferred, WatchStart, WatchUpdate, settings_over,
 };
 use emberkeep_proto::pb;
 use proptest::prelude::*;
@@ -25,6 +25,7 @@ fn read_as_everything(bytes: &[u8]) {
     read::<pb::NotOwner, NotOwner>(bytes);
     read::<pb::TransferRequest, TransferStart>(bytes);
     read::<pb::TransferResponse, Transferred>(bytes);
+    read::<pb::ReportRequest, PodReport>(bytes);
     if let Some(report) = read::<pb::LoadReport, LoadReport>(bytes) {
         let (pod, now) = (PodName::try_new("pod").unwrap(), Timestamp::ZERO);
         let mut history = LoadHistory::default();

@@ -11,8 +11,8 @@ use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, Heartbeat, ManifestEntry, ManifestPage, NotOwner, Registration, TransferStart,
-    Transferred, WarmValue, WatchStart, WatchUpdate, Welcome,
+    FromAssigner, FromSlicelet, Heartbeat, ManifestEntry, ManifestPage, NotOwner, PodReport, Registration,
+    TransferStart, Transferred, WarmValue, WatchStart, WatchUpdate, Welcome,
 };
 use proptest::prelude::*;
 
@@ -164,6 +164,14 @@ pub(crate) fn watch_start() -> impl Strategy<Value = WatchStart> {
 
 pub(crate) fn watch_update() -> impl Strategy<Value = WatchUpdate> {
     (update(), key_mode()).prop_map(|(update, key_mode)| WatchUpdate { update, key_mode })
+}
+
+pub(crate) fn pod_report() -> impl Strategy<Value = PodReport> {
+    (target(), "[a-z]{1,9}", any::<u128>()).prop_map(|(target, pod, incarnation)| PodReport {
+        target,
+        pod: PodName::try_new(&pod).unwrap(),
+        incarnation: Incarnation(incarnation),
+    })
 }
 
 pub(crate) fn from_slicelet() -> impl Strategy<Value = FromSlicelet> {

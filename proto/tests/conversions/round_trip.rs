@@ -7,8 +7,8 @@ use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::Pod;
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, InvalidMessage, NotOwner, TransferStart, Transferred, WatchStart, WatchUpdate,
-    not_owner_status,
+    FromAssigner, FromSlicelet, InvalidMessage, NotOwner, PodReport, TransferStart, Transferred, WatchStart,
+    WatchUpdate, not_owner_status,
 };
 use emberkeep_proto::pb;
 use proptest::prelude::*;
@@ -31,6 +31,11 @@ proptest! {
     fn slices_and_pods_come_back(slice in meanings::slice(), pod in meanings::pod("[a-zA-Z0-9._-]{1,253}")) {
         prop_assert_eq!(there_and_back::<Slice, pb::Slice>(&slice), Ok(slice));
         prop_assert_eq!(there_and_back::<Pod, pb::Pod>(&pod), Ok(pod));
+    }
+
+    #[test]
+    fn reports_of_pods_come_back(report in meanings::pod_report()) {
+        prop_assert_eq!(there_and_back::<PodReport, pb::ReportRequest>(&report), Ok(report));
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Cluster {
         match action {
             Action::Propose(change) => self.propose(Some(self.term), change),
             Action::Probe(pod) => self.probe(pod),
+            Action::ConfirmLeadership => self.confirm_leadership(),
             Action::LetExit(session) => {
                 if let Some(line) = self.desk.line_of(session) {
                     let connection = line.connection;
@@ -60,8 +61,8 @@ impl Cluster {
             }
             Action::Close(session) => self.close(session),
             Action::Explain(report) => self.tell(Happening::Decided(report)),
-            // Nobody asks here, and there is no store.
-            Action::Answer { .. } | Action::Grant { .. } => {}
+            // Nobody asks or watches here, and there is no store.
+            Action::Answer { .. } | Action::Alert(_) | Action::Grant { .. } => {}
         }
     }
 
@@ -136,6 +137,18 @@ impl Cluster {
         };
         let connection = line.connection;
         self.send_to_pod(line.life, PodEvent::UpdateReceived { connection, update });
+    }
+
+    /// While Raft fails, no quorum answers.
+    fn confirm_leadership(&mut self) {
+        let leads = self.now >= self.raft_fails_until;
+        let delay = match leads {
+            true => self.draw(self.settings.network_delay) * 2,
+            false => PROPOSAL_TIMEOUT,
+        };
+        let term = self.term;
+        self.queue
+            .put(self.now + delay, Pending::LeadershipChecked { term, leads });
     }
 
     /// What a probe finds is decided when it is sent.

@@ -201,11 +201,17 @@ impl Cluster {
                 incarnation: pod.incarnation,
                 outcome,
             }),
+            Pending::LeadershipChecked { term, leads } if term == self.term => {
+                self.step_assigner(AssignerEvent::LeadershipChecked { leads });
+            }
             Pending::ToClients(assignment) => self.tell_clients(assignment),
             Pending::SilenceEnds { life, silence } => self.silence_ends(life, silence),
             Pending::Elected { term } => self.elected(term),
             // A leader that leads no longer does not want to know.
-            Pending::Probed { .. } | Pending::SessionEnded { .. } | Pending::ProposalFailed { .. } => {}
+            Pending::Probed { .. }
+            | Pending::SessionEnded { .. }
+            | Pending::ProposalFailed { .. }
+            | Pending::LeadershipChecked { .. } => {}
         }
     }
 

@@ -34,6 +34,8 @@ pub(super) enum Pending {
     ProposalFailed { term: u64 },
     /// A probe came back.
     Probed { term: u64, pod: Pod, outcome: ProbeOutcome },
+    /// A quorum was asked whether the leader of that term leads.
+    LeadershipChecked { term: u64, leads: bool },
     /// Clients learn of an assignment.
     ToClients(Arc<Assignment>),
     /// A connection on which nothing was heard is given up, if it is still the same silence.

@@ -366,11 +366,11 @@ mod tests {
         other_version[20] = b'9';
         assert_eq!(
             refusal(&other_version),
-            r#"record 0, at byte 0: this is "emberkeep recording 9", this version reads "emberkeep recording 2""#
+            r#"record 0, at byte 0: this is "emberkeep recording 9", this version reads "emberkeep recording 3""#
         );
         assert_eq!(
             refusal(b"at_ms,key,load\n"),
-            r#"record 0, at byte 0: this is no recording, one begins with "emberkeep recording 2""#
+            r#"record 0, at byte 0: this is no recording, one begins with "emberkeep recording 3""#
         );
         let mut broken = file_of(&records[..1]);
         let offset = broken.len();

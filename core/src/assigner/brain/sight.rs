@@ -66,13 +66,15 @@ impl TargetBrain {
             is_measured: owners().all(|(name, _)| self.history.is_fresh(name, now)),
             is_overloaded: owners().any(|(name, _)| self.overloaded.contains(name)),
             awaits_replacement: waiting.until,
-            mass_failure: self.outage.suspected_until(&state.pods, now),
+            mass_failure: self
+                .outage
+                .held_still_until(&state.pods, state.settings.health.mass_failure_share, now),
         }
     }
 
     /// A pod whose slices wait for another one to take its place owns them meanwhile as if it did not drain.
     fn may_own(&self, name: &PodName, record: &PodRecord, waiting: &Waiting) -> bool {
-        (!record.is_draining || waiting.contains(name)) && !self.health.is_starting(name)
+        (!record.is_draining || waiting.contains(name)) && self.is_ready(name)
     }
 
     /// The pods that drain and whose slices wait for others to take their place.
@@ -82,7 +84,7 @@ impl TargetBrain {
         }
         let (state, assignment) = (&self.state, &self.state.assignment);
         let has_joined = |(name, record): &(&PodName, &PodRecord)| {
-            !record.is_draining && !self.health.is_starting(name) && assignment.index_of(name).is_none()
+            !record.is_draining && self.is_ready(name) && assignment.index_of(name).is_none()
         };
         let still_serves = |name: &PodName| {
             let shares = assignment.index_of(name).map(|index| assignment.shares_of(index));

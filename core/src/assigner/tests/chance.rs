@@ -15,6 +15,8 @@ enum Chapter {
     Limit(Option<u32>),
     Close(u64),
     Probed(u64, u128, ProbeOutcome),
+    Reported(u64, u128),
+    Checked(bool),
     Pass(u64),
 }
 
@@ -35,6 +37,8 @@ fn chapter() -> impl Strategy<Value = Chapter> {
         prop::option::of(1_u32..100).prop_map(Chapter::Limit),
         (0_u64..4).prop_map(Chapter::Close),
         (0_u64..4, 0_u128..2, outcome).prop_map(|(pod, life, outcome)| Chapter::Probed(pod, life, outcome)),
+        (0_u64..4, 0_u128..2).prop_map(|(pod, life)| Chapter::Reported(pod, life)),
+        any::<bool>().prop_map(Chapter::Checked),
         (1_u64..8_000).prop_map(Chapter::Pass),
     ]
 }
@@ -47,6 +51,7 @@ proptest! {
         chapters in prop::collection::vec(chapter(), 1..40),
     ) {
         let mut story = Story::new();
+        story.leads = None;
         for chapter in chapters {
             match chapter {
                 Chapter::Open(number, life) => story.open(number, pod(number, life)),
@@ -54,6 +59,8 @@ proptest! {
                 Chapter::Limit(requests) => story.limit(requests),
                 Chapter::Close(session) => story.tell(Event::SessionClosed { session: SessionId(session) }),
                 Chapter::Probed(number, life, outcome) => story.probed(&pod(number, life), outcome),
+                Chapter::Reported(number, life) => story.reported(&pod(number, life)),
+                Chapter::Checked(leads) => story.tell(Event::LeadershipChecked { leads }),
                 Chapter::Pass(millis) => story.pass(Duration::from_millis(millis)),
             }
             for _ in 0..20 {

@@ -2,6 +2,7 @@
 
 mod chance;
 mod explaining;
+mod failures;
 mod handoff;
 mod lives;
 mod poison;

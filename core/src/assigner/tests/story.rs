@@ -27,6 +27,10 @@ pub(super) struct Story {
     pub(super) to_warm: BTreeMap<u64, Vec<Slice>>,
     /// Whether pods get slices ready until their next heartbeat, or never.
     pub(super) gets_ready: bool,
+    /// What it said last to be alerted on.
+    pub(super) alarm: Alarm,
+    /// What a quorum says when it is asked whether this member leads; `None` if it never answers.
+    pub(super) leads: Option<bool>,
 }
 
 pub(super) fn target() -> TargetName {
@@ -67,6 +71,8 @@ impl Story {
             granted: Vec::new(),
             to_warm: BTreeMap::new(),
             gets_ready: true,
+            alarm: Alarm::default(),
+            leads: Some(true),
         }
     }
 
@@ -78,6 +84,10 @@ impl Story {
             for action in actions {
                 match action {
                     Action::Propose(kind) => events.push(self.applied(kind)),
+                    Action::ConfirmLeadership => {
+                        events.extend(self.leads.map(|leads| Event::LeadershipChecked { leads }));
+                    }
+                    Action::Alert(alarm) => self.alarm = alarm,
                     Action::Explain(_) | Action::Answer { .. } => {}
                     Action::Grant { session, rate } => self.granted.push(match rate {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
@@ -190,6 +200,14 @@ impl Story {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
             outcome,
+        });
+    }
+
+    /// A clerk could not reach the pod.
+    pub(super) fn reported(&mut self, pod: &Pod) {
+        self.tell(Event::PodReported {
+            pod: pod.name.clone(),
+            incarnation: pod.incarnation,
         });
     }
 

@@ -1,0 +1,272 @@
+//! Pods that are killed or frozen: requests go around them. Real processes, real sockets, real signals.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use emberkeep_clerk::{Clerk, ClerkError, ClerkSettings};
+use emberkeep_core::clerk::RetryBudgetSettings;
+use emberkeep_proto::convert::NotOwner;
+use emberkeep_proto::demo::demo_client::DemoClient;
+use emberkeep_proto::demo::{AddRequest, ViewRequest};
+use emberkeep_tests::process::{Server, eventually, free_address, printed};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tonic::Status;
+
+/// How long anything may take that must happen: only a fault reaches it.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// The name of the demo's target.
+const TARGET: &str = "demo";
+const POD_COUNT: usize = 3;
+const KEY_COUNT: usize = 30;
+
+/// All processes, and a client of them. They end with it.
+struct Cluster {
+    assigner_url: String,
+    clerk: Clerk,
+    pods: Vec<Pod>,
+    _assigner: Server,
+    _folder: TempDir,
+}
+
+struct Pod {
+    name: String,
+    address: SocketAddr,
+    server: Server,
+}
+
+/// Requests for all keys, again and again, each of which has to be answered, or at least begun to be.
+struct Viewers {
+    answered: watch::Receiver<BTreeSet<String>>,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<Result<(), Status>>,
+}
+
+impl Cluster {
+    /// Starts a cluster, waits until all pods own something, and gives each key an object.
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (listen, http) = (free_address(), free_address());
+        let assigner_url = format!("http://{listen}");
+        let data = format!("--data={}", folder.path().join("assigner").display());
+        let args = [
+            "assigner".to_owned(),
+            "--with-parent".to_owned(),
+            format!("--listen={listen}"),
+            format!("--http={http}"),
+            data,
+        ];
+        let assigner = server(&args, "assigner", listen, &folder);
+        let pods = (1..=POD_COUNT).map(|number| Pod::start(number, &assigner_url, &folder));
+        let pods = pods.collect();
+        let builder = Clerk::builder(TARGET).assigner(&assigner_url).settings(patient());
+        let cluster = Self {
+            assigner_url,
+            clerk: builder.connect().await.unwrap(),
+            pods,
+            _assigner: assigner,
+            _folder: folder,
+        };
+        cluster.is_owned_by(|owners| owners.len() == POD_COUNT).await;
+        for number in 0..KEY_COUNT {
+            add(&cluster.clerk, &key(number)).await.unwrap();
+        }
+        cluster
+    }
+
+    /// Waits until the clerk routes by an assignment whose pods are as wanted.
+    async fn is_owned_by(&self, wanted: impl Fn(&BTreeSet<String>) -> bool) {
+        let mut newest = self.clerk.assignment();
+        let is_there = newest.wait_for(|held| {
+            let pods = held.iter().flat_map(|held| held.assignment.pods());
+            wanted(&pods.map(|pod| pod.name.as_str().to_owned()).collect())
+        });
+        timeout(DEADLINE, is_there).await.unwrap().unwrap();
+    }
+
+    fn viewers(&self) -> Viewers {
+        let (heard, answered) = watch::channel(BTreeSet::new());
+        let (stop, stopped) = watch::channel(false);
+        let heard = Arc::new(heard);
+        let mut tasks = JoinSet::new();
+        for number in 0..KEY_COUNT {
+            let (clerk, heard, stopped) = (self.clerk.clone(), Arc::clone(&heard), stopped.clone());
+            tasks.spawn(async move {
+                while !*stopped.borrow() {
+                    match view(&clerk, &key(number)).await {
+                        Ok(pod) => _ = heard.send_if_modified(|pods| pods.insert(pod)),
+                        Err(status) if is_half_an_answer(&status) => {}
+                        Err(status) => return Err(status),
+                    }
+                }
+                Ok(())
+            });
+        }
+        Viewers { answered, stop, tasks }
+    }
+
+    /// A key that the pod owns.
+    fn key_of(&self, pod: &str) -> String {
+        let owner_of = |key: &String| self.clerk.owner_of(key).map(|owner| owner.name.as_str().to_owned());
+        let mut keys = (0..KEY_COUNT).map(key);
+        keys.find(|key| owner_of(key).as_deref() == Some(pod)).unwrap()
+    }
+
+    fn admin(&self, args: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_emberkeep"));
+        let command = command.args(["admin", "--assigner", &self.assigner_url]).args(args);
+        printed(command).unwrap();
+    }
+}
+
+impl Pod {
+    fn start(number: usize, assigner_url: &str, folder: &TempDir) -> Self {
+        let (address, http) = (free_address(), free_address());
+        let name = format!("pod-{number}");
+        let place = |file: &str| folder.path().join(file).display().to_string();
+        let args = [
+            "dev-pod".to_owned(),
+            "--writable".to_owned(),
+            format!("--name={name}"),
+            format!("--listen={address}"),
+            format!("--http={http}"),
+            format!("--assigner={assigner_url}"),
+            format!("--store=folder://{}", place("objects")),
+            format!("--reads={}", place(&format!("{name}.reads"))),
+        ];
+        let server = server(&args, &name, address, folder);
+        Self { name, address, server }
+    }
+
+    /// Asks this pod and no other; answers whether it says that it does not own the key.
+    async fn denies(&self, key: &str) -> bool {
+        let Ok(mut client) = DemoClient::connect(format!("http://{}", self.address)).await else {
+            return false;
+        };
+        let asked = timeout(DEADLINE, client.view(view_of(key))).await.unwrap();
+        asked.is_err_and(|status| NotOwner::from_status(&status).is_some())
+    }
+}
+
+impl Viewers {
+    /// Waits until the pod has answered.
+    async fn heard(&mut self, pod: &str) {
+        let heard = self.answered.wait_for(|pods| pods.contains(pod));
+        timeout(DEADLINE, heard).await.unwrap().unwrap();
+    }
+
+    /// Lets each request end; all have to be answered.
+    async fn end(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = timeout(DEADLINE, self.tasks.join_next()).await.unwrap() {
+            ended.unwrap().unwrap();
+        }
+    }
+}
+
+/// Settings with which a request fails only if nobody ever answers it.
+fn patient() -> ClerkSettings {
+    ClerkSettings {
+        deadline: DEADLINE,
+        patience: DEADLINE,
+        retries: RetryBudgetSettings {
+            per_thousand: 1_000,
+            floor_per_second: 1_000,
+            saved_max: 1_000,
+        },
+        ..ClerkSettings::default()
+    }
+}
+
+fn server(args: &[String], name: &str, address: SocketAddr, folder: &TempDir) -> Server {
+    let log = File::create(folder.path().join(format!("{name}.log"))).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emberkeep"));
+    Server::listening(command.args(args).stdout(Stdio::null()).stderr(log), address)
+}
+
+fn key(number: usize) -> String {
+    format!("key-{number}")
+}
+
+fn view_of(key: &str) -> ViewRequest {
+    ViewRequest {
+        key: key.to_owned(),
+        load_milli: 0,
+    }
+}
+
+/// Asks for the key; answers which pod has answered.
+async fn view(clerk: &Clerk, key: &str) -> Result<String, Status> {
+    let mut client = DemoClient::new(clerk.for_key(key).idempotent());
+    Ok(client.view(view_of(key)).await?.into_inner().pod)
+}
+
+/// An answer that has begun is the caller's; a clerk cannot ask for it again when the pod dies in the middle of it.
+fn is_half_an_answer(status: &Status) -> bool {
+    let source = status.source();
+    source.is_some_and(|source| source.downcast_ref::<ClerkError>().is_none())
+}
+
+async fn add(clerk: &Clerk, key: &str) -> Result<(), Status> {
+    let request = AddRequest {
+        key: key.to_owned(),
+        amount: 1,
+        request_id: "first".to_owned(),
+    };
+    DemoClient::new(clerk.for_key(key).idempotent()).add(request).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_go_around_a_pod_that_is_killed_and_none_fails_before_its_answer_has_begun() {
+    let mut cluster = Cluster::start().await;
+    let mut viewers = cluster.viewers();
+    let name = cluster.pods[0].name.clone();
+    viewers.heard(&name).await;
+    let killed_at = Instant::now();
+    cluster.pods[0].server.kill();
+    cluster.is_owned_by(|owners| !owners.contains(&name)).await;
+    eprintln!(
+        "every clerk goes around the pod {:.3?} after kill -9",
+        killed_at.elapsed()
+    );
+    viewers.end().await;
+    for number in 0..KEY_COUNT {
+        assert_ne!(view(&cluster.clerk, &key(number)).await.unwrap(), name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_go_around_a_pod_that_is_frozen_and_it_finds_out_what_it_lost_when_it_goes_on() {
+    let cluster = Cluster::start().await;
+    let mut viewers = cluster.viewers();
+    let frozen = &cluster.pods[0];
+    viewers.heard(&frozen.name).await;
+    let lost = cluster.key_of(&frozen.name);
+    let frozen_at = Instant::now();
+    frozen.server.signal("STOP");
+    cluster.is_owned_by(|owners| !owners.contains(&frozen.name)).await;
+    eprintln!(
+        "every clerk goes around the pod {:.3?} after SIGSTOP",
+        frozen_at.elapsed()
+    );
+    assert_ne!(view(&cluster.clerk, &lost).await.unwrap(), frozen.name);
+
+    // Nothing is given back to it before it was seen to know what it lost.
+    cluster.admin(&["freeze", TARGET]);
+    frozen.server.signal("CONT");
+    let denial = || async { frozen.denies(&lost).await.then_some(()) };
+    eventually("the pod knows that it does not own the key", denial).await;
+    cluster.admin(&["unfreeze", TARGET]);
+    cluster.is_owned_by(|owners| owners.contains(&frozen.name)).await;
+    viewers.end().await;
+}
