@@ -117,6 +117,15 @@ impl Child {
         &self.spec.name
     }
 
+    /// Kills the process with SIGKILL and starts it again, told this, too.
+    pub(crate) async fn restart(&mut self, more: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+        self.kill().await?;
+        let mut spec = self.spec.clone();
+        spec.args.extend(more);
+        *self = Self::start(spec).await?;
+        Ok(())
+    }
+
     /// The next line that it prints, after it was ready.
     pub(crate) async fn line(&mut self, deadline: Duration) -> Result<String, Failure> {
         let ended = match timeout(deadline, self.output.next_line()).await {

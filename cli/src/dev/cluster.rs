@@ -107,6 +107,16 @@ impl Cluster {
         }
     }
 
+    /// Kills the pod with SIGKILL and starts it again where it was, told of the others.
+    pub(super) async fn restart_pod(&mut self, name: &str) -> Result<(), Failure> {
+        let others = self.pods.iter().filter(|pod| pod.name() != name);
+        let others: Vec<String> = others.map(|pod| format!("--peer=http://{}", pod.address)).collect();
+        match self.pod_mut(name) {
+            Some(pod) => pod.process.restart(others).await,
+            None => Ok(()),
+        }
+    }
+
     /// Tells the pods to drain by SIGTERM. They leave by themselves; those that do not in order are complained of.
     pub(super) async fn drain_pods(&mut self, names: &[String]) -> Result<(), Failure> {
         let deadline = Instant::now() + DRAIN_TIMEOUT;

@@ -44,6 +44,9 @@ pub(crate) struct PodArgs {
     /// The members of the assigner
     #[arg(long, required = true)]
     assigner: Vec<String>,
+    /// Other pods, which say who owns what where no assigner answers
+    #[arg(long)]
+    peer: Vec<String>,
     /// Where the objects are
     #[arg(long)]
     store: String,
@@ -101,6 +104,7 @@ async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
         false => builder.freshness(Freshness::Immutable),
     };
     let builder = args.assigner.iter().fold(builder, Builder::assigner);
+    let builder = args.peer.iter().fold(builder, Builder::peer);
     builder.start().await.map_err(|error| match error {
         SliceletError::Signal(_) => Failure::failed(error),
         _ => Failure::bad_input(error),
