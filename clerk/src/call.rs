@@ -57,7 +57,7 @@ impl Call {
         }
         let mut patience = Patience::default();
         let peer = self.choose(None, &mut patience).await?;
-        match peer.send(request).await {
+        match self.send(request, &peer).await {
             Outcome::Answered(response) => Ok(response),
             // On the heap, so that the future of a request that succeeds at once stays small.
             outcome => Box::pin(self.go_on(request, peer, outcome, patience, deadline)).await,
@@ -90,15 +90,22 @@ impl Call {
             };
             peer = next;
             self.clerk.counters.retried.fetch_add(1, Relaxed);
-            outcome = peer.send(request).await;
+            outcome = self.send(request, &peer).await;
             self.note(&peer, &outcome);
+        }
+    }
+
+    async fn send(&self, request: &mut OutgoingRequest, peer: &Peer) -> Outcome {
+        match self.options.is_idempotent && request.is_kept() {
+            true => peer.send_while_it_is_there(request).await,
+            false => peer.send(request).await,
         }
     }
 
     /// Learns from a pod that does not own the key, and tells of one that cannot be reached.
     fn note(&self, asked: &Arc<Peer>, outcome: &Outcome) {
         match outcome {
-            Outcome::Answered(_) => {}
+            Outcome::Answered(_) | Outcome::Abandoned => {}
             Outcome::Forwarded(_, not_owner) | Outcome::Misrouted(_, not_owner) => {
                 self.clerk.counters.misrouted.fetch_add(1, Relaxed);
                 self.clerk.hear_of(not_owner.generation);
@@ -117,6 +124,8 @@ impl Call {
         match outcome {
             Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(CallFailure::TimedOut) => false,
             Outcome::Failed(CallFailure::NotSent(_)) => true,
+            // It happens once in the life of a pod, so no budget has to bound it.
+            Outcome::Abandoned => self.options.is_idempotent,
             Outcome::Failed(CallFailure::Broken(_)) => self.options.is_idempotent && self.clerk.take_retry(),
             Outcome::Misrouted(..) => self.clerk.take_retry(),
         }
@@ -126,7 +135,7 @@ impl Call {
     fn elsewhere(&self, asked: &Arc<Peer>, outcome: &Outcome) -> Option<Arc<Peer>> {
         let named = match outcome {
             Outcome::Misrouted(_, not_owner) => self.named_by(not_owner),
-            Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(_) => None,
+            Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(_) | Outcome::Abandoned => None,
         };
         let next = named.or_else(|| self.clerk.directory.choose(&self.key, Some(asked)).ok());
         next.filter(|next| !Arc::ptr_eq(next, asked))

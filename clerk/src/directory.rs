@@ -142,7 +142,7 @@ impl Directory {
     }
 
     /// Makes the snapshot of what is held now. Channels to pods that stay are kept, all others end with their last
-    /// request.
+    /// request; those that may be sent elsewhere are not waited for.
     pub(crate) fn take_in(&self, held: Held) {
         let table = Arc::new(RoutingTable::new(Arc::clone(&held.assignment), held.key_mode));
         let mut strangers = self.strangers();
@@ -159,7 +159,13 @@ impl Directory {
             overlay: view.overlay_over(held.assignment.generation()),
             table,
         };
-        self.view.store(Arc::new(View::Assigned(assigned)));
+        let next = View::Assigned(assigned);
+        let named: Vec<Arc<Peer>> = next.peers().cloned().collect();
+        let named = PeersByAddress::of(&named);
+        let is_gone = |peer: &&Arc<Peer>| peer.pod().is_some_and(|pod| named.find(pod).is_none());
+        let gone: Vec<_> = known.iter().filter(is_gone).collect();
+        self.view.store(Arc::new(next));
+        gone.into_iter().for_each(|peer| peer.leave());
         drop(strangers);
         self.newest.send_replace(Some(held));
     }

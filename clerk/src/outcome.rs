@@ -21,6 +21,8 @@ pub(crate) enum Outcome {
     Misrouted(http::Response<Body>, Box<NotOwner>),
     /// There is no answer.
     Failed(CallFailure),
+    /// The pod was gone before it answered.
+    Abandoned,
 }
 
 impl Outcome {
@@ -47,6 +49,10 @@ impl Outcome {
             Self::Failed(CallFailure::NotSent(reason)) => Err(ClerkError::Unreachable { address, reason }),
             Self::Failed(CallFailure::Broken(reason)) => Err(ClerkError::Broken { address, reason }),
             Self::Failed(CallFailure::TimedOut) => Err(ClerkError::DeadlineExceeded { deadline }),
+            Self::Abandoned => Err(ClerkError::Broken {
+                address,
+                reason: "the pod was taken for dead, or gave up all its keys, before it answered".to_owned(),
+            }),
         }
     }
 }

@@ -7,6 +7,7 @@ use emberkeep_core::clerk::Rank;
 use emberkeep_core::pod::{Pod, PodAddress};
 use emberkeep_runtime::call_failure::CallFailure;
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt};
 
@@ -22,6 +23,8 @@ pub(crate) struct Peer {
     rank: Rank,
     channel: Result<Channel, BadAddress>,
     in_flight: AtomicU64,
+    /// Cancelled when no assignment names the pod any more.
+    gone: CancellationToken,
 }
 
 impl Peer {
@@ -34,6 +37,7 @@ impl Peer {
             channel: channel_to(pod.address.as_str(), settings),
             pod: Some(Arc::new(pod)),
             in_flight: AtomicU64::new(0),
+            gone: CancellationToken::new(),
         }
     }
 
@@ -45,6 +49,7 @@ impl Peer {
             pod: None,
             rank: Rank::Far,
             in_flight: AtomicU64::new(0),
+            gone: CancellationToken::new(),
         }
     }
 
@@ -72,6 +77,18 @@ impl Peer {
                 .pod
                 .as_ref()
                 .is_some_and(|own| own.incarnation == pod.incarnation && own.zone == pod.zone)
+    }
+
+    /// No assignment names the pod any more: it has died, or owns nothing.
+    pub(crate) fn leave(&self) {
+        self.gone.cancel();
+    }
+
+    /// Sends a request that may be sent to another pod, too: it is not waited for once the pod is gone, which may be
+    /// because it does not answer.
+    pub(crate) async fn send_while_it_is_there(&self, request: &mut OutgoingRequest) -> Outcome {
+        let answered = self.gone.run_until_cancelled(self.send(request)).await;
+        answered.unwrap_or(Outcome::Abandoned)
     }
 
     /// Sends one request; whatever comes of it is an outcome.

@@ -82,6 +82,32 @@ async fn an_idempotent_request_survives_the_death_of_the_owner() {
 }
 
 #[tokio::test]
+async fn an_idempotent_request_waits_for_no_pod_that_has_lost_all_its_keys() {
+    let (assigner, a, b) = (TestAssigner::start().await, TestPod::start("a"), TestPod::start("b"));
+    assigner.assign(&[("", &[&a.pod])]);
+    let no_budget = RetryBudgetSettings {
+        per_thousand: 0,
+        floor_per_second: 0,
+        saved_max: 0,
+    };
+    let settings = ClerkSettings {
+        retries: no_budget,
+        ..patient()
+    };
+    let clerk = clerk_of(&assigner, settings).await;
+    clerk.ready(DEADLINE).await.unwrap();
+    a.behave(Behaviour::Hang);
+    let asking = tokio::spawn(ask(clerk.for_key("k").idempotent()));
+    a.received().await;
+    let other = tokio::spawn(ask(clerk.for_key("k")));
+    a.received().await;
+    assigner.assign(&[("", &[&b.pod])]);
+    assert_eq!(asking.await.unwrap().unwrap(), "b");
+    assert!(!other.is_finished(), "it may have had an effect");
+    assert_eq!((a.requests(), b.requests()), (2, 1));
+}
+
+#[tokio::test]
 async fn a_request_that_may_have_had_an_effect_is_not_repeated() {
     let (assigner, mut a, b) = (TestAssigner::start().await, TestPod::start("a"), TestPod::start("b"));
     assigner.assign(&[("", &[&a.pod, &b.pod])]);
