@@ -200,7 +200,7 @@ proptest! {
         let (map, total) = (world.map(), world.truth(&Slice::FULL));
         for (slice, _) in world.assignment.slices().iter() {
             let (known, truth) = (units(map.demand_of(&slice).now), world.truth(&slice));
-            prop_assert!(known.abs_diff(truth) <= truth / 5 + total / 200, "{} has {}, not {}", slice, truth, known);
+            prop_assert!(known.abs_diff(truth) <= truth / 5 + total / 150, "{} has {}, not {}", slice, truth, known);
         }
     }
 }
