@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::admin::AdminArgs;
 use crate::assigner::AssignerArgs;
-use crate::bench::{BenchArgs, HerdPodArgs, ReaderArgs};
+use crate::bench::{BenchArgs, DemoPodArgs, ReaderArgs};
 use crate::dev::{DevArgs, PodArgs, S3Args};
 use crate::sim::SimArgs;
 
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     BenchReader(ReaderArgs),
     /// One pod of the demo service, as `bench` starts it.
     #[command(hide = true)]
-    BenchPod(HerdPodArgs),
+    BenchPod(DemoPodArgs),
 }
 
 #[cfg(test)]

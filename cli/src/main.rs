@@ -49,6 +49,6 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
         Command::BenchReader(args) => Box::pin(bench::run_reader(args)).await,
-        Command::BenchPod(args) => Box::pin(bench::run_herd_pod(args)).await,
+        Command::BenchPod(args) => Box::pin(bench::run_demo_pod(args)).await,
     }
 }

@@ -101,10 +101,34 @@ fn a_herd_is_measured_with_and_without_the_guard() {
 }
 
 #[test]
+fn a_pod_that_is_replaced_hands_its_values_over_unless_the_transfer_is_off() {
+    let report = report_of("transfer --objects 64 --size 4KiB --asks 200");
+    let runs = report["runs"].as_array().expect("runs are a list");
+    let modes: Vec<_> = runs.iter().map(|run| run["transfer"] == true).collect();
+    assert_eq!(modes, [true, false]);
+    for (run, (warm, reads)) in runs.iter().zip([(64.0, 0.0), (0.0, 64.0)]) {
+        let counted = ["/asked", "/warm", "/store_reads", "/store_bytes", "/wrong", "/failed"];
+        let expected = [64.0, warm, reads, reads * 4_096.0, 0.0, 0.0];
+        assert_eq!(counted.map(|name| number(run, name)), expected, "{run}");
+        assert_eq!(run["mb_per_s"].is_number(), run["transfer"] == true, "{run}");
+        let memory = |name: &str| {
+            (
+                number(run, &format!("/{name}/rss_steady_bytes")),
+                number(run, &format!("/{name}/rss_peak_bytes")),
+            )
+        };
+        for (steady, peak) in ["old_pod", "new_pod"].map(memory) {
+            assert!((1.0..=peak).contains(&steady), "{run}");
+        }
+    }
+}
+
+#[test]
 fn bad_arguments_get_one_sentence() {
     let too_large = complaint_of("state-tax --sizes 65MiB");
     assert!(too_large.contains("an object has 64 bytes to 64MiB"), "{too_large}");
     assert!(complaint_of("budget --choice often").contains("zipf, uniform"));
+    assert!(complaint_of("transfer --size 3MiB").contains("has up to 2MiB"));
     assert!(complaint_of("herd --pods 1").contains("1 is not in 2..=16"));
     let no_unit = complaint_of("restart --disk 1mb");
     assert!(no_unit.contains("4096, 4KiB, 256MiB or 2GiB"), "{no_unit}");

@@ -1,4 +1,4 @@
-//! How much memory this process has, as the system sees it.
+//! How much memory a process has, as the system sees it.
 
 use std::fs;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -41,15 +41,49 @@ impl MemoryWatch {
 
 /// The memory that this process has now (VmRSS).
 pub(super) fn resident_bytes() -> Result<u64, Failure> {
-    let status = fs::read_to_string("/proc/self/status")
-        .map_err(|error| Failure::failed(format!("cannot read /proc/self/status: {error}")))?;
-    resident_of(&status).ok_or_else(|| Failure::failed("/proc/self/status has no VmRSS in kB"))
+    Ok(Memory::of("self")?.resident_bytes)
 }
 
-fn resident_of(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib << 10)
+/// The memory of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// What it has now (VmRSS).
+    pub(super) resident_bytes: u64,
+    /// The most that it had (VmHWM).
+    pub(super) peak_bytes: u64,
+}
+
+impl Memory {
+    /// Of the process of that number.
+    pub(super) fn of_process(process: u32) -> Result<Self, Failure> {
+        Self::of(&process.to_string())
+    }
+
+    fn of(process: &str) -> Result<Self, Failure> {
+        let path = format!("/proc/{process}/status");
+        let status =
+            fs::read_to_string(&path).map_err(|error| Failure::failed(format!("cannot read {path}: {error}")))?;
+        Self::parsed(&status).ok_or_else(|| Failure::failed(format!("{path} has no VmRSS and VmHWM in kB")))
+    }
+
+    fn parsed(status: &str) -> Option<Self> {
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+            Some(kib << 10)
+        };
+        Some(Self {
+            resident_bytes: bytes("VmRSS:")?,
+            peak_bytes: bytes("VmHWM:")?,
+        })
+    }
+}
+
+/// From now on, the peak of that process is the most that it has from now on.
+pub(super) fn forget_peak(process: u32) -> Result<(), Failure> {
+    let path = format!("/proc/{process}/clear_refs");
+    // The number stands in proc_pid_clear_refs(5).
+    fs::write(&path, "5").map_err(|error| Failure::failed(format!("cannot write {path}: {error}")))
 }
 
 #[cfg(test)]
@@ -58,11 +92,13 @@ mod tests {
 
     #[test]
     fn what_the_system_says_is_understood() {
-        assert_eq!(
-            resident_of("Name:\tx\nVmRSS:\t    1024 kB\nThreads: 3\n"),
-            Some(1 << 20)
-        );
-        assert_eq!(resident_of("Name:\tx\n"), None);
+        let memory = Memory {
+            resident_bytes: 1 << 20,
+            peak_bytes: 2 << 20,
+        };
+        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nThreads: 3\n";
+        assert_eq!(Memory::parsed(status), Some(memory));
+        assert_eq!(Memory::parsed("Name:\tx\nVmRSS:\t    1024 kB\n"), None);
     }
 
     #[test]

@@ -7,14 +7,15 @@
 //! restart     kills and a table       assigner, dev-s3, bench-reader
 //! herd        S3 of limited capacity, assigner, bench-pod ... (demo service on the slicelet SDK)
 //!             load, kills and a table
+//! transfer    load and a table        assigner, dev-s3, bench-pod, and bench-pod that takes its place
 //! ```
 
 mod args;
 mod budget;
 mod choice;
+mod demo_pod;
 mod document;
 mod herd;
-mod herd_pod;
 mod herd_report;
 mod local_pod;
 mod memory;
@@ -25,6 +26,8 @@ mod restart;
 mod site;
 mod state_tax;
 mod table;
+mod transfer;
+mod transfer_report;
 mod value;
 
 use std::fmt::Display;
@@ -36,11 +39,12 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use self::budget::BudgetArgs;
+pub(crate) use self::demo_pod::{DemoPodArgs, run as run_demo_pod};
 use self::herd::HerdArgs;
-pub(crate) use self::herd_pod::{HerdPodArgs, run as run_herd_pod};
 pub(crate) use self::reader::{ReaderArgs, run as run_reader};
 use self::restart::RestartArgs;
 use self::state_tax::StateTaxArgs;
+use self::transfer::TransferArgs;
 use crate::dev::create;
 use crate::exit::Failure;
 use crate::stop;
@@ -60,6 +64,7 @@ enum BenchCommand {
     Budget(BudgetArgs),
     Restart(RestartArgs),
     Herd(HerdArgs),
+    Transfer(TransferArgs),
 }
 
 /// Measures what was asked for, and prints the table.
@@ -72,6 +77,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
             BenchCommand::Budget(args) => tell(Box::pin(budget::run(args)).await?, json),
             BenchCommand::Restart(args) => tell(Box::pin(restart::run(args)).await?, json),
             BenchCommand::Herd(args) => tell(Box::pin(herd::run(args)).await?, json),
+            BenchCommand::Transfer(args) => tell(Box::pin(transfer::run(args)).await?, json),
         }
     };
     // What has been started so far ends when it is dropped.
@@ -85,6 +91,7 @@ impl BenchCommand {
             Self::Budget(args) => args.place.json.as_deref(),
             Self::Restart(args) => args.place.json.as_deref(),
             Self::Herd(args) => args.json.as_deref(),
+            Self::Transfer(args) => args.place.json.as_deref(),
         }
     }
 }

@@ -81,10 +81,17 @@ impl AssignmentLog {
 
     /// Waits until the pods at these addresses, and no others, own everything, and no replica is warming or leaving.
     /// `None` if that is not so by the deadline.
-    pub(super) async fn settled_on(&self, pods: &BTreeSet<String>, deadline: Instant) -> Option<()> {
+    pub(crate) async fn settled_on(&self, pods: &BTreeSet<String>, deadline: Instant) -> Option<()> {
         let mut standing = self.standing.clone();
         let settled = standing.wait_for(|standing| !standing.is_moving && standing.owners.as_ref() == Some(pods));
         timeout_at(deadline, settled).await.ok()?.ok().map(drop)
+    }
+
+    /// Waits until a replica is warming or leaving. `None` if none is by the deadline.
+    pub(crate) async fn moving(&self, deadline: Instant) -> Option<()> {
+        let mut standing = self.standing.clone();
+        let moving = standing.wait_for(|standing| standing.is_moving);
+        timeout_at(deadline, moving).await.ok()?.ok().map(drop)
     }
 
     /// How often keys have got other owners since, all together.

@@ -117,6 +117,11 @@ impl Child {
         &self.spec.name
     }
 
+    /// Its number, while it runs.
+    pub(crate) fn id(&self) -> Result<u32, Failure> {
+        self.process.id().ok_or_else(|| self.complaint("has ended"))
+    }
+
     /// Kills the process with SIGKILL and starts it again, told this, too.
     pub(crate) async fn restart(&mut self, more: impl IntoIterator<Item = String>) -> Result<(), Failure> {
         self.kill().await?;
@@ -167,8 +172,13 @@ impl Child {
     }
 
     /// Asks the process to end by SIGTERM, and waits until it has, in order.
-    pub(crate) async fn terminate(mut self, deadline: Duration) -> Result<(), Failure> {
+    pub(crate) async fn terminate(self, deadline: Duration) -> Result<(), Failure> {
         self.signal(Signal::Terminate).await?;
+        self.ended(deadline).await
+    }
+
+    /// Waits until the process, which was told to, has ended in order.
+    pub(crate) async fn ended(mut self, deadline: Duration) -> Result<(), Failure> {
         let reason = match timeout(deadline, self.process.wait()).await {
             Ok(Ok(status)) if status.success() => return Ok(()),
             Ok(Ok(status)) => status.to_string(),

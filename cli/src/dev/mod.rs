@@ -55,7 +55,7 @@ use emberkeep_sim::workload::RequestTrace;
 
 pub(crate) use self::args::DevArgs;
 pub(crate) use self::assignment_log::AssignmentLog;
-pub(crate) use self::child::{Child, ChildSpec};
+pub(crate) use self::child::{Child, ChildSpec, Signal};
 pub(crate) use self::clients::Clients;
 pub(crate) use self::data_folder::DataFolder;
 pub(crate) use self::demo::{TARGET as DEMO_TARGET, value_of as demo_value_of};
@@ -64,6 +64,7 @@ pub(crate) use self::members::{Member, members_of};
 pub(crate) use self::pod::{PodArgs, run as run_pod, serve as serve_demo};
 pub(crate) use self::ports::free_port;
 use self::progress::Progress;
+pub(crate) use self::read_ledger::{LedgeredStore, Reads};
 pub(crate) use self::reply::{Outcome, Reply};
 pub(crate) use self::run::Run;
 pub(crate) use self::s3::{BUCKET, S3Args, run as run_s3};

@@ -91,8 +91,7 @@ pub(crate) async fn serve(
 
 async fn slicelet(args: &PodArgs) -> Result<Slicelet, Failure> {
     let store = Store::from_url(&args.store).await.map_err(failure_of)?;
-    let store = LedgeredStore::new(store, &args.reads)
-        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", args.reads.display())))?;
+    let store = LedgeredStore::open(store, &args.reads)?;
     let builder = Slicelet::builder(TARGET)
         .pod_name(&args.name)
         .advertise(args.advertise.unwrap_or(args.listen).to_string())

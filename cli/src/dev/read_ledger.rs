@@ -12,21 +12,25 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use emberkeep_store::{ETag, Expect, NameRange, ObjectName, ObjectStore, Page, Read, Store, StoreError};
 
+use crate::exit::Failure;
+
 const ENTRY_SIZE: usize = size_of::<u64>();
 
 /// A store that writes down what is read from it.
 #[derive(Debug)]
-pub(super) struct LedgeredStore {
+pub(crate) struct LedgeredStore {
     store: Store,
     ledger: Mutex<File>,
 }
 
 impl LedgeredStore {
-    pub(super) fn new(store: Store, ledger: &Path) -> io::Result<Self> {
-        let ledger = File::options().create(true).append(true).open(ledger)?;
+    /// Goes on with the ledger where there is one.
+    pub(crate) fn open(store: Store, ledger: &Path) -> Result<Self, Failure> {
+        let cannot = |error| Failure::failed(format!("cannot write {}: {error}", ledger.display()));
+        let file = File::options().create(true).append(true).open(ledger).map_err(cannot)?;
         Ok(Self {
             store,
-            ledger: Mutex::new(ledger),
+            ledger: Mutex::new(file),
         })
     }
 
@@ -69,14 +73,14 @@ impl ObjectStore for LedgeredStore {
 
 /// What all pods together have read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Reads {
-    pub(super) count: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Reads {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Reads {
     /// Adds up the ledgers in a folder. An entry that was cut short is of a read that nobody was answered.
-    pub(super) fn in_folder(folder: &Path) -> io::Result<Self> {
+    pub(crate) fn in_folder(folder: &Path) -> io::Result<Self> {
         let mut reads = Self::default();
         for ledger in fs::read_dir(folder)? {
             let content = fs::read(ledger?.path())?;
@@ -106,7 +110,7 @@ mod tests {
             .unwrap();
 
         for pod in ["pod-1", "pod-2"] {
-            let ledgered = LedgeredStore::new(store.clone(), &ledgers.join(pod)).unwrap();
+            let ledgered = LedgeredStore::open(store.clone(), &ledgers.join(pod)).unwrap();
             ledgered.get(&name, None).await.unwrap();
         }
         assert_eq!(Reads::in_folder(&ledgers).unwrap(), Reads { count: 2, bytes: 8 });
