@@ -4,7 +4,7 @@
 //! brains another pair of hands. Modules import only what stands before them:
 //!
 //! ```text
-//! time, rate, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
+//! time, rate, warmth, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
 //!                                                           \---- slicelet, clerk
 //! ```
 
@@ -21,3 +21,4 @@ pub mod rate;
 pub mod slicelet;
 pub mod target;
 pub mod time;
+pub mod warmth;

@@ -36,6 +36,8 @@ pub(crate) struct Metrics {
     pub(crate) is_connected: IntGauge,
 }
 
+const LOAD_HELP: &str = "Load in cost units a second, decayed";
+
 impl Metrics {
     /// All at nothing, in a registry of their own.
     pub(crate) fn new(target: &str) -> Self {
@@ -44,11 +46,7 @@ impl Metrics {
             registry: &registry,
             target,
         };
-        let load = named.gauges(
-            "emberkeep_slicelet_load_units",
-            "Load in cost units a second, decayed",
-            "half_life",
-        );
+        let load = named.gauges("emberkeep_slicelet_load_units", LOAD_HELP, "half_life");
         let counter = |name, help| named.counter(name, help);
         let gauge = |name, help| named.gauge(name, help);
         Self {

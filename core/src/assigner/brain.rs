@@ -28,8 +28,8 @@ use crate::keyspace::Slice;
 use crate::load::{LoadHistory, LoadReport};
 use crate::pod::{Pod, PodName, PodPhase};
 use crate::rate::Rate;
-use crate::slicelet::Warmth;
 use crate::time::Timestamp;
+use crate::warmth::Warmth;
 
 /// How long to wait before a proposal that failed is made again.
 const PROPOSE_AGAIN_AFTER: Duration = Duration::from_millis(200);

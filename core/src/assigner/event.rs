@@ -13,7 +13,7 @@ use crate::keyspace::Slice;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 use crate::rate::Rate;
-use crate::slicelet::Warmth;
+use crate::warmth::Warmth;
 
 /// One session of a slicelet; the hands draw a new number for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

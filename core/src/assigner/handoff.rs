@@ -14,8 +14,8 @@ use super::target_settings::HandoffSettings;
 use crate::assignment::{Assignment, Phase};
 use crate::keyspace::{Slice, SliceKey};
 use crate::pod::PodName;
-use crate::slicelet::Warmth;
 use crate::time::Timestamp;
+use crate::warmth::Warmth;
 
 /// A replica, by the start of its slice and its pod.
 type ReplicaKey = (SliceKey, PodName);

@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use crate::balancer::BalancerSettings;
 use crate::load::Load;
-use crate::slicelet::Warmth;
 use crate::target::{KeyMode, MisrouteMode, OwnershipMode};
+use crate::warmth::Warmth;
 
 /// All that a target's owner chooses. Validated once by [`TargetSettings::validated`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,17 +180,7 @@ impl TargetSettings {
             (1..=1_000).contains(&missed),
             "1 to 1000",
         )?;
-        let handoff = &self.handoff;
-        let share = handoff.warm_share_thousandths;
-        check("warm_share_thousandths", share, share <= Warmth::WHOLE, "0 to 1000")?;
-        let (per_pod, total) = (handoff.warming_per_pod_max, handoff.warming_max);
-        check(
-            "warming_per_pod_max",
-            per_pod,
-            (1..=1_000).contains(&per_pod),
-            "1 to 1000",
-        )?;
-        check("warming_max", total, (1..=100_000).contains(&total), "1 to 100000")?;
+        self.handoff.validate()?;
         let share = self.health.mass_failure_share;
         check("mass_failure_share", share, (1..=1_000).contains(&share), "1 to 1000")?;
         if let Some(requests) = self.store.requests_per_second {
@@ -227,6 +217,21 @@ impl TargetSettings {
             ("drain_timeout", handoff.drain_timeout, Duration::ZERO),
             ("warm_timeout", handoff.warm_timeout, Duration::ZERO),
         ]
+    }
+}
+
+impl HandoffSettings {
+    fn validate(&self) -> Result<(), SettingError> {
+        let share = self.warm_share_thousandths;
+        check("warm_share_thousandths", share, share <= Warmth::WHOLE, "0 to 1000")?;
+        let (per_pod, total) = (self.warming_per_pod_max, self.warming_max);
+        check(
+            "warming_per_pod_max",
+            per_pod,
+            (1..=1_000).contains(&per_pod),
+            "1 to 1000",
+        )?;
+        check("warming_max", total, (1..=100_000).contains(&total), "1 to 100000")
     }
 }
 

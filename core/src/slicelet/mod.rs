@@ -27,7 +27,6 @@ mod session;
 mod step_watch;
 mod token_bucket;
 mod waiting_line;
-mod warmth;
 
 pub use answered::{Answered, AnsweredLimits};
 pub use decayed_rate::DecayedRate;
@@ -36,4 +35,3 @@ pub use load_meter::LoadMeter;
 pub use ownership::{Identity, Ownership, Share};
 pub use reconnect::Reconnect;
 pub use session::{Action, Event, Session, SessionSettings};
-pub use warmth::Warmth;

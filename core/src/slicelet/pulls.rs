@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Ownership, Warmth};
+use super::Ownership;
 use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey};
 use crate::pod::Pod;
+use crate::warmth::Warmth;
 
 /// The slices that the assigner wants to have ready, and how far each is.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pulls::{Deed, Pulls};
-use super::{Identity, Ownership, Reconnect, Warmth};
+use super::{Identity, Ownership, Reconnect};
 use crate::assignment::{Assignment, Generation, Update};
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
@@ -13,6 +13,7 @@ use crate::pod::{Pod, PodAddress, PodPhase};
 use crate::rate::Rate;
 use crate::target::{KeyMode, MisrouteMode};
 use crate::time::Timestamp;
+use crate::warmth::Warmth;
 
 /// What the assigner tells a pod to go by when it registers.
 #[derive(Debug, Clone, PartialEq, Eq)]

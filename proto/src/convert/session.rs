@@ -8,8 +8,9 @@ use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{SessionSettings, Warmth};
+use emberkeep_core::slicelet::SessionSettings;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
+use emberkeep_core::warmth::Warmth;
 
 use super::InvalidMessage;
 use super::invalid_message::required;

@@ -8,8 +8,8 @@ use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
 use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
+use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{
     FromAssigner, FromSlicelet, Heartbeat, ManifestEntry, ManifestPage, NotOwner, PodReport, Registration,
     TransferStart, Transferred, WarmValue, WatchStart, WatchUpdate, Welcome,

@@ -7,7 +7,8 @@ use emberkeep_core::assignment::{Assignment, Generation};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Incarnation, Pod, PodPhase};
-use emberkeep_core::slicelet::{self, Warmth};
+use emberkeep_core::slicelet;
+use emberkeep_core::warmth::Warmth;
 
 /// What will happen at its time.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use emberkeep_core::assignment::Generation;
 use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{Action, Event, Ownership, Warmth};
+use emberkeep_core::slicelet::{Action, Event, Ownership};
+use emberkeep_core::warmth::Warmth;
 
 use super::cluster::Cluster;
 use super::event::{FromPod, Life, Line, Message, Pending};

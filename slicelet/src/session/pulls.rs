@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::Pod;
-use emberkeep_core::slicelet::{Event, Warmth};
+use emberkeep_core::slicelet::Event;
+use emberkeep_core::warmth::Warmth;
 use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};

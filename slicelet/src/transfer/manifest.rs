@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use emberkeep_core::keyspace::Slice;
-use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::KeyMode;
+use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{InvalidMessage, MANIFEST_COUNT_MAX, ManifestEntry, ManifestPage};
 
 use crate::warm::{HashedKey, SizesByHeat};

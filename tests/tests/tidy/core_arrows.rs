@@ -8,7 +8,7 @@ const CORE: &str = "core/src/";
 
 /// The modules of core from the ground up; those on one floor stand side by side.
 const FLOORS: [&[&str]; 7] = [
-    &["time", "rate", "brain", "name"],
+    &["time", "rate", "warmth", "brain", "name"],
     &["pod", "target"],
     &["keyspace"],
     &["assignment"],

@@ -9,9 +9,9 @@ use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
 use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use crate::rate::Rate;
-use crate::slicelet::Warmth;
 use crate::target::TargetName;
 use crate::time::Timestamp;
+use crate::warmth::Warmth;
 
 /// A brain whose proposals take effect at once.
 pub(super) struct Story {

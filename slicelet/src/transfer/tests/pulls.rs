@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::Slice;
-use emberkeep_core::slicelet::Warmth;
 use emberkeep_core::target::KeyMode;
+use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{ManifestEntry, ManifestPage, Transferred, WarmValue};
 use emberkeep_proto::pb::TransferResponse;
 use emberkeep_tests::process::eventually;
