@@ -1,15 +1,18 @@
 //! The metrics of a member.
 
+mod handoffs;
+
 use std::time::Duration;
 
 use emberkeep_core::assigner::{Alarm, Applied, ProbeOutcome, TargetState};
-use emberkeep_core::assignment::{Assignment, Phase};
 use emberkeep_core::balancer::Report;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use self::handoffs::HandoffMetrics;
 
 /// What a member counts. Copies count together.
 #[derive(Debug, Clone)]
@@ -20,13 +23,12 @@ pub(crate) struct Metrics {
     generation: IntGaugeVec,
     pods: IntGaugeVec,
     slices: IntGaugeVec,
-    replicas: IntGaugeVec,
+    handoffs: HandoffMetrics,
     poisoned: IntGaugeVec,
     mass_failure: IntGaugeVec,
     held_back: IntGaugeVec,
     decisions: IntCounterVec,
     moves: IntCounterVec,
-    switches: IntCounterVec,
     proposals: IntCounterVec,
     probes: IntCounterVec,
     refused: IntCounterVec,
@@ -48,10 +50,6 @@ impl Metrics {
             generation: gauge("generation", "The newest generation applied."),
             pods: gauge("pods", "Pods registered."),
             slices: gauge("slices", "Slices in the assignment."),
-            replicas: registered(
-                &registry,
-                IntGaugeVec::new(opts("replicas", REPLICAS_HELP), &["target", "phase"]),
-            ),
             poisoned: gauge(
                 "poisoned_ranges",
                 "Parts of the key space whose owners crash one after the other: alert if above 0.",
@@ -69,11 +67,6 @@ impl Metrics {
                 "moves_total",
                 "Slices that got a new owner, by cause.",
                 &["target", "cause"],
-            ),
-            switches: counter(
-                "switches_total",
-                "Slices whose new owner had got ready and served from then on.",
-                &["target"],
             ),
             proposals: counter(
                 "proposals_total",
@@ -100,6 +93,7 @@ impl Metrics {
                 GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"]),
             ),
             propagation: registered(&registry, HistogramVec::new(propagation_opts(), &["target"])),
+            handoffs: HandoffMetrics::new(&registry),
             registry,
         }
     }
@@ -147,23 +141,12 @@ impl Metrics {
             .with_label_values(labels)
             .set(count(state.assignment.slices().slice_count()));
         self.poisoned.with_label_values(labels).set(count(state.poisoned.len()));
-        self.show_replicas(target, &state.assignment);
-    }
-
-    fn show_replicas(&self, target: &TargetName, assignment: &Assignment) {
-        let mut counts = [0_i64; PHASES.len()];
-        for replica in assignment.slices().values().flat_map(|state| state.replicas.iter()) {
-            counts[phase_number(replica.phase)] += 1;
-        }
-        for (phase, count) in PHASES.into_iter().zip(counts) {
-            self.replicas.with_label_values(&[target.as_str(), phase]).set(count);
-        }
+        self.handoffs.applied(target, &state.assignment);
     }
 
     pub(crate) fn decided(&self, target: &TargetName, report: &Report) {
         self.decisions.with_label_values(&[target.as_str()]).inc();
-        let switch_count = u64::try_from(report.switch_count).unwrap_or(u64::MAX);
-        self.switches.with_label_values(&[target.as_str()]).inc_by(switch_count);
+        self.handoffs.decided(target, report);
         for moved in &report.moves {
             let cause = moved.cause.as_str();
             self.moves.with_label_values(&[target.as_str(), cause]).inc();
@@ -212,20 +195,6 @@ impl Metrics {
             .observe(after.as_secs_f64());
     }
 }
-
-/// The phases by their number.
-const PHASES: [&str; 4] = ["warming", "serving", "yielding", "leaving"];
-
-const fn phase_number(phase: Phase) -> usize {
-    match phase {
-        Phase::Warming => 0,
-        Phase::Serving => 1,
-        Phase::Yielding => 2,
-        Phase::Leaving => 3,
-    }
-}
-
-const REPLICAS_HELP: &str = "Replicas in each phase; those that are not serving are on the move.";
 
 const POD_LOAD_HELP: &str = "Load that a pod last reported, in units a second.";
 

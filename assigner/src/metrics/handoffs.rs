@@ -1,0 +1,59 @@
+//! Metrics of slices that change hands.
+
+use emberkeep_core::assignment::{Assignment, Phase};
+use emberkeep_core::balancer::Report;
+use emberkeep_core::target::TargetName;
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use super::registered;
+
+/// Copies count together.
+#[derive(Debug, Clone)]
+pub(super) struct HandoffMetrics {
+    replicas: IntGaugeVec,
+    switches: IntCounterVec,
+}
+
+/// The phases by their number.
+const PHASES: [&str; 4] = ["warming", "serving", "yielding", "leaving"];
+
+const fn phase_number(phase: Phase) -> usize {
+    match phase {
+        Phase::Warming => 0,
+        Phase::Serving => 1,
+        Phase::Yielding => 2,
+        Phase::Leaving => 3,
+    }
+}
+
+impl HandoffMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        let replicas = Opts::new(
+            "emberkeep_assigner_replicas",
+            "Replicas in each phase; those that are not serving are on the move.",
+        );
+        let switches = Opts::new(
+            "emberkeep_assigner_switches_total",
+            "Slices whose new owner had got ready and served from then on.",
+        );
+        Self {
+            replicas: registered(registry, IntGaugeVec::new(replicas, &["target", "phase"])),
+            switches: registered(registry, IntCounterVec::new(switches, &["target"])),
+        }
+    }
+
+    pub(super) fn applied(&self, target: &TargetName, assignment: &Assignment) {
+        let mut counts = [0_i64; PHASES.len()];
+        for replica in assignment.slices().values().flat_map(|state| state.replicas.iter()) {
+            counts[phase_number(replica.phase)] += 1;
+        }
+        for (phase, count) in PHASES.into_iter().zip(counts) {
+            self.replicas.with_label_values(&[target.as_str(), phase]).set(count);
+        }
+    }
+
+    pub(super) fn decided(&self, target: &TargetName, report: &Report) {
+        let count = u64::try_from(report.switch_count).unwrap_or(u64::MAX);
+        self.switches.with_label_values(&[target.as_str()]).inc_by(count);
+    }
+}
