@@ -1,5 +1,7 @@
 //! Handoffs in which one of those who take part is lost, at each of their steps: 200 seeded runs.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
