@@ -6,6 +6,7 @@ use bytes::Bytes;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::KeyMode;
 use emberkeep_store::{Expect, ObjectName, Store};
+use xxhash_rust::xxh64::xxh64;
 
 use super::cluster::TARGET;
 
@@ -16,9 +17,10 @@ pub(crate) fn keys() -> impl Iterator<Item = String> {
     (0..KEY_COUNT).map(|number| format!("key-{number}"))
 }
 
-/// The key, again and again.
+/// Hashes of the key: bytes that no compression makes fewer.
 pub(crate) fn value_of(key: &str) -> Vec<u8> {
-    key.bytes().cycle().take(VALUE_SIZE).collect()
+    let hashes = (0..VALUE_SIZE / size_of::<u64>()).map(|number| xxh64(key.as_bytes(), number as u64));
+    hashes.flat_map(u64::to_be_bytes).collect()
 }
 
 /// Writes all objects below the folder.
