@@ -2,25 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
+mod viewers;
+
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use emberkeep_clerk::{Clerk, ClerkError, ClerkSettings};
-use emberkeep_core::clerk::RetryBudgetSettings;
+use emberkeep_clerk::Clerk;
 use emberkeep_proto::convert::NotOwner;
+use emberkeep_proto::demo::AddRequest;
 use emberkeep_proto::demo::demo_client::DemoClient;
-use emberkeep_proto::demo::{AddRequest, ViewRequest};
 use emberkeep_tests::process::{Server, eventually, free_address, printed};
 use tempfile::TempDir;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::Status;
+use viewers::{Viewers, patient, view, view_of};
 
 /// How long anything may take that must happen: only a fault reaches it.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -42,13 +40,6 @@ struct Pod {
     name: String,
     address: SocketAddr,
     server: Server,
-}
-
-/// Requests for all keys, again and again, each of which has to be answered, or at least begun to be.
-struct Viewers {
-    answered: watch::Receiver<BTreeSet<String>>,
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<Result<(), Status>>,
 }
 
 impl Cluster {
@@ -94,24 +85,7 @@ impl Cluster {
     }
 
     fn viewers(&self) -> Viewers {
-        let (heard, answered) = watch::channel(BTreeSet::new());
-        let (stop, stopped) = watch::channel(false);
-        let heard = Arc::new(heard);
-        let mut tasks = JoinSet::new();
-        for number in 0..KEY_COUNT {
-            let (clerk, heard, stopped) = (self.clerk.clone(), Arc::clone(&heard), stopped.clone());
-            tasks.spawn(async move {
-                while !*stopped.borrow() {
-                    match view(&clerk, &key(number)).await {
-                        Ok(pod) => _ = heard.send_if_modified(|pods| pods.insert(pod)),
-                        Err(status) if is_half_an_answer(&status) => {}
-                        Err(status) => return Err(status),
-                    }
-                }
-                Ok(())
-            });
-        }
-        Viewers { answered, stop, tasks }
+        Viewers::start(&self.clerk, (0..KEY_COUNT).map(key), |_, _| true)
     }
 
     /// A key that the pod owns.
@@ -157,36 +131,6 @@ impl Pod {
     }
 }
 
-impl Viewers {
-    /// Waits until the pod has answered.
-    async fn heard(&mut self, pod: &str) {
-        let heard = self.answered.wait_for(|pods| pods.contains(pod));
-        timeout(DEADLINE, heard).await.unwrap().unwrap();
-    }
-
-    /// Lets each request end; all have to be answered.
-    async fn end(mut self) {
-        self.stop.send_replace(true);
-        while let Some(ended) = timeout(DEADLINE, self.tasks.join_next()).await.unwrap() {
-            ended.unwrap().unwrap();
-        }
-    }
-}
-
-/// Settings with which a request fails only if nobody ever answers it.
-fn patient() -> ClerkSettings {
-    ClerkSettings {
-        deadline: DEADLINE,
-        patience: DEADLINE,
-        retries: RetryBudgetSettings {
-            per_thousand: 1_000,
-            floor_per_second: 1_000,
-            saved_max: 1_000,
-        },
-        ..ClerkSettings::default()
-    }
-}
-
 fn server(args: &[String], name: &str, address: SocketAddr, folder: &TempDir) -> Server {
     let log = File::create(folder.path().join(format!("{name}.log"))).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_emberkeep"));
@@ -195,25 +139,6 @@ fn server(args: &[String], name: &str, address: SocketAddr, folder: &TempDir) ->
 
 fn key(number: usize) -> String {
     format!("key-{number}")
-}
-
-fn view_of(key: &str) -> ViewRequest {
-    ViewRequest {
-        key: key.to_owned(),
-        load_milli: 0,
-    }
-}
-
-/// Asks for the key; answers which pod has answered.
-async fn view(clerk: &Clerk, key: &str) -> Result<String, Status> {
-    let mut client = DemoClient::new(clerk.for_key(key).idempotent());
-    Ok(client.view(view_of(key)).await?.into_inner().pod)
-}
-
-/// An answer that has begun is the caller's; a clerk cannot ask for it again when the pod dies in the middle of it.
-fn is_half_an_answer(status: &Status) -> bool {
-    let source = status.source();
-    source.is_some_and(|source| source.downcast_ref::<ClerkError>().is_none())
 }
 
 async fn add(clerk: &Clerk, key: &str) -> Result<(), Status> {
@@ -231,7 +156,7 @@ async fn requests_go_around_a_pod_that_is_killed_and_none_fails_before_its_answe
     let mut cluster = Cluster::start().await;
     let mut viewers = cluster.viewers();
     let name = cluster.pods[0].name.clone();
-    viewers.heard(&name).await;
+    viewers.until(|pods| pods.contains(&name)).await;
     let killed_at = Instant::now();
     cluster.pods[0].server.kill();
     cluster.is_owned_by(|owners| !owners.contains(&name)).await;
@@ -241,7 +166,7 @@ async fn requests_go_around_a_pod_that_is_killed_and_none_fails_before_its_answe
     );
     viewers.end().await;
     for number in 0..KEY_COUNT {
-        assert_ne!(view(&cluster.clerk, &key(number)).await.unwrap(), name);
+        assert_ne!(view(&cluster.clerk, &key(number)).await.unwrap().pod, name);
     }
 }
 
@@ -250,7 +175,7 @@ async fn requests_go_around_a_pod_that_is_frozen_and_it_finds_out_what_it_lost_w
     let cluster = Cluster::start().await;
     let mut viewers = cluster.viewers();
     let frozen = &cluster.pods[0];
-    viewers.heard(&frozen.name).await;
+    viewers.until(|pods| pods.contains(&frozen.name)).await;
     let lost = cluster.key_of(&frozen.name);
     let frozen_at = Instant::now();
     frozen.server.signal("STOP");
@@ -259,7 +184,7 @@ async fn requests_go_around_a_pod_that_is_frozen_and_it_finds_out_what_it_lost_w
         "every clerk goes around the pod {:.3?} after SIGSTOP",
         frozen_at.elapsed()
     );
-    assert_ne!(view(&cluster.clerk, &lost).await.unwrap(), frozen.name);
+    assert_ne!(view(&cluster.clerk, &lost).await.unwrap().pod, frozen.name);
 
     // Nothing is given back to it before it was seen to know what it lost.
     cluster.admin(&["freeze", TARGET]);

@@ -1,0 +1,50 @@
+//! Where a process lives in the test's network.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// All pods, and nobody else.
+pub(crate) const POD_SUBNET: &str = "10.77.1.0/24";
+
+/// A network namespace with one address. Its name is that of the device that leads there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) address: Ipv4Addr,
+}
+
+impl Host {
+    /// The test itself, with its clerks: in the middle of the network.
+    pub(crate) fn hub() -> Self {
+        Self::new("hub".to_owned(), [0, 1])
+    }
+
+    pub(crate) fn assigner() -> Self {
+        Self::new("assigner".to_owned(), [0, 2])
+    }
+
+    pub(crate) fn pod(number: u8) -> Self {
+        Self::new(format!("pod-{number}"), [1, number])
+    }
+
+    fn new(name: String, [third, fourth]: [u8; 2]) -> Self {
+        let address = Ipv4Addr::new(10, 77, third, fourth);
+        Self { name, address }
+    }
+
+    /// Where its server listens.
+    pub(crate) fn listen(&self) -> SocketAddr {
+        (self.address, 7400).into()
+    }
+
+    /// Where it shows metrics.
+    pub(crate) fn http(&self) -> SocketAddr {
+        (self.address, 7401).into()
+    }
+
+    /// A hardware address of its own, which others know from the beginning: nobody has to ask for it, and so nobody is
+    /// told that there is no answer, as nobody is told it of a machine behind a router.
+    pub(crate) fn hardware_address(&self) -> String {
+        let [a, b, c, d] = self.address.octets();
+        format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+    }
+}

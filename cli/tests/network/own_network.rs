@@ -1,0 +1,94 @@
+//! A network namespace for one test: the test runs itself once more, inside.
+
+use std::any::type_name;
+use std::env;
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+/// Set for the run inside.
+const INSIDE: &str = "EMBERKEEP_TEST_OWN_NETWORK";
+/// How long a test may take: only a fault reaches it.
+const DEADLINE: Duration = Duration::from_secs(150);
+/// How a network namespace is made, by root and by anybody else.
+const WAYS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
+/// What has to work inside.
+const PROBE: &str = "ip link add hub type bridge && ip link add near type veth peer name far && unshare --net true";
+
+/// Tells the story in a network of its own, or says why that cannot be made. To be called with a closure by the test
+/// itself, which is how the test's name is known.
+pub(crate) fn in_own_network<S: AsyncFnOnce()>(story: S) {
+    if env::var_os(INSIDE).is_some() {
+        return tell(story);
+    }
+    match way() {
+        Ok(way) => run_inside(way, &test_of::<S>()),
+        Err(reason) => eprintln!("skipped: no network namespaces: {reason}"),
+    }
+}
+
+fn tell(story: impl AsyncFnOnce()) {
+    thread::spawn(end_with_parent);
+    let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+    let told = runtime.block_on(async { timeout(DEADLINE, story()).await });
+    assert!(told.is_ok(), "it took longer than {DEADLINE:?}");
+}
+
+/// Ends this process when standard input does, which is when the test outside is gone.
+fn end_with_parent() {
+    let _ = std::io::stdin().read(&mut [0]);
+    std::process::exit(1);
+}
+
+/// The way that works here, or what the last one complained of.
+fn way() -> Result<&'static [&'static str], String> {
+    let mut reason = String::new();
+    for way in WAYS {
+        match unshare(way).args(["sh", "-c", PROBE]).output() {
+            Ok(tried) if tried.status.success() => return Ok(way),
+            Ok(tried) => reason = text(&tried.stderr).trim().replace('\n', "; "),
+            Err(error) => reason = format!("unshare: {error}"),
+        }
+    }
+    Err(reason)
+}
+
+fn run_inside(way: &[&str], test: &str) {
+    let mut inside = unshare(way)
+        .arg(env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lifeline = inside.stdin.take();
+    let Output { status, stdout, stderr } = inside.wait_with_output().unwrap();
+    drop(lifeline);
+    let (stdout, stderr) = (text(&stdout), text(&stderr));
+    let has_passed = status.success() && stdout.contains(" 1 passed");
+    assert!(has_passed, "{test} inside: {status}\n{stdout}\n{stderr}");
+    eprint!("{stderr}");
+}
+
+fn unshare(way: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(way);
+    command
+}
+
+/// The name of the test in which the closure stands, without the name of the crate.
+fn test_of<S>() -> String {
+    let path = type_name::<S>();
+    let path = path.split_once("::").map_or(path, |(_, path)| path);
+    path.replace("::{{closure}}", "")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
