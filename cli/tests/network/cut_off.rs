@@ -64,9 +64,6 @@ fn an_assigner_that_is_cut_off_from_all_pods_removes_none_and_no_request_fails()
             eventually(&format!("{doubts} mass failures"), seen).await;
         }
         viewers.end().await;
-        cluster
-            .admin(&["configure-target", TARGET, "--max-load-hint", "1000001"])
-            .await;
         assert_eq!(newest(&cluster), before);
     });
 }

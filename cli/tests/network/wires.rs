@@ -11,14 +11,16 @@ const ANY_RATE: &str = "10gbit";
 const NARROW_RATE: &str = "50kbit";
 const DELAY: &str = "200ms";
 /// Classic BPF that picks every fifth packet, by chance, of those from [`POD_SUBNET`].
-const FIFTH_OF_PODS: &str = "7,\
-    32 0 0 4293918732,\
-    84 0 0 4294967040,\
-    21 0 3 172818688,\
-    32 0 0 4294963256,\
-    53 1 0 858993459,\
-    6 0 0 4294967295,\
-    6 0 0 0";
+const FIFTH_OF_PODS: &str = concat!(
+    "7,",
+    "32 0 0 4293918732,", // the source address
+    "84 0 0 4294967040,", // its subnet
+    "21 0 3 172818688,",  // another one than 10.77.1.0: to the last line
+    "32 0 0 4294963256,", // a random number
+    "53 1 0 858993459,",  // not in the lowest fifth: to the last line
+    "6 0 0 4294967295,",  // picked
+    "6 0 0 0",            // not picked
+);
 
 /// Wires that can be cut, and made worse. Nobody is told when they are: packets are lost, or late.
 #[derive(Debug)]
