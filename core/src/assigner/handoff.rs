@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::target_settings::HandoffSettings;
 use crate::assignment::{Assignment, Phase};
 use crate::keyspace::{Slice, SliceKey};
-use crate::pod::PodName;
+use crate::pod::{Incarnation, PodName};
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
 
@@ -30,6 +30,8 @@ pub(super) struct Handoffs {
 #[derive(Debug)]
 struct Warming {
     slice: Slice,
+    /// The life of the pod that gets it ready: another one begins anew.
+    incarnation: Incarnation,
     /// The pod that the state comes from.
     source: Option<PodName>,
     stage: Stage,
@@ -60,13 +62,16 @@ impl Handoffs {
         let mut leaving_since = std::mem::take(&mut self.leaving_since);
         for (slice, state) in assignment.slices().iter() {
             for replica in state.replicas.iter() {
-                let key = || (slice.start().clone(), assignment.pod(replica.pod).name.clone());
+                let pod = assignment.pod(replica.pod);
+                let key = || (slice.start().clone(), pod.name.clone());
                 match replica.phase {
                     Phase::Warming => {
-                        let known = warming.remove(&key()).filter(|known| known.slice == slice);
+                        let is_same = |known: &Warming| known.slice == slice && known.incarnation == pod.incarnation;
+                        let known = warming.remove(&key()).filter(is_same);
                         let source = state.replicas.source();
                         let next = Warming {
                             slice: slice.clone(),
+                            incarnation: pod.incarnation,
                             source: source.map(|pod| assignment.pod(pod).name.clone()),
                             stage: known.map_or(Stage::Queued, |known| known.stage),
                         };
@@ -98,8 +103,8 @@ impl Handoffs {
         has_changed
     }
 
-    /// Gives the free places to slices that wait for one, in key order; `may_warm` says whether a pod can be told to.
-    /// What waits already keeps its place until it is warm or out of time: then it is asked for as it is.
+    /// Gives the free places to slices that wait for one, in key order; `may_warm` says whether a pod can be told to. A
+    /// slice has its place until it is warm or out of time.
     pub(super) fn admit(&mut self, settings: &HandoffSettings, may_warm: impl Fn(&PodName) -> bool, now: Timestamp) {
         let mut places = Places::default();
         for ((_, pod), warming) in &self.warming {

@@ -92,6 +92,24 @@ fn when_the_new_owner_dies_the_old_one_goes_on() {
 }
 
 #[test]
+fn a_new_life_of_the_new_owner_begins_anew() {
+    let mut story = draining();
+    story.gets_ready = true;
+    story.beat(0, PodPhase::Ready);
+    story.gets_ready = false;
+    assert_eq!(count(&story, 0, Phase::Warming), 28);
+    pass(&mut story, 8_000);
+    story.open(7, pod(0, 1));
+    story.pass_with_heartbeats(Duration::from_millis(8_000), [1, 7].into_iter());
+    assert_eq!(
+        count(&story, 0, Phase::Warming),
+        28,
+        "what its earlier life was told lasts no longer"
+    );
+    assert_eq!(story.to_warm[&7].len(), 4);
+}
+
+#[test]
 fn when_the_old_owner_dies_the_new_one_serves_with_what_it_has() {
     let mut story = draining();
     story.tell(Event::SessionClosed { session: SessionId(1) });
