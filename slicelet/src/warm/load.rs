@@ -34,8 +34,9 @@ use crate::store_access::Pass;
 /// How often a read is tried that the store is too busy for.
 const ATTEMPT_COUNT_MAX: u32 = 3;
 
-/// Whoever waits for the store in vain is told so at its deadline, which says more than that it took too long.
-const GRACE: Duration = Duration::from_millis(10);
+/// Whoever waits for the store in vain is told so at its deadline, which says more than that it took too long. On a busy
+/// machine that word comes a little late.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// What is known of an object that has to be checked.
 enum Candidate<V> {
@@ -263,6 +264,7 @@ impl<C: Codec> WarmStore<C> {
     ) -> Result<T, E> {
         let began_at = self.parts.clock.now();
         tokio::select! {
+            biased;
             outcome = work => outcome,
             () = self.parts.clock.sleep_until(deadline + GRACE) => {
                 let after = deadline.since(began_at);
