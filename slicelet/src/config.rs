@@ -109,20 +109,14 @@ impl Wishes {
         if self.assigners.is_empty() {
             return Err(SliceletError::Missing { setting: "assigner" });
         }
-        let checked = |url: &String| {
-            channel_to(url, &ChannelSettings::default())?;
-            Ok(Arc::from(url.as_str()))
-        };
+        let checked = |url: &String| checked_url(url).map(Arc::from);
         self.assigners.iter().map(checked).collect()
     }
 
     /// The others: what the pod itself would say it knows.
     fn checked_peers(&self, pod: &Pod) -> Result<Vec<String>, SliceletError> {
-        let is_other = |url: &&String| !url.ends_with(pod.address.as_str());
-        let checked = |url: &String| {
-            channel_to(url, &ChannelSettings::default())?;
-            Ok(url.clone())
-        };
+        let is_other = |url: &&String| url.split("://").last() != Some(pod.address.as_str());
+        let checked = |url: &String| checked_url(url).map(str::to_owned);
         self.peers.iter().filter(is_other).map(checked).collect()
     }
 
@@ -246,6 +240,11 @@ impl Wishes {
     }
 }
 
+fn checked_url(url: &str) -> Result<&str, SliceletError> {
+    channel_to(url, &ChannelSettings::default())?;
+    Ok(url)
+}
+
 fn check(
     setting: &'static str,
     found: impl ToString,
@@ -280,6 +279,16 @@ mod tests {
         let settings = wishes().settings().unwrap();
         assert_eq!(settings.pod.name.as_str(), "pod-1");
         assert_eq!(settings.pod.weight, Weight::ONE);
+    }
+
+    #[tokio::test]
+    async fn a_pod_is_no_peer_of_itself_but_one_whose_address_ends_like_its_own_is() {
+        let mut wishes = wishes();
+        wishes.advertise = Some("1.0.0.1:80".to_owned());
+        wishes.peers = ["http://1.0.0.1:80", "1.0.0.1:80", "http://11.0.0.1:80"]
+            .map(String::from)
+            .into();
+        assert_eq!(wishes.settings().unwrap().peers, ["http://11.0.0.1:80"]);
     }
 
     #[tokio::test]
