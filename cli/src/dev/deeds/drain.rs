@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use super::scene::{Scene, ticks};
+use super::scene::Scene;
 use crate::dev::events::EventKind;
 use crate::exit::Failure;
 
 /// Lets a random pod drain this often, for as long as the run lasts. That each ends in order, the caretaker sees.
 pub(in crate::dev) async fn drain_pods(scene: &Scene<'_>, every: Duration) -> Result<(), Failure> {
-    let mut ticks = ticks(every);
-    loop {
-        ticks.tick().await;
-        if scene.has_time_for(Duration::ZERO) {
-            drain_one(scene).await?;
-        }
-    }
+    scene
+        .again_and_again(every, Duration::ZERO, async || drain_one(scene).await)
+        .await
 }
 
 async fn drain_one(scene: &Scene<'_>) -> Result<(), Failure> {

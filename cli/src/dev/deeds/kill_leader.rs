@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::select_all;
 use tokio::time::{Instant, timeout};
 
-use super::scene::{Scene, ticks};
+use super::scene::Scene;
 use crate::admin::{AdminError, AssignerAdmin};
 use crate::dev::cluster::leader_of;
 use crate::dev::events::EventKind;
@@ -20,13 +20,9 @@ const LEADER_ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Kills the leader this often, for as long as the run lasts.
 pub(in crate::dev) async fn kill_leaders(scene: &Scene<'_>, every: Duration) -> Result<(), Failure> {
-    let mut ticks = ticks(every);
-    loop {
-        ticks.tick().await;
-        if scene.has_time_for(Duration::ZERO) {
-            kill_one(scene).await?;
-        }
-    }
+    scene
+        .again_and_again(every, Duration::ZERO, async || kill_one(scene).await)
+        .await
 }
 
 async fn kill_one(scene: &Scene<'_>) -> Result<(), Failure> {

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use super::scene::{Scene, ticks};
+use super::scene::Scene;
 use crate::dev::events::EventKind;
 use crate::exit::Failure;
 
 /// Kills a random pod this often, for as long as the run lasts.
 pub(in crate::dev) async fn kill_pods(scene: &Scene<'_>, every: Duration) -> Result<(), Failure> {
-    let mut ticks = ticks(every);
-    loop {
-        ticks.tick().await;
-        if scene.has_time_for(Duration::ZERO) {
-            kill_one(scene).await?;
-        }
-    }
+    scene
+        .again_and_again(every, Duration::ZERO, async || kill_one(scene).await)
+        .await
 }
 
 async fn kill_one(scene: &Scene<'_>) -> Result<(), Failure> {

@@ -69,8 +69,24 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether anything would be seen of a deed that takes that long.
-    pub(super) fn has_time_for(&self, lasts: Duration) -> bool {
+    fn has_time_for(&self, lasts: Duration) -> bool {
         self.ends.is_none_or(|end| self.run.now() + lasts + LAST_MOMENTS <= end)
+    }
+
+    /// Does a deed that takes that long this often, for as long as anything would be seen of it.
+    pub(super) async fn again_and_again(
+        &self,
+        every: Duration,
+        lasts: Duration,
+        mut deed: impl AsyncFnMut() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut ticks = ticks(every);
+        loop {
+            ticks.tick().await;
+            if self.has_time_for(lasts) {
+                deed().await?;
+            }
+        }
     }
 
     /// A deed that is done once, by its flag, is begun.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::scene::{Scene, ticks};
+use super::scene::Scene;
 use crate::dev::cluster::Spell;
 use crate::dev::events::EventKind;
 use crate::exit::Failure;
@@ -18,13 +18,9 @@ pub(in crate::dev) async fn partition_pods(scene: &Scene<'_>, every: Duration) -
 }
 
 async fn strike_pods(scene: &Scene<'_>, spell: Spell, every: Duration, lasts: Duration) -> Result<(), Failure> {
-    let mut ticks = ticks(every);
-    loop {
-        ticks.tick().await;
-        if scene.has_time_for(lasts) {
-            strike_one(scene, spell, lasts).await?;
-        }
-    }
+    scene
+        .again_and_again(every, lasts, async || strike_one(scene, spell, lasts).await)
+        .await
 }
 
 async fn strike_one(scene: &Scene<'_>, spell: Spell, lasts: Duration) -> Result<(), Failure> {
