@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use emberkeep_core::assigner::ClusterState;
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::target::TargetName;
-use emberkeep_runtime::watch::{AssignmentSource, Held};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ pub(crate) struct Assignments {
 /// What is published of one target.
 #[derive(Debug)]
 struct Published {
-    held: watch::Sender<Option<Held>>,
+    held: watch::Sender<Option<AssignmentSnapshot>>,
     /// When the newest was.
     at: Instant,
 }
@@ -46,7 +46,7 @@ impl Assignments {
             // What is unassigned yet is published too: watchers stay and learn of the first assignment at once.
             if published.is_nothing() || state.assignment.generation() > published.generation() {
                 published.at = Instant::now();
-                published.held.send_replace(Some(Held {
+                published.held.send_replace(Some(AssignmentSnapshot {
                     assignment: Arc::clone(&state.assignment),
                     key_mode: state.settings.key_mode,
                 }));
@@ -86,7 +86,7 @@ impl Published {
 }
 
 impl AssignmentSource for Assignments {
-    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         self.targets().get(target).map(|published| published.held.subscribe())
     }
 }

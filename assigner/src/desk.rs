@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use emberkeep_core::assigner::{Answer, Event, QuestionId, SessionId};
+use emberkeep_core::assigner::{Answer, QuestionId, SessionId, TargetEvent};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;
@@ -28,7 +28,7 @@ pub(crate) struct Desk {
 /// How a brain is reached, and when it has ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Brain {
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) events: mpsc::Sender<TargetEvent>,
     pub(crate) ended: CancellationToken,
 }
 

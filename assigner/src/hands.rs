@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{Action, Change, ChangeKind, Event, PROBE_DEADLINE};
+use emberkeep_core::assigner::{Change, ChangeKind, PROBE_DEADLINE, TargetAction, TargetEvent};
 use emberkeep_core::pod::Pod;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::driver::Hands;
@@ -39,7 +39,7 @@ impl TargetHands {
     }
 
     /// Does what takes time and tells the brain what came of it, unless it has ended by then.
-    fn spawn(&self, name: &'static str, work: impl Future<Output = Option<Event>> + Send + 'static) {
+    fn spawn(&self, name: &'static str, work: impl Future<Output = Option<TargetEvent>> + Send + 'static) {
         let brain = self.brain.clone();
         self.tasks.spawn_supervised(name, async move {
             let told = async {
@@ -85,7 +85,7 @@ impl TargetHands {
             };
             metrics.proposed(&target, outcome.as_ref());
             let state = member.state().borrow().target(&target).cloned()?;
-            Some(Event::ProposalEnded { outcome, state })
+            Some(TargetEvent::ProposalEnded { outcome, state })
         });
     }
 
@@ -100,7 +100,7 @@ impl TargetHands {
                 }
             }
             let leads = confirmed.is_ok();
-            Some(Event::LeadershipChecked { leads })
+            Some(TargetEvent::LeadershipChecked { leads })
         });
     }
 
@@ -110,7 +110,7 @@ impl TargetHands {
             let outcome = probe(&pod.address, PROBE_DEADLINE).await;
             info!(%target, pod = %pod.name, address = %pod.address, ?outcome, "probed a suspected pod");
             metrics.probed(&target, outcome);
-            Some(Event::Probed {
+            Some(TargetEvent::Probed {
                 pod: pod.name,
                 incarnation: pod.incarnation,
                 outcome,
@@ -120,37 +120,37 @@ impl TargetHands {
 }
 
 impl Hands<Witnessed> for TargetHands {
-    async fn perform(&mut self, action: Action) -> Option<Event> {
+    async fn perform(&mut self, action: TargetAction) -> Option<TargetEvent> {
         match action {
-            Action::Propose(kind) => self.propose(kind),
-            Action::Probe(pod) => self.probe(pod),
-            Action::ConfirmLeadership => self.confirm_leadership(),
-            Action::Alert(alarm) => self.metrics.alerted(&self.target, alarm),
-            Action::LetExit(session) => {
+            TargetAction::Propose(kind) => self.propose(kind),
+            TargetAction::Probe(pod) => self.probe(pod),
+            TargetAction::ConfirmLeadership => self.confirm_leadership(),
+            TargetAction::Alert(alarm) => self.metrics.alerted(&self.target, alarm),
+            TargetAction::LetExit(session) => {
                 if let Some(session) = self.desk.session(session) {
                     session.may_exit.cancel();
                 }
             }
-            Action::Grant { session, rate } => {
+            TargetAction::Grant { session, rate } => {
                 if let Some(session) = self.desk.session(session) {
                     session.store_grant.send_replace(Some(rate));
                 }
             }
-            Action::Warm { session, slices } => {
+            TargetAction::Warm { session, slices } => {
                 if let Some(session) = self.desk.session(session) {
                     session.warm_order.send_replace(slices);
                 }
             }
-            Action::Close(session) => {
+            TargetAction::Close(session) => {
                 if let Some(session) = self.desk.session(session) {
                     session.close.cancel();
                 }
             }
-            Action::Explain(report) => {
+            TargetAction::Explain(report) => {
                 info!(target = %self.target, "{report}");
                 self.metrics.decided(&self.target, &report);
             }
-            Action::Answer { id, answer } => self.desk.answer(id, answer),
+            TargetAction::Answer { id, answer } => self.desk.answer(id, answer),
         }
         None
     }

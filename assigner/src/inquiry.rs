@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Answer, Detailed, Event, Explanation, PodLoads, Question, Situation};
+use emberkeep_core::assigner::{Answer, Detailed, Explanation, PodLoads, Question, Situation, TargetEvent};
 use emberkeep_core::balancer::{Decision, Report, Scope};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -92,7 +92,7 @@ impl Inquiry {
         let brain = brain.ok_or_else(not_leading)?;
         let (id, answer) = self.desk.question();
         let asked = async {
-            brain.events.send(Event::Asked { id, question }).await.ok()?;
+            brain.events.send(TargetEvent::Asked { id, question }).await.ok()?;
             answer.await.ok()
         };
         let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(asked)).await;

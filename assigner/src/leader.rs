@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{ClusterState, Event, TargetBrain, TargetState};
+use emberkeep_core::assigner::{ClusterState, TargetBrain, TargetEvent, TargetState};
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::driver::drive;
@@ -72,7 +72,7 @@ impl Leader {
                         *known = Arc::clone(state);
                         let state = Arc::clone(state);
                         // A brain that has ended ends the term, too.
-                        if brain.events.send(Event::Applied { state }).await.is_err() {
+                        if brain.events.send(TargetEvent::Applied { state }).await.is_err() {
                             return;
                         }
                     }

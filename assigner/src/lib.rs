@@ -1,7 +1,7 @@
 //! The control plane: Raft, sessions, watches and the admin service around the assigner brain.
 //!
 //! ```text
-//! slicelets --sessions--> desk --Event--> driver: core::assigner::TargetBrain --Action--> hands
+//! slicelets --sessions--> desk --TargetEvent--> driver: core::assigner::TargetBrain --TargetAction--> hands
 //!                          ^                  ^                                             | Propose
 //!                          | let exit, close  | Applied                                     v
 //!                          +------ hands      +---- leader <---- applied state ---- raft (all members)

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use emberkeep_core::assigner::Event;
+use emberkeep_core::assigner::TargetEvent;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
 use emberkeep_proto::convert::{PodReport, leader_redirect_status};
 use emberkeep_proto::pb::pod_reports_server::PodReports;
 use emberkeep_proto::pb::{ReportRequest, ReportResponse};
 use emberkeep_runtime::clock::Clock;
-use emberkeep_runtime::once_in_a_while::OnceInAWhile;
+use emberkeep_runtime::keyed_throttle::KeyedThrottle;
 use tonic::{Request, Response, Status};
 
 use crate::desk::{Brain, Desk};
@@ -29,7 +29,7 @@ pub(crate) struct Reports {
     desk: Arc<Desk>,
     metrics: Metrics,
     clock: Clock,
-    told: Mutex<OnceInAWhile<(TargetName, PodName)>>,
+    told: Mutex<KeyedThrottle<(TargetName, PodName)>>,
 }
 
 #[tonic::async_trait]
@@ -55,7 +55,7 @@ impl Reports {
             desk,
             metrics,
             clock: Clock::start(),
-            told: Mutex::new(OnceInAWhile::new(REPORT_PAUSE, REPORTED_MAX)),
+            told: Mutex::new(KeyedThrottle::new(REPORT_PAUSE, REPORTED_MAX)),
         }
     }
 
@@ -81,13 +81,13 @@ impl Reports {
         }
         let pod = (report.target.clone(), report.pod.clone());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.passes(pod, self.clock.now())
+        told.allow(pod, self.clock.now())
     }
 }
 
 /// Tells the brain, unless it is busy: what its sessions say comes first, and further reports will come.
 fn told(brain: &Brain, report: PodReport) -> &'static str {
-    let event = Event::PodReported {
+    let event = TargetEvent::PodReported {
         pod: report.pod,
         incarnation: report.incarnation,
     };

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Applied, Change, ChangeKind, Event, Rejection, SessionId, TargetSettings, TargetState};
+use emberkeep_core::assigner::{
+    Applied, Change, ChangeKind, Rejection, SessionId, TargetEvent, TargetSettings, TargetState,
+};
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -11,7 +13,7 @@ use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registrati
 use emberkeep_proto::pb::slicelet_session_server::SliceletSession;
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::tasks::Tasks;
-use emberkeep_runtime::watch::{AssignmentSource, Held, updates_since};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, updates_since};
 use futures::stream::{self, BoxStream};
 use futures::{FutureExt, Stream, StreamExt};
 use tokio::sync::{Semaphore, watch};
@@ -149,7 +151,7 @@ async fn registration_in(said: &mut Streaming<SessionRequest>) -> Result<Registr
 /// All that the slicelet is told until the session is closed or this member leads no longer.
 fn told(
     state: &TargetState,
-    held: watch::Receiver<Option<Held>>,
+    held: watch::Receiver<Option<AssignmentSnapshot>>,
     known: Generation,
     open: &OpenSession,
     brain: &Brain,
@@ -203,7 +205,7 @@ impl Listener {
         self.metrics.session_opened();
         info!(target = %self.target, pod = %self.pod, address = %registration.pod.address, "session opened");
         let (brain, open, id) = (self.brain.clone(), self.open.clone(), self.id);
-        let opened = Event::SessionOpened {
+        let opened = TargetEvent::SessionOpened {
             session: id,
             pod: registration.pod,
         };
@@ -217,10 +219,10 @@ impl Listener {
         self.metrics.pod_left(&self.target, &self.pod);
         open.close.cancel();
         // A brain that has ended does not want to know.
-        let _ = brain.events.send(Event::SessionClosed { session: id }).await;
+        let _ = brain.events.send(TargetEvent::SessionClosed { session: id }).await;
     }
 
-    async fn relay(&mut self, opened: Event, mut said: Streaming<SessionRequest>) -> String {
+    async fn relay(&mut self, opened: TargetEvent, mut said: Streaming<SessionRequest>) -> String {
         let mut event = opened;
         loop {
             if self.brain.events.send(event).await.is_err() {
@@ -235,7 +237,7 @@ impl Listener {
                 Ok(FromSlicelet::Heartbeat(heartbeat)) => self.heartbeat(heartbeat),
                 Ok(FromSlicelet::LoadReport(report)) => {
                     self.metrics.load_reported(&self.target, &self.pod, &report);
-                    Event::LoadReported {
+                    TargetEvent::LoadReported {
                         session: self.id,
                         report,
                     }
@@ -254,13 +256,13 @@ impl Listener {
         reason
     }
 
-    fn heartbeat(&mut self, heartbeat: Heartbeat) -> Event {
+    fn heartbeat(&mut self, heartbeat: Heartbeat) -> TargetEvent {
         let published = self.assignments.published(&self.target);
         if let Some((_, at)) = published.filter(|(newest, _)| *newest == heartbeat.applied && self.applied < *newest) {
             self.metrics.propagated(&self.target, at.elapsed());
         }
         self.applied = heartbeat.applied;
-        Event::HeartbeatReceived {
+        TargetEvent::HeartbeatReceived {
             session: self.id,
             phase: heartbeat.phase,
             store_demand: heartbeat.store_demand,

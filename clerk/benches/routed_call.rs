@@ -18,7 +18,7 @@ use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 use emberkeep_core::target::{KeyMode, TargetName};
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
-use emberkeep_runtime::watch::{AssignmentSource, Held, WatchLimits, WatchService};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, WatchLimits, WatchService};
 use futures::future::{BoxFuture, Ready, join_all, ready};
 use http::uri::PathAndQuery;
 use tokio::runtime::Runtime;
@@ -107,7 +107,7 @@ async fn serve() -> SocketAddr {
         .await
         .expect("a free port");
     let address = listener.local_addr().expect("a bound socket");
-    let (_, held) = watch::channel(Some(Held {
+    let (_, held) = watch::channel(Some(AssignmentSnapshot {
         assignment: Arc::new(assignment(address)),
         key_mode: KeyMode::Hashed,
     }));
@@ -152,10 +152,10 @@ fn assignment(address: SocketAddr) -> Assignment {
         .expect("there is an owner now")
 }
 
-struct Source(watch::Receiver<Option<Held>>);
+struct Source(watch::Receiver<Option<AssignmentSnapshot>>);
 
 impl AssignmentSource for Source {
-    fn subscribe(&self, _: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+    fn subscribe(&self, _: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         Some(self.0.clone())
     }
 }

@@ -7,7 +7,7 @@ use emberkeep_core::pod::PodAddress;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::channel::channel_to;
 use emberkeep_runtime::tasks::supervised;
-use emberkeep_runtime::watch::{AssignmentWatcher, Held, WatchSettings};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentWatcher, WatchSettings};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +132,7 @@ const SOURCES_LEARNED: usize = 8;
 
 /// Routes by whatever the watcher holds.
 async fn follow(watcher: Arc<AssignmentWatcher>, directory: Arc<Directory>) {
-    let mut newest: watch::Receiver<Option<Held>> = watcher.held();
+    let mut newest: watch::Receiver<Option<AssignmentSnapshot>> = watcher.held();
     loop {
         let held = newest.borrow_and_update().clone();
         // At generation zero nobody owns anything yet.
@@ -147,7 +147,7 @@ async fn follow(watcher: Arc<AssignmentWatcher>, directory: Arc<Directory>) {
 }
 
 /// Pods from a random place on, so that clerks spread over them.
-fn some_pods(held: &Held) -> Vec<String> {
+fn some_pods(held: &AssignmentSnapshot) -> Vec<String> {
     let pods = held.assignment.pods();
     let start = if pods.is_empty() {
         0

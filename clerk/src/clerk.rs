@@ -8,7 +8,7 @@ use emberkeep_core::assignment::Generation;
 use emberkeep_core::clerk::RetryBudget;
 use emberkeep_core::pod::Pod;
 use emberkeep_runtime::clock::Clock;
-use emberkeep_runtime::watch::{AssignmentWatcher, Held};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentWatcher};
 use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
 
@@ -85,7 +85,7 @@ impl Clerk {
 
     /// The assignment that requests are routed by, now and later; `None` before the first one.
     #[must_use]
-    pub fn assignment(&self) -> watch::Receiver<Option<Held>> {
+    pub fn assignment(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
         self.0.directory.newest()
     }
 

@@ -9,7 +9,7 @@ use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{Pod, PodAddress};
 use emberkeep_proto::convert::NotOwner;
 use emberkeep_runtime::channel::ChannelSettings;
-use emberkeep_runtime::watch::Held;
+use emberkeep_runtime::watch::AssignmentSnapshot;
 use tokio::sync::watch;
 
 use crate::ClerkError;
@@ -20,7 +20,7 @@ use crate::seeds::Seeds;
 pub(crate) struct Directory {
     view: ArcSwap<View>,
     /// What the snapshot was made of, for those who wait for a new one.
-    newest: watch::Sender<Option<Held>>,
+    newest: watch::Sender<Option<AssignmentSnapshot>>,
     /// Pods that another pod named before an assignment did; gone with the next assignment. Whoever swaps the snapshot
     /// for one that is made from it has this lock, so that no change is lost.
     strangers: Mutex<Vec<Arc<Peer>>>,
@@ -143,7 +143,7 @@ impl Directory {
 
     /// Makes the snapshot of what is held now. Channels to pods that stay are kept, all others end with their last
     /// request; those that may be sent elsewhere are not waited for.
-    pub(crate) fn take_in(&self, held: Held) {
+    pub(crate) fn take_in(&self, held: AssignmentSnapshot) {
         let table = Arc::new(RoutingTable::new(Arc::clone(&held.assignment), held.key_mode));
         let mut strangers = self.strangers();
         let view = self.view.load();
@@ -171,7 +171,7 @@ impl Directory {
     }
 
     /// The assignment that requests are routed by, now and later.
-    pub(crate) fn newest(&self) -> watch::Receiver<Option<Held>> {
+    pub(crate) fn newest(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
         self.newest.subscribe()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use emberkeep_runtime::backoff::Backoff;
-use emberkeep_runtime::watch::Held;
+use emberkeep_runtime::watch::AssignmentSnapshot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -41,7 +41,7 @@ pub(crate) struct Patience(Option<Box<Waiting>>);
 struct Waiting {
     until: Instant,
     backoff: Backoff,
-    newest: watch::Receiver<Option<Held>>,
+    newest: watch::Receiver<Option<AssignmentSnapshot>>,
     _place: OwnedSemaphorePermit,
 }
 

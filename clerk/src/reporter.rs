@@ -16,7 +16,7 @@ use emberkeep_proto::pb::pod_reports_client::PodReportsClient;
 use emberkeep_runtime::backoff::Backoff;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 use emberkeep_runtime::clock::Clock;
-use emberkeep_runtime::once_in_a_while::OnceInAWhile;
+use emberkeep_runtime::keyed_throttle::KeyedThrottle;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
@@ -40,7 +40,7 @@ const UNKNOWN_REST: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Reporter {
     target: TargetName,
     waiting: mpsc::Sender<PodReport>,
-    recent: Mutex<OnceInAWhile<(PodName, Incarnation)>>,
+    recent: Mutex<KeyedThrottle<(PodName, Incarnation)>>,
     clock: Clock,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn reporter(target: TargetName, sources: &[String], channel: ChannelS
     let reporter = Reporter {
         target,
         waiting: sender,
-        recent: Mutex::new(OnceInAWhile::new(REPORT_PAUSE, WAITING_MAX)),
+        recent: Mutex::new(KeyedThrottle::new(REPORT_PAUSE, WAITING_MAX)),
         clock: Clock::start(),
     };
     let mut sources: Vec<_> = sources.iter().cloned().map(Source::new).collect();
@@ -89,7 +89,7 @@ impl Reporter {
     pub(crate) fn report(&self, pod: &Pod) -> bool {
         let key = (pod.name.clone(), pod.incarnation);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if !recent.passes(key, self.clock.now()) {
+        if !recent.allow(key, self.clock.now()) {
             return false;
         }
         let report = PodReport {

@@ -6,7 +6,7 @@
 //! channel   how a gRPC server is called              serve         how a gRPC server listens
 //! watch     assignments from whoever has them        grpc_timeout  how long a caller waits
 //! status_page  metrics and health over HTTP          call_failure  why a call has no answer
-//! once_in_a_while  what many say, passed on once
+//! keyed_throttle  what many say, passed on once
 //! ```
 
 pub mod backoff;
@@ -15,7 +15,7 @@ pub mod channel;
 pub mod clock;
 pub mod driver;
 pub mod grpc_timeout;
-pub mod once_in_a_while;
+pub mod keyed_throttle;
 pub mod serve;
 pub mod status_page;
 pub mod tasks;

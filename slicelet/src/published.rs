@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use emberkeep_core::slicelet::Ownership;
 use emberkeep_core::target::{KeyMode, MisrouteMode};
 use emberkeep_core::time::Timestamp;
-use emberkeep_runtime::watch::Held;
+use emberkeep_runtime::watch::AssignmentSnapshot;
 use tokio::sync::watch;
 
 use crate::heat::Heat;
@@ -17,7 +17,7 @@ use crate::holding::Holding;
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) holding: ArcSwap<Holding>,
-    pub(crate) held: watch::Sender<Option<Held>>,
+    pub(crate) held: watch::Sender<Option<AssignmentSnapshot>>,
     pub(crate) heat: Heat,
     forwards: AtomicBool,
 }
@@ -38,7 +38,8 @@ impl Published {
         let assignment = Arc::clone(ownership.assignment());
         let next = self.holding.load().followed_by(ownership, key_mode, now);
         let before = self.holding.swap(Arc::new(next));
-        self.held.send_replace(Some(Held { assignment, key_mode }));
+        self.held
+            .send_replace(Some(AssignmentSnapshot { assignment, key_mode }));
         before
     }
 

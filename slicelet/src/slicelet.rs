@@ -14,7 +14,7 @@ use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::NotOwner;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::tasks::Tasks;
-use emberkeep_runtime::watch::{AssignmentSource, Held, WatchLimits, WatchService};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, WatchLimits, WatchService};
 use emberkeep_store::Store;
 use prometheus::Registry;
 use tokio::sync::watch;
@@ -192,7 +192,7 @@ impl<C: Codec> Slicelet<C> {
 
     /// The newest assignment, now and later; `None` before the first one.
     #[must_use]
-    pub fn assignment(&self) -> watch::Receiver<Option<Held>> {
+    pub fn assignment(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
         self.inner.published.held.subscribe()
     }
 
@@ -350,11 +350,11 @@ impl<C: Codec> std::fmt::Debug for Slicelet<C> {
 #[derive(Debug)]
 struct AssignmentCopy {
     target: TargetName,
-    held: watch::Receiver<Option<Held>>,
+    held: watch::Receiver<Option<AssignmentSnapshot>>,
 }
 
 impl AssignmentSource for AssignmentCopy {
-    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         (self.target == *target).then(|| self.held.clone())
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use emberkeep_core::brain::Brain;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::admission::{Action, Admission, AdmissionSettings, Event, Outcome, Ticket, Urgency};
+use emberkeep_core::slicelet::admission::{
+    Admission, AdmissionAction, AdmissionEvent, AdmissionSettings, Outcome, Ticket, Urgency,
+};
 use emberkeep_core::time::Timestamp;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::tasks::Tasks;
@@ -55,7 +57,7 @@ type Verdict = Result<(), Overloaded>;
 #[derive(Debug)]
 struct Place {
     gate: Arc<Gate>,
-    at_end: Event,
+    at_end: AdmissionEvent,
 }
 
 /// When to try again at a pod that stops: elsewhere, at once or a moment later.
@@ -69,7 +71,7 @@ impl StoreAccess {
             keeper: Mutex::new(Keeper::new(settings)),
             sooner: Notify::new(),
         });
-        gate.tell(Event::Woke);
+        gate.tell(AdmissionEvent::Woke);
         let (awake, stop) = (Arc::clone(&gate), tasks.stop().clone());
         tasks.spawn_supervised("store access", async move { awake.keep_awake(stop).await });
         Self { gate }
@@ -98,7 +100,7 @@ impl StoreAccess {
 
     /// The store requests that this pod may make; without a rate there is no limit.
     pub(crate) fn grant(&self, rate: Option<Rate>) {
-        self.gate.tell(Event::Granted { rate });
+        self.gate.tell(AdmissionEvent::Granted { rate });
     }
 
     /// How many requests of the store a second the pod would make if it were let.
@@ -118,8 +120,10 @@ impl Pass {
 impl Place {
     fn ends_as(&mut self, outcome: Outcome) {
         self.at_end = match self.at_end {
-            Event::Withdrawn { ticket } | Event::Ended { ticket, .. } => Event::Ended { ticket, outcome },
-            other @ (Event::Asked { .. } | Event::Granted { .. } | Event::Woke) => other,
+            AdmissionEvent::Withdrawn { ticket } | AdmissionEvent::Ended { ticket, .. } => {
+                AdmissionEvent::Ended { ticket, outcome }
+            }
+            other @ (AdmissionEvent::Asked { .. } | AdmissionEvent::Granted { .. } | AdmissionEvent::Woke) => other,
         };
     }
 }
@@ -136,9 +140,9 @@ impl Gate {
         let ticket = self.keeper().draw(answer);
         let place = Place {
             gate: Arc::clone(self),
-            at_end: Event::Withdrawn { ticket },
+            at_end: AdmissionEvent::Withdrawn { ticket },
         };
-        self.tell(Event::Asked {
+        self.tell(AdmissionEvent::Asked {
             ticket,
             urgency,
             deadline,
@@ -147,7 +151,7 @@ impl Gate {
     }
 
     /// Tells the brain what happened, and those who wait what it says to it.
-    fn tell(&self, event: Event) {
+    fn tell(&self, event: AdmissionEvent) {
         let mut keeper = self.keeper();
         let woken_at = keeper.wake_at;
         let answers = keeper.step(event, self.clock.now());
@@ -169,7 +173,7 @@ impl Gate {
             loop {
                 let wake_at = self.keeper().wake_at;
                 tokio::select! {
-                    () = self.clock.sleep_until(wake_at) => self.tell(Event::Woke),
+                    () = self.clock.sleep_until(wake_at) => self.tell(AdmissionEvent::Woke),
                     () = self.sooner.notified() => {}
                 }
             }
@@ -203,16 +207,16 @@ impl Keeper {
     }
 
     /// One step of the brain; who is to be told what.
-    fn step(&mut self, event: Event, now: Timestamp) -> Vec<(oneshot::Sender<Verdict>, Verdict)> {
-        if let Event::Withdrawn { ticket } = event {
+    fn step(&mut self, event: AdmissionEvent, now: Timestamp) -> Vec<(oneshot::Sender<Verdict>, Verdict)> {
+        if let AdmissionEvent::Withdrawn { ticket } = event {
             self.waiting.remove(&ticket);
         }
         self.now = self.now.max(now);
         let output = self.brain.step(event, self.now);
         self.wake_at = output.wake_at;
         let verdicts = output.actions.into_iter().map(|action| match action {
-            Action::Admit(ticket) => (ticket, Ok(())),
-            Action::Refuse { ticket, retry_after } => (ticket, Err(Overloaded { retry_after })),
+            AdmissionAction::Admit(ticket) => (ticket, Ok(())),
+            AdmissionAction::Refuse { ticket, retry_after } => (ticket, Err(Overloaded { retry_after })),
         });
         let answers = verdicts.filter_map(|(ticket, verdict)| Some((self.waiting.remove(&ticket)?, verdict)));
         let answers = answers.collect();

@@ -155,7 +155,7 @@ const NUMBER_MAX: u32 = 1_000;
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use emberkeep_core::assigner::{Event, TargetSettings};
+    use emberkeep_core::assigner::{TargetEvent, TargetSettings};
     use emberkeep_core::target::TargetName;
     use emberkeep_core::time::Timestamp;
     use tempfile::TempDir;
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(failed.kind(), io::ErrorKind::StorageFull);
         recorder.take(Record::Stepped {
             brain: BrainId(0),
-            event: Event::Woke,
+            event: TargetEvent::Woke,
             now: Timestamp::ZERO,
             proposal: None,
         });

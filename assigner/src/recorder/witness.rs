@@ -1,6 +1,6 @@
 //! A brain that is recorded.
 
-use emberkeep_core::assigner::{Action, BrainId, Event, Record, TargetBrain};
+use emberkeep_core::assigner::{BrainId, Record, TargetAction, TargetBrain, TargetEvent};
 use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::time::Timestamp;
 
@@ -20,10 +20,10 @@ impl Witnessed {
 }
 
 impl Brain for Witnessed {
-    type Event = Event;
-    type Action = Action;
+    type Event = TargetEvent;
+    type Action = TargetAction;
 
-    fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
+    fn step(&mut self, event: TargetEvent, now: Timestamp) -> Output<TargetAction> {
         self.witness = self.witness.take().filter(|witness| !witness.recorder.has_ended());
         let Some(witness) = &self.witness else {
             return self.brain.step(event, now);
@@ -34,7 +34,7 @@ impl Brain for Witnessed {
         output
     }
 
-    fn woke() -> Event {
+    fn woke() -> TargetEvent {
         TargetBrain::woke()
     }
 }
@@ -51,12 +51,12 @@ impl Witness {
         Self { brain, recorder }
     }
 
-    fn stepped(&self, event: Event, now: Timestamp, actions: &[Action]) {
+    fn stepped(&self, event: TargetEvent, now: Timestamp, actions: &[TargetAction]) {
         self.recorder.take(Record::Stepped {
             brain: self.brain,
             event,
             now,
-            proposal: actions.iter().find_map(Action::proposal).cloned(),
+            proposal: actions.iter().find_map(TargetAction::proposal).cloned(),
         });
     }
 }

@@ -8,7 +8,7 @@ use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::pod::Pod;
 use emberkeep_core::target::{KeyMode, TargetName};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
-use emberkeep_runtime::watch::{AssignmentSource, Held, WatchLimits, WatchService};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, WatchLimits, WatchService};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -17,14 +17,14 @@ pub(crate) const TARGET: &str = "profiles";
 
 pub(crate) struct TestAssigner {
     pub(crate) address: SocketAddr,
-    held: watch::Sender<Option<Held>>,
+    held: watch::Sender<Option<AssignmentSnapshot>>,
     _stop: DropGuard,
 }
 
-struct Source(watch::Receiver<Option<Held>>);
+struct Source(watch::Receiver<Option<AssignmentSnapshot>>);
 
 impl AssignmentSource for Source {
-    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         (target.as_str() == TARGET).then(|| self.0.clone())
     }
 }
@@ -66,7 +66,7 @@ impl TestAssigner {
         let slices = SliceMap::try_from_starts(slices.collect()).unwrap();
         let next = Arc::new(Proposal { pods, slices }.after(&previous).unwrap());
         let generation = next.generation();
-        self.held.send_replace(Some(Held {
+        self.held.send_replace(Some(AssignmentSnapshot {
             assignment: next,
             key_mode: KeyMode::Ordered,
         }));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::{Assignment, Generation, Phase, SliceState};
 use emberkeep_core::target::TargetName;
-use emberkeep_runtime::watch::{AssignmentWatcher, Held, WatchSettings};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentWatcher, WatchSettings};
 use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -113,7 +113,7 @@ impl AssignmentLog {
 /// Waits until the pod goes by this generation, which it tells to whoever watches it.
 async fn known_to(pod: &str, generation: Generation) {
     let watcher = watcher_of(vec![pod.to_owned()], &CancellationToken::new());
-    let is_known = |held: &Option<Held>| {
+    let is_known = |held: &Option<AssignmentSnapshot>| {
         held.as_ref()
             .is_some_and(|held| held.assignment.generation() >= generation)
     };
@@ -131,7 +131,7 @@ async fn publish_standings(watcher: AssignmentWatcher, mut keys: KeyOwners, publ
     let mut held = watcher.held();
     let mut before: Option<Arc<Assignment>> = None;
     while held.changed().await.is_ok() && !publish.is_closed() {
-        let Some(Held { assignment, .. }) = held.borrow_and_update().clone() else {
+        let Some(AssignmentSnapshot { assignment, .. }) = held.borrow_and_update().clone() else {
             continue;
         };
         let moved = before.map_or(0, |before| moves_between(&before, &assignment));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::caution::Caution;
 use super::cluster::{ChangeKind, PodRecord, TargetState};
-use super::event::{Action, Event, SessionId};
+use super::event::{SessionId, TargetAction, TargetEvent};
 use super::flapping::Flapping;
 use super::handoff::Handoffs;
 use super::health::Health;
@@ -97,9 +97,9 @@ impl TargetBrain {
 
     /// Notes what happened. Heartbeats and load reports, by far the most events, are no reason to look at the whole.
     /// Answers, where it was a question.
-    fn take_in(&mut self, event: Event, now: Timestamp) -> Option<Action> {
+    fn take_in(&mut self, event: TargetEvent, now: Timestamp) -> Option<TargetAction> {
         match event {
-            Event::HeartbeatReceived {
+            TargetEvent::HeartbeatReceived {
                 session,
                 phase,
                 store_demand,
@@ -109,42 +109,42 @@ impl TargetBrain {
                 self.warmed(session, &warming);
                 return None;
             }
-            Event::LoadReported { session, report } => {
+            TargetEvent::LoadReported { session, report } => {
                 self.load_reported(session, &report, now);
                 return None;
             }
-            Event::Asked { id, question } => {
+            TargetEvent::Asked { id, question } => {
                 let answer = self.answer(question, now);
-                return Some(Action::Answer { id, answer });
+                return Some(TargetAction::Answer { id, answer });
             }
-            Event::Applied { state } => self.sync(state, now),
-            Event::ProposalEnded { outcome, state } => {
+            TargetEvent::Applied { state } => self.sync(state, now),
+            TargetEvent::ProposalEnded { outcome, state } => {
                 self.is_proposing = false;
                 if outcome.is_none() {
                     self.propose_after = now + PROPOSE_AGAIN_AFTER;
                 }
                 self.sync(state, now);
             }
-            Event::SessionOpened { session, pod } => {
+            TargetEvent::SessionOpened { session, pod } => {
                 self.health.heard(&pod.name, pod.incarnation, PodPhase::Ready, now);
                 self.sessions.open(session, pod);
             }
-            Event::SessionClosed { session } => {
+            TargetEvent::SessionClosed { session } => {
                 if let Some(closed) = self.sessions.close(session) {
                     self.health.lost(&closed.pod.name, closed.pod.incarnation, now);
                 }
             }
-            Event::Probed {
+            TargetEvent::Probed {
                 pod,
                 incarnation,
                 outcome,
             } => self.probed(&pod, incarnation, outcome, now),
-            Event::PodReported { pod, incarnation } => {
+            TargetEvent::PodReported { pod, incarnation } => {
                 self.is_stale |= self.health.reported(&pod, incarnation, now);
                 return None;
             }
-            Event::LeadershipChecked { leads } => self.leadership_checked(leads, now),
-            Event::Woke => {}
+            TargetEvent::LeadershipChecked { leads } => self.leadership_checked(leads, now),
+            TargetEvent::Woke => {}
         }
         self.is_stale = true;
         None
@@ -219,7 +219,7 @@ impl TargetBrain {
 
     /// Ends sessions that a newer one of the same pod has replaced, and those of pods that were declared dead, so that
     /// they have to register again if they are not.
-    fn closings(&mut self) -> Vec<Action> {
+    fn closings(&mut self) -> Vec<TargetAction> {
         let dead: Vec<_> = self
             .health
             .dead()
@@ -228,11 +228,15 @@ impl TargetBrain {
         for (name, incarnation) in dead {
             self.sessions.replace_life(&name, incarnation);
         }
-        self.sessions.take_replaced().into_iter().map(Action::Close).collect()
+        self.sessions
+            .take_replaced()
+            .into_iter()
+            .map(TargetAction::Close)
+            .collect()
     }
 
     /// Lets drained pods go.
-    fn exits(&mut self) -> Vec<Action> {
+    fn exits(&mut self) -> Vec<TargetAction> {
         let (state, sessions) = (&self.state, &mut self.sessions);
         let has_drained = |pod: &Pod| {
             let record = state.pods.get(&pod.name);
@@ -240,11 +244,11 @@ impl TargetBrain {
                 record.is_some_and(|record| record.is_draining && record.pod.incarnation == pod.incarnation);
             is_draining && state.assignment.index_of(&pod.name).is_none()
         };
-        sessions.let_exit(has_drained).map(Action::LetExit).collect()
+        sessions.let_exit(has_drained).map(TargetAction::LetExit).collect()
     }
 
     /// Deals out what the pods may ask of their object store.
-    fn grants(&mut self, now: Timestamp) -> Vec<Action> {
+    fn grants(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let (state, sessions) = (&self.state, &self.sessions);
         let names = state.pods.keys().chain(sessions.iter().map(|open| &open.pod.name));
         let claims = names.map(|name| {
@@ -258,22 +262,24 @@ impl TargetBrain {
         let claims = claims.collect();
         let total = state.settings.store.requests_per_second.map(Rate::per_second);
         let grants = self.store_budget.grants(total, &claims, now).into_iter();
-        grants.map(|(session, rate)| Action::Grant { session, rate }).collect()
+        grants
+            .map(|(session, rate)| TargetAction::Grant { session, rate })
+            .collect()
     }
 
     /// Tells pods which slices to get ready.
-    fn orders(&mut self, now: Timestamp) -> Vec<Action> {
+    fn orders(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let (health, sessions) = (&self.health, &mut self.sessions);
         let may_warm = |pod: &PodName| health.is_heard(pod) && sessions.of_pod(pod).is_some();
         self.handoffs.admit(&self.state.settings.handoff, may_warm, now);
         let mut orders = self.handoffs.orders();
         let told = sessions.warm(|pod| orders.remove(pod).unwrap_or_default());
-        let warm = |(session, slices)| Action::Warm { session, slices };
+        let warm = |(session, slices)| TargetAction::Warm { session, slices };
         told.into_iter().map(warm).collect()
     }
 
     /// The most urgent change that is not made yet.
-    fn proposal(&mut self, now: Timestamp) -> Vec<Action> {
+    fn proposal(&mut self, now: Timestamp) -> Vec<TargetAction> {
         self.look_again = Timestamp::NEVER;
         if self.is_proposing {
             return Vec::new();
@@ -283,10 +289,10 @@ impl TargetBrain {
             return Vec::new();
         }
         let actions = match self.overdue_change(now) {
-            Some(change) => vec![Action::Propose(change)],
+            Some(change) => vec![TargetAction::Propose(change)],
             None => self.decision(now),
         };
-        self.is_proposing = actions.iter().any(|action| matches!(action, Action::Propose(_)));
+        self.is_proposing = actions.iter().any(|action| matches!(action, TargetAction::Propose(_)));
         actions
     }
 
@@ -318,7 +324,7 @@ impl TargetBrain {
         record.map(|record| record.is_draining)
     }
 
-    fn decision(&mut self, now: Timestamp) -> Vec<Action> {
+    fn decision(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let needs = self.needs(now);
         let scope = match self.pacing.verdict(needs, &self.state.settings.pacing, now) {
             Verdict::Decide(scope) => scope,
@@ -336,7 +342,10 @@ impl TargetBrain {
         };
         self.journal.proposed(next.generation(), report.clone());
         let diff = next.diff_since(self.state.assignment.generation());
-        vec![Action::Explain(report), Action::Propose(ChangeKind::Assign { diff })]
+        vec![
+            TargetAction::Explain(report),
+            TargetAction::Propose(ChangeKind::Assign { diff }),
+        ]
     }
 
     fn answer(&self, question: Question, now: Timestamp) -> Answer {
@@ -373,11 +382,11 @@ impl TargetBrain {
 }
 
 impl Brain for TargetBrain {
-    type Event = Event;
-    type Action = Action;
+    type Event = TargetEvent;
+    type Action = TargetAction;
 
-    fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
-        let mut actions: Vec<Action> = self.take_in(event, now).into_iter().collect();
+    fn step(&mut self, event: TargetEvent, now: Timestamp) -> Output<TargetAction> {
+        let mut actions: Vec<TargetAction> = self.take_in(event, now).into_iter().collect();
         if self.is_stale || now >= self.wake_at {
             actions.extend(self.watch_pods(now));
             actions.extend(self.closings());
@@ -395,7 +404,7 @@ impl Brain for TargetBrain {
         }
     }
 
-    fn woke() -> Event {
-        Event::Woke
+    fn woke() -> TargetEvent {
+        TargetEvent::Woke
     }
 }

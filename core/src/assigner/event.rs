@@ -21,7 +21,7 @@ pub struct SessionId(pub u64);
 
 /// What happened. `S` is how the state is told: in full to a brain, as what changed in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Event<S = Arc<TargetState>> {
+pub enum TargetEvent<S = Arc<TargetState>> {
     /// The replicated state of the target changed.
     Applied {
         /// What it is now.
@@ -96,57 +96,57 @@ pub enum Event<S = Arc<TargetState>> {
     Woke,
 }
 
-impl<S> Event<S> {
+impl<S> TargetEvent<S> {
     /// The same event with its state told in another way.
     ///
     /// # Errors
     /// When `told` fails.
-    pub fn try_map_state<T, E>(self, told: impl FnOnce(S) -> Result<T, E>) -> Result<Event<T>, E> {
+    pub fn try_map_state<T, E>(self, told: impl FnOnce(S) -> Result<T, E>) -> Result<TargetEvent<T>, E> {
         Ok(match self {
-            Event::Applied { state } => Event::Applied { state: told(state)? },
-            Event::ProposalEnded { outcome, state } => Event::ProposalEnded {
+            TargetEvent::Applied { state } => TargetEvent::Applied { state: told(state)? },
+            TargetEvent::ProposalEnded { outcome, state } => TargetEvent::ProposalEnded {
                 outcome,
                 state: told(state)?,
             },
-            Event::SessionOpened { session, pod } => Event::SessionOpened { session, pod },
-            Event::HeartbeatReceived {
+            TargetEvent::SessionOpened { session, pod } => TargetEvent::SessionOpened { session, pod },
+            TargetEvent::HeartbeatReceived {
                 session,
                 phase,
                 store_demand,
                 warming,
-            } => Event::HeartbeatReceived {
+            } => TargetEvent::HeartbeatReceived {
                 session,
                 phase,
                 store_demand,
                 warming,
             },
-            Event::LoadReported { session, report } => Event::LoadReported { session, report },
-            Event::SessionClosed { session } => Event::SessionClosed { session },
-            Event::Probed {
+            TargetEvent::LoadReported { session, report } => TargetEvent::LoadReported { session, report },
+            TargetEvent::SessionClosed { session } => TargetEvent::SessionClosed { session },
+            TargetEvent::Probed {
                 pod,
                 incarnation,
                 outcome,
-            } => Event::Probed {
+            } => TargetEvent::Probed {
                 pod,
                 incarnation,
                 outcome,
             },
-            Event::PodReported { pod, incarnation } => Event::PodReported { pod, incarnation },
-            Event::LeadershipChecked { leads } => Event::LeadershipChecked { leads },
-            Event::Asked { id, question } => Event::Asked { id, question },
-            Event::Woke => Event::Woke,
+            TargetEvent::PodReported { pod, incarnation } => TargetEvent::PodReported { pod, incarnation },
+            TargetEvent::LeadershipChecked { leads } => TargetEvent::LeadershipChecked { leads },
+            TargetEvent::Asked { id, question } => TargetEvent::Asked { id, question },
+            TargetEvent::Woke => TargetEvent::Woke,
         })
     }
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
-    /// Replicate a change, and answer with [`Event::ProposalEnded`].
+pub enum TargetAction {
+    /// Replicate a change, and answer with [`TargetEvent::ProposalEnded`].
     Propose(ChangeKind),
-    /// See whether the pod's address answers, and say so by [`Event::Probed`].
+    /// See whether the pod's address answers, and say so by [`TargetEvent::Probed`].
     Probe(Pod),
-    /// Ask a quorum of the assigner's members whether this one leads, and answer with [`Event::LeadershipChecked`].
+    /// Ask a quorum of the assigner's members whether this one leads, and answer with [`TargetEvent::LeadershipChecked`].
     ConfirmLeadership,
     /// Make what is wrong known, in the place of what was before.
     Alert(Alarm),
@@ -179,21 +179,21 @@ pub enum Action {
     },
 }
 
-impl Action {
+impl TargetAction {
     /// The change, if this proposes one.
     #[must_use]
     pub const fn proposal(&self) -> Option<&ChangeKind> {
         match self {
-            Action::Propose(kind) => Some(kind),
-            Action::Probe(_)
-            | Action::ConfirmLeadership
-            | Action::Alert(_)
-            | Action::LetExit(_)
-            | Action::Grant { .. }
-            | Action::Warm { .. }
-            | Action::Close(_)
-            | Action::Explain(_)
-            | Action::Answer { .. } => None,
+            TargetAction::Propose(kind) => Some(kind),
+            TargetAction::Probe(_)
+            | TargetAction::ConfirmLeadership
+            | TargetAction::Alert(_)
+            | TargetAction::LetExit(_)
+            | TargetAction::Grant { .. }
+            | TargetAction::Warm { .. }
+            | TargetAction::Close(_)
+            | TargetAction::Explain(_)
+            | TargetAction::Answer { .. } => None,
         }
     }
 }

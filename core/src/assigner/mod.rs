@@ -1,7 +1,7 @@
 //! The brain of the assigner.
 //!
-//! [`TargetBrain`] decides for one target while its member leads: sessions, health and load come in as [`Event`]s,
-//! proposals go out as [`Action`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
+//! [`TargetBrain`] decides for one target while its member leads: sessions, health and load come in as [`TargetEvent`]s,
+//! proposals go out as [`TargetAction`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
 
 mod brain;
 mod caution;
@@ -27,7 +27,7 @@ mod trouble;
 
 pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, MARKS_MAX, PodRecord, Rejection, TargetState};
-pub use event::{Action, Event, SessionId};
+pub use event::{SessionId, TargetAction, TargetEvent};
 pub use health::{PROBE_DEADLINE, ProbeOutcome};
 pub use journal::{Decided, Detailed};
 pub use pacing::KeepReason;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{ChangeKind, PodRecord, TargetState};
-use super::event::Event;
+use super::event::TargetEvent;
 use super::target_settings::TargetSettings;
 use crate::assignment::{Assignment, AssignmentDiff, DiffError};
 use crate::keyspace::Marks;
@@ -46,7 +46,7 @@ pub enum Record<S = StateChange> {
         /// Which brain.
         brain: BrainId,
         /// What it was told.
-        event: Event<S>,
+        event: TargetEvent<S>,
         /// When.
         now: Timestamp,
         /// What it decided to change; `None` if nothing.

@@ -50,7 +50,7 @@ pub enum Outcome {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum AdmissionEvent {
     /// Somebody wants to make a request of the store.
     Asked {
         /// Who.
@@ -83,7 +83,7 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum AdmissionAction {
     /// Let it make its request, and tell how it ended.
     Admit(Ticket),
     /// Tell it that its request cannot be made in time.
@@ -177,22 +177,28 @@ impl Admission {
         self.bucket.as_ref().map(TokenBucket::rate)
     }
 
-    fn take_in(&mut self, event: Event, now: Timestamp) -> Option<Action> {
+    fn take_in(&mut self, event: AdmissionEvent, now: Timestamp) -> Option<AdmissionAction> {
         match event {
-            Event::Asked {
+            AdmissionEvent::Asked {
                 ticket,
                 urgency,
                 deadline,
             } => return self.asked(ticket, urgency, deadline, now),
-            Event::Withdrawn { ticket } => self.withdrawn(ticket),
-            Event::Ended { ticket, outcome } => self.ended(ticket, outcome, now),
-            Event::Granted { rate } => self.granted(rate, now),
-            Event::Woke => {}
+            AdmissionEvent::Withdrawn { ticket } => self.withdrawn(ticket),
+            AdmissionEvent::Ended { ticket, outcome } => self.ended(ticket, outcome, now),
+            AdmissionEvent::Granted { rate } => self.granted(rate, now),
+            AdmissionEvent::Woke => {}
         }
         None
     }
 
-    fn asked(&mut self, ticket: Ticket, urgency: Urgency, deadline: Timestamp, now: Timestamp) -> Option<Action> {
+    fn asked(
+        &mut self,
+        ticket: Ticket,
+        urgency: Urgency,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> Option<AdmissionAction> {
         self.arrivals.count(now);
         let is_too_late = now + self.wait_of_newcomer(urgency, now) >= deadline;
         if is_too_late {
@@ -235,7 +241,7 @@ impl Admission {
         Some(running)
     }
 
-    fn refuse_expired(&mut self, now: Timestamp) -> Vec<Action> {
+    fn refuse_expired(&mut self, now: Timestamp) -> Vec<AdmissionAction> {
         let mut refusals = Vec::new();
         for urgency in [Urgency::Request, Urgency::Prefetch] {
             let expired = self.line(urgency).take_expired(now);
@@ -244,7 +250,7 @@ impl Admission {
         refusals
     }
 
-    fn admit(&mut self, now: Timestamp) -> Vec<Action> {
+    fn admit(&mut self, now: Timestamp) -> Vec<AdmissionAction> {
         let mut admitted = Vec::new();
         while now >= self.limit.paused_until() {
             let Some((ticket, urgency)) = self.next() else { break };
@@ -255,13 +261,13 @@ impl Admission {
             self.running_prefetch_count += usize::from(urgency == Urgency::Prefetch);
             let admitted_at = now;
             self.running.insert(ticket, Running { urgency, admitted_at });
-            admitted.push(Action::Admit(ticket));
+            admitted.push(AdmissionAction::Admit(ticket));
         }
         admitted
     }
 
     /// Where too many wait, the youngest goes; a prefetch, if there is one.
-    fn refuse_overflow(&mut self, now: Timestamp) -> Option<Action> {
+    fn refuse_overflow(&mut self, now: Timestamp) -> Option<AdmissionAction> {
         if self.waiting_count() <= self.waiting_max {
             return None;
         }
@@ -297,9 +303,9 @@ impl Admission {
         }
     }
 
-    fn refusal(&self, ticket: Ticket, urgency: Urgency, now: Timestamp) -> Action {
+    fn refusal(&self, ticket: Ticket, urgency: Urgency, now: Timestamp) -> AdmissionAction {
         let wait = self.wait_of_newcomer(urgency, now);
-        Action::Refuse {
+        AdmissionAction::Refuse {
             ticket,
             retry_after: wait.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX),
         }
@@ -341,11 +347,11 @@ impl Admission {
 }
 
 impl Brain for Admission {
-    type Event = Event;
-    type Action = Action;
+    type Event = AdmissionEvent;
+    type Action = AdmissionAction;
 
-    fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
-        let mut actions: Vec<Action> = self.take_in(event, now).into_iter().collect();
+    fn step(&mut self, event: AdmissionEvent, now: Timestamp) -> Output<AdmissionAction> {
+        let mut actions: Vec<AdmissionAction> = self.take_in(event, now).into_iter().collect();
         actions.extend(self.refuse_expired(now));
         actions.extend(self.admit(now));
         actions.extend(self.refuse_overflow(now));
@@ -355,7 +361,7 @@ impl Brain for Admission {
         }
     }
 
-    fn woke() -> Event {
-        Event::Woke
+    fn woke() -> AdmissionEvent {
+        AdmissionEvent::Woke
     }
 }

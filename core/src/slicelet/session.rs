@@ -48,46 +48,46 @@ impl Default for SessionSettings {
 
 /// What happened. Connections are numbered, so that news of one that was given up is not mistaken for its successor's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum SessionEvent {
     /// The assigner took the registration.
     Connected {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
         /// What to go by.
         settings: SessionSettings,
     },
     /// The session could not be opened, or has ended.
     ConnectionLost {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
     },
     /// The session ended because another member leads.
     LeaderHinted {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
         /// The leader's URL.
         leader: Arc<str>,
     },
     /// The assigner sent an assignment, or what changed in it.
     UpdateReceived {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
         /// What it sent.
         update: Update,
     },
     /// The assigner says that the pod owns nothing any more.
     MayExitReceived {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
     },
     /// The assigner wants the pod to get slices ready: these and no others.
     WarmingOrdered {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
         /// Which.
         slices: Vec<Slice>,
     },
-    /// More of a slice has come, or no more will: news of an [`Action::Pull`].
+    /// More of a slice has come, or no more will: news of an [`SessionAction::Pull`].
     Warmed {
         /// Which slice.
         slice: Slice,
@@ -96,7 +96,7 @@ pub enum Event {
     },
     /// The assigner dealt out what the pods of the target may ask of their object store.
     StoreGranted {
-        /// By the number of its [`Action::Connect`].
+        /// By the number of its [`SessionAction::Connect`].
         connection: u64,
         /// How many requests this pod may make; `None` is any number.
         rate: Option<Rate>,
@@ -108,7 +108,7 @@ pub enum Event {
         /// How application keys become slice keys.
         key_mode: KeyMode,
     },
-    /// The answer to [`Action::MeasureLoad`].
+    /// The answer to [`SessionAction::MeasureLoad`].
     LoadMeasured {
         /// What was measured.
         report: LoadReport,
@@ -121,7 +121,7 @@ pub enum Event {
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub enum Action {
+pub enum SessionAction {
     /// Give up the session there is and open one.
     Connect {
         /// The number that its events carry.
@@ -140,7 +140,7 @@ pub enum Action {
         /// How warm the slices are that the assigner waits for.
         warming: Vec<(Slice, Warmth)>,
     },
-    /// Get a slice ready, and say how far it is by [`Event::Warmed`].
+    /// Get a slice ready, and say how far it is by [`SessionEvent::Warmed`].
     Pull {
         /// Which.
         slice: Slice,
@@ -236,37 +236,43 @@ impl Session {
         }
     }
 
-    fn take_in(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
+    fn take_in(&mut self, event: SessionEvent, now: Timestamp) -> Vec<SessionAction> {
         match event {
-            Event::Connected { connection, settings } if self.is_current(connection) => self.connected(settings, now),
-            Event::ConnectionLost { connection } if self.is_current(connection) => self.lost(None, now),
-            Event::LeaderHinted { connection, leader } if self.is_current(connection) => self.lost(Some(leader), now),
-            Event::UpdateReceived { connection, update } if self.is_current(connection) => self.update(update, now),
-            Event::MayExitReceived { connection } if self.is_current(connection) => self.drained(false),
-            Event::WarmingOrdered { connection, slices } if self.is_current(connection) => {
+            SessionEvent::Connected { connection, settings } if self.is_current(connection) => {
+                self.connected(settings, now)
+            }
+            SessionEvent::ConnectionLost { connection } if self.is_current(connection) => self.lost(None, now),
+            SessionEvent::LeaderHinted { connection, leader } if self.is_current(connection) => {
+                self.lost(Some(leader), now)
+            }
+            SessionEvent::UpdateReceived { connection, update } if self.is_current(connection) => {
+                self.update(update, now)
+            }
+            SessionEvent::MayExitReceived { connection } if self.is_current(connection) => self.drained(false),
+            SessionEvent::WarmingOrdered { connection, slices } if self.is_current(connection) => {
                 self.pulls.ordered(slices);
                 self.pull(now)
             }
-            Event::Warmed { slice, warmth } => {
+            SessionEvent::Warmed { slice, warmth } => {
                 if self.pulls.warmed(&slice, warmth, self.settings.warm_share_thousandths) {
                     self.heartbeat_soon(now);
                 }
                 Vec::new()
             }
-            Event::StoreGranted { connection, rate } if self.is_current(connection) => {
-                vec![Action::LimitStoreRate(rate)]
+            SessionEvent::StoreGranted { connection, rate } if self.is_current(connection) => {
+                vec![SessionAction::LimitStoreRate(rate)]
             }
-            Event::PeerTold { assignment, key_mode } => self.peer_told(assignment, key_mode, now),
-            Event::LoadMeasured { report } => self.load_measured(report),
-            Event::DrainRequested => self.drain_requested(now),
-            Event::Woke
-            | Event::Connected { .. }
-            | Event::ConnectionLost { .. }
-            | Event::LeaderHinted { .. }
-            | Event::UpdateReceived { .. }
-            | Event::MayExitReceived { .. }
-            | Event::WarmingOrdered { .. }
-            | Event::StoreGranted { .. } => Vec::new(),
+            SessionEvent::PeerTold { assignment, key_mode } => self.peer_told(assignment, key_mode, now),
+            SessionEvent::LoadMeasured { report } => self.load_measured(report),
+            SessionEvent::DrainRequested => self.drain_requested(now),
+            SessionEvent::Woke
+            | SessionEvent::Connected { .. }
+            | SessionEvent::ConnectionLost { .. }
+            | SessionEvent::LeaderHinted { .. }
+            | SessionEvent::UpdateReceived { .. }
+            | SessionEvent::MayExitReceived { .. }
+            | SessionEvent::WarmingOrdered { .. }
+            | SessionEvent::StoreGranted { .. } => Vec::new(),
         }
     }
 
@@ -275,22 +281,22 @@ impl Session {
         connection == self.connection && !matches!(self.link, Link::Waiting { .. })
     }
 
-    fn connected(&mut self, settings: SessionSettings, now: Timestamp) -> Vec<Action> {
+    fn connected(&mut self, settings: SessionSettings, now: Timestamp) -> Vec<SessionAction> {
         let before = std::mem::replace(&mut self.settings, settings);
         self.reconnect.succeeded();
         self.link = Link::Up { heartbeat_at: now };
         let misroute = Some(self.settings.misroute).filter(|mode| *mode != before.misroute);
-        let handle = misroute.map(Action::HandleMisroutes);
-        std::iter::once(Action::LeavePeers).chain(handle).collect()
+        let handle = misroute.map(SessionAction::HandleMisroutes);
+        std::iter::once(SessionAction::LeavePeers).chain(handle).collect()
     }
 
-    fn lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<Action> {
+    fn lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<SessionAction> {
         let connect_at = now + self.reconnect.failed(leader);
         self.link = Link::Waiting { connect_at };
         Vec::new()
     }
 
-    fn update(&mut self, update: Update, now: Timestamp) -> Vec<Action> {
+    fn update(&mut self, update: Update, now: Timestamp) -> Vec<SessionAction> {
         let held = self.ownership.assignment();
         let next = match update {
             Update::Full(assignment) => Ok(assignment),
@@ -314,7 +320,7 @@ impl Session {
 
     /// While no assigner answers, a pod that starts goes by what others hold. What an earlier life of it serves at its
     /// very address nobody else serves: that life has ended, or this one could not listen there. So it takes its place.
-    fn peer_told(&mut self, assignment: Arc<Assignment>, key_mode: KeyMode, now: Timestamp) -> Vec<Action> {
+    fn peer_told(&mut self, assignment: Arc<Assignment>, key_mode: KeyMode, now: Timestamp) -> Vec<SessionAction> {
         let is_newer = assignment.generation() > self.ownership.generation();
         if !is_newer || matches!(self.link, Link::Up { .. }) {
             return Vec::new();
@@ -332,12 +338,12 @@ impl Session {
     }
 
     /// Owns from now on what the assignment gives that life of the pod.
-    fn go_by(&mut self, assignment: Arc<Assignment>, identity: &Identity, now: Timestamp) -> Vec<Action> {
+    fn go_by(&mut self, assignment: Arc<Assignment>, identity: &Identity, now: Timestamp) -> Vec<SessionAction> {
         let next = self.ownership.followed_by(assignment, identity);
         self.drain_goes_on(&next, now);
         self.ownership = Arc::new(next);
         self.heartbeat_soon(now);
-        let publish = Action::Publish {
+        let publish = SessionAction::Publish {
             ownership: Arc::clone(&self.ownership),
             key_mode: self.settings.key_mode,
         };
@@ -345,14 +351,14 @@ impl Session {
     }
 
     /// Begins to get slices ready, and gives up what is the pod's no longer.
-    fn pull(&mut self, now: Timestamp) -> Vec<Action> {
+    fn pull(&mut self, now: Timestamp) -> Vec<SessionAction> {
         let deeds = self.pulls.follow(&self.ownership);
         if !self.pulls.report(&self.ownership).is_empty() {
             self.heartbeat_soon(now);
         }
         let action = |deed| match deed {
-            Deed::Start { slice, source } => Action::Pull { slice, source },
-            Deed::Stop { slice } => Action::StopPull { slice },
+            Deed::Start { slice, source } => SessionAction::Pull { slice, source },
+            Deed::Stop { slice } => SessionAction::StopPull { slice },
         };
         deeds.into_iter().map(action).collect()
     }
@@ -370,14 +376,14 @@ impl Session {
         }
     }
 
-    fn load_measured(&self, report: LoadReport) -> Vec<Action> {
+    fn load_measured(&self, report: LoadReport) -> Vec<SessionAction> {
         match self.link {
-            Link::Up { .. } => vec![Action::SendLoadReport(report)],
+            Link::Up { .. } => vec![SessionAction::SendLoadReport(report)],
             Link::Waiting { .. } | Link::Connecting => Vec::new(),
         }
     }
 
-    fn drain_requested(&mut self, now: Timestamp) -> Vec<Action> {
+    fn drain_requested(&mut self, now: Timestamp) -> Vec<SessionAction> {
         if self.drain == Drain::NotRequested {
             self.drain = Drain::Requested { at: now, moved_at: now };
             self.heartbeat_soon(now);
@@ -392,20 +398,20 @@ impl Session {
         }
     }
 
-    fn drained(&mut self, is_forced: bool) -> Vec<Action> {
+    fn drained(&mut self, is_forced: bool) -> Vec<SessionAction> {
         match std::mem::replace(&mut self.drain, Drain::Done) {
-            Drain::NotRequested | Drain::Requested { .. } => vec![Action::Drained { is_forced }],
+            Drain::NotRequested | Drain::Requested { .. } => vec![SessionAction::Drained { is_forced }],
             Drain::Done => Vec::new(),
         }
     }
 
     /// Whatever is due by now.
-    fn due(&mut self, now: Timestamp) -> Vec<Action> {
+    fn due(&mut self, now: Timestamp) -> Vec<SessionAction> {
         let mut actions = self.connect_if_due(now);
         actions.extend(self.heartbeat_if_due(now));
         if now >= self.measure_at {
             self.measure_at = now + self.settings.load_report_interval;
-            actions.push(Action::MeasureLoad);
+            actions.push(SessionAction::MeasureLoad);
         }
         if now >= self.drained_at() {
             actions.extend(self.drained(!self.ownership.is_empty()));
@@ -413,7 +419,7 @@ impl Session {
         actions
     }
 
-    fn connect_if_due(&mut self, now: Timestamp) -> Vec<Action> {
+    fn connect_if_due(&mut self, now: Timestamp) -> Vec<SessionAction> {
         let Link::Waiting { connect_at } = self.link else {
             return Vec::new();
         };
@@ -429,14 +435,14 @@ impl Session {
         self.connection += 1;
         self.link = Link::Connecting;
         let held = self.ownership.generation();
-        vec![Action::Connect {
+        vec![SessionAction::Connect {
             connection: self.connection,
             assigner,
             known: if self.needs_full { Generation::NONE } else { held },
         }]
     }
 
-    fn heartbeat_if_due(&mut self, now: Timestamp) -> Option<Action> {
+    fn heartbeat_if_due(&mut self, now: Timestamp) -> Option<SessionAction> {
         let phase = match self.drain {
             Drain::NotRequested => PodPhase::Ready,
             Drain::Requested { .. } | Drain::Done => PodPhase::Draining,
@@ -446,7 +452,7 @@ impl Session {
                 *heartbeat_at = now + self.settings.heartbeat_interval;
                 let applied = self.ownership.generation();
                 let warming = self.pulls.report(&self.ownership);
-                Some(Action::SendHeartbeat {
+                Some(SessionAction::SendHeartbeat {
                     phase,
                     applied,
                     warming,
@@ -478,10 +484,10 @@ impl Session {
 }
 
 impl Brain for Session {
-    type Event = Event;
-    type Action = Action;
+    type Event = SessionEvent;
+    type Action = SessionAction;
 
-    fn step(&mut self, event: Event, now: Timestamp) -> Output<Action> {
+    fn step(&mut self, event: SessionEvent, now: Timestamp) -> Output<SessionAction> {
         let mut actions = self.take_in(event, now);
         actions.extend(self.due(now));
         Output {
@@ -490,8 +496,8 @@ impl Brain for Session {
         }
     }
 
-    fn woke() -> Event {
-        Event::Woke
+    fn woke() -> SessionEvent {
+        SessionEvent::Woke
     }
 }
 
@@ -539,7 +545,10 @@ mod tests {
                 now: Timestamp::from_millis(1_000),
                 wake_at: Timestamp::ZERO,
             };
-            assert_eq!(story.step(Event::Woke), "connect 1 to http://a knowing 0, measure");
+            assert_eq!(
+                story.step(SessionEvent::Woke),
+                "connect 1 to http://a knowing 0, measure"
+            );
             story
         }
 
@@ -559,18 +568,18 @@ mod tests {
             story
         }
 
-        fn welcome(&self, connection: u64) -> Event {
-            Event::Connected {
+        fn welcome(&self, connection: u64) -> SessionEvent {
+            SessionEvent::Connected {
                 connection,
                 settings: SessionSettings::default(),
             }
         }
 
-        fn step(&mut self, event: Event) -> String {
+        fn step(&mut self, event: SessionEvent) -> String {
             let Output { actions, wake_at } = self.session.step(event, self.now);
             assert!(wake_at > self.now, "it would spin");
             self.wake_at = wake_at;
-            let is_news = |action: &&Action| !matches!(action, Action::LeavePeers);
+            let is_news = |action: &&SessionAction| !matches!(action, SessionAction::LeavePeers);
             actions.iter().filter(is_news).map(told).collect::<Vec<_>>().join(", ")
         }
 
@@ -578,7 +587,10 @@ mod tests {
         fn wait(&mut self) -> String {
             loop {
                 self.now = self.wake_at;
-                let told = self.step(Event::Woke).replace(", measure", "").replace("measure", "");
+                let told = self
+                    .step(SessionEvent::Woke)
+                    .replace(", measure", "")
+                    .replace("measure", "");
                 if !told.is_empty() {
                     return told;
                 }
@@ -591,7 +603,7 @@ mod tests {
             let mut told = Vec::new();
             while self.wake_at <= until {
                 self.now = self.wake_at;
-                told.push(self.step(Event::Woke));
+                told.push(self.step(SessionEvent::Woke));
             }
             self.now = until;
             told
@@ -600,13 +612,13 @@ mod tests {
         fn full(&mut self, assignment: &Arc<Assignment>) -> String {
             let connection = self.session.connection;
             let update = Update::Full(Arc::clone(assignment));
-            self.step(Event::UpdateReceived { connection, update })
+            self.step(SessionEvent::UpdateReceived { connection, update })
         }
 
         fn diff(&mut self, diff: AssignmentDiff) -> String {
             let connection = self.session.connection;
             let update = Update::Diff(diff);
-            self.step(Event::UpdateReceived { connection, update })
+            self.step(SessionEvent::UpdateReceived { connection, update })
         }
 
         fn held(&self) -> Arc<Assignment> {
@@ -614,14 +626,14 @@ mod tests {
         }
     }
 
-    fn told(action: &Action) -> String {
+    fn told(action: &SessionAction) -> String {
         match action {
-            Action::Connect {
+            SessionAction::Connect {
                 connection,
                 assigner,
                 known,
             } => format!("connect {connection} to {assigner} knowing {known}"),
-            Action::SendHeartbeat {
+            SessionAction::SendHeartbeat {
                 phase,
                 applied,
                 warming,
@@ -639,16 +651,16 @@ mod tests {
                     format!("heartbeat {phase:?} at {applied}, {heat_share_thousandths} warm")
                 }
             },
-            Action::Pull { source, .. } => format!("pull from {}", source.name),
-            Action::StopPull { .. } => "stop to pull".to_owned(),
-            Action::LeavePeers => "leave the peers".to_owned(),
-            Action::MeasureLoad => "measure".to_owned(),
-            Action::SendLoadReport(report) => format!("report {}", report.total()),
-            Action::LimitStoreRate(Some(rate)) => format!("ask the store {} a second", rate.milli() / 1_000),
-            Action::LimitStoreRate(None) => "ask the store at will".to_owned(),
-            Action::HandleMisroutes(mode) => format!("{mode:?} misroutes").to_lowercase(),
-            Action::Publish { ownership, .. } => format!("publish {}", ownership.generation()),
-            Action::Drained { is_forced } => if *is_forced { "drained by force" } else { "drained" }.to_owned(),
+            SessionAction::Pull { source, .. } => format!("pull from {}", source.name),
+            SessionAction::StopPull { .. } => "stop to pull".to_owned(),
+            SessionAction::LeavePeers => "leave the peers".to_owned(),
+            SessionAction::MeasureLoad => "measure".to_owned(),
+            SessionAction::SendLoadReport(report) => format!("report {}", report.total()),
+            SessionAction::LimitStoreRate(Some(rate)) => format!("ask the store {} a second", rate.milli() / 1_000),
+            SessionAction::LimitStoreRate(None) => "ask the store at will".to_owned(),
+            SessionAction::HandleMisroutes(mode) => format!("{mode:?} misroutes").to_lowercase(),
+            SessionAction::Publish { ownership, .. } => format!("publish {}", ownership.generation()),
+            SessionAction::Drained { is_forced } => if *is_forced { "drained by force" } else { "drained" }.to_owned(),
         }
     }
 
@@ -659,16 +671,16 @@ mod tests {
         assert_eq!(told.join(", ").matches("heartbeat Ready at 1").count(), 4);
         assert_eq!(told.join(", ").matches("measure").count(), 2);
         let report = LoadReport::default();
-        assert_eq!(story.step(Event::LoadMeasured { report }), "report 0.000");
+        assert_eq!(story.step(SessionEvent::LoadMeasured { report }), "report 0.000");
     }
 
     #[test]
     fn a_lost_session_comes_back_at_the_next_assigner_with_what_is_held() {
         let mut story = Story::owning();
-        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
         let report = LoadReport::default();
         assert_eq!(
-            story.step(Event::LoadMeasured { report }),
+            story.step(SessionEvent::LoadMeasured { report }),
             "",
             "nobody is there to hear it"
         );
@@ -679,7 +691,7 @@ mod tests {
     #[test]
     fn a_hint_leads_to_the_leader_at_once() {
         let mut story = Story::begin();
-        let hint = Event::LeaderHinted {
+        let hint = SessionEvent::LeaderHinted {
             connection: 1,
             leader: "http://leader".into(),
         };
@@ -689,11 +701,11 @@ mod tests {
     #[test]
     fn news_of_a_connection_that_was_given_up_is_ignored() {
         let mut story = Story::owning();
-        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
         let stale = served_by("other", &story.held());
         assert_eq!(story.full(&stale), "");
         assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
-        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
         assert_eq!(story.step(story.welcome(1)), "");
     }
 
@@ -732,17 +744,17 @@ mod tests {
     #[test]
     fn a_drain_is_told_at_once_and_lasts_until_the_slices_have_moved() {
         let mut story = Story::owning();
-        assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 1");
+        assert_eq!(story.step(SessionEvent::DrainRequested), "heartbeat Draining at 1");
         assert!(!story.pass(20_000).join(", ").contains("drained"));
         let moved = served_by("other", &story.held());
         assert_eq!(story.full(&moved), "publish 2, heartbeat Draining at 2, drained");
-        assert_eq!(story.step(Event::DrainRequested), "", "once is enough");
+        assert_eq!(story.step(SessionEvent::DrainRequested), "", "once is enough");
     }
 
     #[test]
     fn a_pod_without_slices_waits_a_moment_for_what_may_be_under_way() {
         let mut story = Story::connected();
-        assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 0");
+        assert_eq!(story.step(SessionEvent::DrainRequested), "heartbeat Draining at 0");
         assert_eq!(story.wait(), "heartbeat Draining at 0");
         assert_eq!(story.wait(), "heartbeat Draining at 0, drained");
     }
@@ -750,19 +762,19 @@ mod tests {
     #[test]
     fn the_assigner_may_let_a_pod_go() {
         let mut story = Story::owning();
-        assert_eq!(story.step(Event::MayExitReceived { connection: 1 }), "drained");
+        assert_eq!(story.step(SessionEvent::MayExitReceived { connection: 1 }), "drained");
         assert_eq!(story.wait(), "heartbeat Draining at 1");
     }
 
     #[test]
     fn what_was_granted_holds_until_the_next_grant_whether_or_not_there_is_an_assigner() {
         let mut story = Story::owning();
-        let grant = |connection, rate: Option<u32>| Event::StoreGranted {
+        let grant = |connection, rate: Option<u32>| SessionEvent::StoreGranted {
             connection,
             rate: rate.map(Rate::per_second),
         };
         assert_eq!(story.step(grant(1, Some(70))), "ask the store 70 a second");
-        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
         assert_eq!(story.step(grant(1, Some(9))), "", "it was given up");
         assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
         assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
@@ -772,7 +784,7 @@ mod tests {
     #[test]
     fn what_is_done_with_misroutes_holds_until_an_assigner_says_otherwise() {
         let mut story = Story::begin();
-        let welcome = |connection, misroute| Event::Connected {
+        let welcome = |connection, misroute| SessionEvent::Connected {
             connection,
             settings: SessionSettings {
                 misroute,
@@ -783,7 +795,7 @@ mod tests {
             story.step(welcome(1, MisrouteMode::Forward)),
             "forward misroutes, heartbeat Ready at 0"
         );
-        assert_eq!(story.step(Event::ConnectionLost { connection: 1 }), "");
+        assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
         assert_eq!(story.wait(), "connect 2 to http://b knowing 0");
         assert_eq!(
             story.step(welcome(2, MisrouteMode::Redirect)),
@@ -794,7 +806,7 @@ mod tests {
     #[test]
     fn a_pod_with_nowhere_to_move_its_slices_stops_after_the_drain_timeout() {
         let mut story = Story::owning();
-        assert_eq!(story.step(Event::DrainRequested), "heartbeat Draining at 1");
+        assert_eq!(story.step(SessionEvent::DrainRequested), "heartbeat Draining at 1");
         assert!(!story.pass(59_999).join(", ").contains("drained"));
         assert!(story.pass(1).join(", ").contains("drained by force"));
     }
@@ -802,7 +814,7 @@ mod tests {
     #[test]
     fn a_pod_that_starts_without_assigner_goes_by_what_others_hold() {
         let mut story = Story::begin();
-        let told = |assignment: &Arc<Assignment>| Event::PeerTold {
+        let told = |assignment: &Arc<Assignment>| SessionEvent::PeerTold {
             assignment: Arc::clone(assignment),
             key_mode: KeyMode::Hashed,
         };
@@ -829,7 +841,7 @@ mod tests {
                 pods: vec![earlier],
                 slices: SliceMap::full(replicas),
             };
-            Event::PeerTold {
+            SessionEvent::PeerTold {
                 assignment: Arc::new(proposal.after(&Assignment::unassigned()).unwrap()),
                 key_mode: KeyMode::Hashed,
             }
@@ -846,10 +858,10 @@ mod tests {
     fn without_any_assigner_the_pod_goes_on_and_can_still_drain() {
         let mut story = Story::begin();
         for attempt in 1..50 {
-            assert_eq!(story.step(Event::ConnectionLost { connection: attempt }), "");
+            assert_eq!(story.step(SessionEvent::ConnectionLost { connection: attempt }), "");
             assert!(story.wait().starts_with(&format!("connect {} to ", attempt + 1)));
         }
-        assert_eq!(story.step(Event::DrainRequested), "");
+        assert_eq!(story.step(SessionEvent::DrainRequested), "");
         assert_eq!(story.wait(), "drained");
     }
 }

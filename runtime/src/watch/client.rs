@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Status, Streaming};
 
 use super::sources::Sources;
-use super::{Held, NeedsFull, UPDATE_SIZE_MAX};
+use super::{AssignmentSnapshot, NeedsFull, UPDATE_SIZE_MAX};
 use crate::backoff::Backoff;
 use crate::channel::{BadAddress, ChannelSettings, channel_to};
 use crate::tasks::supervised;
@@ -65,7 +65,7 @@ impl WatchSettings {
 /// asked, after a pause with backoff. What is held stays held meanwhile, and never goes back in generation.
 #[derive(Debug)]
 pub struct AssignmentWatcher {
-    held: watch::Receiver<Option<Held>>,
+    held: watch::Receiver<Option<AssignmentSnapshot>>,
     asking: Arc<Asking>,
     _ends_the_task: DropGuard,
 }
@@ -109,7 +109,7 @@ impl AssignmentWatcher {
 
     /// What is held, now and later; `None` before the first answer.
     #[must_use]
-    pub fn held(&self) -> watch::Receiver<Option<Held>> {
+    pub fn held(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
         self.held.clone()
     }
 
@@ -158,7 +158,7 @@ enum Parting {
 struct Watching {
     settings: WatchSettings,
     asking: Arc<Asking>,
-    publish: watch::Sender<Option<Held>>,
+    publish: watch::Sender<Option<AssignmentSnapshot>>,
     backoff: Backoff,
     /// What is held is no base for diffs: the next source is asked for the whole.
     wants_full: bool,
@@ -228,7 +228,7 @@ impl Watching {
     }
 
     fn take_in(&mut self, told: WatchUpdate) -> Result<(), Parting> {
-        let next = Held::after(self.publish.borrow().as_ref(), told)?;
+        let next = AssignmentSnapshot::after(self.publish.borrow().as_ref(), told)?;
         self.wants_full = false;
         if let Some(next) = next {
             self.publish.send_replace(Some(next));

@@ -1,19 +1,19 @@
 //! The watch: assignments flow from whoever has them to whoever asks.
 //!
 //! ```text
-//! Sender<Option<Held>> --subscribe--> WatchService ==gRPC==> AssignmentWatcher --> Receiver<Option<Held>>
+//! Sender<Option<AssignmentSnapshot>> --subscribe--> WatchService ==gRPC==> AssignmentWatcher --> Receiver<Option<AssignmentSnapshot>>
 //! ```
 //!
 //! Both ends look alike, so a slicelet that watches can serve what it holds to others.
 
+mod assignment_snapshot;
 mod client;
-mod held;
 mod server;
 mod sources;
 mod updates;
 
+pub use assignment_snapshot::{AssignmentSnapshot, NeedsFull};
 pub use client::{AssignmentWatcher, WatchSettings};
-pub use held::{Held, NeedsFull};
 pub use server::{AssignmentSource, WatchLimits, WatchService};
 pub use updates::updates_since;
 

@@ -12,17 +12,17 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{Held, UPDATE_SIZE_MAX, updates_since};
+use super::{AssignmentSnapshot, UPDATE_SIZE_MAX, updates_since};
 
 /// Whoever has assignments: an assigner member those of all targets, a slicelet that of its own.
 pub trait AssignmentSource: Send + Sync + 'static {
     /// The newest assignment of `target`, now and later; `None` if there is no such target. As long as nothing is
     /// held, watchers are sent away, so that they find somebody who has something.
-    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>>;
+    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>>;
 }
 
 impl<S: AssignmentSource> AssignmentSource for Arc<S> {
-    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+    fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         self.as_ref().subscribe(target)
     }
 }

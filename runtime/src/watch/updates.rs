@@ -8,7 +8,7 @@ use futures::Stream;
 use futures::stream;
 use tokio::sync::watch;
 
-use super::Held;
+use super::AssignmentSnapshot;
 
 /// What a holder of generation `known` lacks at once, then each change, as a diff or as a whole, whichever is
 /// smaller. Ends when whoever publishes is gone.
@@ -17,7 +17,7 @@ use super::Held;
 /// generation than is held here is told nothing until there is a later one still, and then the whole, because its
 /// history may be another one.
 pub fn updates_since(
-    held: watch::Receiver<Option<Held>>,
+    held: watch::Receiver<Option<AssignmentSnapshot>>,
     known: Generation,
 ) -> impl Stream<Item = WatchUpdate> + Send + use<> {
     let start = Position {
@@ -33,7 +33,7 @@ pub fn updates_since(
 
 /// How far a watcher has come.
 struct Position {
-    held: watch::Receiver<Option<Held>>,
+    held: watch::Receiver<Option<AssignmentSnapshot>>,
     /// What the watcher holds, if anything.
     known: Option<Generation>,
     /// Whether the watcher came with a later generation than was held here.
@@ -52,8 +52,8 @@ impl Position {
     }
 
     /// What the watcher lacks of `held`; once it is told, it holds the same.
-    fn lacking(&mut self, held: &Held) -> Option<WatchUpdate> {
-        let Held { assignment, key_mode } = held;
+    fn lacking(&mut self, held: &AssignmentSnapshot) -> Option<WatchUpdate> {
+        let AssignmentSnapshot { assignment, key_mode } = held;
         let newest = assignment.generation();
         self.is_ahead |= self.known.is_some_and(|known| known > newest);
         let update = match self.known {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     /// The assignment of each generation up to `newest`: each time another one of eight slices is served.
-    fn history(newest: u64) -> Vec<Held> {
+    fn history(newest: u64) -> Vec<AssignmentSnapshot> {
         let pod = Pod {
             name: PodName::try_new("pod-1").unwrap(),
             incarnation: Incarnation(1),
@@ -111,7 +111,7 @@ mod tests {
             };
             history.push(Arc::new(proposal.after(history.last().unwrap()).unwrap()));
         }
-        let held = history.into_iter().map(|assignment| Held {
+        let held = history.into_iter().map(|assignment| AssignmentSnapshot {
             assignment,
             key_mode: KeyMode::Hashed,
         });
@@ -128,13 +128,13 @@ mod tests {
         let (publish, held) = watch::channel(None);
         let mut updates = updates_since(held, Generation::NONE).boxed();
         publish.send_replace(Some(history[1].clone()));
-        let mut watcher = Held::after(None, updates.next().await.unwrap()).unwrap();
+        let mut watcher = AssignmentSnapshot::after(None, updates.next().await.unwrap()).unwrap();
         for newer in &history[2..] {
             publish.send_replace(Some(newer.clone()));
         }
         let told = updates.next().await.unwrap();
         assert!(matches!(told.update, Update::Diff(_)));
-        watcher = Held::after(watcher.as_ref(), told).unwrap();
+        watcher = AssignmentSnapshot::after(watcher.as_ref(), told).unwrap();
         assert_eq!(watcher.as_ref(), history.last());
         assert!(updates.next().now_or_never().is_none());
     }

@@ -12,7 +12,7 @@ use emberkeep_proto::pb::assignment_watch_client::AssignmentWatchClient;
 use emberkeep_proto::pb::assignment_watch_server::{AssignmentWatch, AssignmentWatchServer};
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 use emberkeep_runtime::serve;
-use emberkeep_runtime::watch::{AssignmentSource, Held, WatchLimits, WatchService};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, WatchLimits, WatchService};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -29,7 +29,7 @@ pub(crate) fn target() -> TargetName {
 
 /// An assignment of four slices, at each generation up to `newest`: the first pod takes them over one by one, then the
 /// second pod, and so on.
-pub(crate) fn history(newest: u64) -> Vec<Held> {
+pub(crate) fn history(newest: u64) -> Vec<AssignmentSnapshot> {
     let starts = [SliceKey::EMPTY]
         .into_iter()
         .chain((1..4).map(|slice| SliceKey::from_position(slice << 62)));
@@ -51,7 +51,7 @@ pub(crate) fn history(newest: u64) -> Vec<Held> {
         let next = Proposal { pods, slices }.after(history.last().unwrap()).unwrap();
         history.push(Arc::new(next));
     }
-    let held = history.into_iter().map(|assignment| Held {
+    let held = history.into_iter().map(|assignment| AssignmentSnapshot {
         assignment,
         key_mode: KeyMode::Ordered,
     });
@@ -59,7 +59,7 @@ pub(crate) fn history(newest: u64) -> Vec<Held> {
 }
 
 /// An assignment of many slices with eight replicas each.
-pub(crate) fn large(slice_count: u64) -> Held {
+pub(crate) fn large(slice_count: u64) -> AssignmentSnapshot {
     let starts = [SliceKey::EMPTY]
         .into_iter()
         .chain((1..slice_count).map(SliceKey::from_position));
@@ -75,7 +75,7 @@ pub(crate) fn large(slice_count: u64) -> Held {
         pods: (1..=8).map(pod).collect(),
         slices: SliceMap::try_from_starts(slices.collect()).unwrap(),
     };
-    Held {
+    AssignmentSnapshot {
         assignment: Arc::new(proposal.after(&Assignment::unassigned()).unwrap()),
         key_mode: KeyMode::Hashed,
     }
@@ -94,12 +94,12 @@ fn pod(number: u16) -> Pod {
 
 /// Publishes one target's assignments, and counts who asks for them.
 struct OneTarget {
-    publish: watch::Sender<Option<Held>>,
+    publish: watch::Sender<Option<AssignmentSnapshot>>,
     asked: watch::Sender<usize>,
 }
 
 impl AssignmentSource for OneTarget {
-    fn subscribe(&self, name: &TargetName) -> Option<watch::Receiver<Option<Held>>> {
+    fn subscribe(&self, name: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         let held = (*name == target()).then(|| self.publish.subscribe());
         self.asked.send_modify(|count| *count += 1);
         held
@@ -109,18 +109,18 @@ impl AssignmentSource for OneTarget {
 /// A source that a test publishes through.
 pub(crate) struct Source {
     pub(crate) address: String,
-    pub(crate) publish: watch::Sender<Option<Held>>,
+    pub(crate) publish: watch::Sender<Option<AssignmentSnapshot>>,
     asked: watch::Sender<usize>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Source {
     /// A source that has `held` and serves a few watchers.
-    pub(crate) async fn start(held: Option<Held>) -> Self {
+    pub(crate) async fn start(held: Option<AssignmentSnapshot>) -> Self {
         Self::limited(held, WatchLimits::default()).await
     }
 
-    pub(crate) async fn limited(held: Option<Held>, limits: WatchLimits) -> Self {
+    pub(crate) async fn limited(held: Option<AssignmentSnapshot>, limits: WatchLimits) -> Self {
         let publish = watch::Sender::new(held);
         let asked = watch::Sender::new(0);
         let stop = CancellationToken::new();

@@ -3,7 +3,7 @@
 use emberkeep_core::assignment::Update;
 use emberkeep_proto::convert::WatchUpdate;
 use emberkeep_proto::pb::{WatchRequest, WatchResponse};
-use emberkeep_runtime::watch::{Held, WatchLimits};
+use emberkeep_runtime::watch::{AssignmentSnapshot, WatchLimits};
 use tonic::{Code, Streaming};
 
 use crate::cluster::{Source, history, soon};
@@ -28,12 +28,12 @@ async fn a_watcher_is_told_the_whole_and_then_what_changes() {
     let mut told = soon(source.client().watch(request(0))).await.unwrap().into_inner();
     let first = next(&mut told).await;
     assert!(matches!(first.update, Update::Full(_)));
-    let mut watcher = Held::after(None, first).unwrap();
+    let mut watcher = AssignmentSnapshot::after(None, first).unwrap();
     for newer in &history[5..] {
         source.publish.send_replace(Some(newer.clone()));
         let change = next(&mut told).await;
         assert!(matches!(change.update, Update::Diff(_)));
-        watcher = Held::after(watcher.as_ref(), change).unwrap();
+        watcher = AssignmentSnapshot::after(watcher.as_ref(), change).unwrap();
         assert_eq!(watcher.as_ref(), Some(newer));
     }
 }
@@ -44,7 +44,10 @@ async fn a_watcher_that_comes_back_is_told_only_what_it_missed() {
     let source = Source::start(Some(history[6].clone())).await;
     let mut told = soon(source.client().watch(request(4))).await.unwrap().into_inner();
     let missed = next(&mut told).await;
-    assert_eq!(Held::after(Some(&history[4]), missed), Ok(Some(history[6].clone())));
+    assert_eq!(
+        AssignmentSnapshot::after(Some(&history[4]), missed),
+        Ok(Some(history[6].clone()))
+    );
 }
 
 #[tokio::test]

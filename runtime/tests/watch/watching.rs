@@ -8,7 +8,7 @@ use emberkeep_proto::convert::WatchUpdate;
 use emberkeep_proto::pb::assignment_watch_server::{AssignmentWatch, AssignmentWatchServer};
 use emberkeep_proto::pb::{self, WatchRequest, WatchResponse};
 use emberkeep_runtime::channel::ChannelSettings;
-use emberkeep_runtime::watch::{AssignmentWatcher, Held, WatchSettings};
+use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentWatcher, WatchSettings};
 use futures::stream::{self, BoxStream, StreamExt};
 use prost::Message;
 use tokio::net::TcpListener;
@@ -35,7 +35,7 @@ fn watcher_of(addresses: &[&str]) -> AssignmentWatcher {
 }
 
 /// Waits until the watcher holds exactly this.
-async fn holds(watcher: &AssignmentWatcher, expected: &Held) {
+async fn holds(watcher: &AssignmentWatcher, expected: &AssignmentSnapshot) {
     let mut held = watcher.held();
     let arrived = held.wait_for(|held| held.as_ref() == Some(expected));
     assert!(soon(arrived).await.is_ok());
@@ -162,7 +162,7 @@ async fn a_dropped_watcher_leaves_its_source() {
 
 /// Answers the first watch with a diff that fits nothing, and later ones with the whole, if that is asked for.
 struct Stumbling {
-    history: Vec<Held>,
+    history: Vec<AssignmentSnapshot>,
     watch_count: AtomicUsize,
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    Action, Applied, Change, ChangeKind, Event, PROBE_DEADLINE, ProbeOutcome, SessionId, TargetBrain,
+    Applied, Change, ChangeKind, PROBE_DEADLINE, ProbeOutcome, SessionId, TargetAction, TargetBrain, TargetEvent,
 };
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::pod::Pod;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{Event as PodEvent, SessionSettings};
+use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
 
 use super::alarm::Alarm;
 use super::cluster::Cluster;
@@ -30,10 +30,10 @@ impl Cluster {
         self.alarm = Alarm::off();
         self.brain = Some(TargetBrain::new(Arc::clone(self.state()), self.now));
         self.tell(Happening::Elected);
-        self.step_assigner(Event::Woke);
+        self.step_assigner(TargetEvent::Woke);
     }
 
-    pub(super) fn step_assigner(&mut self, event: Event) {
+    pub(super) fn step_assigner(&mut self, event: TargetEvent) {
         let Some(brain) = &mut self.brain else { return };
         let Output { actions, wake_at } = brain.step(event, self.now);
         if let Some(at) = self.alarm.set(wake_at.max(self.now)) {
@@ -42,27 +42,27 @@ impl Cluster {
         actions.into_iter().for_each(|action| self.perform(action));
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: TargetAction) {
         match action {
-            Action::Propose(change) => self.propose(Some(self.term), change),
-            Action::Probe(pod) => self.probe(pod),
-            Action::ConfirmLeadership => self.confirm_leadership(),
-            Action::LetExit(session) => {
+            TargetAction::Propose(change) => self.propose(Some(self.term), change),
+            TargetAction::Probe(pod) => self.probe(pod),
+            TargetAction::ConfirmLeadership => self.confirm_leadership(),
+            TargetAction::LetExit(session) => {
                 if let Some(line) = self.desk.line_of(session) {
                     let connection = line.connection;
-                    self.send_to_pod(line.life, PodEvent::MayExitReceived { connection });
+                    self.send_to_pod(line.life, SessionEvent::MayExitReceived { connection });
                 }
             }
-            Action::Warm { session, slices } => {
+            TargetAction::Warm { session, slices } => {
                 if let Some(line) = self.desk.line_of(session) {
                     let connection = line.connection;
-                    self.send_to_pod(line.life, PodEvent::WarmingOrdered { connection, slices });
+                    self.send_to_pod(line.life, SessionEvent::WarmingOrdered { connection, slices });
                 }
             }
-            Action::Close(session) => self.close(session),
-            Action::Explain(report) => self.tell(Happening::Decided(report)),
+            TargetAction::Close(session) => self.close(session),
+            TargetAction::Explain(report) => self.tell(Happening::Decided(report)),
             // Nobody asks or watches here, and there is no store.
-            Action::Answer { .. } | Action::Alert(_) | Action::Grant { .. } => {}
+            TargetAction::Answer { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
         }
     }
 
@@ -89,7 +89,7 @@ impl Cluster {
 
     pub(super) fn proposal_failed(&mut self) {
         let state = Arc::clone(self.state());
-        self.step_assigner(Event::ProposalEnded { outcome: None, state });
+        self.step_assigner(TargetEvent::ProposalEnded { outcome: None, state });
     }
 
     /// A log entry is applied by all members, whoever leads by now.
@@ -105,12 +105,12 @@ impl Cluster {
         if outcome == Applied::Done {
             self.publish();
             let state = Arc::clone(self.state());
-            self.step_assigner(Event::Applied { state });
+            self.step_assigner(TargetEvent::Applied { state });
         }
         if term == Some(self.term) {
             let state = Arc::clone(self.state());
             let outcome = Some(outcome);
-            self.step_assigner(Event::ProposalEnded { outcome, state });
+            self.step_assigner(TargetEvent::ProposalEnded { outcome, state });
         }
     }
 
@@ -136,7 +136,7 @@ impl Cluster {
             false => Update::Full(Arc::clone(assignment)),
         };
         let connection = line.connection;
-        self.send_to_pod(line.life, PodEvent::UpdateReceived { connection, update });
+        self.send_to_pod(line.life, SessionEvent::UpdateReceived { connection, update });
     }
 
     /// While Raft fails, no quorum answers.
@@ -180,16 +180,16 @@ impl Cluster {
         };
         match message {
             Message::Register { .. } => {}
-            Message::Heartbeat { phase, warming } => self.step_assigner(Event::HeartbeatReceived {
+            Message::Heartbeat { phase, warming } => self.step_assigner(TargetEvent::HeartbeatReceived {
                 session,
                 phase,
                 store_demand: Rate::ZERO,
                 warming,
             }),
-            Message::LoadReport(report) => self.step_assigner(Event::LoadReported { session, report }),
+            Message::LoadReport(report) => self.step_assigner(TargetEvent::LoadReported { session, report }),
             Message::Closed => {
                 self.desk.close(session);
-                self.step_assigner(Event::SessionClosed { session });
+                self.step_assigner(TargetEvent::SessionClosed { session });
             }
         }
     }
@@ -197,7 +197,7 @@ impl Cluster {
     fn register(&mut self, line: Line, known: Generation) {
         let connection = line.connection;
         if self.brain.is_none() {
-            return self.send_to_pod(line.life, PodEvent::ConnectionLost { connection });
+            return self.send_to_pod(line.life, SessionEvent::ConnectionLost { connection });
         }
         let target = &self.state().settings;
         let settings = SessionSettings {
@@ -210,12 +210,12 @@ impl Cluster {
         };
         let newest = self.newest();
         let session = self.desk.open(line, newest.max(known));
-        self.send_to_pod(line.life, PodEvent::Connected { connection, settings });
+        self.send_to_pod(line.life, SessionEvent::Connected { connection, settings });
         if known < newest {
             self.send_update(line, known);
         }
         let pod = self.pod_of(line);
-        self.step_assigner(Event::SessionOpened { session, pod });
+        self.step_assigner(TargetEvent::SessionOpened { session, pod });
     }
 
     /// The pod as it said it was when it registered.
@@ -230,7 +230,7 @@ impl Cluster {
     pub(super) fn close(&mut self, session: SessionId) {
         let Some(line) = self.desk.close(session) else { return };
         let connection = line.connection;
-        self.send_to_pod(line.life, PodEvent::ConnectionLost { connection });
+        self.send_to_pod(line.life, SessionEvent::ConnectionLost { connection });
         let term = self.term;
         self.queue.put(self.now, Pending::SessionEnded { term, session });
     }

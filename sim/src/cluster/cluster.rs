@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{Change, ChangeKind, ClusterState, Event as AssignerEvent, TargetBrain, TargetState};
+use emberkeep_core::assigner::{Change, ChangeKind, ClusterState, TargetBrain, TargetEvent, TargetState};
 use emberkeep_core::assignment::{Assignment, Generation};
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{Pod, PodName};
-use emberkeep_core::slicelet::{Event as PodEvent, Ownership};
+use emberkeep_core::slicelet::{Ownership, SessionEvent};
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
 
@@ -192,17 +192,17 @@ impl Cluster {
             Pending::ToPod(life, event) => self.reach_pod(life, event),
             Pending::InPod(life, event) => self.note(life, event),
             Pending::SessionEnded { term, session } if term == self.term => {
-                self.step_assigner(AssignerEvent::SessionClosed { session });
+                self.step_assigner(TargetEvent::SessionClosed { session });
             }
             Pending::Replicated { term, change } => self.replicate(term, change),
             Pending::ProposalFailed { term } if term == self.term => self.proposal_failed(),
-            Pending::Probed { term, pod, outcome } if term == self.term => self.step_assigner(AssignerEvent::Probed {
+            Pending::Probed { term, pod, outcome } if term == self.term => self.step_assigner(TargetEvent::Probed {
                 pod: pod.name,
                 incarnation: pod.incarnation,
                 outcome,
             }),
             Pending::LeadershipChecked { term, leads } if term == self.term => {
-                self.step_assigner(AssignerEvent::LeadershipChecked { leads });
+                self.step_assigner(TargetEvent::LeadershipChecked { leads });
             }
             Pending::ToClients(assignment) => self.tell_clients(assignment),
             Pending::SilenceEnds { life, silence } => self.silence_ends(life, silence),
@@ -284,7 +284,7 @@ impl Cluster {
             return;
         }
         match self.pods[life.place].alarm.rings(self.now) {
-            Ok(()) => self.note(life, PodEvent::Woke),
+            Ok(()) => self.note(life, SessionEvent::Woke),
             Err(Some(at)) => self.queue.put(at, Pending::PodAlarm(life)),
             Err(None) => {}
         }
@@ -292,7 +292,7 @@ impl Cluster {
 
     fn assigner_alarm(&mut self) {
         match self.alarm.rings(self.now) {
-            Ok(()) => self.step_assigner(AssignerEvent::Woke),
+            Ok(()) => self.step_assigner(TargetEvent::Woke),
             Err(Some(at)) => self.queue.put(at, Pending::AssignerAlarm),
             Err(None) => {}
         }

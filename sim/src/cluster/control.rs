@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use emberkeep_core::assigner::{ChangeKind, TargetSettings};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
-use emberkeep_core::slicelet::Event;
+use emberkeep_core::slicelet::SessionEvent;
 
 use super::cluster::Cluster;
 use super::event::{Life, Line, Message, Pending};
@@ -70,7 +70,7 @@ impl Cluster {
         };
         let process = self.pods[place].process;
         match (fault, process) {
-            (Fault::Drain, Process::Running) => self.note(self.life(place), Event::DrainRequested),
+            (Fault::Drain, Process::Running) => self.note(self.life(place), SessionEvent::DrainRequested),
             (Fault::Kill, Process::Running | Process::Frozen) => self.end_process(place),
             (Fault::Lose, Process::Running | Process::Frozen) => self.lose(place),
             (Fault::Quit, Process::Running) => self.quit(place),
@@ -100,7 +100,7 @@ impl Cluster {
         self.term += 1;
         for line in self.desk.clear() {
             let connection = line.connection;
-            self.send_to_pod(line.life, Event::ConnectionLost { connection });
+            self.send_to_pod(line.life, SessionEvent::ConnectionLost { connection });
         }
         let term = self.term;
         self.queue.put(self.now + election, Pending::Elected { term });
@@ -144,7 +144,7 @@ impl Cluster {
     }
 
     fn quit(&mut self, place: usize) {
-        self.note(self.life(place), Event::DrainRequested);
+        self.note(self.life(place), SessionEvent::DrainRequested);
         self.end_process(place);
     }
 
@@ -162,7 +162,7 @@ impl Cluster {
         let held = std::mem::take(&mut pod.held_in);
         self.reroute();
         held.into_iter().for_each(|event| self.note(life, event));
-        self.note(life, Event::Woke);
+        self.note(life, SessionEvent::Woke);
         self.stays_silent(place);
     }
 
@@ -198,7 +198,7 @@ impl Cluster {
 
     fn wake(&mut self, place: usize) {
         let life = self.life(place);
-        self.queue.put(self.now, Pending::InPod(life, Event::Woke));
+        self.queue.put(self.now, Pending::InPod(life, SessionEvent::Woke));
     }
 
     /// Nothing is heard of the pod from now on; after a while its connections are given up.
@@ -223,7 +223,7 @@ impl Cluster {
         }
         let connection = pod.connection;
         pod.held_out.clear();
-        self.note(life, Event::ConnectionLost { connection });
+        self.note(life, SessionEvent::ConnectionLost { connection });
         let line = Line { life, connection };
         if let Some(session) = self.desk.session_on(line) {
             self.desk.close(session);

@@ -20,9 +20,9 @@ pub(super) enum Pending {
     /// A message of a pod reaches the assigner.
     ToAssigner(FromPod),
     /// A message reaches a pod.
-    ToPod(Life, slicelet::Event),
+    ToPod(Life, slicelet::SessionEvent),
     /// A pod itself notes something.
-    InPod(Life, slicelet::Event),
+    InPod(Life, slicelet::SessionEvent),
     /// The assigner's side of a session has ended.
     SessionEnded { term: u64, session: SessionId },
     /// A proposal has been replicated.

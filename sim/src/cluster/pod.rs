@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use emberkeep_core::pod::{Incarnation, Pod};
-use emberkeep_core::slicelet::{Event, LoadMeter, Ownership, Reconnect, Session};
+use emberkeep_core::slicelet::{LoadMeter, Ownership, Reconnect, Session, SessionEvent};
 use emberkeep_core::time::Timestamp;
 
 use super::alarm::Alarm;
@@ -40,7 +40,7 @@ pub(super) struct SimPod {
     /// The number of its newest connection; 0 before the first one.
     pub(super) connection: u64,
     /// What came for it while it was frozen or cut off, in order, with its life.
-    pub(super) held_in: Vec<Event>,
+    pub(super) held_in: Vec<SessionEvent>,
     /// What it sent while it was cut off.
     pub(super) held_out: Vec<super::event::FromPod>,
     /// Counts how often it fell silent, so that a timer of the last time does not end this one.

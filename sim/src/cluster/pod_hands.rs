@@ -8,7 +8,7 @@ use emberkeep_core::assignment::Generation;
 use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{Action, Event, Ownership};
+use emberkeep_core::slicelet::{Ownership, SessionAction, SessionEvent};
 use emberkeep_core::warmth::Warmth;
 
 use super::cluster::Cluster;
@@ -21,7 +21,7 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Cluster {
     /// A message has come: it waits while the network is down or the process sleeps.
-    pub(super) fn reach_pod(&mut self, life: Life, event: Event) {
+    pub(super) fn reach_pod(&mut self, life: Life, event: SessionEvent) {
         match self.is_this_life(life) && self.pods[life.place].is_cut_off {
             true => self.pods[life.place].held_in.push(event),
             false => self.note(life, event),
@@ -29,7 +29,7 @@ impl Cluster {
     }
 
     /// Something is known in the pod itself: it waits while the process sleeps.
-    pub(super) fn note(&mut self, life: Life, event: Event) {
+    pub(super) fn note(&mut self, life: Life, event: SessionEvent) {
         if !self.is_this_life(life) {
             return;
         }
@@ -41,7 +41,7 @@ impl Cluster {
         }
     }
 
-    fn step_pod(&mut self, life: Life, event: Event) {
+    fn step_pod(&mut self, life: Life, event: SessionEvent) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let pod = &mut self.pods[life.place];
@@ -58,22 +58,24 @@ impl Cluster {
         }
     }
 
-    fn perform_for(&mut self, life: Life, action: Action) -> Option<Event> {
+    fn perform_for(&mut self, life: Life, action: SessionAction) -> Option<SessionEvent> {
         match action {
-            Action::Connect { connection, known, .. } => self.connect(life, connection, known),
-            Action::SendHeartbeat { phase, warming, .. } => self.say(life, Message::Heartbeat { phase, warming }),
-            Action::SendLoadReport(report) => self.say(life, Message::LoadReport(report)),
-            Action::MeasureLoad => {
+            SessionAction::Connect { connection, known, .. } => self.connect(life, connection, known),
+            SessionAction::SendHeartbeat { phase, warming, .. } => {
+                self.say(life, Message::Heartbeat { phase, warming })
+            }
+            SessionAction::SendLoadReport(report) => self.say(life, Message::LoadReport(report)),
+            SessionAction::MeasureLoad => {
                 let report = self.measure(life.place);
-                return Some(Event::LoadMeasured { report });
+                return Some(SessionEvent::LoadMeasured { report });
             }
             // Nobody grants anything here, and pods know of no others.
-            Action::LimitStoreRate(_) | Action::LeavePeers | Action::HandleMisroutes(_) => {}
-            Action::Pull { slice, .. } => self.pull(life, slice),
+            SessionAction::LimitStoreRate(_) | SessionAction::LeavePeers | SessionAction::HandleMisroutes(_) => {}
+            SessionAction::Pull { slice, .. } => self.pull(life, slice),
             // What comes of it is not wanted any more, and does no harm.
-            Action::StopPull { .. } => {}
-            Action::Publish { ownership, .. } => self.publish_in(life.place, ownership),
-            Action::Drained { is_forced } => {
+            SessionAction::StopPull { .. } => {}
+            SessionAction::Publish { ownership, .. } => self.publish_in(life.place, ownership),
+            SessionAction::Drained { is_forced } => {
                 let pod = self.pods[life.place].pod.name.clone();
                 self.tell(Happening::Exited { pod, is_forced });
                 self.end_process(life.place);
@@ -91,7 +93,7 @@ impl Cluster {
             size: 0,
             is_complete: true,
         };
-        let warmed = Pending::InPod(life, Event::Warmed { slice, warmth });
+        let warmed = Pending::InPod(life, SessionEvent::Warmed { slice, warmth });
         self.queue.put(self.now + takes, warmed);
     }
 
@@ -106,7 +108,7 @@ impl Cluster {
         pod.held_out.clear();
         match pod.is_cut_off {
             true => {
-                let lost = Pending::InPod(life, Event::ConnectionLost { connection });
+                let lost = Pending::InPod(life, SessionEvent::ConnectionLost { connection });
                 self.queue.put(self.now + WELCOME_TIMEOUT, lost);
             }
             false => self.say(life, Message::Register { known }),
@@ -132,7 +134,7 @@ impl Cluster {
     }
 
     /// Sends to a pod, in order.
-    pub(super) fn send_to_pod(&mut self, life: Life, event: Event) {
+    pub(super) fn send_to_pod(&mut self, life: Life, event: SessionEvent) {
         let (delay, now) = (self.settings.network_delay, self.now);
         let pod = &mut self.pods[life.place];
         let delay = pod.network.between(delay.min, delay.max);

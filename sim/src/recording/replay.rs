@@ -5,7 +5,9 @@ use std::fmt;
 use std::io::BufRead;
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{Action, BrainId, ChangeKind, Event, Record, StateChange, TargetBrain, TargetState};
+use emberkeep_core::assigner::{
+    BrainId, ChangeKind, Record, StateChange, TargetAction, TargetBrain, TargetEvent, TargetState,
+};
 use emberkeep_core::brain::Brain;
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
@@ -139,7 +141,7 @@ impl Seat {
     }
 
     /// What the brain proposes.
-    fn step(&mut self, event: Event<StateChange>, now: Timestamp) -> Result<Option<ChangeKind>, RecordingFault> {
+    fn step(&mut self, event: TargetEvent<StateChange>, now: Timestamp) -> Result<Option<ChangeKind>, RecordingFault> {
         let told = event.try_map_state(|change| {
             self.state = Arc::new(change.applied_to(&self.state)?);
             Ok(Arc::clone(&self.state))
@@ -148,7 +150,7 @@ impl Seat {
             reason: error.to_string(),
         };
         let output = self.brain.step(told.map_err(inconsistent)?, now);
-        Ok(output.actions.iter().find_map(Action::proposal).cloned())
+        Ok(output.actions.iter().find_map(TargetAction::proposal).cloned())
     }
 }
 
@@ -259,7 +261,7 @@ mod tests {
                     Ok::<_, std::convert::Infallible>(change)
                 });
                 let output = brain.step(event, now);
-                let proposal = output.actions.iter().find_map(Action::proposal).cloned();
+                let proposal = output.actions.iter().find_map(TargetAction::proposal).cloned();
                 records.push(Record::Stepped {
                     brain: BRAIN,
                     event: told.unwrap(),
@@ -273,20 +275,20 @@ mod tests {
         records
     }
 
-    fn change(cluster: &mut ClusterState, target: &TargetName, kind: ChangeKind) -> Event {
+    fn change(cluster: &mut ClusterState, target: &TargetName, kind: ChangeKind) -> TargetEvent {
         let outcome = cluster.apply(&Change {
             target: target.clone(),
             kind,
         });
         assert_eq!(outcome, Applied::Done);
-        Event::ProposalEnded {
+        TargetEvent::ProposalEnded {
             outcome: Some(outcome),
             state: cluster.target(target).unwrap().clone(),
         }
     }
 
-    fn events() -> Vec<Event> {
-        let opened = |number: u64| Event::SessionOpened {
+    fn events() -> Vec<TargetEvent> {
+        let opened = |number: u64| TargetEvent::SessionOpened {
             session: SessionId(number),
             pod: Pod {
                 name: PodName::try_new(&format!("pod-{number}")).unwrap(),
@@ -297,13 +299,13 @@ mod tests {
                 memory_capacity: None,
             },
         };
-        let closed = Event::SessionClosed { session: SessionId(1) };
-        let refused = Event::Probed {
+        let closed = TargetEvent::SessionClosed { session: SessionId(1) };
+        let refused = TargetEvent::Probed {
             pod: PodName::try_new("pod-1").unwrap(),
             incarnation: Incarnation(u128::MAX - 1),
             outcome: emberkeep_core::assigner::ProbeOutcome::Refused,
         };
-        vec![opened(0), opened(1), Event::Woke, closed, refused]
+        vec![opened(0), opened(1), TargetEvent::Woke, closed, refused]
     }
 
     fn file_of(records: &[Record]) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{Action, Event, LoadMeter, Ownership, Session};
+use emberkeep_core::slicelet::{LoadMeter, Ownership, Session, SessionAction, SessionEvent};
 use emberkeep_core::target::KeyMode;
 use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::{FromSlicelet, Heartbeat, Registration};
@@ -27,7 +27,7 @@ use crate::transfer::Puller;
 /// The hands of one session.
 pub(super) struct SessionHands<C: Codec> {
     parts: SessionParts<C>,
-    news: mpsc::Sender<Event>,
+    news: mpsc::Sender<SessionEvent>,
     outgoing: Option<Outgoing>,
     meter: LoadMeter,
     weighing: Weighing,
@@ -48,14 +48,14 @@ const MESSAGES_MAX: usize = 16;
 const HEAT_HALF_LIFE: Duration = Duration::from_secs(60);
 
 impl<C: Codec> Hands<Session> for SessionHands<C> {
-    async fn perform(&mut self, action: Action) -> Option<Event> {
+    async fn perform(&mut self, action: SessionAction) -> Option<SessionEvent> {
         match action {
-            Action::Connect {
+            SessionAction::Connect {
                 connection,
                 assigner,
                 known,
             } => self.connect(connection, assigner, known),
-            Action::SendHeartbeat {
+            SessionAction::SendHeartbeat {
                 phase,
                 applied,
                 warming,
@@ -68,25 +68,25 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
                     warming,
                 }));
             }
-            Action::SendLoadReport(report) => self.send(FromSlicelet::LoadReport(report)),
-            Action::MeasureLoad => {
+            SessionAction::SendLoadReport(report) => self.send(FromSlicelet::LoadReport(report)),
+            SessionAction::MeasureLoad => {
                 let report = self.measure_load();
-                return Some(Event::LoadMeasured { report });
+                return Some(SessionEvent::LoadMeasured { report });
             }
-            Action::LeavePeers => self.parts.peers_left.cancel(),
-            Action::Pull { slice, source } => self.pulls.start(slice, source),
-            Action::StopPull { slice } => self.pulls.stop(&slice),
-            Action::LimitStoreRate(rate) => self.parts.store_access.grant(rate),
-            Action::HandleMisroutes(mode) => self.parts.published.handle_misroutes(mode),
-            Action::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
-            Action::Drained { is_forced } => self.drained(is_forced),
+            SessionAction::LeavePeers => self.parts.peers_left.cancel(),
+            SessionAction::Pull { slice, source } => self.pulls.start(slice, source),
+            SessionAction::StopPull { slice } => self.pulls.stop(&slice),
+            SessionAction::LimitStoreRate(rate) => self.parts.store_access.grant(rate),
+            SessionAction::HandleMisroutes(mode) => self.parts.published.handle_misroutes(mode),
+            SessionAction::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
+            SessionAction::Drained { is_forced } => self.drained(is_forced),
         }
         None
     }
 }
 
 impl<C: Codec> SessionHands<C> {
-    pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
             weighing: Weighing::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::slicelet::{Event, SessionSettings};
+use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, InvalidMessage, LeaderRedirect, Registration, Welcome};
 use emberkeep_proto::pb::slicelet_session_client::SliceletSessionClient;
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
@@ -23,7 +23,7 @@ pub(super) struct Link {
     pub(super) connection: u64,
     pub(super) assigner: Arc<str>,
     pub(super) registration: Registration,
-    pub(super) news: mpsc::Sender<Event>,
+    pub(super) news: mpsc::Sender<SessionEvent>,
     pub(super) is_connected: IntGauge,
 }
 
@@ -56,8 +56,8 @@ impl Link {
         self.is_connected.set(0);
         let connection = self.connection;
         let event = match leader_of(&parting) {
-            Some(leader) => Event::LeaderHinted { connection, leader },
-            None => Event::ConnectionLost { connection },
+            Some(leader) => SessionEvent::LeaderHinted { connection, leader },
+            None => SessionEvent::ConnectionLost { connection },
         };
         tracing::warn!(
             target = %self.registration.target,
@@ -75,13 +75,15 @@ impl Link {
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
         let connection = self.connection;
         let settings = SessionSettings::from(welcome);
-        self.tell(Event::Connected { connection, settings }).await?;
+        self.tell(SessionEvent::Connected { connection, settings }).await?;
         loop {
             match next(&mut messages).await? {
-                FromAssigner::Update(update) => self.tell(Event::UpdateReceived { connection, update }).await?,
-                FromAssigner::MayExit => self.tell(Event::MayExitReceived { connection }).await?,
-                FromAssigner::WarmOrder(slices) => self.tell(Event::WarmingOrdered { connection, slices }).await?,
-                FromAssigner::StoreGrant(rate) => self.tell(Event::StoreGranted { connection, rate }).await?,
+                FromAssigner::Update(update) => self.tell(SessionEvent::UpdateReceived { connection, update }).await?,
+                FromAssigner::MayExit => self.tell(SessionEvent::MayExitReceived { connection }).await?,
+                FromAssigner::WarmOrder(slices) => {
+                    self.tell(SessionEvent::WarmingOrdered { connection, slices }).await?
+                }
+                FromAssigner::StoreGrant(rate) => self.tell(SessionEvent::StoreGranted { connection, rate }).await?,
                 FromAssigner::Welcome(_) => return Err(Parting::Unwelcome),
             }
         }
@@ -108,7 +110,7 @@ impl Link {
         }
     }
 
-    async fn tell(&self, event: Event) -> Result<(), Parting> {
+    async fn tell(&self, event: SessionEvent) -> Result<(), Parting> {
         self.news.send(event).await.map_err(|_| Parting::Unwanted)
     }
 }

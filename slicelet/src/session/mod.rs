@@ -17,7 +17,7 @@ mod weighing;
 use std::sync::Arc;
 
 use emberkeep_core::pod::Pod;
-use emberkeep_core::slicelet::{Event, Reconnect, Session};
+use emberkeep_core::slicelet::{Reconnect, Session, SessionEvent};
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::driver::drive;
@@ -72,7 +72,7 @@ pub(crate) fn start<C: Codec>(parts: SessionParts<C>) {
     tasks.spawn_supervised("drain", async move {
         if stop.run_until_cancelled(drain.cancelled()).await.is_some() {
             // Nobody listens only if the session has ended, and then there is nothing to drain.
-            let _ = news.send(Event::DrainRequested).await;
+            let _ = news.send(SessionEvent::DrainRequested).await;
         }
     });
 }

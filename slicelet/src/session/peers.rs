@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_core::slicelet::Event;
+use emberkeep_core::slicelet::SessionEvent;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::watch::{AssignmentWatcher, WatchSettings};
 use tokio::sync::mpsc;
@@ -16,7 +16,7 @@ pub(super) async fn listen(
     target: TargetName,
     watcher: String,
     peers: Vec<String>,
-    news: mpsc::Sender<Event>,
+    news: mpsc::Sender<SessionEvent>,
     left: CancellationToken,
 ) {
     let settings = WatchSettings {
@@ -30,7 +30,7 @@ pub(super) async fn listen(
             let Some(held) = newest.borrow_and_update().clone() else {
                 continue;
             };
-            let told = Event::PeerTold {
+            let told = SessionEvent::PeerTold {
                 assignment: held.assignment,
                 key_mode: held.key_mode,
             };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::Pod;
-use emberkeep_core::slicelet::Event;
+use emberkeep_core::slicelet::SessionEvent;
 use emberkeep_core::warmth::Warmth;
 use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::{mpsc, watch};
@@ -18,7 +18,7 @@ use crate::transfer::Puller;
 pub(super) struct Pulls<C: Codec> {
     puller: Arc<Puller<C>>,
     tasks: Tasks,
-    news: mpsc::Sender<Event>,
+    news: mpsc::Sender<SessionEvent>,
     running: BTreeMap<Slice, Pull>,
 }
 
@@ -29,7 +29,7 @@ struct Pull {
 }
 
 impl<C: Codec> Pulls<C> {
-    pub(super) fn new(puller: Puller<C>, tasks: Tasks, news: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(puller: Puller<C>, tasks: Tasks, news: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             puller: Arc::new(puller),
             tasks,
@@ -64,7 +64,7 @@ impl<C: Codec> Pulls<C> {
 }
 
 /// The brain is told the newest warmth only: while it is busy, others come and go unseen.
-async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &mpsc::Sender<Event>) {
+async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &mpsc::Sender<SessionEvent>) {
     let (told, mut newest) = watch::channel(Warmth::default());
     let pulling = puller.pull(slice, &source.address, move |warmth| {
         told.send_replace(warmth);
@@ -74,7 +74,7 @@ async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &m
             let warmth = *newest.borrow_and_update();
             let slice = slice.clone();
             // Nobody listens only if the session has ended.
-            let _ = news.send(Event::Warmed { slice, warmth }).await;
+            let _ = news.send(SessionEvent::Warmed { slice, warmth }).await;
         }
     };
     tokio::join!(pulling, telling);

@@ -2,7 +2,7 @@
 
 use super::TargetBrain;
 use crate::assigner::ProbeOutcome;
-use crate::assigner::event::Action;
+use crate::assigner::event::TargetAction;
 use crate::assigner::outage::MassFailure;
 use crate::assigner::trouble::{Alarm, Trouble};
 use crate::pod::{Incarnation, PodName};
@@ -10,14 +10,14 @@ use crate::time::Timestamp;
 
 impl TargetBrain {
     /// Probes whoever is suspected, doubts that pods are dead when many are, and lets go of those held back.
-    pub(super) fn watch_pods(&mut self, now: Timestamp) -> Vec<Action> {
+    pub(super) fn watch_pods(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let mut actions = self.probes(now);
         let is_mass_failure = self.mass_failure(now).is_some();
         if self.caution.observe(is_mass_failure, now) {
             self.health.doubt_deaths(now);
         }
         if self.caution.take_question(now) {
-            actions.push(Action::ConfirmLeadership);
+            actions.push(TargetAction::ConfirmLeadership);
         }
         self.flapping.pass(now);
         if !self
@@ -74,13 +74,13 @@ impl TargetBrain {
         mass_failure.into_iter().chain(held_back).collect()
     }
 
-    fn probes(&mut self, now: Timestamp) -> Vec<Action> {
+    fn probes(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let due = self.health.due_probes(&self.state.settings.health, now);
         let drains = |name: &&PodName| self.state.pods.get(*name).is_some_and(|record| record.is_draining);
         self.outage
             .observe(self.health.fallen().filter(|name| !drains(name)), now);
         let records = due.iter().filter_map(|name| self.state.pods.get(name));
-        records.map(|record| Action::Probe(record.pod.clone())).collect()
+        records.map(|record| TargetAction::Probe(record.pod.clone())).collect()
     }
 
     fn mass_failure(&self, now: Timestamp) -> Option<MassFailure> {
@@ -89,12 +89,12 @@ impl TargetBrain {
     }
 
     /// What is to be alerted on, if that has changed.
-    fn alert(&mut self, is_mass_failure: bool) -> Option<Action> {
+    fn alert(&mut self, is_mass_failure: bool) -> Option<TargetAction> {
         let alarm = Alarm {
             is_mass_failure,
             held_back_count: self.flapping.held().count(),
         };
         let before = std::mem::replace(&mut self.alarm, alarm);
-        (before != alarm).then_some(Action::Alert(alarm))
+        (before != alarm).then_some(TargetAction::Alert(alarm))
     }
 }

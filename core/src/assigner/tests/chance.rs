@@ -57,17 +57,17 @@ proptest! {
                 Chapter::Open(number, life) => story.open(number, pod(number, life)),
                 Chapter::Beat(session, phase, requests) => story.beat_wanting(session, phase, requests),
                 Chapter::Limit(requests) => story.limit(requests),
-                Chapter::Close(session) => story.tell(Event::SessionClosed { session: SessionId(session) }),
+                Chapter::Close(session) => story.tell(TargetEvent::SessionClosed { session: SessionId(session) }),
                 Chapter::Probed(number, life, outcome) => story.probed(&pod(number, life), outcome),
                 Chapter::Reported(number, life) => story.reported(&pod(number, life)),
-                Chapter::Checked(leads) => story.tell(Event::LeadershipChecked { leads }),
+                Chapter::Checked(leads) => story.tell(TargetEvent::LeadershipChecked { leads }),
                 Chapter::Pass(millis) => story.pass(Duration::from_millis(millis)),
             }
             for _ in 0..20 {
                 if story.wake_at > story.now {
                     break;
                 }
-                story.tell(Event::Woke);
+                story.tell(TargetEvent::Woke);
             }
             prop_assert!(story.wake_at > story.now, "it wants to be woken at once, again and again");
             let state = story.state();

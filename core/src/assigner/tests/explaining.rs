@@ -7,7 +7,7 @@ use crate::balancer::Cause;
 #[test]
 fn decisions_are_explained_with_what_keeps_the_next() {
     let mut story = Story::with_pods(3);
-    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     story.probed(&pod(1, 0), ProbeOutcome::Refused);
     let Explanation { outlook, decisions, .. } = story.explanation();
     let generations: Vec<_> = decisions.iter().map(|decided| decided.generation.number()).collect();

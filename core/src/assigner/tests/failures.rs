@@ -13,7 +13,7 @@ fn seconds(seconds: u64) -> Duration {
 /// Answers the probes that were sent last.
 fn answer_probes(story: &mut Story, outcome: ProbeOutcome) {
     for wanted in std::mem::take(&mut story.wanted) {
-        if let Action::Probe(pod) = wanted {
+        if let TargetAction::Probe(pod) = wanted {
             story.probed(&pod, outcome);
         }
     }
@@ -34,7 +34,7 @@ fn cut_off(leads: Option<bool>) -> Story {
     let mut story = Story::with_pods(9);
     story.leads = leads;
     (0..9).for_each(|number| {
-        story.tell(Event::SessionClosed {
+        story.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
     });
@@ -72,7 +72,7 @@ fn pods_that_refuse_connections_are_removed_once_leadership_is_confirmed() {
     let mut story = cut_off(None);
     answer_probes(&mut story, ProbeOutcome::Refused);
     assert_eq!(story.state().pods.len(), 9);
-    story.tell(Event::LeadershipChecked { leads: true });
+    story.tell(TargetEvent::LeadershipChecked { leads: true });
     assert_eq!(story.wanted.len(), 9, "all are probed again: {:?}", story.wanted);
     answer_probes(&mut story, ProbeOutcome::Refused);
     assert_eq!(story.state().pods.len(), 0);
@@ -107,7 +107,7 @@ fn a_pod_that_clerks_cannot_reach_is_probed_and_loses_nothing_while_it_lives() {
         story.reported(&pod(1, 4));
         story.reported(&pod(7, 0));
     }
-    assert_eq!(story.wanted, [Action::Probe(pod(1, 0))]);
+    assert_eq!(story.wanted, [TargetAction::Probe(pod(1, 0))]);
     let before = story.assignment();
     answer_probes(&mut story, ProbeOutcome::Answered);
     story.pass_with_heartbeats(seconds(5), 0..3);
@@ -126,7 +126,7 @@ fn a_pod_that_clerks_cannot_reach_and_that_refuses_the_leader_too_is_dead_before
 
 /// A pod of three dies and comes back at once.
 fn die_and_come_back(story: &mut Story, life: u128) -> Pod {
-    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     story.probed(&pod(1, life), ProbeOutcome::Refused);
     let next = pod(1, life + 1);
     story.open(1, next.clone());
@@ -169,7 +169,7 @@ fn a_pod_that_is_held_back_owns_all_if_nobody_else_is_left() {
     let back = die_and_come_back(&mut story, 1);
     assert_eq!(story.serving_count(&back), 0);
     for number in [0, 2] {
-        story.tell(Event::SessionClosed {
+        story.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
         story.probed(&pod(number, 0), ProbeOutcome::Refused);
@@ -187,7 +187,7 @@ fn pods_that_are_replaced_under_their_own_names_after_a_drain_are_not_held_back(
     for life in 0..4 {
         story.beat(1, PodPhase::Draining);
         story.pass_with_heartbeats(seconds(7), [0, 2].into_iter());
-        story.tell(Event::SessionClosed { session: SessionId(1) });
+        story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
         story.probed(&pod(1, life), ProbeOutcome::Refused);
         story.open(1, pod(1, life + 1));
         story.pass_with_heartbeats(seconds(5), 0..3);

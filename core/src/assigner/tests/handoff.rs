@@ -64,14 +64,14 @@ fn what_does_not_get_ready_in_time_is_served_all_the_same() {
     assert_eq!(count(&story, 0, Phase::Warming), 28);
     pass(&mut story, 80_000);
     assert_eq!(count(&story, 0, Phase::Serving), 64);
-    let may_exit = Action::LetExit(SessionId(1));
+    let may_exit = TargetAction::LetExit(SessionId(1));
     assert!(story.wanted.contains(&may_exit), "{:?}", story.wanted);
 }
 
 #[test]
 fn a_pod_that_is_not_heard_of_is_given_nothing_to_serve() {
     let mut story = draining();
-    story.tell(Event::SessionClosed { session: SessionId(0) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
     for _ in 0..20 {
         story.probed(&pod(0, 0), ProbeOutcome::Answered);
         story.pass_with_heartbeats(Duration::from_secs(1), 1..2);
@@ -86,7 +86,7 @@ fn a_pod_that_is_not_heard_of_is_given_nothing_to_serve() {
 #[test]
 fn when_the_new_owner_dies_the_old_one_goes_on() {
     let mut story = draining();
-    story.tell(Event::SessionClosed { session: SessionId(0) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
     story.probed(&pod(0, 0), ProbeOutcome::Refused);
     assert_eq!(count(&story, 1, Phase::Serving), 32);
 }
@@ -112,7 +112,7 @@ fn a_new_life_of_the_new_owner_begins_anew() {
 #[test]
 fn when_the_old_owner_dies_the_new_one_serves_with_what_it_has() {
     let mut story = draining();
-    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     story.probed(&pod(1, 0), ProbeOutcome::Refused);
     assert_eq!(count(&story, 0, Phase::Serving), 64);
 }
@@ -129,7 +129,7 @@ fn a_new_leader_goes_on_where_the_old_one_was() {
     pass(&mut story, 6_000);
     assert_eq!(count(&story, 0, Phase::Serving), 64);
     pass(&mut story, 6_000);
-    let may_exit = Action::LetExit(SessionId(1));
+    let may_exit = TargetAction::LetExit(SessionId(1));
     assert!(story.wanted.contains(&may_exit), "{:?}", story.wanted);
 }
 

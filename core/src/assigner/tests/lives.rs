@@ -17,8 +17,8 @@ fn pods_that_start_together_share_one_assignment() {
 #[test]
 fn a_killed_pod_is_probed_once_and_its_slices_move_at_once() {
     let mut story = Story::with_pods(3);
-    story.tell(Event::SessionClosed { session: SessionId(1) });
-    assert_eq!(story.wanted, [Action::Probe(pod(1, 0))]);
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
+    assert_eq!(story.wanted, [TargetAction::Probe(pod(1, 0))]);
     story.probed(&pod(1, 0), ProbeOutcome::Refused);
     assert_eq!(story.serving_count(&pod(1, 0)), 0);
     assert_eq!(story.serving_count(&pod(0, 0)) + story.serving_count(&pod(2, 0)), 128);
@@ -41,7 +41,7 @@ fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() 
     assert_eq!(story.wanted, []);
     story.pass_with_heartbeats(Duration::from_secs(6), 0..2);
     assert!(
-        story.wanted.contains(&Action::LetExit(SessionId(1))),
+        story.wanted.contains(&TargetAction::LetExit(SessionId(1))),
         "{:?}",
         story.wanted
     );
@@ -51,10 +51,10 @@ fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() 
 fn a_new_life_of_a_pod_takes_over_at_once() {
     let mut story = Story::with_pods(3);
     story.open(9, pod(1, 5));
-    assert_eq!(story.wanted, [Action::Close(SessionId(1))]);
+    assert_eq!(story.wanted, [TargetAction::Close(SessionId(1))]);
     assert_eq!(story.serving_count(&pod(1, 5)), 43);
     assert_eq!(story.assignment().generation().number(), 2);
-    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     assert_eq!(
         story.assignment().generation().number(),
         2,
@@ -71,7 +71,7 @@ fn a_new_leader_moves_nothing_before_the_pods_have_had_time_to_come() {
     assert_eq!(story.wanted, [], "nobody is suspected yet");
     (0..2).for_each(|number| story.open(number, pod(number, 0)));
     story.pass_with_heartbeats(Duration::from_secs(1), 0..2);
-    assert_eq!(story.wanted, [Action::Probe(pod(2, 0))]);
+    assert_eq!(story.wanted, [TargetAction::Probe(pod(2, 0))]);
     story.probed(&pod(2, 0), ProbeOutcome::Refused);
     assert_eq!(story.assignment().pods().len(), 2);
 }
@@ -84,7 +84,7 @@ fn a_pod_that_was_declared_dead_and_is_not_registers_again() {
         story.probed(&pod(1, 0), ProbeOutcome::Silent);
     }
     assert_eq!(story.serving_count(&pod(1, 0)), 0);
-    assert!(story.wanted.contains(&Action::Close(SessionId(1))));
+    assert!(story.wanted.contains(&TargetAction::Close(SessionId(1))));
     story.open(7, pod(1, 0));
     story.pass_with_heartbeats(Duration::from_secs(6), [0, 7].into_iter());
     assert_eq!(story.serving_count(&pod(1, 0)), 32);
@@ -95,7 +95,7 @@ fn nothing_changes_while_frozen() {
     let mut story = Story::with_pods(2);
     let frozen = story.applied(ChangeKind::Freeze { is_frozen: true });
     story.tell(frozen);
-    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     story.probed(&pod(1, 0), ProbeOutcome::Refused);
     story.pass_with_heartbeats(Duration::from_secs(5), 0..1);
     assert_eq!(story.assignment().generation().number(), 1);
@@ -107,16 +107,16 @@ fn nothing_changes_while_frozen() {
 #[test]
 fn a_proposal_that_got_lost_is_made_again() {
     let mut story = Story::new();
-    let opened = Event::SessionOpened {
+    let opened = TargetEvent::SessionOpened {
         session: SessionId(0),
         pod: pod(0, 0),
     };
     let lost = story.brain.step(opened, story.now);
     assert_eq!(
         lost.actions.last(),
-        Some(&Action::Propose(ChangeKind::RegisterPod { pod: pod(0, 0) }))
+        Some(&TargetAction::Propose(ChangeKind::RegisterPod { pod: pod(0, 0) }))
     );
-    let ended = Event::ProposalEnded {
+    let ended = TargetEvent::ProposalEnded {
         outcome: None,
         state: story.state(),
     };

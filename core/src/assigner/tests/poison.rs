@@ -14,7 +14,7 @@ impl Story {
     }
 
     fn crash_in_life(&mut self, number: u64, life: u128) {
-        self.tell(Event::SessionClosed {
+        self.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
         self.probed(&pod(number, life), ProbeOutcome::Refused);

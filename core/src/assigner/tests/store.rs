@@ -41,7 +41,7 @@ fn limited() -> Story {
 #[test]
 fn when_a_pod_dies_the_shares_of_the_others_grow() {
     let mut story = limited();
-    story.tell(Event::SessionClosed { session: SessionId(0) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
     assert_eq!(
         story.take_granted(),
         "",
@@ -55,7 +55,7 @@ fn when_a_pod_dies_the_shares_of_the_others_grow() {
 #[test]
 fn a_pod_that_lost_its_session_keeps_its_share_and_is_told_it_again() {
     let mut story = limited();
-    story.tell(Event::SessionClosed { session: SessionId(0) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
     story.pass_wanting(millis(1_000), &[(1, 10), (2, 10)]);
     assert_eq!(story.take_granted(), "270 to 1, 270 to 2");
     story.open(7, pod(0, 0));

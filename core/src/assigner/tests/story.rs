@@ -20,7 +20,7 @@ pub(super) struct Story {
     pub(super) now: Timestamp,
     pub(super) wake_at: Timestamp,
     /// What it wanted beside proposals and grants, since last asked.
-    pub(super) wanted: Vec<Action>,
+    pub(super) wanted: Vec<TargetAction>,
     /// What it granted, in words, since last asked.
     pub(super) granted: Vec<String>,
     /// The slices that the pod of each session is to get ready.
@@ -76,34 +76,34 @@ impl Story {
         }
     }
 
-    pub(super) fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: TargetEvent) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             let Output { actions, wake_at } = self.brain.step(event, self.now);
             self.wake_at = wake_at;
             for action in actions {
                 match action {
-                    Action::Propose(kind) => events.push(self.applied(kind)),
-                    Action::ConfirmLeadership => {
-                        events.extend(self.leads.map(|leads| Event::LeadershipChecked { leads }));
+                    TargetAction::Propose(kind) => events.push(self.applied(kind)),
+                    TargetAction::ConfirmLeadership => {
+                        events.extend(self.leads.map(|leads| TargetEvent::LeadershipChecked { leads }));
                     }
-                    Action::Alert(alarm) => self.alarm = alarm,
-                    Action::Explain(_) | Action::Answer { .. } => {}
-                    Action::Grant { session, rate } => self.granted.push(match rate {
+                    TargetAction::Alert(alarm) => self.alarm = alarm,
+                    TargetAction::Explain(_) | TargetAction::Answer { .. } => {}
+                    TargetAction::Grant { session, rate } => self.granted.push(match rate {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
                         None => format!("any to {}", session.0),
                     }),
-                    Action::Warm { session, slices } => drop(self.to_warm.insert(session.0, slices)),
+                    TargetAction::Warm { session, slices } => drop(self.to_warm.insert(session.0, slices)),
                     other => self.wanted.push(other),
                 }
             }
         }
     }
 
-    pub(super) fn applied(&mut self, kind: ChangeKind) -> Event {
+    pub(super) fn applied(&mut self, kind: ChangeKind) -> TargetEvent {
         let target = target();
         let outcome = self.cluster.apply(&Change { target, kind });
-        Event::ProposalEnded {
+        TargetEvent::ProposalEnded {
             outcome: Some(outcome),
             state: self.state(),
         }
@@ -122,7 +122,7 @@ impl Story {
         let end = self.now + time;
         while self.wake_at <= end {
             self.now = self.now.max(self.wake_at);
-            self.tell(Event::Woke);
+            self.tell(TargetEvent::Woke);
         }
         self.now = end;
     }
@@ -152,9 +152,9 @@ impl Story {
 
     pub(super) fn answer(&mut self, question: Question) -> Answer {
         let id = QuestionId(3);
-        let output = self.brain.step(Event::Asked { id, question }, self.now);
+        let output = self.brain.step(TargetEvent::Asked { id, question }, self.now);
         match output.actions.into_iter().next() {
-            Some(Action::Answer {
+            Some(TargetAction::Answer {
                 id: QuestionId(3),
                 answer,
             }) => answer,
@@ -164,7 +164,7 @@ impl Story {
 
     pub(super) fn open(&mut self, session: u64, pod: Pod) {
         let session = SessionId(session);
-        self.tell(Event::SessionOpened { session, pod });
+        self.tell(TargetEvent::SessionOpened { session, pod });
     }
 
     pub(super) fn beat(&mut self, session: u64, phase: PodPhase) {
@@ -179,7 +179,7 @@ impl Story {
         };
         let ordered = self.to_warm.get(&session).into_iter().flatten();
         let warming = ordered.map(|slice| (slice.clone(), warmth)).collect();
-        self.tell(Event::HeartbeatReceived {
+        self.tell(TargetEvent::HeartbeatReceived {
             session: SessionId(session),
             phase,
             store_demand: Rate::per_second(requests),
@@ -196,7 +196,7 @@ impl Story {
     }
 
     pub(super) fn probed(&mut self, pod: &Pod, outcome: ProbeOutcome) {
-        self.tell(Event::Probed {
+        self.tell(TargetEvent::Probed {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
             outcome,
@@ -205,7 +205,7 @@ impl Story {
 
     /// A clerk could not reach the pod.
     pub(super) fn reported(&mut self, pod: &Pod) {
-        self.tell(Event::PodReported {
+        self.tell(TargetEvent::PodReported {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
         });

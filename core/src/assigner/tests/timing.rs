@@ -77,7 +77,7 @@ fn a_draining_pod_waits_for_nobody_longer_than_the_join_grace() {
 fn a_pod_that_dies_while_it_waits_is_replaced_at_once() {
     let mut story = first_of_a_rolling_update();
     story.beat(1, PodPhase::Draining);
-    story.tell(Event::SessionClosed { session: SessionId(1) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     story.probed(&pod(1, 0), ProbeOutcome::Refused);
     assert_eq!(owners(&story), names(2..4));
 }
@@ -92,7 +92,7 @@ fn ten_minutes_after_a_rolling_update_nobody_waits_for_another() {
 }
 
 /// What a pod reports if it serves all it has at this rate.
-fn report(story: &Story, number: u64, units: u64) -> Event {
+fn report(story: &Story, number: u64, units: u64) -> TargetEvent {
     let assignment = story.assignment();
     let index = assignment.index_of(&pod(number, 0).name).unwrap();
     let slices: Vec<Slice> = assignment.shares_of(index).map(|(slice, ..)| slice).collect();
@@ -106,7 +106,7 @@ fn report(story: &Story, number: u64, units: u64) -> Event {
         window: seconds(60),
         cuts: Vec::new(),
     };
-    Event::LoadReported {
+    TargetEvent::LoadReported {
         session: SessionId(number),
         report: LoadReport {
             slices: slices.iter().map(share).collect(),
@@ -144,13 +144,13 @@ fn an_overloaded_pod_is_relieved_without_waiting_for_the_load_to_settle() {
 fn nothing_is_balanced_for_a_minute_after_many_pods_fell_and_what_they_owned_is_repaired() {
     let mut story = Story::with_pods(6);
     for number in 4..6 {
-        story.tell(Event::SessionClosed {
+        story.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
         story.probed(&pod(number, 0), ProbeOutcome::Refused);
     }
     assert_eq!(owners(&story), names(0..4), "two of six are a third, which is repaired");
-    story.tell(Event::SessionClosed { session: SessionId(3) });
+    story.tell(TargetEvent::SessionClosed { session: SessionId(3) });
     story.probed(&pod(3, 0), ProbeOutcome::Refused);
     assert_eq!(owners(&story), names(0..3));
     story.pass_with_heartbeats(seconds(6), 0..3);

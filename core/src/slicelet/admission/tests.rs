@@ -31,7 +31,7 @@ impl Story {
         }
     }
 
-    fn step(&mut self, event: Event) -> String {
+    fn step(&mut self, event: AdmissionEvent) -> String {
         let Output { actions, wake_at } = self.admission.step(event, self.now);
         assert!(wake_at > self.now, "it would spin");
         self.wake_at = wake_at;
@@ -41,7 +41,7 @@ impl Story {
     /// The next ticket asks, with so much time.
     fn asks(&mut self, urgency: Urgency, millis: u64) -> String {
         self.drawn += 1;
-        self.step(Event::Asked {
+        self.step(AdmissionEvent::Asked {
             ticket: Ticket(self.drawn),
             urgency,
             deadline: self.now + Duration::from_millis(millis),
@@ -50,17 +50,17 @@ impl Story {
 
     fn ends(&mut self, ticket: u64, outcome: Outcome) -> String {
         let ticket = Ticket(ticket);
-        self.step(Event::Ended { ticket, outcome })
+        self.step(AdmissionEvent::Ended { ticket, outcome })
     }
 
     fn withdraws(&mut self, ticket: u64) -> String {
         let ticket = Ticket(ticket);
-        self.step(Event::Withdrawn { ticket })
+        self.step(AdmissionEvent::Withdrawn { ticket })
     }
 
     fn granted(&mut self, rate: Option<u32>) -> String {
         let rate = rate.map(Rate::per_second);
-        self.step(Event::Granted { rate })
+        self.step(AdmissionEvent::Granted { rate })
     }
 
     /// Lets time pass; tells what happened when.
@@ -69,7 +69,7 @@ impl Story {
         let mut all = Vec::new();
         while self.wake_at <= until {
             self.now = self.wake_at;
-            let told = self.step(Event::Woke);
+            let told = self.step(AdmissionEvent::Woke);
             all.push(format!("{} ms: {told}", self.now.as_micros() / 1_000));
         }
         self.now = until;
@@ -88,10 +88,12 @@ impl Story {
     }
 }
 
-fn told(action: &Action) -> String {
+fn told(action: &AdmissionAction) -> String {
     match action {
-        Action::Admit(ticket) => format!("admit {}", ticket.0),
-        Action::Refuse { ticket, retry_after } => format!("refuse {} for {} ms", ticket.0, retry_after.as_millis()),
+        AdmissionAction::Admit(ticket) => format!("admit {}", ticket.0),
+        AdmissionAction::Refuse { ticket, retry_after } => {
+            format!("refuse {} for {} ms", ticket.0, retry_after.as_millis())
+        }
     }
 }
 
@@ -238,13 +240,13 @@ struct Witness {
 }
 
 impl Witness {
-    fn step(&mut self, event: Event) {
+    fn step(&mut self, event: AdmissionEvent) {
         let Output { actions, wake_at } = self.story.admission.step(event, self.story.now);
         assert!(wake_at > self.story.now, "it would spin");
         self.story.wake_at = wake_at;
         for action in actions {
             match action {
-                Action::Admit(Ticket(ticket)) => {
+                AdmissionAction::Admit(Ticket(ticket)) => {
                     let waited = self.requests.remove(&ticket) || {
                         assert!(self.requests.is_empty(), "a request waits while a prefetch is admitted");
                         self.prefetches.remove(&ticket)
@@ -253,7 +255,7 @@ impl Witness {
                     self.running.insert(ticket);
                     assert!(self.running.len() <= self.story.admission.limit());
                 }
-                Action::Refuse {
+                AdmissionAction::Refuse {
                     ticket: Ticket(ticket),
                     retry_after,
                 } => {
@@ -278,7 +280,7 @@ impl Witness {
                     let ticket = *index.get(&waiting);
                     self.requests.remove(&ticket);
                     self.prefetches.remove(&ticket);
-                    self.step(Event::Withdrawn { ticket: Ticket(ticket) });
+                    self.step(AdmissionEvent::Withdrawn { ticket: Ticket(ticket) });
                 }
             }
             Deed::End(index, outcome) => {
@@ -287,10 +289,10 @@ impl Witness {
                     let ticket = *index.get(&running);
                     self.running.remove(&ticket);
                     let ticket = Ticket(ticket);
-                    self.step(Event::Ended { ticket, outcome });
+                    self.step(AdmissionEvent::Ended { ticket, outcome });
                 }
             }
-            Deed::Grant(rate) => self.step(Event::Granted {
+            Deed::Grant(rate) => self.step(AdmissionEvent::Granted {
                 rate: rate.map(Rate::per_second),
             }),
             Deed::Pass(millis) => self.pass(millis),
@@ -303,7 +305,7 @@ impl Witness {
             Request => self.requests.insert(self.story.drawn),
             Prefetch => self.prefetches.insert(self.story.drawn),
         };
-        self.step(Event::Asked {
+        self.step(AdmissionEvent::Asked {
             ticket: Ticket(self.story.drawn),
             urgency,
             deadline: self.story.now + Duration::from_millis(millis),
@@ -314,7 +316,7 @@ impl Witness {
         let until = self.story.now + Duration::from_millis(millis);
         while self.story.wake_at <= until {
             self.story.now = self.story.wake_at;
-            self.step(Event::Woke);
+            self.step(AdmissionEvent::Woke);
         }
         self.story.now = until;
     }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// An assignment, and how application keys become its slice keys. Cheap to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct AssignmentSnapshot {
     /// Who owns what.
     pub assignment: Arc<Assignment>,
     /// How application keys become slice keys.
@@ -27,12 +27,15 @@ pub enum NeedsFull {
     DoesNotFit(#[from] DiffError),
 }
 
-impl Held {
+impl AssignmentSnapshot {
     /// What is held after `told`; `None` if that is nothing newer. Generations never go back.
     ///
     /// # Errors
     /// When a diff to a later generation does not fit what is held.
-    pub fn after(held: Option<&Held>, told: WatchUpdate) -> Result<Option<Held>, NeedsFull> {
+    pub fn after(
+        held: Option<&AssignmentSnapshot>,
+        told: WatchUpdate,
+    ) -> Result<Option<AssignmentSnapshot>, NeedsFull> {
         let WatchUpdate { update, key_mode } = told;
         let is_newer = |generation: Generation| held.is_none_or(|held| generation > held.assignment.generation());
         let assignment = match (update, held) {
@@ -41,6 +44,6 @@ impl Held {
             (Update::Diff(_), None) => return Err(NeedsFull::NothingHeld),
             (Update::Diff(diff), Some(held)) => Some(Arc::new(held.assignment.apply(&diff)?)),
         };
-        Ok(assignment.map(|assignment| Held { assignment, key_mode }))
+        Ok(assignment.map(|assignment| AssignmentSnapshot { assignment, key_mode }))
     }
 }
