@@ -184,7 +184,7 @@ impl Cluster {
         self.route_by(Arc::clone(self.routing.assignment()));
     }
 
-    fn happens(&mut self, pending: Pending) {
+    pub(super) fn happens(&mut self, pending: Pending) {
         match pending {
             Pending::AssignerAlarm => self.assigner_alarm(),
             Pending::PodAlarm(life) => self.pod_alarm(life),

@@ -1,5 +1,7 @@
 //! Whole clusters as stories: what is done to them, and what they do about it.
 
+mod load_reports;
+
 use std::time::Duration;
 
 use emberkeep_core::assigner::TargetSettings;
