@@ -1,16 +1,17 @@
-//! Alarms: when a brain wants to be woken, with no more in the queue than needed.
+//! The wake-up timer of a brain, with no more entries in the event queue than needed.
 
 use emberkeep_core::time::Timestamp;
 
-/// A wake-up that its brain sets anew with each step.
+/// A wake-up that each step of a brain sets again. An entry in the queue cannot be removed, so an early one checks the
+/// timer when it comes up.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub(super) struct WakeUpTimer {
     wanted: Timestamp,
-    /// The earliest of its entries in the queue.
+    /// The time of its earliest entry in the queue.
     queued: Timestamp,
 }
 
-impl Alarm {
+impl WakeUpTimer {
     pub(super) const fn off() -> Self {
         Self {
             wanted: Timestamp::NEVER,
@@ -18,7 +19,7 @@ impl Alarm {
         }
     }
 
-    /// Sets it; answers when an entry has to be put into the queue, if there is none that is early enough.
+    /// Sets the timer. Returns the time of the entry to put into the queue, if none is early enough.
     pub(super) fn set(&mut self, at: Timestamp) -> Option<Timestamp> {
         self.wanted = at;
         let is_new = at < self.queued;
@@ -28,8 +29,8 @@ impl Alarm {
         is_new.then_some(at)
     }
 
-    /// An entry has come up: whether it is time, and if not, when the next entry has to come.
-    pub(super) fn rings(&mut self, now: Timestamp) -> Result<(), Option<Timestamp>> {
+    /// Handles an entry that has come up: `Ok` if the wake-up is due, else the time of the entry to put into the queue.
+    pub(super) fn fire(&mut self, now: Timestamp) -> Result<(), Option<Timestamp>> {
         if self.queued <= now {
             self.queued = Timestamp::NEVER;
         }
@@ -45,15 +46,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alarm_rings_at_the_time_set_last() {
+    fn a_timer_fires_at_the_time_set_last() {
         let at = Timestamp::from_millis;
-        let mut alarm = Alarm::off();
-        assert_eq!(alarm.set(at(5)), Some(at(5)));
-        assert_eq!(alarm.set(at(9)), None, "the entry at 5 will look again");
-        assert_eq!(alarm.rings(at(5)), Err(Some(at(9))));
-        assert_eq!(alarm.set(at(7)), Some(at(7)));
-        assert_eq!(alarm.rings(at(7)), Ok(()));
-        assert_eq!(alarm.set(at(20)), Some(at(20)));
-        assert_eq!(alarm.rings(at(9)), Err(None), "what was left in the queue does nothing");
+        let mut timer = WakeUpTimer::off();
+        assert_eq!(timer.set(at(5)), Some(at(5)));
+        assert_eq!(timer.set(at(9)), None, "the entry at 5 ms checks the timer");
+        assert_eq!(timer.fire(at(5)), Err(Some(at(9))));
+        assert_eq!(timer.set(at(7)), Some(at(7)));
+        assert_eq!(timer.fire(at(7)), Ok(()));
+        assert_eq!(timer.set(at(20)), Some(at(20)));
+        assert_eq!(timer.fire(at(9)), Err(None), "an entry left in the queue does nothing");
     }
 }
