@@ -9,7 +9,7 @@ use emberkeep_core::assignment::Assignment;
 use emberkeep_core::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::time::Timestamp;
 
 /// As many as the balancer cuts at most.
@@ -102,14 +102,8 @@ fn demand(milli: u64) -> Demand {
 
 fn pod(number: u64) -> (PodName, PodSignal) {
     let name = PodName::try_new(&format!("pod-{number:05}")).expect("a name");
-    let pod = Pod {
-        name: name.clone(),
-        incarnation: Incarnation(number.into()),
-        address: PodAddress::try_new(&format!("pod-{number}:80")).expect("a host and a port"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
+    let address = PodAddress::try_new(&format!("pod-{number}:80")).expect("a host and a port");
+    let pod = Pod::new(name.clone(), Incarnation(number.into()), address);
     (name, PodSignal { pod, may_own: true })
 }
 

@@ -143,30 +143,19 @@ fn is_in(pods: &BTreeMap<PodName, PodRecord>, record: &PodRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pod::{Pod, PodAddress, Weight};
+    use crate::pod::fixtures::{pod_in, pod_name};
 
     type Pods = BTreeMap<PodName, PodRecord>;
 
-    fn name(number: usize) -> PodName {
-        PodName::try_new(&format!("pod-{number}")).unwrap()
-    }
-
     /// Pods by the numbers of their lives; without one, a pod is not registered.
     fn pods(lives: &[Option<u128>]) -> Pods {
-        let record = |(number, life): (usize, &Option<u128>)| {
+        let record = |(number, life): (u64, &Option<u128>)| {
             life.map(|life| PodRecord {
-                pod: Pod {
-                    name: name(number),
-                    incarnation: Incarnation(life),
-                    address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-                    zone: "".into(),
-                    weight: Weight::ONE,
-                    memory_capacity: None,
-                },
+                pod: pod_in(number, life),
                 is_draining: false,
             })
         };
-        let records = lives.iter().enumerate().filter_map(record);
+        let records = (0..).zip(lives).filter_map(record);
         records.map(|record| (record.pod.name.clone(), record)).collect()
     }
 
@@ -205,9 +194,9 @@ mod tests {
         held_for(&mut flapping, 1, second(1));
         assert_eq!(flapping.wake_at(), second(6));
         flapping.pass(Timestamp::from_millis(5_999));
-        assert!(flapping.is_held(&name(0)));
+        assert!(flapping.is_held(&pod_name(0)));
         flapping.pass(second(6));
-        assert!(!flapping.is_held(&name(0)));
+        assert!(!flapping.is_held(&pod_name(0)));
         assert_eq!(flapping.wake_at(), Timestamp::NEVER);
     }
 
@@ -228,7 +217,7 @@ mod tests {
         held_for(&mut flapping, 0, second(0));
         let with = |life| pods(&[life, Some(0), Some(0), Some(0)]);
         flapping.observe(&with(Some(1)), &with(None), second(10));
-        assert!(!flapping.is_held(&name(0)));
+        assert!(!flapping.is_held(&pod_name(0)));
         flapping.observe(&with(None), &with(Some(2)), second(100));
         assert_eq!(flapping.wake_at(), second(105));
     }

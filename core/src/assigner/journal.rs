@@ -111,14 +111,14 @@ mod tests {
     use crate::balancer::{Balance, Cause, Move, Scope, Tried};
     use crate::keyspace::{Slice, SliceMap};
     use crate::load::Load;
-    use crate::pod::PodName;
+    use crate::pod::fixtures::{pod, pod_name};
     use crate::time::Timestamp;
 
     fn report(second: u64, move_count: usize) -> Report {
         let moved = Move {
             slice: Slice::FULL,
             from: None,
-            to: PodName::try_new("pod-1").unwrap(),
+            to: pod_name(1),
             load: Load::from_units(3),
             gain: Load::from_units(3),
             cause: Cause::Imbalance,
@@ -146,23 +146,12 @@ mod tests {
                 replicas.set(0_usize.into(), crate::assignment::Phase::Serving);
             }
             let proposal = Proposal {
-                pods: vec![pod()],
+                pods: vec![pod(1)],
                 slices: SliceMap::full(replicas),
             };
             assignment = proposal.after(&assignment).unwrap();
         }
         assignment
-    }
-
-    fn pod() -> crate::pod::Pod {
-        crate::pod::Pod {
-            name: PodName::try_new("pod-1").unwrap(),
-            incarnation: crate::pod::Incarnation(1),
-            address: crate::pod::PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: crate::pod::Weight::ONE,
-            memory_capacity: None,
-        }
     }
 
     #[test]

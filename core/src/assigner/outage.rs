@@ -100,35 +100,24 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
+    use crate::pod::fixtures::{pod, pod_name};
 
     const THIRD: u32 = 334;
 
-    fn name(number: usize) -> PodName {
-        PodName::try_new(&format!("pod-{number}")).unwrap()
-    }
-
-    fn pods(numbers: std::ops::Range<usize>) -> BTreeMap<PodName, PodRecord> {
+    fn pods(numbers: std::ops::Range<u64>) -> BTreeMap<PodName, PodRecord> {
         let record = |number| PodRecord {
-            pod: Pod {
-                name: name(number),
-                incarnation: Incarnation(1),
-                address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-                zone: "".into(),
-                weight: Weight::ONE,
-                memory_capacity: None,
-            },
+            pod: pod(number),
             is_draining: false,
         };
-        numbers.map(|number| (name(number), record(number))).collect()
+        numbers.map(|number| (pod_name(number), record(number))).collect()
     }
 
     fn second(second: u64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
     }
 
-    fn fallen(outage: &mut Outage, numbers: std::ops::Range<usize>, now: Timestamp) {
-        let names: Vec<_> = numbers.map(name).collect();
+    fn fallen(outage: &mut Outage, numbers: std::ops::Range<u64>, now: Timestamp) {
+        let names: Vec<_> = numbers.map(pod_name).collect();
         outage.observe(names.iter(), now);
     }
 

@@ -60,19 +60,9 @@ mod tests {
     use crate::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed};
     use crate::keyspace::{SliceKey, SliceMap};
     use crate::load::{Demand, LoadMap};
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
+    use crate::pod::Pod;
+    use crate::pod::fixtures::pod;
     use crate::time::Timestamp;
-
-    fn pod(number: u32) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(number.into()),
-            address: PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
 
     fn owned_by(pods: &[u32]) -> SliceState {
         let serving = |pod: &u32| Replica {
@@ -88,7 +78,7 @@ mod tests {
 
     #[test]
     fn owners_carry_equal_parts_of_their_slices() {
-        let pods = || (0..2).map(|number| pod(number + 1));
+        let pods = || (0..2).map(pod);
         let middle = SliceKey::from_position(1 << 63);
         let slices = vec![(SliceKey::EMPTY, owned_by(&[0, 1])), (middle.clone(), owned_by(&[1]))];
         let slices = SliceMap::try_from_starts(slices).unwrap();

@@ -139,18 +139,7 @@ mod tests {
     use crate::assigner::{Applied, Change, ClusterState};
     use crate::balancer::Pin;
     use crate::keyspace::Slice;
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
-
-    fn pod(name: &str) -> Pod {
-        Pod {
-            name: PodName::try_new(name).unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
+    use crate::pod::fixtures::{pod, pod_name};
 
     fn after(state: &Arc<TargetState>, kinds: &[ChangeKind]) -> Arc<TargetState> {
         let target = TargetName::try_new("profiles").unwrap();
@@ -167,25 +156,22 @@ mod tests {
     #[test]
     fn a_change_leads_from_the_state_before_to_the_state_after() {
         let empty = Arc::new(TargetState::new(TargetSettings::default()));
-        let joins = |name| ChangeKind::RegisterPod { pod: pod(name) };
+        let joins = |number| ChangeKind::RegisterPod { pod: pod(number) };
         let mut settings = TargetSettings::default();
         settings.balancer.min_replicas = 2;
         settings.balancer.max_replicas = 2;
         let slice = Slice::FULL;
         let pin = Pin {
             slice: slice.clone(),
-            pod: PodName::try_new("c").unwrap(),
+            pod: pod_name(3),
         };
         let (pinned, poisoned) = (ChangeKind::Pin { pin }, ChangeKind::Poison { slice });
         let states = [
             empty.clone(),
-            after(&empty, &[joins("a"), joins("b")]),
-            after(
-                &empty,
-                &[joins("b"), joins("c"), ChangeKind::Freeze { is_frozen: true }],
-            ),
-            after(&empty, &[joins("c"), ChangeKind::ConfigureTarget { settings }]),
-            after(&empty, &[joins("c"), pinned, poisoned]),
+            after(&empty, &[joins(1), joins(2)]),
+            after(&empty, &[joins(2), joins(3), ChangeKind::Freeze { is_frozen: true }]),
+            after(&empty, &[joins(3), ChangeKind::ConfigureTarget { settings }]),
+            after(&empty, &[joins(3), pinned, poisoned]),
         ];
         for pair in states.windows(2) {
             let change = StateChange::between(&pair[0], &pair[1]);

@@ -177,18 +177,7 @@ mod tests {
     use super::*;
     use crate::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, PodAddress, Weight};
-
-    fn pod(number: u8, life: u8) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(life.into()),
-            address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
+    use crate::pod::fixtures::pod_in;
 
     /// Up to 16 slices over up to 5 pods, each pod in one of two lives.
     fn proposal() -> impl Strategy<Value = Proposal> {
@@ -203,7 +192,7 @@ mod tests {
         );
         let replicas = prop::collection::vec(replica, 0..3);
         let slices = prop::collection::btree_map(1_u8..16, replicas.clone(), 0..10);
-        (replicas, slices, prop::collection::vec(0_u8..2, 5)).prop_map(|(first, rest, lives)| {
+        (replicas, slices, prop::collection::vec(0_u128..2, 5)).prop_map(|(first, rest, lives)| {
             let set = |replicas: Vec<(u32, Phase)>| -> ReplicaSet {
                 let mut set = ReplicaSet::none();
                 replicas
@@ -217,7 +206,7 @@ mod tests {
                     .map(|(start, replicas)| (SliceKey::try_new(&[start]).unwrap(), set(replicas))),
             );
             Proposal {
-                pods: (0..5).zip(lives).map(|(number, life)| pod(number, life)).collect(),
+                pods: (0..5).zip(lives).map(|(number, life)| pod_in(number, life)).collect(),
                 slices: SliceMap::try_from_starts(entries).unwrap(),
             }
         })

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::story::{Story, pod};
+use super::story::Story;
 use crate::assigner::*;
 use crate::pod::PodPhase;
+use crate::pod::fixtures::pod_in;
 
 #[derive(Debug, Clone)]
 enum Chapter {
@@ -54,12 +55,12 @@ proptest! {
         story.leads = None;
         for chapter in chapters {
             match chapter {
-                Chapter::Open(number, life) => story.open(number, pod(number, life)),
+                Chapter::Open(number, life) => story.open(number, pod_in(number, life)),
                 Chapter::Beat(session, phase, requests) => story.beat_wanting(session, phase, requests),
                 Chapter::Limit(requests) => story.limit(requests),
                 Chapter::Close(session) => story.tell(TargetEvent::SessionClosed { session: SessionId(session) }),
-                Chapter::Probed(number, life, outcome) => story.probed(&pod(number, life), outcome),
-                Chapter::Reported(number, life) => story.reported(&pod(number, life)),
+                Chapter::Probed(number, life, outcome) => story.probed(&pod_in(number, life), outcome),
+                Chapter::Reported(number, life) => story.reported(&pod_in(number, life)),
                 Chapter::Checked(leads) => story.tell(TargetEvent::LeadershipChecked { leads }),
                 Chapter::Pass(millis) => story.pass(Duration::from_millis(millis)),
             }

@@ -1,14 +1,15 @@
 //! What operators are told.
 
-use super::story::{Story, pod};
+use super::story::Story;
 use crate::assigner::*;
 use crate::balancer::Cause;
+use crate::pod::fixtures::pod;
 
 #[test]
 fn decisions_are_explained_with_what_keeps_the_next() {
     let mut story = Story::with_pods(3);
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-    story.probed(&pod(1, 0), ProbeOutcome::Refused);
+    story.probed(&pod(1), ProbeOutcome::Refused);
     let Explanation { outlook, decisions, .. } = story.explanation();
     let generations: Vec<_> = decisions.iter().map(|decided| decided.generation.number()).collect();
     assert_eq!(generations, [1, 2]);
@@ -38,7 +39,7 @@ fn what_would_be_done_without_a_pod_is_told_and_not_done() {
     let before = story.state();
     let situation = story.situation();
     assert_eq!(situation.decide().next, None, "all is well");
-    let without = situation.without(&pod(1, 0).name).decide();
+    let without = situation.without(&pod(1).name).decide();
     assert_eq!(without.report.moves.len(), 43);
     assert_eq!(without.next.map(|next| next.pods().len()), Some(2));
     assert_eq!(story.state(), before);

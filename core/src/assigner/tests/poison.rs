@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::story::{Story, pod};
+use super::story::Story;
 use crate::assigner::*;
 use crate::keyspace::{Slice, SliceKey};
 use crate::pod::PodPhase;
+use crate::pod::fixtures::{pod, pod_in};
 
 impl Story {
     /// The process of the pod is gone, and nobody had asked it to stop.
@@ -17,8 +18,8 @@ impl Story {
         self.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
-        self.probed(&pod(number, life), ProbeOutcome::Refused);
-        assert!(!self.state().pods.contains_key(&pod(number, 0).name));
+        self.probed(&pod_in(number, life), ProbeOutcome::Refused);
+        assert!(!self.state().pods.contains_key(&pod(number).name));
     }
 
     /// The number of the pod that owns the key.
@@ -46,7 +47,7 @@ impl Story {
 
     fn pass_alive(&mut self, time: Duration) {
         let alive: Vec<u64> = (0..20)
-            .filter(|number| self.state().pods.contains_key(&pod(*number, 0).name))
+            .filter(|number| self.state().pods.contains_key(&pod(*number).name))
             .collect();
         self.pass_with_heartbeats(time, alive.into_iter());
     }
@@ -109,9 +110,7 @@ fn a_pod_that_drains_has_not_crashed() {
     let mut story = Story::with_pods(12);
     story.crash_owner_of(&key());
     let owner = story.owner_of(&key());
-    let drained = story.applied(ChangeKind::DrainPod {
-        name: pod(owner, 0).name,
-    });
+    let drained = story.applied(ChangeKind::DrainPod { name: pod(owner).name });
     story.beat(owner, PodPhase::Draining);
     story.tell(drained);
     story.crash(owner);
@@ -126,7 +125,7 @@ fn in_a_small_cluster_it_takes_more_crashes_to_tell() {
         assert!(crash_count < 6, "{:?}", story.state().poisoned);
         story.crash_owner_of(&key());
         crash_count += 1;
-        story.open(4 + crash_count, pod(4 + crash_count, 0));
+        story.open(4 + crash_count, pod(4 + crash_count));
         story.pass_alive(Duration::from_secs(20));
     }
     assert!(crash_count > 2, "a twelfth of all keys was in question");
@@ -137,7 +136,7 @@ fn a_pod_that_crashes_again_and_again_does_not_make_its_keys_poisonous() {
     let mut story = Story::with_pods(12);
     for life in 0..6 {
         story.crash_in_life(5, life);
-        story.open(5, pod(5, life + 1));
+        story.open(5, pod_in(5, life + 1));
         story.pass_alive(Duration::from_secs(10));
     }
     assert!(story.state().poisoned.len() <= 1, "{:?}", story.state().poisoned);
@@ -148,7 +147,7 @@ fn pods_that_crash_for_reasons_of_their_own_poison_little() {
     let mut story = Story::with_pods(12);
     for number in 0..8 {
         story.crash(number);
-        story.open(number + 12, pod(number + 12, 0));
+        story.open(number + 12, pod(number + 12));
         story.pass_alive(Duration::from_secs(15));
     }
     let state = story.state();

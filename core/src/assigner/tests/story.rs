@@ -7,7 +7,8 @@ use crate::assigner::*;
 use crate::assignment::Assignment;
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
-use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use crate::pod::fixtures::pod;
+use crate::pod::{Pod, PodPhase};
 use crate::rate::Rate;
 use crate::target::TargetName;
 use crate::time::Timestamp;
@@ -35,17 +36,6 @@ pub(super) struct Story {
 
 pub(super) fn target() -> TargetName {
     TargetName::try_new("profiles").unwrap()
-}
-
-pub(super) fn pod(number: u64, life: u128) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-        incarnation: Incarnation(life),
-        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
 }
 
 impl Story {
@@ -214,7 +204,7 @@ impl Story {
     /// `count` pods that have started and share the slices.
     pub(super) fn with_pods(count: u64) -> Self {
         let mut story = Self::new();
-        (0..count).for_each(|number| story.open(number, pod(number, 0)));
+        (0..count).for_each(|number| story.open(number, pod(number)));
         story.pass_with_heartbeats(Duration::from_secs(1), 0..count);
         story.wanted.clear();
         story

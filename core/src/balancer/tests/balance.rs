@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 
 /// Ten pods that can carry 100 units each, in a band of 10 units.
-const POD_COUNT: usize = 10;
+const POD_COUNT: u64 = 10;
 
 fn settings(max_replicas: u32) -> BalancerSettings {
     BalancerSettings {
@@ -139,7 +139,7 @@ fn a_pod_takes_no_more_than_fits_into_its_memory() {
         signal.pod.memory_capacity = Some(capacity);
     }
     let assignment = decided(&Assignment::unassigned(), &signals, &settings);
-    for (name, capacity) in [("pod-000", 40_000), ("pod-001", 20_000)] {
+    for (name, capacity) in [("pod-0", 40_000), ("pod-1", 20_000)] {
         let pod = assignment.index_of(&PodName::try_new(name).unwrap()).unwrap();
         let shares = assignment.shares_of(pod);
         let memory: u64 = shares.map(|(slice, ..)| signals.load.demand_of(&slice).memory).sum();
@@ -160,7 +160,7 @@ fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
     let mut signals = signals_with(LoadMap::new(SliceMap::full(warm(0)), Vec::new()));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
     signals.load = LoadMap::new(SliceMap::full(warm(10_000_000)), Vec::new());
-    let pod = PodName::try_new("pod-003").unwrap();
+    let pod = pod_name(3);
     signals.pods.get_mut(&pod).unwrap().pod.memory_capacity = Some(600_000);
     signals.scope = Scope::Repair;
     let decision = decide(&before, &signals, &settings, Timestamp::ZERO);
@@ -184,21 +184,21 @@ fn pinned_keys_stay_with_their_pod_and_come_back_to_it() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
     let pinned = Slice::new(SliceKey::from_position(1 << 60), Some(SliceKey::from_position(3 << 59))).unwrap();
-    let pod = PodName::try_new("pod-007").unwrap();
+    let pod = pod_name(7);
     signals.pins = vec![Pin {
         slice: pinned.clone(),
         pod: pod.clone(),
     }];
     let (_, assignment) = settled(&Assignment::unassigned(), &mut signals, &settings);
     for position in [1 << 60, (1 << 60) + 12_345, (3 << 59) - 1] {
-        assert_eq!(owners_of(&assignment, position), ["pod-007"]);
+        assert_eq!(owners_of(&assignment, position), ["pod-7"]);
     }
     signals.pods.get_mut(&pod).unwrap().may_own = false;
     let (_, moved) = settled(&assignment, &mut signals, &settings);
-    assert_ne!(owners_of(&moved, 1 << 60), ["pod-007"]);
+    assert_ne!(owners_of(&moved, 1 << 60), ["pod-7"]);
     signals.pods.get_mut(&pod).unwrap().may_own = true;
     let (_, back) = settled(&moved, &mut signals, &settings);
-    assert_eq!(owners_of(&back, 1 << 60), ["pod-007"]);
+    assert_eq!(owners_of(&back, 1 << 60), ["pod-7"]);
 }
 
 #[test]

@@ -22,8 +22,8 @@ fn all_warm(signals: Signals, assignment: &Assignment) -> Signals {
 }
 
 /// How many replicas the pod has in each phase: warming, serving, yielding, leaving.
-fn phases_of(number: usize, assignment: &Assignment) -> [usize; 4] {
-    let index = assignment.index_of(&pod(number, 0).name);
+fn phases_of(number: u64, assignment: &Assignment) -> [usize; 4] {
+    let index = assignment.index_of(&pod_name(number));
     let count = |wanted| {
         let shares = index.into_iter().flat_map(|index| assignment.shares_of(index));
         shares.filter(|(_, _, phase)| *phase == wanted).count()
@@ -151,8 +151,8 @@ fn a_hot_key_gets_more_owners_beside_its_warm_one() {
 
 /// What may happen between two decisions: these pods live, own or drain; of the replicas that warm or leave, every nth is
 /// done.
-fn any_turn() -> impl Strategy<Value = (Vec<(usize, u128, bool)>, usize, usize)> {
-    let pods = prop::collection::btree_map(0_usize..6, (0_u128..2, prop::bool::weighted(0.7)), 1..6);
+fn any_turn() -> impl Strategy<Value = (Vec<(u64, u128, bool)>, usize, usize)> {
+    let pods = prop::collection::btree_map(0_u64..6, (0_u128..2, prop::bool::weighted(0.7)), 1..6);
     let pods = pods.prop_map(|pods| {
         pods.into_iter()
             .map(|(number, (life, owns))| (number, life, owns))

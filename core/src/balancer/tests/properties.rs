@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::pod::Weight;
 
 fn any_signals() -> impl Strategy<Value = Signals> {
-    let pods = prop::collection::btree_map(0_usize..8, (0_u128..2, prop::bool::weighted(0.8), 200_u32..3_000), 0..8);
+    let pods = prop::collection::btree_map(0_u64..8, (0_u128..2, prop::bool::weighted(0.8), 200_u32..3_000), 0..8);
     let rates = || (0_u64..200_000, 0_u64..200_000);
     let loads = prop::collection::vec(rates(), 16);
     let hot = prop::collection::btree_map(any::<u64>(), rates(), 0..5);
