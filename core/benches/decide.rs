@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed, decide};
+use emberkeep_core::balancer::{BalancerSettings, MoveHistory, PodSignal, Scope, Signals, WarmReplicas, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
@@ -84,10 +84,10 @@ fn signals(pod_count: u64, changed: u64) -> Signals {
             SliceMap::try_from_starts(pieces.collect()).expect("pieces are in order"),
             hot.collect(),
         ),
-        left: BTreeSet::new(),
-        warmed: Warmed::All,
+        lingered: BTreeSet::new(),
+        warm: WarmReplicas::All,
         scope: Scope::Balance,
-        ledger: Ledger::default(),
+        recent_moves: MoveHistory::default(),
         pins: Vec::new(),
         poisoned: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! Recordings: what the brains of a live assigner were told and what they proposed, to be told to other brains later.
 //!
-//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; then come [`Record`]s, each as the length of
+//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; then come [`RecordingEntry`]s, each as the length of
 //! its bytes (4 bytes, little-endian) and its bytes in postcard. That form, and not JSON lines, because nearly all of a
 //! recording is load reports, which are a quarter as long in it, and because equal values have equal bytes in it. A
 //! process that is killed leaves its last record unfinished; all before that counts.
@@ -19,7 +19,7 @@ use crate::pod::PodName;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 
-/// The first line of a recording. Its number grows whenever the bytes of a [`Record`] change their meaning.
+/// The first line of a recording. Its number grows whenever the bytes of a [`RecordingEntry`] change their meaning.
 pub const RECORDING_HEADER: &str = "emberkeep recording 3\n";
 
 /// One brain of a recording: one target, for as long as the recording member leads without a break.
@@ -29,7 +29,7 @@ pub struct BrainId(pub u64);
 /// One entry of a recording. `S` is how an event tells the state: as what changed in a file.
 #[expect(clippy::large_enum_variant, reason = "nearly all records are of the largest kind")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record<S = StateChange> {
+pub enum RecordingEntry<S = StateChange> {
     /// A brain began.
     Began {
         /// Which; all that it does later comes under this number.

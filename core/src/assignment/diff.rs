@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::renaming::Renaming;
+use super::renumbering::Renumbering;
 use super::{Assignment, AssignmentError, Generation, SliceState};
 use crate::keyspace::Slice;
 use crate::pod::{Pod, PodName};
@@ -92,15 +92,15 @@ impl Assignment {
     #[must_use]
     pub fn diff_since(&self, known: Generation) -> AssignmentDiff {
         let changed = || self.slices().iter().filter(|(_, state)| state.changed_at > known);
-        let renaming = Renaming::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
+        let renumbering = Renumbering::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
         AssignmentDiff {
             base: known,
             generation: self.generation(),
-            pods: renaming.kept(self.pods()),
+            pods: renumbering.kept(self.pods()),
             slices: changed()
                 .map(|(slice, state)| DiffSlice {
                     slice,
-                    state: state.renamed(&renaming),
+                    state: state.renamed(&renumbering),
                 })
                 .collect(),
         }
@@ -125,8 +125,8 @@ impl Assignment {
         }
         let pods = merged(self.pods(), &diff.pods);
         let (held, newer) = (
-            Renaming::between(self.pods(), &pods),
-            Renaming::between(&diff.pods, &pods),
+            Renumbering::between(self.pods(), &pods),
+            Renumbering::between(&diff.pods, &pods),
         );
         let changes = diff
             .slices
@@ -142,20 +142,20 @@ impl Assignment {
 
     /// The same with a pod table of just those that have a share.
     fn without_unnamed_pods(self) -> Self {
-        let renaming = Renaming::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
-        let pods = renaming.kept(self.pods());
+        let renumbering = Renumbering::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
+        let pods = renumbering.kept(self.pods());
         if pods.len() == self.pods().len() {
             return self;
         }
-        let slices = self.slices().map(|_, state| state.renamed(&renaming));
+        let slices = self.slices().map(|_, state| state.renamed(&renumbering));
         Assignment::try_new(self.generation(), pods, slices).expect("only pods without a share were taken out")
     }
 }
 
 impl SliceState {
-    fn renamed(&self, renaming: &Renaming) -> Self {
+    fn renamed(&self, renumbering: &Renumbering) -> Self {
         Self {
-            replicas: renaming.renamed(&self.replicas),
+            replicas: renumbering.renamed(&self.replicas),
             ..*self
         }
     }

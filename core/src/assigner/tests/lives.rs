@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::story::Story;
+use super::story::TargetStory;
 use crate::assigner::*;
 use crate::brain::Brain;
 use crate::pod::PodPhase;
@@ -10,14 +10,14 @@ use crate::pod::fixtures::{pod, pod_in};
 
 #[test]
 fn pods_that_start_together_share_one_assignment() {
-    let story = Story::with_pods(3);
+    let story = TargetStory::with_pods(3);
     assert_eq!(story.assignment().generation().number(), 1);
     assert_eq!(story.assignment().pods().len(), 3);
 }
 
 #[test]
 fn a_killed_pod_is_probed_once_and_its_slices_move_at_once() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     assert_eq!(story.wanted, [TargetAction::Probe(pod(1))]);
     story.probed(&pod(1), ProbeOutcome::Refused);
@@ -28,7 +28,7 @@ fn a_killed_pod_is_probed_once_and_its_slices_move_at_once() {
 
 #[test]
 fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() {
-    let mut story = Story::with_pods(2);
+    let mut story = TargetStory::with_pods(2);
     story.beat(1, PodPhase::Draining);
     assert_eq!(story.serving_count(&pod(1)), 32, "nobody else is ready");
     story.pass_with_heartbeats(Duration::from_millis(4_500), 0..2);
@@ -42,7 +42,7 @@ fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() 
     assert_eq!(story.wanted, []);
     story.pass_with_heartbeats(Duration::from_secs(6), 0..2);
     assert!(
-        story.wanted.contains(&TargetAction::LetExit(SessionId(1))),
+        story.wanted.contains(&TargetAction::PermitExit(SessionId(1))),
         "{:?}",
         story.wanted
     );
@@ -50,7 +50,7 @@ fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() 
 
 #[test]
 fn a_new_life_of_a_pod_takes_over_at_once() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     story.open(9, pod_in(1, 5));
     assert_eq!(story.wanted, [TargetAction::Close(SessionId(1))]);
     assert_eq!(story.serving_count(&pod_in(1, 5)), 43);
@@ -65,8 +65,8 @@ fn a_new_life_of_a_pod_takes_over_at_once() {
 
 #[test]
 fn a_new_leader_moves_nothing_before_the_pods_have_had_time_to_come() {
-    let before = Story::with_pods(3);
-    let mut story = Story::led_anew(before.cluster, before.now);
+    let before = TargetStory::with_pods(3);
+    let mut story = TargetStory::led_anew(before.cluster, before.now);
     story.pass(Duration::from_millis(2_900));
     assert_eq!(story.assignment().generation().number(), 1);
     assert_eq!(story.wanted, [], "nobody is suspected yet");
@@ -79,7 +79,7 @@ fn a_new_leader_moves_nothing_before_the_pods_have_had_time_to_come() {
 
 #[test]
 fn a_pod_that_was_declared_dead_and_is_not_registers_again() {
-    let mut story = Story::with_pods(2);
+    let mut story = TargetStory::with_pods(2);
     for _ in 0..4 {
         story.pass_with_heartbeats(Duration::from_secs(2), 0..1);
         story.probed(&pod(1), ProbeOutcome::Silent);
@@ -93,7 +93,7 @@ fn a_pod_that_was_declared_dead_and_is_not_registers_again() {
 
 #[test]
 fn nothing_changes_while_frozen() {
-    let mut story = Story::with_pods(2);
+    let mut story = TargetStory::with_pods(2);
     let frozen = story.applied(ChangeKind::Freeze { is_frozen: true });
     story.tell(frozen);
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
@@ -107,7 +107,7 @@ fn nothing_changes_while_frozen() {
 
 #[test]
 fn a_proposal_that_got_lost_is_made_again() {
-    let mut story = Story::new();
+    let mut story = TargetStory::new();
     let opened = TargetEvent::SessionOpened {
         session: SessionId(0),
         pod: pod(0),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::story::Story;
+use super::story::TargetStory;
 use crate::assigner::*;
 use crate::pod::PodPhase;
 use crate::pod::fixtures::pod;
@@ -11,7 +11,7 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-impl Story {
+impl TargetStory {
     /// What was granted since last asked, in order.
     fn take_granted(&mut self) -> String {
         std::mem::take(&mut self.granted).join(", ")
@@ -29,8 +29,8 @@ impl Story {
 }
 
 /// Three pods that share 1,000 requests a second, of which two want much.
-fn limited() -> Story {
-    let mut story = Story::with_pods(3);
+fn limited() -> TargetStory {
+    let mut story = TargetStory::with_pods(3);
     assert_eq!(story.take_granted(), "any to 0, any to 1, any to 2");
     story.limit(Some(1_000));
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
@@ -93,7 +93,7 @@ fn a_pod_that_joins_has_a_share_at_once_and_many_share_one_dealing() {
 #[test]
 fn a_new_leader_leaves_room_for_those_who_are_still_to_come() {
     let before = limited();
-    let mut story = Story::led_anew(before.cluster, before.now);
+    let mut story = TargetStory::led_anew(before.cluster, before.now);
     (0..3).for_each(|number| story.open(number, pod(number)));
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::story::Story;
+use super::story::TargetStory;
 use crate::assigner::*;
 use crate::keyspace::Slice;
 use crate::load::{Load, LoadReport, SliceLoad};
@@ -14,7 +14,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 /// The pods that serve something.
-fn owners(story: &Story) -> Vec<PodName> {
+fn owners(story: &TargetStory) -> Vec<PodName> {
     let assignment = story.assignment();
     let pods = assignment.pods().iter().filter(|pod| story.serving_count(pod) > 0);
     pods.map(|pod| pod.name.clone()).collect()
@@ -25,8 +25,8 @@ fn names(numbers: impl Iterator<Item = u64>) -> Vec<PodName> {
 }
 
 /// Three pods, of which the first has drained and been replaced by a fourth.
-fn first_of_a_rolling_update() -> Story {
-    let mut story = Story::with_pods(3);
+fn first_of_a_rolling_update() -> TargetStory {
+    let mut story = TargetStory::with_pods(3);
     story.beat(0, PodPhase::Draining);
     story.pass_with_heartbeats(seconds(7), 0..3);
     assert_eq!(
@@ -45,10 +45,10 @@ fn first_of_a_rolling_update() -> Story {
 fn in_a_rolling_update_a_draining_pod_serves_until_the_one_that_takes_its_place_has_come() {
     let mut story = first_of_a_rolling_update();
     story.beat(1, PodPhase::Draining);
-    let outlook = story.explanation().outlook.to_string();
+    let status = story.explanation().status.to_string();
     assert!(
-        outlook.contains("pods drain, and others are about to take their places"),
-        "{outlook}"
+        status.contains("pods drain, and others are about to take their places"),
+        "{status}"
     );
     story.pass_with_heartbeats(seconds(10), 1..4);
     assert_eq!(owners(&story), names(1..4));
@@ -93,7 +93,7 @@ fn ten_minutes_after_a_rolling_update_nobody_waits_for_another() {
 }
 
 /// What a pod reports if it serves all it has at this rate.
-fn report(story: &Story, number: u64, units: u64) -> TargetEvent {
+fn report(story: &TargetStory, number: u64, units: u64) -> TargetEvent {
     let assignment = story.assignment();
     let index = assignment.index_of(&pod(number).name).unwrap();
     let slices: Vec<Slice> = assignment.shares_of(index).map(|(slice, ..)| slice).collect();
@@ -117,7 +117,7 @@ fn report(story: &Story, number: u64, units: u64) -> TargetEvent {
 }
 
 /// Lets so many seconds pass in which pods beat and report these loads; answers when the assignment changed first.
-fn second_of_change(story: &mut Story, loads: &[u64], count: u64) -> Option<u64> {
+fn second_of_change(story: &mut TargetStory, loads: &[u64], count: u64) -> Option<u64> {
     let before = story.assignment().generation();
     (1..=count).find(|_| {
         let pods = 0..loads.len() as u64;
@@ -133,17 +133,17 @@ fn second_of_change(story: &mut Story, loads: &[u64], count: u64) -> Option<u64>
 #[test]
 fn an_overloaded_pod_is_relieved_without_waiting_for_the_load_to_settle() {
     let overloaded = 150_000;
-    let mut story = Story::with_pods(4);
+    let mut story = TargetStory::with_pods(4);
     let relieved = second_of_change(&mut story, &[overloaded, 10_000, 10_000, 10_000], 30);
     assert!(relieved.is_some_and(|second| second <= 6), "{relieved:?}");
-    let mut story = Story::with_pods(4);
+    let mut story = TargetStory::with_pods(4);
     let uneven = second_of_change(&mut story, &[90_000, 10_000, 10_000, 10_000], 30);
     assert!(uneven.is_some_and(|second| second >= 14), "{uneven:?}");
 }
 
 #[test]
 fn nothing_is_balanced_for_a_minute_after_many_pods_fell_and_what_they_owned_is_repaired() {
-    let mut story = Story::with_pods(6);
+    let mut story = TargetStory::with_pods(6);
     for number in 4..6 {
         story.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
@@ -158,7 +158,7 @@ fn nothing_is_balanced_for_a_minute_after_many_pods_fell_and_what_they_owned_is_
 
     let uneven = [90_000, 10_000, 10_000];
     assert_eq!(second_of_change(&mut story, &uneven, 50), None);
-    let outlook = story.explanation().outlook.to_string();
-    assert!(outlook.contains("it may be an outage"), "{outlook}");
+    let status = story.explanation().status.to_string();
+    assert!(status.contains("it may be an outage"), "{status}");
     assert!(second_of_change(&mut story, &uneven, 15).is_some());
 }

@@ -24,22 +24,26 @@ fn signals_with(load: LoadMap) -> Signals {
 }
 
 /// Decides every 5 s until nothing changes any more, at most 120 times; all reports, and where it leads.
-fn settled(before: &Assignment, signals: &mut Signals, settings: &BalancerSettings) -> (Vec<Report>, Assignment) {
+fn settled(
+    before: &Assignment,
+    signals: &mut Signals,
+    settings: &BalancerSettings,
+) -> (Vec<DecisionReport>, Assignment) {
     let mut assignment = before.clone();
     let mut reports = Vec::new();
     for round in 0..120 {
-        signals.left = all_leaving(&assignment);
+        signals.lingered = all_leaving(&assignment);
         let now = Timestamp::from_millis(3_600_000 + round * 5_000);
         let decision = decide(&assignment, signals, settings, now);
         let Some(next) = decision.next else { break };
-        signals.ledger.record(&decision.report);
+        signals.recent_moves.record(&decision.report);
         reports.push(decision.report);
         assignment = next;
     }
     (reports, assignment)
 }
 
-fn moved_share(report: &Report) -> f64 {
+fn moved_share(report: &DecisionReport) -> f64 {
     let voluntary = report.moves.iter().filter(|moved| moved.cause.is_voluntary());
     let moved: Load = voluntary.map(|moved| moved.load).sum();
     moved.milli() as f64 / report.total.milli() as f64
@@ -66,7 +70,7 @@ fn load_moves_in_rounds_of_nine_percent_until_all_pods_are_in_the_band() {
         reports
             .iter()
             .flat_map(|report| &report.moves)
-            .all(|moved| moved.cause == Cause::Imbalance || moved.load == Load::ZERO)
+            .all(|moved| moved.cause == MoveCause::Imbalance || moved.load == Load::ZERO)
     );
 }
 
@@ -169,7 +173,7 @@ fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
             .report
             .moves
             .iter()
-            .all(|moved| moved.cause == Cause::Memory && moved.from.as_ref() == Some(&pod))
+            .all(|moved| moved.cause == MoveCause::Memory && moved.from.as_ref() == Some(&pod))
     );
     let after = decision.next.unwrap();
     let serving = after
@@ -248,8 +252,8 @@ fn nothing_is_moved_that_was_moved_a_moment_ago() {
 
 #[test]
 fn a_ledger_forgets_after_ten_minutes() {
-    let mut ledger = Ledger::default();
-    let report = |seconds: u64, units: u64| Report {
+    let mut recent_moves = MoveHistory::default();
+    let report = |seconds: u64, units: u64| DecisionReport {
         decided_at: Timestamp::from_millis(seconds * 1_000),
         moves: vec![Move {
             slice: Slice::FULL,
@@ -257,7 +261,7 @@ fn a_ledger_forgets_after_ten_minutes() {
             to: PodName::try_new("pod").unwrap(),
             load: Load::from_units(units),
             gain: Load::from_units(units),
-            cause: Cause::Imbalance,
+            cause: MoveCause::Imbalance,
         }],
         ..decide(
             &Assignment::unassigned(),
@@ -267,13 +271,13 @@ fn a_ledger_forgets_after_ten_minutes() {
         )
         .report
     };
-    ledger.record(&report(0, 5));
-    ledger.record(&report(500, 7));
+    recent_moves.record(&report(0, 5));
+    recent_moves.record(&report(500, 7));
     let now = Timestamp::from_millis(500_000);
-    assert_eq!(ledger.moved_within(Duration::from_secs(600), now), 120_000);
-    ledger.record(&report(601, 1));
+    assert_eq!(recent_moves.moved_within(Duration::from_secs(600), now), 120_000);
+    recent_moves.record(&report(601, 1));
     assert_eq!(
-        ledger
+        recent_moves
             .slices_within(Duration::MAX, Timestamp::from_millis(601_000))
             .count(),
         2

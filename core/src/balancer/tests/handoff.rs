@@ -8,7 +8,7 @@ use crate::assignment::Replica;
 /// Nobody is warm yet.
 fn nobody_warm(signals: Signals) -> Signals {
     Signals {
-        warmed: Warmed::Only(BTreeSet::new()),
+        warm: WarmReplicas::Only(BTreeSet::new()),
         ..signals
     }
 }
@@ -16,7 +16,7 @@ fn nobody_warm(signals: Signals) -> Signals {
 /// All that were getting ready are.
 fn all_warm(signals: Signals, assignment: &Assignment) -> Signals {
     Signals {
-        warmed: Warmed::Only(all_in(Phase::Warming, assignment)),
+        warm: WarmReplicas::Only(all_in(Phase::Warming, assignment)),
         ..signals
     }
 }
@@ -66,7 +66,7 @@ fn an_owner_yields_until_its_successor_is_warm_then_leaves_and_then_is_gone() {
     assert!(epochs(&switched) > epochs(&warming));
 
     let left = Signals {
-        left: all_leaving(&switched),
+        lingered: all_leaving(&switched),
         ..switch
     };
     assert_eq!(phases_of(1, &decided(&switched, &left, &settings)), [0; 4]);
@@ -77,7 +77,7 @@ fn each_slice_switches_when_it_is_warm_whatever_the_others_are() {
     let (signals, warming) = draining();
     let some = all_in(Phase::Warming, &warming).into_iter().step_by(4).collect();
     let signals = Signals {
-        warmed: Warmed::Only(some),
+        warm: WarmReplicas::Only(some),
         ..signals
     };
     let next = decided(&warming, &signals, &BalancerSettings::default());
@@ -114,9 +114,9 @@ fn a_pod_that_takes_the_place_of_another_takes_over_all_of_it() {
     assert_eq!(phases_of(0, &assignment), [0, 32, 0, 0]);
     for _ in 0..3 {
         let some = all_in(Phase::Warming, &assignment).into_iter().step_by(2).collect();
-        let warmed = Warmed::Only(some);
+        let warm = WarmReplicas::Only(some);
         let signals = Signals {
-            warmed,
+            warm,
             ..signals.clone()
         };
         assignment = decided(&assignment, &signals, &settings);
@@ -179,10 +179,10 @@ proptest! {
         for (pods, nth_warm, nth_left) in turns {
             let mut signals = nobody_warm(signals(pods));
             let nth = |phase, nth| all_in(phase, &assignment).into_iter().step_by(nth).collect();
-            signals.warmed = Warmed::Only(nth(Phase::Warming, nth_warm));
-            signals.left = nth(Phase::Leaving, nth_left);
+            signals.warm = WarmReplicas::Only(nth(Phase::Warming, nth_warm));
+            signals.lingered = nth(Phase::Leaving, nth_left);
             let decision = decide(&assignment, &signals, &settings, Timestamp::ZERO);
-            signals.ledger.record(&decision.report);
+            signals.recent_moves.record(&decision.report);
             let next = decision.next.unwrap_or_else(|| assignment.clone());
             for (slice, state) in next.slices().iter() {
                 for (_, old) in assignment.slices().overlapping(&slice) {
@@ -217,7 +217,7 @@ proptest! {
         for pods in [pods.0, more.0] {
             let mut signals = nobody_warm(signals(pods));
             for _ in 0..4 {
-                signals.left = all_leaving(&assignment);
+                signals.lingered = all_leaving(&assignment);
                 signals = all_warm(signals, &assignment);
                 assignment = decided(&assignment, &signals, &settings);
             }

@@ -23,10 +23,10 @@ fn signals(pods: impl IntoIterator<Item = (u64, u128, bool)>) -> Signals {
     Signals {
         pods: pods.into_iter().map(signal).collect(),
         load: LoadMap::idle(),
-        left: BTreeSet::new(),
-        warmed: Warmed::All,
+        lingered: BTreeSet::new(),
+        warm: WarmReplicas::All,
         scope: Scope::Repair,
-        ledger: Ledger::default(),
+        recent_moves: MoveHistory::default(),
         pins: Vec::new(),
         poisoned: Vec::new(),
     }

@@ -59,7 +59,7 @@ proptest! {
         let mut assignment = Assignment::unassigned();
         for (mut signals, has_lingered) in history {
             if has_lingered {
-                signals.left = all_leaving(&assignment);
+                signals.lingered = all_leaving(&assignment);
             }
             assignment = decided(&assignment, &signals, &settings);
             let owners = signals.pods.values().filter(|signal| signal.may_own).count();
@@ -83,7 +83,7 @@ proptest! {
     ) {
         let before = decided(&Assignment::unassigned(), &first, &settings);
         let decision = decide(&before, &second, &settings, Timestamp::ZERO);
-        second.ledger.record(&decision.report);
+        second.recent_moves.record(&decision.report);
         let after = decision.next.unwrap_or(before);
         let again = decide(&after, &second, &settings, Timestamp::ZERO);
         prop_assert_eq!(again.next, None, "first {}; again {}", decision.report, again.report);

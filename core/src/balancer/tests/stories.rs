@@ -58,7 +58,7 @@ fn a_draining_pod_keeps_each_slice_until_a_successor_has_it() {
             .all(|(_, state, phase)| phase == Phase::Leaving && state.replicas.serving().count() == 1)
     );
 
-    draining.left = all_leaving(&moved);
+    draining.lingered = all_leaving(&moved);
     let left = decided(&moved, &draining, &BalancerSettings::default());
     assert_eq!(left.index_of(&pod_name(1)), None);
 }
