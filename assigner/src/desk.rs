@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use emberkeep_core::assigner::{Answer, QuestionId, SessionId, TargetEvent};
+use emberkeep_core::assigner::{QueryId, QueryReply, SessionId, TargetEvent};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;
@@ -21,7 +21,7 @@ pub(crate) struct Desk {
     brains: watch::Sender<BTreeMap<TargetName, Brain>>,
     sessions: Mutex<BTreeMap<SessionId, OpenSession>>,
     next_session: AtomicU64,
-    questions: Mutex<BTreeMap<QuestionId, oneshot::Sender<Answer>>>,
+    questions: Mutex<BTreeMap<QueryId, oneshot::Sender<QueryReply>>>,
     next_question: AtomicU64,
 }
 
@@ -83,8 +83,8 @@ impl Desk {
     }
 
     /// Opens a question with a number that was never used before; its answer comes through the channel.
-    pub(crate) fn question(&self) -> (QuestionId, oneshot::Receiver<Answer>) {
-        let id = QuestionId(self.next_question.fetch_add(1, Ordering::Relaxed));
+    pub(crate) fn question(&self) -> (QueryId, oneshot::Receiver<QueryReply>) {
+        let id = QueryId(self.next_question.fetch_add(1, Ordering::Relaxed));
         let (asker, answer) = oneshot::channel();
         let mut questions = self.questions();
         // Whoever waits no longer needs no answer.
@@ -93,14 +93,14 @@ impl Desk {
         (id, answer)
     }
 
-    pub(crate) fn answer(&self, id: QuestionId, answer: Answer) {
+    pub(crate) fn answer(&self, id: QueryId, answer: QueryReply) {
         if let Some(asker) = self.questions().remove(&id) {
             // Nobody may be waiting any more.
             let _ = asker.send(answer);
         }
     }
 
-    fn questions(&self) -> MutexGuard<'_, BTreeMap<QuestionId, oneshot::Sender<Answer>>> {
+    fn questions(&self) -> MutexGuard<'_, BTreeMap<QueryId, oneshot::Sender<QueryReply>>> {
         self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -126,7 +126,7 @@ impl Hands<Witnessed> for TargetHands {
             TargetAction::Probe(pod) => self.probe(pod),
             TargetAction::ConfirmLeadership => self.confirm_leadership(),
             TargetAction::Alert(alarm) => self.metrics.alerted(&self.target, alarm),
-            TargetAction::LetExit(session) => {
+            TargetAction::PermitExit(session) => {
                 if let Some(session) = self.desk.session(session) {
                     session.may_exit.cancel();
                 }
@@ -150,7 +150,7 @@ impl Hands<Witnessed> for TargetHands {
                 info!(target = %self.target, "{report}");
                 self.metrics.decided(&self.target, &report);
             }
-            TargetAction::Answer { id, answer } => self.desk.answer(id, answer),
+            TargetAction::Reply { id, reply } => self.desk.answer(id, reply),
         }
         None
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Answer, Detailed, Explanation, PodLoads, Question, Situation, TargetEvent};
-use emberkeep_core::balancer::{Decision, Report, Scope};
+use emberkeep_core::assigner::{
+    DecisionInputs, Explanation, PodLoads, Query, QueryReply, ReportWithMoves, TargetEvent,
+};
+use emberkeep_core::balancer::{Decision, DecisionReport, Scope};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
@@ -35,10 +37,10 @@ impl Inquiry {
         let targets: Vec<TargetName> = self.member.state().borrow().targets().keys().cloned().collect();
         let mut page = String::new();
         for target in targets {
-            let told = self.ask(&target, Question::Explain { last: PAGE_DECISIONS }).await;
+            let told = self.ask(&target, Query::Explain { last: PAGE_DECISIONS }).await;
             let text = match told {
-                Ok(Answer::Explanation(explanation)) => explanation.to_string(),
-                Ok(Answer::Situation(_)) => "the brain answered another question\n".to_owned(),
+                Ok(QueryReply::Explanation(explanation)) => explanation.to_string(),
+                Ok(QueryReply::DecisionInputs(_)) => "the brain answered another query\n".to_owned(),
                 Err(status) => format!("{}\n", status.message()),
             };
             page.push_str(&format!("target {target}\n\n{text}\n"));
@@ -49,9 +51,9 @@ impl Inquiry {
     /// The last decisions, and what keeps the next.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
-        match self.ask(target, Question::Explain { last }).await? {
-            Answer::Explanation(explanation) => Ok(explained(&explanation)),
-            Answer::Situation(_) => Err(Status::internal("the brain answered another question")),
+        match self.ask(target, Query::Explain { last }).await? {
+            QueryReply::Explanation(explanation) => Ok(explained(&explanation)),
+            QueryReply::DecisionInputs(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
@@ -62,37 +64,37 @@ impl Inquiry {
         without: Vec<PodName>,
         balances: bool,
     ) -> Result<pb::PlanTargetResponse, Status> {
-        let situation = self.situation(target).await?;
+        let inputs = self.inputs(target).await?;
         let scope = if balances { Scope::Balance } else { Scope::Repair };
-        let situation = without.iter().fold(situation, Situation::without).within(scope);
+        let inputs = without.iter().fold(inputs, DecisionInputs::without).within(scope);
         // Deciding takes a large target's brain some time, and this one is a copy: requests need not wait for it.
         let decided = tokio::task::spawn_blocking(move || {
-            let decision = situation.decide();
-            planned(&situation, &decision)
+            let decision = inputs.decide();
+            planned(&inputs, &decision)
         });
         decided.await.map_err(|error| Status::internal(error.to_string()))
     }
 
     /// What the pods carry now.
     pub(crate) async fn loads(&self, target: &TargetName) -> Result<pb::DescribeLoadResponse, Status> {
-        let situation = self.situation(target).await?;
-        Ok(loads(&PodLoads::of(&situation)))
+        let inputs = self.inputs(target).await?;
+        Ok(loads(&PodLoads::of(&inputs)))
     }
 
-    async fn situation(&self, target: &TargetName) -> Result<Situation, Status> {
-        match self.ask(target, Question::Situation).await? {
-            Answer::Situation(situation) => Ok(*situation),
-            Answer::Explanation(_) => Err(Status::internal("the brain answered another question")),
+    async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
+        match self.ask(target, Query::DecisionInputs).await? {
+            QueryReply::DecisionInputs(inputs) => Ok(*inputs),
+            QueryReply::Explanation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
-    async fn ask(&self, target: &TargetName, question: Question) -> Result<Answer, Status> {
+    async fn ask(&self, target: &TargetName, query: Query) -> Result<QueryReply, Status> {
         let brain = self.desk.brains().borrow().get(target).cloned();
         let not_leading = || leader_redirect_status(self.member.leadership().borrow().leader());
         let brain = brain.ok_or_else(not_leading)?;
         let (id, answer) = self.desk.question();
         let asked = async {
-            brain.events.send(TargetEvent::Asked { id, question }).await.ok()?;
+            brain.events.send(TargetEvent::QueryReceived { id, query }).await.ok()?;
             answer.await.ok()
         };
         let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(asked)).await;
@@ -108,7 +110,7 @@ impl Inquiry {
 fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
     let Explanation {
         now,
-        outlook,
+        status,
         troubles,
         decisions,
         idle,
@@ -117,7 +119,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         .iter()
         .map(|decided| decision(&decided.report, decided.generation.number(), *now));
     pb::ExplainTargetResponse {
-        outlook: outlook.to_string(),
+        outlook: status.to_string(),
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
         text: explanation.to_string(),
@@ -125,12 +127,12 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
     }
 }
 
-fn decision(report: &Report, generation: i64, now: Timestamp) -> pb::Decision {
+fn decision(report: &DecisionReport, generation: i64, now: Timestamp) -> pb::Decision {
     let age = now.since(report.decided_at).as_millis();
     pb::Decision {
         generation,
         age_ms: u64::try_from(age).unwrap_or(u64::MAX),
-        report: Detailed(report).to_string(),
+        report: ReportWithMoves(report).to_string(),
     }
 }
 
@@ -146,10 +148,10 @@ fn loads(told: &PodLoads) -> pb::DescribeLoadResponse {
     }
 }
 
-fn planned(situation: &Situation, decision: &Decision) -> pb::PlanTargetResponse {
+fn planned(inputs: &DecisionInputs, decision: &Decision) -> pb::PlanTargetResponse {
     pb::PlanTargetResponse {
-        generation: situation.assignment.generation().number(),
+        generation: inputs.assignment.generation().number(),
         changes: decision.next.is_some(),
-        report: Detailed(&decision.report).to_string(),
+        report: ReportWithMoves(&decision.report).to_string(),
     }
 }

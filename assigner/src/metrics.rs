@@ -5,7 +5,7 @@ mod handoffs;
 use std::time::Duration;
 
 use emberkeep_core::assigner::{Alarm, Applied, ProbeOutcome, TargetState};
-use emberkeep_core::balancer::Report;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -144,7 +144,7 @@ impl Metrics {
         self.handoffs.applied(target, &state.assignment);
     }
 
-    pub(crate) fn decided(&self, target: &TargetName, report: &Report) {
+    pub(crate) fn decided(&self, target: &TargetName, report: &DecisionReport) {
         self.decisions.with_label_values(&[target.as_str()]).inc();
         self.handoffs.decided(target, report);
         for moved in &report.moves {

@@ -87,7 +87,7 @@ impl Reports {
 
 /// Tells the brain, unless it is busy: what its sessions say comes first, and further reports will come.
 fn told(brain: &Brain, report: PodReport) -> &'static str {
-    let event = TargetEvent::PodReported {
+    let event = TargetEvent::UnreachableReported {
         pod: report.pod,
         incarnation: report.incarnation,
     };

@@ -130,7 +130,7 @@ impl Inner {
     /// Whether one more retry is within the budget. Requests that succeed at once never come here.
     pub(crate) fn take_retry(&self) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.take(self.counters.requests.load(Relaxed), self.clock.now())
+        budget.try_withdraw(self.counters.requests.load(Relaxed), self.clock.now())
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use emberkeep_core::assignment::Generation;
-use emberkeep_core::clerk::{Overlay, Rank, RoutingTable, Standing, Word, pick};
+use emberkeep_core::clerk::{Overlay, OwnerHint, PodScore, Rank, RoutingTable, pick};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{Pod, PodAddress};
 use emberkeep_proto::convert::NotOwner;
@@ -84,7 +84,7 @@ impl Directory {
     pub(crate) fn generation_for(&self, key: &[u8]) -> Generation {
         match &**self.view.load() {
             View::Seeds(_) => Generation::NONE,
-            View::Assigned(assigned) => match assigned.word_on(key) {
+            View::Assigned(assigned) => match assigned.hint_for(key) {
                 Some(word) => word.generation,
                 None => assigned.generation(),
             },
@@ -100,7 +100,7 @@ impl Directory {
         if not_owner.generation <= assigned.generation() {
             return;
         }
-        let word = Word {
+        let word = OwnerHint {
             generation: not_owner.generation,
             owner: self.peer_among(&mut strangers, owner),
         };
@@ -202,12 +202,12 @@ impl View {
 
 impl Assigned {
     fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
-        if let Some(word) = self.word_on(key) {
+        if let Some(word) = self.hint_for(key) {
             return Ok(Arc::clone(&word.owner));
         }
         let Self { table, peers, .. } = self;
         let serving = table.route(key)?.serving;
-        let standing = |peer: &Arc<Peer>| Standing {
+        let standing = |peer: &Arc<Peer>| PodScore {
             rank: match failed {
                 Some(failed) if Arc::ptr_eq(failed, peer) => Rank::Failed,
                 Some(_) | None => peer.rank(),
@@ -221,8 +221,8 @@ impl Assigned {
     }
 
     #[inline]
-    fn word_on(&self, key: &[u8]) -> Option<&Word<Arc<Peer>>> {
-        self.overlay.word_on(key, self.table.key_mode())
+    fn hint_for(&self, key: &[u8]) -> Option<&OwnerHint<Arc<Peer>>> {
+        self.overlay.hint_for(key, self.table.key_mode())
     }
 
     fn generation(&self) -> Generation {

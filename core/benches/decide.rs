@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed, decide};
+use emberkeep_core::balancer::{BalancerSettings, MoveHistory, PodSignal, Scope, Signals, WarmReplicas, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::time::Timestamp;
 
 /// As many as the balancer cuts at most.
@@ -84,10 +84,10 @@ fn signals(pod_count: u64, changed: u64) -> Signals {
             SliceMap::try_from_starts(pieces.collect()).expect("pieces are in order"),
             hot.collect(),
         ),
-        left: BTreeSet::new(),
-        warmed: Warmed::All,
+        lingered: BTreeSet::new(),
+        warm: WarmReplicas::All,
         scope: Scope::Balance,
-        ledger: Ledger::default(),
+        recent_moves: MoveHistory::default(),
         pins: Vec::new(),
         poisoned: Vec::new(),
     }
@@ -102,14 +102,8 @@ fn demand(milli: u64) -> Demand {
 
 fn pod(number: u64) -> (PodName, PodSignal) {
     let name = PodName::try_new(&format!("pod-{number:05}")).expect("a name");
-    let pod = Pod {
-        name: name.clone(),
-        incarnation: Incarnation(number.into()),
-        address: PodAddress::try_new(&format!("pod-{number}:80")).expect("a host and a port"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
+    let address = PodAddress::try_new(&format!("pod-{number}:80")).expect("a host and a port");
+    let pod = Pod::new(name.clone(), Incarnation(number.into()), address);
     (name, PodSignal { pod, may_own: true })
 }
 

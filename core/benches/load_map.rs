@@ -36,7 +36,7 @@ fn load_map(criterion: &mut Criterion) {
     group.bench_function("take_in_a_report", |bencher| {
         bencher.iter(|| {
             let (pod, report) = reports.next().expect("reports go round in a circle");
-            history.reported(&pod, black_box(&report), now);
+            history.record(&pod, black_box(&report), now);
         });
     });
     group.finish();
@@ -46,7 +46,7 @@ fn load_map(criterion: &mut Criterion) {
 fn history(replicas: u32) -> (LoadHistory, Timestamp) {
     let mut history = LoadHistory::default();
     for pod in 0..POD_COUNT {
-        history.reported(&name(pod), &report(pod, replicas), Timestamp::from_millis(pod));
+        history.record(&name(pod), &report(pod, replicas), Timestamp::from_millis(pod));
     }
     (history, Timestamp::from_millis(POD_COUNT))
 }

@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::clerk::RoutingTable;
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::target::KeyMode;
 use hashring::HashRing;
 
@@ -75,14 +75,10 @@ fn assignment(slice_count: usize) -> Arc<Assignment> {
 }
 
 fn pod(number: usize) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number:04}")).expect("a good name"),
-        incarnation: Incarnation(number as u128),
-        address: PodAddress::try_new(&format!("10.0.{}.{}:8080", number / 256, number % 256)).expect("a good address"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
+    let name = PodName::try_new(&format!("pod-{number:04}")).expect("a valid name");
+    let address =
+        PodAddress::try_new(&format!("10.0.{}.{}:8080", number / 256, number % 256)).expect("a valid address");
+    Pod::new(name, Incarnation(number as u128), address)
 }
 
 /// One point on the ring.

@@ -107,6 +107,21 @@ pub struct Pod {
     pub memory_capacity: Option<u64>,
 }
 
+impl Pod {
+    /// A pod in no zone, with the weight of an ordinary pod and no memory limit.
+    #[must_use]
+    pub fn new(name: PodName, incarnation: Incarnation, address: PodAddress) -> Self {
+        Self {
+            name,
+            incarnation,
+            address,
+            zone: "".into(),
+            weight: Weight::ONE,
+            memory_capacity: None,
+        }
+    }
+}
+
 /// What a pod says about itself with every heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PodPhase {
@@ -117,6 +132,9 @@ pub enum PodPhase {
     /// Wants to stop: serves until its slices have moved.
     Draining,
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;
 
 #[cfg(test)]
 mod tests {

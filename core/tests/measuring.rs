@@ -112,7 +112,7 @@ impl World {
                 meter.sampled(std::slice::from_ref(sketch));
                 sketch.forget_recent();
                 let (name, at) = (pod(number).name, self.now + Duration::from_millis(100 * number as u64));
-                self.history.reported(&name, &meter.report(), at);
+                self.history.record(&name, &meter.report(), at);
             }
         }
     }
@@ -287,7 +287,7 @@ fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> World {
         sketches.iter_mut().for_each(Hottest::forget_recent);
     }
     let report = world.meters[0].0.report();
-    world.history.reported(&pod(0).name, &report, world.now);
+    world.history.record(&pod(0).name, &report, world.now);
     world
 }
 

@@ -1,7 +1,7 @@
 //! Metrics of slices that change hands.
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::Report;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::target::TargetName;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
@@ -52,7 +52,7 @@ impl HandoffMetrics {
         }
     }
 
-    pub(super) fn decided(&self, target: &TargetName, report: &Report) {
+    pub(super) fn decided(&self, target: &TargetName, report: &DecisionReport) {
         let count = u64::try_from(report.switch_count).unwrap_or(u64::MAX);
         self.switches.with_label_values(&[target.as_str()]).inc_by(count);
     }

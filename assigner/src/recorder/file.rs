@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{BrainId, RECORDING_HEADER, Record, StateChange, TargetState};
+use emberkeep_core::assigner::{BrainId, RECORDING_HEADER, RecordingEntry, StateChange, TargetState};
 use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::mpsc;
 use tracing::info;
@@ -87,39 +87,39 @@ impl<W: Write> RecordingFile<W> {
         self.sink.write_all(&bytes)
     }
 
-    fn written(&mut self, record: LiveRecord) -> Record {
+    fn written(&mut self, record: LiveRecord) -> RecordingEntry {
         match record {
-            Record::Began {
+            RecordingEntry::Began {
                 brain,
                 target,
                 state,
                 now,
             } => {
                 self.states.insert(brain, Arc::clone(&state));
-                Record::Began {
+                RecordingEntry::Began {
                     brain,
                     target,
                     state,
                     now,
                 }
             }
-            Record::Stepped {
+            RecordingEntry::Stepped {
                 brain,
                 event,
                 now,
                 proposal,
             } => {
                 let Ok(event) = event.try_map_state(|state| Ok::<_, Infallible>(self.change_to(brain, state)));
-                Record::Stepped {
+                RecordingEntry::Stepped {
                     brain,
                     event,
                     now,
                     proposal,
                 }
             }
-            Record::Ended { brain } => {
+            RecordingEntry::Ended { brain } => {
                 self.states.remove(&brain);
-                Record::Ended { brain }
+                RecordingEntry::Ended { brain }
             }
         }
     }
@@ -203,8 +203,8 @@ mod tests {
         let body = &written[RECORDING_HEADER.len()..];
         let length = u32::from_le_bytes(body[..4].try_into().unwrap());
         assert_eq!(body.len(), 4 + length as usize, "one whole record");
-        let record: Record = postcard::from_bytes(&body[4..]).unwrap();
-        assert!(matches!(record, Record::Began { brain: BrainId(0), .. }));
+        let record: RecordingEntry = postcard::from_bytes(&body[4..]).unwrap();
+        assert!(matches!(record, RecordingEntry::Began { brain: BrainId(0), .. }));
     }
 
     /// A disk that is full from the first byte on.
@@ -237,7 +237,7 @@ mod tests {
         };
         let failed = RecordingFile::begin(disk).unwrap().write_all_of(queue).unwrap_err();
         assert_eq!(failed.kind(), io::ErrorKind::StorageFull);
-        recorder.take(Record::Stepped {
+        recorder.take(RecordingEntry::Stepped {
             brain: BrainId(0),
             event: TargetEvent::Woke,
             now: Timestamp::ZERO,

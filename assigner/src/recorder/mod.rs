@@ -13,7 +13,7 @@ mod witness;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use emberkeep_core::assigner::{BrainId, Record, TargetState};
+use emberkeep_core::assigner::{BrainId, RecordingEntry, TargetState};
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
 use tokio::sync::mpsc;
@@ -27,7 +27,7 @@ pub(crate) use self::witness::{Witness, Witnessed};
 const QUEUE_MAX: usize = 16_384;
 
 /// A record as a brain has it: with whole states, which are shared and cost nothing to keep.
-type LiveRecord = Record<Arc<TargetState>>;
+type LiveRecord = RecordingEntry<Arc<TargetState>>;
 
 /// Where brains get their witnesses. Copies write to the same file.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Recorder {
     /// The witness of a brain that begins now.
     pub(crate) fn witness(&self, target: &TargetName, state: &Arc<TargetState>, now: Timestamp) -> Witness {
         let brain = BrainId(self.course.next_brain.fetch_add(1, Ordering::Relaxed));
-        self.take(Record::Began {
+        self.take(RecordingEntry::Began {
             brain,
             target: target.clone(),
             state: Arc::clone(state),

@@ -1,6 +1,6 @@
 //! A brain that is recorded.
 
-use emberkeep_core::assigner::{BrainId, Record, TargetAction, TargetBrain, TargetEvent};
+use emberkeep_core::assigner::{BrainId, RecordingEntry, TargetAction, TargetBrain, TargetEvent};
 use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::time::Timestamp;
 
@@ -52,7 +52,7 @@ impl Witness {
     }
 
     fn stepped(&self, event: TargetEvent, now: Timestamp, actions: &[TargetAction]) {
-        self.recorder.take(Record::Stepped {
+        self.recorder.take(RecordingEntry::Stepped {
             brain: self.brain,
             event,
             now,
@@ -63,6 +63,6 @@ impl Witness {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        self.recorder.take(Record::Ended { brain: self.brain });
+        self.recorder.take(RecordingEntry::Ended { brain: self.brain });
     }
 }

@@ -1,25 +1,25 @@
 //! The brain of the assigner for one target.
 
-mod sight;
-mod vigil;
+mod inputs;
+mod liveness;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::caution::Caution;
 use super::cluster::{ChangeKind, PodRecord, TargetState};
 use super::event::{SessionId, TargetAction, TargetEvent};
-use super::flapping::Flapping;
+use super::flap_damping::FlapDamping;
 use super::handoff::Handoffs;
 use super::health::Health;
-use super::journal::Journal;
-use super::outage::Outage;
+use super::journal::DecisionJournal;
+use super::mass_failure::MassFailureDetector;
+use super::mass_failure_guard::MassFailureGuard;
 use super::pacing::{Pacing, Verdict};
-use super::poison::Poison;
-use super::question::{Answer, Explanation, Outlook, Question};
-use super::replacement::Replacement;
-use super::sessions::{Session, Sessions};
+use super::pod_sessions::{PodSession, PodSessions};
+use super::poison::PoisonDetector;
+use super::query::{DecisionStatus, Explanation, Query, QueryReply};
+use super::rolling_update::RollingUpdateDetector;
 use super::store_budget::{Claim, StoreBudget};
 use super::trouble::Alarm;
 use crate::balancer::{Decision, Scope};
@@ -39,22 +39,22 @@ const PROPOSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct TargetBrain {
     state: Arc<TargetState>,
-    sessions: Sessions,
+    sessions: PodSessions,
     history: LoadHistory,
     health: Health,
     pacing: Pacing,
-    outage: Outage,
-    caution: Caution,
-    flapping: Flapping,
+    outage: MassFailureDetector,
+    caution: MassFailureGuard,
+    flapping: FlapDamping,
     /// What was said last to be alerted on.
     alarm: Alarm,
-    replacement: Replacement,
+    replacement: RollingUpdateDetector,
     /// The pods that have lately said that they have more load than they can carry.
     overloaded: BTreeSet<PodName>,
-    poison: Poison,
+    poison: PoisonDetector,
     handoffs: Handoffs,
     store_budget: StoreBudget,
-    journal: Journal,
+    journal: DecisionJournal,
     /// One proposal at a time, so that each is made in view of the last.
     is_proposing: bool,
     propose_after: Timestamp,
@@ -71,20 +71,20 @@ impl TargetBrain {
     pub fn new(state: Arc<TargetState>, now: Timestamp) -> Self {
         let mut brain = Self {
             state: Arc::clone(&state),
-            sessions: Sessions::default(),
+            sessions: PodSessions::default(),
             history: LoadHistory::default(),
             health: Health::default(),
             pacing: Pacing::new(now),
-            outage: Outage::default(),
-            caution: Caution::default(),
-            flapping: Flapping::default(),
+            outage: MassFailureDetector::default(),
+            caution: MassFailureGuard::default(),
+            flapping: FlapDamping::default(),
             alarm: Alarm::default(),
-            replacement: Replacement::default(),
+            replacement: RollingUpdateDetector::default(),
             overloaded: BTreeSet::new(),
-            poison: Poison::default(),
+            poison: PoisonDetector::default(),
             handoffs: Handoffs::default(),
             store_budget: StoreBudget::default(),
-            journal: Journal::default(),
+            journal: DecisionJournal::default(),
             is_proposing: false,
             propose_after: now,
             look_again: now,
@@ -113,9 +113,9 @@ impl TargetBrain {
                 self.load_reported(session, &report, now);
                 return None;
             }
-            TargetEvent::Asked { id, question } => {
-                let answer = self.answer(question, now);
-                return Some(TargetAction::Answer { id, answer });
+            TargetEvent::QueryReceived { id, query } => {
+                let answer = self.answer(query, now);
+                return Some(TargetAction::Reply { id, reply: answer });
             }
             TargetEvent::Applied { state } => self.sync(state, now),
             TargetEvent::ProposalEnded { outcome, state } => {
@@ -139,7 +139,7 @@ impl TargetBrain {
                 incarnation,
                 outcome,
             } => self.probed(&pod, incarnation, outcome, now),
-            TargetEvent::PodReported { pod, incarnation } => {
+            TargetEvent::UnreachableReported { pod, incarnation } => {
                 self.is_stale |= self.health.reported(&pod, incarnation, now);
                 return None;
             }
@@ -174,7 +174,7 @@ impl TargetBrain {
             return;
         };
         let name = &open.pod.name;
-        self.history.reported(name, report, now);
+        self.history.record(name, report, now);
         if report.total() > self.state.settings.balancer.capacity_of(open.pod.weight) {
             self.is_stale |= self.overloaded.insert(name.clone());
         } else {
@@ -244,7 +244,7 @@ impl TargetBrain {
                 record.is_some_and(|record| record.is_draining && record.pod.incarnation == pod.incarnation);
             is_draining && state.assignment.index_of(&pod.name).is_none()
         };
-        sessions.let_exit(has_drained).map(TargetAction::LetExit).collect()
+        sessions.let_exit(has_drained).map(TargetAction::PermitExit).collect()
     }
 
     /// Deals out what the pods may ask of their object store.
@@ -309,7 +309,7 @@ impl TargetBrain {
         if let Some(open) = unregistered {
             return Some(ChangeKind::RegisterPod { pod: open.pod.clone() });
         }
-        let wants_drain = |open: &&Session| open.is_draining && self.record(&open.pod) == Some(false);
+        let wants_drain = |open: &&PodSession| open.is_draining && self.record(&open.pod) == Some(false);
         if let Some(draining) = self.sessions.iter().find(wants_drain) {
             return Some(ChangeKind::DrainPod {
                 name: draining.pod.name.clone(),
@@ -333,7 +333,7 @@ impl TargetBrain {
                 return Vec::new();
             }
         };
-        let Decision { next, report } = self.situation(scope, now).decide();
+        let Decision { next, report } = self.inputs(scope, now).decide();
         self.pacing.decided(scope, next.is_some(), now);
         self.look_again = now;
         let Some(next) = next else {
@@ -348,36 +348,36 @@ impl TargetBrain {
         ]
     }
 
-    fn answer(&self, question: Question, now: Timestamp) -> Answer {
-        match question {
-            Question::Explain { last } => Answer::Explanation(Explanation {
+    fn answer(&self, query: Query, now: Timestamp) -> QueryReply {
+        match query {
+            Query::Explain { last } => QueryReply::Explanation(Explanation {
                 now,
-                outlook: self.outlook(now),
+                status: self.status(now),
                 troubles: self.troubles(now),
                 decisions: self.journal.last(last),
                 idle: self.journal.last_idle(),
             }),
-            Question::Situation => Answer::Situation(Box::new(self.situation(Scope::Repair, now))),
+            Query::DecisionInputs => QueryReply::DecisionInputs(Box::new(self.inputs(Scope::Repair, now))),
         }
     }
 
     /// What [`TargetBrain::proposal`] would come to now.
-    fn outlook(&self, now: Timestamp) -> Outlook {
+    fn status(&self, now: Timestamp) -> DecisionStatus {
         if self.is_proposing {
-            return Outlook::Proposing;
+            return DecisionStatus::Proposing;
         }
         if now < self.propose_after {
             let after = self.propose_after.since(now);
-            return Outlook::ProposingAgain { after };
+            return DecisionStatus::RetryingProposal { after };
         }
         if self.overdue_change(now).is_some() {
-            return Outlook::Registering;
+            return DecisionStatus::Registering;
         }
         let verdict = self
             .pacing
             .clone()
             .verdict(self.needs(now), &self.state.settings.pacing, now);
-        Outlook::of(verdict, now)
+        DecisionStatus::of(verdict, now)
     }
 }
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster::{Applied, ChangeKind, TargetState};
 use super::health::ProbeOutcome;
-use super::question::{Answer, Question, QuestionId};
+use super::query::{Query, QueryId, QueryReply};
 use super::trouble::Alarm;
-use crate::balancer::Report;
+use crate::balancer::DecisionReport;
 use crate::keyspace::Slice;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
@@ -74,7 +74,7 @@ pub enum TargetEvent<S = Arc<TargetState>> {
         outcome: ProbeOutcome,
     },
     /// A clerk could not reach a pod.
-    PodReported {
+    UnreachableReported {
         /// Which pod.
         pod: PodName,
         /// Which life of it.
@@ -86,11 +86,11 @@ pub enum TargetEvent<S = Arc<TargetState>> {
         leads: bool,
     },
     /// Somebody wants to know something.
-    Asked {
+    QueryReceived {
         /// What the answer is to name.
-        id: QuestionId,
+        id: QueryId,
         /// What.
-        question: Question,
+        query: Query,
     },
     /// The time that the brain had asked for has come.
     Woke,
@@ -131,9 +131,11 @@ impl<S> TargetEvent<S> {
                 incarnation,
                 outcome,
             },
-            TargetEvent::PodReported { pod, incarnation } => TargetEvent::PodReported { pod, incarnation },
+            TargetEvent::UnreachableReported { pod, incarnation } => {
+                TargetEvent::UnreachableReported { pod, incarnation }
+            }
             TargetEvent::LeadershipChecked { leads } => TargetEvent::LeadershipChecked { leads },
-            TargetEvent::Asked { id, question } => TargetEvent::Asked { id, question },
+            TargetEvent::QueryReceived { id, query } => TargetEvent::QueryReceived { id, query },
             TargetEvent::Woke => TargetEvent::Woke,
         })
     }
@@ -151,7 +153,7 @@ pub enum TargetAction {
     /// Make what is wrong known, in the place of what was before.
     Alert(Alarm),
     /// Tell the slicelet that its pod owns nothing any more and may stop.
-    LetExit(SessionId),
+    PermitExit(SessionId),
     /// Tell the slicelet how many requests of the object store its pod may make.
     Grant {
         /// Its session.
@@ -169,13 +171,13 @@ pub enum TargetAction {
     /// End the session; a newer life of the pod has come, or this one was declared dead.
     Close(SessionId),
     /// Make the reasons of a decision known.
-    Explain(Report),
+    Explain(DecisionReport),
     /// Tell whoever asked.
-    Answer {
+    Reply {
         /// The question.
-        id: QuestionId,
+        id: QueryId,
         /// What it is answered with.
-        answer: Answer,
+        reply: QueryReply,
     },
 }
 
@@ -188,12 +190,12 @@ impl TargetAction {
             TargetAction::Probe(_)
             | TargetAction::ConfirmLeadership
             | TargetAction::Alert(_)
-            | TargetAction::LetExit(_)
+            | TargetAction::PermitExit(_)
             | TargetAction::Grant { .. }
             | TargetAction::Warm { .. }
             | TargetAction::Close(_)
             | TargetAction::Explain(_)
-            | TargetAction::Answer { .. } => None,
+            | TargetAction::Reply { .. } => None,
         }
     }
 }

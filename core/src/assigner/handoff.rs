@@ -34,11 +34,11 @@ struct Warming {
     incarnation: Incarnation,
     /// The pod that the state comes from.
     source: Option<PodName>,
-    stage: Stage,
+    stage: WarmingStage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum WarmingStage {
     /// Waits for a place.
     Queued,
     /// Its pod is to get it ready.
@@ -49,7 +49,7 @@ enum Stage {
 
 /// How many slices get ready, by the pods that take and give them.
 #[derive(Default)]
-struct Places {
+struct WarmingSlots {
     taken: BTreeMap<PodName, u32>,
     given: BTreeMap<PodName, u32>,
     total: u32,
@@ -73,7 +73,7 @@ impl Handoffs {
                             slice: slice.clone(),
                             incarnation: pod.incarnation,
                             source: source.map(|pod| assignment.pod(pod).name.clone()),
-                            stage: known.map_or(Stage::Queued, |known| known.stage),
+                            stage: known.map_or(WarmingStage::Queued, |known| known.stage),
                         };
                         self.warming.insert(key(), next);
                     }
@@ -96,8 +96,8 @@ impl Handoffs {
                 continue;
             };
             if warmth.is_enough(settings.warm_share_thousandths) {
-                has_changed |= warming.stage != Stage::Warm;
-                warming.stage = Stage::Warm;
+                has_changed |= warming.stage != WarmingStage::Warm;
+                warming.stage = WarmingStage::Warm;
             }
         }
         has_changed
@@ -106,9 +106,9 @@ impl Handoffs {
     /// Gives the free places to slices that wait for one, in key order; `may_warm` says whether a pod can be told to. A
     /// slice has its place until it is warm or out of time.
     pub(super) fn admit(&mut self, settings: &HandoffSettings, may_warm: impl Fn(&PodName) -> bool, now: Timestamp) {
-        let mut places = Places::default();
+        let mut places = WarmingSlots::default();
         for ((_, pod), warming) in &self.warming {
-            if let Stage::Ordered { since } = warming.stage
+            if let WarmingStage::Ordered { since } = warming.stage
                 && now < since + settings.warm_timeout
             {
                 places.take(pod, warming.source.as_ref());
@@ -116,8 +116,8 @@ impl Handoffs {
         }
         for ((_, pod), warming) in &mut self.warming {
             let Warming { source, stage, .. } = warming;
-            if *stage == Stage::Queued && may_warm(pod) && places.have_room(pod, source.as_ref(), settings) {
-                *stage = Stage::Ordered { since: now };
+            if *stage == WarmingStage::Queued && may_warm(pod) && places.have_room(pod, source.as_ref(), settings) {
+                *stage = WarmingStage::Ordered { since: now };
                 places.take(pod, source.as_ref());
             }
         }
@@ -130,7 +130,7 @@ impl Handoffs {
         for ((_, pod), warming) in self
             .warming
             .iter()
-            .filter(|(_, warming)| warming.stage != Stage::Queued)
+            .filter(|(_, warming)| warming.stage != WarmingStage::Queued)
         {
             orders.entry(pod).or_default().push(warming.slice.clone());
         }
@@ -147,9 +147,9 @@ impl Handoffs {
     ) -> BTreeSet<ReplicaKey> {
         let is_warm = |((_, pod), warming): &(&ReplicaKey, &Warming)| {
             let has_had_enough = match warming.stage {
-                Stage::Queued => false,
-                Stage::Ordered { since } => now >= since + settings.warm_timeout,
-                Stage::Warm => true,
+                WarmingStage::Queued => false,
+                WarmingStage::Ordered { since } => now >= since + settings.warm_timeout,
+                WarmingStage::Warm => true,
             };
             has_had_enough && is_heard(pod)
         };
@@ -174,15 +174,15 @@ impl Handoffs {
     pub(super) fn wake_at(&self, settings: &HandoffSettings, now: Timestamp) -> Timestamp {
         let leaving = self.leaving_since.values().map(|since| *since + settings.leave_linger);
         let warming = self.warming.values().filter_map(|warming| match warming.stage {
-            Stage::Ordered { since } => Some(since + settings.warm_timeout),
-            Stage::Queued | Stage::Warm => None,
+            WarmingStage::Ordered { since } => Some(since + settings.warm_timeout),
+            WarmingStage::Queued | WarmingStage::Warm => None,
         });
         let ends = leaving.chain(warming);
         ends.filter(|end| *end > now).min().unwrap_or(Timestamp::NEVER)
     }
 }
 
-impl Places {
+impl WarmingSlots {
     fn take(&mut self, to: &PodName, from: Option<&PodName>) {
         *self.taken.entry(to.clone()).or_default() += 1;
         if let Some(from) = from {

@@ -4,21 +4,21 @@
 //! proposals go out as [`TargetAction`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
 
 mod brain;
-mod caution;
 mod cluster;
 mod event;
-mod flapping;
+mod flap_damping;
 mod handoff;
 mod health;
 mod journal;
-mod outage;
+mod mass_failure;
+mod mass_failure_guard;
 mod pacing;
 mod pod_loads;
+mod pod_sessions;
 mod poison;
-mod question;
+mod query;
 mod recording;
-mod replacement;
-mod sessions;
+mod rolling_update;
 mod store_budget;
 mod target_settings;
 #[cfg(test)]
@@ -29,11 +29,11 @@ pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, MARKS_MAX, PodRecord, Rejection, TargetState};
 pub use event::{SessionId, TargetAction, TargetEvent};
 pub use health::{PROBE_DEADLINE, ProbeOutcome};
-pub use journal::{Decided, Detailed};
+pub use journal::{AppliedDecision, ReportWithMoves};
 pub use pacing::KeepReason;
 pub use pod_loads::PodLoads;
-pub use question::{Answer, Explanation, Outlook, Question, QuestionId, Situation};
-pub use recording::{BrainId, RECORDING_HEADER, Record, StateChange};
+pub use query::{DecisionInputs, DecisionStatus, Explanation, Query, QueryId, QueryReply};
+pub use recording::{BrainId, RECORDING_HEADER, RecordingEntry, StateChange};
 pub use target_settings::{
     HandoffSettings, HealthSettings, PacingSettings, SettingError, StoreSettings, TargetSettings,
 };

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// What there is to decide about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
+pub(super) struct PacingInputs {
     /// An operator has stopped all changes.
     pub(super) is_frozen: bool,
     /// There is no pod that could own anything.
@@ -105,7 +105,7 @@ impl Pacing {
         }
     }
 
-    pub(super) fn verdict(&mut self, needs: Needs, settings: &PacingSettings, now: Timestamp) -> Verdict {
+    pub(super) fn verdict(&mut self, needs: PacingInputs, settings: &PacingSettings, now: Timestamp) -> Verdict {
         let keep = |reason, look_again| Verdict::Keep { reason, look_again };
         if needs.is_frozen {
             return keep(KeepReason::Frozen, Timestamp::NEVER);
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::assigner::TargetSettings;
 
-    const CALM: Needs = Needs {
+    const CALM: PacingInputs = PacingInputs {
         is_frozen: false,
         has_no_owner: false,
         repair: false,
@@ -201,13 +201,13 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn verdict(pacing: &mut Pacing, needs: Needs, now: Timestamp) -> Verdict {
+    fn verdict(pacing: &mut Pacing, needs: PacingInputs, now: Timestamp) -> Verdict {
         pacing.verdict(needs, &TargetSettings::default().pacing, now)
     }
 
     #[test]
     fn a_lost_owner_is_replaced_at_once() {
-        let needs = Needs { repair: true, ..CALM };
+        let needs = PacingInputs { repair: true, ..CALM };
         let verdict = verdict(&mut Pacing::new(millis(0)), needs, millis(0));
         assert_eq!(verdict, Verdict::Decide(Scope::Repair));
     }
@@ -215,13 +215,13 @@ mod tests {
     #[test]
     fn pods_that_come_and_go_together_share_one_decision() {
         let mut pacing = Pacing::new(millis(0));
-        let needs = Needs { joined: true, ..CALM };
+        let needs = PacingInputs { joined: true, ..CALM };
         let gathering = |look_again| Verdict::Keep {
             reason: KeepReason::Gathering,
             look_again,
         };
         assert_eq!(verdict(&mut pacing, needs, millis(100)), gathering(millis(400)));
-        let needs = Needs { drains: true, ..needs };
+        let needs = PacingInputs { drains: true, ..needs };
         assert_eq!(verdict(&mut pacing, needs, millis(399)), gathering(millis(400)));
         assert_eq!(verdict(&mut pacing, needs, millis(400)), Verdict::Decide(Scope::Repair));
     }
@@ -236,7 +236,7 @@ mod tests {
                 ..
             }
         ));
-        let unmeasured = Needs {
+        let unmeasured = PacingInputs {
             is_measured: false,
             ..CALM
         };
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn an_overloaded_pod_waits_neither_for_the_interval_nor_for_the_load_to_settle() {
-        let overloaded = Needs {
+        let overloaded = PacingInputs {
             is_overloaded: true,
             ..CALM
         };
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_several_decisions_do_not_cure_is_decided_less_and_less_often() {
-        let overloaded = Needs {
+        let overloaded = PacingInputs {
             is_overloaded: true,
             ..CALM
         };
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn in_a_mass_failure_what_is_lost_is_repaired_and_nothing_is_balanced() {
         let mut pacing = Pacing::new(millis(0));
-        let failure = Needs {
+        let failure = PacingInputs {
             mass_failure: Some(millis(70_000)),
             is_overloaded: true,
             ..CALM
@@ -316,7 +316,7 @@ mod tests {
             look_again: millis(70_000),
         };
         assert_eq!(verdict(&mut pacing, failure, millis(20_000)), held);
-        let lost = Needs {
+        let lost = PacingInputs {
             repair: true,
             ..failure
         };
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_while_frozen() {
-        let needs = Needs {
+        let needs = PacingInputs {
             is_frozen: true,
             repair: true,
             ..CALM

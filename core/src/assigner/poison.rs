@@ -31,7 +31,7 @@ const PART: usize = 64;
 
 /// What is known of crashes, and of keys that may have caused them.
 #[derive(Debug, Default)]
-pub(super) struct Poison {
+pub(super) struct PoisonDetector {
     /// In the order of time.
     crashes: VecDeque<Crash>,
     /// Found, and not replicated yet.
@@ -43,18 +43,18 @@ pub(super) struct Poison {
 #[derive(Debug)]
 struct Crash {
     at: Timestamp,
-    life: Life,
+    life: PodIncarnation,
     /// What the pod served, in key order, and who else did.
     served: Vec<(Slice, Vec<PodName>)>,
 }
 
 /// One life of a pod.
-type Life = (PodName, Incarnation);
+type PodIncarnation = (PodName, Incarnation);
 
 /// Keys, and the lives that ended while they owned them.
-type Suspect = (Slice, BTreeSet<Life>);
+type Suspect = (Slice, BTreeSet<PodIncarnation>);
 
-impl Poison {
+impl PoisonDetector {
     /// A pod has died that had not asked to stop; this was the assignment.
     pub(super) fn crashed(&mut self, pod: &Pod, assignment: &Assignment, now: Timestamp) {
         let is_forgotten = |crash: &Crash| now.since(crash.at) > MEMORY;
@@ -145,7 +145,7 @@ impl Worst {
     fn of(suspects: Vec<Suspect>) -> Self {
         let life_count = suspects.iter().map(|(_, lives)| lives.len()).max().unwrap_or(0);
         let worst = suspects.into_iter().filter(|(_, lives)| lives.len() == life_count);
-        let (slices, lives): (Vec<Slice>, Vec<BTreeSet<Life>>) = worst.unzip();
+        let (slices, lives): (Vec<Slice>, Vec<BTreeSet<PodIncarnation>>) = worst.unzip();
         let pods: BTreeSet<&PodName> = lives.iter().flatten().map(|(pod, _)| pod).collect();
         Self {
             life_count,
@@ -169,7 +169,7 @@ impl Crash {
 }
 
 /// The parts of a slice that was served to the end of this life, each with all lives that ended so.
-fn suspects_in(slice: &Slice, life: &Life, earlier: &[&Crash]) -> Vec<Suspect> {
+fn suspects_in(slice: &Slice, life: &PodIncarnation, earlier: &[&Crash]) -> Vec<Suspect> {
     let mut suspects = vec![(slice.clone(), BTreeSet::from([life.clone()]))];
     for crash in earlier {
         // Pods that served the same keys side by side and died together did not do so one after the other.
@@ -185,7 +185,7 @@ fn suspects_in(slice: &Slice, life: &Life, earlier: &[&Crash]) -> Vec<Suspect> {
 }
 
 /// The part of the suspect that was served in this life, too, and the rest.
-fn divided((slice, mut lives): Suspect, served: &Slice, life: &Life) -> Vec<Suspect> {
+fn divided((slice, mut lives): Suspect, served: &Slice, life: &PodIncarnation) -> Vec<Suspect> {
     let Some(common) = slice.intersection(served) else {
         return vec![(slice, lives)];
     };

@@ -1,6 +1,6 @@
 //! Recordings: what the brains of a live assigner were told and what they proposed, to be told to other brains later.
 //!
-//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; then come [`Record`]s, each as the length of
+//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; then come [`RecordingEntry`]s, each as the length of
 //! its bytes (4 bytes, little-endian) and its bytes in postcard. That form, and not JSON lines, because nearly all of a
 //! recording is load reports, which are a quarter as long in it, and because equal values have equal bytes in it. A
 //! process that is killed leaves its last record unfinished; all before that counts.
@@ -19,7 +19,7 @@ use crate::pod::PodName;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 
-/// The first line of a recording. Its number grows whenever the bytes of a [`Record`] change their meaning.
+/// The first line of a recording. Its number grows whenever the bytes of a [`RecordingEntry`] change their meaning.
 pub const RECORDING_HEADER: &str = "emberkeep recording 3\n";
 
 /// One brain of a recording: one target, for as long as the recording member leads without a break.
@@ -29,7 +29,7 @@ pub struct BrainId(pub u64);
 /// One entry of a recording. `S` is how an event tells the state: as what changed in a file.
 #[expect(clippy::large_enum_variant, reason = "nearly all records are of the largest kind")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record<S = StateChange> {
+pub enum RecordingEntry<S = StateChange> {
     /// A brain began.
     Began {
         /// Which; all that it does later comes under this number.
@@ -139,18 +139,7 @@ mod tests {
     use crate::assigner::{Applied, Change, ClusterState};
     use crate::balancer::Pin;
     use crate::keyspace::Slice;
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
-
-    fn pod(name: &str) -> Pod {
-        Pod {
-            name: PodName::try_new(name).unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
+    use crate::pod::fixtures::{pod, pod_name};
 
     fn after(state: &Arc<TargetState>, kinds: &[ChangeKind]) -> Arc<TargetState> {
         let target = TargetName::try_new("profiles").unwrap();
@@ -167,25 +156,22 @@ mod tests {
     #[test]
     fn a_change_leads_from_the_state_before_to_the_state_after() {
         let empty = Arc::new(TargetState::new(TargetSettings::default()));
-        let joins = |name| ChangeKind::RegisterPod { pod: pod(name) };
+        let joins = |number| ChangeKind::RegisterPod { pod: pod(number) };
         let mut settings = TargetSettings::default();
         settings.balancer.min_replicas = 2;
         settings.balancer.max_replicas = 2;
         let slice = Slice::FULL;
         let pin = Pin {
             slice: slice.clone(),
-            pod: PodName::try_new("c").unwrap(),
+            pod: pod_name(3),
         };
         let (pinned, poisoned) = (ChangeKind::Pin { pin }, ChangeKind::Poison { slice });
         let states = [
             empty.clone(),
-            after(&empty, &[joins("a"), joins("b")]),
-            after(
-                &empty,
-                &[joins("b"), joins("c"), ChangeKind::Freeze { is_frozen: true }],
-            ),
-            after(&empty, &[joins("c"), ChangeKind::ConfigureTarget { settings }]),
-            after(&empty, &[joins("c"), pinned, poisoned]),
+            after(&empty, &[joins(1), joins(2)]),
+            after(&empty, &[joins(2), joins(3), ChangeKind::Freeze { is_frozen: true }]),
+            after(&empty, &[joins(3), ChangeKind::ConfigureTarget { settings }]),
+            after(&empty, &[joins(3), pinned, poisoned]),
         ];
         for pair in states.windows(2) {
             let change = StateChange::between(&pair[0], &pair[1]);

@@ -28,7 +28,7 @@ pub(super) struct Claim {
 }
 
 /// A pod's share, of as much as all may ask; `None` is any number.
-pub(super) type Share = Option<Rate>;
+pub(super) type StoreShare = Option<Rate>;
 
 #[derive(Debug, Clone, Copy)]
 struct Account {
@@ -36,7 +36,7 @@ struct Account {
     told: Option<SessionId>,
     /// What was dealt for.
     demand: Rate,
-    share: Share,
+    share: StoreShare,
 }
 
 /// How long pods that come or go are gathered before it is dealt anew.
@@ -71,7 +71,7 @@ impl StoreBudget {
         total: Option<Rate>,
         claims: &BTreeMap<PodName, Claim>,
         now: Timestamp,
-    ) -> Vec<(SessionId, Share)> {
+    ) -> Vec<(SessionId, StoreShare)> {
         self.look_again = None;
         let due = self.due_at(total, claims);
         let accounts = match now >= due {
@@ -157,7 +157,7 @@ impl StoreBudget {
         &mut self,
         before: &BTreeMap<PodName, Account>,
         claims: &BTreeMap<PodName, Claim>,
-    ) -> Vec<(SessionId, Share)> {
+    ) -> Vec<(SessionId, StoreShare)> {
         let mut grants = Vec::new();
         for (name, account) in &mut self.accounts {
             let Some(session) = claims.get(name).and_then(|claim| claim.session) else {
@@ -186,8 +186,8 @@ impl Account {
 }
 
 /// Whether one share is less than another, of which any number is the most.
-fn is_less(share: Share, other: Share) -> bool {
-    let milli = |share: Share| share.map_or(u64::MAX, Rate::milli);
+fn is_less(share: StoreShare, other: StoreShare) -> bool {
+    let milli = |share: StoreShare| share.map_or(u64::MAX, Rate::milli);
     milli(share) < milli(other)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::renaming::Renaming;
+use super::renumbering::Renumbering;
 use super::{Assignment, AssignmentError, Generation, SliceState};
 use crate::keyspace::Slice;
 use crate::pod::{Pod, PodName};
@@ -92,15 +92,15 @@ impl Assignment {
     #[must_use]
     pub fn diff_since(&self, known: Generation) -> AssignmentDiff {
         let changed = || self.slices().iter().filter(|(_, state)| state.changed_at > known);
-        let renaming = Renaming::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
+        let renumbering = Renumbering::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
         AssignmentDiff {
             base: known,
             generation: self.generation(),
-            pods: renaming.kept(self.pods()),
+            pods: renumbering.kept(self.pods()),
             slices: changed()
                 .map(|(slice, state)| DiffSlice {
                     slice,
-                    state: state.renamed(&renaming),
+                    state: state.renamed(&renumbering),
                 })
                 .collect(),
         }
@@ -125,8 +125,8 @@ impl Assignment {
         }
         let pods = merged(self.pods(), &diff.pods);
         let (held, newer) = (
-            Renaming::between(self.pods(), &pods),
-            Renaming::between(&diff.pods, &pods),
+            Renumbering::between(self.pods(), &pods),
+            Renumbering::between(&diff.pods, &pods),
         );
         let changes = diff
             .slices
@@ -142,20 +142,20 @@ impl Assignment {
 
     /// The same with a pod table of just those that have a share.
     fn without_unnamed_pods(self) -> Self {
-        let renaming = Renaming::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
-        let pods = renaming.kept(self.pods());
+        let renumbering = Renumbering::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
+        let pods = renumbering.kept(self.pods());
         if pods.len() == self.pods().len() {
             return self;
         }
-        let slices = self.slices().map(|_, state| state.renamed(&renaming));
+        let slices = self.slices().map(|_, state| state.renamed(&renumbering));
         Assignment::try_new(self.generation(), pods, slices).expect("only pods without a share were taken out")
     }
 }
 
 impl SliceState {
-    fn renamed(&self, renaming: &Renaming) -> Self {
+    fn renamed(&self, renumbering: &Renumbering) -> Self {
         Self {
-            replicas: renaming.renamed(&self.replicas),
+            replicas: renumbering.renamed(&self.replicas),
             ..*self
         }
     }
@@ -177,18 +177,7 @@ mod tests {
     use super::*;
     use crate::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, PodAddress, Weight};
-
-    fn pod(number: u8, life: u8) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(life.into()),
-            address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
+    use crate::pod::fixtures::pod_in;
 
     /// Up to 16 slices over up to 5 pods, each pod in one of two lives.
     fn proposal() -> impl Strategy<Value = Proposal> {
@@ -203,7 +192,7 @@ mod tests {
         );
         let replicas = prop::collection::vec(replica, 0..3);
         let slices = prop::collection::btree_map(1_u8..16, replicas.clone(), 0..10);
-        (replicas, slices, prop::collection::vec(0_u8..2, 5)).prop_map(|(first, rest, lives)| {
+        (replicas, slices, prop::collection::vec(0_u128..2, 5)).prop_map(|(first, rest, lives)| {
             let set = |replicas: Vec<(u32, Phase)>| -> ReplicaSet {
                 let mut set = ReplicaSet::none();
                 replicas
@@ -217,7 +206,7 @@ mod tests {
                     .map(|(start, replicas)| (SliceKey::try_new(&[start]).unwrap(), set(replicas))),
             );
             Proposal {
-                pods: (0..5).zip(lives).map(|(number, life)| pod(number, life)).collect(),
+                pods: (0..5).zip(lives).map(|(number, life)| pod_in(number, life)).collect(),
                 slices: SliceMap::try_from_starts(entries).unwrap(),
             }
         })

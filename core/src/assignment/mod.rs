@@ -3,7 +3,7 @@
 mod diff;
 mod generation;
 mod proposal;
-mod renaming;
+mod renumbering;
 mod replicas;
 mod snapshot;
 

@@ -1,6 +1,6 @@
 //! Proposals: what an assignment should look like next, before it has a generation.
 
-use super::renaming::Renaming;
+use super::renumbering::Renumbering;
 use super::{Assignment, Generation, ReplicaSet, SliceState};
 use crate::keyspace::{Slice, SliceMap};
 use crate::pod::Pod;
@@ -50,10 +50,10 @@ impl Proposal {
 
     /// The same with a pod table of just those that have a share.
     fn only_named_pods(self) -> Self {
-        let renaming = Renaming::to_named(self.pods.len(), self.slices.values());
+        let renumbering = Renumbering::to_named(self.pods.len(), self.slices.values());
         Self {
-            pods: renaming.kept(&self.pods),
-            slices: self.slices.map(|_, replicas| renaming.renamed(replicas)),
+            pods: renumbering.kept(&self.pods),
+            slices: self.slices.map(|_, replicas| renumbering.renamed(replicas)),
         }
     }
 }

@@ -28,7 +28,7 @@ impl Phase {
 
     /// Whether the replica is to stay when all that is under way has come to its end.
     #[must_use]
-    pub const fn is_to_stay(self) -> bool {
+    pub const fn is_final_owner(self) -> bool {
         match self {
             Phase::Warming | Phase::Serving => true,
             Phase::Yielding | Phase::Leaving => false,
@@ -114,7 +114,7 @@ impl ReplicaSet {
 
     /// Whether a pod waits for another one to take its place, and none gets ready for it.
     #[must_use]
-    pub fn yields_in_vain(&self) -> bool {
+    pub fn has_stranded_yield(&self) -> bool {
         let yields = self.iter().any(|replica| replica.phase == Phase::Yielding);
         yields && self.warming().next().is_none()
     }

@@ -62,7 +62,7 @@ pub enum AssignmentError {
     #[error(
         "slice {slice} has epoch {epoch} and changed at {changed_at}, which must not be later than generation {generation}"
     )]
-    FromTheFuture {
+    NewerThanAssignment {
         /// The slice.
         slice: Slice,
         /// Its epoch.
@@ -117,7 +117,7 @@ impl Assignment {
                 });
             }
             if state.epoch > state.changed_at || state.changed_at > generation {
-                return Err(AssignmentError::FromTheFuture {
+                return Err(AssignmentError::NewerThanAssignment {
                     slice,
                     epoch: state.epoch,
                     changed_at: state.changed_at,

@@ -1,6 +1,6 @@
 //! The allowance: how much may still be moved for the sake of balance.
 
-use super::ledger::{Ledger, MEMORY, ROUND};
+use super::move_history::{MEMORY, MoveHistory, ROUND};
 use crate::load::Load;
 use crate::time::Timestamp;
 
@@ -30,12 +30,12 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub(super) fn of(ledger: &Ledger, total: Load, now: Timestamp) -> Self {
+    pub(super) fn of(recent_moves: &MoveHistory, total: Load, now: Timestamp) -> Self {
         let total = u128::from(total.milli());
         let part = |limit: u64, spent: u64| total * u128::from(limit.saturating_sub(spent)) / 1_000_000;
-        let spent = ledger.moved_within(ROUND, now);
-        let spent_lately = ledger.moved_within(MEMORY, now);
-        let is_untouched = ledger.slices_within(ROUND, now).next().is_none();
+        let spent = recent_moves.moved_within(ROUND, now);
+        let spent_lately = recent_moves.moved_within(MEMORY, now);
+        let is_untouched = recent_moves.slices_within(ROUND, now).next().is_none();
         Self {
             round: part(PER_ROUND, spent),
             whole_round: part(PER_ROUND, 0),

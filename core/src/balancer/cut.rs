@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 use super::BalancerSettings;
 use super::band::Band;
 use super::plan::Plan;
-use super::plan_slice::{Hold, PlanSlice};
+use super::plan_slice::{PlanSlice, SliceHold};
 use super::pricing::Pricing;
 use super::signals::Signals;
 use crate::keyspace::{Slice, SliceKey};
@@ -93,8 +93,8 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
     if fewest == 0 || (count >= fewest && !plan.slices().iter().any(is_large)) {
         return;
     }
-    let (mut heap, mut done): (BinaryHeap<Costly>, Vec<PlanSlice>) = (BinaryHeap::new(), Vec::new());
-    heap.extend(plan.slices().iter().cloned().map(Costly::new));
+    let (mut heap, mut done): (BinaryHeap<CostRanked>, Vec<PlanSlice>) = (BinaryHeap::new(), Vec::new());
+    heap.extend(plan.slices().iter().cloned().map(CostRanked::new));
     while let Some(costly) = heap.pop() {
         let count = heap.len() + done.len() + 1;
         let is_wanted = count < wanted || (count < most && peak_per_owner(&costly.planned) > cost_max);
@@ -104,7 +104,7 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
         }
         let halves = may_be_cut(&costly.planned).then(|| costly.planned.halved(pricing));
         match halves.flatten() {
-            Some(halves) => heap.extend(halves.map(Costly::new)),
+            Some(halves) => heap.extend(halves.map(CostRanked::new)),
             None => done.push(costly.planned),
         }
     }
@@ -133,16 +133,16 @@ fn peak_per_owner(planned: &PlanSlice) -> u128 {
 
 /// A slice that is held together for other reasons stays whole.
 fn may_be_cut(planned: &PlanSlice) -> bool {
-    matches!(planned.hold, Hold::Free | Hold::Resting | Hold::Moving)
+    matches!(planned.hold, SliceHold::Free | SliceHold::Cooldown | SliceHold::Moving)
 }
 
 /// A slice that compares by cost, then by width; of two alike, the first in key order is the greater.
-struct Costly {
+struct CostRanked {
     planned: PlanSlice,
     rank: (u128, u128, Reverse<SliceKey>),
 }
 
-impl Costly {
+impl CostRanked {
     fn new(planned: PlanSlice) -> Self {
         let start = Reverse(planned.slice.start().clone());
         let rank = (peak_per_owner(&planned), planned.slice.width(), start);
@@ -150,21 +150,21 @@ impl Costly {
     }
 }
 
-impl PartialEq for Costly {
+impl PartialEq for CostRanked {
     fn eq(&self, other: &Self) -> bool {
         self.rank == other.rank
     }
 }
 
-impl Eq for Costly {}
+impl Eq for CostRanked {}
 
-impl PartialOrd for Costly {
+impl PartialOrd for CostRanked {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Costly {
+impl Ord for CostRanked {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.rank.cmp(&other.rank)
     }

@@ -17,12 +17,12 @@ pub struct Decision {
     /// The next assignment; `None` if the present one is right.
     pub next: Option<Assignment>,
     /// Why.
-    pub report: Report,
+    pub report: DecisionReport,
 }
 
 /// The reasons of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct DecisionReport {
     /// When it was made.
     pub decided_at: Timestamp,
     /// What it was allowed to change.
@@ -38,7 +38,7 @@ pub struct Report {
     /// How many slices fewer there are because neighbours were joined.
     pub merge_count: usize,
     /// How many moves for balance were looked at, and why they were not made.
-    pub tried: Tried,
+    pub search: SearchStats,
     /// The balance that it found.
     pub before: Balance,
     /// The balance that it leads to.
@@ -47,7 +47,7 @@ pub struct Report {
 
 /// The moves for balance that were looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tried {
+pub struct SearchStats {
     /// How many could have helped.
     pub candidates: usize,
     /// How many of a hot pod's slices rest, or are held where they are.
@@ -72,12 +72,12 @@ pub struct Move {
     /// By how much the pod that gave it up carries less, or the one that could not carry it alone.
     pub gain: Load,
     /// Why it moved.
-    pub cause: Cause,
+    pub cause: MoveCause,
 }
 
 /// Why a slice got a new owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+pub enum MoveCause {
     /// It had none, or fewer replicas than the target wants.
     Missing,
     /// A pod that joined took the place of its owner.
@@ -98,33 +98,33 @@ pub enum Cause {
     Merged,
 }
 
-impl Cause {
+impl MoveCause {
     /// Every cause, the most urgent first.
-    pub const ALL: [Cause; 9] = [
-        Cause::Missing,
-        Cause::Replaced,
-        Cause::Draining,
-        Cause::Pinned,
-        Cause::Memory,
-        Cause::Hot,
-        Cause::Joined,
-        Cause::Imbalance,
-        Cause::Merged,
+    pub const ALL: [MoveCause; 9] = [
+        MoveCause::Missing,
+        MoveCause::Replaced,
+        MoveCause::Draining,
+        MoveCause::Pinned,
+        MoveCause::Memory,
+        MoveCause::Hot,
+        MoveCause::Joined,
+        MoveCause::Imbalance,
+        MoveCause::Merged,
     ];
 
     /// In one word, as metrics and reports have it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Cause::Missing => "missing",
-            Cause::Replaced => "replaced",
-            Cause::Draining => "draining",
-            Cause::Pinned => "pinned",
-            Cause::Memory => "memory",
-            Cause::Hot => "hot",
-            Cause::Joined => "joined",
-            Cause::Imbalance => "imbalance",
-            Cause::Merged => "merged",
+            MoveCause::Missing => "missing",
+            MoveCause::Replaced => "replaced",
+            MoveCause::Draining => "draining",
+            MoveCause::Pinned => "pinned",
+            MoveCause::Memory => "memory",
+            MoveCause::Hot => "hot",
+            MoveCause::Joined => "joined",
+            MoveCause::Imbalance => "imbalance",
+            MoveCause::Merged => "merged",
         }
     }
 
@@ -132,14 +132,14 @@ impl Cause {
     #[must_use]
     pub const fn is_voluntary(self) -> bool {
         match self {
-            Cause::Imbalance | Cause::Merged => true,
-            Cause::Missing
-            | Cause::Replaced
-            | Cause::Draining
-            | Cause::Pinned
-            | Cause::Memory
-            | Cause::Hot
-            | Cause::Joined => false,
+            MoveCause::Imbalance | MoveCause::Merged => true,
+            MoveCause::Missing
+            | MoveCause::Replaced
+            | MoveCause::Draining
+            | MoveCause::Pinned
+            | MoveCause::Memory
+            | MoveCause::Hot
+            | MoveCause::Joined => false,
         }
     }
 }
@@ -155,29 +155,29 @@ pub struct Balance {
     pub max: Load,
 }
 
-impl Report {
+impl DecisionReport {
     /// The load that changed owners for a cause.
     #[must_use]
-    pub fn moved(&self, cause: Cause) -> Load {
+    pub fn moved(&self, cause: MoveCause) -> Load {
         let moves = self.moves.iter().filter(|moved| moved.cause == cause);
         moves.map(|moved| moved.load).sum()
     }
 
     /// Takes in what one more look at the same decision has changed.
-    pub(super) fn extend(&mut self, more: &Report) {
+    pub(super) fn extend(&mut self, more: &DecisionReport) {
         self.moves.extend_from_slice(&more.moves);
         self.switch_count += more.switch_count;
         self.split_count += more.split_count;
         self.merge_count += more.merge_count;
-        self.tried.candidates += more.tried.candidates;
-        self.tried.held += more.tried.held;
-        self.tried.unaffordable += more.tried.unaffordable;
-        self.tried.without_room += more.tried.without_room;
+        self.search.candidates += more.search.candidates;
+        self.search.held += more.search.held;
+        self.search.unaffordable += more.search.unaffordable;
+        self.search.without_room += more.search.without_room;
         self.after = more.after;
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DecisionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.moves.is_empty() && self.split_count == 0 && self.merge_count == 0 {
             return match self.switch_count {
@@ -186,7 +186,8 @@ impl fmt::Display for Report {
             };
         }
         write!(f, "{} slices moved", self.moves.len())?;
-        let counts = Cause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
+        let counts =
+            MoveCause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
         let mut separator = " (";
         for (cause, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             write!(
@@ -199,7 +200,7 @@ impl fmt::Display for Report {
         }
         let close = if self.moves.is_empty() { "" } else { ")" };
         let Self {
-            before, after, tried, ..
+            before, after, search, ..
         } = self;
         write!(f, "{close}, {} cut, {} joined", self.split_count, self.merge_count)?;
         if self.switch_count > 0 {
@@ -210,14 +211,14 @@ impl fmt::Display for Report {
             ", hottest pod {} -> {} at a mean of {}",
             before.max, after.max, after.mean
         )?;
-        if *tried != Tried::default() {
-            write!(f, "; {tried}")?;
+        if *search != SearchStats::default() {
+            write!(f, "; {search}")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Tried {
+impl fmt::Display for SearchStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             candidates,
@@ -227,7 +228,7 @@ impl fmt::Display for Tried {
         } = self;
         write!(
             f,
-            "{candidates} moves tried, {unaffordable} over budget, {without_room} without room, {held} slices held"
+            "{candidates} moves search, {unaffordable} over budget, {without_room} without room, {held} slices held"
         )
     }
 }

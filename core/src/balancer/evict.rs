@@ -1,14 +1,14 @@
 //! Evict: who is dead loses its slices, who is stopping gives them up.
 
 use super::plan::Plan;
-use super::plan_pod::{PlanPod, Standing};
+use super::plan_pod::{PlanPod, PodAvailability};
 use crate::assignment::{Phase, PodIndex, Replica};
 
 /// Takes away the replicas of dead pods, and lets draining ones give up what they own, provided that somebody may take
 /// over; where nobody may, they keep what they serve, and take back what they were giving up.
 pub(super) fn evict(plan: &mut Plan) {
     let has_owners = plan.owners().next().is_some();
-    let stays = |pod: &PlanPod| pod.standing == Standing::Owner && !pod.is_renewed;
+    let stays = |pod: &PlanPod| pod.availability == PodAvailability::Eligible && !pod.is_renewed;
     if plan.pods().iter().all(stays) {
         return;
     }
@@ -27,7 +27,7 @@ fn remove_lost(plan: &mut Plan, slice: usize) {
     let replicas: Vec<Replica> = plan.slices()[slice].before.iter().collect();
     for Replica { pod, phase } in replicas {
         let planned = plan.pod(pod);
-        if planned.standing == Standing::Gone || (planned.is_renewed && phase != Phase::Serving) {
+        if planned.availability == PodAvailability::Dead || (planned.is_renewed && phase != Phase::Serving) {
             plan.remove(slice, pod);
         }
     }

@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::placement::Placement;
-use super::plan_slice::{Hold, PlanSlice};
+use super::plan_slice::{PlanSlice, SliceHold};
 use crate::assignment::PodIndex;
 
 /// Moves slices off pods whose memory is overfull, those with the least load for their bytes first: they are missed least.
@@ -25,8 +25,8 @@ pub(super) fn fit(placement: &mut Placement) {
             let to = cold.find(|to| *to != pod && placement.may_take(*to, slice, Some(pod)));
             drop(cold);
             if let Some(to) = to {
-                placement.assign(slice, to, Some(pod), Cause::Memory);
-                placement.slice_mut(slice).hold = Hold::Moving;
+                placement.assign(slice, to, Some(pod), MoveCause::Memory);
+                placement.slice_mut(slice).hold = SliceHold::Moving;
             }
         }
     }
@@ -40,7 +40,7 @@ fn excess(placement: &Placement, pod: PodIndex) -> u64 {
 }
 
 fn may_move(planned: &PlanSlice) -> bool {
-    planned.hold <= Hold::Resting && planned.demand.memory > 0
+    planned.hold <= SliceHold::Cooldown && planned.demand.memory > 0
 }
 
 /// In milli-units a second for a mebibyte; the most is last.

@@ -9,37 +9,41 @@
 //! At every step some live pod answers, if one did before.
 
 use super::plan_slice::PlanSlice;
-use super::signals::{Signals, Warmed};
+use super::signals::{Signals, WarmReplicas};
 use crate::assignment::{Phase, PodIndex, Replica, ReplicaSet};
 use crate::keyspace::SliceKey;
 use crate::pod::PodName;
 
 /// Which replicas have come to the end of their phase.
-pub(super) struct Progress<'a> {
+pub(super) struct HandoffProgress<'a> {
     signals: &'a Signals,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> HandoffProgress<'a> {
     pub(super) const fn of(signals: &'a Signals) -> Self {
         Self { signals }
     }
 
     fn is_warm(&self, start: &SliceKey, pod: &PodName) -> bool {
-        match &self.signals.warmed {
-            Warmed::All => true,
-            Warmed::Only(warm) => warm.contains(&(start.clone(), pod.clone())),
+        match &self.signals.warm {
+            WarmReplicas::All => true,
+            WarmReplicas::Only(warm) => warm.contains(&(start.clone(), pod.clone())),
         }
     }
 
     fn has_left(&self, start: &SliceKey, pod: &PodName) -> bool {
-        self.signals.left.contains(&(start.clone(), pod.clone()))
+        self.signals.lingered.contains(&(start.clone(), pod.clone()))
     }
 }
 
 impl PlanSlice {
     /// The replicas after the next step. A new owner serves at once where it is warm already, or where nobody else does.
     /// For each one that warms, one that is to go serves on.
-    pub(super) fn next_replicas<'p>(&self, progress: &Progress, name: impl Fn(PodIndex) -> &'p PodName) -> ReplicaSet {
+    pub(super) fn next_replicas<'p>(
+        &self,
+        progress: &HandoffProgress,
+        name: impl Fn(PodIndex) -> &'p PodName,
+    ) -> ReplicaSet {
         let start = self.slice.start();
         let is_served = self.before.serving().next().is_some();
         let mut next = ReplicaSet::none();
@@ -67,7 +71,7 @@ impl PlanSlice {
     }
 
     /// Whether a handoff that is under way comes a step further.
-    pub(super) fn goes_on<'p>(&self, progress: &Progress, name: impl Fn(PodIndex) -> &'p PodName) -> bool {
+    pub(super) fn goes_on<'p>(&self, progress: &HandoffProgress, name: impl Fn(PodIndex) -> &'p PodName) -> bool {
         self.is_changing_hands() && self.next_replicas(progress, name) != self.before
     }
 

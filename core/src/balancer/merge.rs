@@ -4,9 +4,9 @@ use super::BalancerSettings;
 use super::allowance::Allowance;
 use super::band::Band;
 use super::cut::{slice_cost_max, slice_count_bounds};
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::plan::Plan;
-use super::plan_slice::{Hold, PlanSlice};
+use super::plan_slice::{PlanSlice, SliceHold};
 use super::pricing::Pricing;
 use crate::assignment::PodIndex;
 use crate::load::Load;
@@ -45,7 +45,7 @@ pub(super) fn merge(
 /// How many pairs are on their way into the same hands.
 fn pending_count(plan: &Plan) -> usize {
     let is_pending = |pair: &&[PlanSlice]| {
-        pair.iter().any(|planned| planned.hold == Hold::Moving) && pair[0].owners().eq(pair[1].owners())
+        pair.iter().any(|planned| planned.hold == SliceHold::Moving) && pair[0].owners().eq(pair[1].owners())
     };
     plan.slices().windows(2).filter(is_pending).count()
 }
@@ -83,8 +83,8 @@ fn chosen_pairs(
 
 fn may_join(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &BalancerSettings) -> bool {
     let hold_max = match left.is_held_like(right) {
-        true => Hold::Resting,
-        false => Hold::Free,
+        true => SliceHold::Cooldown,
+        false => SliceHold::Free,
     };
     let is_plain =
         |planned: &PlanSlice| planned.hold <= hold_max && planned.owner_count() == settings.min_replicas as usize;
@@ -111,9 +111,9 @@ fn bring_together(plan: &mut Plan, chosen: &[usize]) {
         let planned = plan.slices()[colder].clone();
         let mut going = planned.owners().filter(|pod| !owners.contains(pod));
         for to in owners.iter().filter(|pod| !planned.is_owned_by(**pod)) {
-            plan.assign(colder, *to, going.next(), Cause::Merged);
+            plan.assign(colder, *to, going.next(), MoveCause::Merged);
         }
-        plan.slice_mut(colder).hold = Hold::Moving;
+        plan.slice_mut(colder).hold = SliceHold::Moving;
     }
 }
 

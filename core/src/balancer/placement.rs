@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::plan::Plan;
 use super::plan_pod::PlanPod;
 use super::plan_slice::PlanSlice;
@@ -93,7 +93,7 @@ impl<'a> Placement<'a> {
     }
 
     /// Gives the pod the slice, in the place of `from` or beside the other owners.
-    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: Cause) {
+    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: MoveCause) {
         let touched = self.touched(slice, [Some(to), from]);
         self.lift(&touched);
         self.plan.assign(slice, to, from, cause);

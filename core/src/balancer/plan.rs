@@ -1,8 +1,8 @@
 //! The plan: the assignment while it is being changed, with the sums that the phases go by.
 
-use super::decision::{Balance, Cause, Move};
-use super::handoff::Progress;
-use super::plan_pod::{PlanPod, Standing};
+use super::decision::{Balance, Move, MoveCause};
+use super::handoff::HandoffProgress;
+use super::plan_pod::{PlanPod, PodAvailability};
 use super::plan_slice::PlanSlice;
 use super::pricing::Pricing;
 use super::signals::Signals;
@@ -20,7 +20,7 @@ pub(super) struct Plan {
 }
 
 /// What comes of a plan.
-pub(super) struct Next {
+pub(super) struct PlanOutcome {
     /// What the assignment should look like, if anything may have changed.
     pub(super) proposal: Option<Proposal>,
     /// Which slices are to get new owners.
@@ -83,12 +83,12 @@ impl Plan {
 
     /// The pods that may own slices.
     pub(super) fn owners(&self) -> impl Iterator<Item = PodIndex> {
-        let is_owner = |(_, pod): &(usize, &PlanPod)| pod.standing == Standing::Owner;
+        let is_owner = |(_, pod): &(usize, &PlanPod)| pod.availability == PodAvailability::Eligible;
         self.pods.iter().enumerate().filter(is_owner).map(|(at, _)| at.into())
     }
 
     pub(super) fn may_own(&self, pod: PodIndex) -> bool {
-        self.pod(pod).standing == Standing::Owner
+        self.pod(pod).availability == PodAvailability::Eligible
     }
 
     /// What all slices cost, in milli-units a second.
@@ -106,7 +106,7 @@ impl Plan {
     }
 
     /// Gives the pod the slice to own, in the place of `from` or beside the other owners.
-    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: Cause) {
+    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: MoveCause) {
         let owner_count = self.slices[slice].owner_count().max(1) as u128;
         let load = self.slices[slice].demand.now.share(1, owner_count);
         let relieved = from.map(|from| (from, self.pod(from).cost.peak()));
@@ -174,8 +174,8 @@ impl Plan {
     }
 
     /// The next step to what is wanted, if there may be one.
-    pub(super) fn into_next(self, progress: &Progress) -> Next {
-        let mut next = Next {
+    pub(super) fn into_next(self, progress: &HandoffProgress) -> PlanOutcome {
+        let mut next = PlanOutcome {
             proposal: None,
             moves: self.moves,
             switch_count: 0,
@@ -222,7 +222,7 @@ impl Plan {
     fn note_who_joined(&mut self) {
         self.pods
             .iter_mut()
-            .for_each(|pod| pod.has_joined = pod.standing == Standing::Owner);
+            .for_each(|pod| pod.has_joined = pod.availability == PodAvailability::Eligible);
         for pod in self.slices.iter().flat_map(|planned| planned.owners()) {
             self.pods[pod.as_usize()].has_joined = false;
         }

@@ -8,7 +8,7 @@ use crate::pod::Pod;
 /// One pod, live or gone.
 pub(super) struct PlanPod {
     pub(super) pod: Pod,
-    pub(super) standing: Standing,
+    pub(super) availability: PodAvailability,
     /// Whether a new life of the pod has replaced the one that the assignment names.
     pub(super) is_renewed: bool,
     /// Whether the assignment knows it otherwise: in an earlier life, or with another weight.
@@ -21,13 +21,13 @@ pub(super) struct PlanPod {
 
 /// What may be expected of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum PodAvailability {
     /// It may own slices.
-    Owner,
+    Eligible,
     /// It is alive, but is to lose its slices.
     Draining,
     /// It is dead.
-    Gone,
+    Dead,
 }
 
 impl PlanPod {
@@ -39,30 +39,30 @@ impl PlanPod {
             .iter()
             .filter(|pod| !signals.pods.contains_key(&pod.name));
         let mut pods: Vec<_> = live
-            .chain(gone.map(|pod| Self::new(pod.clone(), Standing::Gone)))
+            .chain(gone.map(|pod| Self::new(pod.clone(), PodAvailability::Dead)))
             .collect();
         pods.sort_unstable_by(|a, b| a.pod.name.cmp(&b.pod.name));
         pods
     }
 
     fn live(signal: &PodSignal, assignment: &Assignment) -> Self {
-        let standing = if signal.may_own {
-            Standing::Owner
+        let availability = if signal.may_own {
+            PodAvailability::Eligible
         } else {
-            Standing::Draining
+            PodAvailability::Draining
         };
         let assigned = assignment.index_of(&signal.pod.name).map(|index| assignment.pod(index));
         Self {
             is_renewed: assigned.is_some_and(|pod| pod.incarnation != signal.pod.incarnation),
             is_changed: assigned.is_some_and(|pod| *pod != signal.pod),
-            ..Self::new(signal.pod.clone(), standing)
+            ..Self::new(signal.pod.clone(), availability)
         }
     }
 
-    fn new(pod: Pod, standing: Standing) -> Self {
+    fn new(pod: Pod, availability: PodAvailability) -> Self {
         Self {
             pod,
-            standing,
+            availability,
             is_renewed: false,
             is_changed: false,
             has_joined: false,

@@ -20,16 +20,16 @@ pub(super) struct PlanSlice {
     /// What it costs all its owners together.
     pub(super) cost: Demand,
     /// Whether its owner may be changed for the sake of balance.
-    pub(super) hold: Hold,
+    pub(super) hold: SliceHold,
 }
 
 /// What keeps a slice where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Hold {
+pub(super) enum SliceHold {
     /// Nothing.
     Free,
     /// It was moved a while ago, and rests unless its pod is overloaded.
-    Resting,
+    Cooldown,
     /// It was moved just now, or is still changing hands.
     Moving,
     /// Its owners crashed one after the other.
@@ -40,9 +40,9 @@ pub(super) enum Hold {
 
 impl PlanSlice {
     pub(super) fn new(slice: Slice, replicas: ReplicaSet, demand: Demand, pricing: &Pricing) -> Self {
-        let staying = replicas.iter().filter(|replica| replica.phase.is_to_stay());
+        let staying = replicas.iter().filter(|replica| replica.phase.is_final_owner());
         Self {
-            hold: Hold::Free,
+            hold: SliceHold::Free,
             cost: pricing.cost_of(&slice, demand),
             owners: staying.map(|replica| replica.pod).collect(),
             before: replicas,

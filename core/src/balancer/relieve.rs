@@ -2,8 +2,8 @@
 
 use std::collections::BinaryHeap;
 
-use super::decision::{Cause, Tried};
-use super::plan_slice::{Hold, PlanSlice};
+use super::decision::{MoveCause, SearchStats};
+use super::plan_slice::{PlanSlice, SliceHold};
 use super::search::{Candidate, Search};
 use crate::assignment::PodIndex;
 use crate::load::Load;
@@ -17,7 +17,7 @@ const ROUNDS_MAX: usize = 4;
 impl Search<'_, '_> {
     /// Brings all pods into the band. Those with a slice that is too much for any pod come last, after the ones below
     /// the band: nothing makes them well.
-    pub(super) fn balance(mut self) -> Tried {
+    pub(super) fn balance(mut self) -> SearchStats {
         // What was moved may have made room for what could not be moved before.
         for _ in 0..ROUNDS_MAX {
             let incurable = self.relieve();
@@ -30,7 +30,7 @@ impl Search<'_, '_> {
             }
             self.level_out();
         }
-        self.tried
+        self.search
     }
 
     /// Relieves the pods above the band; answers those that cannot be brought into it.
@@ -73,7 +73,7 @@ impl Search<'_, '_> {
         let room = self.room();
         let excess = self.burden(pod).saturating_sub(self.band.upper);
         let candidates = self.candidates(pod);
-        self.tried.held += self.placement.holdings(pod).len() - candidates.len();
+        self.search.held += self.placement.holdings(pod).len() - candidates.len();
         let small = candidates.into_iter().filter(|candidate| candidate.gain <= room);
         small.map(|candidate| candidate.gain).sum::<u128>() >= excess
     }
@@ -179,13 +179,15 @@ impl Search<'_, '_> {
             self.placement.pod(*to).burden_with(share) <= highest && self.placement.may_take(*to, largest, None)
         };
         let to = self.placement.up_to(highest).find(fits)?;
-        self.placement.assign(largest, to, None, Cause::Hot);
+        self.placement.assign(largest, to, None, MoveCause::Hot);
         self.receivers.insert(to);
         Some(to)
     }
 
     fn may_be_shared(&self, planned: &PlanSlice) -> bool {
-        planned.slice.holds_one_key() && planned.hold != Hold::Poisoned && planned.owner_count() < self.owner_count_max
+        planned.slice.holds_one_key()
+            && planned.hold != SliceHold::Poisoned
+            && planned.owner_count() < self.owner_count_max
     }
 
     /// Whoever had to take more than is good gives small slices on, so that nobody is left at the edge.

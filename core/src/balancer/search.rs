@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::BalancerSettings;
 use super::allowance::Allowance;
 use super::band::Band;
-use super::decision::{Cause, Tried};
+use super::decision::{MoveCause, SearchStats};
 use super::placement::Placement;
-use super::plan_slice::Hold;
+use super::plan_slice::SliceHold;
 use crate::assignment::PodIndex;
 use crate::load::{Demand, Load};
 
@@ -19,13 +19,13 @@ const RECIPIENTS_MAX: usize = 64;
 pub(super) struct Search<'p, 'a> {
     pub(super) placement: &'p mut Placement<'a>,
     pub(super) band: &'p Band,
-    pub(super) tried: Tried,
+    pub(super) search: SearchStats,
     /// How many owners a slice has at least, and a hot key at most.
     pub(super) owner_count_min: usize,
     pub(super) owner_count_max: usize,
     /// The pods that took slices.
     pub(super) receivers: BTreeSet<PodIndex>,
-    cause: Cause,
+    cause: MoveCause,
     /// What may be moved; `None` where moving is not a choice.
     allowance: Option<&'p mut Allowance>,
 }
@@ -61,11 +61,11 @@ impl<'p, 'a> Search<'p, 'a> {
         Self {
             placement,
             band,
-            tried: Tried::default(),
+            search: SearchStats::default(),
             owner_count_min: settings.min_replicas as usize,
             owner_count_max: settings.max_replicas as usize,
             receivers: BTreeSet::new(),
-            cause: Cause::Joined,
+            cause: MoveCause::Joined,
             allowance: None,
         }
     }
@@ -78,7 +78,7 @@ impl<'p, 'a> Search<'p, 'a> {
         settings: &BalancerSettings,
     ) -> Self {
         Self {
-            cause: Cause::Imbalance,
+            cause: MoveCause::Imbalance,
             allowance: Some(allowance),
             ..Self::for_joined(placement, band, settings)
         }
@@ -131,9 +131,9 @@ impl<'p, 'a> Search<'p, 'a> {
             let is_replicated = planned.owner_count() > self.owner_count_min;
             let may_move = !is_replicated
                 && match planned.hold {
-                    Hold::Free => true,
-                    Hold::Resting => is_overloaded,
-                    Hold::Moving | Hold::Poisoned | Hold::Pinned(_) => false,
+                    SliceHold::Free => true,
+                    SliceHold::Cooldown => is_overloaded,
+                    SliceHold::Moving | SliceHold::Poisoned | SliceHold::Pinned(_) => false,
                 };
             let share = planned.cost_per_owner();
             let gain = burden - self.placement.pod(pod).burden_without(share);
@@ -152,7 +152,7 @@ impl<'p, 'a> Search<'p, 'a> {
 
     /// The coldest pod that can take the slice, carries no more than `highest` with it, and less than its present one.
     pub(super) fn recipient(&mut self, candidate: &Candidate, from: PodIndex, highest: u128) -> Option<PodIndex> {
-        self.tried.candidates += 1;
+        self.search.candidates += 1;
         let limit = highest.min(self.burden(from).saturating_sub(1));
         let fits = |to: &PodIndex| {
             *to != from
@@ -160,14 +160,14 @@ impl<'p, 'a> Search<'p, 'a> {
                 && self.placement.may_take(*to, candidate.slice, Some(from))
         };
         let found = self.placement.up_to(limit).take(RECIPIENTS_MAX).find(fits);
-        self.tried.without_room += usize::from(found.is_none());
+        self.search.without_room += usize::from(found.is_none());
         found
     }
 
     /// Whether so much may still move, off this pod.
     pub(super) fn is_affordable(&mut self, load: Load, from: PodIndex) -> bool {
         let is_affordable = self.may_afford(load, from);
-        self.tried.unaffordable += usize::from(!is_affordable);
+        self.search.unaffordable += usize::from(!is_affordable);
         is_affordable
     }
 
@@ -180,7 +180,7 @@ impl<'p, 'a> Search<'p, 'a> {
 
     pub(super) fn carry_out(&mut self, candidate: &Candidate, from: PodIndex, to: PodIndex) {
         self.placement.assign(candidate.slice, to, Some(from), self.cause);
-        self.placement.slice_mut(candidate.slice).hold = Hold::Moving;
+        self.placement.slice_mut(candidate.slice).hold = SliceHold::Moving;
         self.receivers.insert(to);
         if let Some(allowance) = &mut self.allowance {
             allowance.spend(candidate.load);

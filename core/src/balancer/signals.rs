@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Ledger;
+use super::move_history::MoveHistory;
 use crate::keyspace::{Slice, SliceKey};
 use crate::load::LoadMap;
 use crate::pod::{Pod, PodName};
@@ -17,13 +17,13 @@ pub struct Signals {
     /// Where the load is.
     pub load: LoadMap,
     /// Leaving replicas that have lingered long enough, by the start of their slice and their pod.
-    pub left: BTreeSet<(SliceKey, PodName)>,
+    pub lingered: BTreeSet<(SliceKey, PodName)>,
     /// Which new owners are warm.
-    pub warmed: Warmed,
+    pub warm: WarmReplicas,
     /// What may change.
     pub scope: Scope,
     /// What was moved for balance lately.
-    pub ledger: Ledger,
+    pub recent_moves: MoveHistory,
     /// Keys that an operator has bound to a pod; where pins overlap, the last one counts.
     pub pins: Vec<Pin>,
     /// Keys whose owners crashed one after the other.
@@ -50,7 +50,7 @@ pub struct PodSignal {
 
 /// Which pods have what they need to serve a slice that they get, or got.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warmed {
+pub enum WarmReplicas {
     /// All of them: slices switch at once.
     All,
     /// These replicas, by the start of their slice and their pod; all others get ready first.

@@ -9,7 +9,7 @@ mod pick;
 mod retry_budget;
 mod routing_table;
 
-pub use overlay::{Overlay, Word};
-pub use pick::{Rank, Standing, pick};
+pub use overlay::{Overlay, OwnerHint};
+pub use pick::{PodScore, Rank, pick};
 pub use retry_budget::{RetryBudget, RetryBudgetSettings};
 pub use routing_table::{Route, RoutingTable};

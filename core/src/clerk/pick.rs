@@ -4,7 +4,7 @@ use crate::assignment::PodIndex;
 
 /// How a pod stands at the moment of a pick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct PodScore {
     /// Pods of a lower rank are only asked where there are none of a higher one.
     pub rank: Rank,
     /// Requests that were sent to it and are not answered yet.
@@ -25,15 +25,15 @@ pub enum Rank {
 /// The pod to ask, by power of two choices: of two pods drawn at random, the one with fewer requests in flight.
 /// Nearly as even as asking for the least of all, but callers who do not know of each other never all run to the same
 /// pod (Mitzenmacher 1996). Only pods of the best rank are drawn. `chance` is a random number.
-pub fn pick(serving: &[PodIndex], standing: impl Fn(PodIndex) -> Standing, chance: u64) -> Option<PodIndex> {
+pub fn pick(serving: &[PodIndex], score: impl Fn(PodIndex) -> PodScore, chance: u64) -> Option<PodIndex> {
     if let [only] = serving {
         return Some(*only);
     }
-    let best = serving.iter().map(|pod| standing(*pod).rank).min()?;
-    let drawable = || serving.iter().copied().filter(|pod| standing(*pod).rank == best);
+    let best = serving.iter().map(|pod| score(*pod).rank).min()?;
+    let drawable = || serving.iter().copied().filter(|pod| score(*pod).rank == best);
     let (first, second) = two_of(drawable().count() as u64, chance);
     let (first, second) = (drawable().nth(first)?, drawable().nth(second)?);
-    let is_busier = standing(first).in_flight > standing(second).in_flight;
+    let is_busier = score(first).in_flight > score(second).in_flight;
     Some(if is_busier { second } else { first })
 }
 
@@ -53,8 +53,8 @@ mod tests {
 
     const PODS: [PodIndex; 4] = [PodIndex(0), PodIndex(1), PodIndex(2), PodIndex(3)];
 
-    fn near(in_flight: u64) -> Standing {
-        Standing {
+    fn near(in_flight: u64) -> PodScore {
+        PodScore {
             rank: Rank::Near,
             in_flight,
         }
@@ -71,7 +71,7 @@ mod tests {
         fn another_zone_is_asked_only_where_the_own_has_no_pod(chance in any::<u64>()) {
             let far_but_idle = |pod: PodIndex| match pod.0 {
                 1 => near(1_000),
-                _ => Standing { rank: Rank::Far, in_flight: 0 },
+                _ => PodScore { rank: Rank::Far, in_flight: 0 },
             };
             prop_assert_eq!(pick(&PODS, far_but_idle, chance), Some(PodIndex(1)));
             prop_assert!(pick(&PODS[2..], far_but_idle, chance).is_some());
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(
             pick(
                 &PODS[..1],
-                |_| Standing {
+                |_| PodScore {
                     rank: Rank::Failed,
                     in_flight: 9
                 },

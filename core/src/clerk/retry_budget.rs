@@ -54,7 +54,7 @@ impl RetryBudget {
     }
 
     /// Takes one retry out, if there is one. `requests` is how many there were so far, first attempts only.
-    pub fn take(&mut self, requests: u64, now: Timestamp) -> bool {
+    pub fn try_withdraw(&mut self, requests: u64, now: Timestamp) -> bool {
         self.fill(requests, now);
         let is_allowed = self.saved_milli >= RETRY_MILLI;
         if is_allowed {
@@ -90,12 +90,12 @@ mod tests {
             ..RetryBudgetSettings::default()
         };
         let mut budget = RetryBudget::new(settings, Timestamp::ZERO);
-        while budget.take(0, Timestamp::ZERO) {}
+        while budget.try_withdraw(0, Timestamp::ZERO) {}
         budget
     }
 
     fn allowed(budget: &mut RetryBudget, requests: u64, now: Timestamp) -> usize {
-        (0..5_000).filter(|_| budget.take(requests, now)).count()
+        (0..5_000).filter(|_| budget.try_withdraw(requests, now)).count()
     }
 
     #[test]

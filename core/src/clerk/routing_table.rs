@@ -106,19 +106,10 @@ mod tests {
     use super::*;
     use crate::assignment::{Phase, Proposal, ReplicaSet};
     use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use crate::pod::fixtures::pod;
 
     fn assignment(owners: &[Vec<(u32, Phase)>]) -> Arc<Assignment> {
-        let pods = (0..4)
-            .map(|number| Pod {
-                name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-                incarnation: Incarnation(number),
-                address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-                zone: "".into(),
-                weight: Weight::ONE,
-                memory_capacity: None,
-            })
-            .collect();
+        let pods = (0..4).map(pod).collect();
         let start = |number: usize| SliceKey::from_position((u64::MAX / owners.len() as u64) * number as u64);
         let slices = owners.iter().enumerate().map(|(number, replicas)| {
             let mut set = ReplicaSet::none();

@@ -24,7 +24,7 @@ pub(super) struct Estimate {
 
 /// A part of the slice inside which the rest is even.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct EstimatePart<'a> {
     pub(super) start: &'a SliceKey,
     pub(super) end: Option<&'a SliceKey>,
     pub(super) demand: Demand,
@@ -56,16 +56,19 @@ impl Estimate {
     }
 
     /// The parts of the slice, in key order; together they have exactly what is not the points'.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = EstimatePart<'_>> {
         let starts = iter::once(self.slice.start()).chain(&self.cuts);
         let ends = self.cuts.iter().map(Some).chain([self.slice.end()]);
         let count = self.cuts.len() as u128 + 1;
         let before = move |part: u128| self.rest.share(part, count);
-        starts.zip(ends).zip(0..).map(move |((start, end), number)| Part {
-            start,
-            end,
-            demand: before(number + 1) - before(number),
-        })
+        starts
+            .zip(ends)
+            .zip(0..)
+            .map(move |((start, end), number)| EstimatePart {
+                start,
+                end,
+                demand: before(number + 1) - before(number),
+            })
     }
 
     fn of_share(share: &SliceLoad) -> Self {
@@ -144,7 +147,7 @@ mod tests {
     }
 
     fn parts(estimate: &Estimate) -> Vec<(u64, u64)> {
-        let part = |part: Part<'_>| (part.start.position(), part.demand.now.milli() / 1_000);
+        let part = |part: EstimatePart<'_>| (part.start.position(), part.demand.now.milli() / 1_000);
         estimate.parts().map(part).collect()
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::estimate::Estimate;
-use super::survey::{Voice, combined};
+use super::partition::{WeightedEstimate, combined};
 use super::{Demand, Load, LoadMap, LoadReport, half_life};
 use crate::keyspace::Slice;
 use crate::pod::PodName;
@@ -29,20 +29,20 @@ const PAST_COUNT_MAX: usize = 100_000;
 /// stands until the new one has measured as much.
 #[derive(Debug, Clone, Default)]
 pub struct LoadHistory {
-    newest: BTreeMap<PodName, Reported>,
+    newest: BTreeMap<PodName, LatestReport>,
     /// What pods reported of keys that they no longer serve.
-    past: Vec<Past>,
+    past: Vec<SupersededEstimate>,
 }
 
 #[derive(Debug, Clone)]
-struct Reported {
+struct LatestReport {
     /// In key order.
     estimates: Vec<Estimate>,
     at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
-struct Past {
+struct SupersededEstimate {
     estimate: Estimate,
     /// The keys that the pod has lost of it.
     within: Slice,
@@ -51,8 +51,8 @@ struct Past {
 
 impl LoadHistory {
     /// A pod has reported.
-    pub fn reported(&mut self, pod: &PodName, report: &LoadReport, now: Timestamp) {
-        let newest = Reported {
+    pub fn record(&mut self, pod: &PodName, report: &LoadReport, now: Timestamp) {
+        let newest = LatestReport {
             estimates: Estimate::all_of(report),
             at: now,
         };
@@ -63,7 +63,7 @@ impl LoadHistory {
 
     /// A pod is gone, or begins a new life; what it measured is not forgotten as fast.
     pub fn forget(&mut self, pod: &PodName, now: Timestamp) {
-        let lost = self.newest.remove(pod).map(Reported::into_past);
+        let lost = self.newest.remove(pod).map(LatestReport::into_past);
         self.remember(lost.unwrap_or_default(), now);
     }
 
@@ -80,21 +80,25 @@ impl LoadHistory {
         let newest = self.newest.values().filter(|newest| is_known(newest.at));
         let newest = newest.flat_map(|newest| {
             let kept = half_life::kept(now.since(newest.at), AGE_HALF_LIFE);
-            newest.estimates.iter().map(move |estimate| Voice {
+            newest.estimates.iter().map(move |estimate| WeightedEstimate {
                 estimate,
                 within: &estimate.slice,
                 weight: estimate.worth(kept),
             })
         });
-        let past = self.past.iter().filter(|past| is_known(past.at)).map(|past| Voice {
-            estimate: &past.estimate,
-            within: &past.within,
-            weight: past.estimate.worth(half_life::kept(now.since(past.at), AGE_HALF_LIFE)),
-        });
+        let past = self
+            .past
+            .iter()
+            .filter(|past| is_known(past.at))
+            .map(|past| WeightedEstimate {
+                estimate: &past.estimate,
+                within: &past.within,
+                weight: past.estimate.worth(half_life::kept(now.since(past.at), AGE_HALF_LIFE)),
+            });
         combined(&newest.chain(past).collect::<Vec<_>>(), without_noise)
     }
 
-    fn remember(&mut self, lost: Vec<Past>, now: Timestamp) {
+    fn remember(&mut self, lost: Vec<SupersededEstimate>, now: Timestamp) {
         if lost.is_empty() {
             return;
         }
@@ -105,13 +109,13 @@ impl LoadHistory {
     }
 }
 
-impl Reported {
+impl LatestReport {
     /// What is known of keys that the pod has lost since, or began to measure anew.
-    fn lost_in(&self, newest: &Reported) -> Vec<Past> {
+    fn lost_in(&self, newest: &LatestReport) -> Vec<SupersededEstimate> {
         let mut lost = Vec::new();
         for estimate in &self.estimates {
             let parts = estimate.not_continued_by(&newest.estimates).into_iter();
-            lost.extend(parts.map(|within| Past {
+            lost.extend(parts.map(|within| SupersededEstimate {
                 estimate: estimate.clone(),
                 within,
                 at: self.at,
@@ -120,8 +124,8 @@ impl Reported {
         lost
     }
 
-    fn into_past(self) -> Vec<Past> {
-        let past = |estimate: Estimate| Past {
+    fn into_past(self) -> Vec<SupersededEstimate> {
+        let past = |estimate: Estimate| SupersededEstimate {
             within: estimate.slice.clone(),
             estimate,
             at: self.at,
@@ -222,23 +226,23 @@ mod tests {
     #[test]
     fn one_of_three_replicas_is_enough_to_know_the_whole() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 3, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 3, 60)]), second(0));
         assert_eq!(units(&history, second(0)), (300, 300));
-        history.reported(&pod("b"), &report([share(ALL, (80, 80), 3, 60)]), second(0));
-        history.reported(&pod("c"), &report([share(ALL, (120, 120), 3, 60)]), second(0));
+        history.record(&pod("b"), &report([share(ALL, (80, 80), 3, 60)]), second(0));
+        history.record(&pod("c"), &report([share(ALL, (120, 120), 3, 60)]), second(0));
         assert_eq!(units(&history, second(0)), (300, 300));
     }
 
     #[test]
     fn a_new_owner_is_believed_as_much_as_it_has_measured() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
-        history.reported(&pod("a"), &report([]), second(1));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([]), second(1));
         let known: Vec<_> = (1..=4)
             .map(|tenth| {
                 let now = second(10 * tenth);
                 let new = share(ALL, (200, 200), 1, 10 * tenth);
-                history.reported(&pod("b"), &report([new]), now);
+                history.record(&pod("b"), &report([new]), now);
                 units(&history, now).0
             })
             .collect();
@@ -248,34 +252,34 @@ mod tests {
     #[test]
     fn what_a_pod_goes_on_measuring_replaces_what_it_said_before() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
         let halves = [share((0, 50), (10, 10), 1, 60), share((50, 100), (20, 20), 1, 60)];
-        history.reported(&pod("a"), &report(halves), second(1));
+        history.record(&pod("a"), &report(halves), second(1));
         assert_eq!(units(&history, second(1)), (30, 30));
-        history.reported(&pod("a"), &report([share(ALL, (40, 40), 1, 60)]), second(2));
+        history.record(&pod("a"), &report([share(ALL, (40, 40), 1, 60)]), second(2));
         assert_eq!(units(&history, second(2)), (40, 40));
     }
 
     #[test]
     fn of_a_slice_half_of_which_is_lost_only_that_half_is_remembered() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
-        history.reported(&pod("a"), &report([share((0, 50), (10, 10), 1, 60)]), second(1));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share((0, 50), (10, 10), 1, 60)]), second(1));
         assert_eq!(units(&history, second(1)), (60, 60));
     }
 
     #[test]
     fn a_share_that_begins_anew_does_not_wipe_out_what_was_known() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
-        history.reported(&pod("a"), &report([share(ALL, (0, 0), 1, 0)]), second(1));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (0, 0), 1, 0)]), second(1));
         assert_eq!(units(&history, second(1)), (99, 99), "but for what rounding takes");
     }
 
     #[test]
     fn a_silent_pod_stands_by_what_it_said_for_five_minutes() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
         assert!(history.is_fresh(&pod("a"), second(10)) && !history.is_fresh(&pod("a"), second(11)));
         assert_eq!(units(&history, second(300)), (100, 100));
         assert_eq!(units(&history, second(301)), (0, 0));
@@ -285,7 +289,7 @@ mod tests {
     fn noise_is_planned_without_and_news_with() {
         let planned = |fast, slow| {
             let mut history = LoadHistory::default();
-            history.reported(&pod("a"), &report([share(ALL, (fast, slow), 1, 60)]), second(0));
+            history.record(&pod("a"), &report([share(ALL, (fast, slow), 1, 60)]), second(0));
             units(&history, second(0)).1
         };
         assert_eq!(

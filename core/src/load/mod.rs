@@ -10,12 +10,12 @@ mod estimate;
 pub(crate) mod half_life;
 mod history;
 mod load_map;
+mod partition;
 mod report;
-mod survey;
 
 pub use amount::Load;
 pub use demand::Demand;
 pub use history::LoadHistory;
 pub use load_map::LoadMap;
+pub(crate) use partition::load_map_of;
 pub use report::{KeyLoad, LoadReport, SliceLoad};
-pub(crate) use survey::surveyed;

@@ -11,7 +11,7 @@ use super::hot_keys::HotKeys;
 use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE, Tick};
 use super::{Hottest, Ownership, Share};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
-use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, surveyed};
+use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, load_map_of};
 
 /// No more hot keys are reported than the balancer could ever tell apart.
 const HOTTEST_COUNT_MAX: usize = 32;
@@ -60,7 +60,7 @@ impl LoadMeter {
     /// has another part of it. What is new to the pod begins at nothing.
     pub fn follow(&mut self, ownership: Arc<Ownership>) {
         // Most assignments change nothing for this pod.
-        let whole = LazyCell::new(|| surveyed(&self.report()));
+        let whole = LazyCell::new(|| load_map_of(&self.report()));
         let mut shares = self.shares.iter();
         let before = self
             .ownership

@@ -29,7 +29,7 @@ fn read_as_everything(bytes: &[u8]) {
     if let Some(report) = read::<pb::LoadReport, LoadReport>(bytes) {
         let (pod, now) = (PodName::try_new("pod").unwrap(), Timestamp::ZERO);
         let mut history = LoadHistory::default();
-        history.reported(&pod, &report, now);
+        history.record(&pod, &report, now);
         history.forget(&pod, now);
         let _ = history.map(now);
     }

@@ -47,7 +47,7 @@ impl Cluster {
             TargetAction::Propose(change) => self.propose(Some(self.term), change),
             TargetAction::Probe(pod) => self.probe(pod),
             TargetAction::ConfirmLeadership => self.confirm_leadership(),
-            TargetAction::LetExit(session) => {
+            TargetAction::PermitExit(session) => {
                 if let Some(line) = self.desk.line_of(session) {
                     let connection = line.connection;
                     self.send_to_pod(line.life, SessionEvent::MayExitReceived { connection });
@@ -62,7 +62,7 @@ impl Cluster {
             TargetAction::Close(session) => self.close(session),
             TargetAction::Explain(report) => self.tell(Happening::Decided(report)),
             // Nobody asks or watches here, and there is no store.
-            TargetAction::Answer { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
+            TargetAction::Reply { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emberkeep_core::assigner::{Applied, ChangeKind};
-use emberkeep_core::balancer::{BalancerSettings, Report};
+use emberkeep_core::balancer::{BalancerSettings, DecisionReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
@@ -26,7 +26,7 @@ pub struct Observer {
     cures: Cures,
     tally: Tally,
     /// The reasons of the decision that is being replicated.
-    proposed: Option<Report>,
+    proposed: Option<DecisionReport>,
     band: Band,
     band_for: Option<BandFor>,
 }

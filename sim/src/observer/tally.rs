@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::{Cause, Report};
+use emberkeep_core::balancer::{DecisionReport, MoveCause};
 use emberkeep_core::load::Load;
 
 use super::Churn;
@@ -13,7 +13,7 @@ use crate::cluster::Traffic;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
     /// What the reports of decisions that took effect say.
-    pub by_cause: BTreeMap<Cause, CauseTally>,
+    pub by_cause: BTreeMap<MoveCause, CauseTally>,
     /// How many slices were cut.
     pub split_count: u64,
     /// The load that lost an owner which went.
@@ -35,7 +35,7 @@ pub struct CauseTally {
 
 impl Tally {
     /// A decision has taken effect, and led to `assignment`.
-    pub(super) fn decided(&mut self, report: &Report, assignment: &Assignment, traffic: &Traffic) {
+    pub(super) fn decided(&mut self, report: &DecisionReport, assignment: &Assignment, traffic: &Traffic) {
         self.split_count += report.split_count as u64;
         for moved in &report.moves {
             let tally = self.by_cause.entry(moved.cause).or_default();

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use emberkeep_core::assigner::{RECORDING_HEADER, Record};
+use emberkeep_core::assigner::{RECORDING_HEADER, RecordingEntry};
 
 use super::error::{RecordingError, RecordingFault};
 
@@ -63,7 +63,7 @@ impl<R: BufRead> RecordingReader<R> {
         self.number
     }
 
-    fn read(&mut self) -> Result<Option<Record>, RecordingFault> {
+    fn read(&mut self) -> Result<Option<RecordingEntry>, RecordingFault> {
         let mut length = [0; 4];
         let found = read_up_to(&mut self.source, &mut length)?;
         let byte_count = u32::from_le_bytes(length);
@@ -95,7 +95,7 @@ impl<R: BufRead> RecordingReader<R> {
 }
 
 impl<R: BufRead> Iterator for RecordingReader<R> {
-    type Item = Result<Record, RecordingError>;
+    type Item = Result<RecordingEntry, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_ended {

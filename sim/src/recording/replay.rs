@@ -6,7 +6,7 @@ use std::io::BufRead;
 use std::sync::Arc;
 
 use emberkeep_core::assigner::{
-    BrainId, ChangeKind, Record, StateChange, TargetAction, TargetBrain, TargetEvent, TargetState,
+    BrainId, ChangeKind, RecordingEntry, StateChange, TargetAction, TargetBrain, TargetEvent, TargetState,
 };
 use emberkeep_core::brain::Brain;
 use emberkeep_core::target::TargetName;
@@ -82,9 +82,9 @@ pub struct Difference {
 }
 
 impl Retold {
-    fn take(&mut self, record: Record, number: u64) -> Result<(), RecordingFault> {
+    fn take(&mut self, record: RecordingEntry, number: u64) -> Result<(), RecordingFault> {
         match record {
-            Record::Began {
+            RecordingEntry::Began {
                 brain,
                 target,
                 state,
@@ -94,7 +94,7 @@ impl Retold {
                 self.brains.insert(brain, Seat::new(target, mind, state));
                 self.replayed.brain_count += 1;
             }
-            Record::Stepped {
+            RecordingEntry::Stepped {
                 brain,
                 event,
                 now,
@@ -113,7 +113,7 @@ impl Retold {
                     decided,
                 });
             }
-            Record::Ended { brain } => {
+            RecordingEntry::Ended { brain } => {
                 self.brains.remove(&brain);
             }
         }
@@ -237,7 +237,7 @@ mod tests {
     const BRAIN: BrainId = BrainId(7);
 
     /// What a recorder writes: pods register one after the other, then one of them is killed.
-    fn records() -> Vec<Record> {
+    fn records() -> Vec<RecordingEntry> {
         let target = TargetName::try_new("profiles").unwrap();
         let mut cluster = ClusterState::default();
         let settings = TargetSettings::default();
@@ -245,7 +245,7 @@ mod tests {
         change(&mut cluster, &target, created);
         let mut state = cluster.target(&target).unwrap().clone();
         let mut brain = TargetBrain::new(state.clone(), Timestamp::ZERO);
-        let mut records = vec![Record::Began {
+        let mut records = vec![RecordingEntry::Began {
             brain: BRAIN,
             target: target.clone(),
             state: state.clone(),
@@ -262,7 +262,7 @@ mod tests {
                 });
                 let output = brain.step(event, now);
                 let proposal = output.actions.iter().find_map(TargetAction::proposal).cloned();
-                records.push(Record::Stepped {
+                records.push(RecordingEntry::Stepped {
                     brain: BRAIN,
                     event: told.unwrap(),
                     now,
@@ -271,7 +271,7 @@ mod tests {
                 next = proposal.map(|kind| change(&mut cluster, &target, kind));
             }
         }
-        records.push(Record::Ended { brain: BRAIN });
+        records.push(RecordingEntry::Ended { brain: BRAIN });
         records
     }
 
@@ -308,7 +308,7 @@ mod tests {
         vec![opened(0), opened(1), TargetEvent::Woke, closed, refused]
     }
 
-    fn file_of(records: &[Record]) -> Vec<u8> {
+    fn file_of(records: &[RecordingEntry]) -> Vec<u8> {
         let mut file = RECORDING_HEADER.as_bytes().to_vec();
         for record in records {
             let bytes = postcard::to_stdvec(record).unwrap();
@@ -328,14 +328,14 @@ mod tests {
     #[test]
     fn the_first_decision_that_differs_is_shown() {
         let mut records = records();
-        let is_assignment = |record: &Record| {
-            let Record::Stepped { proposal, .. } = record else {
+        let is_assignment = |record: &RecordingEntry| {
+            let RecordingEntry::Stepped { proposal, .. } = record else {
                 return false;
             };
             matches!(proposal, Some(ChangeKind::Assign { .. }))
         };
         let place = records.iter().position(is_assignment).unwrap();
-        let Record::Stepped { proposal, .. } = &mut records[place] else {
+        let RecordingEntry::Stepped { proposal, .. } = &mut records[place] else {
             unreachable!()
         };
         *proposal = Some(ChangeKind::Freeze { is_frozen: true });

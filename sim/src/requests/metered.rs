@@ -109,7 +109,7 @@ impl Metered {
     fn report(&mut self, trace: &LoadTrace, now: Timestamp) {
         for (pod, meter) in &mut self.meters {
             let report = meter.report(now);
-            self.history.reported(&trace.pods()[pod.as_usize()], &report, now);
+            self.history.record(&trace.pods()[pod.as_usize()], &report, now);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{self, BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed};
+use emberkeep_core::balancer::{self, BalancerSettings, MoveHistory, PodSignal, Scope, Signals, WarmReplicas};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::LoadMap;
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
@@ -32,10 +32,10 @@ impl Target {
             signals: Signals {
                 pods: BTreeMap::new(),
                 load: LoadMap::idle(),
-                left: BTreeSet::new(),
-                warmed: Warmed::All,
+                lingered: BTreeSet::new(),
+                warm: WarmReplicas::All,
                 scope: Scope::Repair,
-                ledger: Ledger::default(),
+                recent_moves: MoveHistory::default(),
                 pins: Vec::new(),
                 poisoned: Vec::new(),
             },
@@ -48,7 +48,7 @@ impl Target {
         if world.has_new_pods() {
             self.signals.pods = world.live().map(|pod| signal_of(pod, world)).collect();
         }
-        self.signals.left = leaving(&self.assignment);
+        self.signals.lingered = leaving(&self.assignment);
         self.signals.scope = if moment.is_round { Scope::Balance } else { Scope::Repair };
     }
 
@@ -60,7 +60,7 @@ impl Target {
     /// Who serves what from now on; `None` where nothing changes.
     pub(crate) fn decide(&mut self, now: Timestamp, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
         let decision = stopwatch.time(|| balancer::decide(&self.assignment, &self.signals, &self.settings, now));
-        self.signals.ledger.record(&decision.report);
+        self.signals.recent_moves.record(&decision.report);
         self.assignment = Arc::new(decision.next?);
         Some(self.ownership())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use emberkeep_core::balancer::Cause;
+use emberkeep_core::balancer::MoveCause;
 
 use super::figures::{counted, lasting, moment, percent, ratio, units};
 use crate::cluster::{Cluster, Process};
@@ -86,7 +86,7 @@ fn over_band(observer: &Observer) -> String {
 }
 
 fn moves(tally: &Tally) -> String {
-    let parts = Cause::ALL.into_iter().filter_map(|cause| {
+    let parts = MoveCause::ALL.into_iter().filter_map(|cause| {
         let tally = tally.by_cause.get(&cause).filter(|tally| tally.move_count > 0)?;
         Some(format!(
             "{} {} ({})",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use emberkeep_core::assigner::{Applied, ChangeKind};
-use emberkeep_core::balancer::{Cause, Report};
+use emberkeep_core::balancer::{DecisionReport, MoveCause};
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
@@ -18,7 +18,7 @@ pub(super) struct Timeline {
     /// Pods that registered one right after the other.
     registered: Vec<PodName>,
     registered_at: Timestamp,
-    proposed: Option<Report>,
+    proposed: Option<DecisionReport>,
     /// Pods whose end is no surprise.
     exited: BTreeSet<PodName>,
     unanswered_since: Option<Timestamp>,
@@ -135,24 +135,24 @@ impl Timeline {
 }
 
 /// Why slices move, in the words of a timeline.
-const fn why(cause: Cause) -> &'static str {
+const fn why(cause: MoveCause) -> &'static str {
     match cause {
-        Cause::Missing => "without owner",
-        Cause::Replaced => "to successors",
-        Cause::Draining => "off draining pods",
-        Cause::Pinned => "to where they are pinned",
-        Cause::Memory => "to where memory is",
-        Cause::Hot => "to share hot keys",
-        Cause::Joined => "to new pods",
-        Cause::Imbalance => "for balance",
-        Cause::Merged => "to be joined",
+        MoveCause::Missing => "without owner",
+        MoveCause::Replaced => "to successors",
+        MoveCause::Draining => "off draining pods",
+        MoveCause::Pinned => "to where they are pinned",
+        MoveCause::Memory => "to where memory is",
+        MoveCause::Hot => "to share hot keys",
+        MoveCause::Joined => "to new pods",
+        MoveCause::Imbalance => "for balance",
+        MoveCause::Merged => "to be joined",
     }
 }
 
 /// How many slices moved, and why, and how many were cut and joined.
-fn moves(report: &Report) -> String {
+fn moves(report: &DecisionReport) -> String {
     let count = |cause| report.moves.iter().filter(|moved| moved.cause == cause).count();
-    let counts = Cause::ALL.map(|cause| (count(cause), why(cause)));
+    let counts = MoveCause::ALL.map(|cause| (count(cause), why(cause)));
     let named = counts.iter().filter(|(count, _)| *count > 0);
     let why: Vec<String> = named.map(|(count, why)| format!("{count} {why}")).collect();
     let moved = (!why.is_empty()).then(|| format!("{} ({})", counted(report.moves.len(), "move"), why.join(", ")));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{Ledger, PodSignal, Scope, Signals, Warmed, decide};
+use emberkeep_core::balancer::{MoveHistory, PodSignal, Scope, Signals, WarmReplicas, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::time::Timestamp;
@@ -21,7 +21,7 @@ pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), Stri
     if decided(&state.assignment, &signals) != first {
         return Err(format!("the same signals led to two decisions ({scope:?})"));
     }
-    signals.ledger.record(&first.report);
+    signals.recent_moves.record(&first.report);
     let Some(next) = first.next else { return Ok(()) };
     match decided(&next, &signals).next {
         None => Ok(()),
@@ -51,10 +51,10 @@ fn signals(cluster: &Cluster, scope: Scope) -> Signals {
     Signals {
         pods: pods.collect::<BTreeMap<_, _>>(),
         load: load_map(cluster.traffic()),
-        left: leaving.collect(),
-        warmed: Warmed::All,
+        lingered: leaving.collect(),
+        warm: WarmReplicas::All,
         scope,
-        ledger: Ledger::default(),
+        recent_moves: MoveHistory::default(),
         pins: Vec::new(),
         poisoned: Vec::new(),
     }

@@ -155,7 +155,7 @@ impl Guard {
         let before = std::mem::take(&mut self.warming_since);
         let longest = (state.settings.handoff.warm_timeout + DETECTION_MAX) * WARMING_ROUNDS_MAX;
         for (slice, assigned) in state.assignment.slices().iter() {
-            if assigned.replicas.yields_in_vain() && now.since(self.held_up_at) > DETECTION_MAX {
+            if assigned.replicas.has_stranded_yield() && now.since(self.held_up_at) > DETECTION_MAX {
                 return Err(format!("slice {slice} waits for a new owner, and there is none"));
             }
             for pod in assigned.replicas.warming() {

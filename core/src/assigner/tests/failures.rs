@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::story::{Story, pod};
+use super::story::TargetStory;
 use crate::assigner::*;
+use crate::pod::fixtures::{pod, pod_in};
 use crate::pod::{Pod, PodPhase};
 
 fn seconds(seconds: u64) -> Duration {
@@ -11,7 +12,7 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 /// Answers the probes that were sent last.
-fn answer_probes(story: &mut Story, outcome: ProbeOutcome) {
+fn answer_probes(story: &mut TargetStory, outcome: ProbeOutcome) {
     for wanted in std::mem::take(&mut story.wanted) {
         if let TargetAction::Probe(pod) = wanted {
             story.probed(&pod, outcome);
@@ -20,7 +21,7 @@ fn answer_probes(story: &mut Story, outcome: ProbeOutcome) {
 }
 
 /// Lets time pass in which no probe is answered.
-fn pass_in_silence(story: &mut Story, time: Duration) {
+fn pass_in_silence(story: &mut TargetStory, time: Duration) {
     let end = story.now + time;
     while story.now < end {
         answer_probes(story, ProbeOutcome::Silent);
@@ -30,8 +31,8 @@ fn pass_in_silence(story: &mut Story, time: Duration) {
 }
 
 /// Nine pods, all of whose sessions break at once.
-fn cut_off(leads: Option<bool>) -> Story {
-    let mut story = Story::with_pods(9);
+fn cut_off(leads: Option<bool>) -> TargetStory {
+    let mut story = TargetStory::with_pods(9);
     story.leads = leads;
     (0..9).for_each(|number| {
         story.tell(TargetEvent::SessionClosed {
@@ -90,7 +91,7 @@ fn a_quorum_that_does_not_answer_is_asked_again_each_second() {
 #[test]
 fn the_alarm_ends_ten_seconds_after_the_pods_are_back() {
     let mut story = cut_off(Some(true));
-    (0..9).for_each(|number| story.open(20 + number, pod(number, 0)));
+    (0..9).for_each(|number| story.open(20 + number, pod(number)));
     story.pass_with_heartbeats(seconds(9), 20..29);
     assert!(story.alarm.is_mass_failure);
     story.pass_with_heartbeats(seconds(2), 20..29);
@@ -101,13 +102,13 @@ fn the_alarm_ends_ten_seconds_after_the_pods_are_back() {
 
 #[test]
 fn a_pod_that_clerks_cannot_reach_is_probed_and_loses_nothing_while_it_lives() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     for _ in 0..100 {
-        story.reported(&pod(1, 0));
-        story.reported(&pod(1, 4));
-        story.reported(&pod(7, 0));
+        story.reported(&pod(1));
+        story.reported(&pod_in(1, 4));
+        story.reported(&pod(7));
     }
-    assert_eq!(story.wanted, [TargetAction::Probe(pod(1, 0))]);
+    assert_eq!(story.wanted, [TargetAction::Probe(pod(1))]);
     let before = story.assignment();
     answer_probes(&mut story, ProbeOutcome::Answered);
     story.pass_with_heartbeats(seconds(5), 0..3);
@@ -117,25 +118,25 @@ fn a_pod_that_clerks_cannot_reach_is_probed_and_loses_nothing_while_it_lives() {
 
 #[test]
 fn a_pod_that_clerks_cannot_reach_and_that_refuses_the_leader_too_is_dead_before_its_session_breaks() {
-    let mut story = Story::with_pods(3);
-    story.reported(&pod(1, 0));
+    let mut story = TargetStory::with_pods(3);
+    story.reported(&pod(1));
     answer_probes(&mut story, ProbeOutcome::Refused);
-    assert_eq!(story.serving_count(&pod(1, 0)), 0);
+    assert_eq!(story.serving_count(&pod(1)), 0);
     assert_eq!(story.state().pods.len(), 2);
 }
 
 /// A pod of three dies and comes back at once.
-fn die_and_come_back(story: &mut Story, life: u128) -> Pod {
+fn die_and_come_back(story: &mut TargetStory, life: u128) -> Pod {
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-    story.probed(&pod(1, life), ProbeOutcome::Refused);
-    let next = pod(1, life + 1);
+    story.probed(&pod_in(1, life), ProbeOutcome::Refused);
+    let next = pod_in(1, life + 1);
     story.open(1, next.clone());
     next
 }
 
 #[test]
 fn a_pod_that_dies_again_and_again_waits_longer_each_time_before_it_gets_slices() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     for (life, delay) in [(0, 0), (1, 5), (2, 10)] {
         let back = die_and_come_back(&mut story, life);
         assert_eq!(story.alarm.held_back_count, usize::from(delay > 0));
@@ -152,7 +153,7 @@ fn a_pod_that_dies_again_and_again_waits_longer_each_time_before_it_gets_slices(
 
 #[test]
 fn operators_are_told_who_is_held_back() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     die_and_come_back(&mut story, 0);
     story.pass_with_heartbeats(seconds(20), 0..3);
     die_and_come_back(&mut story, 1);
@@ -163,7 +164,7 @@ fn operators_are_told_who_is_held_back() {
 
 #[test]
 fn a_pod_that_is_held_back_owns_all_if_nobody_else_is_left() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     die_and_come_back(&mut story, 0);
     story.pass_with_heartbeats(seconds(20), 0..3);
     let back = die_and_come_back(&mut story, 1);
@@ -172,8 +173,8 @@ fn a_pod_that_is_held_back_owns_all_if_nobody_else_is_left() {
         story.tell(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
-        story.probed(&pod(number, 0), ProbeOutcome::Refused);
-        story.probed(&pod(number, 0), ProbeOutcome::Refused);
+        story.probed(&pod(number), ProbeOutcome::Refused);
+        story.probed(&pod(number), ProbeOutcome::Refused);
     }
     story.pass_with_heartbeats(seconds(1), 1..2);
     assert_eq!(story.state().pods.len(), 1);
@@ -183,14 +184,14 @@ fn a_pod_that_is_held_back_owns_all_if_nobody_else_is_left() {
 
 #[test]
 fn pods_that_are_replaced_under_their_own_names_after_a_drain_are_not_held_back() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     for life in 0..4 {
         story.beat(1, PodPhase::Draining);
         story.pass_with_heartbeats(seconds(7), [0, 2].into_iter());
         story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-        story.probed(&pod(1, life), ProbeOutcome::Refused);
-        story.open(1, pod(1, life + 1));
+        story.probed(&pod_in(1, life), ProbeOutcome::Refused);
+        story.open(1, pod_in(1, life + 1));
         story.pass_with_heartbeats(seconds(5), 0..3);
-        assert!(story.serving_count(&pod(1, life + 1)) > 0, "in life {}", life + 1);
+        assert!(story.serving_count(&pod_in(1, life + 1)) > 0, "in life {}", life + 1);
     }
 }

@@ -2,37 +2,38 @@
 
 use std::time::Duration;
 
-use super::story::{Story, pod};
+use super::story::TargetStory;
 use crate::assigner::*;
 use crate::brain::Brain;
 use crate::pod::PodPhase;
+use crate::pod::fixtures::{pod, pod_in};
 
 #[test]
 fn pods_that_start_together_share_one_assignment() {
-    let story = Story::with_pods(3);
+    let story = TargetStory::with_pods(3);
     assert_eq!(story.assignment().generation().number(), 1);
     assert_eq!(story.assignment().pods().len(), 3);
 }
 
 #[test]
 fn a_killed_pod_is_probed_once_and_its_slices_move_at_once() {
-    let mut story = Story::with_pods(3);
+    let mut story = TargetStory::with_pods(3);
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-    assert_eq!(story.wanted, [TargetAction::Probe(pod(1, 0))]);
-    story.probed(&pod(1, 0), ProbeOutcome::Refused);
-    assert_eq!(story.serving_count(&pod(1, 0)), 0);
-    assert_eq!(story.serving_count(&pod(0, 0)) + story.serving_count(&pod(2, 0)), 128);
+    assert_eq!(story.wanted, [TargetAction::Probe(pod(1))]);
+    story.probed(&pod(1), ProbeOutcome::Refused);
+    assert_eq!(story.serving_count(&pod(1)), 0);
+    assert_eq!(story.serving_count(&pod(0)) + story.serving_count(&pod(2)), 128);
     assert_eq!(story.assignment().generation().number(), 2);
 }
 
 #[test]
 fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() {
-    let mut story = Story::with_pods(2);
+    let mut story = TargetStory::with_pods(2);
     story.beat(1, PodPhase::Draining);
-    assert_eq!(story.serving_count(&pod(1, 0)), 32, "nobody else is ready");
+    assert_eq!(story.serving_count(&pod(1)), 32, "nobody else is ready");
     story.pass_with_heartbeats(Duration::from_millis(4_500), 0..2);
-    assert_eq!(story.serving_count(&pod(0, 0)), 64);
-    let leaving = story.assignment().index_of(&pod(1, 0).name).unwrap();
+    assert_eq!(story.serving_count(&pod(0)), 64);
+    let leaving = story.assignment().index_of(&pod(1).name).unwrap();
     assert_eq!(
         story.assignment().shares_of(leaving).count(),
         32,
@@ -41,7 +42,7 @@ fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() 
     assert_eq!(story.wanted, []);
     story.pass_with_heartbeats(Duration::from_secs(6), 0..2);
     assert!(
-        story.wanted.contains(&TargetAction::LetExit(SessionId(1))),
+        story.wanted.contains(&TargetAction::PermitExit(SessionId(1))),
         "{:?}",
         story.wanted
     );
@@ -49,10 +50,10 @@ fn a_pod_that_stops_keeps_its_slices_until_others_have_them_and_then_may_exit() 
 
 #[test]
 fn a_new_life_of_a_pod_takes_over_at_once() {
-    let mut story = Story::with_pods(3);
-    story.open(9, pod(1, 5));
+    let mut story = TargetStory::with_pods(3);
+    story.open(9, pod_in(1, 5));
     assert_eq!(story.wanted, [TargetAction::Close(SessionId(1))]);
-    assert_eq!(story.serving_count(&pod(1, 5)), 43);
+    assert_eq!(story.serving_count(&pod_in(1, 5)), 43);
     assert_eq!(story.assignment().generation().number(), 2);
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
     assert_eq!(
@@ -64,57 +65,57 @@ fn a_new_life_of_a_pod_takes_over_at_once() {
 
 #[test]
 fn a_new_leader_moves_nothing_before_the_pods_have_had_time_to_come() {
-    let before = Story::with_pods(3);
-    let mut story = Story::led_anew(before.cluster, before.now);
+    let before = TargetStory::with_pods(3);
+    let mut story = TargetStory::led_anew(before.cluster, before.now);
     story.pass(Duration::from_millis(2_900));
     assert_eq!(story.assignment().generation().number(), 1);
     assert_eq!(story.wanted, [], "nobody is suspected yet");
-    (0..2).for_each(|number| story.open(number, pod(number, 0)));
+    (0..2).for_each(|number| story.open(number, pod(number)));
     story.pass_with_heartbeats(Duration::from_secs(1), 0..2);
-    assert_eq!(story.wanted, [TargetAction::Probe(pod(2, 0))]);
-    story.probed(&pod(2, 0), ProbeOutcome::Refused);
+    assert_eq!(story.wanted, [TargetAction::Probe(pod(2))]);
+    story.probed(&pod(2), ProbeOutcome::Refused);
     assert_eq!(story.assignment().pods().len(), 2);
 }
 
 #[test]
 fn a_pod_that_was_declared_dead_and_is_not_registers_again() {
-    let mut story = Story::with_pods(2);
+    let mut story = TargetStory::with_pods(2);
     for _ in 0..4 {
         story.pass_with_heartbeats(Duration::from_secs(2), 0..1);
-        story.probed(&pod(1, 0), ProbeOutcome::Silent);
+        story.probed(&pod(1), ProbeOutcome::Silent);
     }
-    assert_eq!(story.serving_count(&pod(1, 0)), 0);
+    assert_eq!(story.serving_count(&pod(1)), 0);
     assert!(story.wanted.contains(&TargetAction::Close(SessionId(1))));
-    story.open(7, pod(1, 0));
+    story.open(7, pod(1));
     story.pass_with_heartbeats(Duration::from_secs(6), [0, 7].into_iter());
-    assert_eq!(story.serving_count(&pod(1, 0)), 32);
+    assert_eq!(story.serving_count(&pod(1)), 32);
 }
 
 #[test]
 fn nothing_changes_while_frozen() {
-    let mut story = Story::with_pods(2);
+    let mut story = TargetStory::with_pods(2);
     let frozen = story.applied(ChangeKind::Freeze { is_frozen: true });
     story.tell(frozen);
     story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-    story.probed(&pod(1, 0), ProbeOutcome::Refused);
+    story.probed(&pod(1), ProbeOutcome::Refused);
     story.pass_with_heartbeats(Duration::from_secs(5), 0..1);
     assert_eq!(story.assignment().generation().number(), 1);
     let released = story.applied(ChangeKind::Freeze { is_frozen: false });
     story.tell(released);
-    assert_eq!(story.serving_count(&pod(0, 0)), 64);
+    assert_eq!(story.serving_count(&pod(0)), 64);
 }
 
 #[test]
 fn a_proposal_that_got_lost_is_made_again() {
-    let mut story = Story::new();
+    let mut story = TargetStory::new();
     let opened = TargetEvent::SessionOpened {
         session: SessionId(0),
-        pod: pod(0, 0),
+        pod: pod(0),
     };
     let lost = story.brain.step(opened, story.now);
     assert_eq!(
         lost.actions.last(),
-        Some(&TargetAction::Propose(ChangeKind::RegisterPod { pod: pod(0, 0) }))
+        Some(&TargetAction::Propose(ChangeKind::RegisterPod { pod: pod(0) }))
     );
     let ended = TargetEvent::ProposalEnded {
         outcome: None,

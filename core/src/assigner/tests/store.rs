@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::story::{Story, pod};
+use super::story::TargetStory;
 use crate::assigner::*;
 use crate::pod::PodPhase;
+use crate::pod::fixtures::pod;
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-impl Story {
+impl TargetStory {
     /// What was granted since last asked, in order.
     fn take_granted(&mut self) -> String {
         std::mem::take(&mut self.granted).join(", ")
@@ -28,8 +29,8 @@ impl Story {
 }
 
 /// Three pods that share 1,000 requests a second, of which two want much.
-fn limited() -> Story {
-    let mut story = Story::with_pods(3);
+fn limited() -> TargetStory {
+    let mut story = TargetStory::with_pods(3);
     assert_eq!(story.take_granted(), "any to 0, any to 1, any to 2");
     story.limit(Some(1_000));
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
@@ -48,7 +49,7 @@ fn when_a_pod_dies_the_shares_of_the_others_grow() {
         "it may be alive, and holds what it was granted"
     );
     story.pass(millis(100));
-    story.probed(&pod(0, 0), ProbeOutcome::Refused);
+    story.probed(&pod(0), ProbeOutcome::Refused);
     assert_eq!(story.take_granted(), "737 to 1, 262 to 2");
 }
 
@@ -58,7 +59,7 @@ fn a_pod_that_lost_its_session_keeps_its_share_and_is_told_it_again() {
     story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
     story.pass_wanting(millis(1_000), &[(1, 10), (2, 10)]);
     assert_eq!(story.take_granted(), "270 to 1, 270 to 2");
-    story.open(7, pod(0, 0));
+    story.open(7, pod(0));
     assert_eq!(story.take_granted(), "458 to 7");
 }
 
@@ -81,9 +82,9 @@ fn a_demand_that_changes_a_little_moves_nothing_and_one_that_changes_much_waits_
 fn a_pod_that_joins_has_a_share_at_once_and_many_share_one_dealing() {
     let mut story = limited();
     story.pass(millis(100));
-    story.open(3, pod(3, 0));
+    story.open(3, pod(3));
     assert_eq!(story.take_granted(), "437 to 0, 437 to 1, 62 to 2, 62 to 3");
-    (4..8).for_each(|number| story.open(number, pod(number, 0)));
+    (4..8).for_each(|number| story.open(number, pod(number)));
     assert_eq!(story.take_granted(), "");
     story.pass(millis(100));
     assert_eq!(story.granted.len(), 8);
@@ -92,8 +93,8 @@ fn a_pod_that_joins_has_a_share_at_once_and_many_share_one_dealing() {
 #[test]
 fn a_new_leader_leaves_room_for_those_who_are_still_to_come() {
     let before = limited();
-    let mut story = Story::led_anew(before.cluster, before.now);
-    (0..3).for_each(|number| story.open(number, pod(number, 0)));
+    let mut story = TargetStory::led_anew(before.cluster, before.now);
+    (0..3).for_each(|number| story.open(number, pod(number)));
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
 }
 

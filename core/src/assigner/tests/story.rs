@@ -7,14 +7,15 @@ use crate::assigner::*;
 use crate::assignment::Assignment;
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
-use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use crate::pod::fixtures::pod;
+use crate::pod::{Pod, PodPhase};
 use crate::rate::Rate;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
 
 /// A brain whose proposals take effect at once.
-pub(super) struct Story {
+pub(super) struct TargetStory {
     pub(super) brain: TargetBrain,
     pub(super) cluster: ClusterState,
     pub(super) now: Timestamp,
@@ -37,18 +38,7 @@ pub(super) fn target() -> TargetName {
     TargetName::try_new("profiles").unwrap()
 }
 
-pub(super) fn pod(number: u64, life: u128) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-        incarnation: Incarnation(life),
-        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
-}
-
-impl Story {
+impl TargetStory {
     pub(super) fn new() -> Self {
         let mut cluster = ClusterState::default();
         let settings = TargetSettings::default();
@@ -88,7 +78,7 @@ impl Story {
                         events.extend(self.leads.map(|leads| TargetEvent::LeadershipChecked { leads }));
                     }
                     TargetAction::Alert(alarm) => self.alarm = alarm,
-                    TargetAction::Explain(_) | TargetAction::Answer { .. } => {}
+                    TargetAction::Explain(_) | TargetAction::Reply { .. } => {}
                     TargetAction::Grant { session, rate } => self.granted.push(match rate {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
                         None => format!("any to {}", session.0),
@@ -137,27 +127,24 @@ impl Story {
     }
 
     pub(super) fn explanation(&mut self) -> Explanation {
-        match self.answer(Question::Explain { last: 10 }) {
-            Answer::Explanation(explanation) => explanation,
-            Answer::Situation(_) => unreachable!("that was not asked"),
+        match self.answer(Query::Explain { last: 10 }) {
+            QueryReply::Explanation(explanation) => explanation,
+            QueryReply::DecisionInputs(_) => unreachable!("that was not asked"),
         }
     }
 
-    pub(super) fn situation(&mut self) -> Situation {
-        match self.answer(Question::Situation) {
-            Answer::Situation(situation) => *situation,
-            Answer::Explanation(_) => unreachable!("that was not asked"),
+    pub(super) fn inputs(&mut self) -> DecisionInputs {
+        match self.answer(Query::DecisionInputs) {
+            QueryReply::DecisionInputs(inputs) => *inputs,
+            QueryReply::Explanation(_) => unreachable!("that was not asked"),
         }
     }
 
-    pub(super) fn answer(&mut self, question: Question) -> Answer {
-        let id = QuestionId(3);
-        let output = self.brain.step(TargetEvent::Asked { id, question }, self.now);
+    pub(super) fn answer(&mut self, query: Query) -> QueryReply {
+        let id = QueryId(3);
+        let output = self.brain.step(TargetEvent::QueryReceived { id, query }, self.now);
         match output.actions.into_iter().next() {
-            Some(TargetAction::Answer {
-                id: QuestionId(3),
-                answer,
-            }) => answer,
+            Some(TargetAction::Reply { id: QueryId(3), reply }) => reply,
             other => panic!("{other:?}"),
         }
     }
@@ -205,7 +192,7 @@ impl Story {
 
     /// A clerk could not reach the pod.
     pub(super) fn reported(&mut self, pod: &Pod) {
-        self.tell(TargetEvent::PodReported {
+        self.tell(TargetEvent::UnreachableReported {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
         });
@@ -214,7 +201,7 @@ impl Story {
     /// `count` pods that have started and share the slices.
     pub(super) fn with_pods(count: u64) -> Self {
         let mut story = Self::new();
-        (0..count).for_each(|number| story.open(number, pod(number, 0)));
+        (0..count).for_each(|number| story.open(number, pod(number)));
         story.pass_with_heartbeats(Duration::from_secs(1), 0..count);
         story.wanted.clear();
         story

@@ -8,7 +8,7 @@ use crate::assignment::Replica;
 /// Nobody is warm yet.
 fn nobody_warm(signals: Signals) -> Signals {
     Signals {
-        warmed: Warmed::Only(BTreeSet::new()),
+        warm: WarmReplicas::Only(BTreeSet::new()),
         ..signals
     }
 }
@@ -16,14 +16,14 @@ fn nobody_warm(signals: Signals) -> Signals {
 /// All that were getting ready are.
 fn all_warm(signals: Signals, assignment: &Assignment) -> Signals {
     Signals {
-        warmed: Warmed::Only(all_in(Phase::Warming, assignment)),
+        warm: WarmReplicas::Only(all_in(Phase::Warming, assignment)),
         ..signals
     }
 }
 
 /// How many replicas the pod has in each phase: warming, serving, yielding, leaving.
-fn phases_of(number: usize, assignment: &Assignment) -> [usize; 4] {
-    let index = assignment.index_of(&pod(number, 0).name);
+fn phases_of(number: u64, assignment: &Assignment) -> [usize; 4] {
+    let index = assignment.index_of(&pod_name(number));
     let count = |wanted| {
         let shares = index.into_iter().flat_map(|index| assignment.shares_of(index));
         shares.filter(|(_, _, phase)| *phase == wanted).count()
@@ -66,7 +66,7 @@ fn an_owner_yields_until_its_successor_is_warm_then_leaves_and_then_is_gone() {
     assert!(epochs(&switched) > epochs(&warming));
 
     let left = Signals {
-        left: all_leaving(&switched),
+        lingered: all_leaving(&switched),
         ..switch
     };
     assert_eq!(phases_of(1, &decided(&switched, &left, &settings)), [0; 4]);
@@ -77,7 +77,7 @@ fn each_slice_switches_when_it_is_warm_whatever_the_others_are() {
     let (signals, warming) = draining();
     let some = all_in(Phase::Warming, &warming).into_iter().step_by(4).collect();
     let signals = Signals {
-        warmed: Warmed::Only(some),
+        warm: WarmReplicas::Only(some),
         ..signals
     };
     let next = decided(&warming, &signals, &BalancerSettings::default());
@@ -114,9 +114,9 @@ fn a_pod_that_takes_the_place_of_another_takes_over_all_of_it() {
     assert_eq!(phases_of(0, &assignment), [0, 32, 0, 0]);
     for _ in 0..3 {
         let some = all_in(Phase::Warming, &assignment).into_iter().step_by(2).collect();
-        let warmed = Warmed::Only(some);
+        let warm = WarmReplicas::Only(some);
         let signals = Signals {
-            warmed,
+            warm,
             ..signals.clone()
         };
         assignment = decided(&assignment, &signals, &settings);
@@ -151,8 +151,8 @@ fn a_hot_key_gets_more_owners_beside_its_warm_one() {
 
 /// What may happen between two decisions: these pods live, own or drain; of the replicas that warm or leave, every nth is
 /// done.
-fn any_turn() -> impl Strategy<Value = (Vec<(usize, u128, bool)>, usize, usize)> {
-    let pods = prop::collection::btree_map(0_usize..6, (0_u128..2, prop::bool::weighted(0.7)), 1..6);
+fn any_turn() -> impl Strategy<Value = (Vec<(u64, u128, bool)>, usize, usize)> {
+    let pods = prop::collection::btree_map(0_u64..6, (0_u128..2, prop::bool::weighted(0.7)), 1..6);
     let pods = pods.prop_map(|pods| {
         pods.into_iter()
             .map(|(number, (life, owns))| (number, life, owns))
@@ -179,10 +179,10 @@ proptest! {
         for (pods, nth_warm, nth_left) in turns {
             let mut signals = nobody_warm(signals(pods));
             let nth = |phase, nth| all_in(phase, &assignment).into_iter().step_by(nth).collect();
-            signals.warmed = Warmed::Only(nth(Phase::Warming, nth_warm));
-            signals.left = nth(Phase::Leaving, nth_left);
+            signals.warm = WarmReplicas::Only(nth(Phase::Warming, nth_warm));
+            signals.lingered = nth(Phase::Leaving, nth_left);
             let decision = decide(&assignment, &signals, &settings, Timestamp::ZERO);
-            signals.ledger.record(&decision.report);
+            signals.recent_moves.record(&decision.report);
             let next = decision.next.unwrap_or_else(|| assignment.clone());
             for (slice, state) in next.slices().iter() {
                 for (_, old) in assignment.slices().overlapping(&slice) {
@@ -217,7 +217,7 @@ proptest! {
         for pods in [pods.0, more.0] {
             let mut signals = nobody_warm(signals(pods));
             for _ in 0..4 {
-                signals.left = all_leaving(&assignment);
+                signals.lingered = all_leaving(&assignment);
                 signals = all_warm(signals, &assignment);
                 assignment = decided(&assignment, &signals, &settings);
             }

@@ -11,38 +11,28 @@ use super::*;
 use crate::assignment::{Phase, SliceState};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::load::{Demand, Load, LoadMap};
-use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use crate::pod::PodName;
+use crate::pod::fixtures::{pod_in, pod_name};
 
-fn pod(number: usize, life: u128) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number:03}")).unwrap(),
-        incarnation: Incarnation(life),
-        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
-        zone: "".into(),
-        memory_capacity: None,
-        weight: Weight::ONE,
-    }
-}
-
-fn signals(pods: impl IntoIterator<Item = (usize, u128, bool)>) -> Signals {
+fn signals(pods: impl IntoIterator<Item = (u64, u128, bool)>) -> Signals {
     let signal = |(number, life, may_own)| {
-        let pod = pod(number, life);
+        let pod = pod_in(number, life);
         let signal = PodSignal { pod, may_own };
         (signal.pod.name.clone(), signal)
     };
     Signals {
         pods: pods.into_iter().map(signal).collect(),
         load: LoadMap::idle(),
-        left: BTreeSet::new(),
-        warmed: Warmed::All,
+        lingered: BTreeSet::new(),
+        warm: WarmReplicas::All,
         scope: Scope::Repair,
-        ledger: Ledger::default(),
+        recent_moves: MoveHistory::default(),
         pins: Vec::new(),
         poisoned: Vec::new(),
     }
 }
 
-fn live(count: usize) -> Signals {
+fn live(count: u64) -> Signals {
     signals((0..count).map(|number| (number, 0, true)))
 }
 
@@ -51,7 +41,7 @@ fn decided(assignment: &Assignment, signals: &Signals, settings: &BalancerSettin
     decision.next.unwrap_or_else(|| assignment.clone())
 }
 
-fn first(count: usize) -> Assignment {
+fn first(count: u64) -> Assignment {
     decided(&Assignment::unassigned(), &live(count), &BalancerSettings::default())
 }
 

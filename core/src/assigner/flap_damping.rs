@@ -26,7 +26,7 @@ const HELD_PART: usize = 2;
 
 /// The deaths of pods, and who is held back.
 #[derive(Debug, Default)]
-pub(super) struct Flapping {
+pub(super) struct FlapDamping {
     pods: BTreeMap<PodName, Deaths>,
 }
 
@@ -41,13 +41,13 @@ struct Deaths {
 
 /// A pod that is held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Held<'a> {
+pub(super) struct HeldBackPod<'a> {
     pub(super) pod: &'a PodName,
     pub(super) death_count: u32,
     pub(super) until: Timestamp,
 }
 
-impl Flapping {
+impl FlapDamping {
     /// Takes in which pods are registered now: those that have died since, and those that have come back.
     pub(super) fn observe(
         &mut self,
@@ -85,10 +85,10 @@ impl Flapping {
     }
 
     /// Who is held back, in the order of their names.
-    pub(super) fn held(&self) -> impl Iterator<Item = Held<'_>> {
+    pub(super) fn held(&self) -> impl Iterator<Item = HeldBackPod<'_>> {
         self.pods.iter().filter_map(|(pod, deaths)| {
             let death_count = deaths.count;
-            deaths.held_until.map(|until| Held {
+            deaths.held_until.map(|until| HeldBackPod {
                 pod,
                 death_count,
                 until,
@@ -96,7 +96,7 @@ impl Flapping {
         })
     }
 
-    /// When [`Flapping::pass`] will let the next one go.
+    /// When [`FlapDamping::pass`] will let the next one go.
     pub(super) fn wake_at(&self) -> Timestamp {
         let first = self.held().map(|held| held.until).min();
         first.unwrap_or(Timestamp::NEVER)
@@ -143,30 +143,19 @@ fn is_in(pods: &BTreeMap<PodName, PodRecord>, record: &PodRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pod::{Pod, PodAddress, Weight};
+    use crate::pod::fixtures::{pod_in, pod_name};
 
-    type Pods = BTreeMap<PodName, PodRecord>;
-
-    fn name(number: usize) -> PodName {
-        PodName::try_new(&format!("pod-{number}")).unwrap()
-    }
+    type PodRecords = BTreeMap<PodName, PodRecord>;
 
     /// Pods by the numbers of their lives; without one, a pod is not registered.
-    fn pods(lives: &[Option<u128>]) -> Pods {
-        let record = |(number, life): (usize, &Option<u128>)| {
+    fn pods(lives: &[Option<u128>]) -> PodRecords {
+        let record = |(number, life): (u64, &Option<u128>)| {
             life.map(|life| PodRecord {
-                pod: Pod {
-                    name: name(number),
-                    incarnation: Incarnation(life),
-                    address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-                    zone: "".into(),
-                    weight: Weight::ONE,
-                    memory_capacity: None,
-                },
+                pod: pod_in(number, life),
                 is_draining: false,
             })
         };
-        let records = lives.iter().enumerate().filter_map(record);
+        let records = (0..).zip(lives).filter_map(record);
         records.map(|record| (record.pod.name.clone(), record)).collect()
     }
 
@@ -175,7 +164,7 @@ mod tests {
     }
 
     /// For how many seconds the first of four pods is held back when a new life of it follows at once.
-    fn held_for(flapping: &mut Flapping, life: u128, now: Timestamp) -> u64 {
+    fn held_for(flapping: &mut FlapDamping, life: u128, now: Timestamp) -> u64 {
         let others = Some(0);
         let before = pods(&[Some(life), others, others, others]);
         let after = pods(&[Some(life + 1), others, others, others]);
@@ -187,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_held_back_twice_as_long_each_time_up_to_five_minutes() {
-        let mut flapping = Flapping::default();
+        let mut flapping = FlapDamping::default();
         let mut now = second(0);
         let mut delays = Vec::new();
         for life in 0..9 {
@@ -200,20 +189,20 @@ mod tests {
 
     #[test]
     fn a_pod_gets_slices_when_its_time_is_over() {
-        let mut flapping = Flapping::default();
+        let mut flapping = FlapDamping::default();
         held_for(&mut flapping, 0, second(0));
         held_for(&mut flapping, 1, second(1));
         assert_eq!(flapping.wake_at(), second(6));
         flapping.pass(Timestamp::from_millis(5_999));
-        assert!(flapping.is_held(&name(0)));
+        assert!(flapping.is_held(&pod_name(0)));
         flapping.pass(second(6));
-        assert!(!flapping.is_held(&name(0)));
+        assert!(!flapping.is_held(&pod_name(0)));
         assert_eq!(flapping.wake_at(), Timestamp::NEVER);
     }
 
     #[test]
     fn deaths_are_forgotten_after_ten_calm_minutes() {
-        let mut flapping = Flapping::default();
+        let mut flapping = FlapDamping::default();
         held_for(&mut flapping, 0, second(0));
         assert_eq!(held_for(&mut flapping, 1, second(599)), 5);
         assert_eq!(held_for(&mut flapping, 2, second(604 + 599)), 10);
@@ -224,18 +213,18 @@ mod tests {
 
     #[test]
     fn a_pod_that_stays_away_is_held_back_only_once_it_is_there() {
-        let mut flapping = Flapping::default();
+        let mut flapping = FlapDamping::default();
         held_for(&mut flapping, 0, second(0));
         let with = |life| pods(&[life, Some(0), Some(0), Some(0)]);
         flapping.observe(&with(Some(1)), &with(None), second(10));
-        assert!(!flapping.is_held(&name(0)));
+        assert!(!flapping.is_held(&pod_name(0)));
         flapping.observe(&with(None), &with(Some(2)), second(100));
         assert_eq!(flapping.wake_at(), second(105));
     }
 
     #[test]
     fn a_pod_that_drained_has_not_died() {
-        let mut flapping = Flapping::default();
+        let mut flapping = FlapDamping::default();
         for life in 0..4 {
             let mut before = pods(&[Some(life), Some(0)]);
             before.values_mut().for_each(|record| record.is_draining = true);
@@ -246,7 +235,7 @@ mod tests {
 
     #[test]
     fn at_most_half_of_the_pods_are_held_back() {
-        let mut flapping = Flapping::default();
+        let mut flapping = FlapDamping::default();
         for life in 0..3 {
             let (before, after) = ([Some(life); 5], [Some(life + 1); 5]);
             flapping.observe(&pods(&before), &pods(&after), second(0));

@@ -17,7 +17,7 @@ const MEMORY: Duration = Duration::from_secs(10 * 60);
 
 /// The pods that drain, and whether such pods are being replaced.
 #[derive(Debug, Default)]
-pub(super) struct Replacement {
+pub(super) struct RollingUpdateDetector {
     /// The pods that drain or have drained lately, and since when.
     draining_since: BTreeMap<PodName, Timestamp>,
     /// When a pod joined last while another one was draining.
@@ -26,19 +26,19 @@ pub(super) struct Replacement {
 
 /// The pods whose slices wait for another pod.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct DeferredDrains {
     pods: BTreeSet<PodName>,
     /// When the first of them has waited long enough.
     pub(super) until: Option<Timestamp>,
 }
 
-impl Waiting {
+impl DeferredDrains {
     pub(super) fn contains(&self, pod: &PodName) -> bool {
         self.pods.contains(pod)
     }
 }
 
-impl Replacement {
+impl RollingUpdateDetector {
     /// Takes in which pods are registered now.
     pub(super) fn observe(
         &mut self,
@@ -83,16 +83,16 @@ impl Replacement {
         joined_count: usize,
         grace: Duration,
         now: Timestamp,
-    ) -> Waiting {
+    ) -> DeferredDrains {
         if !self.is_expected(now) {
-            return Waiting::default();
+            return DeferredDrains::default();
         }
         let draining = self.draining_since.iter().filter(|(name, _)| drains(name));
         let mut draining: Vec<_> = draining.map(|(name, since)| (*since, name)).collect();
         draining.sort_unstable();
         let unpaired = draining.into_iter().skip(joined_count);
         let patient: Vec<_> = unpaired.filter(|(since, _)| now < *since + grace).collect();
-        Waiting {
+        DeferredDrains {
             until: patient.first().map(|(since, _)| *since + grace),
             pods: patient.into_iter().map(|(_, name)| name.clone()).collect(),
         }

@@ -15,10 +15,10 @@ const PATIENCE_FACTOR: u32 = 3;
 
 /// Whether deaths are believed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caution {
+pub(super) enum MassFailureGuard {
     /// As usual.
     #[default]
-    Ordinary,
+    Inactive,
     /// Many pods have fallen, and it is not known whether this member still leads. It is asked at that time, which is
     /// never while an answer is awaited.
     Unconfirmed { ask_at: Timestamp },
@@ -26,14 +26,14 @@ pub(super) enum Caution {
     Confirmed,
 }
 
-impl Caution {
+impl MassFailureGuard {
     /// Takes in whether many pods have fallen. Answers whether that is new.
     pub(super) fn observe(&mut self, is_mass_failure: bool, now: Timestamp) -> bool {
-        let is_new = is_mass_failure && *self == Self::Ordinary;
+        let is_new = is_mass_failure && *self == Self::Inactive;
         if is_new {
             *self = Self::Unconfirmed { ask_at: now };
         } else if !is_mass_failure {
-            *self = Self::Ordinary;
+            *self = Self::Inactive;
         }
         is_new
     }
@@ -45,7 +45,7 @@ impl Caution {
                 *ask_at = Timestamp::NEVER;
                 true
             }
-            Self::Unconfirmed { .. } | Self::Ordinary | Self::Confirmed => false,
+            Self::Unconfirmed { .. } | Self::Inactive | Self::Confirmed => false,
         }
     }
 
@@ -66,17 +66,17 @@ impl Caution {
     /// How long a pod may be silent before it is believed to be dead; `None` while no death is believed.
     pub(super) fn patience(self, dead_after: Duration) -> Option<Duration> {
         match self {
-            Self::Ordinary => Some(dead_after),
+            Self::Inactive => Some(dead_after),
             Self::Unconfirmed { .. } => None,
             Self::Confirmed => Some(dead_after * PATIENCE_FACTOR),
         }
     }
 
-    /// When [`Caution::take_question`] is to be asked again.
+    /// When [`MassFailureGuard::take_question`] is to be asked again.
     pub(super) const fn wake_at(self) -> Timestamp {
         match self {
             Self::Unconfirmed { ask_at } => ask_at,
-            Self::Ordinary | Self::Confirmed => Timestamp::NEVER,
+            Self::Inactive | Self::Confirmed => Timestamp::NEVER,
         }
     }
 }
@@ -93,12 +93,12 @@ mod tests {
 
     #[test]
     fn no_death_is_believed_until_a_quorum_has_said_that_this_member_leads() {
-        let mut caution = Caution::default();
+        let mut caution = MassFailureGuard::default();
         assert_eq!(caution.patience(DEAD_AFTER), Some(DEAD_AFTER));
         assert!(caution.observe(true, second(1)));
         assert!(!caution.observe(true, second(1)), "it is no news any more");
         assert!(caution.take_question(second(1)));
-        assert!(!caution.take_question(second(1)), "one question at a time");
+        assert!(!caution.take_question(second(1)), "one query at a time");
         assert_eq!(caution.patience(DEAD_AFTER), None);
 
         assert!(!caution.answered(false, second(3)));
@@ -108,12 +108,12 @@ mod tests {
         assert!(caution.answered(true, second(4)));
         assert_eq!(caution.patience(DEAD_AFTER), Some(Duration::from_secs(9)));
         caution.observe(false, second(14));
-        assert_eq!(caution, Caution::Ordinary);
+        assert_eq!(caution, MassFailureGuard::Inactive);
     }
 
     #[test]
     fn an_answer_that_comes_when_all_is_well_again_says_nothing_about_the_next_failure() {
-        let mut caution = Caution::default();
+        let mut caution = MassFailureGuard::default();
         caution.observe(true, second(1));
         assert!(caution.take_question(second(1)));
         caution.observe(false, second(2));

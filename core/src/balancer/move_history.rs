@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::decision::Report;
+use super::decision::DecisionReport;
 use crate::keyspace::Slice;
 use crate::time::Timestamp;
 
@@ -15,30 +15,30 @@ pub(super) const MEMORY: Duration = Duration::from_secs(600);
 /// The voluntary moves of the last ten minutes: what budgets and cooldowns are kept by. Whoever makes decisions take
 /// effect keeps one for each target; a new one, after a change of leader, knows of nothing and allows everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ledger {
+pub struct MoveHistory {
     /// In the order of time.
-    entries: VecDeque<Entry>,
+    entries: VecDeque<PastMove>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
+struct PastMove {
     at: Timestamp,
     slice: Slice,
     /// The part of all load that moved, in millionths, rounded up.
     share: u64,
 }
 
-impl Ledger {
+impl MoveHistory {
     /// Takes in a decision that has taken effect.
-    pub fn record(&mut self, report: &Report) {
+    pub fn record(&mut self, report: &DecisionReport) {
         let total = u128::from(report.total.milli()).max(1);
         let voluntary = report.moves.iter().filter(|moved| moved.cause.is_voluntary());
-        self.entries.extend(voluntary.map(|moved| Entry {
+        self.entries.extend(voluntary.map(|moved| PastMove {
             at: report.decided_at,
             slice: moved.slice.clone(),
             share: u64::try_from((u128::from(moved.load.milli()) * 1_000_000).div_ceil(total)).unwrap_or(u64::MAX),
         }));
-        let is_forgotten = |entry: &Entry| report.decided_at.since(entry.at) > MEMORY;
+        let is_forgotten = |entry: &PastMove| report.decided_at.since(entry.at) > MEMORY;
         while self.entries.front().is_some_and(is_forgotten) {
             self.entries.pop_front();
         }

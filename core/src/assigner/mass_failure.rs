@@ -14,7 +14,7 @@ use crate::pod::PodName;
 use crate::time::Timestamp;
 
 /// What is a mass failure.
-struct Measure {
+struct FailureThreshold {
     /// For so long a pod counts as fallen.
     memory: Duration,
     /// The fewest pods whose fall is one: one pod alone never is.
@@ -22,20 +22,20 @@ struct Measure {
 }
 
 /// When nothing moves for balance.
-const HOLD_STILL: Measure = Measure {
+const HOLD_STILL: FailureThreshold = FailureThreshold {
     memory: Duration::from_secs(60),
     fallen_min: 2,
 };
 
 /// When deaths are not believed as usual.
-const DOUBT_DEATHS: Measure = Measure {
+const DOUBT_DEATHS: FailureThreshold = FailureThreshold {
     memory: Duration::from_secs(10),
     fallen_min: 3,
 };
 
 /// The pods that fell silent lately without having asked to stop.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
+pub(super) struct MassFailureDetector {
     fallen: BTreeMap<PodName, Timestamp>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct MassFailure {
     pub(super) until: Timestamp,
 }
 
-impl Outage {
+impl MassFailureDetector {
     /// Notes the pods that are suspected or dead at this moment.
     pub(super) fn observe<'a>(&mut self, fallen: impl Iterator<Item = &'a PodName>, now: Timestamp) {
         self.fallen.retain(|_, at| now.since(*at) < HOLD_STILL.memory);
@@ -78,7 +78,7 @@ impl Outage {
 
     fn measured(
         &self,
-        Measure { memory, fallen_min }: Measure,
+        FailureThreshold { memory, fallen_min }: FailureThreshold,
         pods: &BTreeMap<PodName, PodRecord>,
         share: u32,
         now: Timestamp,
@@ -100,42 +100,31 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
+    use crate::pod::fixtures::{pod, pod_name};
 
     const THIRD: u32 = 334;
 
-    fn name(number: usize) -> PodName {
-        PodName::try_new(&format!("pod-{number}")).unwrap()
-    }
-
-    fn pods(numbers: std::ops::Range<usize>) -> BTreeMap<PodName, PodRecord> {
+    fn pods(numbers: std::ops::Range<u64>) -> BTreeMap<PodName, PodRecord> {
         let record = |number| PodRecord {
-            pod: Pod {
-                name: name(number),
-                incarnation: Incarnation(1),
-                address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-                zone: "".into(),
-                weight: Weight::ONE,
-                memory_capacity: None,
-            },
+            pod: pod(number),
             is_draining: false,
         };
-        numbers.map(|number| (name(number), record(number))).collect()
+        numbers.map(|number| (pod_name(number), record(number))).collect()
     }
 
     fn second(second: u64) -> Timestamp {
         Timestamp::from_millis(second * 1_000)
     }
 
-    fn fallen(outage: &mut Outage, numbers: std::ops::Range<usize>, now: Timestamp) {
-        let names: Vec<_> = numbers.map(name).collect();
+    fn fallen(outage: &mut MassFailureDetector, numbers: std::ops::Range<u64>, now: Timestamp) {
+        let names: Vec<_> = numbers.map(pod_name).collect();
         outage.observe(names.iter(), now);
     }
 
     #[test]
     fn more_than_a_third_is_a_mass_failure_whether_the_pods_are_still_registered_or_not() {
-        let mut outage = Outage::default();
-        let until = |outage: &Outage, numbers, now| outage.held_still_until(&pods(numbers), THIRD, now);
+        let mut outage = MassFailureDetector::default();
+        let until = |outage: &MassFailureDetector, numbers, now| outage.held_still_until(&pods(numbers), THIRD, now);
         fallen(&mut outage, 0..3, second(0));
         assert_eq!(until(&outage, 0..9, second(1)), None, "a third is not more");
         assert_eq!(until(&outage, 3..9, second(1)), None, "they were nine");
@@ -146,8 +135,8 @@ mod tests {
 
     #[test]
     fn deaths_are_doubted_for_ten_seconds_after_three_pods_fell() {
-        let mut outage = Outage::default();
-        let failure = |outage: &Outage, numbers, now| outage.mass_failure(&pods(numbers), THIRD, now);
+        let mut outage = MassFailureDetector::default();
+        let failure = |outage: &MassFailureDetector, numbers, now| outage.mass_failure(&pods(numbers), THIRD, now);
         fallen(&mut outage, 0..2, second(0));
         assert_eq!(failure(&outage, 0..3, second(0)), None, "two may die by chance");
         fallen(&mut outage, 2..3, second(5));
@@ -168,7 +157,7 @@ mod tests {
 
     #[test]
     fn one_pod_of_two_is_no_mass_failure() {
-        let mut outage = Outage::default();
+        let mut outage = MassFailureDetector::default();
         fallen(&mut outage, 0..1, second(0));
         assert_eq!(outage.held_still_until(&pods(0..2), THIRD, second(1)), None);
     }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use super::TargetBrain;
 use crate::assigner::cluster::PodRecord;
-use crate::assigner::pacing::Needs;
-use crate::assigner::question::Situation;
-use crate::assigner::replacement::Waiting;
+use crate::assigner::pacing::PacingInputs;
+use crate::assigner::query::DecisionInputs;
+use crate::assigner::rolling_update::DeferredDrains;
 use crate::assignment::{Generation, Phase, SliceState};
-use crate::balancer::{PodSignal, Scope, Signals, Warmed};
+use crate::balancer::{PodSignal, Scope, Signals, WarmReplicas};
 use crate::pod::{Pod, PodName};
 use crate::time::Timestamp;
 
 impl TargetBrain {
-    pub(super) fn situation(&self, scope: Scope, now: Timestamp) -> Situation {
-        Situation {
+    pub(super) fn inputs(&self, scope: Scope, now: Timestamp) -> DecisionInputs {
+        DecisionInputs {
             assignment: Arc::clone(&self.state.assignment),
             signals: self.signals(scope, now),
             settings: self.state.settings.balancer.clone(),
@@ -33,16 +33,16 @@ impl TargetBrain {
         Signals {
             pods: self.state.pods.iter().map(signal).collect(),
             load: self.history.map(now),
-            left: self.handoffs.left(&self.state.settings.handoff, now),
-            warmed: self.warm(now),
+            lingered: self.handoffs.left(&self.state.settings.handoff, now),
+            warm: self.warm(now),
             scope,
-            ledger: self.journal.ledger().clone(),
+            recent_moves: self.journal.recent_moves().clone(),
             pins: self.state.pins().collect(),
             poisoned: self.state.poisoned.iter().map(|(slice, ())| slice.clone()).collect(),
         }
     }
 
-    pub(super) fn needs(&self, now: Timestamp) -> Needs {
+    pub(super) fn needs(&self, now: Timestamp) -> PacingInputs {
         let (state, assignment) = (&self.state, &self.state.assignment);
         let waiting = self.waiting(now);
         let owners = || {
@@ -54,7 +54,7 @@ impl TargetBrain {
         let has_owner = owners().next().is_some();
         let is_registered = |pod: &Pod| state.pods.get(&pod.name).is_some_and(|record| record.pod == *pod);
         let has_left = !self.handoffs.left(&state.settings.handoff, now).is_empty();
-        Needs {
+        PacingInputs {
             is_frozen: state.is_frozen,
             has_no_owner: !has_owner,
             repair: has_left
@@ -73,14 +73,14 @@ impl TargetBrain {
     }
 
     /// A pod whose slices wait for another one to take its place owns them meanwhile as if it did not drain.
-    fn may_own(&self, name: &PodName, record: &PodRecord, waiting: &Waiting) -> bool {
+    fn may_own(&self, name: &PodName, record: &PodRecord, waiting: &DeferredDrains) -> bool {
         (!record.is_draining || waiting.contains(name)) && self.is_ready(name)
     }
 
     /// The pods that drain and whose slices wait for others to take their place.
-    fn waiting(&self, now: Timestamp) -> Waiting {
+    fn waiting(&self, now: Timestamp) -> DeferredDrains {
         if !self.replacement.is_expected(now) {
-            return Waiting::default();
+            return DeferredDrains::default();
         }
         let (state, assignment) = (&self.state, &self.state.assignment);
         let has_joined = |(name, record): &(&PodName, &PodRecord)| {
@@ -100,32 +100,32 @@ impl TargetBrain {
     }
 
     /// The new owners that may serve.
-    fn warm(&self, now: Timestamp) -> Warmed {
+    fn warm(&self, now: Timestamp) -> WarmReplicas {
         let settings = &self.state.settings.handoff;
         match settings.transfer {
-            true => Warmed::Only(self.handoffs.warm(settings, |pod| self.health.is_heard(pod), now)),
-            false => Warmed::All,
+            true => WarmReplicas::Only(self.handoffs.warm(settings, |pod| self.health.is_heard(pod), now)),
+            false => WarmReplicas::All,
         }
     }
 
     /// Whether a new owner may serve that does not yet.
     fn has_warm(&self, now: Timestamp) -> bool {
         match self.warm(now) {
-            Warmed::Only(warm) => !warm.is_empty(),
-            Warmed::All => self.is_anywhere(|state| state.replicas.warming().next().is_some()),
+            WarmReplicas::Only(warm) => !warm.is_empty(),
+            WarmReplicas::All => self.is_anywhere(|state| state.replicas.warming().next().is_some()),
         }
     }
 
     /// Whether a slice is to stay with a pod that may not own it, or waits for a new owner that is none any more.
-    fn is_to_move(&self, waiting: &Waiting) -> bool {
+    fn is_to_move(&self, waiting: &DeferredDrains) -> bool {
         let may_stay = |pod: &Pod| {
             let record = self.state.pods.get(&pod.name);
             record.is_some_and(|record| self.may_own(&pod.name, record, waiting))
         };
         let may_stay: Vec<bool> = self.state.assignment.pods().iter().map(may_stay).collect();
         self.is_anywhere(|state| {
-            let mut staying = state.replicas.iter().filter(|replica| replica.phase.is_to_stay());
-            staying.any(|replica| !may_stay[replica.pod.as_usize()]) || state.replicas.yields_in_vain()
+            let mut staying = state.replicas.iter().filter(|replica| replica.phase.is_final_owner());
+            staying.any(|replica| !may_stay[replica.pod.as_usize()]) || state.replicas.has_stranded_yield()
         })
     }
 

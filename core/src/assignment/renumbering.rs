@@ -4,9 +4,9 @@ use super::{PodIndex, Replica, ReplicaSet};
 use crate::pod::Pod;
 
 /// The new place of each pod of a table; `None` for a pod that the new table does not hold.
-pub(super) struct Renaming(Vec<Option<PodIndex>>);
+pub(super) struct Renumbering(Vec<Option<PodIndex>>);
 
-impl Renaming {
+impl Renumbering {
     /// From a table of `pod_count` pods to one of just those that `replicas` name, in the same order.
     pub(super) fn to_named<'a>(pod_count: usize, replicas: impl Iterator<Item = &'a ReplicaSet>) -> Self {
         let mut is_named = vec![false; pod_count];

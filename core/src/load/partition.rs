@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::estimate::{Estimate, Part};
+use super::estimate::{Estimate, EstimatePart};
 use super::{Demand, Load, LoadMap, LoadReport};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
 /// An estimate, and how much it counts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Voice<'a> {
+pub(super) struct WeightedEstimate<'a> {
     pub(super) estimate: &'a Estimate,
     /// The keys for which it counts.
     pub(super) within: &'a Slice,
@@ -18,45 +18,45 @@ pub(super) struct Voice<'a> {
 }
 
 /// How the load of a pod's slices lies, as that of whole slices and not of the pod's shares; `steady` is the slow rate.
-pub(crate) fn surveyed(report: &LoadReport) -> LoadMap {
+pub(crate) fn load_map_of(report: &LoadReport) -> LoadMap {
     let estimates = Estimate::all_of(report);
-    let voices = estimates.iter().map(|estimate| Voice {
+    let estimates = estimates.iter().map(|estimate| WeightedEstimate {
         estimate,
         within: &estimate.slice,
         weight: 1,
     });
-    combined(&voices.collect::<Vec<_>>(), |measured| measured)
+    combined(&estimates.collect::<Vec<_>>(), |measured| measured)
 }
 
 /// The map on which each key has the mean of what the voices say of it, by their weight; `settled` has the last word on
 /// each demand. Memory is the most that one says: every replica needs all of it, and a new one has not got there yet.
-pub(super) fn combined(voices: &[Voice<'_>], settled: impl Fn(Demand) -> Demand) -> LoadMap {
-    let mut ground = Ground::under(voices);
-    let mut points: BTreeMap<&SliceKey, Tally> = BTreeMap::new();
-    for voice in voices {
-        ground.hear(voice);
-        let points_within = voice
+pub(super) fn combined(estimates: &[WeightedEstimate<'_>], settled: impl Fn(Demand) -> Demand) -> LoadMap {
+    let mut partition = Partition::of(estimates);
+    let mut points: BTreeMap<&SliceKey, WeightedSum> = BTreeMap::new();
+    for weighted in estimates {
+        partition.add(weighted);
+        let points_within = weighted
             .estimate
             .points()
             .iter()
-            .filter(|(key, _)| voice.within.contains(key));
+            .filter(|(key, _)| weighted.within.contains(key));
         for (key, demand) in points_within {
-            points.entry(key).or_default().add(*demand, voice.weight);
+            points.entry(key).or_default().add(*demand, weighted.weight);
         }
     }
-    let point = |(key, tally): (&SliceKey, Tally)| (key.clone(), settled(tally.mean(ground.weight_at(key))));
+    let point = |(key, tally): (&SliceKey, WeightedSum)| (key.clone(), settled(tally.mean(partition.weight_at(key))));
     let points = points
         .into_iter()
         .map(point)
         .filter(|(_, demand)| *demand != Demand::NONE);
     let points = points.collect();
-    LoadMap::new(ground.into_pieces(settled), points)
+    LoadMap::new(partition.into_pieces(settled), points)
 }
 
 /// The key space, cut wherever a voice or one of its parts begins or ends.
-struct Ground<'a> {
+struct Partition<'a> {
     starts: Vec<Bound<'a>>,
-    tallies: Vec<Tally>,
+    tallies: Vec<WeightedSum>,
 }
 
 /// A key with its position, which nearly always decides a comparison without a look at the key.
@@ -68,7 +68,7 @@ struct Bound<'a> {
 
 /// The sum of demands, each times its weight.
 #[derive(Debug, Clone, Copy, Default)]
-struct Tally {
+struct WeightedSum {
     now: u128,
     steady: u128,
     memory: u64,
@@ -84,11 +84,11 @@ impl<'a> Bound<'a> {
     }
 }
 
-impl<'a> Ground<'a> {
-    fn under(voices: &[Voice<'a>]) -> Self {
+impl<'a> Partition<'a> {
+    fn of(estimates: &[WeightedEstimate<'a>]) -> Self {
         let mut starts = vec![Bound::of(&SliceKey::EMPTY)];
-        for voice in voices {
-            let (within, cuts) = (voice.within, voice.estimate.cuts());
+        for weighted in estimates {
+            let (within, cuts) = (weighted.within, weighted.estimate.cuts());
             starts.push(Bound::of(within.start()));
             starts.extend(within.end().map(Bound::of));
             starts.extend(cuts.iter().filter(|cut| within.contains(cut)).map(Bound::of));
@@ -96,27 +96,27 @@ impl<'a> Ground<'a> {
         starts.sort_unstable();
         starts.dedup();
         Self {
-            tallies: vec![Tally::default(); starts.len()],
+            tallies: vec![WeightedSum::default(); starts.len()],
             starts,
         }
     }
 
-    fn hear(&mut self, voice: &Voice<'a>) {
-        for part in voice.estimate.parts() {
+    fn add(&mut self, weighted: &WeightedEstimate<'a>) {
+        for part in weighted.estimate.parts() {
             let first = self.first_from(part.start);
             let is_start = self.starts.get(first).is_some_and(|start| start.key == part.start);
-            if is_start && self.starts.get(first + 1).map(|next| next.key) == part.end && voice.is_whole() {
-                self.tallies[first].add(part.demand, voice.weight);
+            if is_start && self.starts.get(first + 1).map(|next| next.key) == part.end && weighted.is_whole() {
+                self.tallies[first].add(part.demand, weighted.weight);
             } else {
-                let within = self.first_from(voice.within.start())..self.end_of(voice.within.end());
+                let within = self.first_from(weighted.within.start())..self.end_of(weighted.within.end());
                 let pieces = first.max(within.start)..self.end_of(part.end).min(within.end);
-                self.spread(part, pieces, voice.weight);
+                self.spread(part, pieces, weighted.weight);
             }
         }
     }
 
     /// Lays a part over several pieces by their width; one too narrow to have any lies on its start.
-    fn spread(&mut self, part: Part<'_>, pieces: Range<usize>, weight: u64) {
+    fn spread(&mut self, part: EstimatePart<'_>, pieces: Range<usize>, weight: u64) {
         let offset = |key: &SliceKey| u128::from(key.position()) - u128::from(part.start.position());
         let width = part.end.map_or((1 << 64) - u128::from(part.start.position()), offset);
         let before = |bound: Option<&Bound<'_>>| match (width, bound) {
@@ -152,13 +152,13 @@ impl<'a> Ground<'a> {
     }
 }
 
-impl Voice<'_> {
+impl WeightedEstimate<'_> {
     fn is_whole(&self) -> bool {
         *self.within == self.estimate.slice
     }
 }
 
-impl Tally {
+impl WeightedSum {
     fn add(&mut self, demand: Demand, weight: u64) {
         let weighed = |load: Load| u128::from(load.milli()) * u128::from(weight);
         self.now = self.now.saturating_add(weighed(demand.now));
@@ -218,16 +218,16 @@ mod tests {
         Estimate::all_of(&report).pop().unwrap()
     }
 
-    fn map_of(voices: &[(&Estimate, u64)]) -> LoadMap {
-        let voices: Vec<_> = voices
+    fn map_of(estimates: &[(&Estimate, u64)]) -> LoadMap {
+        let estimates: Vec<_> = estimates
             .iter()
-            .map(|(estimate, weight)| Voice {
+            .map(|(estimate, weight)| WeightedEstimate {
                 estimate,
                 within: &estimate.slice,
                 weight: *weight,
             })
             .collect();
-        combined(&voices, |measured| measured)
+        combined(&estimates, |measured| measured)
     }
 
     fn units(map: &LoadMap, start: u64, end: u64) -> u64 {
@@ -283,12 +283,12 @@ mod tests {
     #[test]
     fn keys_of_which_nobody_speaks_have_no_load() {
         let alone = estimate(slice(10, 20), 50, &[], &[]);
-        let voice = Voice {
+        let weighted = WeightedEstimate {
             estimate: &alone,
             within: &slice(10, 15),
             weight: 1,
         };
-        let map = combined(&[voice], |measured| measured);
+        let map = combined(&[weighted], |measured| measured);
         assert_eq!(
             (units(&map, 0, 10), units(&map, 10, 15), units(&map, 15, 30)),
             (0, 25, 0)
@@ -322,10 +322,10 @@ mod tests {
         fn the_order_of_estimates_does_not_matter(
             estimates in prop::collection::vec((any_estimate(), 1_u64..1_000), 0..8),
         ) {
-            let mut voices: Vec<_> = estimates.iter().map(|(estimate, weight)| (estimate, *weight)).collect();
-            let map = map_of(&voices);
-            voices.reverse();
-            prop_assert_eq!(map_of(&voices), map);
+            let mut estimates: Vec<_> = estimates.iter().map(|(estimate, weight)| (estimate, *weight)).collect();
+            let map = map_of(&estimates);
+            estimates.reverse();
+            prop_assert_eq!(map_of(&estimates), map);
         }
 
         #[test]
@@ -333,10 +333,10 @@ mod tests {
             estimates in prop::collection::vec((any_estimate(), 1_u64..1_000), 1..8),
             at in 0_u64..100,
         ) {
-            let voices: Vec<_> = estimates.iter().map(|(estimate, weight)| (estimate, *weight)).collect();
+            let estimates: Vec<_> = estimates.iter().map(|(estimate, weight)| (estimate, *weight)).collect();
             let one_key = slice(at, at + 1);
-            let most = voices.iter().map(|voice| map_of(&[*voice]).demand_of(&one_key).now).max().unwrap();
-            prop_assert!(map_of(&voices).demand_of(&one_key).now <= most + Load::from_milli(8));
+            let most = estimates.iter().map(|weighted| map_of(&[*weighted]).demand_of(&one_key).now).max().unwrap();
+            prop_assert!(map_of(&estimates).demand_of(&one_key).now <= most + Load::from_milli(8));
         }
     }
 }

@@ -6,37 +6,37 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::journal::{Decided, Detailed};
+use super::journal::{AppliedDecision, ReportWithMoves};
 use super::pacing::{KeepReason, Verdict};
 use super::trouble::{Seconds, Trouble};
 use crate::assignment::Assignment;
-use crate::balancer::{BalancerSettings, Decision, Report, Scope, Signals, decide};
+use crate::balancer::{BalancerSettings, Decision, DecisionReport, Scope, Signals, decide};
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
 /// One question; the hands draw a new number for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct QuestionId(pub u64);
+pub struct QueryId(pub u64);
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Question {
+pub enum Query {
     /// What was decided lately, and what keeps the next decision.
     Explain {
         /// How many decisions to tell, at most.
         last: usize,
     },
     /// All that a decision would go by now.
-    Situation,
+    DecisionInputs,
 }
 
 /// What the brain answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// To [`Question::Explain`].
+pub enum QueryReply {
+    /// To [`Query::Explain`].
     Explanation(Explanation),
-    /// To [`Question::Situation`].
-    Situation(Box<Situation>),
+    /// To [`Query::DecisionInputs`].
+    DecisionInputs(Box<DecisionInputs>),
 }
 
 /// What was decided lately, and what keeps the next decision.
@@ -45,22 +45,22 @@ pub struct Explanation {
     /// When it was asked for.
     pub now: Timestamp,
     /// What the brain is about.
-    pub outlook: Outlook,
+    pub status: DecisionStatus,
     /// What is wrong with the pods.
     pub troubles: Vec<Trouble>,
     /// The last decisions that took effect, oldest first.
-    pub decisions: Vec<Arc<Decided>>,
+    pub decisions: Vec<Arc<AppliedDecision>>,
     /// The last decision that changed nothing, if it was made after those.
-    pub idle: Option<Arc<Report>>,
+    pub idle: Option<Arc<DecisionReport>>,
 }
 
 /// What the brain is about, and what keeps it from deciding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outlook {
+pub enum DecisionStatus {
     /// A change is on its way to the other members.
     Proposing,
     /// A proposal has failed.
-    ProposingAgain {
+    RetryingProposal {
         /// When the next is made.
         after: Duration,
     },
@@ -80,7 +80,7 @@ pub enum Outlook {
     },
 }
 
-impl Outlook {
+impl DecisionStatus {
     pub(super) fn of(verdict: Verdict, now: Timestamp) -> Self {
         match verdict {
             Verdict::Decide(scope) => Self::Deciding { scope },
@@ -94,7 +94,7 @@ impl Outlook {
 
 /// All that a decision goes by, as a copy to try things on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Situation {
+pub struct DecisionInputs {
     /// Who owns what.
     pub assignment: Arc<Assignment>,
     /// What is known of pods and load.
@@ -105,7 +105,7 @@ pub struct Situation {
     pub now: Timestamp,
 }
 
-impl Situation {
+impl DecisionInputs {
     /// The same, had the pod just died.
     #[must_use]
     pub fn without(mut self, pod: &PodName) -> Self {
@@ -129,38 +129,38 @@ impl Situation {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for decided in &self.decisions {
-            let Decided { generation, report } = decided.as_ref();
+            let AppliedDecision { generation, report } = decided.as_ref();
             let age = Seconds(self.now.since(report.decided_at));
-            writeln!(f, "generation {generation}, {age} ago: {}\n", Detailed(report))?;
+            writeln!(f, "generation {generation}, {age} ago: {}\n", ReportWithMoves(report))?;
         }
         if let Some(report) = &self.idle {
             let age = Seconds(self.now.since(report.decided_at));
-            writeln!(f, "nothing had to change {age} ago: {}\n", Detailed(report))?;
+            writeln!(f, "nothing had to change {age} ago: {}\n", ReportWithMoves(report))?;
         }
         for trouble in &self.troubles {
             writeln!(f, "trouble: {trouble}\n")?;
         }
-        writeln!(f, "now: {}", self.outlook)
+        writeln!(f, "now: {}", self.status)
     }
 }
 
-impl fmt::Display for Outlook {
+impl fmt::Display for DecisionStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Outlook::Proposing => f.write_str("a change is being replicated"),
-            Outlook::ProposingAgain { after } => {
+            DecisionStatus::Proposing => f.write_str("a change is being replicated"),
+            DecisionStatus::RetryingProposal { after } => {
                 write!(
                     f,
                     "a change could not be replicated, the next try is in {}",
                     Seconds(*after)
                 )
             }
-            Outlook::Registering => f.write_str("what pods did is being noted"),
-            Outlook::Deciding { scope: Scope::Repair } => {
+            DecisionStatus::Registering => f.write_str("what pods did is being noted"),
+            DecisionStatus::Deciding { scope: Scope::Repair } => {
                 f.write_str("slices are being given to pods that may own them")
             }
-            Outlook::Deciding { scope: Scope::Balance } => f.write_str("the load is being balanced"),
-            Outlook::Keeping { reason, look_again } => {
+            DecisionStatus::Deciding { scope: Scope::Balance } => f.write_str("the load is being balanced"),
+            DecisionStatus::Keeping { reason, look_again } => {
                 write!(f, "nothing is decided: {reason}")?;
                 match look_again {
                     Some(after) => write!(f, "; the next look is in {} at the latest", Seconds(*after)),

@@ -9,8 +9,8 @@ use crate::rate::Rate;
 
 /// The open sessions, one a pod.
 #[derive(Debug, Default)]
-pub(super) struct Sessions {
-    open: BTreeMap<SessionId, Session>,
+pub(super) struct PodSessions {
+    open: BTreeMap<SessionId, PodSession>,
     by_pod: BTreeMap<PodName, SessionId>,
     /// Forgotten here, but still to be closed.
     replaced: Vec<SessionId>,
@@ -18,7 +18,7 @@ pub(super) struct Sessions {
 
 /// One open session.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct PodSession {
     pub(super) pod: Pod,
     /// Whether it wants to stop.
     pub(super) is_draining: bool,
@@ -30,14 +30,14 @@ pub(super) struct Session {
     told_to_warm: Vec<Slice>,
 }
 
-impl Sessions {
+impl PodSessions {
     /// Takes in a new session; it replaces an older one of the same pod.
     pub(super) fn open(&mut self, id: SessionId, pod: Pod) {
         if let Some(older) = self.by_pod.insert(pod.name.clone(), id) {
             self.open.remove(&older);
             self.replaced.push(older);
         }
-        let session = Session {
+        let session = PodSession {
             pod,
             is_draining: false,
             store_demand: None,
@@ -48,29 +48,29 @@ impl Sessions {
     }
 
     /// Notes a heartbeat; `None` for a session that has been replaced or closed.
-    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase, store_demand: Rate) -> Option<&Session> {
+    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase, store_demand: Rate) -> Option<&PodSession> {
         let session = self.open.get_mut(&id)?;
         session.is_draining |= phase == PodPhase::Draining;
         session.store_demand = Some(store_demand);
         Some(session)
     }
 
-    pub(super) fn get(&self, id: SessionId) -> Option<&Session> {
+    pub(super) fn get(&self, id: SessionId) -> Option<&PodSession> {
         self.open.get(&id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PodSession> {
         self.open.values()
     }
 
     /// The session of that pod.
-    pub(super) fn of_pod(&self, name: &PodName) -> Option<(SessionId, &Session)> {
+    pub(super) fn of_pod(&self, name: &PodName) -> Option<(SessionId, &PodSession)> {
         let id = *self.by_pod.get(name)?;
         Some((id, self.open.get(&id)?))
     }
 
     /// Forgets a session; `None` if it was replaced or closed before.
-    pub(super) fn close(&mut self, id: SessionId) -> Option<Session> {
+    pub(super) fn close(&mut self, id: SessionId) -> Option<PodSession> {
         let session = self.open.remove(&id)?;
         self.by_pod.remove(&session.pod.name);
         Some(session)

@@ -3,7 +3,7 @@
 use super::TargetBrain;
 use crate::assigner::ProbeOutcome;
 use crate::assigner::event::TargetAction;
-use crate::assigner::outage::MassFailure;
+use crate::assigner::mass_failure::MassFailure;
 use crate::assigner::trouble::{Alarm, Trouble};
 use crate::pod::{Incarnation, PodName};
 use crate::time::Timestamp;
