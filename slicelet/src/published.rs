@@ -11,12 +11,12 @@ use emberkeep_runtime::watch::AssignmentSnapshot;
 use tokio::sync::watch;
 
 use crate::heat::Heat;
-use crate::holding::Holding;
+use crate::ownership_snapshot::OwnershipSnapshot;
 
 /// Shared by the session, which writes it, and by requests, which read it and count. Nobody waits for anybody.
 #[derive(Debug)]
 pub(crate) struct Published {
-    pub(crate) holding: ArcSwap<Holding>,
+    pub(crate) holding: ArcSwap<OwnershipSnapshot>,
     pub(crate) held: watch::Sender<Option<AssignmentSnapshot>>,
     pub(crate) heat: Heat,
     forwards: AtomicBool,
@@ -26,7 +26,7 @@ impl Published {
     /// Before the first assignment.
     pub(crate) fn nothing() -> Self {
         Self {
-            holding: ArcSwap::from_pointee(Holding::nothing()),
+            holding: ArcSwap::from_pointee(OwnershipSnapshot::none()),
             held: watch::Sender::new(None),
             heat: Heat::new(),
             forwards: AtomicBool::new(false),
@@ -34,7 +34,12 @@ impl Published {
     }
 
     /// Requests go by `ownership` from `now` on. Answers what they went by before.
-    pub(crate) fn publish(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Arc<Holding> {
+    pub(crate) fn publish(
+        &self,
+        ownership: Arc<Ownership>,
+        key_mode: KeyMode,
+        now: Timestamp,
+    ) -> Arc<OwnershipSnapshot> {
         let assignment = Arc::clone(ownership.assignment());
         let next = self.holding.load().followed_by(ownership, key_mode, now);
         let before = self.holding.swap(Arc::new(next));

@@ -27,9 +27,9 @@ use crate::config::Settings;
 use crate::error::SliceletError;
 use crate::forward::{ForwardLayer, Forwarder};
 use crate::guard::Guard;
-use crate::holding::Holding;
 use crate::metrics::Metrics;
 use crate::own_error::OwnError;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::published::Published;
 use crate::session::{self, SessionParts};
 use crate::stats::Stats;
@@ -311,7 +311,7 @@ impl<C: Codec> Slicelet<C> {
     }
 
     #[cold]
-    fn not_owner(&self, holding: &Holding, slice_key: &SliceKey) -> OwnError {
+    fn not_owner(&self, holding: &OwnershipSnapshot, slice_key: &SliceKey) -> OwnError {
         self.inner.metrics.misroutes.inc();
         let (slice, owner) = holding.ownership.server_of(slice_key);
         OwnError::NotOwner(Box::new(NotOwner {

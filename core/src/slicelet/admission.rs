@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::arrivals::Arrivals;
 use super::concurrency_limit::ConcurrencyLimit;
 use super::service_time::ServiceTime;
+pub use super::ticket::Ticket;
 use super::token_bucket::TokenBucket;
 use super::waiting_line::WaitingLine;
 use crate::brain::{Brain, Output};
@@ -26,10 +27,6 @@ pub struct AdmissionSettings {
     pub seed: u64,
 }
 
-/// One who wants to make one request of the store; each draws a higher number than all before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
 /// What a request of the store is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
@@ -41,7 +38,7 @@ pub enum Urgency {
 
 /// How a request of the store ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
+pub enum StoreOutcome {
     /// The store dealt with it, whatever it answered.
     Served,
     /// The store said that it has too much to do.
@@ -70,7 +67,7 @@ pub enum AdmissionEvent {
         /// Whose.
         ticket: Ticket,
         /// How.
-        outcome: Outcome,
+        outcome: StoreOutcome,
     },
     /// The assigner dealt out the store requests that all pods of the target may make together.
     Granted {
@@ -214,16 +211,16 @@ impl Admission {
         self.leave(ticket);
     }
 
-    fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Timestamp) {
+    fn ended(&mut self, ticket: Ticket, outcome: StoreOutcome, now: Timestamp) {
         let Some(Running { admitted_at, .. }) = self.leave(ticket) else {
             return;
         };
         match outcome {
-            Outcome::Served => {
+            StoreOutcome::Served => {
                 self.limit.served(admitted_at);
                 self.service_time.record(now.since(admitted_at));
             }
-            Outcome::Busy => self.limit.busy(admitted_at, now),
+            StoreOutcome::Busy => self.limit.busy(admitted_at, now),
         }
     }
 

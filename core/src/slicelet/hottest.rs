@@ -48,7 +48,7 @@ impl HotKey {
 /// With `total` counted, each key seen more than `total / capacity` times has a place, and no count is too high by
 /// more than `total / capacity`. [`Hottest::halve`] halves everything, total and errors too, so the bound keeps
 /// holding for the decayed counts, but for one for each halving.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hottest {
     places: Vec<HotKey>,
     capacity: usize,
@@ -101,6 +101,17 @@ impl Hottest {
     /// What is counted from here on is recent.
     pub fn forget_recent(&mut self) {
         self.places.iter_mut().for_each(|place| place.recent = 0);
+    }
+
+    /// A copy for a collection of counts, halved before if that is due. What is counted from here on is recent.
+    #[must_use]
+    pub fn collect(&mut self, halves: bool) -> Self {
+        if halves {
+            self.halve();
+        }
+        let snapshot = self.clone();
+        self.forget_recent();
+        snapshot
     }
 
     /// Lets the past count half; a key that comes to nothing loses its place.

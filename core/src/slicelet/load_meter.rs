@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::cuts::cuts;
 use super::hot_keys::HotKeys;
-use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE, Tick};
+use super::metered_rate::{INFERRED, MeteredRate, SLOW_HALF_LIFE, Tick};
 use super::{Hottest, Ownership, Share};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, load_map_of};
@@ -23,8 +23,6 @@ pub struct LoadMeter {
     /// As many as the ownership has ranges, by their number; where the pod serves nothing there is nothing to measure.
     shares: Vec<Option<Measured>>,
     hot_keys: HotKeys,
-    /// How much of the fast half-life has gone since the counts of the hottest keys were halved.
-    since_halving: Duration,
     since_sampled: Duration,
 }
 
@@ -50,7 +48,6 @@ impl LoadMeter {
             shares: shares.collect(),
             ownership,
             hot_keys: HotKeys::default(),
-            since_halving: Duration::ZERO,
             since_sampled: Duration::ZERO,
         }
     }
@@ -95,27 +92,17 @@ impl LoadMeter {
                 share.window = (share.window + elapsed).min(SLOW_HALF_LIFE);
             }
         }
-        self.since_halving += elapsed;
         self.since_sampled += elapsed;
     }
 
-    /// Whether another fast half-life has gone, so that the counts of the hottest keys are to be halved.
-    pub fn takes_halving(&mut self) -> bool {
-        let is_due = self.since_halving >= FAST_HALF_LIFE;
-        if is_due {
-            self.since_halving = Duration::ZERO;
-        }
-        is_due
-    }
-
     /// Takes in what the sketches of the hottest keys have sampled since the last time, by what is recent in them.
-    pub fn sampled(&mut self, sketches: &[Hottest]) {
+    pub fn record_samples(&mut self, sketches: &[Hottest]) {
         let elapsed = std::mem::take(&mut self.since_sampled);
         self.hot_keys.sampled(sketches, Tick::of(elapsed));
     }
 
     /// Takes in how many bytes are warm in each range, by its number.
-    pub fn weighed(&mut self, bytes: impl IntoIterator<Item = u64>) {
+    pub fn record_memory(&mut self, bytes: impl IntoIterator<Item = u64>) {
         for (share, bytes) in self.shares.iter_mut().zip(bytes) {
             if let Some(share) = share {
                 share.memory = bytes;
@@ -344,7 +331,7 @@ mod tests {
             (0..10).for_each(|_| sketch.record(&key, count / 10));
         }
         meter.record([0, 300, 700], SECOND);
-        meter.sampled(&[sketch]);
+        meter.record_samples(&[sketch]);
         let report = meter.report();
         let units = |hot: &KeyLoad| (hot.key.position(), hot.fast.milli() / 1_000);
         let hottest: Vec<_> = report.hottest.iter().map(units).collect();

@@ -116,6 +116,12 @@ impl Ownership {
             .filter_map(|(slice, share)| share.map(|share| (slice, share)))
     }
 
+    /// How many slices the pod serves.
+    #[must_use]
+    pub fn served_count(&self) -> usize {
+        self.owned().filter(|(_, share)| share.phase.is_routed_to()).count()
+    }
+
     /// Whether the pod has no share at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -25,7 +25,7 @@ struct Pull {
 
 /// What is to be done about a slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum PullCommand {
     /// Begin to get it ready.
     Start { slice: Slice, source: Arc<Pod> },
     /// Give it up.
@@ -34,13 +34,13 @@ pub(super) enum Deed {
 
 impl Pulls {
     /// The assigner wants these and no others. What has begun goes on all the same, as long as the pod has a share in it.
-    pub(super) fn ordered(&mut self, slices: Vec<Slice>) {
+    pub(super) fn on_ordered(&mut self, slices: Vec<Slice>) {
         self.ordered = slices;
     }
 
     /// What is to be begun and what to be given up under this ownership.
-    pub(super) fn follow(&mut self, ownership: &Ownership) -> Vec<Deed> {
-        let mut deeds = self.stop(ownership);
+    pub(super) fn follow(&mut self, ownership: &Ownership) -> Vec<PullCommand> {
+        let mut commands = self.stop(ownership);
         for slice in &self.ordered {
             if !is_warming(ownership, slice) || self.covering(slice).is_some() {
                 continue;
@@ -53,18 +53,18 @@ impl Pulls {
                 ..Warmth::default()
             };
             let slice = slice.clone();
-            deeds.extend(source.map(|source| Deed::Start {
+            commands.extend(source.map(|source| PullCommand::Start {
                 slice: slice.clone(),
                 source: Arc::new(source.clone()),
             }));
             self.running.insert(slice.start().clone(), Pull { slice, warmth });
         }
-        deeds
+        commands
     }
 
     /// Gives up slices in which the pod has no share any more, and forgets those that are served and complete.
-    fn stop(&mut self, ownership: &Ownership) -> Vec<Deed> {
-        let mut deeds = Vec::new();
+    fn stop(&mut self, ownership: &Ownership) -> Vec<PullCommand> {
+        let mut commands = Vec::new();
         self.running.retain(|_, pull| {
             let shares = ownership.ranges().overlapping(&pull.slice);
             let mut phases = shares
@@ -74,15 +74,15 @@ impl Pulls {
             let is_done = pull.warmth.is_complete && phases.all(|phase| phase != Phase::Warming);
             if !has_share && !pull.warmth.is_complete {
                 let slice = pull.slice.clone();
-                deeds.push(Deed::Stop { slice });
+                commands.push(PullCommand::Stop { slice });
             }
             has_share && !is_done
         });
-        deeds
+        commands
     }
 
     /// More of a slice has come. Answers whether it is enough now, or all, and was not before.
-    pub(super) fn warmed(&mut self, slice: &Slice, warmth: Warmth, heat_share_min_thousandths: u32) -> bool {
+    pub(super) fn on_warmed(&mut self, slice: &Slice, warmth: Warmth, heat_share_min_thousandths: u32) -> bool {
         let found = self.running.get_mut(slice.start()).filter(|pull| pull.slice == *slice);
         let Some(pull) = found else { return false };
         let before = std::mem::replace(&mut pull.warmth, warmth);
@@ -174,12 +174,12 @@ mod tests {
             &Ownership::none(),
             &[(0, None, Some(Phase::Serving)), (50, WARMING.0, WARMING.1)],
         );
-        pulls.ordered(vec![slice(50, None)]);
-        let deeds = pulls.follow(&owned);
+        pulls.on_ordered(vec![slice(50, None)]);
+        let commands = pulls.follow(&owned);
         let source = Arc::new(pod("other"));
         assert_eq!(
-            deeds,
-            [Deed::Start {
+            commands,
+            [PullCommand::Start {
                 slice: slice(50, None),
                 source
             }]
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn an_order_waits_for_the_assignment_that_it_is_about() {
         let mut pulls = Pulls::default();
-        pulls.ordered(vec![slice(50, None)]);
+        pulls.on_ordered(vec![slice(50, None)]);
         assert_eq!(pulls.follow(&Ownership::none()), []);
         let owned = ownership(
             &Ownership::none(),
@@ -211,16 +211,16 @@ mod tests {
     #[test]
     fn that_a_slice_has_become_warm_is_news_once() {
         let (mut pulls, owned) = warming();
-        assert!(!pulls.warmed(&slice(50, None), warmth(949), ENOUGH));
-        assert!(pulls.warmed(&slice(50, None), warmth(950), ENOUGH));
-        assert!(!pulls.warmed(&slice(50, None), warmth(1_000), ENOUGH));
+        assert!(!pulls.on_warmed(&slice(50, None), warmth(949), ENOUGH));
+        assert!(pulls.on_warmed(&slice(50, None), warmth(950), ENOUGH));
+        assert!(!pulls.on_warmed(&slice(50, None), warmth(1_000), ENOUGH));
         assert_eq!(pulls.report(&owned), [(slice(50, None), warmth(1_000))]);
     }
 
     #[test]
     fn both_parts_of_a_slice_that_was_cut_are_as_warm_as_the_whole() {
         let (mut pulls, owned) = warming();
-        pulls.warmed(&slice(50, None), warmth(700), ENOUGH);
+        pulls.on_warmed(&slice(50, None), warmth(700), ENOUGH);
         let cut = [
             (0, None, Some(Phase::Serving)),
             (50, WARMING.0, WARMING.1),
@@ -228,7 +228,7 @@ mod tests {
         ];
         let cut = ownership(&owned, &cut);
         let parts = [slice(50, Some(70)), slice(70, None)];
-        pulls.ordered(parts.to_vec());
+        pulls.on_ordered(parts.to_vec());
         assert_eq!(pulls.follow(&cut), []);
         assert_eq!(pulls.report(&cut), parts.map(|part| (part, warmth(700))));
     }
@@ -237,18 +237,18 @@ mod tests {
     fn the_rest_comes_after_the_switch_and_nothing_more_once_the_slice_is_gone() {
         let (mut pulls, owned) = warming();
         let switched = ownership(&owned, &[(0, None, Some(Phase::Serving)), (50, SWITCHED.0, SWITCHED.1)]);
-        pulls.ordered(Vec::new());
+        pulls.on_ordered(Vec::new());
         assert_eq!(pulls.follow(&switched), []);
         assert_eq!(pulls.report(&switched), [], "nobody waits for it");
         let gone = ownership(&switched, &[(0, None, Some(Phase::Serving))]);
-        assert_eq!(pulls.follow(&gone), [Deed::Stop { slice: slice(50, None) }]);
+        assert_eq!(pulls.follow(&gone), [PullCommand::Stop { slice: slice(50, None) }]);
     }
 
     #[test]
     fn a_slice_that_nobody_has_warm_is_complete_at_once() {
         let mut pulls = Pulls::default();
         let owned = ownership(&Ownership::none(), &[(0, WARMING.0, None)]);
-        pulls.ordered(vec![Slice::FULL]);
+        pulls.on_ordered(vec![Slice::FULL]);
         assert_eq!(pulls.follow(&owned), []);
         assert!(pulls.report(&owned)[0].1.is_complete);
     }

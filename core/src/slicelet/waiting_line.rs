@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::admission::Ticket;
+use super::ticket::Ticket;
 use crate::time::Timestamp;
 
 /// Tickets in the order in which they were drawn.

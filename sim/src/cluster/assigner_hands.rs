@@ -7,7 +7,7 @@ use emberkeep_core::assigner::{
     Applied, Change, ChangeKind, PROBE_DEADLINE, ProbeOutcome, SessionId, TargetAction, TargetBrain, TargetEvent,
 };
 use emberkeep_core::assignment::{Generation, Update};
-use emberkeep_core::brain::{Brain, Output};
+use emberkeep_core::brain::Stepper;
 use emberkeep_core::pod::Pod;
 use emberkeep_core::rate::Rate;
 use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
@@ -28,15 +28,16 @@ impl Cluster {
             return;
         }
         self.alarm = Alarm::off();
-        self.brain = Some(TargetBrain::new(Arc::clone(self.state()), self.now));
+        let brain = TargetBrain::new(Arc::clone(self.state()), self.now);
+        self.brain = Some(Stepper::new(brain));
         self.tell(Happening::Elected);
         self.step_assigner(TargetEvent::Woke);
     }
 
     pub(super) fn step_assigner(&mut self, event: TargetEvent) {
         let Some(brain) = &mut self.brain else { return };
-        let Output { actions, wake_at } = brain.step(event, self.now);
-        if let Some(at) = self.alarm.set(wake_at.max(self.now)) {
+        let actions = brain.step(event, self.now);
+        if let Some(at) = self.alarm.set(brain.wake_at().max(self.now)) {
             self.queue.put(at, Pending::AssignerAlarm);
         }
         actions.into_iter().for_each(|action| self.perform(action));

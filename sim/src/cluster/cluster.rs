@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use emberkeep_core::assigner::{Change, ChangeKind, ClusterState, TargetBrain, TargetEvent, TargetState};
 use emberkeep_core::assignment::{Assignment, Generation};
+use emberkeep_core::brain::Stepper;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{Pod, PodName};
 use emberkeep_core::slicelet::{Ownership, SessionEvent};
@@ -33,7 +34,7 @@ pub struct Cluster {
     /// What Raft replicates; it outlives every leader.
     pub(super) replicated: ClusterState,
     /// `None` while nobody leads.
-    pub(super) brain: Option<TargetBrain>,
+    pub(super) brain: Option<Stepper<TargetBrain>>,
     pub(super) term: u64,
     pub(super) alarm: Alarm,
     pub(super) desk: Desk,
@@ -184,7 +185,7 @@ impl Cluster {
         self.route_by(Arc::clone(self.routing.assignment()));
     }
 
-    fn happens(&mut self, pending: Pending) {
+    pub(super) fn happens(&mut self, pending: Pending) {
         match pending {
             Pending::AssignerAlarm => self.assigner_alarm(),
             Pending::PodAlarm(life) => self.pod_alarm(life),

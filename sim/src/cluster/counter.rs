@@ -3,20 +3,13 @@
 use std::ops::Range;
 
 use emberkeep_core::keyspace::{Slice, SliceKey};
-use emberkeep_core::slicelet::{Hottest, Ownership};
+use emberkeep_core::slicelet::{Hottest, Ownership, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 use emberkeep_core::time::Timestamp;
 
 use super::routing::Routing;
 use super::settings::Counts;
 use super::traffic::Traffic;
 use crate::chance::Chance;
-
-/// As the slicelet does: this many sketches, ...
-pub(crate) const SKETCH_COUNT: usize = 8;
-/// ... of so many places, ...
-pub(crate) const PLACES: usize = 64;
-/// ... that are shown one request of so many.
-pub(crate) const SAMPLED_ONE_IN: u64 = 16;
 
 /// A unit of load for a microsecond at a rate of one thousandth: counts are whole units, rates are not.
 const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
@@ -49,7 +42,7 @@ impl Counter {
             streams: Vec::new(),
             parts: vec![0],
             counted_to: now,
-            sketches: vec![Hottest::with_capacity(PLACES); SKETCH_COUNT],
+            sketches: vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT],
         }
     }
 
@@ -102,17 +95,9 @@ impl Counter {
         self.streams = streams.filter(|stream| !stream.keys.is_empty()).collect();
     }
 
-    /// Halves the sketches if so much time has gone; they are what the hottest keys are reported from.
-    pub(super) fn sketches(&mut self, halves: bool) -> &[Hottest] {
-        if halves {
-            self.sketches.iter_mut().for_each(Hottest::halve);
-        }
-        &self.sketches
-    }
-
-    /// What was sampled has been taken in.
-    pub(super) fn forget_recent(&mut self) {
-        self.sketches.iter_mut().for_each(Hottest::forget_recent);
+    /// Snapshots of the sketches of the hottest keys.
+    pub(super) fn collect_sketches(&mut self, halves: bool) -> Vec<Hottest> {
+        self.sketches.iter_mut().map(|sketch| sketch.collect(halves)).collect()
     }
 
     fn sample(&mut self, place: usize, traffic: &Traffic, micros: u128, sharer_count: u64) {

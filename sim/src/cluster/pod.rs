@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use emberkeep_core::brain::Stepper;
 use emberkeep_core::pod::{Incarnation, Pod};
-use emberkeep_core::slicelet::{LoadMeter, Ownership, Reconnect, Session, SessionEvent};
+use emberkeep_core::slicelet::{Ownership, Reconnect, Session, SessionEvent};
 use emberkeep_core::time::Timestamp;
 
 use super::alarm::Alarm;
@@ -31,10 +32,8 @@ pub(super) struct SimPod {
     pub(super) process: Process,
     /// Whether the network to and from it is down.
     pub(super) is_cut_off: bool,
-    pub(super) session: Session,
+    pub(super) session: Stepper<Session>,
     pub(super) ownership: Arc<Ownership>,
-    pub(super) meter: LoadMeter,
-    pub(super) measured_at: Timestamp,
     pub(super) counter: Counter,
     pub(super) alarm: Alarm,
     /// The number of its newest connection; 0 before the first one.
@@ -60,15 +59,12 @@ impl SimPod {
     pub(super) fn new(place: usize, mut pod: Pod, settings: &ClusterSettings, now: Timestamp) -> Self {
         pod.incarnation = Incarnation(1);
         let stream = |number| Chance::stream(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
-        let ownership = Arc::new(Ownership::none());
         Self {
-            session: session_of(&pod, stream(0).next()),
+            session: session_of(&pod, stream(0).next(), now),
             pod,
             process: Process::Running,
             is_cut_off: false,
-            meter: LoadMeter::new(Arc::clone(&ownership)),
-            ownership,
-            measured_at: now,
+            ownership: Arc::new(Ownership::none()),
             counter: Counter::new(stream(1), settings.counts, now),
             alarm: Alarm::off(),
             connection: 0,
@@ -85,10 +81,8 @@ impl SimPod {
     pub(super) fn begin_next_life(&mut self, settings: &ClusterSettings, now: Timestamp) {
         self.pod.incarnation = Incarnation(self.pod.incarnation.0 + 1);
         self.process = Process::Running;
-        self.session = session_of(&self.pod, self.network.next());
+        self.session = session_of(&self.pod, self.network.next(), now);
         self.ownership = Arc::new(Ownership::none());
-        self.meter = LoadMeter::new(Arc::clone(&self.ownership));
-        self.measured_at = now;
         self.counter = Counter::new(Chance::stream(self.network.next(), 0), settings.counts, now);
         self.alarm = Alarm::off();
         self.connection = 0;
@@ -108,6 +102,7 @@ impl SimPod {
     }
 }
 
-fn session_of(pod: &Pod, seed: u64) -> Session {
-    Session::new(pod, Reconnect::new(vec!["http://assigner".into()], seed))
+fn session_of(pod: &Pod, seed: u64, now: Timestamp) -> Stepper<Session> {
+    let reconnect = Reconnect::new(vec!["http://assigner".into()], seed);
+    Stepper::new(Session::new(pod, reconnect, now))
 }

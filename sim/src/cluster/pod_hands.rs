@@ -1,14 +1,11 @@
 //! The hands of a pod's session: what it wants is done here, over a network with delays and cuts.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
-use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::keyspace::Slice;
-use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{Ownership, SessionAction, SessionEvent};
+use emberkeep_core::slicelet::{Ownership, RangeCounts, SessionAction, SessionEvent};
 use emberkeep_core::warmth::Warmth;
 
 use super::cluster::Cluster;
@@ -42,19 +39,21 @@ impl Cluster {
     }
 
     fn step_pod(&mut self, life: Life, event: SessionEvent) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
+        let mut next = Some(event);
+        while let Some(event) = next {
             let pod = &mut self.pods[life.place];
-            let Output { actions, wake_at } = pod.session.step(event, self.now);
-            if let Some(at) = pod.alarm.set(wake_at.max(self.now)) {
+            let actions = pod.session.step(event, self.now);
+            if let Some(at) = pod.alarm.set(pod.session.wake_at().max(self.now)) {
                 self.queue.put(at, Pending::PodAlarm(life));
             }
             for action in actions {
-                events.extend(self.perform_for(life, action));
+                let outcome = self.perform_for(life, action);
+                self.pods[life.place].session.on_performed(outcome);
             }
             if !self.pods[life.place].is_alive() {
                 return;
             }
+            next = self.pods[life.place].session.next_outcome();
         }
     }
 
@@ -65,16 +64,19 @@ impl Cluster {
                 self.say(life, Message::Heartbeat { phase, warming })
             }
             SessionAction::SendLoadReport(report) => self.say(life, Message::LoadReport(report)),
-            SessionAction::MeasureLoad => {
-                let report = self.measure(life.place);
-                return Some(SessionEvent::LoadMeasured { report });
+            SessionAction::CollectCounts { halves_sketches } => {
+                return Some(self.collect_counts(life.place, halves_sketches));
             }
-            // Nobody grants anything here, and pods know of no others.
-            SessionAction::LimitStoreRate(_) | SessionAction::LeavePeers | SessionAction::HandleMisroutes(_) => {}
+            // There is no store here, nor values, metrics or peers.
+            SessionAction::LimitStoreRate(_)
+            | SessionAction::StopPeerWatches
+            | SessionAction::HandleMisroutes(_)
+            | SessionAction::CoolValues
+            | SessionAction::ShowLoad { .. } => {}
             SessionAction::Pull { slice, .. } => self.pull(life, slice),
             // What comes of it is not wanted any more, and does no harm.
             SessionAction::StopPull { .. } => {}
-            SessionAction::Publish { ownership, .. } => self.publish_in(life.place, ownership),
+            SessionAction::Publish { ownership, .. } => return Some(self.publish_in(life.place, ownership)),
             SessionAction::Drained { is_forced } => {
                 let pod = self.pods[life.place].pod.name.clone();
                 self.tell(Happening::Exited { pod, is_forced });
@@ -142,33 +144,32 @@ impl Cluster {
         self.queue.put(pod.arrives_in, Pending::ToPod(life, event));
     }
 
-    fn measure(&mut self, place: usize) -> LoadReport {
-        self.record(place);
-        let pod = &mut self.pods[place];
-        let halves = pod.meter.takes_halving();
-        pod.meter.sampled(pod.counter.sketches(halves));
-        pod.counter.forget_recent();
-        pod.meter.report()
+    fn collect_counts(&mut self, place: usize, halves_sketches: bool) -> SessionEvent {
+        SessionEvent::Counted {
+            counts: self.take_counts(place),
+            sketches: self.pods[place].counter.collect_sketches(halves_sketches),
+            memory: None,
+        }
     }
 
-    fn record(&mut self, place: usize) {
+    fn take_counts(&mut self, place: usize) -> RangeCounts {
         let pod = &mut self.pods[place];
         if pod.answers() {
             pod.counter.count(&self.traffic, self.now);
         }
-        let elapsed = self.now.since(pod.measured_at);
-        pod.measured_at = self.now;
-        pod.meter.record(pod.counter.take(), elapsed);
+        RangeCounts {
+            units: pod.counter.take(),
+            taken_at: self.now,
+        }
     }
 
-    fn publish_in(&mut self, place: usize, ownership: Arc<Ownership>) {
-        self.record(place);
-        let pod = &mut self.pods[place];
-        pod.meter.follow(Arc::clone(&ownership));
-        pod.ownership = Arc::clone(&ownership);
+    fn publish_in(&mut self, place: usize, ownership: Arc<Ownership>) -> SessionEvent {
+        let counts = self.take_counts(place);
+        self.pods[place].ownership = Arc::clone(&ownership);
         self.follow(place);
         let pod = self.pods[place].pod.name.clone();
         let assignment = Arc::clone(ownership.assignment());
         self.tell(Happening::Published { pod, assignment });
+        SessionEvent::Published { counts }
     }
 }

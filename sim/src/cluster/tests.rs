@@ -1,5 +1,7 @@
 //! Whole clusters as stories: what is done to them, and what they do about it.
 
+mod load_reports;
+
 use std::time::Duration;
 
 use emberkeep_core::assigner::TargetSettings;
@@ -135,7 +137,8 @@ fn a_new_leader_moves_nothing_while_the_pods_come_to_it() {
 fn a_pod_measures_what_reaches_it() {
     for counts in [Counts::Expected, Counts::Poisson] {
         let cluster = cluster(2, ClusterSettings { counts, ..settings() });
-        let measured: Vec<Load> = cluster.pods.iter().map(|pod| pod.meter.fast()).collect();
+        let fast = |pod: &pod::SimPod| pod.session.brain().metering().fast();
+        let measured: Vec<Load> = cluster.pods.iter().map(fast).collect();
         for (pod, measured) in cluster.pods().zip(measured) {
             let difference = measured.milli().abs_diff(pod.load.milli());
             assert!(difference < pod.load.milli() / 20, "{measured} of {}", pod.load);

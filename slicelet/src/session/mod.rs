@@ -60,7 +60,7 @@ const EVENTS_MAX: usize = 64;
 pub(crate) fn start<C: Codec>(parts: SessionParts<C>) {
     let (news, events) = mpsc::channel(EVENTS_MAX);
     let (tasks, clock, drain) = (parts.tasks.clone(), parts.clock, parts.drain.clone());
-    let brain = Session::new(&parts.pod, reconnect(&parts));
+    let brain = Session::new(&parts.pod, reconnect(&parts), parts.clock.now());
     if !parts.peers.is_empty() {
         let (target, name) = (parts.target.clone(), parts.pod.name.to_string());
         let (peers, left) = (parts.peers.clone(), parts.peers_left.clone());

@@ -30,7 +30,7 @@ pub(super) async fn listen(
             let Some(held) = newest.borrow_and_update().clone() else {
                 continue;
             };
-            let told = SessionEvent::PeerTold {
+            let told = SessionEvent::PeerAssignmentReceived {
                 assignment: held.assignment,
                 key_mode: held.key_mode,
             };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::slicelet::Answered;
-use emberkeep_core::slicelet::admission::{Outcome, Urgency};
+use emberkeep_core::slicelet::admission::{StoreOutcome, Urgency};
 use emberkeep_core::time::Timestamp;
 use emberkeep_store::{ETag, ObjectName, Read, StoreError};
 
@@ -29,7 +29,7 @@ use super::key_locks::KeyLock;
 use super::store::{Ask, Want, WarmStore};
 use crate::codec::Codec;
 use crate::metrics::Cause;
-use crate::store_access::Pass;
+use crate::store_access::Permit;
 
 /// How often a read is tried that the store is too busy for.
 const ATTEMPT_COUNT_MAX: u32 = 3;
@@ -109,7 +109,7 @@ impl<C: Codec> WarmStore<C> {
         want: &Want<C::Value>,
         asked_at: Timestamp,
         lock: &mut KeyLock,
-        pass: Option<Pass>,
+        pass: Option<Permit>,
     ) -> Result<Entry<C::Value>, GetError> {
         // Someone else may have loaded it since.
         if let Some(entry) = self.fresh(want, asked_at) {
@@ -128,7 +128,7 @@ impl<C: Codec> WarmStore<C> {
         outcome
     }
 
-    async fn refreshed(&self, want: &Want<C::Value>, pass: Option<Pass>) -> Result<Entry<C::Value>, GetError> {
+    async fn refreshed(&self, want: &Want<C::Value>, pass: Option<Permit>) -> Result<Entry<C::Value>, GetError> {
         let checked = want.hold.checked(self.parts.clock.now());
         let candidate = self.candidate(want).await;
         if let Candidate::OnDisk(on_disk) = &candidate
@@ -215,7 +215,7 @@ impl<C: Codec> WarmStore<C> {
     }
 
     /// Reads the object from the store, in its turn.
-    async fn read(&self, want: &Want<C::Value>, unless: Option<&ETag>, pass: Option<Pass>) -> Result<Read, GetError> {
+    async fn read(&self, want: &Want<C::Value>, unless: Option<&ETag>, pass: Option<Permit>) -> Result<Read, GetError> {
         let cause = match (&pass, unless) {
             (Some(_), _) => Cause::Prefetch,
             (None, Some(_)) => Cause::Revalidate,
@@ -236,7 +236,7 @@ impl<C: Codec> WarmStore<C> {
         &self,
         want: &Want<C::Value>,
         unless: Option<&ETag>,
-        pass: Option<Pass>,
+        pass: Option<Permit>,
         cause: Cause,
     ) -> Result<Read, GetError> {
         let pass = match pass {
@@ -252,7 +252,7 @@ impl<C: Codec> WarmStore<C> {
         };
         let took = self.parts.clock.now().since(began_at);
         self.parts.metrics.store.read(cause, size, took);
-        pass.ended(outcome_of(&outcome));
+        pass.on_ended(outcome_of(&outcome));
         Ok(outcome?)
     }
 
@@ -285,10 +285,10 @@ impl<V> Candidate<V> {
 }
 
 /// How a request of the store ended, for whoever bounds them.
-pub(super) fn outcome_of<T>(outcome: &Result<T, StoreError>) -> Outcome {
+pub(super) fn outcome_of<T>(outcome: &Result<T, StoreError>) -> StoreOutcome {
     match outcome {
-        Err(error) if is_busy(error) => Outcome::Busy,
-        Ok(_) | Err(_) => Outcome::Served,
+        Err(error) if is_busy(error) => StoreOutcome::Busy,
+        Ok(_) | Err(_) => StoreOutcome::Served,
     }
 }
 

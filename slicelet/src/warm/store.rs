@@ -23,8 +23,8 @@ use super::key::{HashedKey, HashedOnce, WarmKey};
 use super::key_locks::KeyLocks;
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
-use crate::holding::Holding;
 use crate::metrics::Metrics;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::store_access::StoreAccess;
 
 /// How values are kept.
@@ -157,7 +157,7 @@ impl<C: Codec> WarmStore<C> {
     }
 
     /// How much is warm in each range. Takes a while where much is warm, but keeps no request waiting.
-    pub(crate) fn by_range(&self, holding: &Holding) -> WarmByRange {
+    pub(crate) fn by_range(&self, holding: &OwnershipSnapshot) -> WarmByRange {
         let range_count = holding.ownership.range_count();
         let mut warm = WarmByRange {
             sizes: vec![0; range_count],

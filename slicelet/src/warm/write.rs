@@ -27,7 +27,7 @@ use super::store::{Ask, Want, WarmStore};
 use super::{GetError, WriteError};
 use crate::codec::Codec;
 use crate::own_error::OwnError;
-use crate::store_access::Pass;
+use crate::store_access::Permit;
 
 /// What a change makes of the present value.
 pub(crate) enum Change<V, T> {
@@ -171,7 +171,7 @@ impl<C: Codec> WarmStore<C> {
         self: &Arc<Self>,
         lock: KeyLock,
         draft: Draft<C::Value>,
-        pass: Pass,
+        pass: Permit,
         deadline: Timestamp,
     ) -> Result<Sent, WriteError<E>> {
         let (done, sent) = oneshot::channel();
@@ -191,7 +191,7 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
-    async fn put(&self, draft: Draft<C::Value>, pass: Pass) -> Result<(), StoreError> {
+    async fn put(&self, draft: Draft<C::Value>, pass: Permit) -> Result<(), StoreError> {
         let Draft { want, object, .. } = &draft;
         let began_at = self.parts.clock.now();
         let outcome = self
@@ -201,7 +201,7 @@ impl<C: Codec> WarmStore<C> {
             .await;
         let took = self.parts.clock.now().since(began_at);
         self.parts.metrics.store.written(object.len(), took, outcome.is_ok());
-        pass.ended(outcome_of(&outcome));
+        pass.on_ended(outcome_of(&outcome));
         match outcome {
             Ok(etag) => {
                 self.written(draft, etag, began_at);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use Outcome::{Busy, Served};
+use StoreOutcome::{Busy, Served};
 use Urgency::{Prefetch, Request};
 
 /// An admission in a story; what it wants is told as text.
@@ -48,7 +48,7 @@ impl Story {
         })
     }
 
-    fn ends(&mut self, ticket: u64, outcome: Outcome) -> String {
+    fn ends(&mut self, ticket: u64, outcome: StoreOutcome) -> String {
         let ticket = Ticket(ticket);
         self.step(AdmissionEvent::Ended { ticket, outcome })
     }
@@ -214,7 +214,7 @@ fn the_demand_is_what_comes_and_what_waits_admitted_or_not() {
 enum Deed {
     Ask(Urgency, u64),
     Withdraw(prop::sample::Index),
-    End(prop::sample::Index, Outcome),
+    End(prop::sample::Index, StoreOutcome),
     Grant(Option<u32>),
     Pass(u64),
 }

@@ -1,4 +1,4 @@
-//! The holding: what the pod owns at this moment, and how much it is asked for it.
+//! The ownership snapshot: the ownership that requests are checked against, with the load counted under it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,28 +10,29 @@ use emberkeep_core::time::Timestamp;
 
 use crate::warm::{Freshness, Hold};
 
-/// An ownership with a count for each of its ranges. Replaced as a whole when the assignment changes.
+/// An ownership with counts for each of its ranges. It is replaced as a whole when the assignment changes.
 #[derive(Debug)]
-pub(crate) struct Holding {
+pub(crate) struct OwnershipSnapshot {
     pub(crate) ownership: Arc<Ownership>,
     pub(crate) key_mode: KeyMode,
     counts: Box<[RangeCount]>,
-    /// Since when the pod knows the epoch of each range.
+    /// When the pod learned the epoch of each range.
     learned_at: Box<[Timestamp]>,
 }
 
-/// What one range was asked for. Alone in its cache line, so that threads at different slices do not meet.
+/// The load of one range, in a cache line of its own, so that threads at different slices do not contend.
 ///
-/// The counts never start over: whether a request is sampled depends on how many came before it. Were that none again
-/// each second, the first request of each range would always be sampled, and quiet slices would seem full of hot keys.
+/// The counts are never reset: the count before a request decides whether it is sampled. If counts restarted each second,
+/// the first request of each range would always be sampled, and quiet slices would seem full of hot keys.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct RangeCount {
     requests: AtomicU64,
-    /// Load units beyond the one that each request is.
+    /// Load units beyond the one unit of each request.
     extra_units: AtomicU64,
-    /// How much of the two was taken.
+    /// The value of `requests` when it was last taken.
     requests_taken: AtomicU64,
+    /// The value of `extra_units` when it was last taken.
     extra_units_taken: AtomicU64,
 }
 
@@ -43,7 +44,7 @@ impl RangeCount {
 
     fn take_extra_units(&self) -> u64 {
         let counted = self.extra_units.load(Ordering::Relaxed);
-        // A service may charge as much as it likes; the sum goes round.
+        // The sum wraps: a service may charge any number of units.
         counted.wrapping_sub(self.extra_units_taken.swap(counted, Ordering::Relaxed))
     }
 
@@ -53,17 +54,17 @@ impl RangeCount {
     }
 }
 
-/// What was counted since the last time.
+/// The counts since they were last taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Counted {
+pub(crate) struct TakenCounts {
     pub(crate) request_count: u64,
-    /// Load units of each range, by its number.
+    /// Load units of each range, by range number.
     pub(crate) units: Vec<u64>,
 }
 
-impl Holding {
+impl OwnershipSnapshot {
     /// Before the first assignment.
-    pub(crate) fn nothing() -> Self {
+    pub(crate) fn none() -> Self {
         Self::new(
             Arc::new(Ownership::none()),
             KeyMode::default(),
@@ -71,11 +72,11 @@ impl Holding {
         )
     }
 
-    /// What the pod owns from `now` on.
+    /// The snapshot of `ownership`, which replaces this one at `now`.
     pub(crate) fn followed_by(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Self {
         let ranges = ownership.ranges();
         let learned_at = |(start, share): (_, &Option<Share>)| match share {
-            Some(share) => self.knows_since(start, share).unwrap_or(now),
+            Some(share) => self.learned_at(start, share).unwrap_or(now),
             None => now,
         };
         let learned_at = ranges.starts().zip(ranges.values()).map(learned_at).collect();
@@ -94,45 +95,45 @@ impl Holding {
         }
     }
 
-    /// Since when the epoch of the range that begins there is known, if it is.
-    fn knows_since(&self, start: &SliceKey, share: &Share) -> Option<Timestamp> {
+    /// When the pod learned the epoch of the range that starts there, if it knows that epoch.
+    fn learned_at(&self, start: &SliceKey, share: &Share) -> Option<Timestamp> {
         let (range, known) = self.ownership.share_of(start);
         known
             .filter(|known| known.epoch == share.epoch)
             .map(|_| self.learned_at[range])
     }
 
-    /// What counts for a request in that range.
+    /// The ownership that a request in that range relies on.
     #[inline]
     pub(crate) fn hold(&self, range: usize, share: &Share, freshness: Freshness) -> Hold {
         freshness.hold(share, self.ownership.generation(), self.learned_at[range])
     }
 
-    /// Counts a request in a range; answers how many there were before.
+    /// Counts a request in a range; the count before it.
     #[inline]
     pub(crate) fn count_request(&self, range: usize) -> u64 {
         self.counts[range].requests.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Counts more load in a range; answers how much there was before.
+    /// Counts load units in a range; the sum before them.
     #[inline]
     pub(crate) fn count_extra(&self, range: usize, units: u64) -> u64 {
         self.counts[range].extra_units.fetch_add(units, Ordering::Relaxed)
     }
 
-    /// How many requests were counted and not taken yet.
+    /// The requests counted since they were last taken.
     pub(crate) fn request_count(&self) -> u64 {
         self.counts.iter().map(RangeCount::requests_left).sum()
     }
 
-    /// Takes what was counted since the last time.
-    pub(crate) fn take_counts(&self) -> Counted {
-        let mut counted = Counted::default();
+    /// Takes the counts since they were last taken.
+    pub(crate) fn take_counts(&self) -> TakenCounts {
+        let mut taken = TakenCounts::default();
         for count in &self.counts {
             let (requests, extra) = (count.take_requests(), count.take_extra_units());
-            counted.request_count += requests;
-            counted.units.push(requests.saturating_add(extra));
+            taken.request_count += requests;
+            taken.units.push(requests.saturating_add(extra));
         }
-        counted
+        taken
     }
 }
