@@ -8,7 +8,7 @@ use emberkeep_store::Store;
 
 use crate::byte_size::ByteSize;
 use crate::codec::{Codec, Raw};
-use crate::config::Wishes;
+use crate::config::UncheckedConfig;
 use crate::error::SliceletError;
 use crate::slicelet::Slicelet;
 use crate::warm::{DiskSettings, Freshness};
@@ -16,7 +16,7 @@ use crate::warm::{DiskSettings, Freshness};
 /// Gathers what a slicelet needs; from [`Slicelet::builder`].
 #[derive(Debug, Clone)]
 pub struct Builder<C: Codec = Raw> {
-    wishes: Wishes,
+    config: UncheckedConfig,
     store: Option<Store>,
     codec: C,
 }
@@ -24,7 +24,7 @@ pub struct Builder<C: Codec = Raw> {
 impl Builder<Raw> {
     pub(crate) fn new(target: &str) -> Self {
         Self {
-            wishes: Wishes::new(target),
+            config: UncheckedConfig::new(target),
             store: None,
             codec: Raw,
         }
@@ -35,7 +35,7 @@ impl<C: Codec> Builder<C> {
     /// The URL of an assigner member; may be called for several.
     #[must_use]
     pub fn assigner(mut self, url: impl Into<String>) -> Self {
-        self.wishes.assigners.push(url.into());
+        self.config.assigners.push(url.into());
         self
     }
 
@@ -43,14 +43,14 @@ impl<C: Codec> Builder<C> {
     /// assigner answers when the pod starts, it learns from these who owns what, and takes the place of its earlier life.
     #[must_use]
     pub fn peer(mut self, url: impl Into<String>) -> Self {
-        self.wishes.peers.push(url.into());
+        self.config.peers.push(url.into());
         self
     }
 
     /// `host:port` at which clerks reach this pod's gRPC server. Bind its listener before starting the slicelet.
     #[must_use]
     pub fn advertise(mut self, address: impl Into<String>) -> Self {
-        self.wishes.advertise = Some(address.into());
+        self.config.advertise = Some(address.into());
         self
     }
 
@@ -58,21 +58,21 @@ impl<C: Codec> Builder<C> {
     /// the pod's name), or else a name made from the advertised address.
     #[must_use]
     pub fn pod_name(mut self, name: impl Into<String>) -> Self {
-        self.wishes.pod_name = Some(name.into());
+        self.config.pod_name = Some(name.into());
         self
     }
 
     /// The failure domain the pod runs in.
     #[must_use]
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
-        self.wishes.zone = zone.into();
+        self.config.zone = zone.into();
         self
     }
 
     /// How much the pod can carry against the others, 0.001 to 1000; 1 without it.
     #[must_use]
     pub const fn weight(mut self, weight: f64) -> Self {
-        self.wishes.weight = weight;
+        self.config.weight = weight;
         self
     }
 
@@ -87,7 +87,7 @@ impl<C: Codec> Builder<C> {
     #[must_use]
     pub fn values<D: Codec>(self, codec: D) -> Builder<D> {
         Builder {
-            wishes: self.wishes,
+            config: self.config,
             store: self.store,
             codec,
         }
@@ -96,7 +96,7 @@ impl<C: Codec> Builder<C> {
     /// How much memory warm values may take; 1 GiB without it.
     #[must_use]
     pub const fn memory_budget(mut self, budget: ByteSize) -> Self {
-        self.wishes.memory_budget = budget;
+        self.config.memory_budget = budget;
         self
     }
 
@@ -105,7 +105,7 @@ impl<C: Codec> Builder<C> {
     /// placed, and what does not fit is loaded again when it is asked for.
     #[must_use]
     pub const fn memory_capacity(mut self, capacity: ByteSize) -> Self {
-        self.wishes.memory_capacity = Some(capacity);
+        self.config.memory_capacity = Some(capacity);
         self
     }
 
@@ -114,7 +114,7 @@ impl<C: Codec> Builder<C> {
     /// 16 MiB are not kept there. No disk without it.
     #[must_use]
     pub fn disk_cache(mut self, folder: impl Into<PathBuf>, size: ByteSize) -> Self {
-        self.wishes.disk = Some(DiskSettings {
+        self.config.disk = Some(DiskSettings {
             folder: folder.into(),
             size,
         });
@@ -124,14 +124,14 @@ impl<C: Codec> Builder<C> {
     /// How long a value counts after it was read; [`Freshness::OwnerWrites`] without it.
     #[must_use]
     pub const fn freshness(mut self, freshness: Freshness) -> Self {
-        self.wishes.freshness = freshness;
+        self.config.freshness = freshness;
         self
     }
 
     /// The service writes by its guards. Starting then fails if the store lets two writers overwrite each other.
     #[must_use]
     pub const fn writable(mut self) -> Self {
-        self.wishes.is_writable = true;
+        self.config.is_writable = true;
         self
     }
 
@@ -139,21 +139,21 @@ impl<C: Codec> Builder<C> {
     /// 15 minutes without it. They are written with each change of the key, so few and short answers are quick.
     #[must_use]
     pub const fn remember_requests(mut self, count: usize, age: Duration) -> Self {
-        self.wishes.answered = AnsweredLimits { count, age };
+        self.config.answered = AnsweredLimits { count, age };
         self
     }
 
     /// How many requests of the store may run at a time; 64 without it.
     #[must_use]
     pub const fn load_concurrency(mut self, count: usize) -> Self {
-        self.wishes.load_concurrency = count;
+        self.config.load_concurrency = count;
         self
     }
 
     /// How long a request waits for its value to be loaded, or written; 10 s without it.
     #[must_use]
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.wishes.load_deadline = deadline;
+        self.config.load_deadline = deadline;
         self
     }
 
@@ -161,14 +161,14 @@ impl<C: Codec> Builder<C> {
     /// [`Slicelet::http_address`]. Nowhere without it.
     #[must_use]
     pub fn http_listen(mut self, address: impl Into<String>) -> Self {
-        self.wishes.http_listen = Some(address.into());
+        self.config.http_listen = Some(address.into());
         self
     }
 
     /// Whether SIGTERM drains the pod; true without it.
     #[must_use]
     pub const fn drain_on_sigterm(mut self, drains: bool) -> Self {
-        self.wishes.drains_on_sigterm = drains;
+        self.config.drains_on_sigterm = drains;
         self
     }
 
@@ -179,6 +179,6 @@ impl<C: Codec> Builder<C> {
     /// When a setting is missing or not allowed, or the address for metrics and health is taken.
     pub async fn start(self) -> Result<Slicelet<C>, SliceletError> {
         let store = self.store.ok_or(SliceletError::Missing { setting: "store" })?;
-        Slicelet::start(self.wishes.settings()?, store, self.codec).await
+        Slicelet::start(self.config.check()?, store, self.codec).await
     }
 }

@@ -17,7 +17,7 @@ use crate::warm::{DiskSettings, Freshness, WarmSettings};
 
 /// What was asked for, unchecked.
 #[derive(Debug, Clone)]
-pub(crate) struct Wishes {
+pub(crate) struct UncheckedConfig {
     pub(crate) target: String,
     pub(crate) assigners: Vec<String>,
     pub(crate) peers: Vec<String>,
@@ -61,7 +61,7 @@ const ZONE_LENGTH_MAX: usize = 253;
 /// Nothing is remembered for longer.
 const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-impl Wishes {
+impl UncheckedConfig {
     pub(crate) fn new(target: &str) -> Self {
         Self {
             target: target.to_owned(),
@@ -88,13 +88,13 @@ impl Wishes {
     }
 
     /// The settings, if every wish can be granted. Must be called inside a tokio runtime.
-    pub(crate) fn settings(self) -> Result<Settings, SliceletError> {
+    pub(crate) fn check(self) -> Result<Settings, SliceletError> {
         let pod = self.pod()?;
         Ok(Settings {
             target: TargetName::try_new(&self.target)?,
             assigners: self.checked_assigners()?,
             peers: self.checked_peers(&pod)?,
-            warm: self.warm()?,
+            warm: self.warm_settings()?,
             is_writable: self.is_writable,
             admission: self.admission(&pod)?,
             load_deadline: self.checked_load_deadline()?,
@@ -169,7 +169,7 @@ impl Wishes {
         Ok(self.memory_capacity.map(ByteSize::as_bytes))
     }
 
-    fn warm(&self) -> Result<WarmSettings, SliceletError> {
+    fn warm_settings(&self) -> Result<WarmSettings, SliceletError> {
         let (budget, answered) = (self.memory_budget, self.answered);
         check("memory_budget", budget, budget >= ByteSize::mib(1), "at least 1 MiB")?;
         check(
@@ -265,35 +265,35 @@ fn check(
 mod tests {
     use super::*;
 
-    fn wishes() -> Wishes {
-        Wishes {
+    fn config() -> UncheckedConfig {
+        UncheckedConfig {
             assigners: vec!["http://127.0.0.1:7400".to_owned()],
             advertise: Some("[::1]:8081".to_owned()),
             pod_name: Some("pod-1".to_owned()),
-            ..Wishes::new("profiles")
+            ..UncheckedConfig::new("profiles")
         }
     }
 
     #[tokio::test]
     async fn what_is_allowed_is_granted() {
-        let settings = wishes().settings().unwrap();
+        let settings = config().check().unwrap();
         assert_eq!(settings.pod.name.as_str(), "pod-1");
         assert_eq!(settings.pod.weight, Weight::ONE);
     }
 
     #[tokio::test]
     async fn a_pod_is_no_peer_of_itself_but_one_whose_address_ends_like_its_own_is() {
-        let mut wishes = wishes();
-        wishes.advertise = Some("1.0.0.1:80".to_owned());
-        wishes.peers = ["http://1.0.0.1:80", "1.0.0.1:80", "http://11.0.0.1:80"]
+        let mut config = config();
+        config.advertise = Some("1.0.0.1:80".to_owned());
+        config.peers = ["http://1.0.0.1:80", "1.0.0.1:80", "http://11.0.0.1:80"]
             .map(String::from)
             .into();
-        assert_eq!(wishes.settings().unwrap().peers, ["http://11.0.0.1:80"]);
+        assert_eq!(config.check().unwrap().peers, ["http://11.0.0.1:80"]);
     }
 
     #[tokio::test]
     async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
-        let spoiled: [(Spoil, &str); 8] = [
+        let cases: [(Misconfiguration, &str); 8] = [
             (
                 |w| w.assigners.clear(),
                 "slicelet needs assigner: set it with Builder::assigner",
@@ -324,12 +324,12 @@ mod tests {
                 "slicelet setting http_listen is x, allowed is an IP address",
             ),
         ];
-        assert_refused(&spoiled);
+        assert_refused(&cases);
     }
 
     #[tokio::test]
     async fn so_is_one_about_how_values_are_kept() {
-        let spoiled: [(Spoil, &str); 4] = [
+        let cases: [(Misconfiguration, &str); 4] = [
             (
                 |w| w.load_concurrency = 0,
                 "slicelet setting load_concurrency is 0, allowed is 1 to 10000",
@@ -352,17 +352,17 @@ mod tests {
                 "slicelet setting disk_cache is 1 MiB, allowed is at least 256 MiB",
             ),
         ];
-        assert_refused(&spoiled);
+        assert_refused(&cases);
     }
 
     /// Makes a wish that cannot be granted.
-    type Spoil = fn(&mut Wishes);
+    type Misconfiguration = fn(&mut UncheckedConfig);
 
-    fn assert_refused(spoiled: &[(Spoil, &str)]) {
-        for (spoil, expected) in spoiled {
-            let mut wishes = wishes();
-            spoil(&mut wishes);
-            let error = wishes.settings().unwrap_err().to_string();
+    fn assert_refused(cases: &[(Misconfiguration, &str)]) {
+        for (misconfigure, expected) in cases {
+            let mut config = config();
+            misconfigure(&mut config);
+            let error = config.check().unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
         }
     }

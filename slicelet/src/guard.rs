@@ -17,7 +17,7 @@ use tonic::metadata::MetadataMap;
 use crate::codec::{Codec, Raw};
 use crate::own_error::OwnError;
 use crate::slicelet::Slicelet;
-use crate::warm::{Ask, GetError, HashedKey, Hold, WriteError};
+use crate::warm::{GetError, HashedKey, LoadRequest, OwnershipFence, WriteError};
 
 /// The right to answer for one key, from [`Slicelet::own`].
 ///
@@ -26,7 +26,7 @@ pub struct Guard<'a, C: Codec = Raw> {
     slicelet: &'a Slicelet<C>,
     key: HashedKey<'a>,
     slice_key: SliceKey,
-    hold: Hold,
+    fence: OwnershipFence,
     epoch: Generation,
     /// How long the guard's reads and writes may wait; as long as the slicelet's settings allow, if it does not say.
     patience: Option<Duration>,
@@ -40,14 +40,14 @@ impl<'a, C: Codec> Guard<'a, C> {
         slicelet: &'a Slicelet<C>,
         key: HashedKey<'a>,
         slice_key: SliceKey,
-        hold: Hold,
+        fence: OwnershipFence,
         epoch: Generation,
     ) -> Self {
         Self {
             slicelet,
             key,
             slice_key,
-            hold,
+            fence,
             epoch,
             patience: None,
             prepaid: 1,
@@ -77,7 +77,7 @@ impl<'a, C: Codec> Guard<'a, C> {
     /// When there is no object, or it cannot be loaded; see [`GetError`].
     #[inline]
     pub fn get(&self) -> impl Future<Output = Result<Arc<C::Value>, GetError>> + Send {
-        match self.slicelet.warm_store().warm(&self.key, self.hold) {
+        match self.slicelet.warm_store().warm_value(&self.key, self.fence) {
             Some(value) => Either::Left(ready(Ok(value))),
             // Boxed, so that the future of a warm key stays small.
             None => Either::Right(Box::pin(self.load())),
@@ -99,7 +99,7 @@ impl<'a, C: Codec> Guard<'a, C> {
     /// # Errors
     /// When there is no object, or it cannot be loaded or decoded; see [`GetError`].
     pub async fn get_or_fetch_as<D: Codec>(&self, path: &str, codec: D) -> Result<Arc<D::Value>, GetError> {
-        self.slicelet.warm_store().fetch(self.ask(), path, codec).await
+        self.slicelet.warm_store().fetch(self.load_request(), path, codec).await
     }
 
     /// Changes the key's value: `change` gets the present one (`None` where there is none) and makes the new one, which
@@ -166,7 +166,7 @@ impl<'a, C: Codec> Guard<'a, C> {
     #[must_use]
     pub fn is_current(&self) -> bool {
         let holding = self.slicelet.published().holding.load();
-        holding.ownership.has_held_since(&self.slice_key, self.hold.at)
+        holding.ownership.has_held_since(&self.slice_key, self.fence.at)
     }
 
     /// The fencing token: the generation at which the owners of the key last changed when the guard was made.
@@ -200,19 +200,19 @@ impl<'a, C: Codec> Guard<'a, C> {
 
     #[cold]
     async fn load(&self) -> Result<Arc<C::Value>, GetError> {
-        self.slicelet.warm_store().load(self.ask()).await
+        self.slicelet.warm_store().load(self.load_request()).await
     }
 
     /// By what right the key may be written now.
-    pub(crate) fn fence(&self) -> Result<Hold, OwnError> {
-        self.slicelet.fence(&self.slice_key, self.hold.at)
+    pub(crate) fn fence(&self) -> Result<OwnershipFence, OwnError> {
+        self.slicelet.fence(&self.slice_key, self.fence.at)
     }
 
-    pub(crate) fn ask(&self) -> Ask<'_> {
-        Ask {
+    pub(crate) fn load_request(&self) -> LoadRequest<'_> {
+        LoadRequest {
             key: self.key,
             slice_key: &self.slice_key,
-            hold: self.hold,
+            fence: self.fence,
             deadline: self.slicelet.deadline(self.patience),
         }
     }

@@ -8,7 +8,7 @@ use emberkeep_core::slicelet::{Ownership, Share};
 use emberkeep_core::target::KeyMode;
 use emberkeep_core::time::Timestamp;
 
-use crate::warm::{Freshness, Hold};
+use crate::warm::{Freshness, OwnershipFence};
 
 /// An ownership with a count for each of its ranges. Replaced as a whole when the assignment changes.
 #[derive(Debug)]
@@ -104,8 +104,8 @@ impl Holding {
 
     /// What counts for a request in that range.
     #[inline]
-    pub(crate) fn hold(&self, range: usize, share: &Share, freshness: Freshness) -> Hold {
-        freshness.hold(share, self.ownership.generation(), self.learned_at[range])
+    pub(crate) fn fence(&self, range: usize, share: &Share, freshness: Freshness) -> OwnershipFence {
+        freshness.fence(share, self.ownership.generation(), self.learned_at[range])
     }
 
     /// Counts a request in a range; answers how many there were before.

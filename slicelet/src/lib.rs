@@ -71,7 +71,7 @@ mod many_keys;
 mod metrics;
 mod overloaded;
 mod own_error;
-mod published;
+mod published_state;
 mod session;
 mod slicelet;
 mod stats;

@@ -42,7 +42,7 @@ impl<C: Codec> Slicelet<C> {
         K: AsRef<[u8]> + Sync,
     {
         let loads = keys.into_iter().map(async |key| match self.own(&key) {
-            Ok(guard) => self.warm_store().prefetch(guard.ask()).await.is_ok(),
+            Ok(guard) => self.warm_store().prefetch(guard.load_request()).await.is_ok(),
             Err(_) => false,
         });
         let loaded = stream::iter(loads).buffer_unordered(self.load_concurrency());

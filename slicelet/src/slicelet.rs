@@ -30,14 +30,14 @@ use crate::guard::Guard;
 use crate::holding::Holding;
 use crate::metrics::Metrics;
 use crate::own_error::OwnError;
-use crate::published::Published;
+use crate::published_state::PublishedState;
 use crate::session::{self, SessionParts};
 use crate::stats::Stats;
 use crate::status;
 use crate::stop_signal;
 use crate::store_access::StoreAccess;
 use crate::transfer::TransferService;
-use crate::warm::{DiskTier, HashedKey, Hold, WarmParts, WarmStore, WriteError};
+use crate::warm::{DiskTier, HashedKey, OwnershipFence, WarmParts, WarmStore, WriteError};
 use crate::writer::Writer;
 
 /// One pod's part of a target: knows which keys the pod owns, keeps their values warm, and stays in touch with the
@@ -48,7 +48,7 @@ pub struct Slicelet<C: Codec = Raw> {
 
 struct Inner<C: Codec> {
     settings: Settings,
-    published: Arc<Published>,
+    published: Arc<PublishedState>,
     warm: Arc<WarmStore<C>>,
     clock: Clock,
     metrics: Metrics,
@@ -76,7 +76,7 @@ impl<C: Codec> Slicelet<C> {
         let ends_the_tasks = tasks.stop().clone().drop_guard();
         let (drain, drained) = (CancellationToken::new(), tasks.stop().child_token());
         let metrics = Metrics::new(settings.target.as_str());
-        let published = Arc::new(Published::nothing());
+        let published = Arc::new(PublishedState::nothing());
         if settings.is_writable {
             store.require_conditional_writes().await?;
         }
@@ -145,8 +145,8 @@ impl<C: Codec> Slicelet<C> {
         };
         let ordinal = holding.count_request(range);
         self.inner.published.heat.sample(&slice_key, 1, ordinal);
-        let hold = holding.hold(range, share, self.inner.settings.warm.freshness);
-        Ok(Guard::new(self, key, slice_key, hold, share.epoch))
+        let fence = holding.fence(range, share, self.inner.settings.warm.freshness);
+        Ok(Guard::new(self, key, slice_key, fence, share.epoch))
     }
 
     /// All that the pod's gRPC server carries beside the service itself, for clerks and other pods: the watch of this pod's
@@ -265,7 +265,7 @@ impl<C: Codec> Slicelet<C> {
     }
 
     #[inline]
-    pub(crate) fn published(&self) -> &Published {
+    pub(crate) fn published(&self) -> &PublishedState {
         &self.inner.published
     }
 
@@ -291,12 +291,12 @@ impl<C: Codec> Slicelet<C> {
     /// By what right a key may be written that the pod has held since it went by generation `since`.
     ///
     /// A pod that is leaving a slice may still answer what it knows, but not write: the new owner would not see it.
-    pub(crate) fn fence(&self, slice_key: &SliceKey, since: Generation) -> Result<Hold, OwnError> {
+    pub(crate) fn fence(&self, slice_key: &SliceKey, since: Generation) -> Result<OwnershipFence, OwnError> {
         let holding = self.inner.published.holding.load();
         let (range, share) = holding.ownership.share_of(slice_key);
         match share {
             Some(share) if share.may_write() && share.held_since <= since => {
-                Ok(holding.hold(range, share, self.inner.settings.warm.freshness))
+                Ok(holding.fence(range, share, self.inner.settings.warm.freshness))
             }
             Some(_) | None => Err(self.not_owner(&holding, slice_key)),
         }

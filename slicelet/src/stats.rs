@@ -4,8 +4,8 @@ use emberkeep_core::assignment::Generation;
 
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
-use crate::metrics::{Cause, Metrics};
-use crate::published::Published;
+use crate::metrics::{Metrics, ReadCause};
+use crate::published_state::PublishedState;
 use crate::warm::WarmStore;
 
 /// Counts since the start, and how things are now.
@@ -31,9 +31,9 @@ pub struct Stats {
     /// Values that were written.
     pub store_write_count: u64,
     /// Writes that had to be done again because another pod had written the same object.
-    pub lost_race_count: u64,
+    pub write_conflict_count: u64,
     /// Requests that had been answered before.
-    pub repeat_count: u64,
+    pub deduplicated_request_count: u64,
     /// The generation that the pod goes by.
     pub generation: Generation,
     /// Slices in which the pod has a share.
@@ -45,7 +45,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(crate) fn of<C: Codec>(metrics: &Metrics, published: &Published, warm: &WarmStore<C>) -> Self {
+    pub(crate) fn of<C: Codec>(metrics: &Metrics, published: &PublishedState, warm: &WarmStore<C>) -> Self {
         let holding = published.holding.load();
         // What was counted since the last measurement is not in the metrics yet.
         let request_count = metrics.requests.get() + holding.request_count();
@@ -56,11 +56,11 @@ impl Stats {
             misroute_count: metrics.misroutes.get(),
             disk_hit_count: metrics.disk_hits.get(),
             store_read_count: metrics.store.read_count(),
-            revalidation_count: metrics.store.reads_for(Cause::Revalidate),
+            revalidation_count: metrics.store.reads_for(ReadCause::Revalidate),
             store_read_size: ByteSize::bytes(metrics.store.read_bytes.get()),
             store_write_count: metrics.store.writes.get(),
-            lost_race_count: metrics.store.lost_races.get(),
-            repeat_count: metrics.repeats.get(),
+            write_conflict_count: metrics.store.write_conflicts.get(),
+            deduplicated_request_count: metrics.deduplicated_requests.get(),
             generation: holding.ownership.generation(),
             owned_slice_count: holding.ownership.owned().count(),
             warm_key_count: warm.key_count(),

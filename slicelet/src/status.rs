@@ -9,7 +9,7 @@ use emberkeep_runtime::status_page::{StatusRoutes, serve_http};
 use emberkeep_runtime::tasks::Tasks;
 
 use crate::metrics::Metrics;
-use crate::published::Published;
+use crate::published_state::PublishedState;
 
 /// Serves `/metrics` and `/healthz` until the tasks are stopped; answers where.
 ///
@@ -19,7 +19,7 @@ pub(crate) async fn serve(
     address: SocketAddr,
     tasks: &Tasks,
     metrics: &Metrics,
-    published: &Arc<Published>,
+    published: &Arc<PublishedState>,
 ) -> Result<SocketAddr, BindError> {
     let listener = bind(address).await?;
     let address = listener

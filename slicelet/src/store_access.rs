@@ -87,7 +87,7 @@ impl StoreAccess {
         match verdict.await.unwrap_or(Err(closed)) {
             Ok(()) => {
                 let waited = self.gate.clock.now().since(asked_at);
-                self.gate.metrics.admission.admitted(waited);
+                self.gate.metrics.admission.record_wait(waited);
                 place.ends_as(Outcome::Served);
                 Ok(Pass { place })
             }

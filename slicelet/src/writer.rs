@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::Codec;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
-use crate::warm::{Change, Manner, WarmStore, WriteError};
+use crate::warm::{ValueChange, WarmStore, WriteError, WriteOptions};
 
 /// Writes for a slicelet that was started to.
 pub(crate) struct Writer<'a, C: Codec> {
@@ -35,10 +35,10 @@ impl<'a, C: Codec> Writer<'a, C> {
     ) -> Result<Arc<C::Value>, WriteError<E>> {
         let change = move |present: Option<&C::Value>, answered: &Answered| {
             let value = Arc::new(change(present).map_err(WriteError::Refused)?);
-            Ok(Change::Write {
+            Ok(ValueChange::Write {
                 value: Some(Arc::clone(&value)),
                 answered: answered.clone(),
-                told: value,
+                response: value,
             })
         };
         self.write(guard, false, change).await
@@ -46,12 +46,12 @@ impl<'a, C: Codec> Writer<'a, C> {
 
     pub(crate) async fn remove(self, guard: &Guard<'_, C>) -> Result<bool, WriteError<Infallible>> {
         let change = |present: Option<&C::Value>, answered: &Answered| match present {
-            Some(_) => Ok(Change::Write {
+            Some(_) => Ok(ValueChange::Write {
                 value: None,
                 answered: answered.clone(),
-                told: true,
+                response: true,
             }),
-            None => Ok(Change::Keep(false)),
+            None => Ok(ValueChange::Keep(false)),
         };
         self.write(guard, false, change).await
     }
@@ -75,15 +75,15 @@ impl<'a, C: Codec> Writer<'a, C> {
         let (limits, metrics) = (self.limits, self.metrics);
         let change = |present: Option<&C::Value>, answered: &Answered| {
             if let Some(answer) = answered.answer_to(request_id) {
-                metrics.repeats.inc();
-                return Ok(Change::Keep(serde_json::from_slice(answer).map_err(unencodable)?));
+                metrics.deduplicated_requests.inc();
+                return Ok(ValueChange::Keep(serde_json::from_slice(answer).map_err(unencodable)?));
             }
             let (value, answer) = change(present).map_err(WriteError::Refused)?;
             let kept = serde_json::to_vec(&answer).map_err(unencodable)?;
-            Ok(Change::Write {
+            Ok(ValueChange::Write {
                 value: Some(Arc::new(value)),
                 answered: answered.with(request_id, &kept, unix_ms(), limits),
-                told: answer,
+                response: answer,
             })
         };
         self.write(guard, true, change).await
@@ -93,13 +93,13 @@ impl<'a, C: Codec> Writer<'a, C> {
         self,
         guard: &Guard<'_, C>,
         is_repeatable: bool,
-        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>> + Send,
+        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>> + Send,
     ) -> Result<T, WriteError<E>> {
-        let manner = Manner {
+        let options = WriteOptions {
             fence: &|| guard.fence(),
             is_repeatable,
         };
-        self.warm.write(guard.ask(), manner, change).await
+        self.warm.write(guard.load_request(), options, change).await
     }
 }
 

@@ -93,7 +93,7 @@ async fn pods_that_take_each_other_for_the_owner_pass_a_request_on_twice() {
     assert!(status.message().ends_with(reason), "{status}");
     let misroute_counts = [&one, &other].map(|pod| pod.slicelet.stats().misroute_count);
     assert_eq!(misroute_counts, [2, 1]);
-    assert_eq!(forwards(&one.slicelet, "circling"), 1.0);
+    assert_eq!(forwards(&one.slicelet, "hop_limit"), 1.0);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::Forwarder;
-use super::kept_request::KeptRequest;
+use super::buffered_request::BufferedRequest;
 
 /// Makes services send requests for other pods' keys on to them, while the target's settings say so. From
 /// [`Slicelet::forward_layer`](crate::Slicelet::forward_layer).
@@ -59,13 +59,13 @@ where
             return Either::Left(self.service.call(request));
         }
         let arrived_at = Instant::now();
-        let (kept, request) = KeptRequest::of(request);
+        let (buffered, request) = BufferedRequest::of(request);
         let answer = self.service.call(request);
         let forwarder = Arc::clone(&self.forwarder);
-        let settled = async move {
+        let responded = async move {
             let answer = answer.await?;
-            Ok(forwarder.settle(kept, answer, arrived_at).await)
+            Ok(forwarder.respond(buffered, answer, arrived_at).await)
         };
-        Either::Right(settled.boxed())
+        Either::Right(responded.boxed())
     }
 }

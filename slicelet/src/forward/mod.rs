@@ -8,10 +8,10 @@
 //!
 //! Only what the service has refused is sent on, so nothing is done twice.
 
+mod buffered_request;
 mod forwarder;
-mod kept_request;
 mod layer;
-mod peers;
+mod peer_channels;
 
 pub(crate) use forwarder::Forwarder;
 pub use layer::{ForwardLayer, Forwarding};

@@ -16,12 +16,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
-use super::link::Link;
-use super::pulls::Pulls;
+use super::assigner_link::AssignerLink;
+use super::running_pulls::RunningPulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
 use crate::holding::{Counted, Holding};
-use crate::published::Published;
+use crate::published_state::PublishedState;
 use crate::transfer::Puller;
 
 /// The hands of one session.
@@ -31,7 +31,7 @@ pub(super) struct SessionHands<C: Codec> {
     outgoing: Option<Outgoing>,
     meter: LoadMeter,
     weighing: Weighing,
-    pulls: Pulls<C>,
+    pulls: RunningPulls<C>,
     measured_at: Timestamp,
     cooled_at: Timestamp,
 }
@@ -90,7 +90,7 @@ impl<C: Codec> SessionHands<C> {
         Self {
             meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
             weighing: Weighing::new(),
-            pulls: Pulls::new(Puller::of(&parts), parts.tasks.clone(), news.clone()),
+            pulls: RunningPulls::new(Puller::of(&parts), parts.tasks.clone(), news.clone()),
             measured_at: parts.clock.now(),
             cooled_at: parts.clock.now(),
             parts,
@@ -103,7 +103,7 @@ impl<C: Codec> SessionHands<C> {
         self.parts.metrics.is_connected.set(0);
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
-        let link = Link {
+        let link = AssignerLink {
             connection,
             assigner,
             registration: Registration {
@@ -189,14 +189,14 @@ impl<C: Codec> SessionHands<C> {
         self.cooled_at = now;
         let warm = Arc::clone(warm);
         tasks.spawn_supervised("cool down", async move {
-            if let Err(error) = tokio::task::spawn_blocking(move || warm.cool()).await {
+            if let Err(error) = tokio::task::spawn_blocking(move || warm.halve_heat()).await {
                 tracing::error!(%error, "the heat of values was not halved");
             }
         });
     }
 
     fn measure_load(&mut self) -> LoadReport {
-        let Published { holding, heat, .. } = &*Arc::clone(&self.parts.published);
+        let PublishedState { holding, heat, .. } = &*Arc::clone(&self.parts.published);
         let holding = holding.load_full();
         self.record(holding.take_counts());
         let halves = self.meter.takes_halving();
@@ -219,7 +219,7 @@ impl<C: Codec> SessionHands<C> {
         let now = self.parts.clock.now();
         let elapsed = now.since(self.measured_at);
         self.measured_at = now;
-        self.parts.metrics.requests_made(counted.request_count);
+        self.parts.metrics.record_requests(counted.request_count);
         self.meter.record(counted.units, elapsed);
     }
 

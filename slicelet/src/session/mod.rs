@@ -8,10 +8,10 @@
 //!                                                   +--> StoreAccess: learns what it is granted
 //! ```
 
+mod assigner_link;
 mod hands;
-mod link;
 mod peers;
-mod pulls;
+mod running_pulls;
 mod weighing;
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::codec::Codec;
 use crate::metrics::Metrics;
-use crate::published::Published;
+use crate::published_state::PublishedState;
 use crate::store_access::StoreAccess;
 use crate::warm::WarmStore;
 use hands::SessionHands;
@@ -41,7 +41,7 @@ pub(crate) struct SessionParts<C: Codec> {
     pub(crate) peers: Vec<String>,
     /// Cancelled when they need not be listened to any more; ends with the tasks.
     pub(crate) peers_left: CancellationToken,
-    pub(crate) published: Arc<Published>,
+    pub(crate) published: Arc<PublishedState>,
     pub(crate) warm: Arc<WarmStore<C>>,
     pub(crate) store_access: StoreAccess,
     pub(crate) metrics: Metrics,

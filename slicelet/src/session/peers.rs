@@ -25,18 +25,18 @@ pub(super) async fn listen(
     };
     let watcher = AssignmentWatcher::start(settings, &left);
     let mut newest = watcher.held();
-    let telling = async {
+    let reporting = async {
         while newest.changed().await.is_ok() {
             let Some(held) = newest.borrow_and_update().clone() else {
                 continue;
             };
-            let told = SessionEvent::PeerTold {
+            let event = SessionEvent::PeerTold {
                 assignment: held.assignment,
                 key_mode: held.key_mode,
             };
             // Nobody listens only if the session has ended.
-            let _ = news.send(told).await;
+            let _ = news.send(event).await;
         }
     };
-    left.run_until_cancelled(telling).await;
+    left.run_until_cancelled(reporting).await;
 }

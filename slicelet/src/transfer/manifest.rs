@@ -38,7 +38,7 @@ impl Manifest {
             self.entries.push(entry);
             self.is_held.push(false);
             if is_held {
-                self.took(self.entries.len() - 1);
+                self.mark_held(self.entries.len() - 1);
             }
         }
         Ok(())
@@ -60,7 +60,7 @@ impl Manifest {
     }
 
     /// The entry of a value that was sent; values come in the order of the manifest.
-    pub(super) fn pass(&mut self, key: &[u8]) -> Result<usize, InvalidMessage> {
+    pub(super) fn advance_to(&mut self, key: &[u8]) -> Result<usize, InvalidMessage> {
         let ahead = self.entries[self.passed..].iter().position(|entry| entry.key == key);
         let out_of_order = || InvalidMessage::new("values", "a key is not in the manifest, or out of its order");
         let at = self.passed + ahead.ok_or_else(out_of_order)?;
@@ -74,7 +74,7 @@ impl Manifest {
     }
 
     /// The value of that entry is here.
-    pub(super) fn took(&mut self, at: usize) {
+    pub(super) fn mark_held(&mut self, at: usize) {
         if !std::mem::replace(&mut self.is_held[at], true) {
             self.held_heat += u64::from(self.entries[at].heat);
             self.held_size = self.held_size.saturating_add(self.entries[at].size);
@@ -158,8 +158,8 @@ mod tests {
             manifest.warmth(false).size,
         );
         assert_eq!((share, size), (300, 10));
-        manifest.took(0);
-        manifest.took(0);
+        manifest.mark_held(0);
+        manifest.mark_held(0);
         assert_eq!(manifest.warmth(false).heat_share_thousandths, 900);
         assert_eq!(manifest.missing(3), [2]);
     }
@@ -167,10 +167,10 @@ mod tests {
     #[test]
     fn values_come_in_the_order_of_the_manifest_and_some_may_be_left_out() {
         let mut whole = manifest(&[]);
-        assert_eq!(whole.pass(b"b").unwrap(), 1);
-        assert_eq!(whole.pass(b"c").unwrap(), 2);
+        assert_eq!(whole.advance_to(b"b").unwrap(), 1);
+        assert_eq!(whole.advance_to(b"c").unwrap(), 2);
         let out_of_order = "values: a key is not in the manifest, or out of its order";
-        assert_eq!(whole.pass(b"a").unwrap_err().to_string(), out_of_order);
+        assert_eq!(whole.advance_to(b"a").unwrap_err().to_string(), out_of_order);
     }
 
     #[test]

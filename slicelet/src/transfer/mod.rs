@@ -14,7 +14,7 @@ mod manifest;
 mod pull;
 mod sending;
 mod service;
-mod source;
+mod source_stream;
 #[cfg(test)]
 mod tests;
 

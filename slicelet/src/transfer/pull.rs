@@ -17,17 +17,19 @@ use emberkeep_store::ETag;
 use futures::{StreamExt, stream};
 
 use super::manifest::Manifest;
-use super::source::{Outlook, Parting, Source};
+use super::source_stream::{RetryClass, SourceStream, TransferError};
 use crate::codec::Codec;
-use crate::metrics::{PullEnd, Running};
-use crate::published::Published;
+use crate::metrics::{InProgress, PullEnd};
+use crate::published_state::PublishedState;
 use crate::session::SessionParts;
-use crate::warm::{Ask, Checked, HashedKey, Heirloom, Hold, SizesByHeat, WarmStore, fingerprint};
+use crate::warm::{
+    HashedKey, LoadRequest, OwnershipFence, SizesByHeat, TransferredValue, VersionCheck, WarmStore, fingerprint,
+};
 
 /// Pulls slices from other pods.
 pub(crate) struct Puller<C: Codec> {
     pub(super) warm: Arc<WarmStore<C>>,
-    pub(super) published: Arc<Published>,
+    pub(super) published: Arc<PublishedState>,
 }
 
 /// How often a source is asked.
@@ -42,9 +44,9 @@ const READ_COUNT_MAX: usize = 32;
 const READ_PATIENCE: Duration = Duration::from_secs(10);
 
 /// One slice that is being pulled.
-struct Pulling<'a, C: Codec, R> {
+struct SlicePull<'a, C: Codec, R> {
     warm: &'a WarmStore<C>,
-    published: &'a Published,
+    published: &'a PublishedState,
     slice: &'a Slice,
     address: &'a PodAddress,
     report: R,
@@ -66,10 +68,10 @@ struct Pulling<'a, C: Codec, R> {
 
 /// Whether the source is to send on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Appetite {
-    Hungry,
+enum Flow {
+    Continue,
     /// What comes now is colder than all that memory has room for, or the slice is not this pod's any more.
-    Full,
+    Stop,
 }
 
 impl<C: Codec> Puller<C> {
@@ -86,9 +88,9 @@ impl<C: Codec> Puller<C> {
     /// that it is complete. Never fails: what cannot be had is read when it is asked for. To end it, drop it.
     pub(crate) async fn pull(&self, slice: &Slice, source: &PodAddress, report: impl FnMut(Warmth) + Send) {
         let metrics = &self.warm.parts.metrics.transfer;
-        let _running = Running::start(&metrics.receiving);
+        let _running = InProgress::start(&metrics.receiving);
         let mut pulling = self.begin(slice, source, report).await;
-        let stream_count = pulling.take_streams().await;
+        let stream_count = pulling.receive_streams().await;
         pulling.read_rest().await;
         let end = match (&pulling.manifest, stream_count) {
             (None, _) => PullEnd::Nothing,
@@ -96,9 +98,9 @@ impl<C: Codec> Puller<C> {
             (Some(_), Some(1)) => PullEnd::Complete,
             (Some(_), Some(_)) => PullEnd::Resumed,
         };
-        metrics.pulled(end);
+        metrics.record_pull(end);
         tracing::info!(target = %self.warm.parts.target, %slice, source = source.as_str(), ?end, "pulled");
-        pulling.tell_complete();
+        pulling.report_complete();
     }
 
     async fn begin<'a, R: FnMut(Warmth) + Send>(
@@ -106,7 +108,7 @@ impl<C: Codec> Puller<C> {
         slice: &'a Slice,
         address: &'a PodAddress,
         report: R,
-    ) -> Pulling<'a, C, R> {
+    ) -> SlicePull<'a, C, R> {
         let (warm, looked_in) = (Arc::clone(&self.warm), slice.clone());
         let holding = self.published.holding.load_full();
         let key_mode = holding.key_mode;
@@ -120,7 +122,7 @@ impl<C: Codec> Puller<C> {
         };
         let (_, share) = holding.ownership.share_of(slice.start());
         let answering = share.filter(|share| Share::may_answer(share));
-        Pulling {
+        SlicePull {
             warm: &self.warm,
             published: &self.published,
             slice,
@@ -138,31 +140,31 @@ impl<C: Codec> Puller<C> {
     }
 }
 
-impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
+impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
     /// Takes what the source sends, over as many streams as it needs. Answers how many that were, if all has come.
-    async fn take_streams(&mut self) -> Option<u32> {
+    async fn receive_streams(&mut self) -> Option<u32> {
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         let mut fruitless_count = 0;
         for stream_count in 1..=STREAM_COUNT_MAX {
-            let Err(parting) = self.stream().await else {
+            let Err(error) = self.stream().await else {
                 return Some(stream_count);
             };
             tracing::warn!(
                 target = %self.warm.parts.target,
                 slice = %self.slice,
                 source = self.address.as_str(),
-                reason = %parting,
+                reason = %error,
                 "a stream of warm values broke off"
             );
             if self.message_count > 0 {
                 fruitless_count = 0;
                 backoff.reset();
             }
-            match parting.outlook() {
-                Outlook::Final => return None,
-                Outlook::Busy => {}
-                Outlook::Broken if self.message_count > 0 => {}
-                Outlook::Broken => fruitless_count += 1,
+            match error.retry_class() {
+                RetryClass::Final => return None,
+                RetryClass::Busy => {}
+                RetryClass::Broken if self.message_count > 0 => {}
+                RetryClass::Broken => fruitless_count += 1,
             }
             if fruitless_count == FRUITLESS_COUNT_MAX {
                 return None;
@@ -173,27 +175,27 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
     }
 
     /// Takes one stream, to its end.
-    async fn stream(&mut self) -> Result<(), Parting> {
+    async fn stream(&mut self) -> Result<(), TransferError> {
         self.message_count = 0;
         let start = TransferStart {
             target: self.warm.parts.target.clone(),
             slice: self.slice.clone(),
             held: self.held.iter().copied().take(MANIFEST_COUNT_MAX).collect(),
         };
-        let asked_at = self.warm.parts.clock.now();
-        let mut source = Source::ask(self.address, &start).await?;
+        let requested_at = self.warm.parts.clock.now();
+        let mut source = SourceStream::open(self.address, &start).await?;
         let mut manifest = self.whole_manifest(&mut source).await?;
         self.wanted_count = manifest.wanted_count(&self.present, self.warm.memory_budget());
-        self.tell_of(&manifest);
-        let outcome = self.values(&mut source, &mut manifest, asked_at).await;
+        self.report_warmth(&manifest);
+        let outcome = self.values(&mut source, &mut manifest, requested_at).await;
         self.manifest = Some(manifest);
         outcome
     }
 
-    async fn whole_manifest(&mut self, source: &mut Source) -> Result<Manifest, Parting> {
+    async fn whole_manifest(&mut self, source: &mut SourceStream) -> Result<Manifest, TransferError> {
         let mut manifest = Manifest::default();
         loop {
-            match source.next().await?.ok_or(Parting::Short)? {
+            match source.next().await?.ok_or(TransferError::Short)? {
                 Transferred::Manifest(page) => {
                     self.message_count += 1;
                     let is_last = page.is_last;
@@ -212,10 +214,10 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
 
     async fn values(
         &mut self,
-        source: &mut Source,
+        source: &mut SourceStream,
         manifest: &mut Manifest,
-        asked_at: Timestamp,
-    ) -> Result<(), Parting> {
+        requested_at: Timestamp,
+    ) -> Result<(), TransferError> {
         while let Some(message) = source.next().await? {
             let values = match message {
                 Transferred::Values(values) => values,
@@ -225,12 +227,12 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
             };
             self.message_count += 1;
             for value in values {
-                match self.take(value, manifest, asked_at).await? {
-                    Appetite::Hungry => {}
-                    Appetite::Full => return Ok(()),
+                match self.take(value, manifest, requested_at).await? {
+                    Flow::Continue => {}
+                    Flow::Stop => return Ok(()),
                 }
             }
-            self.tell_of(manifest);
+            self.report_warmth(manifest);
         }
         Ok(())
     }
@@ -239,39 +241,39 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
         &mut self,
         value: WarmValue,
         manifest: &mut Manifest,
-        asked_at: Timestamp,
-    ) -> Result<Appetite, Parting> {
-        let at = manifest.pass(&value.key)?;
+        requested_at: Timestamp,
+    ) -> Result<Flow, TransferError> {
+        let at = manifest.advance_to(&value.key)?;
         let key = HashedKey::try_new(&value.key).map_err(|error| InvalidMessage::new("values.key", error))?;
         let slice_key = key.slice_key(self.key_mode);
-        let Some(hold) = self.hold(&slice_key).filter(|_| at < self.wanted_count) else {
-            return Ok(Appetite::Full);
+        let Some(fence) = self.fence(&slice_key).filter(|_| at < self.wanted_count) else {
+            return Ok(Flow::Stop);
         };
-        self.warm.parts.metrics.transfer.received.count(value.object.len());
+        self.warm.parts.metrics.transfer.received.record(value.object.len());
         let etag = ETag::new(value.etag);
         let version = fingerprint(&key, &etag);
-        let heirloom = Heirloom {
+        let transferred = TransferredValue {
             etag,
             object: value.object.into(),
-            checked: Checked::elsewhere(value.checked_by, value.checked_before, asked_at, self.ceiling),
+            checked: VersionCheck::by_peer(value.checked_by, value.checked_before, requested_at, self.ceiling),
             heat: manifest.entry(at).heat,
         };
-        let ask = Ask {
+        let load_request = LoadRequest {
             key,
             slice_key: &slice_key,
-            hold,
+            fence,
             deadline: Timestamp::NEVER,
         };
-        match self.warm.take_over(ask, heirloom).await {
+        match self.warm.insert_transferred(load_request, transferred).await {
             Ok(()) => {
                 let entry = manifest.entry(at);
                 self.present.add(entry.heat, entry.size);
                 self.held.insert(version);
-                manifest.took(at);
+                manifest.mark_held(at);
             }
             Err(error) => tracing::debug!(%error, "a value that was sent is not taken over"),
         }
-        Ok(Appetite::Hungry)
+        Ok(Flow::Continue)
     }
 
     /// Reads from object storage what is to be here and has not come.
@@ -292,19 +294,19 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
         let mut reads = stream::iter(reads).buffered(READ_COUNT_MAX);
         while let Some(read) = reads.next().await {
             if let Some(at) = read {
-                manifest.took(at);
-                self.tell_of(&manifest);
+                manifest.mark_held(at);
+                self.report_warmth(&manifest);
             }
         }
         self.manifest = Some(manifest);
     }
 
     /// By what right the pod asks for the key now; none if it has no share in it any more.
-    fn hold(&self, slice_key: &SliceKey) -> Option<Hold> {
-        hold(self.warm, self.published, slice_key)
+    fn fence(&self, slice_key: &SliceKey) -> Option<OwnershipFence> {
+        fence(self.warm, self.published, slice_key)
     }
 
-    fn tell_of(&mut self, manifest: &Manifest) {
+    fn report_warmth(&mut self, manifest: &Manifest) {
         let warmth = manifest.warmth(false);
         let share = |warmth: &Warmth| warmth.heat_share_thousandths;
         if self.reported.as_ref().map(share) != Some(share(&warmth)) {
@@ -313,7 +315,7 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
         }
     }
 
-    fn tell_complete(&mut self) {
+    fn report_complete(&mut self) {
         let warmth = self.manifest.as_ref().map(|manifest| manifest.warmth(true));
         (self.report)(warmth.unwrap_or(Warmth {
             is_complete: true,
@@ -323,27 +325,33 @@ impl<C: Codec, R: FnMut(Warmth) + Send> Pulling<'_, C, R> {
 }
 
 /// Reads a value ahead of its use; answers whether there is nothing left to read.
-async fn read<C: Codec>(warm: &WarmStore<C>, published: &Published, key_mode: KeyMode, key: &[u8], heat: u32) -> bool {
+async fn read<C: Codec>(
+    warm: &WarmStore<C>,
+    published: &PublishedState,
+    key_mode: KeyMode,
+    key: &[u8],
+    heat: u32,
+) -> bool {
     let Ok(key) = HashedKey::try_new(key) else { return false };
     let slice_key = key.slice_key(key_mode);
-    let Some(hold) = hold(warm, published, &slice_key) else {
+    let Some(fence) = fence(warm, published, &slice_key) else {
         return false;
     };
-    let ask = Ask {
+    let load_request = LoadRequest {
         key,
         slice_key: &slice_key,
-        hold,
+        fence,
         deadline: warm.parts.clock.now() + READ_PATIENCE,
     };
-    let is_read = warm.prefetch(ask).await.is_ok();
-    warm.warm_up(&key, heat);
+    let is_read = warm.prefetch(load_request).await.is_ok();
+    warm.raise_heat(&key, heat);
     is_read
 }
 
-fn hold<C: Codec>(warm: &WarmStore<C>, published: &Published, slice_key: &SliceKey) -> Option<Hold> {
+fn fence<C: Codec>(warm: &WarmStore<C>, published: &PublishedState, slice_key: &SliceKey) -> Option<OwnershipFence> {
     let holding = published.holding.load();
     let (range, share) = holding.ownership.share_of(slice_key);
-    share.map(|share| holding.hold(range, share, warm.parts.settings.freshness))
+    share.map(|share| holding.fence(range, share, warm.parts.settings.freshness))
 }
 
 fn before(generation: Generation) -> Generation {

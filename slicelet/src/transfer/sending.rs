@@ -11,7 +11,7 @@ use emberkeep_proto::convert::{
 };
 
 use crate::codec::Codec;
-use crate::warm::{Offer, Packed, WarmStore};
+use crate::warm::{EncodedValue, Offer, WarmStore};
 
 /// A batch that has so many bytes of objects is sent: large enough to be worth a message, small enough to be taken in at
 /// once.
@@ -80,7 +80,7 @@ impl<C: Codec> Sending<C> {
                 break;
             }
             size += value.object.len();
-            self.warm.parts.metrics.transfer.sent.count(value.object.len());
+            self.warm.parts.metrics.transfer.sent.record(value.object.len());
             batch.push(value);
         }
         Some(batch).filter(|batch| !batch.is_empty())
@@ -94,20 +94,20 @@ impl<C: Codec> Sending<C> {
             let offer = self.offers.as_ref()?.get(self.passed)?.clone();
             self.passed += 1;
             let is_wanted = |fingerprint| !self.held.contains(&fingerprint);
-            match self.warm.packed(&offer.key, SENT_OBJECT_SIZE_MAX, is_wanted) {
-                Ok(Some(packed)) => return Some(self.value_of(&offer, packed)),
+            match self.warm.encoded(&offer.key, SENT_OBJECT_SIZE_MAX, is_wanted) {
+                Ok(Some(encoded)) => return Some(self.value_of(&offer, encoded)),
                 Ok(None) => {}
                 Err(reason) => tracing::debug!(%reason, "a value is not sent, it cannot be encoded"),
             }
         }
     }
 
-    fn value_of(&self, offer: &Offer, packed: Packed) -> WarmValue {
-        let (checked_by, checked_before) = packed.checked.told(self.asked_at);
+    fn value_of(&self, offer: &Offer, encoded: EncodedValue) -> WarmValue {
+        let (checked_by, checked_before) = encoded.checked.relative_to(self.asked_at);
         WarmValue {
             key: offer.key.bytes().to_vec(),
-            etag: packed.etag.as_str().to_owned(),
-            object: packed.object.into(),
+            etag: encoded.etag.as_str().to_owned(),
+            object: encoded.object.into(),
             checked_by,
             checked_before,
         }

@@ -13,8 +13,8 @@ use tonic::{Request, Response, Status};
 
 use super::sending::Sending;
 use crate::codec::Codec;
-use crate::metrics::Running;
-use crate::published::Published;
+use crate::metrics::InProgress;
+use crate::published_state::PublishedState;
 use crate::warm::WarmStore;
 
 /// Sends what is warm to those who ask.
@@ -22,7 +22,7 @@ use crate::warm::WarmStore;
 /// Nothing queues up for a slow receiver: what it gets next is made when the connection takes it.
 pub(crate) struct TransferService<C: Codec> {
     warm: Arc<WarmStore<C>>,
-    published: Arc<Published>,
+    published: Arc<PublishedState>,
     places: Arc<Semaphore>,
     stop: CancellationToken,
 }
@@ -32,7 +32,7 @@ const TRANSFERS_MAX: usize = 16;
 
 impl<C: Codec> TransferService<C> {
     /// Sends until `stop`.
-    pub(crate) fn new(warm: Arc<WarmStore<C>>, published: Arc<Published>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(warm: Arc<WarmStore<C>>, published: Arc<PublishedState>, stop: CancellationToken) -> Self {
         Self {
             warm,
             published,
@@ -67,7 +67,7 @@ impl<C: Codec> WarmTransfer for TransferService<C> {
         })?;
         tracing::debug!(%target, slice = %start.slice, held_count = start.held.len(), "transfer starts");
         let key_mode = self.published.holding.load().key_mode;
-        let running = Running::start(&self.warm.parts.metrics.transfer.sending);
+        let running = InProgress::start(&self.warm.parts.metrics.transfer.sending);
         let sending = Sending::new(Arc::clone(&self.warm), key_mode, start);
         let stop = self.stop.clone();
         let sent = try_unfold(sending, move |sending| {

@@ -6,16 +6,16 @@ use bytes::Bytes;
 use emberkeep_store::ObjectName;
 
 use super::GetError;
-use super::entry::Kept;
+use super::entry::CachedValue;
 use crate::codec::{Codec, CodecError};
 
 /// Decodes objects of one kind.
-pub(super) type Decoder<V> = Arc<dyn Fn(Bytes) -> Result<Decoded<V>, CodecError> + Send + Sync>;
+pub(super) type Decoder<V> = Arc<dyn Fn(Bytes) -> Result<DecodedValue<V>, CodecError> + Send + Sync>;
 
 /// A value, and how many bytes of memory it takes.
 #[derive(Debug)]
-pub(super) struct Decoded<V> {
-    pub(super) kept: Kept<V>,
+pub(super) struct DecodedValue<V> {
+    pub(super) value: CachedValue<V>,
     pub(super) size: usize,
 }
 
@@ -23,35 +23,35 @@ pub(super) struct Decoded<V> {
 const LARGE: usize = 256 << 10;
 
 /// Decodes values of keys.
-pub(super) fn of_keys<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
+pub(super) fn key_decoder<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
     Arc::new(move |bytes| {
         let length = bytes.len();
         let value = codec.decode(bytes)?;
-        Ok(Decoded {
+        Ok(DecodedValue {
             size: codec.weight(&value, length),
-            kept: Kept::OfKey(Arc::new(value)),
+            value: CachedValue::OfKey(Arc::new(value)),
         })
     })
 }
 
 /// Decodes values of paths.
-pub(super) fn of_paths<V, D: Codec>(codec: D) -> Decoder<V> {
+pub(super) fn path_decoder<V, D: Codec>(codec: D) -> Decoder<V> {
     Arc::new(move |bytes| {
         let length = bytes.len();
         let value = codec.decode(bytes)?;
-        Ok(Decoded {
+        Ok(DecodedValue {
             size: codec.weight(&value, length),
-            kept: Kept::OfPath(Arc::new(value)),
+            value: CachedValue::OfPath(Arc::new(value)),
         })
     })
 }
 
 /// The value of an object.
-pub(super) async fn decoded<V: Send + Sync + 'static>(
+pub(super) async fn decode<V: Send + Sync + 'static>(
     decoder: &Decoder<V>,
     name: &ObjectName,
     bytes: Bytes,
-) -> Result<Decoded<V>, GetError> {
+) -> Result<DecodedValue<V>, GetError> {
     let outcome = if bytes.len() < LARGE {
         decoder(bytes)
     } else {

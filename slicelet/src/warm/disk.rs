@@ -20,7 +20,7 @@ use quick_cache::sync::Cache;
 use thiserror::Error;
 use xxhash_rust::xxh64::xxh64;
 
-use super::freshness::{Checked, Hold};
+use super::freshness::{OwnershipFence, VersionCheck};
 use crate::byte_size::ByteSize;
 
 /// Where objects are kept on disk, and how much of it they may take.
@@ -43,26 +43,26 @@ pub struct DiskError {
 
 /// Objects on disk.
 pub(crate) struct DiskTier {
-    objects: HybridCache<Vec<u8>, OnDisk>,
+    objects: HybridCache<Vec<u8>, DiskObject>,
     /// Tells the objects of this store from those of others in the same folder.
     scope: [u8; 8],
     /// By the hash of its name, the version of an object that was the newest when it was checked.
-    newest: Cache<u64, Newest>,
+    newest: Cache<u64, NewestVersion>,
     /// Locked for as long as this process uses the folder.
     _lock: File,
 }
 
 /// An object, as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OnDisk {
+pub(super) struct DiskObject {
     pub(super) etag: ETag,
     pub(super) bytes: Bytes,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Newest {
+struct NewestVersion {
     fingerprint: u64,
-    checked: Checked,
+    checked: VersionCheck,
 }
 
 /// Blocks are written and evicted whole, and each is a file that is kept open.
@@ -97,7 +97,9 @@ impl DiskTier {
             reason,
         };
         let lock = lock(&settings.folder).map_err(failed)?;
-        let objects = objects(settings).await.map_err(|error| failed(error.to_string()))?;
+        let objects = open_objects(settings)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         let newest_count = (settings.size.as_bytes() / PAGE_SIZE).min(NEWEST_COUNT_MAX);
         Ok(Self {
             objects,
@@ -108,7 +110,7 @@ impl DiskTier {
     }
 
     /// Some version of an object.
-    pub(super) async fn get(&self, name: &ObjectName) -> Option<OnDisk> {
+    pub(super) async fn get(&self, name: &ObjectName) -> Option<DiskObject> {
         match self.objects.storage().load(&self.key(name)).await {
             Ok(Load::Entry { value, .. }) => Some(value),
             Ok(Load::Piece { piece, .. }) => Some(piece.value().clone()),
@@ -121,19 +123,25 @@ impl DiskTier {
     }
 
     /// Whether that version counts for this hold without asking the store, and since when it is known to.
-    pub(super) fn checked(&self, name: &ObjectName, etag: &ETag, hold: Hold, now: Timestamp) -> Option<Checked> {
+    pub(super) fn known_check(
+        &self,
+        name: &ObjectName,
+        etag: &ETag,
+        fence: OwnershipFence,
+        now: Timestamp,
+    ) -> Option<VersionCheck> {
         let newest = self.newest.get(&hash_of(name));
         let newest = newest.filter(|newest| newest.fingerprint == fingerprint(name, etag));
         match newest {
-            Some(Newest { checked, .. }) => hold.accepts(checked, || now).then_some(checked),
-            None => hold.accepts_anything().then(|| hold.checked(now)),
+            Some(NewestVersion { checked, .. }) => fence.accepts(checked, || now).then_some(checked),
+            None => fence.accepts_unchecked().then(|| fence.check_at(now)),
         }
     }
 
     /// Keeps the newest version of an object, if there is room in the queue.
-    pub(super) fn put(&self, name: &ObjectName, etag: &ETag, bytes: Bytes, checked: Checked) {
-        self.is_newest(name, etag, checked);
-        let on_disk = OnDisk {
+    pub(super) fn put(&self, name: &ObjectName, etag: &ETag, bytes: Bytes, checked: VersionCheck) {
+        self.record_newest(name, etag, checked);
+        let on_disk = DiskObject {
             etag: etag.clone(),
             bytes,
         };
@@ -141,8 +149,8 @@ impl DiskTier {
     }
 
     /// That version is the newest.
-    pub(super) fn is_newest(&self, name: &ObjectName, etag: &ETag, checked: Checked) {
-        let newest = Newest {
+    pub(super) fn record_newest(&self, name: &ObjectName, etag: &ETag, checked: VersionCheck) {
+        let newest = NewestVersion {
             fingerprint: fingerprint(name, etag),
             checked,
         };
@@ -150,13 +158,13 @@ impl DiskTier {
     }
 
     /// Which version is the newest is not known any more.
-    pub(super) fn doubt(&self, name: &ObjectName) {
+    pub(super) fn invalidate(&self, name: &ObjectName) {
         self.newest.remove(&hash_of(name));
     }
 
     /// There is no such object any more.
     pub(super) fn remove(&self, name: &ObjectName) {
-        self.doubt(name);
+        self.invalidate(name);
         self.objects.storage().delete(&self.key(name));
     }
 
@@ -174,7 +182,7 @@ impl DiskTier {
     }
 }
 
-async fn objects(settings: &DiskSettings) -> Result<HybridCache<Vec<u8>, OnDisk>, FoyerError> {
+async fn open_objects(settings: &DiskSettings) -> Result<HybridCache<Vec<u8>, DiskObject>, FoyerError> {
     let block_size = settings.block_size();
     // Blocks of another size are another cache; whoever changes the size of the disk tier may start anew.
     let folder = settings.folder.join(format!("blocks-v1-{}m", block_size >> 20));
@@ -225,7 +233,7 @@ fn fingerprint(name: &ObjectName, etag: &ETag) -> u64 {
     xxh64(etag.as_str().as_bytes(), xxh64(name.as_str().as_bytes(), 1))
 }
 
-impl Code for OnDisk {
+impl Code for DiskObject {
     fn encode(&self, writer: &mut impl Write) -> Result<(), FoyerError> {
         self.etag.as_str().to_owned().encode(writer)?;
         self.bytes.encode(writer)
@@ -272,20 +280,20 @@ mod tests {
         Generation::from_number(number).unwrap()
     }
 
-    fn hold(freshness: Freshness) -> Hold {
+    fn fence(freshness: Freshness) -> OwnershipFence {
         let share = Share {
             phase: Phase::Serving,
             serving_count: 1,
             epoch: generation(1),
             held_since: generation(1),
         };
-        freshness.hold(&share, generation(1), Timestamp::ZERO)
+        freshness.fence(&share, generation(1), Timestamp::ZERO)
     }
 
     const LATER: Timestamp = Timestamp::from_millis(60_000);
 
-    fn checked() -> Checked {
-        hold(Freshness::OwnerWrites).checked(LATER)
+    fn check() -> VersionCheck {
+        fence(Freshness::OwnerWrites).check_at(LATER)
     }
 
     #[tokio::test]
@@ -293,9 +301,9 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (a, v1) = (name("t/a"), etag("\"1\""));
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
-        disk.put(&a, &v1, Bytes::from_static(b"one"), checked());
-        let knows = |disk: &DiskTier, freshness| disk.checked(&a, &v1, hold(freshness), LATER);
-        assert_eq!(knows(&disk, Freshness::OwnerWrites), Some(checked()));
+        disk.put(&a, &v1, Bytes::from_static(b"one"), check());
+        let knows = |disk: &DiskTier, freshness| disk.known_check(&a, &v1, fence(freshness), LATER);
+        assert_eq!(knows(&disk, Freshness::OwnerWrites), Some(check()));
         disk.close().await;
         drop(disk);
 
@@ -310,13 +318,13 @@ mod tests {
     async fn an_old_version_never_counts() {
         let folder = TempDir::new().unwrap();
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
-        let (a, hold) = (name("t/a"), hold(Freshness::OwnerWrites));
-        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), checked());
-        disk.is_newest(&a, &etag("\"2\""), checked());
-        assert_eq!(disk.checked(&a, &etag("\"1\""), hold, LATER), None);
-        assert!(disk.checked(&a, &etag("\"2\""), hold, LATER).is_some());
-        disk.doubt(&a);
-        assert_eq!(disk.checked(&a, &etag("\"2\""), hold, LATER), None);
+        let (a, fence) = (name("t/a"), fence(Freshness::OwnerWrites));
+        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), check());
+        disk.record_newest(&a, &etag("\"2\""), check());
+        assert_eq!(disk.known_check(&a, &etag("\"1\""), fence, LATER), None);
+        assert!(disk.known_check(&a, &etag("\"2\""), fence, LATER).is_some());
+        disk.invalidate(&a);
+        assert_eq!(disk.known_check(&a, &etag("\"2\""), fence, LATER), None);
     }
 
     #[tokio::test]
@@ -324,7 +332,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let a = name("t/a");
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
-        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), checked());
+        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), check());
         disk.close().await;
         drop(disk);
         let other = DiskTier::open(&settings(&folder), "s3://other").await.unwrap();
@@ -350,7 +358,7 @@ mod tests {
         let names: Vec<_> = (0..64).map(|number| name(&format!("t/{number}"))).collect();
         let bytes = |number: usize| Bytes::from(vec![number as u8; 20_000]);
         for (number, name) in names.iter().enumerate() {
-            disk.put(name, &etag("\"1\""), bytes(number), checked());
+            disk.put(name, &etag("\"1\""), bytes(number), check());
         }
         disk.close().await;
         drop(disk);

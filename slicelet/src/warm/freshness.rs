@@ -31,7 +31,7 @@ const SHARED_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// By what right a request asks, and which knowledge counts for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hold {
+pub(crate) struct OwnershipFence {
     /// The generation that the request goes by.
     pub(crate) at: Generation,
     /// What was checked by an earlier generation does not count.
@@ -44,7 +44,7 @@ pub(crate) struct Hold {
 
 /// When it was last known what the store holds: as of the beginning of the read that told it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Checked {
+pub(crate) struct VersionCheck {
     pub(super) by: Generation,
     /// [`LONG_AGO`] is before the clock began.
     pub(super) at: Timestamp,
@@ -56,8 +56,8 @@ const LONG_AGO: Timestamp = Timestamp::ZERO;
 impl Freshness {
     /// The hold of a pod with that share, which goes by `at` and knows the share's epoch since `learned_at`.
     #[inline]
-    pub(crate) fn hold(self, share: &Share, at: Generation, learned_at: Timestamp) -> Hold {
-        let lasting = Hold {
+    pub(crate) fn fence(self, share: &Share, at: Generation, learned_at: Timestamp) -> OwnershipFence {
+        let lasting = OwnershipFence {
             at,
             since: Generation::NONE,
             lasting_from: Timestamp::ZERO,
@@ -66,18 +66,18 @@ impl Freshness {
         let is_shared = !share.may_write() || share.serving_count > 1;
         match self {
             Self::Immutable => lasting,
-            Self::RevalidateAfter(age_max) => Hold {
+            Self::RevalidateAfter(age_max) => OwnershipFence {
                 lasting_from: Timestamp::NEVER,
                 age_max,
                 ..lasting
             },
-            Self::OwnerWrites if is_shared => Hold {
+            Self::OwnerWrites if is_shared => OwnershipFence {
                 since: share.held_since.max(share.epoch),
                 lasting_from: Timestamp::NEVER,
                 age_max: SHARED_AGE_MAX,
                 ..lasting
             },
-            Self::OwnerWrites => Hold {
+            Self::OwnerWrites => OwnershipFence {
                 since: share.held_since.max(share.epoch),
                 lasting_from: learned_at + SETTLING,
                 age_max: SETTLING,
@@ -87,35 +87,35 @@ impl Freshness {
     }
 }
 
-impl Hold {
+impl OwnershipFence {
     /// Whether what was checked then counts; `now` is only asked where it matters.
     #[inline]
-    pub(super) fn accepts(&self, checked: Checked, now: impl FnOnce() -> Timestamp) -> bool {
+    pub(super) fn accepts(&self, checked: VersionCheck, now: impl FnOnce() -> Timestamp) -> bool {
         let is_young = || checked.at > LONG_AGO && now().since(checked.at) < self.age_max;
         checked.by >= self.since && (checked.at >= self.lasting_from || is_young())
     }
 
     /// Whether what was known before this process began counts, too.
-    pub(super) fn accepts_anything(&self) -> bool {
+    pub(super) fn accepts_unchecked(&self) -> bool {
         self.since == Generation::NONE && self.lasting_from == Timestamp::ZERO
     }
 
     /// Whether what a read that began at `checked` found counts for a request that began at `asked_at`, whatever its
     /// age: it cannot be had any fresher.
-    pub(super) fn accepts_since(&self, checked: Checked, asked_at: Timestamp) -> bool {
+    pub(super) fn accepts_since(&self, checked: VersionCheck, asked_at: Timestamp) -> bool {
         checked.by >= self.since && checked.at >= asked_at
     }
 
     /// What a read that begins now will know.
-    pub(super) const fn checked(&self, now: Timestamp) -> Checked {
-        Checked { by: self.at, at: now }
+    pub(super) const fn check_at(&self, now: Timestamp) -> VersionCheck {
+        VersionCheck { by: self.at, at: now }
     }
 }
 
-impl Checked {
+impl VersionCheck {
     /// What another pod has known by a generation since so long before `asked_at`. It counts for no hold that begins after
     /// `ceiling`: that pod may have been no owner any more, and not have known it.
-    pub(crate) fn elsewhere(by: Generation, before: Duration, asked_at: Timestamp, ceiling: Generation) -> Self {
+    pub(crate) fn by_peer(by: Generation, before: Duration, asked_at: Timestamp, ceiling: Generation) -> Self {
         let before = u64::try_from(before.as_micros()).unwrap_or(u64::MAX);
         Self {
             by: by.min(ceiling),
@@ -124,7 +124,7 @@ impl Checked {
     }
 
     /// By which generation it was known, and how long before `asked_at`.
-    pub(crate) fn told(self, asked_at: Timestamp) -> (Generation, Duration) {
+    pub(crate) fn relative_to(self, asked_at: Timestamp) -> (Generation, Duration) {
         let before = match self.at {
             LONG_AGO => Duration::MAX,
             at => asked_at.since(at),
@@ -133,7 +133,7 @@ impl Checked {
     }
 
     /// Whether the other is more recent, and by no owner before this one.
-    pub(super) fn is_before(self, other: Self) -> bool {
+    pub(super) fn is_older_than(self, other: Self) -> bool {
         self.by <= other.by && self.at < other.at
     }
 }
@@ -163,9 +163,9 @@ mod tests {
     }
 
     fn counts(freshness: Freshness, share: &Share, by: i64, at: Timestamp, now: Timestamp) -> bool {
-        let hold = freshness.hold(share, generation(9), second(100));
-        let checked = Checked { by: generation(by), at };
-        hold.accepts(checked, || now)
+        let fence = freshness.fence(share, generation(9), second(100));
+        let checked = VersionCheck { by: generation(by), at };
+        fence.accepts(checked, || now)
     }
 
     #[test]
@@ -209,19 +209,22 @@ mod tests {
     #[test]
     fn what_another_pod_has_checked_is_as_old_as_it_was_there() {
         let minute = Freshness::RevalidateAfter(Duration::from_secs(60));
-        let hold = minute.hold(&share(Phase::Serving, 1), generation(9), second(100));
+        let fence = minute.fence(&share(Phase::Serving, 1), generation(9), second(100));
         let sent =
-            |seconds| Checked::elsewhere(generation(8), Duration::from_secs(seconds), second(100), generation(9));
-        assert_eq!(sent(20).told(second(100)), (generation(8), Duration::from_secs(20)));
-        assert!(hold.accepts(sent(20), || second(139)));
-        assert!(!hold.accepts(sent(20), || second(140)));
+            |seconds| VersionCheck::by_peer(generation(8), Duration::from_secs(seconds), second(100), generation(9));
+        assert_eq!(
+            sent(20).relative_to(second(100)),
+            (generation(8), Duration::from_secs(20))
+        );
+        assert!(fence.accepts(sent(20), || second(139)));
+        assert!(!fence.accepts(sent(20), || second(140)));
         assert!(
-            !hold.accepts(sent(100), || second(101)),
+            !fence.accepts(sent(100), || second(101)),
             "it is older than this clock can tell"
         );
-        assert!(!hold.accepts(sent(u64::MAX), || second(101)));
+        assert!(!fence.accepts(sent(u64::MAX), || second(101)));
         assert_eq!(
-            sent(100).told(second(101)).1,
+            sent(100).relative_to(second(101)).1,
             Duration::MAX,
             "nor may the next pod take it for younger"
         );
@@ -234,8 +237,8 @@ mod tests {
             ..share(Phase::Serving, 1)
         };
         let now = second(200);
-        let sent = Checked::elsewhere(generation(5), Duration::ZERO, now, generation(4));
-        let counts = |freshness: Freshness| freshness.hold(&share, generation(9), second(1)).accepts(sent, || now);
+        let sent = VersionCheck::by_peer(generation(5), Duration::ZERO, now, generation(4));
+        let counts = |freshness: Freshness| freshness.fence(&share, generation(9), second(1)).accepts(sent, || now);
         assert!(
             !counts(Freshness::OwnerWrites),
             "it was an owner that said so, but another one"
@@ -245,14 +248,14 @@ mod tests {
 
     #[test]
     fn what_was_checked_later_but_by_no_later_owner_is_no_news() {
-        let checked = |by, at| Checked {
+        let check_at = |by, at| VersionCheck {
             by: generation(by),
             at: second(at),
         };
-        assert!(checked(4, 10).is_before(checked(4, 11)));
-        assert!(checked(3, 10).is_before(checked(4, 11)));
-        assert!(!checked(4, 10).is_before(checked(4, 10)));
-        assert!(!checked(5, 10).is_before(checked(4, 11)));
+        assert!(check_at(4, 10).is_older_than(check_at(4, 11)));
+        assert!(check_at(3, 10).is_older_than(check_at(4, 11)));
+        assert!(!check_at(4, 10).is_older_than(check_at(4, 10)));
+        assert!(!check_at(5, 10).is_older_than(check_at(4, 11)));
     }
 
     #[test]

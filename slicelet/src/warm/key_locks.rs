@@ -14,22 +14,22 @@ use crate::overloaded::Overloaded;
 /// The locks that somebody holds or waits for.
 #[derive(Debug, Default)]
 pub(super) struct KeyLocks {
-    seats: Mutex<HashMap<WarmKey, Seat, HashedOnce>>,
+    slots: Mutex<HashMap<WarmKey, LockSlot, HashedOnce>>,
 }
 
 /// Held by one at a time, with the last failure for the next ones to see.
-type Turn = Arc<tokio::sync::Mutex<Option<Failure>>>;
+type KeyMutex = Arc<tokio::sync::Mutex<Option<FailedLoad>>>;
 
 #[derive(Debug, Default)]
-struct Seat {
-    turn: Turn,
+struct LockSlot {
+    mutex: KeyMutex,
     /// How many hold the lock or wait for it.
-    taken: usize,
+    reference_count: usize,
 }
 
 /// The last load that failed, told to those who were waiting for it.
 #[derive(Debug)]
-struct Failure {
+struct FailedLoad {
     error: GetError,
     at: Timestamp,
 }
@@ -38,13 +38,13 @@ struct Failure {
 #[derive(Debug)]
 pub(super) struct KeyLock {
     // Dropped before the seat is given back, in this order.
-    turn: OwnedMutexGuard<Option<Failure>>,
-    _place: Place,
+    mutex: OwnedMutexGuard<Option<FailedLoad>>,
+    _place: SlotReference,
 }
 
 /// A place in the line for a key; given back when dropped.
 #[derive(Debug)]
-struct Place {
+struct SlotReference {
     locks: Arc<KeyLocks>,
     key: WarmKey,
 }
@@ -57,65 +57,65 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 impl KeyLocks {
     /// Waits for the lock of a key.
     pub(super) async fn lock(self: &Arc<Self>, key: &WarmKey) -> Result<KeyLock, Overloaded> {
-        let (turn, place) = self.take_place(key)?;
+        let (mutex, place) = self.refer_to(key)?;
         Ok(KeyLock {
-            turn: turn.lock_owned().await,
+            mutex: mutex.lock_owned().await,
             _place: place,
         })
     }
 
     /// The lock of a key, if nobody has it.
     pub(super) fn try_lock(self: &Arc<Self>, key: &WarmKey) -> Option<KeyLock> {
-        let (turn, place) = self.take_place(key).ok()?;
+        let (mutex, place) = self.refer_to(key).ok()?;
         Some(KeyLock {
-            turn: turn.try_lock_owned().ok()?,
+            mutex: mutex.try_lock_owned().ok()?,
             _place: place,
         })
     }
 
-    fn take_place(self: &Arc<Self>, key: &WarmKey) -> Result<(Turn, Place), Overloaded> {
-        let mut seats = self.seats();
-        let seat = seats.entry(key.clone()).or_default();
-        if seat.taken >= WAITING_MAX {
+    fn refer_to(self: &Arc<Self>, key: &WarmKey) -> Result<(KeyMutex, SlotReference), Overloaded> {
+        let mut slots = self.slots();
+        let slot = slots.entry(key.clone()).or_default();
+        if slot.reference_count >= WAITING_MAX {
             return Err(Overloaded {
                 retry_after: RETRY_AFTER,
             });
         }
-        seat.taken += 1;
-        let turn = Arc::clone(&seat.turn);
-        let place = Place {
+        slot.reference_count += 1;
+        let mutex = Arc::clone(&slot.mutex);
+        let place = SlotReference {
             locks: Arc::clone(self),
             key: key.clone(),
         };
-        Ok((turn, place))
+        Ok((mutex, place))
     }
 
     /// Seats are whole after each use, even if a holder panicked.
-    fn seats(&self) -> MutexGuard<'_, HashMap<WarmKey, Seat, HashedOnce>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, HashMap<WarmKey, LockSlot, HashedOnce>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl KeyLock {
     /// Why the load failed that ended after `asked_at`: whoever waited for it shares in it.
     pub(super) fn failure_since(&self, asked_at: Timestamp) -> Option<GetError> {
-        let failure = self.turn.as_ref().filter(|failure| failure.at >= asked_at)?;
+        let failure = self.mutex.as_ref().filter(|failure| failure.at >= asked_at)?;
         Some(failure.error.clone())
     }
 
     /// Tells those who wait that the load failed.
-    pub(super) fn failed(&mut self, error: GetError, at: Timestamp) {
-        *self.turn = Some(Failure { error, at });
+    pub(super) fn record_failure(&mut self, error: GetError, at: Timestamp) {
+        *self.mutex = Some(FailedLoad { error, at });
     }
 }
 
-impl Drop for Place {
+impl Drop for SlotReference {
     fn drop(&mut self) {
-        let mut seats = self.locks.seats();
-        if let Some(seat) = seats.get_mut(&self.key) {
-            seat.taken -= 1;
-            if seat.taken == 0 {
-                seats.remove(&self.key);
+        let mut slots = self.locks.slots();
+        if let Some(slot) = slots.get_mut(&self.key) {
+            slot.reference_count -= 1;
+            if slot.reference_count == 0 {
+                slots.remove(&self.key);
             }
         }
     }
@@ -149,7 +149,7 @@ mod tests {
         assert!(futures::poll!(&mut waits).is_pending());
         drop(waits);
         drop(held);
-        assert!(locks.seats().is_empty());
+        assert!(locks.slots().is_empty());
     }
 
     #[tokio::test]
@@ -159,7 +159,7 @@ mod tests {
         let wanted = key("a");
         let mut second = Box::pin(locks.lock(&wanted));
         assert!(futures::poll!(&mut second).is_pending());
-        first.failed(GetError::NotFound, Timestamp::from_millis(7));
+        first.record_failure(GetError::NotFound, Timestamp::from_millis(7));
         drop(first);
         let second = second.await.unwrap();
         assert!(second.failure_since(Timestamp::from_millis(7)).is_some());

@@ -13,7 +13,6 @@
 mod decoder;
 mod disk;
 mod entry;
-mod envelope;
 mod freshness;
 mod get_error;
 mod key;
@@ -22,21 +21,22 @@ mod load;
 mod offer;
 mod sizes_by_heat;
 mod store;
-mod takeover;
+mod stored_object;
+mod transferred_value;
 mod write;
 mod write_error;
 
 pub use disk::DiskError;
 pub(crate) use disk::{DiskSettings, DiskTier};
 pub use freshness::Freshness;
-pub(crate) use freshness::{Checked, Hold};
+pub(crate) use freshness::{OwnershipFence, VersionCheck};
 pub use get_error::GetError;
 pub(crate) use key::HashedKey;
-pub(crate) use offer::{Offer, Packed, fingerprint};
+pub(crate) use offer::{EncodedValue, Offer, fingerprint};
 pub(crate) use sizes_by_heat::SizesByHeat;
-pub(crate) use store::{Ask, WarmByRange, WarmParts, WarmSettings, WarmStore};
-pub(crate) use takeover::Heirloom;
-pub(crate) use write::{Change, Manner};
+pub(crate) use store::{LoadRequest, WarmByRange, WarmParts, WarmSettings, WarmStore};
+pub(crate) use transferred_value::TransferredValue;
+pub(crate) use write::{ValueChange, WriteOptions};
 pub use write_error::WriteError;
 
 /// A warm key, and how hot it is.

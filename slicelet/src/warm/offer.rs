@@ -7,11 +7,11 @@ use emberkeep_store::ETag;
 use quick_cache::Weighter;
 use xxhash_rust::xxh64::xxh64;
 
-use super::entry::{Entry, InBytes};
-use super::envelope::Said;
-use super::freshness::Checked;
+use super::entry::{ByteWeighter, WarmEntry};
+use super::freshness::VersionCheck;
 use super::key::{HashedKey, WarmKey};
 use super::store::WarmStore;
+use super::stored_object::StoredObject;
 use crate::codec::{Codec, CodecError};
 
 /// A warm value of a key, by name.
@@ -27,10 +27,10 @@ pub(crate) struct Offer {
 
 /// A warm value as the store would hold it.
 #[derive(Debug)]
-pub(crate) struct Packed {
+pub(crate) struct EncodedValue {
     pub(crate) etag: ETag,
     pub(crate) object: Bytes,
-    pub(crate) checked: Checked,
+    pub(crate) checked: VersionCheck,
 }
 
 /// Of key and version together, the same on all pods.
@@ -40,13 +40,13 @@ pub(crate) fn fingerprint(key: &HashedKey<'_>, etag: &ETag) -> u64 {
 
 impl Offer {
     /// What is offered of an entry; nothing where it is no value of a key.
-    pub(super) fn of<V>(key: &WarmKey, entry: &Entry<V>) -> Option<Self> {
+    pub(super) fn of<V>(key: &WarmKey, entry: &WarmEntry<V>) -> Option<Self> {
         entry.of_key()?;
         Some(Self {
             key: key.clone(),
             heat: entry.heat(),
             fingerprint: fingerprint(&key.as_hashed(), entry.etag()?),
-            size: InBytes.weight(key, entry),
+            size: ByteWeighter.weight(key, entry),
         })
     }
 }
@@ -65,30 +65,30 @@ impl<C: Codec> WarmStore<C> {
 
     /// The value of a key as the store would hold it: nothing where none is warm, it is wanted by nobody, or it has more
     /// bytes than that.
-    pub(crate) fn packed(
+    pub(crate) fn encoded(
         &self,
         key: &WarmKey,
         size_max: usize,
         is_wanted: impl Fn(u64) -> bool,
-    ) -> Result<Option<Packed>, CodecError> {
-        let Some(entry) = self.known(key) else { return Ok(None) };
-        let (Some(value), Some(facts)) = (entry.of_key(), &entry.object) else {
+    ) -> Result<Option<EncodedValue>, CodecError> {
+        let Some(entry) = self.entry(key) else { return Ok(None) };
+        let (Some(value), Some(metadata)) = (entry.of_key(), &entry.object) else {
             return Ok(None);
         };
         // A value that is large in memory is not even encoded.
-        if facts.value_size > size_max || !is_wanted(fingerprint(&key.as_hashed(), &facts.etag)) {
+        if metadata.value_size > size_max || !is_wanted(fingerprint(&key.as_hashed(), &metadata.etag)) {
             return Ok(None);
         }
-        let said = Said {
+        let stored = StoredObject {
             value: Some(self.codec.encode(value)?),
-            answered: facts.answered.clone(),
+            answered: metadata.answered.clone(),
         };
-        let object = said.into_object();
-        let packed = Packed {
-            etag: facts.etag.clone(),
+        let object = stored.into_bytes();
+        let encoded = EncodedValue {
+            etag: metadata.etag.clone(),
             object,
             checked: entry.checked,
         };
-        Ok(Some(packed).filter(|packed| packed.object.len() <= size_max))
+        Ok(Some(encoded).filter(|encoded| encoded.object.len() <= size_max))
     }
 }

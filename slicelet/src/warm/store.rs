@@ -15,10 +15,10 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
 use super::HotValue;
-use super::decoder::{self, Decoded, Decoder};
+use super::decoder::{self, DecodedValue, Decoder};
 use super::disk::DiskTier;
-use super::entry::{Entry, Facts, InBytes, Kept};
-use super::freshness::{Checked, Freshness, Hold};
+use super::entry::{ByteWeighter, CachedValue, ObjectMetadata, WarmEntry};
+use super::freshness::{Freshness, OwnershipFence, VersionCheck};
 use super::key::{HashedKey, HashedOnce, WarmKey};
 use super::key_locks::KeyLocks;
 use crate::byte_size::ByteSize;
@@ -54,43 +54,43 @@ pub(crate) struct WarmParts {
 
 /// Who asks for a key, by what right, and until when it waits.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct LoadRequest<'a> {
     pub(crate) key: HashedKey<'a>,
     pub(crate) slice_key: &'a SliceKey,
-    pub(crate) hold: Hold,
+    pub(crate) fence: OwnershipFence,
     pub(crate) deadline: Timestamp,
 }
 
 /// An object that is wanted.
-pub(super) struct Want<V> {
+pub(super) struct ObjectRequest<V> {
     pub(super) key: WarmKey,
     pub(super) name: ObjectName,
     pub(super) decoder: Decoder<V>,
     /// The key under which an object is asked for by its path: it is kept as long as that is owned.
-    pub(super) counts_with: Option<SliceKey>,
-    pub(super) hold: Hold,
+    pub(super) retained_with: Option<SliceKey>,
+    pub(super) fence: OwnershipFence,
     pub(super) deadline: Timestamp,
 }
 
-impl<V> Clone for Want<V> {
+impl<V> Clone for ObjectRequest<V> {
     fn clone(&self) -> Self {
         Self {
             key: self.key.clone(),
             name: self.name.clone(),
             decoder: Arc::clone(&self.decoder),
-            counts_with: self.counts_with.clone(),
-            hold: self.hold,
+            retained_with: self.retained_with.clone(),
+            fence: self.fence,
             deadline: self.deadline,
         }
     }
 }
 
 /// Entries by key, weighed in bytes, in shards with a lock each.
-type Entries<V> = Cache<WarmKey, Entry<V>, InBytes, HashedOnce, DefaultLifecycle<WarmKey, Entry<V>>>;
+type EntryCache<V> = Cache<WarmKey, WarmEntry<V>, ByteWeighter, HashedOnce, DefaultLifecycle<WarmKey, WarmEntry<V>>>;
 
 /// Decoded values in memory, each loaded once.
 pub(crate) struct WarmStore<C: Codec> {
-    entries: Entries<C::Value>,
+    entries: EntryCache<C::Value>,
     pub(super) codec: Arc<C>,
     decoder: Decoder<C::Value>,
     pub(super) locks: Arc<KeyLocks>,
@@ -122,8 +122,13 @@ impl<C: Codec> WarmStore<C> {
             .expect("both capacities are set");
         let codec = Arc::new(codec);
         Self {
-            entries: Cache::with_options(options, InBytes, HashedOnce::default(), DefaultLifecycle::default()),
-            decoder: decoder::of_keys(Arc::clone(&codec)),
+            entries: Cache::with_options(
+                options,
+                ByteWeighter,
+                HashedOnce::default(),
+                DefaultLifecycle::default(),
+            ),
+            decoder: decoder::key_decoder(Arc::clone(&codec)),
             codec,
             locks: Arc::default(),
             parts,
@@ -132,11 +137,11 @@ impl<C: Codec> WarmStore<C> {
 
     /// The value, if it is warm.
     #[inline]
-    pub(crate) fn warm(&self, key: &HashedKey<'_>, hold: Hold) -> Option<Arc<C::Value>> {
+    pub(crate) fn warm_value(&self, key: &HashedKey<'_>, fence: OwnershipFence) -> Option<Arc<C::Value>> {
         let entry = self.entries.get(key)?;
-        let is_fresh = hold.accepts(entry.checked, || self.parts.clock.now());
+        let is_fresh = fence.accepts(entry.checked, || self.parts.clock.now());
         let value = entry.of_key().filter(|_| is_fresh)?;
-        entry.warm();
+        entry.record_use();
         Some(Arc::clone(value))
     }
 
@@ -167,7 +172,7 @@ impl<C: Codec> WarmStore<C> {
             let (range, _) = holding
                 .ownership
                 .share_of(&slice_key_of(&key, &entry, holding.key_mode));
-            warm.sizes[range] += InBytes.weight(&key, &entry);
+            warm.sizes[range] += ByteWeighter.weight(&key, &entry);
             warm.key_counts[range] += 1;
         }
         warm
@@ -175,7 +180,7 @@ impl<C: Codec> WarmStore<C> {
 
     /// The warm keys that are asked for most, hottest first, `count_max` at most. Takes a while where much is warm.
     pub(crate) fn hottest(&self, count_max: usize) -> Vec<HotValue> {
-        let is_of_key = |(_, entry): &(WarmKey, Entry<C::Value>)| entry.of_key().is_some();
+        let is_of_key = |(_, entry): &(WarmKey, WarmEntry<C::Value>)| entry.of_key().is_some();
         let mut all: Vec<_> = self
             .entries
             .iter()
@@ -192,8 +197,8 @@ impl<C: Codec> WarmStore<C> {
     }
 
     /// Halves the heat of all values.
-    pub(crate) fn cool(&self) {
-        self.entries.iter().for_each(|(_, entry)| entry.cool());
+    pub(crate) fn halve_heat(&self) {
+        self.entries.iter().for_each(|(_, entry)| entry.halve_heat());
     }
 
     /// Writes to disk what still waits to be written there.
@@ -209,72 +214,76 @@ impl<C: Codec> WarmStore<C> {
     }
 
     /// The object of a key.
-    pub(super) fn want(&self, ask: &Ask<'_>) -> Result<Want<C::Value>, StoreError> {
-        Ok(Want {
-            key: ask.key.to_warm(),
-            name: self.object_name(ask.key.bytes(), ask.slice_key)?,
+    pub(super) fn object_request(&self, load_request: &LoadRequest<'_>) -> Result<ObjectRequest<C::Value>, StoreError> {
+        Ok(ObjectRequest {
+            key: load_request.key.to_warm(),
+            name: self.object_name(load_request.key.bytes(), load_request.slice_key)?,
             decoder: Arc::clone(&self.decoder),
-            counts_with: None,
-            hold: ask.hold,
-            deadline: ask.deadline,
+            retained_with: None,
+            fence: load_request.fence,
+            deadline: load_request.deadline,
         })
     }
 
     /// All that is known, each as it is when it comes to it.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (WarmKey, Entry<C::Value>)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (WarmKey, WarmEntry<C::Value>)> {
         self.entries.iter()
     }
 
     /// What is known of an object, whether or not it counts.
-    pub(super) fn known(&self, key: &WarmKey) -> Option<Entry<C::Value>> {
+    pub(super) fn entry(&self, key: &WarmKey) -> Option<WarmEntry<C::Value>> {
         self.entries.peek(key)
     }
 
     /// What is known of an object, if it counts for a request that began at `asked_at`.
-    pub(super) fn fresh(&self, want: &Want<C::Value>, asked_at: Timestamp) -> Option<Entry<C::Value>> {
-        let entry = self.entries.get(&want.key)?;
+    pub(super) fn fresh_entry(
+        &self,
+        request: &ObjectRequest<C::Value>,
+        asked_at: Timestamp,
+    ) -> Option<WarmEntry<C::Value>> {
+        let entry = self.entries.get(&request.key)?;
         let now = self.parts.clock.now();
         let is_alive = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_life;
-        let counts =
-            want.hold.accepts_since(entry.checked, asked_at) || (is_alive && want.hold.accepts(entry.checked, || now));
+        let counts = request.fence.accepts_since(entry.checked, asked_at)
+            || (is_alive && request.fence.accepts(entry.checked, || now));
         counts.then_some(entry)
     }
 
     /// Keeps what is known of an object from now on. An entry larger than its part of the budget is not kept.
-    pub(super) fn keep(&self, key: &WarmKey, entry: &Entry<C::Value>) {
+    pub(super) fn insert(&self, key: &WarmKey, entry: &WarmEntry<C::Value>) {
         self.entries.insert(key.clone(), entry.clone());
     }
 
     /// Forgets what is known of an object: it may have changed.
-    pub(super) fn doubt(&self, key: &WarmKey, name: &ObjectName) {
+    pub(super) fn invalidate(&self, key: &WarmKey, name: &ObjectName) {
         self.entries.remove(key);
         if let Some(disk) = &self.parts.disk {
-            disk.doubt(name);
+            disk.invalidate(name);
         }
     }
 }
 
-impl<V> Want<V> {
+impl<V> ObjectRequest<V> {
     /// What is known of the object once it was found to be this.
-    pub(super) fn found(
+    pub(super) fn entry_of(
         &self,
         etag: ETag,
         answered: Answered,
-        value: Option<Decoded<V>>,
-        checked: Checked,
+        value: Option<DecodedValue<V>>,
+        checked: VersionCheck,
         heat: u32,
-    ) -> Entry<V> {
-        let (kept, value_size): (Option<Kept<V>>, usize) = match value {
-            Some(Decoded { kept, size }) => (Some(kept), size),
+    ) -> WarmEntry<V> {
+        let (kept, value_size): (Option<CachedValue<V>>, usize) = match value {
+            Some(DecodedValue { value, size }) => (Some(value), size),
             None => (None, 0),
         };
-        Entry {
+        WarmEntry {
             value: kept,
-            object: Some(Arc::new(Facts {
+            object: Some(Arc::new(ObjectMetadata {
                 etag,
                 answered,
                 value_size,
-                counts_with: self.counts_with.clone(),
+                retained_with: self.retained_with.clone(),
                 heat: AtomicU32::new(heat),
             })),
             checked,
@@ -283,7 +292,10 @@ impl<V> Want<V> {
 }
 
 /// The slice key with which an entry comes and goes.
-fn slice_key_of<V>(key: &WarmKey, entry: &Entry<V>, mode: KeyMode) -> SliceKey {
-    let counts_with = entry.object.as_ref().and_then(|facts| facts.counts_with.clone());
-    counts_with.unwrap_or_else(|| key.as_hashed().slice_key(mode))
+fn slice_key_of<V>(key: &WarmKey, entry: &WarmEntry<V>, mode: KeyMode) -> SliceKey {
+    let retained_with = entry
+        .object
+        .as_ref()
+        .and_then(|metadata| metadata.retained_with.clone());
+    retained_with.unwrap_or_else(|| key.as_hashed().slice_key(mode))
 }

@@ -17,36 +17,36 @@ use emberkeep_runtime::backoff::Backoff;
 use emberkeep_store::{ETag, Expect, StoreError};
 use tokio::sync::oneshot;
 
-use super::decoder::Decoded;
-use super::entry::{Entry, Kept};
-use super::envelope::Said;
-use super::freshness::Hold;
+use super::decoder::DecodedValue;
+use super::entry::{CachedValue, WarmEntry};
+use super::freshness::OwnershipFence;
 use super::key_locks::KeyLock;
-use super::load::outcome_of;
-use super::store::{Ask, Want, WarmStore};
+use super::load::admission_outcome;
+use super::store::{LoadRequest, ObjectRequest, WarmStore};
+use super::stored_object::StoredObject;
 use super::{GetError, WriteError};
 use crate::codec::Codec;
 use crate::own_error::OwnError;
 use crate::store_access::Pass;
 
 /// What a change makes of the present value.
-pub(crate) enum Change<V, T> {
+pub(crate) enum ValueChange<V, T> {
     /// Another one, and another memory of what was answered.
     Write {
         /// None, if it is removed.
         value: Option<Arc<V>>,
         answered: Answered,
         /// What the caller is told once it is written.
-        told: T,
+        response: T,
     },
     /// It stays as it is, and the caller is told this.
     Keep(T),
 }
 
 /// How a write is to be done.
-pub(crate) struct Manner<'a> {
+pub(crate) struct WriteOptions<'a> {
     /// Whether the pod may still write the key, and what counts for it now.
-    pub(crate) fence: &'a (dyn Fn() -> Result<Hold, OwnError> + Send + Sync),
+    pub(crate) fence: &'a (dyn Fn() -> Result<OwnershipFence, OwnError> + Send + Sync),
     /// Whether the change may be tried again when it is not known whether it was written.
     pub(crate) is_repeatable: bool,
 }
@@ -58,11 +58,11 @@ const BACKOFF_MIN: Duration = Duration::from_millis(5);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 /// A new version of an object, ready to be put.
-struct Draft<V> {
-    want: Want<V>,
+struct PreparedWrite<V> {
+    request: ObjectRequest<V>,
     object: Bytes,
     expect: Expect,
-    value: Option<Decoded<V>>,
+    value: Option<DecodedValue<V>>,
     answered: Answered,
     heat: u32,
 }
@@ -75,12 +75,12 @@ impl<C: Codec> WarmStore<C> {
     /// again if another pod wrote meanwhile.
     pub(crate) async fn write<T, E>(
         self: &Arc<Self>,
-        ask: Ask<'_>,
-        manner: Manner<'_>,
-        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>>,
+        load_request: LoadRequest<'_>,
+        options: WriteOptions<'_>,
+        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>>,
     ) -> Result<T, WriteError<E>> {
         let mut doubt = None;
-        match (self.attempts(ask, manner, change, &mut doubt).await, doubt) {
+        match (self.attempts(load_request, options, change, &mut doubt).await, doubt) {
             // Whoever goes on to the owner asks it again, and is answered by what really happened.
             (Err(error @ WriteError::NotOwner(_)), _) => Err(error),
             (Err(_), Some(doubt)) => Err(in_doubt(&doubt)),
@@ -91,39 +91,43 @@ impl<C: Codec> WarmStore<C> {
     /// `doubt` is what an attempt failed with that may have written all the same, now or later.
     async fn attempts<T, E>(
         self: &Arc<Self>,
-        ask: Ask<'_>,
-        manner: Manner<'_>,
-        mut change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>>,
+        load_request: LoadRequest<'_>,
+        options: WriteOptions<'_>,
+        mut change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>>,
         doubt: &mut Option<StoreError>,
     ) -> Result<T, WriteError<E>> {
-        let mut want = self.want(&ask).map_err(GetError::from)?;
-        let mut lock = self.locked(&want).await?;
+        let mut request = self.object_request(&load_request).map_err(GetError::from)?;
+        let mut lock = self.locked(&request).await?;
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         for _ in 0..ATTEMPT_COUNT_MAX {
-            want.hold = (manner.fence)()?;
+            request.fence = (options.fence)()?;
             let asked_at = self.parts.clock.now();
-            let loading = self.loaded_alone(&want, asked_at, &mut lock, None);
-            let entry = self.in_time(want.deadline, loading).await?;
+            let loading = self.load_locked(&request, asked_at, &mut lock, None);
+            let entry = self.before_deadline(request.deadline, loading).await?;
             let changed = change(entry.of_key().map(|value| &**value), &entry.answered())?;
-            let (value, answered, told) = match changed {
-                Change::Keep(told) => return Ok(told),
-                Change::Write { value, answered, told } => (value, answered, told),
+            let (value, answered, response) = match changed {
+                ValueChange::Keep(response) => return Ok(response),
+                ValueChange::Write {
+                    value,
+                    answered,
+                    response,
+                } => (value, answered, response),
             };
-            let draft = self.draft(&want, &entry, value, answered)?;
-            let entering = async { Ok(self.parts.access.enter(Urgency::Request, want.deadline).await?) };
-            let pass = self.in_time::<_, GetError>(want.deadline, entering).await?;
-            (manner.fence)()?;
-            let (back, outcome) = self.send(lock, draft, pass, want.deadline).await?;
+            let draft = self.draft(&request, &entry, value, answered)?;
+            let entering = async { Ok(self.parts.access.enter(Urgency::Request, request.deadline).await?) };
+            let pass = self.before_deadline::<_, GetError>(request.deadline, entering).await?;
+            (options.fence)()?;
+            let (back, outcome) = self.send(lock, draft, pass, request.deadline).await?;
             lock = back;
             match outcome {
-                Ok(()) => return Ok(told),
+                Ok(()) => return Ok(response),
                 Err(StoreError::PreconditionFailed { .. }) => {
                     // What was in doubt was written before this, or never will be: it expected the same version.
                     *doubt = None;
-                    self.parts.metrics.store.lost_races.inc();
+                    self.parts.metrics.store.write_conflicts.inc();
                 }
                 Err(error) if !may_have_happened(&error) => return Err(WriteError::Store(Arc::new(error))),
-                Err(error) if !manner.is_repeatable => return Err(in_doubt(&error)),
+                Err(error) if !options.is_repeatable => return Err(in_doubt(&error)),
                 Err(error) => *doubt = Some(error),
             }
             tokio::time::sleep(backoff.next_delay()).await;
@@ -133,32 +137,32 @@ impl<C: Codec> WarmStore<C> {
         })
     }
 
-    async fn locked(&self, want: &Want<C::Value>) -> Result<KeyLock, GetError> {
-        let locking = async { Ok(self.locks.lock(&want.key).await?) };
-        self.in_time(want.deadline, locking).await
+    async fn locked(&self, request: &ObjectRequest<C::Value>) -> Result<KeyLock, GetError> {
+        let locking = async { Ok(self.locks.lock(&request.key).await?) };
+        self.before_deadline(request.deadline, locking).await
     }
 
     fn draft<E>(
         &self,
-        want: &Want<C::Value>,
-        present: &Entry<C::Value>,
+        request: &ObjectRequest<C::Value>,
+        present: &WarmEntry<C::Value>,
         value: Option<Arc<C::Value>>,
         answered: Answered,
-    ) -> Result<Draft<C::Value>, WriteError<E>> {
+    ) -> Result<PreparedWrite<C::Value>, WriteError<E>> {
         let encoded = value.as_ref().map(|value| self.codec.encode(value)).transpose();
         let encoded = encoded.map_err(|reason| WriteError::Unencodable(reason.to_string()))?;
         let length = encoded.as_ref().map_or(0, Bytes::len);
-        let said = Said {
+        let stored = StoredObject {
             value: encoded,
             answered: answered.clone(),
         };
-        Ok(Draft {
-            want: want.clone(),
-            object: said.into_object(),
+        Ok(PreparedWrite {
+            request: request.clone(),
+            object: stored.into_bytes(),
             expect: present.etag().cloned().map_or(Expect::Absent, Expect::Matches),
-            value: value.map(|value| Decoded {
+            value: value.map(|value| DecodedValue {
                 size: self.codec.weight(&value, length),
-                kept: Kept::OfKey(value),
+                value: CachedValue::OfKey(value),
             }),
             answered,
             heat: present.heat(),
@@ -170,7 +174,7 @@ impl<C: Codec> WarmStore<C> {
     async fn send<E>(
         self: &Arc<Self>,
         lock: KeyLock,
-        draft: Draft<C::Value>,
+        draft: PreparedWrite<C::Value>,
         pass: Pass,
         deadline: Timestamp,
     ) -> Result<Sent, WriteError<E>> {
@@ -191,37 +195,42 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
-    async fn put(&self, draft: Draft<C::Value>, pass: Pass) -> Result<(), StoreError> {
-        let Draft { want, object, .. } = &draft;
+    async fn put(&self, draft: PreparedWrite<C::Value>, pass: Pass) -> Result<(), StoreError> {
+        let PreparedWrite { request, object, .. } = &draft;
         let began_at = self.parts.clock.now();
         let outcome = self
             .parts
             .store
-            .put(&want.name, object.clone(), draft.expect.clone())
+            .put(&request.name, object.clone(), draft.expect.clone())
             .await;
         let took = self.parts.clock.now().since(began_at);
-        self.parts.metrics.store.written(object.len(), took, outcome.is_ok());
-        pass.ended(outcome_of(&outcome));
+        self.parts
+            .metrics
+            .store
+            .record_write(object.len(), took, outcome.is_ok());
+        pass.ended(admission_outcome(&outcome));
         match outcome {
             Ok(etag) => {
                 self.written(draft, etag, began_at);
                 Ok(())
             }
             Err(error) => {
-                self.doubt(&want.key, &want.name);
+                self.invalidate(&request.key, &request.name);
                 Err(error)
             }
         }
     }
 
     /// The draft is what the store holds now.
-    fn written(&self, draft: Draft<C::Value>, etag: ETag, at: Timestamp) {
-        let checked = draft.want.hold.checked(at);
+    fn written(&self, draft: PreparedWrite<C::Value>, etag: ETag, at: Timestamp) {
+        let checked = draft.request.fence.check_at(at);
         if let Some(disk) = &self.parts.disk {
-            disk.put(&draft.want.name, &etag, draft.object, checked);
+            disk.put(&draft.request.name, &etag, draft.object, checked);
         }
-        let entry = draft.want.found(etag, draft.answered, draft.value, checked, draft.heat);
-        self.keep(&draft.want.key, &entry);
+        let entry = draft
+            .request
+            .entry_of(etag, draft.answered, draft.value, checked, draft.heat);
+        self.insert(&draft.request.key, &entry);
     }
 }
 

@@ -82,7 +82,7 @@ async fn updates_of_one_key_run_one_after_the_other() {
     let mut sums: Vec<_> = sums.into_iter().map(Result::unwrap).collect();
     sums.sort_unstable();
     assert_eq!(sums, (1..=20).collect::<Vec<_>>());
-    assert_eq!(world.slicelet.stats().lost_race_count, 0);
+    assert_eq!(world.slicelet.stats().write_conflict_count, 0);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn what_another_pod_wrote_is_never_written_over() {
     world.get("a").await.unwrap();
     world.put("a", "100").await;
     assert_eq!(world.add("a", 1).await.unwrap(), 101);
-    assert_eq!(world.slicelet.stats().lost_race_count, 1);
+    assert_eq!(world.slicelet.stats().write_conflict_count, 1);
     assert_eq!(world.get("a").await.unwrap(), 101);
 }
 
@@ -130,7 +130,7 @@ async fn a_repeated_request_has_its_effect_once_and_gets_the_first_answer() {
     assert_eq!(world.add_once("a", "r2", 1).await.unwrap(), 6);
     assert_eq!(world.add_once("a", "r1", 5).await.unwrap(), 5);
     assert_eq!(world.get("a").await.unwrap(), 6);
-    assert_eq!(world.slicelet.stats().repeat_count, 1);
+    assert_eq!(world.slicelet.stats().deduplicated_request_count, 1);
 
     let (world, _session) = world.restarted(|builder, _| numbers(builder).writable()).await;
     assert_eq!(
@@ -241,7 +241,7 @@ async fn a_write_that_is_sent_is_brought_to_its_end_whoever_gives_up() {
     assert!(futures::poll!(&mut next).is_pending());
     world.writes.open();
     assert_eq!(next.await.unwrap(), 18, "it came after the one that was given up");
-    assert_eq!(world.slicelet.stats().lost_race_count, 0);
+    assert_eq!(world.slicelet.stats().write_conflict_count, 0);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
-mod pod;
+mod pod_pair;
 mod pulls;
+mod scripted_source;
 mod sends;
-mod stage;

@@ -13,15 +13,15 @@ use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::pod::{World, soon, target};
-use super::stage::serve;
+use super::pod_pair::{PodPair, soon, target};
+use super::scripted_source::serve;
 use crate::transfer::TransferService;
 use crate::warm::Freshness;
 
 /// One who asks the old owner, and the end of the old owner's service.
-async fn caller(world: &World) -> (WarmTransferClient<Channel>, DropGuard) {
+async fn caller(pair: &PodPair) -> (WarmTransferClient<Channel>, DropGuard) {
     let (ends, stop) = (CancellationToken::new(), CancellationToken::new());
-    let old = &world.old;
+    let old = &pair.old;
     let service = TransferService::new(Arc::clone(&old.warm), Arc::clone(&old.published), ends.clone());
     let address = serve(Routes::new(service.into_server()), stop).await;
     let settings = ChannelSettings {
@@ -44,11 +44,11 @@ fn request() -> TransferRequest {
 
 #[tokio::test]
 async fn a_slow_receiver_holds_the_sender_back() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, _ends) = caller(&world).await;
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, _ends) = caller(&pair).await;
     let mut messages = client.transfer(request()).await.unwrap().into_inner();
-    let encoded = || world.old.counted("_sent_values_total", None);
+    let encoded = || pair.old.counter("_sent_values_total", None);
     eventually("the sender runs ahead", async || (encoded() >= 2).then_some(())).await;
     let mut taken_count = 0;
     while let Some(message) = soon(messages.message()).await.unwrap() {
@@ -63,22 +63,22 @@ async fn a_slow_receiver_holds_the_sender_back() {
 
 #[tokio::test]
 async fn a_receiver_that_goes_away_ends_the_transfer() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, _ends) = caller(&world).await;
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, _ends) = caller(&pair).await;
     let messages = client.transfer(request()).await.unwrap().into_inner();
-    let sending = &world.old.metrics.transfer.sending;
+    let sending = &pair.old.metrics.transfer.sending;
     assert_eq!(sending.get(), 1);
     drop(messages);
     eventually("the transfer ends", async || (sending.get() == 0).then_some(())).await;
-    assert!(world.old.counted("_sent_values_total", None) < 60);
+    assert!(pair.old.counter("_sent_values_total", None) < 60);
 }
 
 #[tokio::test]
 async fn a_pod_that_stops_says_so() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, ends) = caller(&world).await;
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, ends) = caller(&pair).await;
     let mut messages = client.transfer(request()).await.unwrap().into_inner();
     soon(messages.message()).await.unwrap();
     drop(ends);
@@ -97,9 +97,9 @@ async fn a_pod_that_stops_says_so() {
 
 #[tokio::test]
 async fn so_many_transfers_run_at_a_time_and_no_more() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, _ends) = caller(&world).await;
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, _ends) = caller(&pair).await;
     let mut streams = Vec::new();
     for _ in 0..16 {
         streams.push(client.transfer(request()).await.unwrap());
@@ -114,8 +114,8 @@ async fn so_many_transfers_run_at_a_time_and_no_more() {
 
 #[tokio::test]
 async fn a_request_that_breaks_a_rule_is_refused_with_a_sentence() {
-    let world = World::begin(Freshness::Immutable).await;
-    let (mut client, _ends) = caller(&world).await;
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    let (mut client, _ends) = caller(&pair).await;
     let mut refusal = async |request: TransferRequest| -> (Code, String) {
         let status: Status = client.transfer(request).await.unwrap_err();
         (status.code(), status.message().to_owned())

@@ -15,20 +15,20 @@ use crate::codec::Codec;
 use crate::transfer::Puller;
 
 /// How many there are, the brain says.
-pub(super) struct Pulls<C: Codec> {
+pub(super) struct RunningPulls<C: Codec> {
     puller: Arc<Puller<C>>,
     tasks: Tasks,
     news: mpsc::Sender<SessionEvent>,
-    running: BTreeMap<Slice, Pull>,
+    running: BTreeMap<Slice, RunningPull>,
 }
 
 /// Ends with this.
-struct Pull {
+struct RunningPull {
     is_over: CancellationToken,
     _ends_it: DropGuard,
 }
 
-impl<C: Codec> Pulls<C> {
+impl<C: Codec> RunningPulls<C> {
     pub(super) fn new(puller: Puller<C>, tasks: Tasks, news: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             puller: Arc::new(puller),
@@ -42,7 +42,7 @@ impl<C: Codec> Pulls<C> {
     pub(super) fn start(&mut self, slice: Slice, source: Arc<Pod>) {
         self.running.retain(|_, pull| !pull.is_over.is_cancelled());
         let (end, is_over) = (CancellationToken::new(), CancellationToken::new());
-        let pull = Pull {
+        let pull = RunningPull {
             is_over: is_over.clone(),
             _ends_it: end.clone().drop_guard(),
         };
@@ -65,11 +65,11 @@ impl<C: Codec> Pulls<C> {
 
 /// The brain is told the newest warmth only: while it is busy, others come and go unseen.
 async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &mpsc::Sender<SessionEvent>) {
-    let (told, mut newest) = watch::channel(Warmth::default());
+    let (report, mut newest) = watch::channel(Warmth::default());
     let pulling = puller.pull(slice, &source.address, move |warmth| {
-        told.send_replace(warmth);
+        report.send_replace(warmth);
     });
-    let telling = async {
+    let reporting = async {
         while newest.changed().await.is_ok() {
             let warmth = *newest.borrow_and_update();
             let slice = slice.clone();
@@ -77,5 +77,5 @@ async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &m
             let _ = news.send(SessionEvent::Warmed { slice, warmth }).await;
         }
     };
-    tokio::join!(pulling, telling);
+    tokio::join!(pulling, reporting);
 }

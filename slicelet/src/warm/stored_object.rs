@@ -20,7 +20,7 @@ const HEAD_SIZE: usize = MAGIC.len() + size_of::<u32>() + size_of::<u64>();
 
 /// What an object says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct StoredObject {
     /// `None` once it was removed.
     pub(super) value: Option<Bytes>,
     pub(super) answered: Answered,
@@ -32,9 +32,9 @@ struct Contents {
     answered: Answered,
 }
 
-impl Said {
+impl StoredObject {
     /// The object that says this.
-    pub(super) fn into_object(self) -> Bytes {
+    pub(super) fn into_bytes(self) -> Bytes {
         match self.value {
             Some(value) if self.answered.is_empty() && !value.starts_with(MAGIC) => value,
             value => wrapped(value, self.answered),
@@ -42,7 +42,7 @@ impl Said {
     }
 
     /// What an object says.
-    pub(super) fn of_object(mut object: Bytes) -> Result<Self, CodecError> {
+    pub(super) fn from_bytes(mut object: Bytes) -> Result<Self, CodecError> {
         if !object.starts_with(MAGIC) {
             return Ok(Self {
                 value: Some(object),
@@ -99,11 +99,11 @@ mod tests {
 
     #[test]
     fn a_value_alone_is_its_own_object() {
-        let said = Said {
+        let stored = StoredObject {
             value: Some(Bytes::from_static(b"{}")),
             answered: Answered::default(),
         };
-        assert_eq!(said.into_object(), "{}");
+        assert_eq!(stored.into_bytes(), "{}");
     }
 
     #[test]
@@ -111,27 +111,30 @@ mod tests {
         let values = [None, Some(""), Some("value")].map(|value| value.map(Bytes::from));
         for value in values.into_iter().chain([Some(Bytes::from_static(MAGIC))]) {
             for answered in [Answered::default(), answered()] {
-                let said = Said {
+                let stored = StoredObject {
                     value: value.clone(),
                     answered,
                 };
-                assert_eq!(Said::of_object(said.clone().into_object()).unwrap(), said);
+                assert_eq!(StoredObject::from_bytes(stored.clone().into_bytes()).unwrap(), stored);
             }
         }
     }
 
     #[test]
     fn an_envelope_that_is_not_whole_is_refused_whatever_is_missing() {
-        let said = Said {
+        let stored = StoredObject {
             value: None,
             answered: answered(),
         };
-        let object = said.into_object();
+        let object = stored.into_bytes();
         for length in MAGIC.len()..object.len() {
-            assert!(Said::of_object(object.slice(..length)).is_err(), "{length} bytes");
+            assert!(
+                StoredObject::from_bytes(object.slice(..length)).is_err(),
+                "{length} bytes"
+            );
         }
         let mut damaged = object.to_vec();
         damaged[HEAD_SIZE] ^= 1;
-        assert!(Said::of_object(damaged.into()).is_err());
+        assert!(StoredObject::from_bytes(damaged.into()).is_err());
     }
 }

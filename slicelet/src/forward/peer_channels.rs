@@ -10,16 +10,16 @@ use tonic::transport::Channel;
 /// A channel for each pod; when there are too many, the one that was used longest ago goes, and ends with its last
 /// request.
 #[derive(Debug, Default)]
-pub(super) struct Peers(Mutex<Known>);
+pub(super) struct PeerChannels(Mutex<ChannelPool>);
 
 #[derive(Debug, Default)]
-struct Known {
-    channels: BTreeMap<PodAddress, Kept>,
+struct ChannelPool {
+    channels: BTreeMap<PodAddress, PooledChannel>,
     use_count: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct PooledChannel {
     channel: Channel,
     /// How many uses of any channel there had been when this one was used last.
     used_at: u64,
@@ -28,33 +28,33 @@ struct Kept {
 /// More channels than this are not kept.
 const CHANNELS_MAX: usize = 128;
 
-impl Peers {
+impl PeerChannels {
     /// The channel to the pod there.
     pub(super) fn channel_to(&self, address: &PodAddress) -> Result<Channel, BadAddress> {
         // The map is whole whatever a holder was doing when it panicked.
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.use_count += 1;
-        let used_at = known.use_count;
-        if let Some(kept) = known.channels.get_mut(address) {
-            kept.used_at = used_at;
-            return Ok(kept.channel.clone());
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.use_count += 1;
+        let used_at = pool.use_count;
+        if let Some(pooled) = pool.channels.get_mut(address) {
+            pooled.used_at = used_at;
+            return Ok(pooled.channel.clone());
         }
         let channel = channel_to(address.as_str(), &ChannelSettings::default())?;
-        if known.channels.len() >= CHANNELS_MAX {
-            known.forget_one();
+        if pool.channels.len() >= CHANNELS_MAX {
+            pool.evict_oldest();
         }
-        let kept = Kept {
+        let pooled = PooledChannel {
             channel: channel.clone(),
             used_at,
         };
-        known.channels.insert(address.clone(), kept);
+        pool.channels.insert(address.clone(), pooled);
         Ok(channel)
     }
 }
 
-impl Known {
-    fn forget_one(&mut self) {
-        let oldest = self.channels.iter().min_by_key(|(_, kept)| kept.used_at);
+impl ChannelPool {
+    fn evict_oldest(&mut self) {
+        let oldest = self.channels.iter().min_by_key(|(_, pooled)| pooled.used_at);
         if let Some(address) = oldest.map(|(address, _)| address.clone()) {
             self.channels.remove(&address);
         }
@@ -71,14 +71,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_channel_that_was_used_longest_ago_goes_first() {
-        let peers = Peers::default();
+        let peers = PeerChannels::default();
         for port in 1..=CHANNELS_MAX {
             peers.channel_to(&address(port)).unwrap();
         }
         peers.channel_to(&address(1)).unwrap();
         peers.channel_to(&address(CHANNELS_MAX + 1)).unwrap();
-        let known = peers.0.into_inner().unwrap();
-        assert_eq!(known.channels.len(), CHANNELS_MAX);
-        assert!(known.channels.contains_key(&address(1)) && !known.channels.contains_key(&address(2)));
+        let pool = peers.0.into_inner().unwrap();
+        assert_eq!(pool.channels.len(), CHANNELS_MAX);
+        assert!(pool.channels.contains_key(&address(1)) && !pool.channels.contains_key(&address(2)));
     }
 }

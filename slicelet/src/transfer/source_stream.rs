@@ -20,7 +20,7 @@ const WINDOW: u32 = 1 << 20;
 
 /// Why a stream ended before it was complete.
 #[derive(Debug, Error)]
-pub(super) enum Parting {
+pub(super) enum TransferError {
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     #[error("{} ({:?})", .0.message(), .0.code())]
@@ -35,7 +35,7 @@ pub(super) enum Parting {
 
 /// Whether it is of use to ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outlook {
+pub(super) enum RetryClass {
     /// It may come back.
     Broken,
     /// It is there, but has no time.
@@ -45,13 +45,13 @@ pub(super) enum Outlook {
 }
 
 /// One stream of one slice.
-pub(super) struct Source {
+pub(super) struct SourceStream {
     messages: Streaming<TransferResponse>,
 }
 
-impl Source {
+impl SourceStream {
     /// Asks the pod at `address`.
-    pub(super) async fn ask(address: &PodAddress, start: &TransferStart) -> Result<Self, Parting> {
+    pub(super) async fn open(address: &PodAddress, start: &TransferStart) -> Result<Self, TransferError> {
         let settings = ChannelSettings {
             stream_window: WINDOW,
             connection_window: WINDOW,
@@ -66,19 +66,19 @@ impl Source {
     }
 
     /// What it sends next; nothing once it has sent all.
-    pub(super) async fn next(&mut self) -> Result<Option<Transferred>, Parting> {
+    pub(super) async fn next(&mut self) -> Result<Option<Transferred>, TransferError> {
         let message = timeout(MESSAGE_TIMEOUT, self.messages.message()).await??;
         Ok(message.map(Transferred::try_from).transpose()?)
     }
 }
 
-impl Parting {
-    pub(super) fn outlook(&self) -> Outlook {
+impl TransferError {
+    pub(super) fn retry_class(&self) -> RetryClass {
         match self {
-            Self::BadAddress(_) | Self::Invalid(_) | Self::Short => Outlook::Final,
-            Self::Silent(_) => Outlook::Broken,
+            Self::BadAddress(_) | Self::Invalid(_) | Self::Short => RetryClass::Final,
+            Self::Silent(_) => RetryClass::Broken,
             Self::Refused(status) => match status.code() {
-                Code::ResourceExhausted => Outlook::Busy,
+                Code::ResourceExhausted => RetryClass::Busy,
                 // It has no such service, no such target, or no such request.
                 Code::Unimplemented
                 | Code::NotFound
@@ -87,7 +87,7 @@ impl Parting {
                 | Code::FailedPrecondition
                 | Code::AlreadyExists
                 | Code::PermissionDenied
-                | Code::Unauthenticated => Outlook::Final,
+                | Code::Unauthenticated => RetryClass::Final,
                 Code::Ok
                 | Code::Cancelled
                 | Code::Unknown
@@ -95,7 +95,7 @@ impl Parting {
                 | Code::Aborted
                 | Code::Internal
                 | Code::Unavailable
-                | Code::DataLoss => Outlook::Broken,
+                | Code::DataLoss => RetryClass::Broken,
             },
         }
     }

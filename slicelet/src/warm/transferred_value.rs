@@ -9,22 +9,22 @@ use emberkeep_store::ETag;
 use quick_cache::Weighter;
 
 use super::GetError;
-use super::disk::OnDisk;
-use super::entry::InBytes;
-use super::freshness::Checked;
+use super::disk::DiskObject;
+use super::entry::ByteWeighter;
+use super::freshness::VersionCheck;
 use super::key::HashedKey;
 use super::offer::Offer;
 use super::sizes_by_heat::SizesByHeat;
-use super::store::{Ask, WarmStore};
+use super::store::{LoadRequest, WarmStore};
 use crate::codec::Codec;
 
 /// A value that another pod had warm.
 #[derive(Debug)]
-pub(crate) struct Heirloom {
+pub(crate) struct TransferredValue {
     pub(crate) etag: ETag,
     pub(crate) object: Bytes,
     /// What is known of its freshness, by this pod's clock.
-    pub(crate) checked: Checked,
+    pub(crate) checked: VersionCheck,
     pub(crate) heat: u32,
 }
 
@@ -45,7 +45,7 @@ impl<C: Codec> WarmStore<C> {
             sizes: SizesByHeat::none(),
         };
         for (key, entry) in self.entries() {
-            inventory.sizes.add(entry.heat(), InBytes.weight(&key, &entry));
+            inventory.sizes.add(entry.heat(), ByteWeighter.weight(&key, &entry));
             let is_in_slice = slice.contains(&key.as_hashed().slice_key(mode));
             if let Some(offer) = Offer::of(&key, &entry).filter(|_| is_in_slice) {
                 inventory.held.insert(offer.fingerprint);
@@ -61,32 +61,37 @@ impl<C: Codec> WarmStore<C> {
 
     /// Keeps a value that another pod had, unless more recent news of it is here, or comes in this moment: then a request
     /// is loading or writing it.
-    pub(crate) async fn take_over(&self, ask: Ask<'_>, heirloom: Heirloom) -> Result<(), GetError> {
-        let want = self.want(&ask)?;
-        let Some(_lock) = self.locks.try_lock(&want.key) else {
+    pub(crate) async fn insert_transferred(
+        &self,
+        load_request: LoadRequest<'_>,
+        transferred: TransferredValue,
+    ) -> Result<(), GetError> {
+        let request = self.object_request(&load_request)?;
+        let Some(_lock) = self.locks.try_lock(&request.key) else {
             return Ok(());
         };
-        let Heirloom {
+        let TransferredValue {
             etag,
             object,
             checked,
             heat,
-        } = heirloom;
-        let known = self.known(&want.key);
-        if known.is_none_or(|known| known.checked.is_before(checked)) {
+        } = transferred;
+        let known = self.entry(&request.key);
+        if known.is_none_or(|known| known.checked.is_older_than(checked)) {
             if let Some(disk) = &self.parts.disk {
-                disk.put(&want.name, &etag, object.clone(), checked);
+                disk.put(&request.name, &etag, object.clone(), checked);
             }
-            self.take_in(&want, OnDisk { etag, bytes: object }, checked).await?;
+            self.decode_and_insert(&request, DiskObject { etag, bytes: object }, checked)
+                .await?;
         }
-        self.warm_up(&ask.key, heat);
+        self.raise_heat(&load_request.key, heat);
         Ok(())
     }
 
     /// A value is as hot as it was at another pod, if it is not hotter.
-    pub(crate) fn warm_up(&self, key: &HashedKey<'_>, heat: u32) {
-        if let Some(entry) = self.known(&key.to_warm()) {
-            entry.warm_up(heat);
+    pub(crate) fn raise_heat(&self, key: &HashedKey<'_>, heat: u32) {
+        if let Some(entry) = self.entry(&key.to_warm()) {
+            entry.raise_heat(heat);
         }
     }
 }

@@ -15,14 +15,14 @@ use crate::holding::Holding;
 
 /// Shared by the session, which writes it, and by requests, which read it and count. Nobody waits for anybody.
 #[derive(Debug)]
-pub(crate) struct Published {
+pub(crate) struct PublishedState {
     pub(crate) holding: ArcSwap<Holding>,
     pub(crate) held: watch::Sender<Option<AssignmentSnapshot>>,
     pub(crate) heat: Heat,
     forwards: AtomicBool,
 }
 
-impl Published {
+impl PublishedState {
     /// Before the first assignment.
     pub(crate) fn nothing() -> Self {
         Self {

@@ -19,11 +19,11 @@ use tempfile::TempDir;
 
 use crate::byte_size::ByteSize;
 use crate::codec::Raw;
-use crate::metrics::{Cause, Metrics};
-use crate::published::Published;
+use crate::metrics::{Metrics, ReadCause};
+use crate::published_state::PublishedState;
 use crate::store_access::StoreAccess;
 use crate::transfer::pull::Puller;
-use crate::warm::{Ask, Freshness, HashedKey, Hold, WarmParts, WarmSettings, WarmStore};
+use crate::warm::{Freshness, HashedKey, LoadRequest, OwnershipFence, WarmParts, WarmSettings, WarmStore};
 
 /// Nothing in these tests takes long; whatever does has failed.
 pub(super) async fn soon<T>(event: impl Future<Output = T>) -> T {
@@ -37,9 +37,9 @@ const fn of_a_task<F: Future<Output = ()> + Send>(pull: F) -> F {
     pull
 }
 
-pub(super) struct TestPod {
+pub(super) struct TransferTestPod {
     pub(super) warm: Arc<WarmStore<Raw>>,
-    pub(super) published: Arc<Published>,
+    pub(super) published: Arc<PublishedState>,
     pub(super) metrics: Metrics,
     name: &'static str,
     clock: Clock,
@@ -47,15 +47,15 @@ pub(super) struct TestPod {
 }
 
 /// An old owner with warm values, and a new one that is to have them; both on one store.
-pub(super) struct World {
-    pub(super) old: TestPod,
-    pub(super) new: TestPod,
+pub(super) struct PodPair {
+    pub(super) old: TransferTestPod,
+    pub(super) new: TransferTestPod,
     pub(super) store: Store,
     assignment: Mutex<Arc<Assignment>>,
     _folder: TempDir,
 }
 
-impl World {
+impl PodPair {
     /// The old one serves all keys at generation 1, and the new one warms them at generation 2.
     pub(super) async fn begin(freshness: Freshness) -> Self {
         Self::with_budget(freshness, ByteSize::mib(512)).await
@@ -65,20 +65,20 @@ impl World {
     pub(super) async fn with_budget(freshness: Freshness, budget: ByteSize) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::new(Folder::open(folder.path(), Durability::Unsynced).await.unwrap());
-        let world = Self {
-            old: TestPod::new("old", store.clone(), freshness, ByteSize::mib(512)),
-            new: TestPod::new("new", store.clone(), freshness, budget),
+        let pair = Self {
+            old: TransferTestPod::new("old", store.clone(), freshness, ByteSize::mib(512)),
+            new: TransferTestPod::new("new", store.clone(), freshness, budget),
             store,
             assignment: Mutex::new(Arc::new(Assignment::unassigned())),
             _folder: folder,
         };
-        world.assign(&[("old", Phase::Serving)]);
-        world.assign(&[("new", Phase::Warming), ("old", Phase::Serving)]);
-        world
+        pair.assign(&[("old", Phase::Serving)]);
+        pair.assign(&[("new", Phase::Warming), ("old", Phase::Serving)]);
+        pair
     }
 
     /// The new one serves all keys from now on.
-    pub(super) fn switch(&self) {
+    pub(super) fn hand_over(&self) {
         self.assign(&[("new", Phase::Serving), ("old", Phase::Leaving)]);
     }
 
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// The old owner has so many values of that size warm, `key-0` hottest.
-    pub(super) async fn warms_up(&self, count: u8, size: usize) {
+    pub(super) async fn warm_values(&self, count: u8, size: usize) {
         for number in 0..count {
             let key = key_of(number);
             self.put(&key, noise(number, size)).await;
@@ -117,17 +117,17 @@ impl World {
             warm: Arc::clone(&self.new.warm),
             published: Arc::clone(&self.new.published),
         };
-        let mut told = Vec::new();
+        let mut reports = Vec::new();
         let source = PodAddress::try_new(address).unwrap();
         soon(of_a_task(
-            puller.pull(&Slice::FULL, &source, |warmth| told.push(warmth)),
+            puller.pull(&Slice::FULL, &source, |warmth| reports.push(warmth)),
         ))
         .await;
-        told
+        reports
     }
 }
 
-impl TestPod {
+impl TransferTestPod {
     fn new(name: &'static str, store: Store, freshness: Freshness, memory_budget: ByteSize) -> Self {
         let (clock, tasks, metrics) = (Clock::start(), Tasks::new(), Metrics::new("numbers"));
         let admission = AdmissionSettings {
@@ -155,7 +155,7 @@ impl TestPod {
         };
         Self {
             warm: Arc::new(WarmStore::new(Raw, parts)),
-            published: Arc::new(Published::nothing()),
+            published: Arc::new(PublishedState::nothing()),
             metrics,
             name,
             clock,
@@ -174,33 +174,33 @@ impl TestPod {
             .publish(Arc::new(ownership), KeyMode::Hashed, self.clock.now());
     }
 
-    fn hold(&self, slice_key: &SliceKey) -> Hold {
+    fn fence(&self, slice_key: &SliceKey) -> OwnershipFence {
         let holding = self.published.holding.load();
         let (range, share) = holding.ownership.share_of(slice_key);
-        holding.hold(range, share.unwrap(), self.warm.parts.settings.freshness)
+        holding.fence(range, share.unwrap(), self.warm.parts.settings.freshness)
     }
 
     /// The value, if it is warm.
-    pub(super) fn warm(&self, key: &str) -> Option<Bytes> {
+    pub(super) fn warm_value(&self, key: &str) -> Option<Bytes> {
         let hashed = HashedKey::try_new(key.as_bytes()).unwrap();
-        let hold = self.hold(&hashed.slice_key(KeyMode::Hashed));
-        self.warm.warm(&hashed, hold).map(|bytes| Bytes::clone(&bytes))
+        let fence = self.fence(&hashed.slice_key(KeyMode::Hashed));
+        self.warm.warm_value(&hashed, fence).map(|bytes| Bytes::clone(&bytes))
     }
 
     /// The value, loaded if need be.
     pub(super) async fn get(&self, key: &str) -> Bytes {
-        if let Some(value) = self.warm(key) {
+        if let Some(value) = self.warm_value(key) {
             return value;
         }
         let hashed = HashedKey::try_new(key.as_bytes()).unwrap();
         let slice_key = hashed.slice_key(KeyMode::Hashed);
-        let ask = Ask {
+        let load_request = LoadRequest {
             key: hashed,
             slice_key: &slice_key,
-            hold: self.hold(&slice_key),
+            fence: self.fence(&slice_key),
             deadline: self.clock.now() + Duration::from_secs(10),
         };
-        Bytes::clone(&*soon(self.warm.load(ask)).await.unwrap())
+        Bytes::clone(&*soon(self.warm.load(load_request)).await.unwrap())
     }
 
     /// Reads of the store, how many of them were checks, and how many bytes came.
@@ -208,13 +208,13 @@ impl TestPod {
         let store = &self.metrics.store;
         (
             store.read_count(),
-            store.reads_for(Cause::Revalidate),
+            store.reads_for(ReadCause::Revalidate),
             store.read_bytes.get(),
         )
     }
 
     /// The count of that name, and with that label if it has labels.
-    pub(super) fn counted(&self, name: &str, label: Option<&str>) -> u64 {
+    pub(super) fn counter(&self, name: &str, label: Option<&str>) -> u64 {
         let families = self.metrics.registry.gather();
         let family = families.iter().find(|family| family.name().ends_with(name)).unwrap();
         let is_meant = |labels: &[prometheus::proto::LabelPair]| {
@@ -225,7 +225,7 @@ impl TestPod {
     }
 }
 
-impl Drop for TestPod {
+impl Drop for TransferTestPod {
     fn drop(&mut self) {
         self.tasks.stop().cancel();
     }
