@@ -1,4 +1,4 @@
-//! What a slicelet is started with, checked once.
+//! The configuration of a slicelet, checked once at start.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::byte_size::ByteSize;
 use crate::error::SliceletError;
 use crate::warm::{DiskSettings, Freshness, WarmSettings};
 
-/// What was asked for, unchecked.
+/// The configuration as given to the builder.
 #[derive(Debug, Clone)]
 pub(crate) struct UncheckedConfig {
     pub(crate) target: String,
@@ -37,7 +37,7 @@ pub(crate) struct UncheckedConfig {
     pub(crate) drains_on_sigterm: bool,
 }
 
-/// What the slicelet goes by.
+/// The checked configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) target: TargetName,
@@ -53,12 +53,14 @@ pub(crate) struct Settings {
     pub(crate) drains_on_sigterm: bool,
 }
 
-/// A missing object stays missing for so long: short enough that a new one is soon seen.
-const MISSING_LIFE: Duration = Duration::from_secs(1);
-/// More requests of the store than these wait in vain anyway, or their store is quick enough to need no line.
+/// Lifetime of a negative entry: long enough to absorb repeated requests for a missing object, short enough that an object
+/// created by another writer is soon visible.
+const MISSING_LIFETIME: Duration = Duration::from_secs(1);
+/// Bound of the admission queue. A longer one does not help: behind so many, requests of a slow store reach their deadline
+/// in the queue, and a fast store has no queue.
 const WAITING_MAX: usize = 4_096;
 const ZONE_LENGTH_MAX: usize = 253;
-/// Nothing is remembered for longer.
+/// Bound of both `remember_requests` and `Freshness::RevalidateAfter`.
 const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl UncheckedConfig {
@@ -87,7 +89,7 @@ impl UncheckedConfig {
         }
     }
 
-    /// The settings, if every wish can be granted. Must be called inside a tokio runtime.
+    /// The settings, if all are present and in range. Must be called inside a tokio runtime.
     pub(crate) fn check(self) -> Result<Settings, SliceletError> {
         let pod = self.pod()?;
         Ok(Settings {
@@ -113,7 +115,7 @@ impl UncheckedConfig {
         self.assigners.iter().map(checked).collect()
     }
 
-    /// The others: what the pod itself would say it knows.
+    /// The peers without the pod's own address: as a peer, the pod would only report its own assignment back to itself.
     fn checked_peers(&self, pod: &Pod) -> Result<Vec<String>, SliceletError> {
         let is_other = |url: &&String| url.split("://").last() != Some(pod.address.as_str());
         let checked = |url: &String| checked_url(url).map(str::to_owned);
@@ -149,7 +151,7 @@ impl UncheckedConfig {
     }
 
     fn checked_weight(&self) -> Result<Weight, SliceletError> {
-        // Out of range, the conversion saturates, and what is saturated or not a number is no weight either.
+        // The conversion saturates out of range and maps NaN to 0; `from_thousandths` rejects both results.
         Weight::from_thousandths((self.weight * 1_000.0) as u32).ok_or_else(|| SliceletError::OutOfRange {
             setting: "weight",
             found: self.weight.to_string(),
@@ -181,7 +183,7 @@ impl UncheckedConfig {
         Ok(WarmSettings {
             memory_budget: budget,
             freshness: self.checked_freshness()?,
-            missing_life: MISSING_LIFE,
+            missing_lifetime: MISSING_LIFETIME,
             answered,
         })
     }
@@ -197,7 +199,7 @@ impl UncheckedConfig {
         Ok(AdmissionSettings {
             concurrency,
             waiting_max: WAITING_MAX,
-            // The incarnation is random already; its other half is the session's chance.
+            // The incarnation is random; the high half seeds admission, the low half the session.
             seed: (pod.incarnation.0 >> 64) as u64,
         })
     }
@@ -275,14 +277,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_allowed_is_granted() {
+    async fn a_valid_configuration_becomes_settings() {
         let settings = config().check().unwrap();
         assert_eq!(settings.pod.name.as_str(), "pod-1");
         assert_eq!(settings.pod.weight, Weight::ONE);
     }
 
     #[tokio::test]
-    async fn a_pod_is_no_peer_of_itself_but_one_whose_address_ends_like_its_own_is() {
+    async fn a_pod_is_no_peer_of_itself_but_a_pod_whose_address_ends_alike_is() {
         let mut config = config();
         config.advertise = Some("1.0.0.1:80".to_owned());
         config.peers = ["http://1.0.0.1:80", "1.0.0.1:80", "http://11.0.0.1:80"]
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
+    async fn a_missing_or_invalid_pod_setting_is_refused_with_the_allowed_range() {
         let cases: [(Misconfiguration, &str); 8] = [
             (
                 |w| w.assigners.clear(),
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn so_is_one_about_how_values_are_kept() {
+    async fn an_invalid_store_or_cache_setting_is_refused_with_the_allowed_range() {
         let cases: [(Misconfiguration, &str); 4] = [
             (
                 |w| w.load_concurrency = 0,
@@ -355,7 +357,7 @@ mod tests {
         assert_refused(&cases);
     }
 
-    /// Makes a wish that cannot be granted.
+    /// Makes one setting invalid.
     type Misconfiguration = fn(&mut UncheckedConfig);
 
     fn assert_refused(cases: &[(Misconfiguration, &str)]) {

@@ -67,6 +67,7 @@ mod forward;
 mod guard;
 mod heat;
 mod holding;
+mod key_access;
 mod many_keys;
 mod metrics;
 mod overloaded;

@@ -1,4 +1,4 @@
-//! What the session publishes and requests go by.
+//! The state that the session publishes and requests read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,42 +13,42 @@ use tokio::sync::watch;
 use crate::heat::Heat;
 use crate::holding::Holding;
 
-/// Shared by the session, which writes it, and by requests, which read it and count. Nobody waits for anybody.
+/// Written by the session, read by requests, which also count into it. No access waits for another.
 #[derive(Debug)]
 pub(crate) struct PublishedState {
     pub(crate) holding: ArcSwap<Holding>,
-    pub(crate) held: watch::Sender<Option<AssignmentSnapshot>>,
+    pub(crate) assignment: watch::Sender<Option<AssignmentSnapshot>>,
     pub(crate) heat: Heat,
     forwards: AtomicBool,
 }
 
 impl PublishedState {
-    /// Before the first assignment.
+    /// The state before the first assignment: the pod owns nothing.
     pub(crate) fn nothing() -> Self {
         Self {
             holding: ArcSwap::from_pointee(Holding::nothing()),
-            held: watch::Sender::new(None),
+            assignment: watch::Sender::new(None),
             heat: Heat::new(),
             forwards: AtomicBool::new(false),
         }
     }
 
-    /// Requests go by `ownership` from `now` on. Answers what they went by before.
+    /// Puts `ownership` into effect for all requests from `now` on. Returns the snapshot it replaces, with its counts.
     pub(crate) fn publish(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Arc<Holding> {
         let assignment = Arc::clone(ownership.assignment());
         let next = self.holding.load().followed_by(ownership, key_mode, now);
         let before = self.holding.swap(Arc::new(next));
-        self.held
+        self.assignment
             .send_replace(Some(AssignmentSnapshot { assignment, key_mode }));
         before
     }
 
-    /// What is done with requests for keys of other pods from now on.
+    /// Sets the handling of requests for keys of other pods.
     pub(crate) fn handle_misroutes(&self, mode: MisrouteMode) {
         self.forwards.store(mode == MisrouteMode::Forward, Relaxed);
     }
 
-    /// Whether requests for keys of other pods are sent on to them.
+    /// Whether requests for keys of other pods are forwarded to their owner.
     pub(crate) fn forwards_misroutes(&self) -> bool {
         self.forwards.load(Relaxed)
     }

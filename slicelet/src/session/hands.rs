@@ -90,7 +90,11 @@ impl<C: Codec> SessionHands<C> {
         Self {
             meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
             weighing: Weighing::new(),
-            pulls: RunningPulls::new(Puller::of(&parts), parts.tasks.clone(), news.clone()),
+            pulls: RunningPulls::new(
+                Puller::new(Arc::clone(&parts.warm), Arc::clone(&parts.published)),
+                parts.tasks.clone(),
+                news.clone(),
+            ),
             measured_at: parts.clock.now(),
             cooled_at: parts.clock.now(),
             parts,

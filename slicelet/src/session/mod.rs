@@ -1,59 +1,29 @@
-//! The session's hands: what `emberkeep_core::slicelet::Session` decides is carried out here.
+//! The hands of `emberkeep_core::slicelet::Session`: its actions are performed here.
 //!
 //! ```text
-//! drain, SIGTERM --+                                +--> link: one stream to the assigner
-//!                  +--> events --> drive(Session) --+--> Published: what requests go by
-//! link's news -----+                                +--> WarmStore: forgets what is lost
-//!                                                   +--> Pulls: get ready what is to be owned
-//!                                                   +--> StoreAccess: learns what it is granted
+//! drain, SIGTERM --------+                                +--> AssignerLink: one stream to an assigner
+//! events of the link ----+--> events --> drive(Session) --+--> PublishedState: the assignment in effect
+//! peers' assignments ----+                                +--> WarmStore: drops the values of lost slices
+//! warmth of the pulls ---+                                +--> RunningPulls: prepare slices to be owned
+//!                                                         +--> StoreAccess: the granted rate
 //! ```
 
 mod assigner_link;
 mod hands;
+mod parts;
 mod peers;
 mod running_pulls;
 mod weighing;
 
-use std::sync::Arc;
-
-use emberkeep_core::pod::Pod;
 use emberkeep_core::slicelet::{Reconnect, Session, SessionEvent};
-use emberkeep_core::target::TargetName;
-use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::driver::drive;
-use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::codec::Codec;
-use crate::metrics::Metrics;
-use crate::published_state::PublishedState;
-use crate::store_access::StoreAccess;
-use crate::warm::WarmStore;
 use hands::SessionHands;
+pub(crate) use parts::SessionParts;
 
-/// What the session works with.
-pub(crate) struct SessionParts<C: Codec> {
-    pub(crate) target: TargetName,
-    pub(crate) pod: Pod,
-    pub(crate) assigners: Vec<Arc<str>>,
-    /// The URLs of other pods.
-    pub(crate) peers: Vec<String>,
-    /// Cancelled when they need not be listened to any more; ends with the tasks.
-    pub(crate) peers_left: CancellationToken,
-    pub(crate) published: Arc<PublishedState>,
-    pub(crate) warm: Arc<WarmStore<C>>,
-    pub(crate) store_access: StoreAccess,
-    pub(crate) metrics: Metrics,
-    pub(crate) clock: Clock,
-    pub(crate) tasks: Tasks,
-    /// Cancelled when the pod is to drain.
-    pub(crate) drain: CancellationToken,
-    /// Cancelled when the pod may stop.
-    pub(crate) drained: CancellationToken,
-}
-
-/// News that wait for the brain; a link that has more waits itself, and so does the assigner behind it.
+/// Bound of the queue of events for the brain. When it is full, the link stops reading, and flow control slows the assigner.
 const EVENTS_MAX: usize = 64;
 
 /// Starts the session; it ends with the tasks.
@@ -71,13 +41,13 @@ pub(crate) fn start<C: Codec>(parts: SessionParts<C>) {
     let stop = tasks.stop().clone();
     tasks.spawn_supervised("drain", async move {
         if stop.run_until_cancelled(drain.cancelled()).await.is_some() {
-            // Nobody listens only if the session has ended, and then there is nothing to drain.
+            // The receiver is gone only after the session has ended, when there is nothing left to drain.
             let _ = news.send(SessionEvent::DrainRequested).await;
         }
     });
 }
 
-/// The incarnation is random already, so its low half is the chance that the brain is given.
+/// The incarnation is random; its low half seeds the brain.
 fn reconnect<C: Codec>(parts: &SessionParts<C>) -> Reconnect {
     Reconnect::new(parts.assigners.clone(), parts.pod.incarnation.0 as u64)
 }

@@ -21,15 +21,14 @@ use super::source_stream::{RetryClass, SourceStream, TransferError};
 use crate::codec::Codec;
 use crate::metrics::{InProgress, PullEnd};
 use crate::published_state::PublishedState;
-use crate::session::SessionParts;
 use crate::warm::{
     HashedKey, LoadRequest, OwnershipFence, SizesByHeat, TransferredValue, VersionCheck, WarmStore, fingerprint,
 };
 
 /// Pulls slices from other pods.
 pub(crate) struct Puller<C: Codec> {
-    pub(super) warm: Arc<WarmStore<C>>,
-    pub(super) published: Arc<PublishedState>,
+    warm: Arc<WarmStore<C>>,
+    published: Arc<PublishedState>,
 }
 
 /// How often a source is asked.
@@ -75,12 +74,8 @@ enum Flow {
 }
 
 impl<C: Codec> Puller<C> {
-    /// A puller into the warm store of that session.
-    pub(crate) fn of(parts: &SessionParts<C>) -> Self {
-        Self {
-            warm: Arc::clone(&parts.warm),
-            published: Arc::clone(&parts.published),
-        }
+    pub(crate) const fn new(warm: Arc<WarmStore<C>>, published: Arc<PublishedState>) -> Self {
+        Self { warm, published }
     }
 
     /// Pulls the values of `slice` from the pod at `source`, and reads from object storage what that cannot send, hottest

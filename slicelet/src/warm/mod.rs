@@ -15,6 +15,7 @@ mod disk;
 mod entry;
 mod freshness;
 mod get_error;
+mod hot_value;
 mod key;
 mod key_locks;
 mod load;
@@ -23,6 +24,7 @@ mod sizes_by_heat;
 mod store;
 mod stored_object;
 mod transferred_value;
+mod warm_by_range;
 mod write;
 mod write_error;
 
@@ -31,19 +33,12 @@ pub(crate) use disk::{DiskSettings, DiskTier};
 pub use freshness::Freshness;
 pub(crate) use freshness::{OwnershipFence, VersionCheck};
 pub use get_error::GetError;
+pub use hot_value::HotValue;
 pub(crate) use key::HashedKey;
 pub(crate) use offer::{EncodedValue, Offer, fingerprint};
 pub(crate) use sizes_by_heat::SizesByHeat;
-pub(crate) use store::{LoadRequest, WarmByRange, WarmParts, WarmSettings, WarmStore};
+pub(crate) use store::{LoadRequest, WarmParts, WarmSettings, WarmStore};
 pub(crate) use transferred_value::TransferredValue;
+pub(crate) use warm_by_range::WarmByRange;
 pub(crate) use write::{ValueChange, WriteOptions};
 pub use write_error::WriteError;
-
-/// A warm key, and how hot it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HotValue {
-    /// The application key.
-    pub key: Vec<u8>,
-    /// How often it was asked for of late: a count that halves with time.
-    pub heat: u32,
-}

@@ -14,13 +14,14 @@ use emberkeep_store::{ETag, ObjectName, Store, StoreError};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
-use super::HotValue;
 use super::decoder::{self, DecodedValue, Decoder};
 use super::disk::DiskTier;
 use super::entry::{ByteWeighter, CachedValue, ObjectMetadata, WarmEntry};
 use super::freshness::{Freshness, OwnershipFence, VersionCheck};
+use super::hot_value::HotValue;
 use super::key::{HashedKey, HashedOnce, WarmKey};
 use super::key_locks::KeyLocks;
+use super::warm_by_range::WarmByRange;
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
 use crate::holding::Holding;
@@ -35,7 +36,7 @@ pub(crate) struct WarmSettings {
     /// How long values count.
     pub(crate) freshness: Freshness,
     /// How long a missing object stays missing.
-    pub(crate) missing_life: Duration,
+    pub(crate) missing_lifetime: Duration,
     /// How long the answers of requests are remembered.
     pub(crate) answered: AnsweredLimits,
 }
@@ -95,13 +96,6 @@ pub(crate) struct WarmStore<C: Codec> {
     decoder: Decoder<C::Value>,
     pub(super) locks: Arc<KeyLocks>,
     pub(crate) parts: WarmParts,
-}
-
-/// How much is warm in each range, by its number.
-#[derive(Debug)]
-pub(crate) struct WarmByRange {
-    pub(crate) sizes: Vec<u64>,
-    pub(crate) key_counts: Vec<u64>,
 }
 
 /// Values of about this size are expected; being wrong by ten or a hundred times costs little.
@@ -243,7 +237,7 @@ impl<C: Codec> WarmStore<C> {
     ) -> Option<WarmEntry<C::Value>> {
         let entry = self.entries.get(&request.key)?;
         let now = self.parts.clock.now();
-        let is_alive = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_life;
+        let is_alive = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_lifetime;
         let counts = request.fence.accepts_since(entry.checked, asked_at)
             || (is_alive && request.fence.accepts(entry.checked, || now));
         counts.then_some(entry)

@@ -113,10 +113,7 @@ impl PodPair {
 
     /// The new owner pulls all keys from a pod at that address; answers all that was told on the way.
     pub(super) async fn pull(&self, address: &str) -> Vec<Warmth> {
-        let puller = Puller {
-            warm: Arc::clone(&self.new.warm),
-            published: Arc::clone(&self.new.published),
-        };
+        let puller = Puller::new(Arc::clone(&self.new.warm), Arc::clone(&self.new.published));
         let mut reports = Vec::new();
         let source = PodAddress::try_new(address).unwrap();
         soon(of_a_task(
@@ -140,7 +137,7 @@ impl TransferTestPod {
             settings: WarmSettings {
                 memory_budget,
                 freshness,
-                missing_life: Duration::from_secs(1),
+                missing_lifetime: Duration::from_secs(1),
                 answered: AnsweredLimits {
                     count: 9,
                     age: Duration::from_secs(60),
