@@ -37,7 +37,7 @@ pub(crate) struct UncheckedConfig {
     pub(crate) drains_on_sigterm: bool,
 }
 
-/// The checked configuration.
+/// The configuration with every setting present, parsed and in range.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) target: TargetName,
@@ -126,12 +126,7 @@ impl UncheckedConfig {
         let advertise = self.advertise.as_deref();
         let address = PodAddress::try_new(advertise.ok_or(SliceletError::Missing { setting: "advertise" })?)?;
         let zone = self.zone.as_str();
-        check(
-            "zone",
-            zone,
-            zone.len() <= ZONE_LENGTH_MAX,
-            "a text of at most 253 bytes",
-        )?;
+        check("zone", zone, zone.len() <= ZONE_LENGTH_MAX, "at most 253 bytes")?;
         Ok(Pod {
             name: self.name_at(&address)?,
             incarnation: Incarnation(uuid::Uuid::new_v4().as_u128()),
@@ -298,11 +293,11 @@ mod tests {
         let cases: [(Misconfiguration, &str); 8] = [
             (
                 |w| w.assigners.clear(),
-                "slicelet needs assigner: set it with Builder::assigner",
+                "slicelet setting assigner is missing: set it with Builder::assigner",
             ),
             (
                 |w| w.advertise = None,
-                "slicelet needs advertise: set it with Builder::advertise",
+                "slicelet setting advertise is missing: set it with Builder::advertise",
             ),
             (|w| w.target = "No".into(), "target \"No\" is not allowed: it must be"),
             (

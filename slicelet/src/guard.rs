@@ -193,7 +193,7 @@ impl<'a, C: Codec> Guard<'a, C> {
         self.access.warm.object_name(self.key.bytes(), &self.slice_key)
     }
 
-    /// The application key.
+    /// The application key, as given to [`Slicelet::own`](crate::Slicelet::own).
     #[must_use]
     pub const fn key(&self) -> &'a [u8] {
         self.key.bytes()

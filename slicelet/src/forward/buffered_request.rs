@@ -1,4 +1,4 @@
-//! A request that is kept while the service has it, so that it can be sent on.
+//! A copy of a request, kept while the service processes it, so that it can be forwarded.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +12,8 @@ use thiserror::Error;
 use tonic::Status;
 use tonic::body::Body;
 
-/// All that is needed to send a gRPC request once more. The body is copied as the service reads it: waiting for all of
-/// it first would wait for ever where the caller waits for an answer before it sends more.
+/// A copy of a gRPC request. The body is copied as the service reads it: reading all of it first would block forever if the
+/// caller sends the rest only after a response.
 #[derive(Debug)]
 pub(super) struct BufferedRequest {
     uri: Uri,
@@ -21,24 +21,29 @@ pub(super) struct BufferedRequest {
     body: Arc<Mutex<BufferedBody>>,
 }
 
-/// More bytes of a body than this are not kept.
+/// Bound of a buffered body, in bytes.
 const BODY_SIZE_MAX: usize = 4 << 20;
 
-/// How often a request has been sent on.
+/// The header with the number of times a request has been forwarded.
 const HOPS_KEY: HeaderName = HeaderName::from_static("emberkeep-hops");
 
-/// Why a request cannot be sent on.
+/// Why a request cannot be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(super) enum NotBuffered {
-    #[error("its body is over the limit of {BODY_SIZE_MAX} bytes that are forwarded")]
+    #[error("its body exceeds the limit of {BODY_SIZE_MAX} bytes")]
     TooLarge,
-    #[error("it was refused before all of it had come")]
+    #[error("it was rejected before its whole body had arrived")]
     Streaming,
 }
 
+/// ```text
+/// Partial --end of the body--> Complete --+
+///    |                                    +--take_body--> Released
+///    +--over the limit-------> TooLarge --+
+/// ```
 #[derive(Debug)]
 enum BufferedBody {
-    /// A message usually comes as one frame, which is shared; only further ones are copied.
+    /// A message usually arrives as one frame, which is shared; only further frames are copied.
     Partial {
         first: Bytes,
         rest: BytesMut,
@@ -49,7 +54,7 @@ enum BufferedBody {
 }
 
 impl BufferedRequest {
-    /// What is kept, and the request for the service.
+    /// Splits a request into the copy and the request for the service, which fills the copy's body as it is read.
     pub(super) fn of(request: http::Request<Body>) -> (Self, http::Request<Body>) {
         let (parts, body) = request.into_parts();
         let buffered = Self {
@@ -68,7 +73,7 @@ impl BufferedRequest {
         &self.headers
     }
 
-    /// How often it has been sent on; `None` if it says something else than a number.
+    /// How often the request has been forwarded; `None` if the header is invalid.
     pub(super) fn hop_count(&self) -> Option<u8> {
         let Some(hops) = self.headers.get(HOPS_KEY) else {
             return Some(0);
@@ -76,7 +81,7 @@ impl BufferedRequest {
         hops.to_str().ok()?.parse().ok()
     }
 
-    /// Ends the copy; what the service reads from now on is not kept.
+    /// Ends the copy and returns the body, if it is complete.
     pub(super) fn take_body(&self) -> Result<Bytes, NotBuffered> {
         match std::mem::replace(&mut *locked(&self.body), BufferedBody::Released) {
             BufferedBody::Complete(body) => Ok(body),
@@ -85,7 +90,7 @@ impl BufferedRequest {
         }
     }
 
-    /// The request for the next pod, which is the `hop_count`th to get it from another one.
+    /// The request for the next pod, as the `hop_count`th forward.
     pub(super) fn to_forward(&self, body: Bytes, hop_count: u8, timeout: HeaderValue) -> http::Request<Body> {
         let mut request = http::Request::new(Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
@@ -108,9 +113,11 @@ impl BufferedBody {
 
     fn add(&mut self, bytes: &Bytes) {
         match self {
+            // ## Partial -> TooLarge: the frame exceeds the limit
             Self::Partial { first, rest } if first.len() + rest.len() + bytes.len() > BODY_SIZE_MAX => {
                 *self = Self::TooLarge;
             }
+            // ## Partial -> Partial
             Self::Partial { first, .. } if first.is_empty() => *first = bytes.clone(),
             Self::Partial { rest, .. } => rest.extend_from_slice(bytes),
             Self::Complete(_) | Self::TooLarge | Self::Released => {}
@@ -118,6 +125,7 @@ impl BufferedBody {
     }
 
     fn end(&mut self) {
+        // ## Partial -> Complete: the service has read the whole body
         if let Self::Partial { first, rest } = self {
             let first = std::mem::take(first);
             *self = Self::Complete(match rest.is_empty() {
@@ -128,7 +136,7 @@ impl BufferedBody {
     }
 }
 
-/// A body that leaves a copy of what is read from it.
+/// A body that copies the frames read from it.
 struct TeeBody {
     body: Body,
     copy: Arc<Mutex<BufferedBody>>,
@@ -163,7 +171,7 @@ impl http_body::Body for TeeBody {
 }
 
 fn locked(copy: &Mutex<BufferedBody>) -> MutexGuard<'_, BufferedBody> {
-    // The copy is whole whatever a holder was doing when it panicked.
+    // The copy is consistent even after a panic of a holder, so a poisoned mutex is usable.
     copy.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -180,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_service_has_read_is_sent_on_byte_for_byte() {
+    async fn the_body_read_by_the_service_is_forwarded_byte_for_byte() {
         let (buffered, request) = BufferedRequest::of(request(vec!["one".into(), "two".into(), "three".into()]));
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "onetwothree");
         let body = buffered.take_body().unwrap();
@@ -190,7 +198,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_large_or_has_not_come_is_not_kept() {
+    async fn a_large_or_incomplete_body_is_not_buffered() {
         let half = Bytes::from(vec![0; BODY_SIZE_MAX / 2 + 1]);
         let (buffered, request_of_service) = BufferedRequest::of(request(vec![half.clone(), half]));
         request_of_service.into_body().collect().await.unwrap();
@@ -200,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn hops_that_cannot_be_read_are_unknown() {
+    fn an_invalid_hop_header_has_no_count() {
         for (value, hop_count) in [
             ("0", Some(0)),
             ("2", Some(2)),

@@ -1,4 +1,4 @@
-//! The forwarder: what becomes of a request that the service has answered.
+//! The forwarder: sends requests rejected with `NotOwner` to the owner.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::published_state::PublishedState;
 
 type GrpcResponse = http::Response<Body>;
 
-/// Sends requests on that the pod's services have refused because another pod owns the key.
+/// Forwards requests that the pod's services have rejected because another pod owns the key.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     published: Arc<PublishedState>,
@@ -29,20 +29,20 @@ pub(crate) struct Forwarder {
     metrics: ForwardMetrics,
 }
 
-/// How often one request is sent on at most: the second time is for a move between two pods' looks at the assignment.
+/// Forwards of one request at most: the second one covers a slice that moved between the two pods' assignments.
 const HOPS_MAX: u8 = 2;
 
-/// How long a request may take that carries no deadline, until the owner begins to answer.
+/// The wait for the owner's response headers, for requests without a deadline.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why there is no answer of the owner.
+/// Why the owner gave no response.
 #[derive(Debug, Error)]
 enum ForwardError {
-    #[error("it is not forwarded: {0}")]
+    #[error("not forwarded: {0}")]
     NotBuffered(#[from] NotBuffered),
-    #[error("it is not forwarded, because that has been done {HOPS_MAX} times")]
+    #[error("not forwarded: it has been forwarded {HOPS_MAX} times already")]
     HopLimit,
-    #[error("it was not forwarded, because the owner cannot be reached: {0}")]
+    #[error("not forwarded: the owner is unreachable: {0}")]
     Unreachable(String),
     #[error("the connection to pod {pod} broke, the forwarded request may have been processed: {reason}")]
     Broken { pod: String, reason: String },
@@ -59,12 +59,12 @@ impl Forwarder {
         }
     }
 
-    /// Whether the target's settings say that requests are sent on.
+    /// Whether the target's setting `misroute` is `forward`.
     pub(super) fn is_on(&self) -> bool {
         self.published.forwards_misroutes()
     }
 
-    /// What the caller gets: the service's answer, or that of the owner whom the service names.
+    /// The response to the caller: the service's own, or the owner's if the service rejected the request with `NotOwner`.
     pub(super) async fn respond(
         &self,
         request: BufferedRequest,
@@ -118,7 +118,7 @@ impl Forwarder {
     }
 }
 
-/// The owner's answer, with a note of who gave it; of two refusals, the newer one.
+/// The owner's response, with the owner noted in its headers; of two rejections, the one of the newer generation.
 fn owners_answer(mut forwarded: GrpcResponse, not_owner: &NotOwner, refusal: GrpcResponse) -> GrpcResponse {
     if !is_refusal(forwarded.headers()) {
         not_owner.note_in(forwarded.headers_mut());
@@ -146,7 +146,7 @@ fn outcome_of(forwarded: &Result<GrpcResponse, ForwardError>) -> ForwardOutcome 
 }
 
 impl ForwardError {
-    /// The refusal with this as a reason, as long as nothing was done; else a status of its own.
+    /// The service's rejection with this reason appended, if nothing can have been processed; else a status of its own.
     fn into_answer(self, refusal: &GrpcResponse) -> GrpcResponse {
         let reason = self.to_string();
         match self {
@@ -158,7 +158,7 @@ impl ForwardError {
 }
 
 fn with_reason(refusal: &GrpcResponse, reason: &str) -> GrpcResponse {
-    // A refusal is an answer that has a status in its headers.
+    // A rejection carries its status in the headers.
     let status = Status::from_header_map(refusal.headers()).unwrap_or_else(|| Status::unavailable(""));
     let sentence = format!("{}; {reason}", status.message());
     Status::with_metadata(status.code(), sentence, status.metadata().clone()).into_http()

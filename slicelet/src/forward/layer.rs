@@ -12,12 +12,12 @@ use tower::{Layer, Service};
 use super::Forwarder;
 use super::buffered_request::BufferedRequest;
 
-/// Makes services send requests for other pods' keys on to them, while the target's settings say so. From
+/// Forwards requests for keys of other pods to their owner, while the target's setting `misroute` is `forward`. From
 /// [`Slicelet::forward_layer`](crate::Slicelet::forward_layer).
 #[derive(Debug, Clone)]
 pub struct ForwardLayer(Arc<Forwarder>);
 
-/// A service inside a [`ForwardLayer`].
+/// A service wrapped by a [`ForwardLayer`].
 #[derive(Debug, Clone)]
 pub struct Forwarding<S> {
     service: S,
@@ -62,10 +62,10 @@ where
         let (buffered, request) = BufferedRequest::of(request);
         let answer = self.service.call(request);
         let forwarder = Arc::clone(&self.forwarder);
-        let responded = async move {
+        let response = async move {
             let answer = answer.await?;
             Ok(forwarder.respond(buffered, answer, arrived_at).await)
         };
-        Either::Right(responded.boxed())
+        Either::Right(response.boxed())
     }
 }

@@ -1,4 +1,4 @@
-//! The channels to pods that requests were sent on to.
+//! Channels to the pods to which requests are forwarded.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,8 +7,7 @@ use emberkeep_core::pod::PodAddress;
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
 use tonic::transport::Channel;
 
-/// A channel for each pod; when there are too many, the one that was used longest ago goes, and ends with its last
-/// request.
+/// A channel for each pod, up to [`CHANNELS_MAX`]. The least recently used one is evicted, and closes after its last request.
 #[derive(Debug, Default)]
 pub(super) struct PeerChannels(Mutex<ChannelPool>);
 
@@ -21,17 +20,17 @@ struct ChannelPool {
 #[derive(Debug)]
 struct PooledChannel {
     channel: Channel,
-    /// How many uses of any channel there had been when this one was used last.
+    /// The pool's use count at the last use of this channel.
     used_at: u64,
 }
 
-/// More channels than this are not kept.
+/// Bound of the open channels.
 const CHANNELS_MAX: usize = 128;
 
 impl PeerChannels {
-    /// The channel to the pod there.
+    /// The channel to the pod at `address`, opened if necessary.
     pub(super) fn channel_to(&self, address: &PodAddress) -> Result<Channel, BadAddress> {
-        // The map is whole whatever a holder was doing when it panicked.
+        // The map is consistent even after a panic of a holder, so a poisoned mutex is usable.
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pool.use_count += 1;
         let used_at = pool.use_count;
@@ -70,7 +69,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_channel_that_was_used_longest_ago_goes_first() {
+    async fn the_least_recently_used_channel_is_evicted_first() {
         let peers = PeerChannels::default();
         for port in 1..=CHANNELS_MAX {
             peers.channel_to(&address(port)).unwrap();

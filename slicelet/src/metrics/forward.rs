@@ -7,7 +7,7 @@ use super::target_registry::TargetRegistry;
 /// The outcome of one request to be forwarded to the owner of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForwardOutcome {
-    /// The owner answered.
+    /// The owner answered, with success or an error of its own.
     Answered,
     /// The pod named as the owner did not own the key either.
     NotOwner,

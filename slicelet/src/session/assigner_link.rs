@@ -1,4 +1,4 @@
-//! The link: one stream between this pod and an assigner, from registration to its end.
+//! The link to an assigner: one stream, from registration to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,16 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-/// One attempt to have a session.
+/// One attempt at a session with one assigner.
 pub(super) struct AssignerLink {
     pub(super) connection: u64,
     pub(super) assigner: Arc<str>,
     pub(super) registration: Registration,
-    pub(super) news: mpsc::Sender<SessionEvent>,
+    pub(super) events: mpsc::Sender<SessionEvent>,
     pub(super) is_connected: IntGauge,
 }
 
-/// How long an assigner may take to welcome the pod, connecting included.
+/// The wait for the assigner's welcome, including the connect.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a link ended.
@@ -39,18 +39,18 @@ enum LinkError {
     Refused(#[from] Status),
     #[error("it did not answer the registration within {WELCOME_TIMEOUT:?}")]
     Silent(#[from] Elapsed),
-    #[error("it sent a message that cannot be read: {0}")]
-    Unreadable(#[from] InvalidMessage),
-    #[error("it did not begin with a welcome")]
+    #[error("it sent an invalid message: {0}")]
+    Invalid(#[from] InvalidMessage),
+    #[error("it did not send exactly one welcome, as its first message")]
     Unwelcome,
     #[error("it ended the session")]
     Ended,
-    #[error("the session is no longer wanted")]
-    Unwanted,
+    #[error("the session has stopped")]
+    Stopped,
 }
 
 impl AssignerLink {
-    /// Registers, then carries messages both ways until the end, and tells the brain how it ended.
+    /// Registers, relays messages in both directions until the link ends, and reports the end to the brain.
     pub(super) async fn run(self, to_send: mpsc::Receiver<FromSlicelet>) {
         let Err(error) = self.relay(to_send).await;
         self.is_connected.set(0);
@@ -65,8 +65,8 @@ impl AssignerLink {
             reason = %error,
             "no session with this assigner"
         );
-        // Nobody listens any more only if the whole session has ended.
-        let _ = self.news.send(event).await;
+        // The receiver is gone only after the session has ended.
+        let _ = self.events.send(event).await;
     }
 
     async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, LinkError> {
@@ -113,7 +113,7 @@ impl AssignerLink {
     }
 
     async fn report(&self, event: SessionEvent) -> Result<(), LinkError> {
-        self.news.send(event).await.map_err(|_| LinkError::Unwanted)
+        self.events.send(event).await.map_err(|_| LinkError::Stopped)
     }
 }
 
@@ -127,9 +127,9 @@ fn leader_of(error: &LinkError) -> Option<Arc<str>> {
         LinkError::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
         LinkError::BadAddress(_)
         | LinkError::Silent(_)
-        | LinkError::Unreadable(_)
+        | LinkError::Invalid(_)
         | LinkError::Unwelcome
         | LinkError::Ended
-        | LinkError::Unwanted => None,
+        | LinkError::Stopped => None,
     }
 }

@@ -115,7 +115,7 @@ impl<C: Codec> SessionHands<C> {
                 pod: self.parts.pod.clone(),
                 known,
             },
-            news: self.news.clone(),
+            events: self.news.clone(),
             is_connected: self.parts.metrics.is_connected.clone(),
         };
         let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());

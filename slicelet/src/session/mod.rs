@@ -28,21 +28,21 @@ const EVENTS_MAX: usize = 64;
 
 /// Starts the session; it ends with the tasks.
 pub(crate) fn start<C: Codec>(parts: SessionParts<C>) {
-    let (news, events) = mpsc::channel(EVENTS_MAX);
+    let (sender, events) = mpsc::channel(EVENTS_MAX);
     let (tasks, clock, drain) = (parts.tasks.clone(), parts.clock, parts.drain.clone());
     let brain = Session::new(&parts.pod, reconnect(&parts));
     if !parts.peers.is_empty() {
         let (target, name) = (parts.target.clone(), parts.pod.name.to_string());
         let (peers, left) = (parts.peers.clone(), parts.peers_left.clone());
-        tasks.spawn_supervised("peers", peers::listen(target, name, peers, news.clone(), left));
+        tasks.spawn_supervised("peers", peers::watch(target, name, peers, sender.clone(), left));
     }
-    let hands = SessionHands::new(parts, news.clone());
+    let hands = SessionHands::new(parts, sender.clone());
     tasks.spawn_supervised("session", drive(brain, hands, events, clock, tasks.stop().clone()));
     let stop = tasks.stop().clone();
     tasks.spawn_supervised("drain", async move {
         if stop.run_until_cancelled(drain.cancelled()).await.is_some() {
             // The receiver is gone only after the session has ended, when there is nothing left to drain.
-            let _ = news.send(SessionEvent::DrainRequested).await;
+            let _ = sender.send(SessionEvent::DrainRequested).await;
         }
     });
 }

@@ -1,4 +1,4 @@
-//! The pulls that run: each gets one slice ready, beside the session.
+//! The running pulls: each transfers the warm values of one slice, in a task of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,44 +14,44 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::codec::Codec;
 use crate::transfer::Puller;
 
-/// How many there are, the brain says.
+/// The running pulls, by slice. The brain limits their number.
 pub(super) struct RunningPulls<C: Codec> {
     puller: Arc<Puller<C>>,
     tasks: Tasks,
-    news: mpsc::Sender<SessionEvent>,
+    events: mpsc::Sender<SessionEvent>,
     running: BTreeMap<Slice, RunningPull>,
 }
 
-/// Ends with this.
+/// A running pull; dropping this ends it.
 struct RunningPull {
-    is_over: CancellationToken,
-    _ends_it: DropGuard,
+    ended: CancellationToken,
+    _ends_on_drop: DropGuard,
 }
 
 impl<C: Codec> RunningPulls<C> {
-    pub(super) fn new(puller: Puller<C>, tasks: Tasks, news: mpsc::Sender<SessionEvent>) -> Self {
+    pub(super) fn new(puller: Puller<C>, tasks: Tasks, events: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             puller: Arc::new(puller),
             tasks,
-            news,
+            events,
             running: BTreeMap::new(),
         }
     }
 
-    /// Gets a slice ready from that pod, and tells the brain how far it is.
+    /// Pulls a slice from the pod `source`, and reports its warmth to the brain.
     pub(super) fn start(&mut self, slice: Slice, source: Arc<Pod>) {
-        self.running.retain(|_, pull| !pull.is_over.is_cancelled());
-        let (end, is_over) = (CancellationToken::new(), CancellationToken::new());
+        self.running.retain(|_, pull| !pull.ended.is_cancelled());
+        let (end, ended) = (CancellationToken::new(), CancellationToken::new());
         let pull = RunningPull {
-            is_over: is_over.clone(),
-            _ends_it: end.clone().drop_guard(),
+            ended: ended.clone(),
+            _ends_on_drop: end.clone().drop_guard(),
         };
         self.running.insert(slice.clone(), pull);
-        let (puller, news, stop) = (Arc::clone(&self.puller), self.news.clone(), self.tasks.stop().clone());
+        let (puller, events, stop) = (Arc::clone(&self.puller), self.events.clone(), self.tasks.stop().clone());
         self.tasks.spawn_supervised("pull", async move {
-            let _over = is_over.drop_guard();
+            let _ended = ended.drop_guard();
             tokio::select! {
-                () = run(&puller, &slice, &source, &news) => {}
+                () = run(&puller, &slice, &source, &events) => {}
                 () = end.cancelled() => {}
                 () = stop.cancelled() => {}
             }
@@ -63,8 +63,8 @@ impl<C: Codec> RunningPulls<C> {
     }
 }
 
-/// The brain is told the newest warmth only: while it is busy, others come and go unseen.
-async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &mpsc::Sender<SessionEvent>) {
+/// Runs one pull and reports its warmth. While the brain is busy, only the newest warmth waits.
+async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, events: &mpsc::Sender<SessionEvent>) {
     let (report, mut newest) = watch::channel(Warmth::default());
     let pulling = puller.pull(slice, &source.address, move |warmth| {
         report.send_replace(warmth);
@@ -73,8 +73,8 @@ async fn run<C: Codec>(puller: &Puller<C>, slice: &Slice, source: &Pod, news: &m
         while newest.changed().await.is_ok() {
             let warmth = *newest.borrow_and_update();
             let slice = slice.clone();
-            // Nobody listens only if the session has ended.
-            let _ = news.send(SessionEvent::Warmed { slice, warmth }).await;
+            // The receiver is gone only after the session has ended.
+            let _ = events.send(SessionEvent::Warmed { slice, warmth }).await;
         }
     };
     tokio::join!(pulling, reporting);

@@ -1,4 +1,4 @@
-//! The source: the pod that had the slice, as the receiver calls it.
+//! The stream from a source, the pod that has the values of a slice.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status, Streaming};
 
-/// How long a source may take for each message, connecting included.
+/// The wait for each message of a source, including the connect for the first one.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How far a source may send ahead: a receiver that is slow has no more than this waiting, and one message in hand.
+/// The flow-control window in bytes: the most that waits for a slow receiver, beside the one message it processes.
 const WINDOW: u32 = 1 << 20;
 
 /// Why a stream ended before it was complete.
@@ -25,32 +25,32 @@ pub(super) enum TransferError {
     BadAddress(#[from] BadAddress),
     #[error("{} ({:?})", .0.message(), .0.code())]
     Refused(#[from] Status),
-    #[error("it did not send anything for {MESSAGE_TIMEOUT:?}")]
+    #[error("it sent no message for {MESSAGE_TIMEOUT:?}")]
     Silent(#[from] Elapsed),
-    #[error("it sent a message that breaks a rule: {0}")]
+    #[error("it sent an invalid message: {0}")]
     Invalid(#[from] InvalidMessage),
-    #[error("it ended before its manifest did")]
+    #[error("it ended before the end of its manifest")]
     Short,
 }
 
-/// Whether it is of use to ask again.
+/// Whether another stream from the same source may succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryClass {
-    /// It may come back.
+    /// The source may be unreachable for a moment, or gone.
     Broken,
-    /// It is there, but has no time.
+    /// The source is alive but at its limit of transfers.
     Busy,
-    /// It will say the same again.
+    /// The source would fail in the same way again.
     Final,
 }
 
-/// One stream of one slice.
+/// One stream of the values of one slice.
 pub(super) struct SourceStream {
     messages: Streaming<TransferResponse>,
 }
 
 impl SourceStream {
-    /// Asks the pod at `address`.
+    /// Requests a transfer from the pod at `address`.
     pub(super) async fn open(address: &PodAddress, start: &TransferStart) -> Result<Self, TransferError> {
         let settings = ChannelSettings {
             stream_window: WINDOW,
@@ -65,7 +65,7 @@ impl SourceStream {
         Ok(Self { messages })
     }
 
-    /// What it sends next; nothing once it has sent all.
+    /// The next message; `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Transferred>, TransferError> {
         let message = timeout(MESSAGE_TIMEOUT, self.messages.message()).await??;
         Ok(message.map(Transferred::try_from).transpose()?)
@@ -79,7 +79,7 @@ impl TransferError {
             Self::Silent(_) => RetryClass::Broken,
             Self::Refused(status) => match status.code() {
                 Code::ResourceExhausted => RetryClass::Busy,
-                // It has no such service, no such target, or no such request.
+                // The source does not have the service or target, or does not accept the request.
                 Code::Unimplemented
                 | Code::NotFound
                 | Code::InvalidArgument

@@ -1,4 +1,4 @@
-//! Decoders: how the bytes of an object become what is kept in memory.
+//! Decoders: from the bytes of an object to the value in memory.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use crate::codec::{Codec, CodecError};
 /// Decodes objects of one kind.
 pub(super) type Decoder<V> = Arc<dyn Fn(Bytes) -> Result<DecodedValue<V>, CodecError> + Send + Sync>;
 
-/// A value, and how many bytes of memory it takes.
+/// A value and the memory it uses, in bytes.
 #[derive(Debug)]
 pub(super) struct DecodedValue<V> {
     pub(super) value: CachedValue<V>,
     pub(super) size: usize,
 }
 
-/// Objects of this size and more are decoded beside the runtime, whose other tasks would wait for it.
+/// Objects of at least this size, in bytes, are decoded on the blocking pool, so that they do not delay other tasks of the
+/// runtime.
 const LARGE: usize = 256 << 10;
 
-/// Decodes values of keys.
+/// A decoder of values of keys, by the target's codec.
 pub(super) fn key_decoder<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
     Arc::new(move |bytes| {
         let length = bytes.len();
@@ -34,7 +35,7 @@ pub(super) fn key_decoder<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
     })
 }
 
-/// Decodes values of paths.
+/// A decoder of values of paths, by the codec of one request.
 pub(super) fn path_decoder<V, D: Codec>(codec: D) -> Decoder<V> {
     Arc::new(move |bytes| {
         let length = bytes.len();
@@ -46,7 +47,7 @@ pub(super) fn path_decoder<V, D: Codec>(codec: D) -> Decoder<V> {
     })
 }
 
-/// The value of an object.
+/// Decodes an object, on the blocking pool if it is large.
 pub(super) async fn decode<V: Send + Sync + 'static>(
     decoder: &Decoder<V>,
     name: &ObjectName,

@@ -1,4 +1,4 @@
-//! Entries of the warm store: what is known of an object.
+//! Entries of the warm store: the known state of one object, with its decoded value.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,35 +12,35 @@ use quick_cache::Weighter;
 use super::freshness::VersionCheck;
 use super::key::WarmKey;
 
-/// What is known of one object.
+/// The known state of one object.
 #[derive(Debug)]
 pub(super) struct WarmEntry<V> {
-    /// `None` where there is no value.
+    /// `None` if the object is missing or its value was removed.
     pub(super) value: Option<CachedValue<V>>,
-    /// `None` where there is no object.
+    /// `None` if the object is missing.
     pub(super) object: Option<Arc<ObjectMetadata>>,
     pub(super) checked: VersionCheck,
 }
 
-/// A value in memory.
+/// A decoded value, with the codec it was decoded by.
 #[derive(Debug)]
 pub(super) enum CachedValue<V> {
-    /// Of a key, by the target's codec.
+    /// The value of a key, decoded by the target's codec.
     OfKey(Arc<V>),
-    /// Of a path, by whatever codec it was asked for with.
+    /// The value of a path, decoded by the codec of the first request.
     OfPath(Arc<dyn Any + Send + Sync>),
 }
 
-/// What is seldom asked of an object, apart from its entry, so that entries are small and quick to copy.
+/// The rarely used properties of an object, apart from its entry, which keeps entries small and cheap to clone.
 #[derive(Debug)]
 pub(super) struct ObjectMetadata {
     pub(super) etag: ETag,
     pub(super) answered: Answered,
-    /// How much memory the value takes, in bytes.
+    /// Memory used by the value, in bytes.
     pub(super) value_size: usize,
-    /// Where an object asked for by its path counts: with the key that it was asked for under.
+    /// For an object by path: the slice key whose ownership retains it.
     pub(super) retained_with: Option<SliceKey>,
-    /// How often it was asked for, halved now and then.
+    /// Uses of the value, halved once a minute.
     pub(super) heat: AtomicU32,
 }
 
@@ -66,7 +66,7 @@ impl<V> Clone for WarmEntry<V> {
 }
 
 impl<V> WarmEntry<V> {
-    /// Nothing is there.
+    /// A negative entry: the object is missing.
     pub(super) const fn missing(checked: VersionCheck) -> Self {
         Self {
             value: None,
@@ -84,7 +84,7 @@ impl<V> WarmEntry<V> {
         }
     }
 
-    /// The value of a path, if it is of that type.
+    /// The value of a path, if it has type `T`.
     pub(super) fn of_path<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         match &self.value {
             Some(CachedValue::OfPath(value)) => Arc::clone(value).downcast().ok(),
@@ -92,19 +92,19 @@ impl<V> WarmEntry<V> {
         }
     }
 
-    /// The version that is known.
+    /// The known version; `None` if the object is missing.
     pub(super) fn etag(&self) -> Option<&ETag> {
         self.object.as_ref().map(|metadata| &metadata.etag)
     }
 
-    /// What was asked before, and answered.
+    /// The answered requests stored with the value.
     pub(super) fn answered(&self) -> Answered {
         self.object
             .as_ref()
             .map_or_else(Answered::default, |metadata| metadata.answered.clone())
     }
 
-    /// Counts a use of the value.
+    /// Adds one use to the heat.
     #[inline]
     pub(super) fn record_use(&self) {
         if let Some(metadata) = &self.object {
@@ -112,21 +112,21 @@ impl<V> WarmEntry<V> {
         }
     }
 
-    /// Makes the value as hot as that, if it is not hotter.
+    /// Raises the heat to at least `heat`.
     pub(super) fn raise_heat(&self, heat: u32) {
         if let Some(metadata) = &self.object {
             metadata.heat.fetch_max(heat, Ordering::Relaxed);
         }
     }
 
-    /// How often it was used of late.
+    /// Recent uses of the value: a decayed count.
     pub(super) fn heat(&self) -> u32 {
         self.object
             .as_ref()
             .map_or(0, |metadata| metadata.heat.load(Ordering::Relaxed))
     }
 
-    /// Halves the heat. What is counted meanwhile may get lost: heat is an estimate.
+    /// Halves the heat. Concurrent uses may be lost, which an estimate tolerates.
     pub(super) fn halve_heat(&self) {
         if let Some(metadata) = &self.object {
             metadata.heat.store(self.heat() / 2, Ordering::Relaxed);
@@ -134,10 +134,10 @@ impl<V> WarmEntry<V> {
     }
 }
 
-/// What an entry takes in memory beside its key and value: its place in the cache, the table's slot and the links of its
-/// queue.
+/// Memory of an entry beside its key's heap memory and its object: the entry itself, the slot of the hash table, and the links
+/// of the eviction queue.
 const ENTRY_SIZE: usize = size_of::<WarmKey>() + size_of::<WarmEntry<()>>() + 48;
-/// What its facts take, with the reference counts of facts and value and the ETag's own.
+/// Memory of the metadata, with the reference counts of metadata, value and ETag.
 const METADATA_SIZE: usize = size_of::<ObjectMetadata>() + 3 * 16;
 
 /// Weighs entries in bytes.
@@ -149,6 +149,6 @@ impl<V> Weighter<WarmKey, WarmEntry<V>> for ByteWeighter {
         let of_object = entry.object.as_ref().map_or(0, |metadata| {
             METADATA_SIZE + metadata.etag.as_str().len() + metadata.answered.size() + metadata.value_size
         });
-        (ENTRY_SIZE + key.size_elsewhere() + of_object) as u64
+        (ENTRY_SIZE + key.heap_size() + of_object) as u64
     }
 }

@@ -3,7 +3,7 @@
 /// A warm key and its heat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HotValue {
-    /// The application key.
+    /// The application key, as given to [`Slicelet::own`](crate::Slicelet::own).
     pub key: Vec<u8>,
     /// Recent requests for the key: a count halved once a minute.
     pub heat: u32,

@@ -1,12 +1,12 @@
-//! Loading: from memory, else from disk, else from the store.
+//! Loads: from memory, else from disk, else from the store.
 //!
 //! ```text
-//! memory --counts--> answer
-//!    | known, but does not count: is it still that version? --no bytes--> it counts again
-//!    v unknown
-//! disk --counts--> decode --> memory          all under the lock of the key, so that one asks for all
-//!    | does not count: is it still that version?
-//!    v
+//! memory --fresh--> answer
+//!    | stale: conditional read --not modified, no bytes--> fresh again
+//!    v absent
+//! disk --fresh--> decode --> memory           all under the lock of the key, so that one request reads for all
+//!    | stale: conditional read --not modified, no bytes--> decode --> memory
+//!    v absent
 //! store --> decode --> memory, disk
 //! ```
 
@@ -31,22 +31,22 @@ use crate::codec::Codec;
 use crate::metrics::ReadCause;
 use crate::store_access::Pass;
 
-/// How often a read is tried that the store is too busy for.
+/// Attempts of a read while the store is busy.
 const ATTEMPT_COUNT_MAX: u32 = 3;
 
-/// Whoever waits for the store in vain is told so at its deadline, which says more than that it took too long. On a busy
-/// machine that word comes a little late.
+/// Added to the deadline of a load. Admission rejects a waiting request at its deadline with `Overloaded`, which tells the
+/// caller more than `TooSlow`; on a busy machine the rejection arrives a little late.
 const DEADLINE_GRACE: Duration = Duration::from_millis(100);
 
-/// What is known of an object that has to be checked.
+/// The version of an object known to this pod, to be checked against the store.
 enum KnownVersion<V> {
     InMemory(WarmEntry<V>),
     OnDisk(DiskObject),
-    Nothing,
+    None,
 }
 
 impl<C: Codec> WarmStore<C> {
-    /// The value of a key, loaded if need be: one read for all who ask at the same time.
+    /// The value of a key, loaded if it is not fresh: with one read for all concurrent requests.
     pub(crate) async fn load(&self, load_request: LoadRequest<'_>) -> Result<Arc<C::Value>, GetError> {
         self.parts.metrics.loads.inc();
         let request = self.object_request(&load_request)?;
@@ -57,7 +57,7 @@ impl<C: Codec> WarmStore<C> {
         Ok(Arc::clone(value))
     }
 
-    /// The value of a path, kept as long as the key is owned under which it is asked for.
+    /// The value of the object at `path`, retained as long as the key of `load_request` is owned.
     pub(crate) async fn fetch<D: Codec>(
         &self,
         load_request: LoadRequest<'_>,
@@ -85,7 +85,7 @@ impl<C: Codec> WarmStore<C> {
         match entry.of_path() {
             Some(value) => Ok(value),
             None if entry.value.is_none() => Err(GetError::NotFound),
-            // It was asked for with another codec before.
+            // The warm value has the type of another codec: load the object again with this one.
             None => {
                 self.invalidate(&request.key, &request.name);
                 let entry = self
@@ -96,11 +96,11 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
-    /// Loads the value of a key ahead of its use, unless it is warm or someone is about to load it. Whoever waits for a
-    /// place at the store holds no lock meanwhile: a request for the same key is not to wait behind it.
+    /// Loads the value of a key ahead of its use, unless it is fresh or being loaded. Waits for admission without holding the
+    /// key's lock, so that no request for the key waits behind the prefetch.
     pub(crate) async fn prefetch(&self, load_request: LoadRequest<'_>) -> Result<(), GetError> {
-        let (request, asked_at) = (self.object_request(&load_request)?, Timestamp::NEVER);
-        if self.fresh_entry(&request, asked_at).is_some() {
+        let (request, requested_at) = (self.object_request(&load_request)?, Timestamp::NEVER);
+        if self.fresh_entry(&request, requested_at).is_some() {
             return Ok(());
         }
         let pass = self
@@ -111,32 +111,32 @@ impl<C: Codec> WarmStore<C> {
         let Some(mut lock) = self.locks.try_lock(&request.key) else {
             return Ok(());
         };
-        let loading = self.load_locked(&request, asked_at, &mut lock, Some(pass));
+        let loading = self.load_locked(&request, requested_at, &mut lock, Some(pass));
         self.before_deadline(load_request.deadline, loading).await.map(drop)
     }
 
     async fn load_object(&self, request: &ObjectRequest<C::Value>) -> Result<WarmEntry<C::Value>, GetError> {
-        let asked_at = self.parts.clock.now();
+        let requested_at = self.parts.clock.now();
         let mut lock = self.locks.lock(&request.key).await?;
-        self.load_locked(request, asked_at, &mut lock, None).await
+        self.load_locked(request, requested_at, &mut lock, None).await
     }
 
-    /// What counts for a request that began at `asked_at`.
+    /// An entry that is fresh for a request that began at `requested_at`. The caller holds the key's lock.
     pub(super) async fn load_locked(
         &self,
         request: &ObjectRequest<C::Value>,
-        asked_at: Timestamp,
+        requested_at: Timestamp,
         lock: &mut KeyLock,
         pass: Option<Pass>,
     ) -> Result<WarmEntry<C::Value>, GetError> {
-        // Someone else may have loaded it since.
-        if let Some(entry) = self.fresh_entry(request, asked_at) {
+        // Another request may have loaded it while this one waited for the lock.
+        if let Some(entry) = self.fresh_entry(request, requested_at) {
             if entry.value.is_none() {
                 self.parts.metrics.missing_hits.inc();
             }
             return Ok(entry);
         }
-        if let Some(failure) = lock.failure_since(asked_at) {
+        if let Some(failure) = lock.failure_since(requested_at) {
             return Err(failure);
         }
         let outcome = self.load_current(request, pass).await;
@@ -176,9 +176,7 @@ impl<C: Codec> WarmStore<C> {
                 self.decode_and_insert(request, on_disk, checked).await
             }
             (Read::Missing, _) => Ok(self.insert_missing(request, checked)),
-            (Read::NotModified, KnownVersion::Nothing) => {
-                Err(unsolicited_not_modified(self.parts.store.place()).into())
-            }
+            (Read::NotModified, KnownVersion::None) => Err(unsolicited_not_modified(self.parts.store.place()).into()),
         }
     }
 
@@ -190,8 +188,8 @@ impl<C: Codec> WarmStore<C> {
             Some(disk) => disk
                 .get(&request.name)
                 .await
-                .map_or(KnownVersion::Nothing, KnownVersion::OnDisk),
-            None => KnownVersion::Nothing,
+                .map_or(KnownVersion::None, KnownVersion::OnDisk),
+            None => KnownVersion::None,
         }
     }
 
@@ -200,7 +198,7 @@ impl<C: Codec> WarmStore<C> {
         disk.known_check(&request.name, &on_disk.etag, request.fence, self.parts.clock.now())
     }
 
-    /// Decodes an object and keeps its value.
+    /// Decodes an object and replaces its entry.
     pub(super) async fn decode_and_insert(
         &self,
         request: &ObjectRequest<C::Value>,
@@ -247,7 +245,7 @@ impl<C: Codec> WarmStore<C> {
         entry
     }
 
-    /// Reads the object from the store, in its turn.
+    /// Reads the object from the store, again while the store is busy, up to [`ATTEMPT_COUNT_MAX`] times.
     async fn read(
         &self,
         request: &ObjectRequest<C::Value>,
@@ -269,7 +267,8 @@ impl<C: Codec> WarmStore<C> {
         self.read_once(request, unless, pass, cause).await
     }
 
-    /// After a refusal, whoever enters next waits a while: see `Admission`.
+    /// Reads the object from the store once admitted. After a read that found the store busy, admission pauses: see
+    /// `Admission`.
     async fn read_once(
         &self,
         request: &ObjectRequest<C::Value>,
@@ -279,7 +278,7 @@ impl<C: Codec> WarmStore<C> {
     ) -> Result<Read, GetError> {
         let pass = match pass {
             Some(pass) => pass,
-            // Whoever waits has a deadline of its own and gives up at it.
+            // No timeout here: admission rejects the request at its deadline.
             None => self.parts.access.enter(Urgency::Request, request.deadline).await?,
         };
         let began_at = self.parts.clock.now();
@@ -294,7 +293,7 @@ impl<C: Codec> WarmStore<C> {
         Ok(outcome?)
     }
 
-    /// What comes of it before the deadline.
+    /// The outcome of `work`, or `TooSlow` once the deadline has passed.
     pub(super) async fn before_deadline<T, E: From<GetError>>(
         &self,
         deadline: Timestamp,
@@ -317,12 +316,12 @@ impl<V> KnownVersion<V> {
         match self {
             Self::InMemory(entry) => entry.etag(),
             Self::OnDisk(on_disk) => Some(&on_disk.etag),
-            Self::Nothing => None,
+            Self::None => None,
         }
     }
 }
 
-/// How a request of the store ended, for whoever bounds them.
+/// The outcome of a request of the store as reported to admission.
 pub(super) fn admission_outcome<T>(outcome: &Result<T, StoreError>) -> Outcome {
     match outcome {
         Err(error) if is_busy(error) => Outcome::Busy,
@@ -334,7 +333,7 @@ fn is_busy(error: &StoreError) -> bool {
     matches!(error, StoreError::Busy { .. } | StoreError::Timeout { .. })
 }
 
-/// No version was named that could have been unchanged.
+/// The store violated its protocol: a read without a condition was answered with "not modified".
 fn unsolicited_not_modified(place: &str) -> StoreError {
     StoreError::Unexpected {
         place: place.to_owned(),

@@ -1,4 +1,4 @@
-//! Offers: what this pod has warm, for another one to have it.
+//! Offers: the warm values that this pod can send to the next owner of a slice.
 
 use bytes::Bytes;
 use emberkeep_core::keyspace::Slice;
@@ -14,18 +14,18 @@ use super::store::WarmStore;
 use super::stored_object::StoredObject;
 use crate::codec::{Codec, CodecError};
 
-/// A warm value of a key, by name.
+/// A warm value, by key and version.
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
     pub(crate) key: WarmKey,
     pub(crate) heat: u32,
-    /// Of its version.
+    /// Identifies key and version; see [`fingerprint`].
     pub(crate) fingerprint: u64,
-    /// How much memory it takes, in bytes.
+    /// Memory used, in bytes.
     pub(crate) size: u64,
 }
 
-/// A warm value as the store would hold it.
+/// A warm value encoded as its object in the store.
 #[derive(Debug)]
 pub(crate) struct EncodedValue {
     pub(crate) etag: ETag,
@@ -33,13 +33,13 @@ pub(crate) struct EncodedValue {
     pub(crate) checked: VersionCheck,
 }
 
-/// Of key and version together, the same on all pods.
+/// A hash of key and version, equal on all pods.
 pub(crate) fn fingerprint(key: &HashedKey<'_>, etag: &ETag) -> u64 {
     xxh64(etag.as_str().as_bytes(), key.hash())
 }
 
 impl Offer {
-    /// What is offered of an entry; nothing where it is no value of a key.
+    /// The offer of an entry; `None` for negative entries and objects by path.
     pub(super) fn of<V>(key: &WarmKey, entry: &WarmEntry<V>) -> Option<Self> {
         entry.of_key()?;
         Some(Self {
@@ -52,8 +52,8 @@ impl Offer {
 }
 
 impl<C: Codec> WarmStore<C> {
-    /// The values of a slice, hottest first, and by key where equally hot, `count_max` at most. Takes a while where much is
-    /// warm.
+    /// The warm values of a slice, at most `count_max`, hottest first and by key among equally hot ones. Iterates over all
+    /// entries.
     pub(crate) fn offers(&self, slice: &Slice, mode: KeyMode, count_max: usize) -> Vec<Offer> {
         let is_in_slice = |key: &WarmKey| slice.contains(&key.as_hashed().slice_key(mode));
         let offers = self.entries().filter_map(|(key, entry)| Offer::of(&key, &entry));
@@ -63,8 +63,8 @@ impl<C: Codec> WarmStore<C> {
         offers
     }
 
-    /// The value of a key as the store would hold it: nothing where none is warm, it is wanted by nobody, or it has more
-    /// bytes than that.
+    /// The value of a key encoded as its object; `None` if it is not warm, `is_wanted` rejects its fingerprint, or it exceeds
+    /// `size_max` bytes.
     pub(crate) fn encoded(
         &self,
         key: &WarmKey,
@@ -75,7 +75,7 @@ impl<C: Codec> WarmStore<C> {
         let (Some(value), Some(metadata)) = (entry.of_key(), &entry.object) else {
             return Ok(None);
         };
-        // A value that is large in memory is not even encoded.
+        // The size in memory is checked first, which saves encoding a large value.
         if metadata.value_size > size_max || !is_wanted(fingerprint(&key.as_hashed(), &metadata.etag)) {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! The warm store itself: what is in memory, and what is known of it.
+//! The warm store: entries in memory, their sizes and heat.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -28,20 +28,19 @@ use crate::holding::Holding;
 use crate::metrics::Metrics;
 use crate::store_access::StoreAccess;
 
-/// How values are kept.
+/// Settings of the warm store.
 #[derive(Debug, Clone)]
 pub(crate) struct WarmSettings {
-    /// How many bytes of values, with what they need beside, are kept.
+    /// Bound of all entries, including their overhead.
     pub(crate) memory_budget: ByteSize,
-    /// How long values count.
     pub(crate) freshness: Freshness,
-    /// How long a missing object stays missing.
+    /// Lifetime of a negative entry.
     pub(crate) missing_lifetime: Duration,
-    /// How long the answers of requests are remembered.
+    /// Limits of the answered requests stored with each key.
     pub(crate) answered: AnsweredLimits,
 }
 
-/// What the warm store works with.
+/// Settings and components of the warm store.
 pub(crate) struct WarmParts {
     pub(crate) target: TargetName,
     pub(crate) settings: WarmSettings,
@@ -53,7 +52,7 @@ pub(crate) struct WarmParts {
     pub(crate) tasks: Tasks,
 }
 
-/// Who asks for a key, by what right, and until when it waits.
+/// A read or write of one key, as requested through a guard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoadRequest<'a> {
     pub(crate) key: HashedKey<'a>,
@@ -62,12 +61,13 @@ pub(crate) struct LoadRequest<'a> {
     pub(crate) deadline: Timestamp,
 }
 
-/// An object that is wanted.
+/// A request for one object, with what is needed to load and decode it.
 pub(super) struct ObjectRequest<V> {
     pub(super) key: WarmKey,
     pub(super) name: ObjectName,
     pub(super) decoder: Decoder<V>,
-    /// The key under which an object is asked for by its path: it is kept as long as that is owned.
+    /// For an object requested by path: the slice key of the guard it was requested through. The object is retained as long
+    /// as that is owned.
     pub(super) retained_with: Option<SliceKey>,
     pub(super) fence: OwnershipFence,
     pub(super) deadline: Timestamp,
@@ -86,10 +86,10 @@ impl<V> Clone for ObjectRequest<V> {
     }
 }
 
-/// Entries by key, weighed in bytes, in shards with a lock each.
+/// Entries by key, weighed in bytes. Each shard has a lock of its own.
 type EntryCache<V> = Cache<WarmKey, WarmEntry<V>, ByteWeighter, HashedOnce, DefaultLifecycle<WarmKey, WarmEntry<V>>>;
 
-/// Decoded values in memory, each loaded once.
+/// Decoded values in memory.
 pub(crate) struct WarmStore<C: Codec> {
     entries: EntryCache<C::Value>,
     pub(super) codec: Arc<C>,
@@ -98,9 +98,9 @@ pub(crate) struct WarmStore<C: Codec> {
     pub(crate) parts: WarmParts,
 }
 
-/// Values of about this size are expected; being wrong by ten or a hundred times costs little.
+/// Sizes the cache's initial tables. An estimate off by a factor of 100 costs a few resizes, or some idle memory.
 const EXPECTED_VALUE_SIZE: u64 = 1 << 10;
-/// No part of the store may be smaller: an entry larger than its part is never kept.
+/// The smallest shard, unless the whole budget is smaller. The cache rejects entries larger than their shard.
 const SHARD_SIZE_MIN: u64 = 32 << 20;
 const SHARD_COUNT_MAX: u64 = 64;
 
@@ -129,7 +129,7 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
-    /// The value, if it is warm.
+    /// The value of a key, if it is warm and fresh under `fence`.
     #[inline]
     pub(crate) fn warm_value(&self, key: &HashedKey<'_>, fence: OwnershipFence) -> Option<Arc<C::Value>> {
         let entry = self.entries.get(key)?;
@@ -139,23 +139,23 @@ impl<C: Codec> WarmStore<C> {
         Some(Arc::clone(value))
     }
 
-    /// Forgets every value whose slice key is not kept.
+    /// Removes every entry whose slice key fails `is_kept`.
     pub(crate) fn retain(&self, mode: KeyMode, is_kept: impl Fn(&SliceKey) -> bool) {
         self.entries
             .retain(|key, entry| is_kept(&slice_key_of(key, entry, mode)));
     }
 
-    /// How many bytes are warm.
+    /// Memory used by all entries, in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.entries.weight()
     }
 
-    /// How many keys are warm.
+    /// Number of entries, negative ones and those of paths included.
     pub(crate) fn key_count(&self) -> usize {
         self.entries.len()
     }
 
-    /// How much is warm in each range. Takes a while where much is warm, but keeps no request waiting.
+    /// Sizes and key counts of each range. Iterates over all entries, without blocking requests.
     pub(crate) fn by_range(&self, holding: &Holding) -> WarmByRange {
         let range_count = holding.ownership.range_count();
         let mut warm = WarmByRange {
@@ -172,7 +172,7 @@ impl<C: Codec> WarmStore<C> {
         warm
     }
 
-    /// The warm keys that are asked for most, hottest first, `count_max` at most. Takes a while where much is warm.
+    /// The hottest warm keys, at most `count_max`, hottest first. Iterates over and sorts all entries.
     pub(crate) fn hottest(&self, count_max: usize) -> Vec<HotValue> {
         let is_of_key = |(_, entry): &(WarmKey, WarmEntry<C::Value>)| entry.of_key().is_some();
         let mut all: Vec<_> = self
@@ -190,24 +190,24 @@ impl<C: Codec> WarmStore<C> {
         all.into_iter().map(hot).collect()
     }
 
-    /// Halves the heat of all values.
+    /// Halves the heat of all entries.
     pub(crate) fn halve_heat(&self) {
         self.entries.iter().for_each(|(_, entry)| entry.halve_heat());
     }
 
-    /// Writes to disk what still waits to be written there.
+    /// Completes the pending writes of the disk tier.
     pub(crate) async fn close(&self) {
         if let Some(disk) = &self.parts.disk {
             disk.close().await;
         }
     }
 
-    /// Where the value of a key lies.
+    /// The name of the object that stores the value of a key.
     pub(crate) fn object_name(&self, key: &[u8], slice_key: &SliceKey) -> Result<ObjectName, StoreError> {
         ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)
     }
 
-    /// The object of a key.
+    /// The request for the object of a key.
     pub(super) fn object_request(&self, load_request: &LoadRequest<'_>) -> Result<ObjectRequest<C::Value>, StoreError> {
         Ok(ObjectRequest {
             key: load_request.key.to_warm(),
@@ -219,36 +219,36 @@ impl<C: Codec> WarmStore<C> {
         })
     }
 
-    /// All that is known, each as it is when it comes to it.
+    /// All entries. Not a snapshot: each entry is as of the time it is visited.
     pub(super) fn entries(&self) -> impl Iterator<Item = (WarmKey, WarmEntry<C::Value>)> {
         self.entries.iter()
     }
 
-    /// What is known of an object, whether or not it counts.
+    /// The entry of an object, fresh or not. Does not affect eviction.
     pub(super) fn entry(&self, key: &WarmKey) -> Option<WarmEntry<C::Value>> {
         self.entries.peek(key)
     }
 
-    /// What is known of an object, if it counts for a request that began at `asked_at`.
+    /// The entry of an object, if it is fresh for a request that began at `requested_at`.
     pub(super) fn fresh_entry(
         &self,
         request: &ObjectRequest<C::Value>,
-        asked_at: Timestamp,
+        requested_at: Timestamp,
     ) -> Option<WarmEntry<C::Value>> {
         let entry = self.entries.get(&request.key)?;
         let now = self.parts.clock.now();
-        let is_alive = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_lifetime;
-        let counts = request.fence.accepts_since(entry.checked, asked_at)
-            || (is_alive && request.fence.accepts(entry.checked, || now));
-        counts.then_some(entry)
+        let is_unexpired = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_lifetime;
+        let is_fresh = request.fence.accepts_since(entry.checked, requested_at)
+            || (is_unexpired && request.fence.accepts(entry.checked, || now));
+        is_fresh.then_some(entry)
     }
 
-    /// Keeps what is known of an object from now on. An entry larger than its part of the budget is not kept.
+    /// Replaces the entry of an object. An entry larger than its shard is not kept.
     pub(super) fn insert(&self, key: &WarmKey, entry: &WarmEntry<C::Value>) {
         self.entries.insert(key.clone(), entry.clone());
     }
 
-    /// Forgets what is known of an object: it may have changed.
+    /// Drops the entry of an object that may have changed in the store; the next request reads it again.
     pub(super) fn invalidate(&self, key: &WarmKey, name: &ObjectName) {
         self.entries.remove(key);
         if let Some(disk) = &self.parts.disk {
@@ -258,7 +258,7 @@ impl<C: Codec> WarmStore<C> {
 }
 
 impl<V> ObjectRequest<V> {
-    /// What is known of the object once it was found to be this.
+    /// The entry for the object found in the store, or written to it.
     pub(super) fn entry_of(
         &self,
         etag: ETag,
@@ -285,7 +285,7 @@ impl<V> ObjectRequest<V> {
     }
 }
 
-/// The slice key with which an entry comes and goes.
+/// The slice key whose ownership retains the entry.
 fn slice_key_of<V>(key: &WarmKey, entry: &WarmEntry<V>, mode: KeyMode) -> SliceKey {
     let retained_with = entry
         .object

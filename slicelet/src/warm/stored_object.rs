@@ -1,7 +1,7 @@
-//! The envelope: an object that holds more than a value.
+//! The format of stored objects.
 //!
-//! Objects are the values' own bytes, as anyone may read and write them, so long as a value is all there is. Where the
-//! memory of answered requests goes with it, or the value was removed, an object is an envelope:
+//! An object without answered requests is the value's own bytes, which any program can read and write. With answered
+//! requests, or after the value was removed, it is an envelope:
 //!
 //! ```text
 //! magic (8 bytes) | length of the contents (4, little-endian) | their XXH64 (8, little-endian) | contents | value
@@ -14,14 +14,14 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::codec::CodecError;
 
-/// No text, and no format we know of, begins like this.
+/// No text and no common file format begins with these bytes; a value that does is always wrapped in an envelope.
 const MAGIC: &[u8; 8] = b"\x89EMBER\x1a\x01";
 const HEAD_SIZE: usize = MAGIC.len() + size_of::<u32>() + size_of::<u64>();
 
-/// What an object says.
+/// The contents of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct StoredObject {
-    /// `None` once it was removed.
+    /// `None` after the value was removed.
     pub(super) value: Option<Bytes>,
     pub(super) answered: Answered,
 }
@@ -33,7 +33,7 @@ struct Contents {
 }
 
 impl StoredObject {
-    /// The object that says this.
+    /// The bytes of the object.
     pub(super) fn into_bytes(self) -> Bytes {
         match self.value {
             Some(value) if self.answered.is_empty() && !value.starts_with(MAGIC) => value,
@@ -41,7 +41,7 @@ impl StoredObject {
         }
     }
 
-    /// What an object says.
+    /// The contents of an object with these bytes; fails if it is a truncated or damaged envelope.
     pub(super) fn from_bytes(mut object: Bytes) -> Result<Self, CodecError> {
         if !object.starts_with(MAGIC) {
             return Ok(Self {
@@ -50,7 +50,7 @@ impl StoredObject {
             });
         }
         if object.len() < HEAD_SIZE {
-            return Err("the envelope breaks off".into());
+            return Err("the envelope is truncated".into());
         }
         object.advance(MAGIC.len());
         let (length, sum) = (object.get_u32_le() as usize, object.get_u64_le());
@@ -70,7 +70,7 @@ fn wrapped(value: Option<Bytes>, answered: Answered) -> Bytes {
         has_value: value.is_some(),
         answered,
     };
-    let contents = postcard::to_stdvec(&contents).expect("bytes and numbers can be written");
+    let contents = postcard::to_stdvec(&contents).expect("bytes and numbers can be encoded");
     let value = value.unwrap_or_default();
     let mut object = BytesMut::with_capacity(HEAD_SIZE + contents.len() + value.len());
     object.put_slice(MAGIC);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_what_is_read() {
+    fn an_object_is_decoded_as_it_was_encoded() {
         let values = [None, Some(""), Some("value")].map(|value| value.map(Bytes::from));
         for value in values.into_iter().chain([Some(Bytes::from_static(MAGIC))]) {
             for answered in [Answered::default(), answered()] {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_that_is_not_whole_is_refused_whatever_is_missing() {
+    fn a_truncated_or_damaged_envelope_is_rejected() {
         let stored = StoredObject {
             value: None,
             answered: answered(),

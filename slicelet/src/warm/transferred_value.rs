@@ -1,4 +1,4 @@
-//! Taking over: what another pod had warm becomes warm here.
+//! Values transferred from another pod into the warm store.
 
 use std::collections::HashSet;
 
@@ -18,32 +18,29 @@ use super::sizes_by_heat::SizesByHeat;
 use super::store::{LoadRequest, WarmStore};
 use crate::codec::Codec;
 
-/// A value that another pod had warm.
+/// A warm value sent by another pod.
 #[derive(Debug)]
 pub(crate) struct TransferredValue {
     pub(crate) etag: ETag,
     pub(crate) object: Bytes,
-    /// What is known of its freshness, by this pod's clock.
+    /// The sender's last check of it, in terms of this pod's clock.
     pub(crate) checked: VersionCheck,
     pub(crate) heat: u32,
 }
 
-/// What this pod has before it takes a slice over.
-#[derive(Debug)]
+/// The contents of this pod's warm store before it pulls a slice.
+#[derive(Debug, Default)]
 pub(crate) struct Inventory {
-    /// The fingerprints of the values that it has of the slice.
+    /// Fingerprints of the warm values of the slice.
     pub(crate) held: HashSet<u64>,
-    /// All that is warm.
+    /// Sizes of all warm values, of any slice.
     pub(crate) sizes: SizesByHeat,
 }
 
 impl<C: Codec> WarmStore<C> {
-    /// What is warm. Takes a while where much is.
+    /// The inventory for a pull of `slice`. Iterates over all entries.
     pub(crate) fn inventory(&self, slice: &Slice, mode: KeyMode) -> Inventory {
-        let mut inventory = Inventory {
-            held: HashSet::new(),
-            sizes: SizesByHeat::none(),
-        };
+        let mut inventory = Inventory::default();
         for (key, entry) in self.entries() {
             inventory.sizes.add(entry.heat(), ByteWeighter.weight(&key, &entry));
             let is_in_slice = slice.contains(&key.as_hashed().slice_key(mode));
@@ -54,13 +51,13 @@ impl<C: Codec> WarmStore<C> {
         inventory
     }
 
-    /// How many bytes are kept in memory at most.
+    /// Bound of all entries, in bytes.
     pub(crate) const fn memory_budget(&self) -> u64 {
         self.parts.settings.memory_budget.as_bytes()
     }
 
-    /// Keeps a value that another pod had, unless more recent news of it is here, or comes in this moment: then a request
-    /// is loading or writing it.
+    /// Stores a transferred value, unless this pod's entry was checked more recently or the key is locked, which means that a
+    /// request is loading or writing a newer version.
     pub(crate) async fn insert_transferred(
         &self,
         load_request: LoadRequest<'_>,
@@ -88,7 +85,7 @@ impl<C: Codec> WarmStore<C> {
         Ok(())
     }
 
-    /// A value is as hot as it was at another pod, if it is not hotter.
+    /// Raises the heat of a value to its heat at another pod, if that is higher.
     pub(crate) fn raise_heat(&self, key: &HashedKey<'_>, heat: u32) {
         if let Some(entry) = self.entry(&key.to_warm()) {
             entry.raise_heat(heat);

@@ -103,7 +103,10 @@ async fn one_who_is_beaten_again_and_again_gives_up_and_has_written_nothing() {
     let beaten = OddStore::open(&store, Habit::IsBeaten);
     let (world, _session) = World::owning_as(|builder| numbers(builder).writable().store(beaten)).await;
     let error = world.add("a", 5).await.unwrap_err();
-    assert_eq!(error.to_string(), "the object was written by others 16 times in a row");
+    assert_eq!(
+        error.to_string(),
+        "the write conflicted with writes of other pods 16 times in a row"
+    );
     let object = object(&store, "a").await.unwrap();
     assert_eq!(object, format!("1{}", "0".repeat(15)), "it is what others made of it");
 }
@@ -163,10 +166,7 @@ async fn what_is_remembered_is_bounded() {
     assert_eq!(world.add_once("a", "r3", 1).await.unwrap(), 3);
     assert_eq!(world.add_once("a", "r1", 1).await.unwrap(), 4, "it was too long ago");
     let error = world.add_once("a", "", 1).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a request id of 0 bytes cannot be kept, allowed are 1 to 128"
-    );
+    assert_eq!(error.to_string(), "request id has 0 bytes, allowed are 1 to 128");
 }
 
 #[tokio::test]
@@ -313,7 +313,7 @@ async fn a_slicelet_that_was_not_started_to_write_says_so() {
     let error = world.add("a", 1).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "this slicelet only reads: start it with Builder::writable"
+        "this slicelet is read-only: start it with Builder::writable"
     );
     assert_eq!(world.object("a").await, None);
 }

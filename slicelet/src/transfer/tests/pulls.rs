@@ -1,4 +1,4 @@
-//! What the new owner has after a pull, and how it came by it.
+//! The receiver of a transfer: what is warm after a pull, and where it was read from.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn assert_warm(pair: &PodPair, numbers: impl IntoIterator<Item = u8>, size: usiz
 }
 
 #[tokio::test]
-async fn values_come_hottest_first_and_as_hot_as_they_were() {
+async fn values_arrive_hottest_first_and_keep_their_heat() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     pair.warm_values(5, 10).await;
     let source = ScriptedSource::of(&pair.old, []).await;
@@ -58,7 +58,7 @@ async fn values_come_hottest_first_and_as_hot_as_they_were() {
 }
 
 #[tokio::test]
-async fn what_never_changes_is_warm_at_once() {
+async fn immutable_values_are_warm_at_once() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     pair.warm_values(3, 10).await;
     let source = ScriptedSource::of(&pair.old, []).await;
@@ -69,7 +69,7 @@ async fn what_never_changes_is_warm_at_once() {
 }
 
 #[tokio::test]
-async fn what_only_owners_write_is_checked_once_and_moves_no_bytes() {
+async fn values_written_by_owners_are_checked_once_without_reading_bytes() {
     let pair = PodPair::begin(Freshness::OwnerWrites).await;
     pair.warm_values(3, 10).await;
     let source = ScriptedSource::of(&pair.old, []).await;
@@ -84,7 +84,7 @@ async fn what_only_owners_write_is_checked_once_and_moves_no_bytes() {
 }
 
 #[tokio::test]
-async fn what_others_write_is_checked_at_most() {
+async fn values_written_by_anyone_are_at_most_checked() {
     let pair = PodPair::begin(Freshness::RevalidateAfter(Duration::from_secs(600))).await;
     pair.warm_values(2, 10).await;
     let source = ScriptedSource::of(&pair.old, []).await;
@@ -93,11 +93,11 @@ async fn what_others_write_is_checked_at_most() {
     for number in 0..2 {
         assert!(pair.new.get(&key_of(number)).await == noise(number, 10));
     }
-    assert_eq!(pair.new.reads().2, 0, "no bytes were moved");
+    assert_eq!(pair.new.reads().2, 0, "no bytes were read");
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_is_resumed_and_nothing_is_sent_twice() {
+async fn a_broken_stream_is_resumed_without_sending_values_twice() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     pair.warm_values(8, 200 * KIB).await;
     let cuts = [
@@ -115,7 +115,7 @@ async fn a_stream_that_is_cut_is_resumed_and_nothing_is_sent_twice() {
 }
 
 #[tokio::test]
-async fn the_rest_comes_from_object_storage_when_the_source_dies() {
+async fn the_rest_is_read_from_object_storage_when_the_source_crashes() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     pair.warm_values(8, 200 * KIB).await;
     let source = ScriptedSource::of(&pair.old, [StreamScript::Crash { after: 2 }]).await;
@@ -128,7 +128,7 @@ async fn the_rest_comes_from_object_storage_when_the_source_dies() {
     assert_eq!(pair.new.warm.hottest(9).len(), 8);
     assert!(
         pair.new.warm.hottest(1)[0].heat >= 8,
-        "heat goes along with what is read, too"
+        "values read from object storage keep their heat, too"
     );
     let last = reports.last().unwrap();
     assert_eq!((last.heat_share_thousandths, last.is_complete), (1_000, true));
@@ -136,7 +136,7 @@ async fn the_rest_comes_from_object_storage_when_the_source_dies() {
 }
 
 #[tokio::test]
-async fn what_is_known_more_recently_is_not_overwritten() {
+async fn a_newer_version_is_not_overwritten() {
     let pair = PodPair::begin(Freshness::OwnerWrites).await;
     pair.warm_values(2, 10).await;
     pair.put("key-0", "newer").await;
@@ -147,21 +147,21 @@ async fn what_is_known_more_recently_is_not_overwritten() {
     assert_eq!(
         reports.last().unwrap().heat_share_thousandths,
         1_000,
-        "a newer version is as good"
+        "a newer version counts as held"
     );
     pair.hand_over();
     let before = pair.new.reads();
     assert_eq!(pair.new.get("key-0").await, "newer");
-    assert_eq!(pair.new.reads().2, before.2, "no bytes were moved");
+    assert_eq!(pair.new.reads().2, before.2, "no bytes were read");
 }
 
 #[tokio::test]
-async fn what_the_new_owner_has_read_as_owner_stays_whatever_comes_later() {
+async fn a_value_read_as_owner_is_not_replaced_by_a_later_transfer() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     pair.hand_over();
     pair.put("key-0", "mine").await;
     assert_eq!(pair.new.get("key-0").await, "mine");
-    pair.put("key-0", "as the old owner saw it").await;
+    pair.put("key-0", "read by the old owner").await;
     pair.old.get("key-0").await;
     let source = ScriptedSource::of(&pair.old, []).await;
     pair.pull(&source.address).await;
@@ -170,27 +170,27 @@ async fn what_the_new_owner_has_read_as_owner_stays_whatever_comes_later() {
 }
 
 #[tokio::test]
-async fn an_older_version_gives_way_to_the_one_that_the_old_owner_has() {
+async fn an_older_version_is_replaced_by_that_of_the_old_owner() {
     let pair = PodPair::begin(Freshness::RevalidateAfter(Duration::from_millis(1))).await;
     pair.warm_values(1, 10).await;
     let source = ScriptedSource::of(&pair.old, []).await;
     pair.pull(&source.address).await;
     pair.put("key-0", "newer").await;
     let version = |pod: &TransferTestPod| pod.warm.offers(&Slice::FULL, KeyMode::Hashed, 1)[0].fingerprint;
-    let is_taken_over = async || {
-        // Each time, the old owner has checked it later.
+    let is_replaced = async || {
+        // Each read makes the old owner's check more recent.
         pair.old.get("key-0").await;
         let reports = pair.pull(&source.address).await;
         assert_eq!(reports.last().unwrap().heat_share_thousandths, 1_000);
         (version(&pair.new) == version(&pair.old)).then_some(())
     };
-    eventually("the newer version is taken over", is_taken_over).await;
+    eventually("the newer version is stored", is_replaced).await;
     assert_eq!(pair.new.get("key-0").await, "newer");
-    assert_eq!(pair.new.reads().2, 0, "no bytes were moved");
+    assert_eq!(pair.new.reads().2, 0, "no bytes were read");
 }
 
 #[tokio::test]
-async fn what_is_there_already_is_not_sent() {
+async fn held_values_are_not_sent() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     pair.warm_values(4, 10).await;
     pair.new.get("key-2").await;
@@ -213,7 +213,7 @@ async fn values_too_large_for_a_message_come_from_object_storage() {
 }
 
 #[tokio::test]
-async fn hotter_values_are_not_pushed_out_by_colder_ones() {
+async fn colder_values_do_not_evict_hotter_ones() {
     let pair = PodPair::with_budget(Freshness::Immutable, ByteSize::mib(1)).await;
     for number in 100..104 {
         pair.put(&key_of(number), noise(number, 200 * KIB)).await;
@@ -229,11 +229,11 @@ async fn hotter_values_are_not_pushed_out_by_colder_ones() {
     let last = reports.last().unwrap();
     assert!(last.is_complete && last.heat_share_thousandths < 1_000, "{last:?}");
     assert_eq!(pair.new.counter("_received_values_total", None), 2);
-    assert_eq!(pair.new.reads().0, 4, "nor is the rest read");
+    assert_eq!(pair.new.reads().0, 4, "the rest is not read either");
 }
 
 #[tokio::test]
-async fn a_source_without_the_service_is_complete_with_nothing() {
+async fn a_pull_from_a_source_without_the_service_completes_empty() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     let stop = CancellationToken::new();
     let address = serve(Routes::default(), stop.clone()).await;
@@ -243,7 +243,7 @@ async fn a_source_without_the_service_is_complete_with_nothing() {
     };
     assert_eq!(pair.pull(&address).await, [complete]);
     stop.cancel();
-    assert_eq!(pair.pull(&address).await, [complete], "so is one that is gone");
+    assert_eq!(pair.pull(&address).await, [complete], "as from a source that is gone");
     assert_eq!(pair.new.counter("_pulls_total", Some("nothing")), 2);
 }
 
@@ -273,7 +273,7 @@ fn value(key: &str) -> TransferResponse {
 }
 
 #[tokio::test]
-async fn a_source_that_breaks_the_rules_is_asked_no_more() {
+async fn a_source_that_violates_the_protocol_is_not_retried() {
     let pair = PodPair::begin(Freshness::Immutable).await;
     let scripts = [
         vec![value("a")],

@@ -1,4 +1,4 @@
-//! A server for the transfer whose streams break where the test says, or say what the test says.
+//! A transfer source whose streams follow the test's script.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,28 +17,28 @@ use super::pod_pair::TransferTestPod;
 use crate::codec::Raw;
 use crate::transfer::TransferService;
 
-/// What becomes of one stream.
+/// The script of one stream.
 pub(super) enum StreamScript {
-    /// It breaks off after so many messages.
+    /// The stream breaks after `after` messages.
     Cut { after: usize },
-    /// It breaks off after so many messages, and the server stops.
+    /// The stream breaks after `after` messages, and the server stops.
     Crash { after: usize },
-    /// It is refused.
+    /// The stream is rejected with this status.
     Reject(Status),
-    /// It says this, and ends.
+    /// The stream sends these messages and ends.
     Send(Vec<TransferResponse>),
 }
 
-/// Listens until it is dropped.
+/// A transfer service on a port of its own, until dropped.
 pub(super) struct ScriptedSource {
     pub(super) address: String,
-    /// The keys that were sent, in order.
+    /// The keys sent, in order.
     sent: Arc<Mutex<Vec<String>>>,
     _stops: DropGuard,
 }
 
 impl ScriptedSource {
-    /// Sends what that pod has warm: each stream plays the next of the acts, and later ones are as they are.
+    /// Serves the warm values of `pod`: each stream follows the next script, and those after the last script are complete.
     pub(super) async fn of(pod: &TransferTestPod, scripts: impl IntoIterator<Item = StreamScript>) -> Self {
         let stop = CancellationToken::new();
         let sent = Arc::default();
@@ -61,7 +61,7 @@ impl ScriptedSource {
     }
 }
 
-/// Serves until `stop`, after which nobody can connect any more; answers where.
+/// Serves until `stop` is cancelled, after which no connection is accepted; returns the address.
 pub(super) async fn serve(routes: Routes, stop: CancellationToken) -> String {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

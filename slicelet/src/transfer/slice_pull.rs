@@ -1,4 +1,12 @@
-//! Pulling: a slice's values come from the pod that had it, and what that cannot send from object storage.
+//! The pull of a slice: its values are received from the pod that has it, and the rest is read from object storage.
+//!
+//! ```text
+//!              +--complete------------------------+
+//! begin --> Streaming                             +--> read_rest --> report_complete
+//!            |  ^  +--source gone or refusing-----+
+//!            v  |
+//!           Backoff: the stream ended early, or the source is busy
+//! ```
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,129 +27,106 @@ use futures::{StreamExt, stream};
 use super::manifest::Manifest;
 use super::source_stream::{RetryClass, SourceStream, TransferError};
 use crate::codec::Codec;
-use crate::metrics::{InProgress, PullEnd};
+use crate::metrics::PullEnd;
 use crate::published_state::PublishedState;
 use crate::warm::{
-    HashedKey, LoadRequest, OwnershipFence, SizesByHeat, TransferredValue, VersionCheck, WarmStore, fingerprint,
+    HashedKey, Inventory, LoadRequest, OwnershipFence, SizesByHeat, TransferredValue, VersionCheck, WarmStore,
+    fingerprint,
 };
 
-/// Pulls slices from other pods.
-pub(crate) struct Puller<C: Codec> {
-    warm: Arc<WarmStore<C>>,
-    published: Arc<PublishedState>,
-}
-
-/// How often a source is asked.
+/// Streams of one pull at most.
 const STREAM_COUNT_MAX: u32 = 8;
-/// One that breaks off so often, one time after the other, and sends nothing, is gone.
+/// A source is given up after this many broken streams in a row without a message.
 const FRUITLESS_COUNT_MAX: u32 = 3;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// How many values are wanted from object storage at a time. How many are read says the admission.
+/// Reads from object storage requested at a time; admission limits those in progress.
 const READ_COUNT_MAX: usize = 32;
-/// How long a value waits for its turn at object storage; after that, whoever asks for it reads it.
-const READ_PATIENCE: Duration = Duration::from_secs(10);
+/// The wait of a read for admission. After it the value is skipped, and loaded when a client requests it.
+const READ_WAIT_LIMIT: Duration = Duration::from_secs(10);
 
-/// One slice that is being pulled.
-struct SlicePull<'a, C: Codec, R> {
+/// The pull of one slice.
+pub(super) struct SlicePull<'a, C: Codec, R> {
     warm: &'a WarmStore<C>,
     published: &'a PublishedState,
     slice: &'a Slice,
     address: &'a PodAddress,
     report: R,
     key_mode: KeyMode,
-    /// The last generation before the pod itself answers for the slice.
+    /// The cap for the generations of the sender's checks: the last one before this pod's own ownership. See
+    /// [`VersionCheck::by_peer`].
     ceiling: Generation,
-    /// The versions that are not wanted any more.
+    /// Fingerprints of the versions not to be sent.
     held: HashSet<u64>,
-    /// What was warm before.
+    /// Sizes of the values warm here.
     present: SizesByHeat,
-    /// What the source said last that it has.
+    /// The manifest of the newest stream.
     manifest: Option<Manifest>,
-    /// How much of it is to be here, from the hottest on.
+    /// The number of its entries to be present, from the hottest on.
     wanted_count: usize,
-    /// How many messages the newest stream has brought.
+    /// Messages received on the newest stream.
     message_count: u64,
     reported: Option<Warmth>,
 }
 
-/// Whether the source is to send on.
+/// Whether to receive further values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Continue,
-    /// What comes now is colder than all that memory has room for, or the slice is not this pod's any more.
+    /// Further values are too cold to fit in memory, or this pod no longer has a share in the slice.
     Stop,
 }
 
-impl<C: Codec> Puller<C> {
-    pub(crate) const fn new(warm: Arc<WarmStore<C>>, published: Arc<PublishedState>) -> Self {
-        Self { warm, published }
-    }
-
-    /// Pulls the values of `slice` from the pod at `source`, and reads from object storage what that cannot send, hottest
-    /// first. Tells `report` how warm the slice is each time it has become warmer by a thousandth, and at the end, once,
-    /// that it is complete. Never fails: what cannot be had is read when it is asked for. To end it, drop it.
-    pub(crate) async fn pull(&self, slice: &Slice, source: &PodAddress, report: impl FnMut(Warmth) + Send) {
-        let metrics = &self.warm.parts.metrics.transfer;
-        let _running = InProgress::start(&metrics.receiving);
-        let mut pulling = self.begin(slice, source, report).await;
-        let stream_count = pulling.receive_streams().await;
-        pulling.read_rest().await;
-        let end = match (&pulling.manifest, stream_count) {
-            (None, _) => PullEnd::Nothing,
-            (Some(_), None) => PullEnd::FromStore,
-            (Some(_), Some(1)) => PullEnd::Complete,
-            (Some(_), Some(_)) => PullEnd::Resumed,
-        };
-        metrics.record_pull(end);
-        tracing::info!(target = %self.warm.parts.target, %slice, source = source.as_str(), ?end, "pulled");
-        pulling.report_complete();
-    }
-
-    async fn begin<'a, R: FnMut(Warmth) + Send>(
-        &'a self,
+impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
+    /// Takes the inventory of the warm store, for a pull of `slice` from the pod at `address`.
+    pub(super) async fn begin(
+        warm: &'a Arc<WarmStore<C>>,
+        published: &'a PublishedState,
         slice: &'a Slice,
         address: &'a PodAddress,
         report: R,
-    ) -> SlicePull<'a, C, R> {
-        let (warm, looked_in) = (Arc::clone(&self.warm), slice.clone());
-        let holding = self.published.holding.load_full();
+    ) -> Self {
+        let holding = published.holding.load_full();
         let key_mode = holding.key_mode;
-        let looking = tokio::task::spawn_blocking(move || warm.inventory(&looked_in, key_mode));
-        let (held, present) = match looking.await {
-            Ok(inventory) => (inventory.held, inventory.sizes),
-            Err(error) => {
-                tracing::error!(%error, "what is warm was not looked at, so some of it may come again");
-                (HashSet::new(), SizesByHeat::none())
-            }
-        };
+        let inventory = inventory(Arc::clone(warm), slice.clone(), key_mode).await;
         let (_, share) = holding.ownership.share_of(slice.start());
         let answering = share.filter(|share| Share::may_answer(share));
-        SlicePull {
-            warm: &self.warm,
-            published: &self.published,
+        Self {
+            warm,
+            published,
             slice,
             address,
             report,
             key_mode,
             ceiling: answering.map_or(holding.ownership.generation(), |share| before(share.held_since)),
-            held,
-            present,
+            held: inventory.held,
+            present: inventory.sizes,
             manifest: None,
             wanted_count: 0,
             message_count: 0,
             reported: None,
         }
     }
-}
 
-impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
-    /// Takes what the source sends, over as many streams as it needs. Answers how many that were, if all has come.
+    /// Receives what the source can send and reads the rest from object storage.
+    pub(super) async fn run(&mut self) -> PullEnd {
+        let stream_count = self.receive_streams().await;
+        self.read_rest().await;
+        match (&self.manifest, stream_count) {
+            (None, _) => PullEnd::Nothing,
+            (Some(_), None) => PullEnd::FromStore,
+            (Some(_), Some(1)) => PullEnd::Complete,
+            (Some(_), Some(_)) => PullEnd::Resumed,
+        }
+    }
+
+    /// Receives the source's values, over several streams if they break. Returns the number of streams if the last one was
+    /// complete.
     async fn receive_streams(&mut self) -> Option<u32> {
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         let mut fruitless_count = 0;
         for stream_count in 1..=STREAM_COUNT_MAX {
-            let Err(error) = self.stream().await else {
+            let Err(error) = self.receive_stream().await else {
                 return Some(stream_count);
             };
             tracing::warn!(
@@ -149,16 +134,19 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
                 slice = %self.slice,
                 source = self.address.as_str(),
                 reason = %error,
-                "a stream of warm values broke off"
+                "a stream of warm values ended early"
             );
             if self.message_count > 0 {
                 fruitless_count = 0;
                 backoff.reset();
             }
             match error.retry_class() {
+                // ## Streaming -> read_rest: another stream would end the same way
                 RetryClass::Final => return None,
+                // ## Streaming -> Backoff: the source is alive
                 RetryClass::Busy => {}
                 RetryClass::Broken if self.message_count > 0 => {}
+                // ## Streaming -> Backoff, or read_rest the third time in a row: the source may be gone
                 RetryClass::Broken => fruitless_count += 1,
             }
             if fruitless_count == FRUITLESS_COUNT_MAX {
@@ -169,8 +157,8 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
         None
     }
 
-    /// Takes one stream, to its end.
-    async fn stream(&mut self) -> Result<(), TransferError> {
+    /// Receives one stream to its end.
+    async fn receive_stream(&mut self) -> Result<(), TransferError> {
         self.message_count = 0;
         let start = TransferStart {
             target: self.warm.parts.target.clone(),
@@ -179,15 +167,15 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
         };
         let requested_at = self.warm.parts.clock.now();
         let mut source = SourceStream::open(self.address, &start).await?;
-        let mut manifest = self.whole_manifest(&mut source).await?;
+        let mut manifest = self.receive_manifest(&mut source).await?;
         self.wanted_count = manifest.wanted_count(&self.present, self.warm.memory_budget());
         self.report_warmth(&manifest);
-        let outcome = self.values(&mut source, &mut manifest, requested_at).await;
+        let outcome = self.receive_values(&mut source, &mut manifest, requested_at).await;
         self.manifest = Some(manifest);
         outcome
     }
 
-    async fn whole_manifest(&mut self, source: &mut SourceStream) -> Result<Manifest, TransferError> {
+    async fn receive_manifest(&mut self, source: &mut SourceStream) -> Result<Manifest, TransferError> {
         let mut manifest = Manifest::default();
         loop {
             match source.next().await?.ok_or(TransferError::Short)? {
@@ -200,14 +188,14 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
                     }
                 }
                 Transferred::Values(_) => {
-                    let reason = "they come before the last page of the manifest";
+                    let reason = "they precede the last page of the manifest";
                     return Err(InvalidMessage::new("values", reason).into());
                 }
             }
         }
     }
 
-    async fn values(
+    async fn receive_values(
         &mut self,
         source: &mut SourceStream,
         manifest: &mut Manifest,
@@ -222,7 +210,7 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
             };
             self.message_count += 1;
             for value in values {
-                match self.take(value, manifest, requested_at).await? {
+                match self.accept(value, manifest, requested_at).await? {
                     Flow::Continue => {}
                     Flow::Stop => return Ok(()),
                 }
@@ -232,7 +220,7 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
         Ok(())
     }
 
-    async fn take(
+    async fn accept(
         &mut self,
         value: WarmValue,
         manifest: &mut Manifest,
@@ -266,12 +254,12 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
                 self.held.insert(version);
                 manifest.mark_held(at);
             }
-            Err(error) => tracing::debug!(%error, "a value that was sent is not taken over"),
+            Err(error) => tracing::debug!(%error, "a transferred value was not stored"),
         }
         Ok(Flow::Continue)
     }
 
-    /// Reads from object storage what is to be here and has not come.
+    /// Reads the wanted values that are not present from object storage.
     async fn read_rest(&mut self) {
         let Some(mut manifest) = self.manifest.take() else {
             return;
@@ -296,7 +284,7 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
         self.manifest = Some(manifest);
     }
 
-    /// By what right the pod asks for the key now; none if it has no share in it any more.
+    /// The fence for the key; `None` if this pod no longer has a share in it.
     fn fence(&self, slice_key: &SliceKey) -> Option<OwnershipFence> {
         fence(self.warm, self.published, slice_key)
     }
@@ -310,7 +298,7 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
         }
     }
 
-    fn report_complete(&mut self) {
+    pub(super) fn report_complete(&mut self) {
         let warmth = self.manifest.as_ref().map(|manifest| manifest.warmth(true));
         (self.report)(warmth.unwrap_or(Warmth {
             is_complete: true,
@@ -319,7 +307,16 @@ impl<C: Codec, R: FnMut(Warmth) + Send> SlicePull<'_, C, R> {
     }
 }
 
-/// Reads a value ahead of its use; answers whether there is nothing left to read.
+/// The inventory of the warm store, taken on the blocking pool; empty if that fails.
+async fn inventory<C: Codec>(warm: Arc<WarmStore<C>>, slice: Slice, key_mode: KeyMode) -> Inventory {
+    let inventory = tokio::task::spawn_blocking(move || warm.inventory(&slice, key_mode));
+    inventory.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the inventory of warm values failed, so values present may be sent again");
+        Inventory::default()
+    })
+}
+
+/// Prefetches a value; returns whether nothing is left to read.
 async fn read<C: Codec>(
     warm: &WarmStore<C>,
     published: &PublishedState,
@@ -336,7 +333,7 @@ async fn read<C: Codec>(
         key,
         slice_key: &slice_key,
         fence,
-        deadline: warm.parts.clock.now() + READ_PATIENCE,
+        deadline: warm.parts.clock.now() + READ_WAIT_LIMIT,
     };
     let is_read = warm.prefetch(load_request).await.is_ok();
     warm.raise_heat(&key, heat);
