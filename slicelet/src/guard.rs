@@ -168,8 +168,8 @@ impl<'a, C: Codec> Guard<'a, C> {
     /// Whether the pod has owned the key without interruption since the guard was created.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        let holding = self.access.published.holding.load();
-        holding.ownership.has_held_since(&self.slice_key, self.fence.at)
+        let snapshot = self.access.published.snapshot.load();
+        snapshot.ownership.has_held_since(&self.slice_key, self.fence.at)
     }
 
     /// The fencing token: the generation of the last change of the key's owners before the guard was created.
@@ -181,8 +181,8 @@ impl<'a, C: Codec> Guard<'a, C> {
     /// The slice that contains the key in the assignment now in effect.
     #[must_use]
     pub fn slice(&self) -> Slice {
-        let holding = self.access.published.holding.load();
-        holding.ownership.assignment().get(&self.slice_key).0
+        let snapshot = self.access.published.snapshot.load();
+        snapshot.ownership.assignment().get(&self.slice_key).0
     }
 
     /// The name of the object that stores the key's value, for services and import jobs that write it directly.

@@ -40,31 +40,31 @@ impl<C: Codec> KeyAccess<C> {
     ///
     /// A pod in phase `Leaving` may answer reads but not write: the new owner might already have read the object.
     pub(crate) fn write_fence(&self, slice_key: &SliceKey, since: Generation) -> Result<OwnershipFence, OwnError> {
-        let holding = self.published.holding.load();
-        let (range, share) = holding.ownership.share_of(slice_key);
+        let snapshot = self.published.snapshot.load();
+        let (range, share) = snapshot.ownership.share_of(slice_key);
         match share {
             Some(share) if share.may_write() && share.held_since <= since => {
-                Ok(holding.fence(range, share, self.freshness))
+                Ok(snapshot.fence(range, share, self.freshness))
             }
-            Some(_) | None => Err(self.not_owner(&holding, slice_key)),
+            Some(_) | None => Err(self.not_owner(&snapshot, slice_key)),
         }
     }
 
     /// Charges `units` of load to the slice that contains the key now.
     pub(crate) fn charge(&self, slice_key: &SliceKey, units: u64) {
-        let holding = self.published.holding.load();
-        let (range, _) = holding.ownership.share_of(slice_key);
-        let ordinal = holding.count_extra(range, units);
+        let snapshot = self.published.snapshot.load();
+        let (range, _) = snapshot.ownership.share_of(slice_key);
+        let ordinal = snapshot.count_extra(range, units);
         self.published.heat.sample(slice_key, units, ordinal);
     }
 
     /// Records a misroute and returns the error that names the owner.
     #[cold]
-    pub(crate) fn not_owner(&self, holding: &Holding, slice_key: &SliceKey) -> OwnError {
+    pub(crate) fn not_owner(&self, snapshot: &Holding, slice_key: &SliceKey) -> OwnError {
         self.metrics.misroutes.inc();
-        let (slice, owner) = holding.ownership.server_of(slice_key);
+        let (slice, owner) = snapshot.ownership.server_of(slice_key);
         OwnError::NotOwner(Box::new(NotOwner {
-            generation: holding.ownership.generation(),
+            generation: snapshot.ownership.generation(),
             slice,
             owner: owner.cloned(),
         }))

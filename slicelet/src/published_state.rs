@@ -16,7 +16,7 @@ use crate::holding::Holding;
 /// Written by the session, read by requests, which also count into it. No access waits for another.
 #[derive(Debug)]
 pub(crate) struct PublishedState {
-    pub(crate) holding: ArcSwap<Holding>,
+    pub(crate) snapshot: ArcSwap<Holding>,
     pub(crate) assignment: watch::Sender<Option<AssignmentSnapshot>>,
     pub(crate) heat: Heat,
     forwards: AtomicBool,
@@ -26,7 +26,7 @@ impl PublishedState {
     /// The state before the first assignment: the pod owns nothing.
     pub(crate) fn nothing() -> Self {
         Self {
-            holding: ArcSwap::from_pointee(Holding::nothing()),
+            snapshot: ArcSwap::from_pointee(Holding::nothing()),
             assignment: watch::Sender::new(None),
             heat: Heat::new(),
             forwards: AtomicBool::new(false),
@@ -36,8 +36,8 @@ impl PublishedState {
     /// Puts `ownership` into effect for all requests from `now` on. Returns the snapshot it replaces, with its counts.
     pub(crate) fn publish(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Arc<Holding> {
         let assignment = Arc::clone(ownership.assignment());
-        let next = self.holding.load().followed_by(ownership, key_mode, now);
-        let before = self.holding.swap(Arc::new(next));
+        let next = self.snapshot.load().followed_by(ownership, key_mode, now);
+        let before = self.snapshot.swap(Arc::new(next));
         self.assignment
             .send_replace(Some(AssignmentSnapshot { assignment, key_mode }));
         before

@@ -119,15 +119,15 @@ impl<C: Codec> Slicelet<C> {
     pub fn own<'a>(&'a self, key: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Guard<'a, C>, OwnError> {
         let access = &self.inner.access;
         let key = HashedKey::try_new(key.as_ref())?;
-        let holding = access.published.holding.load();
-        let slice_key = key.slice_key(holding.key_mode);
-        let (range, share) = holding.ownership.share_of(&slice_key);
+        let snapshot = access.published.snapshot.load();
+        let slice_key = key.slice_key(snapshot.key_mode);
+        let (range, share) = snapshot.ownership.share_of(&slice_key);
         let Some(share) = share.filter(|share| Share::may_answer(share)) else {
-            return Err(access.not_owner(&holding, &slice_key));
+            return Err(access.not_owner(&snapshot, &slice_key));
         };
-        let ordinal = holding.count_request(range);
+        let ordinal = snapshot.count_request(range);
         access.published.heat.sample(&slice_key, 1, ordinal);
-        let fence = holding.fence(range, share, access.freshness);
+        let fence = snapshot.fence(range, share, access.freshness);
         Ok(Guard::new(access, key, slice_key, fence, share.epoch))
     }
 
@@ -220,9 +220,9 @@ impl<C: Codec> Slicelet<C> {
     /// The slices that the pod serves now.
     #[must_use]
     pub fn served_slices(&self) -> Vec<Slice> {
-        let holding = self.inner.access.published.holding.load();
+        let snapshot = self.inner.access.published.snapshot.load();
         let is_serving = |(_, share): &(Slice, Share)| share.phase.is_routed_to();
-        holding
+        snapshot
             .ownership
             .owned()
             .filter(is_serving)

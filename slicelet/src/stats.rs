@@ -46,9 +46,9 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn of<C: Codec>(metrics: &Metrics, published: &PublishedState, warm: &WarmStore<C>) -> Self {
-        let holding = published.holding.load();
+        let snapshot = published.snapshot.load();
         // The metrics lag behind by the requests since the last load measurement.
-        let request_count = metrics.requests.get() + holding.request_count();
+        let request_count = metrics.requests.get() + snapshot.request_count();
         Self {
             request_count,
             hit_count: request_count.saturating_sub(metrics.loads.get()),
@@ -61,8 +61,8 @@ impl Stats {
             store_write_count: metrics.store.writes.get(),
             write_conflict_count: metrics.store.write_conflicts.get(),
             deduplicated_request_count: metrics.deduplicated_requests.get(),
-            generation: holding.ownership.generation(),
-            owned_slice_count: holding.ownership.owned().count(),
+            generation: snapshot.ownership.generation(),
+            owned_slice_count: snapshot.ownership.owned().count(),
             warm_key_count: warm.key_count(),
             warm_size: ByteSize::bytes(warm.size()),
         }

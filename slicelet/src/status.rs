@@ -26,7 +26,7 @@ pub(crate) async fn serve(
         .local_addr()
         .map_err(|reason| BindError::Refused { address, reason })?;
     let published = Arc::clone(published);
-    let is_healthy = move || match published.holding.load().ownership.generation() {
+    let is_healthy = move || match published.snapshot.load().ownership.generation() {
         Generation::NONE => Err("no assignment yet: not registered, or the assigner has not sent one".to_owned()),
         _ => Ok(()),
     };

@@ -88,7 +88,7 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
 impl<C: Codec> SessionHands<C> {
     pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<SessionEvent>) -> Self {
         Self {
-            meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
+            meter: LoadMeter::new(Arc::clone(&parts.published.snapshot.load().ownership)),
             weighing: Weighing::new(),
             pulls: RunningPulls::new(
                 Puller::new(Arc::clone(&parts.warm), Arc::clone(&parts.published)),
@@ -173,7 +173,7 @@ impl<C: Codec> SessionHands<C> {
         let clear = move || {
             let Holding {
                 ownership, key_mode, ..
-            } = &**published.holding.load();
+            } = &**published.snapshot.load();
             warm.retain(*key_mode, |slice_key| ownership.share_of(slice_key).1.is_some());
         };
         self.parts.tasks.spawn_supervised("forget lost slices", async move {
@@ -200,8 +200,8 @@ impl<C: Codec> SessionHands<C> {
     }
 
     fn measure_load(&mut self) -> LoadReport {
-        let PublishedState { holding, heat, .. } = &*Arc::clone(&self.parts.published);
-        let holding = holding.load_full();
+        let PublishedState { snapshot, heat, .. } = &*Arc::clone(&self.parts.published);
+        let holding = snapshot.load_full();
         self.record(holding.take_counts());
         let halves = self.meter.takes_halving();
         self.meter.sampled(&heat.snapshot(halves));

@@ -69,7 +69,7 @@ impl<C: Codec> WarmTransfer for TransferService<C> {
             Status::resource_exhausted(reason)
         })?;
         tracing::debug!(%target, slice = %start.slice, held_count = start.held.len(), "transfer starts");
-        let key_mode = self.published.holding.load().key_mode;
+        let key_mode = self.published.snapshot.load().key_mode;
         let running = InProgress::start(&self.warm.parts.metrics.transfer.sending);
         let sending = Sending::new(Arc::clone(&self.warm), key_mode, start);
         let stop = self.stop.clone();

@@ -86,10 +86,10 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
         address: &'a PodAddress,
         report: R,
     ) -> Self {
-        let holding = published.holding.load_full();
-        let key_mode = holding.key_mode;
+        let snapshot = published.snapshot.load_full();
+        let key_mode = snapshot.key_mode;
         let inventory = inventory(Arc::clone(warm), slice.clone(), key_mode).await;
-        let (_, share) = holding.ownership.share_of(slice.start());
+        let (_, share) = snapshot.ownership.share_of(slice.start());
         let answering = share.filter(|share| Share::may_answer(share));
         Self {
             warm,
@@ -98,7 +98,7 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
             address,
             report,
             key_mode,
-            ceiling: answering.map_or(holding.ownership.generation(), |share| before(share.held_since)),
+            ceiling: answering.map_or(snapshot.ownership.generation(), |share| before(share.held_since)),
             held: inventory.held,
             present: inventory.sizes,
             manifest: None,
@@ -341,9 +341,9 @@ async fn read<C: Codec>(
 }
 
 fn fence<C: Codec>(warm: &WarmStore<C>, published: &PublishedState, slice_key: &SliceKey) -> Option<OwnershipFence> {
-    let holding = published.holding.load();
-    let (range, share) = holding.ownership.share_of(slice_key);
-    share.map(|share| holding.fence(range, share, warm.parts.settings.freshness))
+    let snapshot = published.snapshot.load();
+    let (range, share) = snapshot.ownership.share_of(slice_key);
+    share.map(|share| snapshot.fence(range, share, warm.parts.settings.freshness))
 }
 
 fn before(generation: Generation) -> Generation {

@@ -156,16 +156,16 @@ impl<C: Codec> WarmStore<C> {
     }
 
     /// Sizes and key counts of each range. Iterates over all entries, without blocking requests.
-    pub(crate) fn by_range(&self, holding: &Holding) -> WarmByRange {
-        let range_count = holding.ownership.range_count();
+    pub(crate) fn by_range(&self, snapshot: &Holding) -> WarmByRange {
+        let range_count = snapshot.ownership.range_count();
         let mut warm = WarmByRange {
             sizes: vec![0; range_count],
             key_counts: vec![0; range_count],
         };
         for (key, entry) in self.entries.iter() {
-            let (range, _) = holding
+            let (range, _) = snapshot
                 .ownership
-                .share_of(&slice_key_of(&key, &entry, holding.key_mode));
+                .share_of(&slice_key_of(&key, &entry, snapshot.key_mode));
             warm.sizes[range] += ByteWeighter.weight(&key, &entry);
             warm.key_counts[range] += 1;
         }

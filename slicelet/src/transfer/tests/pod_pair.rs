@@ -165,16 +165,16 @@ impl TransferTestPod {
             name: PodName::try_new(self.name).unwrap(),
             incarnation: Incarnation(1),
         };
-        let before = Arc::clone(&self.published.holding.load().ownership);
+        let before = Arc::clone(&self.published.snapshot.load().ownership);
         let ownership = before.followed_by(Arc::clone(assignment), &identity);
         self.published
             .publish(Arc::new(ownership), KeyMode::Hashed, self.clock.now());
     }
 
     fn fence(&self, slice_key: &SliceKey) -> OwnershipFence {
-        let holding = self.published.holding.load();
-        let (range, share) = holding.ownership.share_of(slice_key);
-        holding.fence(range, share.unwrap(), self.warm.parts.settings.freshness)
+        let snapshot = self.published.snapshot.load();
+        let (range, share) = snapshot.ownership.share_of(slice_key);
+        snapshot.fence(range, share.unwrap(), self.warm.parts.settings.freshness)
     }
 
     /// The value, if it is warm and fresh.
