@@ -30,7 +30,7 @@ pub struct Stats {
     pub store_read_size: ByteSize,
     /// Writes confirmed durable by the store.
     pub store_write_count: u64,
-    /// Conditional writes rejected because another pod had written the object; each was retried.
+    /// Conditional writes rejected because another pod had written the object.
     pub write_conflict_count: u64,
     /// Repeated requests that received the stored answer of the first one.
     pub deduplicated_request_count: u64,

@@ -60,12 +60,13 @@ pub(super) struct SlicePull<'a, C: Codec, R> {
     held: HashSet<u64>,
     /// Sizes of the values warm here.
     present: SizesByHeat,
-    /// The manifest of the newest stream.
+    /// The newest complete manifest.
     manifest: Option<Manifest>,
-    /// The number of its entries to be present, from the hottest on.
+    /// The number of its entries to be present after the pull, from the hottest on.
     wanted_count: usize,
     /// Messages received on the newest stream.
     message_count: u64,
+    /// The last report.
     reported: Option<Warmth>,
 }
 

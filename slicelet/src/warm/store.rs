@@ -16,7 +16,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use super::decoder::{self, DecodedValue, Decoder};
 use super::disk::DiskTier;
-use super::entry::{ByteWeighter, CachedValue, ObjectMetadata, WarmEntry};
+use super::entry::{ByteWeighter, ObjectMetadata, WarmEntry};
 use super::freshness::{Freshness, OwnershipFence, VersionCheck};
 use super::hot_value::HotValue;
 use super::key::{HashedKey, HashedOnce, WarmKey};
@@ -267,12 +267,9 @@ impl<V> ObjectRequest<V> {
         checked: VersionCheck,
         heat: u32,
     ) -> WarmEntry<V> {
-        let (kept, value_size): (Option<CachedValue<V>>, usize) = match value {
-            Some(DecodedValue { value, size }) => (Some(value), size),
-            None => (None, 0),
-        };
+        let (value, value_size) = value.map_or((None, 0), |decoded| (Some(decoded.value), decoded.size));
         WarmEntry {
-            value: kept,
+            value,
             object: Some(Arc::new(ObjectMetadata {
                 etag,
                 answered,
