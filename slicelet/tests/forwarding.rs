@@ -89,11 +89,11 @@ async fn pods_that_take_each_other_for_the_owner_pass_a_request_on_twice() {
     other.told(&all_by(one.slicelet.pod())).await;
     let status = soon(one.client().ask("a:")).await.unwrap_err();
     assert_eq!(not_owner(&status).owner.as_ref(), Some(other.slicelet.pod()));
-    let reason = "; it is not forwarded, because that has been done 2 times";
+    let reason = "; not forwarded: it has been forwarded 2 times already";
     assert!(status.message().ends_with(reason), "{status}");
     let misroute_counts = [&one, &other].map(|pod| pod.slicelet.stats().misroute_count);
     assert_eq!(misroute_counts, [2, 1]);
-    assert_eq!(forwards(&one.slicelet, "circling"), 1.0);
+    assert_eq!(forwards(&one.slicelet, "hop_limit"), 1.0);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn an_owner_that_cannot_be_reached_is_named_and_the_reason_with_it() {
     first.told(&all_by(&other_pod())).await;
     let status = soon(first.client().ask("a:")).await.unwrap_err();
     assert_eq!(not_owner(&status).owner, Some(other_pod()));
-    let reason = "; it was not forwarded, because the owner cannot be reached: ";
+    let reason = "; not forwarded: the owner is unreachable: ";
     assert!(status.message().contains(reason), "{status}");
     assert_eq!(forwards(&first.slicelet, "unreachable"), 1.0);
 }
@@ -168,12 +168,12 @@ async fn a_request_that_is_too_large_or_streamed_is_refused_and_says_so() {
     let large = format!("a:{}", "x".repeat(4 << 20));
     let status = soon(first.client().ask(&large)).await.unwrap_err();
     not_owner(&status);
-    let reason = "; it is not forwarded: its body is over the limit of 4194304 bytes that are forwarded";
+    let reason = "; not forwarded: its body exceeds the limit of 4194304 bytes";
     assert!(status.message().ends_with(reason), "{status}");
 
     let status = soon(first.client().gather("a:")).await.unwrap_err();
     not_owner(&status);
-    let reason = "; it is not forwarded: it was refused before all of it had come";
+    let reason = "; not forwarded: it was rejected before its whole body had arrived";
     assert!(status.message().ends_with(reason), "{status}");
     assert_eq!(
         (

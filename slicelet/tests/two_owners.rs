@@ -53,10 +53,10 @@ impl World {
         &self.owners[usize::try_from(number % 2).unwrap()].slicelet
     }
 
-    fn lost_race_count(&self) -> u64 {
+    fn write_conflict_count(&self) -> u64 {
         self.owners
             .iter()
-            .map(|owner| owner.slicelet.stats().lost_race_count)
+            .map(|owner| owner.slicelet.stats().write_conflict_count)
             .sum()
     }
 
@@ -251,7 +251,7 @@ async fn updates_through_two_owners_happen_one_after_the_other() {
     let lists = append_from_all(&world).await;
     let acknowledged = count(&lists, |told| matches!(told, Told::List(_)));
     assert_eq!(acknowledged, CLIENT_COUNT * APPENDS_PER_CLIENT);
-    assert!(world.lost_race_count() > 0, "the owners never met");
+    assert!(world.write_conflict_count() > 0, "the owners never met");
     assert_some_order_explains(&lists, &World::last(folder.open().await).await);
 }
 
@@ -264,7 +264,7 @@ async fn updates_through_two_owners_happen_one_after_the_other_however_the_store
     s3.proxy.calm();
     let acknowledged = count(&lists, |told| matches!(told, Told::List(_)));
     assert!(acknowledged > CLIENT_COUNT * APPENDS_PER_CLIENT / 2, "{acknowledged}");
-    assert!(world.lost_race_count() > 0, "the owners never met");
+    assert!(world.write_conflict_count() > 0, "the owners never met");
     assert!(s3.proxy.injected().cuts_after > 0, "{:?}", s3.proxy.injected());
     assert_some_order_explains(&lists, &World::last(s3.open().await).await);
 }
@@ -346,7 +346,7 @@ async fn a_request_through_two_owners_has_one_effect() {
     let folder = SharedFolder(TempDir::new().unwrap());
     let world = World::begin([folder.open().await, folder.open().await]).await;
     let answers = request_from_all(&world).await;
-    assert!(world.lost_race_count() > 0, "the owners never met");
+    assert!(world.write_conflict_count() > 0, "the owners never met");
     assert_one_effect_each(&answers, &World::last(folder.open().await).await);
 }
 

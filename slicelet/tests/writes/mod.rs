@@ -82,7 +82,7 @@ async fn updates_of_one_key_run_one_after_the_other() {
     let mut sums: Vec<_> = sums.into_iter().map(Result::unwrap).collect();
     sums.sort_unstable();
     assert_eq!(sums, (1..=20).collect::<Vec<_>>());
-    assert_eq!(world.slicelet.stats().lost_race_count, 0);
+    assert_eq!(world.slicelet.stats().write_conflict_count, 0);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn what_another_pod_wrote_is_never_written_over() {
     world.get("a").await.unwrap();
     world.put("a", "100").await;
     assert_eq!(world.add("a", 1).await.unwrap(), 101);
-    assert_eq!(world.slicelet.stats().lost_race_count, 1);
+    assert_eq!(world.slicelet.stats().write_conflict_count, 1);
     assert_eq!(world.get("a").await.unwrap(), 101);
 }
 
@@ -103,7 +103,10 @@ async fn one_who_is_beaten_again_and_again_gives_up_and_has_written_nothing() {
     let beaten = OddStore::open(&store, Habit::IsBeaten);
     let (world, _session) = World::owning_as(|builder| numbers(builder).writable().store(beaten)).await;
     let error = world.add("a", 5).await.unwrap_err();
-    assert_eq!(error.to_string(), "the object was written by others 16 times in a row");
+    assert_eq!(
+        error.to_string(),
+        "the write conflicted with writes of other pods 16 times in a row"
+    );
     let object = object(&store, "a").await.unwrap();
     assert_eq!(object, format!("1{}", "0".repeat(15)), "it is what others made of it");
 }
@@ -130,7 +133,7 @@ async fn a_repeated_request_has_its_effect_once_and_gets_the_first_answer() {
     assert_eq!(world.add_once("a", "r2", 1).await.unwrap(), 6);
     assert_eq!(world.add_once("a", "r1", 5).await.unwrap(), 5);
     assert_eq!(world.get("a").await.unwrap(), 6);
-    assert_eq!(world.slicelet.stats().repeat_count, 1);
+    assert_eq!(world.slicelet.stats().deduplicated_request_count, 1);
 
     let (world, _session) = world.restarted(|builder, _| numbers(builder).writable()).await;
     assert_eq!(
@@ -163,10 +166,7 @@ async fn what_is_remembered_is_bounded() {
     assert_eq!(world.add_once("a", "r3", 1).await.unwrap(), 3);
     assert_eq!(world.add_once("a", "r1", 1).await.unwrap(), 4, "it was too long ago");
     let error = world.add_once("a", "", 1).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a request id of 0 bytes cannot be kept, allowed are 1 to 128"
-    );
+    assert_eq!(error.to_string(), "request id has 0 bytes, allowed are 1 to 128");
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn a_write_that_is_sent_is_brought_to_its_end_whoever_gives_up() {
     assert!(futures::poll!(&mut next).is_pending());
     world.writes.open();
     assert_eq!(next.await.unwrap(), 18, "it came after the one that was given up");
-    assert_eq!(world.slicelet.stats().lost_race_count, 0);
+    assert_eq!(world.slicelet.stats().write_conflict_count, 0);
 }
 
 #[tokio::test]
@@ -313,7 +313,7 @@ async fn a_slicelet_that_was_not_started_to_write_says_so() {
     let error = world.add("a", 1).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "this slicelet only reads: start it with Builder::writable"
+        "this slicelet is read-only: start it with Builder::writable"
     );
     assert_eq!(world.object("a").await, None);
 }

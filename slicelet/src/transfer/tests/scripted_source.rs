@@ -1,4 +1,4 @@
-//! A server for the transfer whose streams break where the test says, or say what the test says.
+//! A transfer source whose streams follow the test's script.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,42 +13,42 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use super::pod::TestPod;
+use super::pod_pair::TransferTestPod;
 use crate::codec::Raw;
 use crate::transfer::TransferService;
 
-/// What becomes of one stream.
-pub(super) enum Act {
-    /// It breaks off after so many messages.
+/// The script of one stream.
+pub(super) enum StreamScript {
+    /// The stream breaks after `after` messages.
     Cut { after: usize },
-    /// It breaks off after so many messages, and the server stops.
-    Die { after: usize },
-    /// It is refused.
-    Refuse(Status),
-    /// It says this, and ends.
-    Say(Vec<TransferResponse>),
+    /// The stream breaks after `after` messages, and the server stops.
+    Crash { after: usize },
+    /// The stream is rejected with this status.
+    Reject(Status),
+    /// The stream sends these messages and ends.
+    Send(Vec<TransferResponse>),
 }
 
-/// Listens until it is dropped.
-pub(super) struct Stage {
+/// A transfer service on a port of its own, until dropped.
+pub(super) struct ScriptedSource {
     pub(super) address: String,
-    /// The keys that were sent, in order.
+    /// The keys sent, in order.
     sent: Arc<Mutex<Vec<String>>>,
     _stops: DropGuard,
 }
 
-impl Stage {
-    /// Sends what that pod has warm: each stream plays the next of the acts, and later ones are as they are.
-    pub(super) async fn of(pod: &TestPod, acts: impl IntoIterator<Item = Act>) -> Self {
+impl ScriptedSource {
+    /// Serves the warm values of `pod`: each stream follows the next script, and those after the last script are complete.
+    pub(super) async fn of(pod: &TransferTestPod, scripts: impl IntoIterator<Item = StreamScript>) -> Self {
         let stop = CancellationToken::new();
         let sent = Arc::default();
-        let play = Play {
+        let transfer = ScriptedTransfer {
             service: TransferService::new(Arc::clone(&pod.warm), Arc::clone(&pod.published), stop.clone()),
-            acts: Mutex::new(acts.into_iter().collect()),
+            scripts: Mutex::new(scripts.into_iter().collect()),
             sent: Arc::clone(&sent),
             stop: stop.clone(),
         };
-        let address = serve(Routes::new(WarmTransferServer::new(play)), stop.clone()).await;
+        let address = serve(Routes::new(WarmTransferServer::new(transfer)), stop.clone()).await;
         Self {
             address,
             sent,
@@ -61,7 +61,7 @@ impl Stage {
     }
 }
 
-/// Serves until `stop`, after which nobody can connect any more; answers where.
+/// Serves until `stop` is cancelled, after which no connection is accepted; returns the address.
 pub(super) async fn serve(routes: Routes, stop: CancellationToken) -> String {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -72,27 +72,27 @@ pub(super) async fn serve(routes: Routes, stop: CancellationToken) -> String {
     address
 }
 
-struct Play {
+struct ScriptedTransfer {
     service: TransferService<Raw>,
-    acts: Mutex<VecDeque<Act>>,
+    scripts: Mutex<VecDeque<StreamScript>>,
     sent: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
 }
 
 #[tonic::async_trait]
-impl WarmTransfer for Play {
+impl WarmTransfer for ScriptedTransfer {
     type TransferStream = BoxStream<'static, Result<TransferResponse, Status>>;
 
     async fn transfer(&self, request: Request<TransferRequest>) -> Result<Response<Self::TransferStream>, Status> {
-        let act = self.acts.lock().unwrap().pop_front();
+        let script = self.scripts.lock().unwrap().pop_front();
         let whole = self.service.transfer(request).await?.into_inner();
         let broken = iter([Err(Status::unavailable("the cable was cut"))]);
-        let stream = match act {
+        let stream = match script {
             None => whole,
-            Some(Act::Refuse(status)) => return Err(status),
-            Some(Act::Say(messages)) => iter(messages).map(Ok).boxed(),
-            Some(Act::Cut { after }) => whole.take(after).chain(broken).boxed(),
-            Some(Act::Die { after }) => {
+            Some(StreamScript::Reject(status)) => return Err(status),
+            Some(StreamScript::Send(messages)) => iter(messages).map(Ok).boxed(),
+            Some(StreamScript::Cut { after }) => whole.take(after).chain(broken).boxed(),
+            Some(StreamScript::Crash { after }) => {
                 let stop = self.stop.clone();
                 let last = broken.inspect(move |_| stop.cancel());
                 whole.take(after).chain(last).boxed()
@@ -100,12 +100,12 @@ impl WarmTransfer for Play {
         };
         let sent = Arc::clone(&self.sent);
         Ok(Response::new(
-            stream.inspect(move |message| note(&sent, message)).boxed(),
+            stream.inspect(move |message| record(&sent, message)).boxed(),
         ))
     }
 }
 
-fn note(sent: &Mutex<Vec<String>>, message: &Result<TransferResponse, Status>) {
+fn record(sent: &Mutex<Vec<String>>, message: &Result<TransferResponse, Status>) {
     let Ok(message) = message else { return };
     if let Ok(Transferred::Values(values)) = Transferred::try_from(message.clone()) {
         let keys = values.into_iter().map(|value| String::from_utf8(value.key).unwrap());

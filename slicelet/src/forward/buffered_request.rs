@@ -1,4 +1,4 @@
-//! A request that is kept while the service has it, so that it can be sent on.
+//! A copy of a request, kept while the service processes it, so that it can be forwarded.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,63 +12,68 @@ use thiserror::Error;
 use tonic::Status;
 use tonic::body::Body;
 
-/// All that is needed to send a gRPC request once more. The body is copied as the service reads it: waiting for all of
-/// it first would wait for ever where the caller waits for an answer before it sends more.
+/// A copy of a gRPC request. The body is copied as the service reads it: reading all of it first would block forever if the
+/// caller sends the rest only after a response.
 #[derive(Debug)]
-pub(super) struct KeptRequest {
+pub(super) struct BufferedRequest {
     uri: Uri,
     headers: HeaderMap,
-    body: Arc<Mutex<BodyCopy>>,
+    body: Arc<Mutex<BufferedBody>>,
 }
 
-/// More bytes of a body than this are not kept.
+/// Bound of a buffered body, in bytes.
 const BODY_SIZE_MAX: usize = 4 << 20;
 
-/// How often a request has been sent on.
+/// The header with the number of times a request has been forwarded.
 const HOPS_KEY: HeaderName = HeaderName::from_static("emberkeep-hops");
 
-/// Why a request cannot be sent on.
+/// Why a request cannot be forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(super) enum NotKept {
-    #[error("its body is over the limit of {BODY_SIZE_MAX} bytes that are forwarded")]
+pub(super) enum NotBuffered {
+    #[error("its body exceeds the limit of {BODY_SIZE_MAX} bytes")]
     TooLarge,
-    #[error("it was refused before all of it had come")]
+    #[error("it was rejected before its whole body had arrived")]
     Streaming,
 }
 
+/// ```text
+/// Partial --end of the body--> Complete --+
+///    |                                    +--take_body--> Released
+///    +--over the limit-------> TooLarge --+
+/// ```
 #[derive(Debug)]
-enum BodyCopy {
-    /// A message usually comes as one frame, which is shared; only further ones are copied.
-    Growing {
+enum BufferedBody {
+    /// A message usually arrives as one frame, which is shared; only further frames are copied.
+    Partial {
         first: Bytes,
         rest: BytesMut,
     },
-    Whole(Bytes),
+    Complete(Bytes),
     TooLarge,
-    NotWanted,
+    Released,
 }
 
-impl KeptRequest {
-    /// What is kept, and the request for the service.
+impl BufferedRequest {
+    /// Splits a request into the copy and the request for the service, which fills the copy's body as it is read.
     pub(super) fn of(request: http::Request<Body>) -> (Self, http::Request<Body>) {
         let (parts, body) = request.into_parts();
-        let kept = Self {
+        let buffered = Self {
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
-            body: Arc::new(Mutex::new(BodyCopy::begin())),
+            body: Arc::new(Mutex::new(BufferedBody::begin())),
         };
-        let copied = CopiedBody {
+        let copied = TeeBody {
             body,
-            copy: Arc::clone(&kept.body),
+            copy: Arc::clone(&buffered.body),
         };
-        (kept, http::Request::from_parts(parts, Body::new(copied)))
+        (buffered, http::Request::from_parts(parts, Body::new(copied)))
     }
 
     pub(super) const fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// How often it has been sent on; `None` if it says something else than a number.
+    /// How often the request has been forwarded; `None` if the header is invalid.
     pub(super) fn hop_count(&self) -> Option<u8> {
         let Some(hops) = self.headers.get(HOPS_KEY) else {
             return Some(0);
@@ -76,17 +81,17 @@ impl KeptRequest {
         hops.to_str().ok()?.parse().ok()
     }
 
-    /// Ends the copy; what the service reads from now on is not kept.
-    pub(super) fn take_body(&self) -> Result<Bytes, NotKept> {
-        match std::mem::replace(&mut *locked(&self.body), BodyCopy::NotWanted) {
-            BodyCopy::Whole(body) => Ok(body),
-            BodyCopy::TooLarge => Err(NotKept::TooLarge),
-            BodyCopy::Growing { .. } | BodyCopy::NotWanted => Err(NotKept::Streaming),
+    /// Ends the copy and returns the body, if it is complete.
+    pub(super) fn take_body(&self) -> Result<Bytes, NotBuffered> {
+        match std::mem::replace(&mut *locked(&self.body), BufferedBody::Released) {
+            BufferedBody::Complete(body) => Ok(body),
+            BufferedBody::TooLarge => Err(NotBuffered::TooLarge),
+            BufferedBody::Partial { .. } | BufferedBody::Released => Err(NotBuffered::Streaming),
         }
     }
 
-    /// The request for the next pod, which is the `hop_count`th to get it from another one.
-    pub(super) fn sent_on(&self, body: Bytes, hop_count: u8, timeout: HeaderValue) -> http::Request<Body> {
+    /// The request for the next pod, as the `hop_count`th forward.
+    pub(super) fn to_forward(&self, body: Bytes, hop_count: u8, timeout: HeaderValue) -> http::Request<Body> {
         let mut request = http::Request::new(Body::new(Full::new(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
@@ -98,9 +103,9 @@ impl KeptRequest {
     }
 }
 
-impl BodyCopy {
+impl BufferedBody {
     fn begin() -> Self {
-        Self::Growing {
+        Self::Partial {
             first: Bytes::new(),
             rest: BytesMut::new(),
         }
@@ -108,19 +113,22 @@ impl BodyCopy {
 
     fn add(&mut self, bytes: &Bytes) {
         match self {
-            Self::Growing { first, rest } if first.len() + rest.len() + bytes.len() > BODY_SIZE_MAX => {
+            // ## Partial -> TooLarge: the frame exceeds the limit
+            Self::Partial { first, rest } if first.len() + rest.len() + bytes.len() > BODY_SIZE_MAX => {
                 *self = Self::TooLarge;
             }
-            Self::Growing { first, .. } if first.is_empty() => *first = bytes.clone(),
-            Self::Growing { rest, .. } => rest.extend_from_slice(bytes),
-            Self::Whole(_) | Self::TooLarge | Self::NotWanted => {}
+            // ## Partial -> Partial
+            Self::Partial { first, .. } if first.is_empty() => *first = bytes.clone(),
+            Self::Partial { rest, .. } => rest.extend_from_slice(bytes),
+            Self::Complete(_) | Self::TooLarge | Self::Released => {}
         }
     }
 
     fn end(&mut self) {
-        if let Self::Growing { first, rest } = self {
+        // ## Partial -> Complete: the service has read the whole body
+        if let Self::Partial { first, rest } = self {
             let first = std::mem::take(first);
-            *self = Self::Whole(match rest.is_empty() {
+            *self = Self::Complete(match rest.is_empty() {
                 true => first,
                 false => [&first[..], &rest[..]].concat().into(),
             });
@@ -128,13 +136,13 @@ impl BodyCopy {
     }
 }
 
-/// A body that leaves a copy of what is read from it.
-struct CopiedBody {
+/// A body that copies the frames read from it.
+struct TeeBody {
     body: Body,
-    copy: Arc<Mutex<BodyCopy>>,
+    copy: Arc<Mutex<BufferedBody>>,
 }
 
-impl http_body::Body for CopiedBody {
+impl http_body::Body for TeeBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -162,8 +170,8 @@ impl http_body::Body for CopiedBody {
     }
 }
 
-fn locked(copy: &Mutex<BodyCopy>) -> MutexGuard<'_, BodyCopy> {
-    // The copy is whole whatever a holder was doing when it panicked.
+fn locked(copy: &Mutex<BufferedBody>) -> MutexGuard<'_, BufferedBody> {
+    // The copy is consistent even after a panic of a holder, so a poisoned mutex is usable.
     copy.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -180,27 +188,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_service_has_read_is_sent_on_byte_for_byte() {
-        let (kept, request) = KeptRequest::of(request(vec!["one".into(), "two".into(), "three".into()]));
+    async fn the_body_read_by_the_service_is_forwarded_byte_for_byte() {
+        let (buffered, request) = BufferedRequest::of(request(vec!["one".into(), "two".into(), "three".into()]));
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "onetwothree");
-        let body = kept.take_body().unwrap();
-        let request = kept.sent_on(body, 1, HeaderValue::from_static("5m"));
+        let body = buffered.take_body().unwrap();
+        let request = buffered.to_forward(body, 1, HeaderValue::from_static("5m"));
         assert_eq!(request.headers()[HOPS_KEY], "1");
         assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "onetwothree");
     }
 
     #[tokio::test]
-    async fn what_is_too_large_or_has_not_come_is_not_kept() {
+    async fn a_large_or_incomplete_body_is_not_buffered() {
         let half = Bytes::from(vec![0; BODY_SIZE_MAX / 2 + 1]);
-        let (kept, request_of_service) = KeptRequest::of(request(vec![half.clone(), half]));
+        let (buffered, request_of_service) = BufferedRequest::of(request(vec![half.clone(), half]));
         request_of_service.into_body().collect().await.unwrap();
-        assert_eq!(kept.take_body(), Err(NotKept::TooLarge));
-        let (kept, _unread) = KeptRequest::of(request(vec!["one".into()]));
-        assert_eq!(kept.take_body(), Err(NotKept::Streaming));
+        assert_eq!(buffered.take_body(), Err(NotBuffered::TooLarge));
+        let (buffered, _unread) = BufferedRequest::of(request(vec!["one".into()]));
+        assert_eq!(buffered.take_body(), Err(NotBuffered::Streaming));
     }
 
     #[test]
-    fn hops_that_cannot_be_read_are_unknown() {
+    fn an_invalid_hop_header_has_no_count() {
         for (value, hop_count) in [
             ("0", Some(0)),
             ("2", Some(2)),
@@ -210,8 +218,8 @@ mod tests {
         ] {
             let mut request = request(vec![]);
             request.headers_mut().insert(HOPS_KEY, value.parse().unwrap());
-            assert_eq!(KeptRequest::of(request).0.hop_count(), hop_count, "{value}");
+            assert_eq!(BufferedRequest::of(request).0.hop_count(), hop_count, "{value}");
         }
-        assert_eq!(KeptRequest::of(request(vec![])).0.hop_count(), Some(0));
+        assert_eq!(BufferedRequest::of(request(vec![])).0.hop_count(), Some(0));
     }
 }

@@ -1,4 +1,4 @@
-//! A pod: a warm store, what it owns, and a server for the transfer.
+//! Two pods on one store, without sessions or assigner: each a warm store and its published state.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -19,66 +19,66 @@ use tempfile::TempDir;
 
 use crate::byte_size::ByteSize;
 use crate::codec::Raw;
-use crate::metrics::{Cause, Metrics};
-use crate::published::Published;
+use crate::metrics::{Metrics, ReadCause};
+use crate::published_state::PublishedState;
 use crate::store_access::StoreAccess;
-use crate::transfer::pull::Puller;
-use crate::warm::{Ask, Freshness, HashedKey, Hold, WarmParts, WarmSettings, WarmStore};
+use crate::transfer::Puller;
+use crate::warm::{Freshness, HashedKey, LoadRequest, OwnershipFence, WarmParts, WarmSettings, WarmStore};
 
-/// Nothing in these tests takes long; whatever does has failed.
+/// Fails the test if `event` does not happen within 20 s.
 pub(super) async fn soon<T>(event: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), event)
         .await
         .expect("it happens within 20 s")
 }
 
-/// A pull runs in a task of its own, on any thread.
-const fn of_a_task<F: Future<Output = ()> + Send>(pull: F) -> F {
+/// Checks that the future of a pull is `Send`, as a task requires.
+const fn assert_send<F: Future<Output = ()> + Send>(pull: F) -> F {
     pull
 }
 
-pub(super) struct TestPod {
+pub(super) struct TransferTestPod {
     pub(super) warm: Arc<WarmStore<Raw>>,
-    pub(super) published: Arc<Published>,
+    pub(super) published: Arc<PublishedState>,
     pub(super) metrics: Metrics,
     name: &'static str,
     clock: Clock,
     tasks: Tasks,
 }
 
-/// An old owner with warm values, and a new one that is to have them; both on one store.
-pub(super) struct World {
-    pub(super) old: TestPod,
-    pub(super) new: TestPod,
+/// The old owner of all keys, with warm values, and the new owner that pulls them; both on one store.
+pub(super) struct PodPair {
+    pub(super) old: TransferTestPod,
+    pub(super) new: TransferTestPod,
     pub(super) store: Store,
     assignment: Mutex<Arc<Assignment>>,
     _folder: TempDir,
 }
 
-impl World {
-    /// The old one serves all keys at generation 1, and the new one warms them at generation 2.
+impl PodPair {
+    /// The old owner serves all keys from generation 1 on, and the new one warms them from generation 2 on.
     pub(super) async fn begin(freshness: Freshness) -> Self {
         Self::with_budget(freshness, ByteSize::mib(512)).await
     }
 
-    /// The same, where the new one has so much memory.
+    /// As [`Self::begin`], with a memory budget for the new owner.
     pub(super) async fn with_budget(freshness: Freshness, budget: ByteSize) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::new(Folder::open(folder.path(), Durability::Unsynced).await.unwrap());
-        let world = Self {
-            old: TestPod::new("old", store.clone(), freshness, ByteSize::mib(512)),
-            new: TestPod::new("new", store.clone(), freshness, budget),
+        let pair = Self {
+            old: TransferTestPod::new("old", store.clone(), freshness, ByteSize::mib(512)),
+            new: TransferTestPod::new("new", store.clone(), freshness, budget),
             store,
             assignment: Mutex::new(Arc::new(Assignment::unassigned())),
             _folder: folder,
         };
-        world.assign(&[("old", Phase::Serving)]);
-        world.assign(&[("new", Phase::Warming), ("old", Phase::Serving)]);
-        world
+        pair.assign(&[("old", Phase::Serving)]);
+        pair.assign(&[("new", Phase::Warming), ("old", Phase::Serving)]);
+        pair
     }
 
-    /// The new one serves all keys from now on.
-    pub(super) fn switch(&self) {
+    /// Assigns all keys to the new owner; the old one is leaving.
+    pub(super) fn hand_over(&self) {
         self.assign(&[("new", Phase::Serving), ("old", Phase::Leaving)]);
     }
 
@@ -94,14 +94,14 @@ impl World {
         self.new.follow(&assignment);
     }
 
-    /// The store holds that for a key.
+    /// Writes the object of a key to the store, as another process would.
     pub(super) async fn put(&self, key: &str, bytes: impl Into<Bytes>) {
         let name = name_of(key);
         self.store.put(&name, bytes.into(), Expect::Anything).await.unwrap();
     }
 
-    /// The old owner has so many values of that size warm, `key-0` hottest.
-    pub(super) async fn warms_up(&self, count: u8, size: usize) {
+    /// Warms `count` values of `size` bytes at the old owner, `key-0` hottest.
+    pub(super) async fn warm_values(&self, count: u8, size: usize) {
         for number in 0..count {
             let key = key_of(number);
             self.put(&key, noise(number, size)).await;
@@ -111,23 +111,20 @@ impl World {
         }
     }
 
-    /// The new owner pulls all keys from a pod at that address; answers all that was told on the way.
+    /// Pulls all keys to the new owner from the pod at `address`; returns all reports of warmth.
     pub(super) async fn pull(&self, address: &str) -> Vec<Warmth> {
-        let puller = Puller {
-            warm: Arc::clone(&self.new.warm),
-            published: Arc::clone(&self.new.published),
-        };
-        let mut told = Vec::new();
+        let puller = Puller::new(Arc::clone(&self.new.warm), Arc::clone(&self.new.published));
+        let mut reports = Vec::new();
         let source = PodAddress::try_new(address).unwrap();
-        soon(of_a_task(
-            puller.pull(&Slice::FULL, &source, |warmth| told.push(warmth)),
+        soon(assert_send(
+            puller.pull(&Slice::FULL, &source, |warmth| reports.push(warmth)),
         ))
         .await;
-        told
+        reports
     }
 }
 
-impl TestPod {
+impl TransferTestPod {
     fn new(name: &'static str, store: Store, freshness: Freshness, memory_budget: ByteSize) -> Self {
         let (clock, tasks, metrics) = (Clock::start(), Tasks::new(), Metrics::new("numbers"));
         let admission = AdmissionSettings {
@@ -140,7 +137,7 @@ impl TestPod {
             settings: WarmSettings {
                 memory_budget,
                 freshness,
-                missing_life: Duration::from_secs(1),
+                missing_lifetime: Duration::from_secs(1),
                 answered: AnsweredLimits {
                     count: 9,
                     age: Duration::from_secs(60),
@@ -155,7 +152,7 @@ impl TestPod {
         };
         Self {
             warm: Arc::new(WarmStore::new(Raw, parts)),
-            published: Arc::new(Published::nothing()),
+            published: Arc::new(PublishedState::nothing()),
             metrics,
             name,
             clock,
@@ -168,64 +165,64 @@ impl TestPod {
             name: PodName::try_new(self.name).unwrap(),
             incarnation: Incarnation(1),
         };
-        let before = Arc::clone(&self.published.holding.load().ownership);
+        let before = Arc::clone(&self.published.snapshot.load().ownership);
         let ownership = before.followed_by(Arc::clone(assignment), &identity);
         self.published
             .publish(Arc::new(ownership), KeyMode::Hashed, self.clock.now());
     }
 
-    fn hold(&self, slice_key: &SliceKey) -> Hold {
-        let holding = self.published.holding.load();
-        let (range, share) = holding.ownership.share_of(slice_key);
-        holding.hold(range, share.unwrap(), self.warm.parts.settings.freshness)
+    fn fence(&self, slice_key: &SliceKey) -> OwnershipFence {
+        let snapshot = self.published.snapshot.load();
+        let (range, share) = snapshot.ownership.share_of(slice_key);
+        snapshot.fence(range, share.unwrap(), self.warm.parts.settings.freshness)
     }
 
-    /// The value, if it is warm.
-    pub(super) fn warm(&self, key: &str) -> Option<Bytes> {
+    /// The value, if it is warm and fresh.
+    pub(super) fn warm_value(&self, key: &str) -> Option<Bytes> {
         let hashed = HashedKey::try_new(key.as_bytes()).unwrap();
-        let hold = self.hold(&hashed.slice_key(KeyMode::Hashed));
-        self.warm.warm(&hashed, hold).map(|bytes| Bytes::clone(&bytes))
+        let fence = self.fence(&hashed.slice_key(KeyMode::Hashed));
+        self.warm.warm_value(&hashed, fence).map(|bytes| Bytes::clone(&bytes))
     }
 
-    /// The value, loaded if need be.
+    /// The value, loaded if it is not warm.
     pub(super) async fn get(&self, key: &str) -> Bytes {
-        if let Some(value) = self.warm(key) {
+        if let Some(value) = self.warm_value(key) {
             return value;
         }
         let hashed = HashedKey::try_new(key.as_bytes()).unwrap();
         let slice_key = hashed.slice_key(KeyMode::Hashed);
-        let ask = Ask {
+        let load_request = LoadRequest {
             key: hashed,
             slice_key: &slice_key,
-            hold: self.hold(&slice_key),
+            fence: self.fence(&slice_key),
             deadline: self.clock.now() + Duration::from_secs(10),
         };
-        Bytes::clone(&*soon(self.warm.load(ask)).await.unwrap())
+        Bytes::clone(&*soon(self.warm.load(load_request)).await.unwrap())
     }
 
-    /// Reads of the store, how many of them were checks, and how many bytes came.
+    /// Reads of the store, the conditional ones among them, and the bytes read.
     pub(super) fn reads(&self) -> (u64, u64, u64) {
         let store = &self.metrics.store;
         (
             store.read_count(),
-            store.reads_for(Cause::Revalidate),
+            store.reads_for(ReadCause::Revalidate),
             store.read_bytes.get(),
         )
     }
 
-    /// The count of that name, and with that label if it has labels.
-    pub(super) fn counted(&self, name: &str, label: Option<&str>) -> u64 {
+    /// The counter whose name ends with `name`, with the value `label` of any label if given.
+    pub(super) fn counter(&self, name: &str, label: Option<&str>) -> u64 {
         let families = self.metrics.registry.gather();
         let family = families.iter().find(|family| family.name().ends_with(name)).unwrap();
-        let is_meant = |labels: &[prometheus::proto::LabelPair]| {
+        let has_label = |labels: &[prometheus::proto::LabelPair]| {
             label.is_none_or(|label| labels.iter().any(|pair| pair.value() == label))
         };
-        let metric = family.get_metric().iter().find(|metric| is_meant(metric.get_label()));
+        let metric = family.get_metric().iter().find(|metric| has_label(metric.get_label()));
         metric.unwrap().get_counter().get_value() as u64
     }
 }
 
-impl Drop for TestPod {
+impl Drop for TransferTestPod {
     fn drop(&mut self) {
         self.tasks.stop().cancel();
     }
@@ -255,7 +252,7 @@ pub(super) fn key_of(number: u8) -> String {
     format!("key-{number}")
 }
 
-/// Bytes that no compression makes fewer, different for each number.
+/// Incompressible bytes, different for each number.
 pub(super) fn noise(number: u8, size: usize) -> Bytes {
     let mut state = u64::from(number) + 1;
     let mut next = || {

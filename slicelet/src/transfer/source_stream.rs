@@ -1,4 +1,4 @@
-//! The source: the pod that had the slice, as the receiver calls it.
+//! The stream from a source, the pod that has the values of a slice.
 
 use std::time::Duration;
 
@@ -13,45 +13,45 @@ use tokio::time::timeout;
 use tonic::codec::CompressionEncoding;
 use tonic::{Code, Status, Streaming};
 
-/// How long a source may take for each message, connecting included.
+/// The wait for each message of a source, including the connect for the first one.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How far a source may send ahead: a receiver that is slow has no more than this waiting, and one message in hand.
+/// The flow-control window in bytes: the most that waits for a slow receiver, beside the one message it processes.
 const WINDOW: u32 = 1 << 20;
 
 /// Why a stream ended before it was complete.
 #[derive(Debug, Error)]
-pub(super) enum Parting {
+pub(super) enum TransferError {
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     #[error("{} ({:?})", .0.message(), .0.code())]
     Refused(#[from] Status),
-    #[error("it did not send anything for {MESSAGE_TIMEOUT:?}")]
+    #[error("it sent no message for {MESSAGE_TIMEOUT:?}")]
     Silent(#[from] Elapsed),
-    #[error("it sent a message that breaks a rule: {0}")]
+    #[error("it sent an invalid message: {0}")]
     Invalid(#[from] InvalidMessage),
-    #[error("it ended before its manifest did")]
+    #[error("it ended before the end of its manifest")]
     Short,
 }
 
-/// Whether it is of use to ask again.
+/// Whether another stream from the same source may succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outlook {
-    /// It may come back.
+pub(super) enum RetryClass {
+    /// The source may be unreachable for a moment, or gone.
     Broken,
-    /// It is there, but has no time.
+    /// The source is alive but at its limit of transfers.
     Busy,
-    /// It will say the same again.
+    /// The source would fail in the same way again.
     Final,
 }
 
-/// One stream of one slice.
-pub(super) struct Source {
+/// One stream of the values of one slice.
+pub(super) struct SourceStream {
     messages: Streaming<TransferResponse>,
 }
 
-impl Source {
-    /// Asks the pod at `address`.
-    pub(super) async fn ask(address: &PodAddress, start: &TransferStart) -> Result<Self, Parting> {
+impl SourceStream {
+    /// Requests a transfer from the pod at `address`.
+    pub(super) async fn open(address: &PodAddress, start: &TransferStart) -> Result<Self, TransferError> {
         let settings = ChannelSettings {
             stream_window: WINDOW,
             connection_window: WINDOW,
@@ -65,21 +65,21 @@ impl Source {
         Ok(Self { messages })
     }
 
-    /// What it sends next; nothing once it has sent all.
-    pub(super) async fn next(&mut self) -> Result<Option<Transferred>, Parting> {
+    /// The next message; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Transferred>, TransferError> {
         let message = timeout(MESSAGE_TIMEOUT, self.messages.message()).await??;
         Ok(message.map(Transferred::try_from).transpose()?)
     }
 }
 
-impl Parting {
-    pub(super) fn outlook(&self) -> Outlook {
+impl TransferError {
+    pub(super) fn retry_class(&self) -> RetryClass {
         match self {
-            Self::BadAddress(_) | Self::Invalid(_) | Self::Short => Outlook::Final,
-            Self::Silent(_) => Outlook::Broken,
+            Self::BadAddress(_) | Self::Invalid(_) | Self::Short => RetryClass::Final,
+            Self::Silent(_) => RetryClass::Broken,
             Self::Refused(status) => match status.code() {
-                Code::ResourceExhausted => Outlook::Busy,
-                // It has no such service, no such target, or no such request.
+                Code::ResourceExhausted => RetryClass::Busy,
+                // The source does not have the service or target, or does not accept the request.
                 Code::Unimplemented
                 | Code::NotFound
                 | Code::InvalidArgument
@@ -87,7 +87,7 @@ impl Parting {
                 | Code::FailedPrecondition
                 | Code::AlreadyExists
                 | Code::PermissionDenied
-                | Code::Unauthenticated => Outlook::Final,
+                | Code::Unauthenticated => RetryClass::Final,
                 Code::Ok
                 | Code::Cancelled
                 | Code::Unknown
@@ -95,7 +95,7 @@ impl Parting {
                 | Code::Aborted
                 | Code::Internal
                 | Code::Unavailable
-                | Code::DataLoss => Outlook::Broken,
+                | Code::DataLoss => RetryClass::Broken,
             },
         }
     }

@@ -1,7 +1,7 @@
-//! The envelope: an object that holds more than a value.
+//! The format of stored objects.
 //!
-//! Objects are the values' own bytes, as anyone may read and write them, so long as a value is all there is. Where the
-//! memory of answered requests goes with it, or the value was removed, an object is an envelope:
+//! An object without answered requests is the value's own bytes, which any program can read and write. With answered
+//! requests, or after the value was removed, it is an envelope:
 //!
 //! ```text
 //! magic (8 bytes) | length of the contents (4, little-endian) | their XXH64 (8, little-endian) | contents | value
@@ -14,14 +14,14 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::codec::CodecError;
 
-/// No text, and no format we know of, begins like this.
+/// No text and no common file format begins with these bytes; a value that does is always wrapped in an envelope.
 const MAGIC: &[u8; 8] = b"\x89EMBER\x1a\x01";
 const HEAD_SIZE: usize = MAGIC.len() + size_of::<u32>() + size_of::<u64>();
 
-/// What an object says.
+/// The contents of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Said {
-    /// `None` once it was removed.
+pub(super) struct StoredObject {
+    /// `None` after the value was removed.
     pub(super) value: Option<Bytes>,
     pub(super) answered: Answered,
 }
@@ -32,17 +32,17 @@ struct Contents {
     answered: Answered,
 }
 
-impl Said {
-    /// The object that says this.
-    pub(super) fn into_object(self) -> Bytes {
+impl StoredObject {
+    /// The bytes of the object.
+    pub(super) fn into_bytes(self) -> Bytes {
         match self.value {
             Some(value) if self.answered.is_empty() && !value.starts_with(MAGIC) => value,
             value => wrapped(value, self.answered),
         }
     }
 
-    /// What an object says.
-    pub(super) fn of_object(mut object: Bytes) -> Result<Self, CodecError> {
+    /// The contents of an object with these bytes; fails if it is a truncated or damaged envelope.
+    pub(super) fn from_bytes(mut object: Bytes) -> Result<Self, CodecError> {
         if !object.starts_with(MAGIC) {
             return Ok(Self {
                 value: Some(object),
@@ -50,7 +50,7 @@ impl Said {
             });
         }
         if object.len() < HEAD_SIZE {
-            return Err("the envelope breaks off".into());
+            return Err("the envelope is truncated".into());
         }
         object.advance(MAGIC.len());
         let (length, sum) = (object.get_u32_le() as usize, object.get_u64_le());
@@ -70,7 +70,7 @@ fn wrapped(value: Option<Bytes>, answered: Answered) -> Bytes {
         has_value: value.is_some(),
         answered,
     };
-    let contents = postcard::to_stdvec(&contents).expect("bytes and numbers can be written");
+    let contents = postcard::to_stdvec(&contents).expect("bytes and numbers can be encoded");
     let value = value.unwrap_or_default();
     let mut object = BytesMut::with_capacity(HEAD_SIZE + contents.len() + value.len());
     object.put_slice(MAGIC);
@@ -99,39 +99,42 @@ mod tests {
 
     #[test]
     fn a_value_alone_is_its_own_object() {
-        let said = Said {
+        let stored = StoredObject {
             value: Some(Bytes::from_static(b"{}")),
             answered: Answered::default(),
         };
-        assert_eq!(said.into_object(), "{}");
+        assert_eq!(stored.into_bytes(), "{}");
     }
 
     #[test]
-    fn what_is_said_is_what_is_read() {
+    fn an_object_is_decoded_as_it_was_encoded() {
         let values = [None, Some(""), Some("value")].map(|value| value.map(Bytes::from));
         for value in values.into_iter().chain([Some(Bytes::from_static(MAGIC))]) {
             for answered in [Answered::default(), answered()] {
-                let said = Said {
+                let stored = StoredObject {
                     value: value.clone(),
                     answered,
                 };
-                assert_eq!(Said::of_object(said.clone().into_object()).unwrap(), said);
+                assert_eq!(StoredObject::from_bytes(stored.clone().into_bytes()).unwrap(), stored);
             }
         }
     }
 
     #[test]
-    fn an_envelope_that_is_not_whole_is_refused_whatever_is_missing() {
-        let said = Said {
+    fn a_truncated_or_damaged_envelope_is_rejected() {
+        let stored = StoredObject {
             value: None,
             answered: answered(),
         };
-        let object = said.into_object();
+        let object = stored.into_bytes();
         for length in MAGIC.len()..object.len() {
-            assert!(Said::of_object(object.slice(..length)).is_err(), "{length} bytes");
+            assert!(
+                StoredObject::from_bytes(object.slice(..length)).is_err(),
+                "{length} bytes"
+            );
         }
         let mut damaged = object.to_vec();
         damaged[HEAD_SIZE] ^= 1;
-        assert!(Said::of_object(damaged.into()).is_err());
+        assert!(StoredObject::from_bytes(damaged.into()).is_err());
     }
 }
