@@ -8,8 +8,9 @@ use emberkeep_core::assigner::{
 };
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::pod::PodName;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registration, Welcome, leader_redirect_status};
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registration, leader_redirect_status};
 use emberkeep_proto::pb::slicelet_session_server::SliceletSession;
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::tasks::Tasks;
@@ -156,7 +157,7 @@ fn told(
     open: &OpenSession,
     brain: &Brain,
 ) -> impl Stream<Item = Result<SessionResponse, Status>> + Send + use<> {
-    let welcome = FromAssigner::Welcome(Welcome::from(&state.settings));
+    let welcome = FromAssigner::Welcome(SessionSettings::from(&state.settings));
     let updates = updates_since(held, known).map(|told| FromAssigner::Update(told.update));
     let may_exit = open
         .may_exit

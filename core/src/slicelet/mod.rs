@@ -34,4 +34,4 @@ pub use hottest::{HotKey, Hottest};
 pub use load_meter::LoadMeter;
 pub use ownership::{Identity, Ownership, Share};
 pub use reconnect::Reconnect;
-pub use session::{Session, SessionAction, SessionEvent, SessionSettings};
+pub use session::{Session, SessionAction, SessionEvent};

@@ -11,40 +11,10 @@ use crate::keyspace::Slice;
 use crate::load::LoadReport;
 use crate::pod::{Pod, PodAddress, PodPhase};
 use crate::rate::Rate;
+use crate::session_settings::SessionSettings;
 use crate::target::{KeyMode, MisrouteMode};
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
-
-/// What the assigner tells a pod to go by when it registers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionSettings {
-    /// How application keys become slice keys.
-    pub key_mode: KeyMode,
-    /// How often the pod says that it is alive.
-    pub heartbeat_interval: Duration,
-    /// How often it reports its load.
-    pub load_report_interval: Duration,
-    /// How long it keeps serving while it drains and none of its slices moves.
-    pub drain_timeout: Duration,
-    /// With this part of the heat, in thousandths, a slice is warm enough to be served.
-    pub warm_share_thousandths: u32,
-    /// What it does with a request for a key that another pod owns.
-    pub misroute: MisrouteMode,
-}
-
-impl Default for SessionSettings {
-    /// What holds until an assigner has answered.
-    fn default() -> Self {
-        Self {
-            key_mode: KeyMode::Hashed,
-            heartbeat_interval: Duration::from_millis(500),
-            load_report_interval: Duration::from_secs(1),
-            drain_timeout: Duration::from_secs(60),
-            warm_share_thousandths: Warmth::WHOLE,
-            misroute: MisrouteMode::Redirect,
-        }
-    }
-}
 
 /// What happened. Connections are numbered, so that news of one that was given up is not mistaken for its successor's.
 #[derive(Debug, Clone, PartialEq, Eq)]

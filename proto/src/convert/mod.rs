@@ -28,7 +28,7 @@ pub use modes::{imbalance_of, key_mode_of, misroute_mode_of, ownership_mode_of, 
 pub use not_owner::{NOT_OWNER_KEY, NotOwner, is_refusal, not_owner_status};
 pub use pod::ZONE_LENGTH_MAX;
 pub use report::PodReport;
-pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration, Welcome};
+pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration};
 pub use target_settings::settings_over;
 pub use transfer::{
     BATCH_COUNT_MAX, BATCH_SIZE_MAX, ETAG_LENGTH_MAX, MANIFEST_COUNT_MAX, ManifestEntry, ManifestPage, PAGE_COUNT_MAX,

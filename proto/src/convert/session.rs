@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::SessionSettings;
-use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
+use emberkeep_core::session_settings::SessionSettings;
+use emberkeep_core::target::TargetName;
 use emberkeep_core::warmth::Warmth;
 
 use super::InvalidMessage;
@@ -58,8 +57,8 @@ pub struct Heartbeat {
 /// All that the assigner says to a slicelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromAssigner {
-    /// The first message: what the slicelet goes by.
-    Welcome(Welcome),
+    /// The first message: the settings of the session.
+    Welcome(SessionSettings),
     /// Who owns what.
     Update(Update),
     /// The pod owns nothing any more and may stop.
@@ -68,63 +67,6 @@ pub enum FromAssigner {
     StoreGrant(Option<Rate>),
     /// The slices that the pod is to get ready: these and no others.
     WarmOrder(Vec<Slice>),
-}
-
-/// What a slicelet goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Welcome {
-    /// How application keys become slice keys.
-    pub key_mode: KeyMode,
-    /// What is promised about ownership.
-    pub ownership: OwnershipMode,
-    /// How often it says that it is alive.
-    pub heartbeat_interval: Duration,
-    /// How often it reports its load.
-    pub load_report_interval: Duration,
-    /// How long it keeps serving when it drains and has nowhere to move to.
-    pub drain_timeout: Duration,
-    /// With this part of the heat, in thousandths, a slice is warm enough to be served.
-    pub warm_share_thousandths: u32,
-    /// What it does with a request for a key that another pod owns.
-    pub misroute: MisrouteMode,
-}
-
-impl From<&TargetSettings> for Welcome {
-    /// The part of a target's settings that its slicelets go by.
-    fn from(settings: &TargetSettings) -> Self {
-        Self {
-            key_mode: settings.key_mode,
-            ownership: settings.ownership,
-            heartbeat_interval: settings.health.heartbeat_interval,
-            load_report_interval: settings.health.load_report_interval,
-            drain_timeout: settings.handoff.drain_timeout,
-            warm_share_thousandths: settings.handoff.warm_share_thousandths,
-            misroute: settings.misroute,
-        }
-    }
-}
-
-impl From<Welcome> for SessionSettings {
-    /// What the brain of a session goes by; there is one ownership mode only, so it needs not to be told which.
-    fn from(welcome: Welcome) -> Self {
-        let Welcome {
-            key_mode,
-            ownership: OwnershipMode::Affinity,
-            heartbeat_interval,
-            load_report_interval,
-            drain_timeout,
-            warm_share_thousandths,
-            misroute,
-        } = welcome;
-        Self {
-            key_mode,
-            heartbeat_interval,
-            load_report_interval,
-            drain_timeout,
-            warm_share_thousandths,
-            misroute,
-        }
-    }
 }
 
 impl TryFrom<pb::SessionRequest> for FromSlicelet {
@@ -254,7 +196,7 @@ impl From<&FromAssigner> for pb::SessionResponse {
     fn from(message: &FromAssigner) -> Self {
         use pb::session_response::Message;
         let message = match message {
-            FromAssigner::Welcome(welcome) => Message::Welcome(welcome.into()),
+            FromAssigner::Welcome(settings) => Message::Welcome(settings.into()),
             FromAssigner::Update(update) => Message::Update(update.into()),
             FromAssigner::MayExit => Message::Directive(pb::Directive::MayExit.into()),
             FromAssigner::StoreGrant(rate) => Message::StoreGrant(pb::StoreGrant {
@@ -268,7 +210,7 @@ impl From<&FromAssigner> for pb::SessionResponse {
     }
 }
 
-impl TryFrom<pb::Welcome> for Welcome {
+impl TryFrom<pb::Welcome> for SessionSettings {
     type Error = InvalidMessage;
 
     fn try_from(wire: pb::Welcome) -> Result<Self, InvalidMessage> {
@@ -284,16 +226,16 @@ impl TryFrom<pb::Welcome> for Welcome {
     }
 }
 
-impl From<&Welcome> for pb::Welcome {
-    fn from(welcome: &Welcome) -> Self {
+impl From<&SessionSettings> for pb::Welcome {
+    fn from(settings: &SessionSettings) -> Self {
         Self {
-            key_mode: pb::KeyMode::from(welcome.key_mode).into(),
-            ownership: pb::OwnershipMode::from(welcome.ownership).into(),
-            heartbeat_interval_ms: millis(welcome.heartbeat_interval),
-            load_report_interval_ms: millis(welcome.load_report_interval),
-            drain_timeout_ms: millis(welcome.drain_timeout),
-            warm_share_thousandths: welcome.warm_share_thousandths,
-            misroute: pb::MisrouteMode::from(welcome.misroute).into(),
+            key_mode: pb::KeyMode::from(settings.key_mode).into(),
+            ownership: pb::OwnershipMode::from(settings.ownership).into(),
+            heartbeat_interval_ms: millis(settings.heartbeat_interval),
+            load_report_interval_ms: millis(settings.load_report_interval),
+            drain_timeout_ms: millis(settings.drain_timeout),
+            warm_share_thousandths: settings.warm_share_thousandths,
+            misroute: pb::MisrouteMode::from(settings.misroute).into(),
         }
     }
 }
@@ -308,29 +250,33 @@ fn interval(millis: u64, field: &str) -> Result<Duration, InvalidMessage> {
 
 #[cfg(test)]
 mod tests {
+    use emberkeep_core::assigner::TargetSettings;
+    use emberkeep_core::target::{KeyMode, MisrouteMode};
+
     use super::*;
 
     #[test]
-    fn a_session_goes_by_the_settings_of_its_target() {
+    fn a_welcome_carries_the_settings_of_the_target() {
         let mut settings = TargetSettings::default();
         settings.health.load_report_interval = Duration::from_secs(9);
         settings.key_mode = KeyMode::Ordered;
         settings.misroute = MisrouteMode::Forward;
-        let welcome = Welcome::try_from(pb::Welcome::from(&Welcome::from(&settings))).unwrap();
-        let told = SessionSettings::from(welcome);
-        assert_eq!(told.load_report_interval, Duration::from_secs(9));
-        assert_eq!(told.key_mode, KeyMode::Ordered);
-        assert_eq!(told.misroute, MisrouteMode::Forward);
-        assert_eq!(told.drain_timeout, settings.handoff.drain_timeout);
+        let sent = SessionSettings::from(&settings);
+        let received = SessionSettings::try_from(pb::Welcome::from(&sent)).unwrap();
+        assert_eq!(received, sent);
+        assert_eq!(received.load_report_interval, Duration::from_secs(9));
+        assert_eq!(received.key_mode, KeyMode::Ordered);
+        assert_eq!(received.misroute, MisrouteMode::Forward);
+        assert_eq!(received.drain_timeout, settings.handoff.drain_timeout);
     }
 
     #[test]
-    fn a_heartbeat_without_a_pause_is_refused() {
+    fn a_heartbeat_interval_of_zero_is_rejected() {
         let wire = pb::Welcome {
             heartbeat_interval_ms: 0,
-            ..pb::Welcome::from(&Welcome::from(&TargetSettings::default()))
+            ..pb::Welcome::from(&SessionSettings::default())
         };
-        let error = Welcome::try_from(wire).unwrap_err().to_string();
+        let error = SessionSettings::try_from(wire).unwrap_err().to_string();
         assert_eq!(error, "heartbeat_interval_ms: it is 0, but must be at least 1");
     }
 }

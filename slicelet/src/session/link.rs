@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, InvalidMessage, LeaderRedirect, Registration, Welcome};
+use emberkeep_core::session_settings::SessionSettings;
+use emberkeep_core::slicelet::SessionEvent;
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, InvalidMessage, LeaderRedirect, Registration};
 use emberkeep_proto::pb::slicelet_session_client::SliceletSessionClient;
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
@@ -70,11 +71,10 @@ impl Link {
     }
 
     async fn carry(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, Parting> {
-        let (welcome, mut messages) = timeout(WELCOME_TIMEOUT, self.register(to_send)).await??;
+        let (settings, mut messages) = timeout(WELCOME_TIMEOUT, self.register(to_send)).await??;
         self.is_connected.set(1);
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
         let connection = self.connection;
-        let settings = SessionSettings::from(welcome);
         self.tell(SessionEvent::Connected { connection, settings }).await?;
         loop {
             match next(&mut messages).await? {
@@ -92,7 +92,7 @@ impl Link {
     async fn register(
         &self,
         to_send: mpsc::Receiver<FromSlicelet>,
-    ) -> Result<(Welcome, Streaming<SessionResponse>), Parting> {
+    ) -> Result<(SessionSettings, Streaming<SessionResponse>), Parting> {
         let channel = channel_to(&self.assigner, &ChannelSettings::default())?;
         let mut client = SliceletSessionClient::new(channel).max_decoding_message_size(UPDATE_SIZE_MAX);
         let registration = FromSlicelet::Register(self.registration.clone());
@@ -102,7 +102,7 @@ impl Link {
             .map(|message| SessionRequest::from(&message));
         let mut messages = client.session(requests).await?.into_inner();
         match next(&mut messages).await? {
-            FromAssigner::Welcome(welcome) => Ok((welcome, messages)),
+            FromAssigner::Welcome(settings) => Ok((settings, messages)),
             FromAssigner::Update(_)
             | FromAssigner::MayExit
             | FromAssigner::StoreGrant(_)
