@@ -1,4 +1,4 @@
-//! What a slicelet and the leading assigner tell each other.
+//! The messages between a slicelet and the leading assigner.
 
 use std::time::Duration;
 
@@ -19,53 +19,53 @@ use super::target_settings::millis;
 use super::watch::target_name;
 use crate::pb;
 
-/// All that a slicelet says.
+/// A message of a slicelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromSlicelet {
-    /// The first message: who it is.
+    /// The first message: the identity of the pod.
     Register(Registration),
-    /// It is alive.
+    /// Sent periodically: the pod is alive, with its phase and progress.
     Heartbeat(Heartbeat),
-    /// How much work it has.
+    /// Sent periodically: the load of the pod's slices.
     LoadReport(LoadReport),
 }
 
-/// Who a slicelet is.
+/// The registration of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// The target whose slices it wants to own.
+    /// The target whose slices the pod offers to own.
     pub target: TargetName,
-    /// The pod it runs in.
+    /// The pod, with address and incarnation.
     pub pod: Pod,
-    /// The generation it holds.
+    /// The generation of the slicelet's assignment.
     pub known: Generation,
 }
 
-/// How a slicelet is.
+/// The periodic state of a slicelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// What it does.
+    /// The phase of the pod.
     pub phase: PodPhase,
-    /// The generation that it has applied.
+    /// The generation that the slicelet has applied.
     pub applied: Generation,
-    /// How many requests of the object store it would make if it were let.
+    /// The object store requests a second that the pod would make without a limit.
     pub store_demand: Rate,
-    /// How warm the slices are that it was told to get ready.
+    /// The warmth of the slices of the last warm order.
     pub warming: Vec<(Slice, Warmth)>,
 }
 
-/// All that the assigner says to a slicelet.
+/// A message of the assigner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromAssigner {
     /// The first message: the settings of the session.
     Welcome(SessionSettings),
-    /// Who owns what.
+    /// A new assignment, in full or as a diff.
     Update(Update),
-    /// The pod owns nothing any more and may stop.
+    /// The drain is complete: the pod owns no slice and may exit.
     MayExit,
-    /// How many requests of the object store the pod may make; `None` is any number.
+    /// The pod's limit on object store requests a second; `None` lifts the limit.
     StoreGrant(Option<Rate>),
-    /// The slices that the pod is to get ready: these and no others.
+    /// The slices for the pod to warm. Each order replaces the one before.
     WarmOrder(Vec<Slice>),
 }
 
@@ -183,7 +183,7 @@ impl TryFrom<pb::SessionResponse> for FromAssigner {
             Some(Message::Directive(number)) => match pb::Directive::try_from(number) {
                 Ok(pb::Directive::MayExit) => Ok(Self::MayExit),
                 Ok(pb::Directive::Unspecified) | Err(_) => {
-                    let reason = format!("{number} is not on the list: may_exit");
+                    let reason = format!("{number} is unknown, allowed is one of: may_exit");
                     Err(InvalidMessage::new("directive", reason))
                 }
             },
@@ -240,7 +240,7 @@ impl From<&SessionSettings> for pb::Welcome {
     }
 }
 
-/// What is done again and again must not be done without a pause.
+/// The interval of a periodic action, at least 1 ms.
 fn interval(millis: u64, field: &str) -> Result<Duration, InvalidMessage> {
     match millis {
         0 => Err(InvalidMessage::new(field, "it is 0, but must be at least 1")),

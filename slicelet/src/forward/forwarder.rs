@@ -116,7 +116,7 @@ impl Forwarder {
 /// The owner's answer, with a note of who gave it; of two refusals, the newer one.
 fn owners_answer(mut forwarded: Answer, not_owner: &NotOwner, refusal: Answer) -> Answer {
     if !is_refusal(forwarded.headers()) {
-        not_owner.note_in(forwarded.headers_mut());
+        not_owner.insert_into(forwarded.headers_mut());
         return forwarded;
     }
     match NotOwner::from_headers(forwarded.headers()) {
