@@ -1,4 +1,4 @@
-//! Inquiries: what only the leading brain of a target knows, asked for by operators.
+//! Queries of operators to the leading brain of a target, for state that is not replicated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use emberkeep_proto::pb;
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::desk::Desk;
 use crate::raft::Member;
+use crate::session_registry::SessionRegistry;
 
-/// How long a brain may take to answer.
+/// The deadline of a brain's answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How many decisions the status page shows of each target.
+/// The number of decisions of each target on the status page.
 const PAGE_DECISIONS: usize = 20;
 
-/// Asks brains.
+/// Sends queries to brains and converts the answers to wire messages.
 #[derive(Clone)]
-pub(crate) struct Inquiry {
+pub(crate) struct BrainQueries {
     pub(crate) member: Member,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) registry: Arc<SessionRegistry>,
 }
 
-impl Inquiry {
-    /// The last decisions for all targets that this member leads, for people.
+impl BrainQueries {
+    /// The recent decisions of all targets as text; for targets led elsewhere, the redirect.
     pub(crate) async fn page(&self) -> String {
         let targets: Vec<TargetName> = self.member.state().borrow().targets().keys().cloned().collect();
         let mut page = String::new();
         for target in targets {
-            let told = self.ask(&target, Question::Explain { last: PAGE_DECISIONS }).await;
-            let text = match told {
+            let answer = self.ask(&target, Question::Explain { last: PAGE_DECISIONS }).await;
+            let text = match answer {
                 Ok(Answer::Explanation(explanation)) => explanation.to_string(),
-                Ok(Answer::Situation(_)) => "the brain answered another question\n".to_owned(),
+                Ok(Answer::Situation(_)) => "the brain answered another query\n".to_owned(),
                 Err(status) => format!("{}\n", status.message()),
             };
             page.push_str(&format!("target {target}\n\n{text}\n"));
@@ -46,16 +46,16 @@ impl Inquiry {
         page
     }
 
-    /// The last decisions, and what keeps the next.
+    /// The last decisions, and why none is made now.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
         match self.ask(target, Question::Explain { last }).await? {
             Answer::Explanation(explanation) => Ok(explained(&explanation)),
-            Answer::Situation(_) => Err(Status::internal("the brain answered another question")),
+            Answer::Situation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
-    /// What would be decided now, had these pods just died.
+    /// The decision that would be made now if the pods of `without` had just died.
     pub(crate) async fn plan(
         &self,
         target: &TargetName,
@@ -65,7 +65,8 @@ impl Inquiry {
         let situation = self.situation(target).await?;
         let scope = if balances { Scope::Balance } else { Scope::Repair };
         let situation = without.iter().fold(situation, Situation::without).within(scope);
-        // Deciding takes a large target's brain some time, and this one is a copy: requests need not wait for it.
+        // Decides on a copy of the inputs in a blocking thread: for a large target it takes too long for an async
+        // worker.
         let decided = tokio::task::spawn_blocking(move || {
             let decision = situation.decide();
             planned(&situation, &decision)
@@ -73,7 +74,7 @@ impl Inquiry {
         decided.await.map_err(|error| Status::internal(error.to_string()))
     }
 
-    /// What the pods carry now.
+    /// The present load of the pods.
     pub(crate) async fn loads(&self, target: &TargetName) -> Result<pb::DescribeLoadResponse, Status> {
         let situation = self.situation(target).await?;
         Ok(loads(&PodLoads::of(&situation)))
@@ -82,24 +83,24 @@ impl Inquiry {
     async fn situation(&self, target: &TargetName) -> Result<Situation, Status> {
         match self.ask(target, Question::Situation).await? {
             Answer::Situation(situation) => Ok(*situation),
-            Answer::Explanation(_) => Err(Status::internal("the brain answered another question")),
+            Answer::Explanation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
     async fn ask(&self, target: &TargetName, question: Question) -> Result<Answer, Status> {
-        let brain = self.desk.brains().borrow().get(target).cloned();
+        let brain = self.registry.brains().borrow().get(target).cloned();
         let not_leading = || leader_redirect_status(self.member.leadership().borrow().leader());
         let brain = brain.ok_or_else(not_leading)?;
-        let (id, answer) = self.desk.question();
-        let asked = async {
+        let (id, answer) = self.registry.open_query();
+        let reply = async {
             brain.events.send(TargetEvent::Asked { id, question }).await.ok()?;
             answer.await.ok()
         };
-        let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(asked)).await;
+        let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(reply)).await;
         match answered {
             Ok(answer) => answer.flatten().ok_or_else(not_leading),
             Err(_) => Err(Status::unavailable(format!(
-                "no answer within {ANSWER_DEADLINE:?}, try again"
+                "the brain gave no answer within {ANSWER_DEADLINE:?}, try again"
             ))),
         }
     }
@@ -134,15 +135,15 @@ fn decision(report: &Report, generation: i64, now: Timestamp) -> pb::Decision {
     }
 }
 
-fn loads(told: &PodLoads) -> pb::DescribeLoadResponse {
-    let pods = told.loads.iter().map(|(name, load)| pb::PodLoad {
+fn loads(pod_loads: &PodLoads) -> pb::DescribeLoadResponse {
+    let pods = pod_loads.loads.iter().map(|(name, load)| pb::PodLoad {
         pod: name.as_str().to_owned(),
         load_milli: load.milli(),
     });
     pb::DescribeLoadResponse {
         pods: pods.collect(),
-        mean_milli: told.mean.milli(),
-        tolerance_milli: told.tolerance.milli(),
+        mean_milli: pod_loads.mean.milli(),
+        tolerance_milli: pod_loads.tolerance.milli(),
     }
 }
 
