@@ -111,8 +111,8 @@ async fn serve() -> SocketAddr {
         assignment: Arc::new(assignment(address)),
         key_mode: KeyMode::Hashed,
     }));
-    let watch = WatchService::new(Source(held), WatchLimits::default(), CancellationToken::new());
-    let server = server_builder().add_service(watch.into_server()).add_service(Echo);
+    let watch = WatchService::new(FixedSource(held), WatchLimits::default(), CancellationToken::new());
+    let server = server_builder().add_service(watch.into_server()).add_service(BenchEcho);
     tokio::spawn(server.serve_with_incoming(incoming(listener)));
     address
 }
@@ -152,9 +152,9 @@ fn assignment(address: SocketAddr) -> Assignment {
         .expect("there is an owner now")
 }
 
-struct Source(watch::Receiver<Option<AssignmentSnapshot>>);
+struct FixedSource(watch::Receiver<Option<AssignmentSnapshot>>);
 
-impl AssignmentSource for Source {
+impl AssignmentSource for FixedSource {
     fn subscribe(&self, _: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         Some(self.0.clone())
     }
@@ -162,13 +162,13 @@ impl AssignmentSource for Source {
 
 /// Answers with what it was asked.
 #[derive(Clone)]
-struct Echo;
+struct BenchEcho;
 
-impl NamedService for Echo {
+impl NamedService for BenchEcho {
     const NAME: &'static str = "bench.Echo";
 }
 
-impl tower::Service<http::Request<Body>> for Echo {
+impl tower::Service<http::Request<Body>> for BenchEcho {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -180,12 +180,12 @@ impl tower::Service<http::Request<Body>> for Echo {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(async move {
             let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default());
-            Ok(grpc.unary(Echo, request).await)
+            Ok(grpc.unary(BenchEcho, request).await)
         })
     }
 }
 
-impl UnaryService<String> for Echo {
+impl UnaryService<String> for BenchEcho {
     type Response = String;
     type Future = Ready<Result<Response<String>, Status>>;
 

@@ -4,8 +4,8 @@
 //! brains another pair of hands. Modules import only what stands before them:
 //!
 //! ```text
-//! time, rate, warmth, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
-//!                                                           \---- slicelet, clerk
+//! time, rate, warmth, brain, name <- pod, target <- keyspace, session_settings <- assignment <- load <- balancer <- assigner
+//!                                                                             \---- slicelet, clerk
 //! ```
 
 pub mod assigner;
@@ -18,6 +18,7 @@ pub mod load;
 pub mod name;
 pub mod pod;
 pub mod rate;
+pub mod session_settings;
 pub mod slicelet;
 pub mod target;
 pub mod time;

@@ -8,8 +8,9 @@ use dashmap::DashMap;
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::pod::Pod;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
-use emberkeep_proto::convert::{FromAssigner, Welcome};
+use emberkeep_proto::convert::FromAssigner;
 use emberkeep_proto::pb::slicelet_session_server::{SliceletSession, SliceletSessionServer};
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
@@ -141,7 +142,7 @@ impl SliceletSession for Everything {
         let emberkeep_proto::convert::FromSlicelet::Register(registration) = first.try_into()? else {
             return Err(Status::invalid_argument("the first message does not register"));
         };
-        let welcome = FromAssigner::Welcome(Welcome {
+        let welcome = FromAssigner::Welcome(SessionSettings {
             key_mode: KeyMode::Hashed,
             ownership: OwnershipMode::Affinity,
             heartbeat_interval: std::time::Duration::from_millis(500),

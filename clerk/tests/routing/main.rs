@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
-        patience: DEADLINE,
+        retry_wait_max: DEADLINE,
         ..ClerkSettings::default()
     }
 }

@@ -11,7 +11,7 @@ use crate::{DEADLINE, ask, clerk_error, clerk_of, patient, waiting};
 
 fn hasty() -> ClerkSettings {
     ClerkSettings {
-        patience: Duration::from_millis(50),
+        retry_wait_max: Duration::from_millis(50),
         ..patient()
     }
 }
@@ -81,7 +81,7 @@ async fn only_so_many_requests_wait() {
     assert!(
         status
             .message()
-            .starts_with("2 requests wait for a pod already: slice [6d, inf)"),
+            .starts_with("the limit of 2 waiting requests is reached: slice [6d, inf)"),
         "{status}"
     );
     asking.iter().for_each(tokio::task::JoinHandle::abort);
@@ -99,6 +99,6 @@ async fn a_pod_that_never_answers_costs_no_more_than_the_deadline() {
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert_eq!(status.message(), "no answer came within the deadline of 30ms");
+    assert_eq!(status.message(), "no answer within the deadline of 30ms");
     assert_eq!((a.requests(), clerk.stats().failed.deadline_exceeded), (1, 1));
 }

@@ -159,7 +159,7 @@ impl UnaryService<String> for Echo {
                 Behaviour::Answer => Ok(Response::new(echo.name)),
                 Behaviour::SendOn(not_owner) => {
                     let mut headers = http::HeaderMap::new();
-                    not_owner.note_in(&mut headers);
+                    not_owner.insert_into(&mut headers);
                     let (headers, extensions) = (MetadataMap::from_headers(headers), http::Extensions::new());
                     Ok(Response::from_parts(headers, echo.name, extensions))
                 }

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::balancer::BalancerSettings;
 use crate::load::Load;
+use crate::session_settings::SessionSettings;
 use crate::target::{KeyMode, MisrouteMode, OwnershipMode};
 use crate::warmth::Warmth;
 
@@ -29,6 +30,20 @@ pub struct TargetSettings {
     pub store: StoreSettings,
     /// What a pod does with a request for a key that another pod owns.
     pub misroute: MisrouteMode,
+}
+
+impl From<&TargetSettings> for SessionSettings {
+    fn from(settings: &TargetSettings) -> Self {
+        Self {
+            key_mode: settings.key_mode,
+            ownership: settings.ownership,
+            heartbeat_interval: settings.health.heartbeat_interval,
+            load_report_interval: settings.health.load_report_interval,
+            drain_timeout: settings.handoff.drain_timeout,
+            warm_share_thousandths: settings.handoff.warm_share_thousandths,
+            misroute: settings.misroute,
+        }
+    }
 }
 
 /// When the assigner decides.

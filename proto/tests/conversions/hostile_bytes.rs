@@ -6,7 +6,8 @@ use emberkeep_core::load::{LoadHistory, LoadReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, NotOwner, PodReport, TransferStart, Transferred, WatchStart, WatchUpdate, settings_over,
+    FromAssigner, FromSlicelet, NotOwner, PodReport, TransferStart, Transferred, WatchStart, WatchUpdate,
+    patched_settings,
 };
 use emberkeep_proto::pb;
 use proptest::prelude::*;
@@ -34,7 +35,7 @@ fn read_as_everything(bytes: &[u8]) {
         let _ = history.map(now);
     }
     if let Ok(wire) = pb::TargetSettings::decode(bytes) {
-        let _ = settings_over(TargetSettings::default(), &wire);
+        let _ = patched_settings(TargetSettings::default(), &wire);
     }
 }
 

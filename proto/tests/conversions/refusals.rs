@@ -159,7 +159,7 @@ fn a_slice_is_never_newer_than_the_whole() {
 fn an_unknown_phase_is_refused_where_it_is() {
     let mut odd = slice(b"", None, &[0]);
     odd.replicas[0].phase = 9;
-    let expected = "slices[0].replicas.phase: 9 is not on the list: warming, serving, yielding, leaving";
+    let expected = "slices[0].replicas.phase: 9 is unknown, allowed is one of: warming, serving, yielding, leaving";
     assert_eq!(full_refusal(full(vec![odd])), expected);
 }
 

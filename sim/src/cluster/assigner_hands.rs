@@ -10,7 +10,8 @@ use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::brain::Stepper;
 use emberkeep_core::pod::Pod;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
+use emberkeep_core::session_settings::SessionSettings;
+use emberkeep_core::slicelet::SessionEvent;
 
 use super::alarm::Alarm;
 use super::cluster::Cluster;
@@ -200,15 +201,7 @@ impl Cluster {
         if self.brain.is_none() {
             return self.send_to_pod(line.life, SessionEvent::ConnectionLost { connection });
         }
-        let target = &self.state().settings;
-        let settings = SessionSettings {
-            key_mode: target.key_mode,
-            heartbeat_interval: target.health.heartbeat_interval,
-            load_report_interval: target.health.load_report_interval,
-            drain_timeout: target.handoff.drain_timeout,
-            warm_share_thousandths: target.handoff.warm_share_thousandths,
-            misroute: target.misroute,
-        };
+        let settings = SessionSettings::from(&self.state().settings);
         let newest = self.newest();
         let session = self.desk.open(line, newest.max(known));
         self.send_to_pod(line.life, SessionEvent::Connected { connection, settings });

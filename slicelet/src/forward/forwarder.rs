@@ -121,7 +121,7 @@ impl Forwarder {
 /// The owner's response, with the owner noted in its headers; of two rejections, the one of the newer generation.
 fn owners_answer(mut forwarded: GrpcResponse, not_owner: &NotOwner, refusal: GrpcResponse) -> GrpcResponse {
     if !is_refusal(forwarded.headers()) {
-        not_owner.note_in(forwarded.headers_mut());
+        not_owner.insert_into(forwarded.headers_mut());
         return forwarded;
     }
     match NotOwner::from_headers(forwarded.headers()) {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use emberkeep_core::assignment::Assignment;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::MisrouteMode;
-use emberkeep_proto::convert::{FromAssigner, Welcome};
+use emberkeep_proto::convert::FromAssigner;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_slicelet::{Slicelet, Store};
@@ -86,7 +87,7 @@ impl KeyedPod {
             .add_service(service.clone());
         server.spawn(routes.serve_with_incoming(incoming(listener)));
         let session = assigner.session().await;
-        let welcome = Welcome { misroute, ..welcome() };
+        let welcome = SessionSettings { misroute, ..welcome() };
         session.tell(FromAssigner::Welcome(welcome)).await;
         Self {
             slicelet,

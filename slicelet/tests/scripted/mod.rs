@@ -7,8 +7,9 @@ use std::time::Duration;
 use emberkeep_core::assignment::{Assignment, Generation, Phase, Proposal, ReplicaSet, Update};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Registration, Welcome};
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Registration};
 use emberkeep_proto::pb::slicelet_session_server::{SliceletSession, SliceletSessionServer};
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
@@ -68,8 +69,8 @@ impl ScriptedAssigner {
 }
 
 /// What a slicelet is told to go by, unless the test says otherwise.
-pub(crate) fn welcome() -> Welcome {
-    Welcome {
+pub(crate) fn welcome() -> SessionSettings {
+    SessionSettings {
         key_mode: KeyMode::Hashed,
         ownership: OwnershipMode::Affinity,
         heartbeat_interval: Duration::from_millis(50),

@@ -10,7 +10,7 @@ const CORE: &str = "core/src/";
 const FLOORS: [&[&str]; 7] = [
     &["time", "rate", "warmth", "brain", "name"],
     &["pod", "target"],
-    &["keyspace"],
+    &["keyspace", "session_settings"],
     &["assignment"],
     &["load"],
     &["balancer"],

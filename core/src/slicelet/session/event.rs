@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::settings::SessionSettings;
+use crate::session_settings::SessionSettings;
 use crate::assignment::{Assignment, Update};
 use crate::keyspace::Slice;
 use crate::rate::Rate;

@@ -1,4 +1,4 @@
-//! What comes of one attempt.
+//! The outcome of one attempt.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use tonic::transport;
 
 use crate::ClerkError;
 
-/// What comes of sending a request to a pod once.
+/// The outcome of sending a request to a pod once.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// The pod's answer, be it an error of the application.
+pub(crate) enum AttemptOutcome {
+    /// The pod answered. The answer may be an error of the application.
     Answered(http::Response<Body>),
-    /// The answer of the key's owner: the pod does not own the key and has sent the request on.
+    /// The pod does not own the key, forwarded the request, and returned the owner's answer.
     Forwarded(http::Response<Body>, Box<NotOwner>),
-    /// The pod does not own the key and has done nothing.
+    /// The pod does not own the key and did not process the request.
     Misrouted(http::Response<Body>, Box<NotOwner>),
-    /// There is no answer.
+    /// The transport failed before there was an answer.
     Failed(CallFailure),
-    /// The pod was gone before it answered.
+    /// The newest assignment removed the pod before it answered.
     Abandoned,
 }
 
-impl Outcome {
+impl AttemptOutcome {
     pub(crate) fn of(answer: Result<http::Response<Body>, transport::Error>) -> Self {
         match answer {
             Err(error) => Self::Failed(CallFailure::of(&error)),
@@ -37,8 +37,8 @@ impl Outcome {
         }
     }
 
-    /// What the caller gets if this was the last attempt, made at `address` by a request that had until `deadline`.
-    pub(crate) fn into_answer(
+    /// The caller's result when this was the last attempt. `address` is the pod's, `deadline` the request's.
+    pub(crate) fn into_result(
         self,
         address: &PodAddress,
         deadline: Duration,
@@ -51,7 +51,7 @@ impl Outcome {
             Self::Failed(CallFailure::TimedOut) => Err(ClerkError::DeadlineExceeded { deadline }),
             Self::Abandoned => Err(ClerkError::Broken {
                 address,
-                reason: "the pod was taken for dead, or gave up all its keys, before it answered".to_owned(),
+                reason: "the assignment no longer names the pod, which died or gave up its slices".to_owned(),
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! The assignments that a member has applied, for whoever watches them.
+//! Publishes the applied assignments of a member to sessions and watchers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,22 +12,22 @@ use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
-/// One channel a target. Every member has them, so that watchers spread over all members.
+/// One channel per target. Every member publishes, so that watchers spread over all members.
 #[derive(Debug, Default)]
-pub(crate) struct Assignments {
-    targets: Mutex<BTreeMap<TargetName, Published>>,
+pub(crate) struct AssignmentPublisher {
+    targets: Mutex<BTreeMap<TargetName, PublishedTarget>>,
 }
 
-/// What is published of one target.
+/// The published assignment of one target.
 #[derive(Debug)]
-struct Published {
+struct PublishedTarget {
     held: watch::Sender<Option<AssignmentSnapshot>>,
-    /// When the newest was.
+    /// When the newest generation was published.
     at: Instant,
 }
 
-impl Assignments {
-    /// Publishes what is applied, now and whenever it changes. Ends with the member.
+impl AssignmentPublisher {
+    /// Publishes the applied state at once and after each change, until the member stops.
     pub(crate) async fn follow(self: Arc<Self>, mut state: watch::Receiver<Arc<ClusterState>>, metrics: Metrics) {
         loop {
             let applied = state.borrow_and_update().clone();
@@ -41,10 +41,10 @@ impl Assignments {
     fn publish(&self, applied: &ClusterState, metrics: &Metrics) {
         let mut targets = self.targets();
         for (name, state) in applied.targets() {
-            metrics.applied(name, state);
-            let published = targets.entry(name.clone()).or_insert_with(Published::nothing);
-            // What is unassigned yet is published too: watchers stay and learn of the first assignment at once.
-            if published.is_nothing() || state.assignment.generation() > published.generation() {
+            metrics.record_applied(name, state);
+            let published = targets.entry(name.clone()).or_insert_with(PublishedTarget::empty);
+            // Generation zero is published too: watchers then wait for the first assignment here instead of elsewhere.
+            if published.is_empty() || state.assignment.generation() > published.generation() {
                 published.at = Instant::now();
                 published.held.send_replace(Some(AssignmentSnapshot {
                     assignment: Arc::clone(&state.assignment),
@@ -54,27 +54,27 @@ impl Assignments {
         }
     }
 
-    /// The newest generation of a target, and when it was published here.
+    /// The newest generation of a target, with the time of its publication.
     pub(crate) fn published(&self, target: &TargetName) -> Option<(Generation, Instant)> {
         self.targets()
             .get(target)
             .map(|published| (published.generation(), published.at))
     }
 
-    fn targets(&self) -> MutexGuard<'_, BTreeMap<TargetName, Published>> {
+    fn targets(&self) -> MutexGuard<'_, BTreeMap<TargetName, PublishedTarget>> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Published {
-    fn nothing() -> Self {
+impl PublishedTarget {
+    fn empty() -> Self {
         Self {
             held: watch::Sender::new(None),
             at: Instant::now(),
         }
     }
 
-    fn is_nothing(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.held.borrow().is_none()
     }
 
@@ -85,7 +85,7 @@ impl Published {
     }
 }
 
-impl AssignmentSource for Assignments {
+impl AssignmentSource for AssignmentPublisher {
     fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
         self.targets().get(target).map(|published| published.held.subscribe())
     }

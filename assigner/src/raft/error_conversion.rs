@@ -1,4 +1,4 @@
-//! openraft's refusals in the words of whoever asked.
+//! Conversion of openraft's errors to [`ProposeError`].
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::error::ProposeError;
 use super::network::AddressBook;
 use super::type_config::TypeConfig;
 
-type WriteError = NodeError<TypeConfig, ClientWriteError<TypeConfig>>;
-type ReadError = NodeError<TypeConfig, LinearizableReadError<TypeConfig>>;
+type RaftWriteError = NodeError<TypeConfig, ClientWriteError<TypeConfig>>;
+type RaftReadError = NodeError<TypeConfig, LinearizableReadError<TypeConfig>>;
 
-/// True where this member leads but no quorum has answered it lately: nothing was written, asking again may help.
-pub(super) fn is_too_early(error: &WriteError) -> bool {
+/// Whether this member leads, but its quorum lease has expired: nothing was written, and a retry may succeed.
+pub(super) fn is_lease_expired(error: &RaftWriteError) -> bool {
     matches!(
         error,
         NodeError::APIError(ClientWriteError::ForwardToLeader(ForwardToLeader {
@@ -24,30 +24,30 @@ pub(super) fn is_too_early(error: &WriteError) -> bool {
     )
 }
 
-/// Why a change, of the state or of the members, was not made.
-pub(super) fn of_write(error: WriteError, addresses: &AddressBook) -> ProposeError {
-    let refusal = match error {
+/// The error of a change of the state or of the members.
+pub(super) fn of_write(error: RaftWriteError, addresses: &AddressBook) -> ProposeError {
+    let api_error = match error {
         NodeError::Fatal(_) => return ProposeError::Stopped,
-        NodeError::APIError(refusal) => refusal,
+        NodeError::APIError(api_error) => api_error,
     };
-    match refusal {
+    match api_error {
         ClientWriteError::ForwardToLeader(forward) => ProposeError::NotLeader {
             leader: leader(&forward, addresses),
         },
         ClientWriteError::LogEntryDiscarded(forward) => ProposeError::Uncertain {
             leader: leader(&forward, addresses),
         },
-        ClientWriteError::ChangeMembershipError(reason) => ProposeError::Refused {
+        ClientWriteError::ChangeMembershipError(reason) => ProposeError::Rejected {
             reason: reason.to_string(),
         },
-        ClientWriteError::PreconditionFailed(reason) => ProposeError::Refused {
+        ClientWriteError::PreconditionFailed(reason) => ProposeError::Rejected {
             reason: reason.to_string(),
         },
     }
 }
 
-/// Why leadership was not confirmed; a quorum had `lease` to answer.
-pub(super) fn of_read(error: ReadError, addresses: &AddressBook, lease: Duration) -> ProposeError {
+/// The error of a confirmation of leadership. The quorum had `lease` to answer.
+pub(super) fn of_read(error: RaftReadError, addresses: &AddressBook, lease: Duration) -> ProposeError {
     match error {
         NodeError::Fatal(_) => ProposeError::Stopped,
         NodeError::APIError(LinearizableReadError::ForwardToLeader(forward)) => ProposeError::NotLeader {

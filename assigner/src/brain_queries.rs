@@ -1,11 +1,9 @@
-//! Inquiries: what only the leading brain of a target knows, asked for by operators.
+//! Queries of operators to the leading brain of a target, for state that is not replicated.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{
-    DecisionInputs, Explanation, PodLoads, Query, QueryReply, ReportWithMoves, TargetEvent,
-};
+use emberkeep_core::assigner::{QueryReply, ReportWithMoves, Explanation, PodLoads, Query, DecisionInputs, TargetEvent};
 use emberkeep_core::balancer::{Decision, DecisionReport, Scope};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -15,30 +13,30 @@ use emberkeep_proto::pb;
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::desk::Desk;
 use crate::raft::Member;
+use crate::session_registry::SessionRegistry;
 
-/// How long a brain may take to answer.
+/// The deadline of a brain's answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 
-/// How many decisions the status page shows of each target.
+/// The number of decisions of each target on the status page.
 const PAGE_DECISIONS: usize = 20;
 
-/// Asks brains.
+/// Sends queries to brains and converts the answers to wire messages.
 #[derive(Clone)]
-pub(crate) struct Inquiry {
+pub(crate) struct BrainQueries {
     pub(crate) member: Member,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) registry: Arc<SessionRegistry>,
 }
 
-impl Inquiry {
-    /// The last decisions for all targets that this member leads, for people.
+impl BrainQueries {
+    /// The recent decisions of all targets as text; for targets led elsewhere, the redirect.
     pub(crate) async fn page(&self) -> String {
         let targets: Vec<TargetName> = self.member.state().borrow().targets().keys().cloned().collect();
         let mut page = String::new();
         for target in targets {
-            let told = self.ask(&target, Query::Explain { last: PAGE_DECISIONS }).await;
-            let text = match told {
+            let answer = self.ask(&target, Query::Explain { last: PAGE_DECISIONS }).await;
+            let text = match answer {
                 Ok(QueryReply::Explanation(explanation)) => explanation.to_string(),
                 Ok(QueryReply::DecisionInputs(_)) => "the brain answered another query\n".to_owned(),
                 Err(status) => format!("{}\n", status.message()),
@@ -48,7 +46,7 @@ impl Inquiry {
         page
     }
 
-    /// The last decisions, and what keeps the next.
+    /// The last decisions, and why none is made now.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
         match self.ask(target, Query::Explain { last }).await? {
@@ -57,51 +55,52 @@ impl Inquiry {
         }
     }
 
-    /// What would be decided now, had these pods just died.
+    /// The decision that would be made now if the pods of `without` had just died.
     pub(crate) async fn plan(
         &self,
         target: &TargetName,
         without: Vec<PodName>,
         balances: bool,
     ) -> Result<pb::PlanTargetResponse, Status> {
-        let inputs = self.inputs(target).await?;
+        let situation = self.situation(target).await?;
         let scope = if balances { Scope::Balance } else { Scope::Repair };
-        let inputs = without.iter().fold(inputs, DecisionInputs::without).within(scope);
-        // Deciding takes a large target's brain some time, and this one is a copy: requests need not wait for it.
+        let situation = without.iter().fold(situation, DecisionInputs::without).within(scope);
+        // Decides on a copy of the inputs in a blocking thread: for a large target it takes too long for an async
+        // worker.
         let decided = tokio::task::spawn_blocking(move || {
-            let decision = inputs.decide();
-            planned(&inputs, &decision)
+            let decision = situation.decide();
+            planned(&situation, &decision)
         });
         decided.await.map_err(|error| Status::internal(error.to_string()))
     }
 
-    /// What the pods carry now.
+    /// The present load of the pods.
     pub(crate) async fn loads(&self, target: &TargetName) -> Result<pb::DescribeLoadResponse, Status> {
-        let inputs = self.inputs(target).await?;
-        Ok(loads(&PodLoads::of(&inputs)))
+        let situation = self.situation(target).await?;
+        Ok(loads(&PodLoads::of(&situation)))
     }
 
-    async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
+    async fn situation(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
         match self.ask(target, Query::DecisionInputs).await? {
-            QueryReply::DecisionInputs(inputs) => Ok(*inputs),
+            QueryReply::DecisionInputs(situation) => Ok(*situation),
             QueryReply::Explanation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
     async fn ask(&self, target: &TargetName, query: Query) -> Result<QueryReply, Status> {
-        let brain = self.desk.brains().borrow().get(target).cloned();
+        let brain = self.registry.brains().borrow().get(target).cloned();
         let not_leading = || leader_redirect_status(self.member.leadership().borrow().leader());
         let brain = brain.ok_or_else(not_leading)?;
-        let (id, answer) = self.desk.question();
-        let asked = async {
+        let (id, answer) = self.registry.open_query();
+        let reply = async {
             brain.events.send(TargetEvent::QueryReceived { id, query }).await.ok()?;
             answer.await.ok()
         };
-        let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(asked)).await;
+        let answered = timeout(ANSWER_DEADLINE, brain.ended.run_until_cancelled(reply)).await;
         match answered {
             Ok(answer) => answer.flatten().ok_or_else(not_leading),
             Err(_) => Err(Status::unavailable(format!(
-                "no answer within {ANSWER_DEADLINE:?}, try again"
+                "the brain gave no answer within {ANSWER_DEADLINE:?}, try again"
             ))),
         }
     }
@@ -110,7 +109,7 @@ impl Inquiry {
 fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
     let Explanation {
         now,
-        status,
+        outlook,
         troubles,
         decisions,
         idle,
@@ -119,7 +118,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         .iter()
         .map(|decided| decision(&decided.report, decided.generation.number(), *now));
     pb::ExplainTargetResponse {
-        outlook: status.to_string(),
+        outlook: outlook.to_string(),
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
         text: explanation.to_string(),
@@ -136,21 +135,21 @@ fn decision(report: &DecisionReport, generation: i64, now: Timestamp) -> pb::Dec
     }
 }
 
-fn loads(told: &PodLoads) -> pb::DescribeLoadResponse {
-    let pods = told.loads.iter().map(|(name, load)| pb::PodLoad {
+fn loads(pod_loads: &PodLoads) -> pb::DescribeLoadResponse {
+    let pods = pod_loads.loads.iter().map(|(name, load)| pb::PodLoad {
         pod: name.as_str().to_owned(),
         load_milli: load.milli(),
     });
     pb::DescribeLoadResponse {
         pods: pods.collect(),
-        mean_milli: told.mean.milli(),
-        tolerance_milli: told.tolerance.milli(),
+        mean_milli: pod_loads.mean.milli(),
+        tolerance_milli: pod_loads.tolerance.milli(),
     }
 }
 
-fn planned(inputs: &DecisionInputs, decision: &Decision) -> pb::PlanTargetResponse {
+fn planned(situation: &DecisionInputs, decision: &Decision) -> pb::PlanTargetResponse {
     pb::PlanTargetResponse {
-        generation: inputs.assignment.generation().number(),
+        generation: situation.assignment.generation().number(),
         changes: decision.next.is_some(),
         report: ReportWithMoves(&decision.report).to_string(),
     }

@@ -1,4 +1,4 @@
-//! Reports: clerks tell the leader which pods they could not reach.
+//! Reports: clerks report unreachable pods to the leader.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,54 +13,55 @@ use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::keyed_throttle::KeyedThrottle;
 use tonic::{Request, Response, Status};
 
-use crate::desk::{Brain, Desk};
 use crate::metrics::Metrics;
 use crate::raft::Member;
+use crate::session_registry::{BrainHandle, SessionRegistry};
 
-/// When a pod dies, all clerks may report it at the same time. Its brain is told once in this time.
+/// When a pod dies, all clerks may report it at the same time. The brain gets one report of a pod in this time.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Of so many pods a brain is told within that time, at most.
+/// The most pods whose reports are passed on within that time.
 const REPORTED_MAX: usize = 1_024;
 
 /// Serves the reports of clerks.
-pub(crate) struct Reports {
+pub(crate) struct ReportService {
     member: Member,
-    desk: Arc<Desk>,
+    registry: Arc<SessionRegistry>,
     metrics: Metrics,
     clock: Clock,
-    told: Mutex<KeyedThrottle<(TargetName, PodName)>>,
+    throttle: Mutex<KeyedThrottle<(TargetName, PodName)>>,
 }
 
 #[tonic::async_trait]
-impl PodReports for Reports {
+impl PodReports for ReportService {
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
-        let report = PodReport::try_from(request.into_inner()).inspect_err(|_| self.metrics.reported("refused"))?;
+        let report =
+            PodReport::try_from(request.into_inner()).inspect_err(|_| self.metrics.record_pod_report("rejected"))?;
         let brain = self
             .brain(&report.target)
-            .inspect_err(|_| self.metrics.reported("redirected"))?;
-        let outcome = match self.is_news(&report) {
-            true => told(&brain, report),
+            .inspect_err(|_| self.metrics.record_pod_report("redirected"))?;
+        let outcome = match self.admit(&report) {
+            true => forward(&brain, report),
             false => "ignored",
         };
-        self.metrics.reported(outcome);
+        self.metrics.record_pod_report(outcome);
         Ok(Response::new(ReportResponse {}))
     }
 }
 
-impl Reports {
-    pub(crate) fn new(member: Member, desk: Arc<Desk>, metrics: Metrics) -> Self {
+impl ReportService {
+    pub(crate) fn new(member: Member, registry: Arc<SessionRegistry>, metrics: Metrics) -> Self {
         Self {
             member,
-            desk,
+            registry,
             metrics,
             clock: Clock::start(),
-            told: Mutex::new(KeyedThrottle::new(REPORT_PAUSE, REPORTED_MAX)),
+            throttle: Mutex::new(KeyedThrottle::new(REPORT_PAUSE, REPORTED_MAX)),
         }
     }
 
-    fn brain(&self, target: &TargetName) -> Result<Brain, Status> {
-        if let Some(brain) = self.desk.brains().borrow().get(target) {
+    fn brain(&self, target: &TargetName) -> Result<BrainHandle, Status> {
+        if let Some(brain) = self.registry.brains().borrow().get(target) {
             return Ok(brain.clone());
         }
         let leadership = self.member.leadership();
@@ -71,8 +72,8 @@ impl Reports {
         }
     }
 
-    /// Whether the report is of a pod that is registered, and the first for a while.
-    fn is_news(&self, report: &PodReport) -> bool {
+    /// Whether the report is passed on: its pod is registered, and the throttle allows it.
+    fn admit(&self, report: &PodReport) -> bool {
         let state = self.member.state();
         let state = state.borrow().target(&report.target).cloned();
         let record = state.as_ref().and_then(|state| state.pods.get(&report.pod));
@@ -80,19 +81,19 @@ impl Reports {
             return false;
         }
         let pod = (report.target.clone(), report.pod.clone());
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.allow(pod, self.clock.now())
+        let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        throttle.allow(pod, self.clock.now())
     }
 }
 
-/// Tells the brain, unless it is busy: what its sessions say comes first, and further reports will come.
-fn told(brain: &Brain, report: PodReport) -> &'static str {
+/// Sends the report to the brain unless its queue is full: heartbeats have priority, and clerks report again.
+fn forward(brain: &BrainHandle, report: PodReport) -> &'static str {
     let event = TargetEvent::UnreachableReported {
         pod: report.pod,
         incarnation: report.incarnation,
     };
     match brain.events.try_send(event) {
-        Ok(()) => "taken",
+        Ok(()) => "accepted",
         Err(_) => "dropped",
     }
 }

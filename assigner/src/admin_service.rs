@@ -1,4 +1,4 @@
-//! The admin service: what operators see and change.
+//! The admin service: the operations of `emberkeep admin`.
 
 use std::sync::Arc;
 
@@ -8,28 +8,28 @@ use emberkeep_core::balancer::Pin;
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{InvalidMessage, named_keys, settings_over};
+use emberkeep_proto::convert::{InvalidMessage, named_keys, patched_settings};
 use emberkeep_proto::pb::admin_server::Admin;
 use emberkeep_proto::pb::{self, Member as WireMember};
 use tonic::{Request, Response, Status};
 
-use crate::inquiry::Inquiry;
-use crate::raft::{Member, Standing};
-use crate::refusal::{answered, of_proposal, of_rejection};
+use crate::brain_queries::BrainQueries;
+use crate::raft::{Member, RaftStatus};
+use crate::status::{proposal_result, proposal_status, rejection_status};
 
-/// Serves operators. Reads are answered from what this member has applied, writes only by the leader.
-pub(crate) struct AdminDesk {
+/// Serves operators. Reads are answered from the applied state of this member, writes only by the leader.
+pub(crate) struct AdminService {
     pub(crate) member: Member,
-    pub(crate) inquiry: Inquiry,
+    pub(crate) queries: BrainQueries,
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+type AdminResult<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
-impl Admin for AdminDesk {
-    async fn create_target(&self, request: Request<pb::CreateTargetRequest>) -> Answer<pb::CreateTargetResponse> {
+impl Admin for AdminService {
+    async fn create_target(&self, request: Request<pb::CreateTargetRequest>) -> AdminResult<pb::CreateTargetResponse> {
         let request = request.into_inner();
-        let settings = settings_over(TargetSettings::default(), &request.settings.unwrap_or_default())?;
+        let settings = patched_settings(TargetSettings::default(), &request.settings.unwrap_or_default())?;
         self.change(&request.target, ChangeKind::CreateTarget { settings })
             .await?;
         Ok(Response::new(pb::CreateTargetResponse {}))
@@ -38,16 +38,16 @@ impl Admin for AdminDesk {
     async fn configure_target(
         &self,
         request: Request<pb::ConfigureTargetRequest>,
-    ) -> Answer<pb::ConfigureTargetResponse> {
+    ) -> AdminResult<pb::ConfigureTargetResponse> {
         let request = request.into_inner();
         let present = self.target(&request.target)?.settings.clone();
-        let settings = settings_over(present, &request.settings.unwrap_or_default())?;
+        let settings = patched_settings(present, &request.settings.unwrap_or_default())?;
         self.change(&request.target, ChangeKind::ConfigureTarget { settings })
             .await?;
         Ok(Response::new(pb::ConfigureTargetResponse {}))
     }
 
-    async fn list_targets(&self, _: Request<pb::ListTargetsRequest>) -> Answer<pb::ListTargetsResponse> {
+    async fn list_targets(&self, _: Request<pb::ListTargetsRequest>) -> AdminResult<pb::ListTargetsResponse> {
         let cluster = self.member.state().borrow().clone();
         let targets = cluster.targets().iter().map(|(name, state)| summary(name, state));
         Ok(Response::new(pb::ListTargetsResponse {
@@ -55,7 +55,10 @@ impl Admin for AdminDesk {
         }))
     }
 
-    async fn describe_target(&self, request: Request<pb::DescribeTargetRequest>) -> Answer<pb::DescribeTargetResponse> {
+    async fn describe_target(
+        &self,
+        request: Request<pb::DescribeTargetRequest>,
+    ) -> AdminResult<pb::DescribeTargetResponse> {
         let name = target_name(&request.into_inner().target)?;
         let state = self.target(name.as_str())?;
         Ok(Response::new(pb::DescribeTargetResponse {
@@ -67,21 +70,21 @@ impl Admin for AdminDesk {
         }))
     }
 
-    async fn freeze_target(&self, request: Request<pb::FreezeTargetRequest>) -> Answer<pb::FreezeTargetResponse> {
+    async fn freeze_target(&self, request: Request<pb::FreezeTargetRequest>) -> AdminResult<pb::FreezeTargetResponse> {
         let request = request.into_inner();
         let is_frozen = request.is_frozen;
         self.change(&request.target, ChangeKind::Freeze { is_frozen }).await?;
         Ok(Response::new(pb::FreezeTargetResponse {}))
     }
 
-    async fn drain_pod(&self, request: Request<pb::DrainPodRequest>) -> Answer<pb::DrainPodResponse> {
+    async fn drain_pod(&self, request: Request<pb::DrainPodRequest>) -> AdminResult<pb::DrainPodResponse> {
         let request = request.into_inner();
         let name = pod_name(&request.pod)?;
         self.change(&request.target, ChangeKind::DrainPod { name }).await?;
         Ok(Response::new(pb::DrainPodResponse {}))
     }
 
-    async fn pin_keys(&self, request: Request<pb::PinKeysRequest>) -> Answer<pb::PinKeysResponse> {
+    async fn pin_keys(&self, request: Request<pb::PinKeysRequest>) -> AdminResult<pb::PinKeysResponse> {
         let request = request.into_inner();
         let pin = Pin {
             slice: self.named_keys(&request.target, request.keys)?,
@@ -91,49 +94,55 @@ impl Admin for AdminDesk {
         Ok(Response::new(pb::PinKeysResponse {}))
     }
 
-    async fn unpin_keys(&self, request: Request<pb::UnpinKeysRequest>) -> Answer<pb::UnpinKeysResponse> {
+    async fn unpin_keys(&self, request: Request<pb::UnpinKeysRequest>) -> AdminResult<pb::UnpinKeysResponse> {
         let request = request.into_inner();
         let slice = self.named_keys(&request.target, request.keys)?;
         self.change(&request.target, ChangeKind::Unpin { slice }).await?;
         Ok(Response::new(pb::UnpinKeysResponse {}))
     }
 
-    async fn release_keys(&self, request: Request<pb::ReleaseKeysRequest>) -> Answer<pb::ReleaseKeysResponse> {
+    async fn release_keys(&self, request: Request<pb::ReleaseKeysRequest>) -> AdminResult<pb::ReleaseKeysResponse> {
         let request = request.into_inner();
         let slice = self.named_keys(&request.target, request.keys)?;
         self.change(&request.target, ChangeKind::Release { slice }).await?;
         Ok(Response::new(pb::ReleaseKeysResponse {}))
     }
 
-    async fn explain_target(&self, request: Request<pb::ExplainTargetRequest>) -> Answer<pb::ExplainTargetResponse> {
+    async fn explain_target(
+        &self,
+        request: Request<pb::ExplainTargetRequest>,
+    ) -> AdminResult<pb::ExplainTargetResponse> {
         let request = request.into_inner();
         self.target(&request.target)?;
         let explanation = self
-            .inquiry
+            .queries
             .explain(&target_name(&request.target)?, request.last)
             .await?;
         Ok(Response::new(explanation))
     }
 
-    async fn plan_target(&self, request: Request<pb::PlanTargetRequest>) -> Answer<pb::PlanTargetResponse> {
+    async fn plan_target(&self, request: Request<pb::PlanTargetRequest>) -> AdminResult<pb::PlanTargetResponse> {
         let request = request.into_inner();
         let target = target_name(&request.target)?;
         let state = self.target(&request.target)?;
         let without = request.without.iter().map(|name| known_pod(name, &target, &state));
         let without = without.collect::<Result<Vec<_>, _>>()?;
-        let plan = self.inquiry.plan(&target, without, request.balance).await?;
+        let plan = self.queries.plan(&target, without, request.balance).await?;
         Ok(Response::new(plan))
     }
 
-    async fn describe_load(&self, request: Request<pb::DescribeLoadRequest>) -> Answer<pb::DescribeLoadResponse> {
+    async fn describe_load(&self, request: Request<pb::DescribeLoadRequest>) -> AdminResult<pb::DescribeLoadResponse> {
         let target = request.into_inner().target;
         self.target(&target)?;
-        let loads = self.inquiry.loads(&target_name(&target)?).await?;
+        let loads = self.queries.loads(&target_name(&target)?).await?;
         Ok(Response::new(loads))
     }
 
-    async fn describe_cluster(&self, _: Request<pb::DescribeClusterRequest>) -> Answer<pb::DescribeClusterResponse> {
-        let Standing { id, leader, term } = self.member.standing();
+    async fn describe_cluster(
+        &self,
+        _: Request<pb::DescribeClusterRequest>,
+    ) -> AdminResult<pb::DescribeClusterResponse> {
+        let RaftStatus { id, leader, term } = self.member.raft_status();
         let members = self.member.members();
         Ok(Response::new(pb::DescribeClusterResponse {
             answering_member: id,
@@ -146,28 +155,28 @@ impl Admin for AdminDesk {
         }))
     }
 
-    async fn add_member(&self, request: Request<pb::AddMemberRequest>) -> Answer<pb::AddMemberResponse> {
+    async fn add_member(&self, request: Request<pb::AddMemberRequest>) -> AdminResult<pb::AddMemberResponse> {
         let added = request.into_inner().member;
         let WireMember { id, address } = added.ok_or_else(|| InvalidMessage::missing("member"))?;
         let outcome = self.member.add_member(id, address).await;
-        outcome.map_err(|error| of_proposal(&error))?;
+        outcome.map_err(|error| proposal_status(&error))?;
         Ok(Response::new(pb::AddMemberResponse {}))
     }
 
-    async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> Answer<pb::RemoveMemberResponse> {
+    async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> AdminResult<pb::RemoveMemberResponse> {
         let outcome = self.member.remove_member(request.into_inner().id).await;
-        outcome.map_err(|error| of_proposal(&error))?;
+        outcome.map_err(|error| proposal_status(&error))?;
         Ok(Response::new(pb::RemoveMemberResponse {}))
     }
 }
 
-impl AdminDesk {
+impl AdminService {
     async fn change(&self, target: &str, kind: ChangeKind) -> Result<(), Status> {
         let target = target_name(target)?;
-        answered(self.member.propose(Change { target, kind }).await)
+        proposal_result(self.member.propose(Change { target, kind }).await)
     }
 
-    /// The slice keys that the request names; how depends on the target.
+    /// The slice of the keys in a request, by the key mode of the target.
     fn named_keys(&self, target: &str, keys: Option<pb::Keys>) -> Result<Slice, Status> {
         let mode = self.target(target)?.settings.key_mode;
         Ok(named_keys(keys, mode)?)
@@ -176,7 +185,7 @@ impl AdminDesk {
     fn target(&self, name: &str) -> Result<Arc<TargetState>, Status> {
         let target = target_name(name)?;
         let state = self.member.state().borrow().target(&target).cloned();
-        state.ok_or_else(|| of_rejection(&Rejection::UnknownTarget { target }))
+        state.ok_or_else(|| rejection_status(&Rejection::UnknownTarget { target }))
     }
 }
 
@@ -194,7 +203,7 @@ fn known_pod(name: &str, target: &TargetName, state: &TargetState) -> Result<Pod
         return Ok(pod);
     }
     let target = target.clone();
-    Err(of_rejection(&Rejection::UnknownPod { target, pod }))
+    Err(rejection_status(&Rejection::UnknownPod { target, pod }))
 }
 
 fn summary(name: &TargetName, state: &TargetState) -> pb::TargetSummary {

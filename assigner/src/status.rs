@@ -1,4 +1,4 @@
-//! What callers are told when a change is not made.
+//! The gRPC statuses of failed changes.
 
 use emberkeep_core::assigner::{Applied, Rejection};
 use emberkeep_proto::convert::leader_redirect_status;
@@ -6,30 +6,30 @@ use tonic::Status;
 
 use crate::raft::ProposeError;
 
-/// The answer to a proposal, whatever came of it; that nothing had to change is fine.
-pub(crate) fn answered(outcome: Result<Applied, ProposeError>) -> Result<(), Status> {
+/// The result of a proposal for the caller. A proposal without an effect succeeds.
+pub(crate) fn proposal_result(outcome: Result<Applied, ProposeError>) -> Result<(), Status> {
     match outcome {
         Ok(Applied::Done | Applied::Unchanged) => Ok(()),
-        Ok(Applied::Rejected(rejection)) => Err(of_rejection(&rejection)),
-        Err(error) => Err(of_proposal(&error)),
+        Ok(Applied::Rejected(rejection)) => Err(rejection_status(&rejection)),
+        Err(error) => Err(proposal_status(&error)),
     }
 }
 
-/// Why the consensus did not take it.
-pub(crate) fn of_proposal(error: &ProposeError) -> Status {
+/// The status of a proposal that Raft did not commit.
+pub(crate) fn proposal_status(error: &ProposeError) -> Status {
     let sentence = error.to_string();
     match error {
         ProposeError::NotLeader { leader } => leader_redirect_status(leader.as_deref()),
         ProposeError::TooLarge { .. } => Status::invalid_argument(sentence),
-        ProposeError::Refused { .. } => Status::failed_precondition(sentence),
+        ProposeError::Rejected { .. } => Status::failed_precondition(sentence),
         ProposeError::Timeout { .. } | ProposeError::Uncertain { .. } | ProposeError::Stopped => {
             Status::unavailable(sentence)
         }
     }
 }
 
-/// Why it does not fit the replicated state.
-pub(crate) fn of_rejection(rejection: &Rejection) -> Status {
+/// The status of a committed proposal that the replicated state rejected.
+pub(crate) fn rejection_status(rejection: &Rejection) -> Status {
     let sentence = rejection.to_string();
     match rejection {
         Rejection::UnknownTarget { .. } | Rejection::UnknownPod { .. } => Status::not_found(sentence),

@@ -1,4 +1,4 @@
-//! Members on loopback, as they run in production, for the tests of this folder.
+//! A cluster of members on loopback, for the tests of this folder.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -19,10 +19,10 @@ use tonic::transport::server::TcpIncoming;
 
 use super::{Leadership, Member, MemberId, ProposeError, RaftSettings};
 
-/// Far above what anything here takes, even on a busy machine.
+/// Far above the duration of any step, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Some change, a different one for each number. The only place that knows what changes look like.
+/// A change, different for each number.
 pub(super) fn change(number: u64) -> Change {
     Change {
         target: TargetName::try_new(&format!("target-{number}")).unwrap(),
@@ -41,41 +41,41 @@ pub(super) fn state_after(count: u64) -> ClusterState {
     state
 }
 
-/// Fails the test where `work` never ends.
+/// Fails the test when `work` exceeds the deadline.
 pub(super) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
     let done = tokio::time::timeout(DEADLINE, work).await;
     done.unwrap_or_else(|_| panic!("{what} took more than {DEADLINE:?}"))
 }
 
-/// A member with the server that the others reach it by.
-pub(super) struct Running {
+/// A member with its gRPC server.
+pub(super) struct RaftTestMember {
     pub(super) member: Member,
     server: JoinHandle<()>,
-    hang_up: CancellationToken,
+    stop_server: CancellationToken,
 }
 
-impl Running {
+impl RaftTestMember {
     pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> Self {
         let member = Member::start(settings).await.unwrap();
-        let hang_up = CancellationToken::new();
+        let stop_server = CancellationToken::new();
         let serve = Server::builder()
             .add_service(member.transport())
             .serve_with_incoming_shutdown(
                 TcpIncoming::from(listener).with_nodelay(Some(true)),
-                hang_up.clone().cancelled_owned(),
+                stop_server.clone().cancelled_owned(),
             );
         let server = tokio::spawn(async move { serve.await.unwrap() });
         Self {
             member,
             server,
-            hang_up,
+            stop_server,
         }
     }
 
-    /// Stops without a word to the others; they are hung up on, as if the process had ended.
+    /// Stops without notice to the others, whose connections break as if the process had ended.
     pub(super) async fn stop(self) {
         self.member.shutdown().await;
-        self.hang_up.cancel();
+        self.stop_server.cancel();
         self.server.await.unwrap();
     }
 
@@ -92,15 +92,15 @@ impl Running {
     }
 }
 
-/// Members with folders and addresses that outlive their processes.
-pub(super) struct Cluster {
+/// Members whose folders and addresses outlive a stop.
+pub(super) struct RaftTestCluster {
     home: TempDir,
     addresses: BTreeMap<MemberId, SocketAddr>,
-    running: BTreeMap<MemberId, Running>,
+    running: BTreeMap<MemberId, RaftTestMember>,
     snapshot_every: u64,
 }
 
-impl Cluster {
+impl RaftTestCluster {
     pub(super) async fn start(size: u64, snapshot_every: u64) -> Self {
         let mut listeners = BTreeMap::new();
         for id in 1..=size {
@@ -117,7 +117,9 @@ impl Cluster {
         };
         for (id, listener) in listeners {
             let settings = cluster.settings(id);
-            cluster.running.insert(id, Running::start(settings, listener).await);
+            cluster
+                .running
+                .insert(id, RaftTestMember::start(settings, listener).await);
         }
         cluster
     }
@@ -139,7 +141,7 @@ impl Cluster {
         }
     }
 
-    pub(super) fn member(&self, id: MemberId) -> &Running {
+    pub(super) fn member(&self, id: MemberId) -> &RaftTestMember {
         &self.running[&id]
     }
 
@@ -149,11 +151,11 @@ impl Cluster {
 
     pub(super) async fn restart(&mut self, id: MemberId) {
         let listener = TcpListener::bind(self.addresses[&id]).await.unwrap();
-        let started = soon("starting", Running::start(self.settings(id), listener)).await;
+        let started = soon("starting", RaftTestMember::start(self.settings(id), listener)).await;
         self.running.insert(id, started);
     }
 
-    /// Starts one more member, not told of any other.
+    /// Starts a further member with an empty list of members.
     pub(super) async fn start_another(&mut self, id: MemberId) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.addresses.insert(id, listener.local_addr().unwrap());
@@ -161,21 +163,21 @@ impl Cluster {
             members: BTreeMap::new(),
             ..self.settings(id)
         };
-        self.running.insert(id, Running::start(settings, listener).await);
+        self.running.insert(id, RaftTestMember::start(settings, listener).await);
     }
 
-    /// Whoever leads next.
+    /// The first member that leads.
     pub(super) async fn leader(&self) -> MemberId {
-        let races = self.running.iter().map(|(id, running)| {
+        let members = self.running.iter().map(|(id, running)| {
             Box::pin(async move {
                 running.leads().await;
                 *id
             })
         });
-        soon("an election", select_all(races)).await.0
+        soon("an election", select_all(members)).await.0
     }
 
-    /// Proposes changes as a client does: all at once, to whoever leads, until each is acknowledged.
+    /// Proposes changes concurrently to the leader, and repeats each until it is acknowledged.
     pub(super) async fn propose(&self, numbers: std::ops::Range<u64>) {
         join_all(numbers.map(|number| soon("a change", self.propose_one(number)))).await;
     }
@@ -185,7 +187,7 @@ impl Cluster {
             let leader = self.member(self.leader().await);
             match leader.member.propose(change(number)).await {
                 Ok(_) => return,
-                // Another one leads now; changes of the tests may be applied twice.
+                // Another member leads now. Applying a test's change twice is harmless.
                 Err(ProposeError::NotLeader { .. } | ProposeError::Uncertain { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
