@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{QueryReply, ReportWithMoves, Explanation, PodLoads, Query, DecisionInputs, TargetEvent};
+use emberkeep_core::assigner::{
+    DecisionInputs, Explanation, PodLoads, Query, QueryReply, ReportWithMoves, TargetEvent,
+};
 use emberkeep_core::balancer::{Decision, DecisionReport, Scope};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
@@ -62,27 +64,27 @@ impl BrainQueries {
         without: Vec<PodName>,
         balances: bool,
     ) -> Result<pb::PlanTargetResponse, Status> {
-        let situation = self.situation(target).await?;
+        let inputs = self.inputs(target).await?;
         let scope = if balances { Scope::Balance } else { Scope::Repair };
-        let situation = without.iter().fold(situation, DecisionInputs::without).within(scope);
+        let inputs = without.iter().fold(inputs, DecisionInputs::without).within(scope);
         // Decides on a copy of the inputs in a blocking thread: for a large target it takes too long for an async
         // worker.
         let decided = tokio::task::spawn_blocking(move || {
-            let decision = situation.decide();
-            planned(&situation, &decision)
+            let decision = inputs.decide();
+            planned(&inputs, &decision)
         });
         decided.await.map_err(|error| Status::internal(error.to_string()))
     }
 
     /// The present load of the pods.
     pub(crate) async fn loads(&self, target: &TargetName) -> Result<pb::DescribeLoadResponse, Status> {
-        let situation = self.situation(target).await?;
-        Ok(loads(&PodLoads::of(&situation)))
+        let inputs = self.inputs(target).await?;
+        Ok(loads(&PodLoads::of(&inputs)))
     }
 
-    async fn situation(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
+    async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
         match self.ask(target, Query::DecisionInputs).await? {
-            QueryReply::DecisionInputs(situation) => Ok(*situation),
+            QueryReply::DecisionInputs(inputs) => Ok(*inputs),
             QueryReply::Explanation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
@@ -109,7 +111,7 @@ impl BrainQueries {
 fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
     let Explanation {
         now,
-        outlook,
+        status,
         troubles,
         decisions,
         idle,
@@ -118,7 +120,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         .iter()
         .map(|decided| decision(&decided.report, decided.generation.number(), *now));
     pb::ExplainTargetResponse {
-        outlook: outlook.to_string(),
+        outlook: status.to_string(),
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
         text: explanation.to_string(),
@@ -147,9 +149,9 @@ fn loads(pod_loads: &PodLoads) -> pb::DescribeLoadResponse {
     }
 }
 
-fn planned(situation: &DecisionInputs, decision: &Decision) -> pb::PlanTargetResponse {
+fn planned(inputs: &DecisionInputs, decision: &Decision) -> pb::PlanTargetResponse {
     pb::PlanTargetResponse {
-        generation: situation.assignment.generation().number(),
+        generation: inputs.assignment.generation().number(),
         changes: decision.next.is_some(),
         report: ReportWithMoves(&decision.report).to_string(),
     }

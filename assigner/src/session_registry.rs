@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use emberkeep_core::assigner::{QueryReply, QueryId, SessionId, TargetEvent};
+use emberkeep_core::assigner::{QueryId, QueryReply, SessionId, TargetEvent};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::rate::Rate;
 use emberkeep_core::target::TargetName;

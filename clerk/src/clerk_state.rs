@@ -73,6 +73,6 @@ impl ClerkState {
     /// Takes one retry out of the budget; false when it is used up. Requests that succeed at once never call it.
     pub(crate) fn acquire_retry(&self) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.take(self.counters.requests.load(Relaxed), self.clock.now())
+        budget.try_withdraw(self.counters.requests.load(Relaxed), self.clock.now())
     }
 }

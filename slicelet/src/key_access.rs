@@ -9,9 +9,9 @@ use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::NotOwner;
 
 use crate::codec::Codec;
-use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::metrics::Metrics;
 use crate::own_error::OwnError;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::published_state::PublishedState;
 use crate::warm::{Freshness, OwnershipFence, WarmStore};
 

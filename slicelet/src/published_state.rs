@@ -34,7 +34,12 @@ impl PublishedState {
     }
 
     /// Puts `ownership` into effect for all requests from `now` on. Returns the snapshot it replaces, with its counts.
-    pub(crate) fn publish(&self, ownership: Arc<Ownership>, key_mode: KeyMode, now: Timestamp) -> Arc<OwnershipSnapshot> {
+    pub(crate) fn publish(
+        &self,
+        ownership: Arc<Ownership>,
+        key_mode: KeyMode,
+        now: Timestamp,
+    ) -> Arc<OwnershipSnapshot> {
         let assignment = Arc::clone(ownership.assignment());
         let next = self.snapshot.load().followed_by(ownership, key_mode, now);
         let before = self.snapshot.swap(Arc::new(next));

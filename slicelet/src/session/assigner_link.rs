@@ -1,4 +1,4 @@
-//! The link: one stream between this pod and an assigner, from registration to its end.
+//! The link to an assigner: one stream, from registration to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,72 +19,74 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-/// One attempt to have a session.
-pub(super) struct Link {
+/// One attempt at a session with one assigner.
+pub(super) struct AssignerLink {
     pub(super) connection: u64,
     pub(super) assigner: Arc<str>,
     pub(super) registration: Registration,
-    pub(super) news: mpsc::Sender<SessionEvent>,
+    pub(super) events: mpsc::Sender<SessionEvent>,
     pub(super) is_connected: IntGauge,
 }
 
-/// How long an assigner may take to welcome the pod, connecting included.
+/// The wait for the assigner's welcome, including the connect.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a link ended.
 #[derive(Debug, Error)]
-enum Parting {
+enum LinkError {
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     #[error("{} ({:?})", .0.message(), .0.code())]
     Refused(#[from] Status),
     #[error("it did not answer the registration within {WELCOME_TIMEOUT:?}")]
     Silent(#[from] Elapsed),
-    #[error("it sent a message that cannot be read: {0}")]
-    Unreadable(#[from] InvalidMessage),
-    #[error("it did not begin with a welcome")]
+    #[error("it sent an invalid message: {0}")]
+    Invalid(#[from] InvalidMessage),
+    #[error("it did not send exactly one welcome, as its first message")]
     Unwelcome,
     #[error("it ended the session")]
     Ended,
-    #[error("the session is no longer wanted")]
-    Unwanted,
+    #[error("the session has stopped")]
+    Stopped,
 }
 
-impl Link {
-    /// Registers, then carries messages both ways until the end, and tells the brain how it ended.
+impl AssignerLink {
+    /// Registers, relays messages in both directions until the link ends, and reports the end to the brain.
     pub(super) async fn run(self, to_send: mpsc::Receiver<FromSlicelet>) {
-        let Err(parting) = self.carry(to_send).await;
+        let Err(error) = self.relay(to_send).await;
         self.is_connected.set(0);
         let connection = self.connection;
-        let event = match leader_of(&parting) {
+        let event = match leader_of(&error) {
             Some(leader) => SessionEvent::LeaderHinted { connection, leader },
             None => SessionEvent::ConnectionLost { connection },
         };
         tracing::warn!(
             target = %self.registration.target,
             assigner = %self.assigner,
-            reason = %parting,
+            reason = %error,
             "no session with this assigner"
         );
-        // Nobody listens any more only if the whole session has ended.
-        let _ = self.news.send(event).await;
+        // The receiver is gone only after the session has ended.
+        let _ = self.events.send(event).await;
     }
 
-    async fn carry(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, Parting> {
+    async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, LinkError> {
         let (settings, mut messages) = timeout(WELCOME_TIMEOUT, self.register(to_send)).await??;
         self.is_connected.set(1);
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
         let connection = self.connection;
-        self.tell(SessionEvent::Connected { connection, settings }).await?;
+        self.report(SessionEvent::Connected { connection, settings }).await?;
         loop {
             match next(&mut messages).await? {
-                FromAssigner::Update(update) => self.tell(SessionEvent::UpdateReceived { connection, update }).await?,
-                FromAssigner::MayExit => self.tell(SessionEvent::MayExitReceived { connection }).await?,
-                FromAssigner::WarmOrder(slices) => {
-                    self.tell(SessionEvent::WarmingOrdered { connection, slices }).await?
+                FromAssigner::Update(update) => {
+                    self.report(SessionEvent::UpdateReceived { connection, update }).await?
                 }
-                FromAssigner::StoreGrant(rate) => self.tell(SessionEvent::StoreGranted { connection, rate }).await?,
-                FromAssigner::Welcome(_) => return Err(Parting::Unwelcome),
+                FromAssigner::MayExit => self.report(SessionEvent::MayExitReceived { connection }).await?,
+                FromAssigner::WarmOrder(slices) => {
+                    self.report(SessionEvent::WarmingOrdered { connection, slices }).await?
+                }
+                FromAssigner::StoreGrant(rate) => self.report(SessionEvent::StoreGranted { connection, rate }).await?,
+                FromAssigner::Welcome(_) => return Err(LinkError::Unwelcome),
             }
         }
     }
@@ -92,7 +94,7 @@ impl Link {
     async fn register(
         &self,
         to_send: mpsc::Receiver<FromSlicelet>,
-    ) -> Result<(SessionSettings, Streaming<SessionResponse>), Parting> {
+    ) -> Result<(SessionSettings, Streaming<SessionResponse>), LinkError> {
         let channel = channel_to(&self.assigner, &ChannelSettings::default())?;
         let mut client = SliceletSessionClient::new(channel).max_decoding_message_size(UPDATE_SIZE_MAX);
         let registration = FromSlicelet::Register(self.registration.clone());
@@ -106,28 +108,28 @@ impl Link {
             FromAssigner::Update(_)
             | FromAssigner::MayExit
             | FromAssigner::StoreGrant(_)
-            | FromAssigner::WarmOrder(_) => Err(Parting::Unwelcome),
+            | FromAssigner::WarmOrder(_) => Err(LinkError::Unwelcome),
         }
     }
 
-    async fn tell(&self, event: SessionEvent) -> Result<(), Parting> {
-        self.news.send(event).await.map_err(|_| Parting::Unwanted)
+    async fn report(&self, event: SessionEvent) -> Result<(), LinkError> {
+        self.events.send(event).await.map_err(|_| LinkError::Stopped)
     }
 }
 
-async fn next(messages: &mut Streaming<SessionResponse>) -> Result<FromAssigner, Parting> {
-    let message = messages.message().await?.ok_or(Parting::Ended)?;
+async fn next(messages: &mut Streaming<SessionResponse>) -> Result<FromAssigner, LinkError> {
+    let message = messages.message().await?.ok_or(LinkError::Ended)?;
     Ok(FromAssigner::try_from(message)?)
 }
 
-fn leader_of(parting: &Parting) -> Option<Arc<str>> {
-    match parting {
-        Parting::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
-        Parting::BadAddress(_)
-        | Parting::Silent(_)
-        | Parting::Unreadable(_)
-        | Parting::Unwelcome
-        | Parting::Ended
-        | Parting::Unwanted => None,
+fn leader_of(error: &LinkError) -> Option<Arc<str>> {
+    match error {
+        LinkError::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
+        LinkError::BadAddress(_)
+        | LinkError::Silent(_)
+        | LinkError::Invalid(_)
+        | LinkError::Unwelcome
+        | LinkError::Ended
+        | LinkError::Stopped => None,
     }
 }

@@ -152,7 +152,7 @@ impl<C: Codec> SessionHands<C> {
         if !lost.is_empty() {
             self.forget_lost();
         }
-        SessionEvent::PublishedState { counts }
+        SessionEvent::Published { counts }
     }
 
     /// Clears the values of lost slices in a task, because it takes long in a large store. Correctness does not depend on

@@ -24,8 +24,8 @@ use super::key_locks::KeyLocks;
 use super::warm_by_range::WarmByRange;
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
-use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::metrics::Metrics;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::store_access::StoreAccess;
 
 /// Settings of the warm store.
