@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ObjectName;
+use crate::name::{InvalidObjectName, ObjectName};
 
 /// An operation on a store that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -19,14 +19,9 @@ pub enum StoreError {
         /// What is wrong, and what is allowed.
         reason: String,
     },
-    /// The name cannot be an object's: correct it.
-    #[error("object name {name:?} {reason}")]
-    BadName {
-        /// The name as given.
-        name: String,
-        /// What is wrong, and what is allowed.
-        reason: String,
-    },
+    /// The name breaks a rule of object names: correct it.
+    #[error(transparent)]
+    BadName(#[from] InvalidObjectName),
     /// The store holds another version than expected, and nothing was written: read again and decide anew.
     #[error("object {name} is not in the expected version")]
     PreconditionFailed {

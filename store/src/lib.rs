@@ -33,7 +33,7 @@ pub mod embedded;
 pub use error::StoreError;
 pub use etag::ETag;
 pub use folder::{Durability, Folder};
-pub use name::{NAME_BYTES_MAX, ObjectName};
+pub use name::{InvalidObjectName, NAME_BYTES_MAX, ObjectName};
 pub use object_store::{Expect, OBJECT_BYTES_MAX, Object, ObjectStore, Read};
 pub use range::{Listed, NameRange, Page};
 pub use s3::{Credentials, S3, S3Settings};

@@ -5,13 +5,21 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::StoreError;
-
 /// The longest name in bytes. S3 takes 1,024 with the prefix of the store, so that any name fits below any prefix.
 pub const NAME_BYTES_MAX: usize = 896;
 
 /// What an application key may show as it is; all other bytes become `%XX`.
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text that is not an object name, and what is allowed: correct it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("object name {name:?} {reason}")]
+pub struct InvalidObjectName {
+    /// The text as given.
+    pub name: String,
+    /// The rule it breaks and what is allowed, to be read after the name.
+    pub reason: String,
+}
 
 /// A validated object name: segments of `A-Z a-z 0-9 - . _ ~ %` between slashes, none empty, none beginning with a dot.
 ///
@@ -20,12 +28,12 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 pub struct ObjectName(Arc<str>);
 
 impl ObjectName {
-    /// A name from its text.
-    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, StoreError> {
+    /// Validates a name.
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidObjectName> {
         let text = text.into();
         match fault(&text) {
             None => Ok(Self(text)),
-            Some(reason) => Err(StoreError::BadName {
+            Some(reason) => Err(InvalidObjectName {
                 name: text.to_string(),
                 reason,
             }),
@@ -36,7 +44,7 @@ impl ObjectName {
     ///
     /// No slice boundary is in it, so splits, merges and moves touch no object, and one listing of
     /// [`NameRange::of_keys`](crate::NameRange::of_keys) finds all keys of a slice.
-    pub fn of_key(target: &str, slice_key: &[u8], application_key: &[u8]) -> Result<Self, StoreError> {
+    pub fn of_key(target: &str, slice_key: &[u8], application_key: &[u8]) -> Result<Self, InvalidObjectName> {
         Self::new(format!("{target}/{}/{}", hex(slice_key), percent(application_key)))
     }
 

@@ -60,7 +60,7 @@ impl Store {
             async move {
                 let Some(range) = rest else { return Ok(None) };
                 let page = store.list(&range, PAGE_COUNT).await?;
-                Ok(Some((stream::iter(page.objects).map(Ok), page.rest)))
+                Ok::<_, StoreError>(Some((stream::iter(page.objects).map(Ok), page.rest)))
             }
         });
         pages.try_flatten()

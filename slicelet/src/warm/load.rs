@@ -59,7 +59,7 @@ impl<C: Codec> WarmStore<C> {
     pub(crate) async fn fetch<D: Codec>(&self, ask: Ask<'_>, path: &str, codec: D) -> Result<Arc<D::Value>, GetError> {
         let want = Want {
             key: HashedKey::of_path(path).to_warm(),
-            name: ObjectName::new(path)?,
+            name: ObjectName::new(path).map_err(StoreError::from)?,
             decoder: of_paths(codec),
             counts_with: Some(ask.slice_key.clone()),
             hold: ask.hold,

@@ -205,7 +205,8 @@ impl<C: Codec> WarmStore<C> {
 
     /// Where the value of a key lies.
     pub(crate) fn object_name(&self, key: &[u8], slice_key: &SliceKey) -> Result<ObjectName, StoreError> {
-        ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)
+        let name = ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)?;
+        Ok(name)
     }
 
     /// The object of a key.

@@ -7,8 +7,8 @@ mod buckets;
 mod capacity;
 mod condition;
 mod fault;
+mod folder_service;
 mod listener;
-mod service;
 mod uploads;
 
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::buckets::Buckets;
 pub use self::capacity::{Capacity, CapacitySettings};
-use self::service::Service;
+use self::folder_service::FolderService;
 use self::uploads::Uploads;
 use crate::{Credentials, Durability, S3Settings, Store, StoreError};
 
@@ -74,7 +74,7 @@ impl EmbeddedS3 {
 
         let uploads = Uploads::open(&folder, durability).await?;
         let buckets = Arc::new(Buckets::new(folder, durability));
-        let mut service = S3ServiceBuilder::new(Service::new(Arc::clone(&buckets), uploads, capacity));
+        let mut service = S3ServiceBuilder::new(FolderService::new(Arc::clone(&buckets), uploads, capacity));
         service.set_auth(SimpleAuth::from_single(
             &credentials.access_key,
             credentials.secret_key.as_str(),

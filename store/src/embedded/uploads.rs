@@ -24,7 +24,7 @@ pub(super) struct Uploads(Folder);
 
 /// An upload that has begun.
 #[derive(Debug)]
-pub(super) struct Upload<'a> {
+pub(super) struct PendingUpload<'a> {
     parts: &'a Folder,
     id: String,
     writer: Option<String>,
@@ -50,7 +50,7 @@ impl Uploads {
         Ok(id)
     }
 
-    pub(super) async fn find(&self, bucket: &str, key: &str, id: &str) -> S3Result<Upload<'_>> {
+    pub(super) async fn find(&self, bucket: &str, key: &str, id: &str) -> S3Result<PendingUpload<'_>> {
         let unknown = || s3_error!(NoSuchUpload, "upload {} is not under way", id);
         let name = object(id, "purpose").map_err(|_| unknown())?;
         match self.0.get(&name, None).await.map_err(fault::of_store)? {
@@ -63,7 +63,7 @@ impl Uploads {
             .await
             .map_err(fault::of_store)?
             .ok_or_else(unknown)?;
-        Ok(Upload {
+        Ok(PendingUpload {
             parts: &self.0,
             id: id.to_owned(),
             writer: header.writer,
@@ -71,7 +71,7 @@ impl Uploads {
     }
 }
 
-impl Upload<'_> {
+impl PendingUpload<'_> {
     /// Who began the upload.
     pub(super) fn writer(&self) -> Option<&str> {
         self.writer.as_deref()
@@ -140,5 +140,5 @@ fn purpose(bucket: &str, key: &str) -> String {
 }
 
 fn object(id: &str, what: &str) -> S3Result<ObjectName> {
-    ObjectName::new(format!("{id}/{what}")).map_err(fault::of_store)
+    ObjectName::new(format!("{id}/{what}")).map_err(|error| fault::of_store(error.into()))
 }

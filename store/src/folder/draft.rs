@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::record::Record;
-use super::{Durability, io_error};
+use super::durability::Durability;
+use super::io_error::io_error;
+use super::object_record::ObjectRecord;
 use crate::StoreError;
 
 /// Drafts older than this were left behind by a crash.
@@ -38,7 +39,7 @@ impl Drafts {
         Ok(Self { folder, durability })
     }
 
-    pub(super) fn write(&self, record: &Record) -> Result<Draft, StoreError> {
+    pub(super) fn write(&self, record: &ObjectRecord) -> Result<Draft, StoreError> {
         let draft = Draft {
             path: self.folder.join(Uuid::new_v4().to_string()),
             durability: self.durability,

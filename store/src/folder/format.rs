@@ -6,7 +6,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::io_error;
+use super::io_error::io_error;
 use crate::StoreError;
 
 const FORMAT: &str = "emberkeep folder 1";

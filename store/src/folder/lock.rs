@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{sleep, timeout};
 
-use super::io_error;
+use super::io_error::io_error;
 use crate::{ObjectName, StoreError};
 
 /// Names share this many locks, so that the lock files stay few.

@@ -10,9 +10,10 @@
 mod draft;
 mod durability;
 mod format;
+mod io_error;
 mod layout;
 mod lock;
-mod record;
+mod object_record;
 mod walk;
 
 use std::fs;
@@ -24,9 +25,10 @@ use bytes::Bytes;
 
 use self::draft::{Draft, Drafts};
 pub use self::durability::Durability;
+use self::io_error::io_error;
 use self::lock::Locks;
-pub(crate) use self::record::Header;
-use self::record::Record;
+pub(crate) use self::object_record::Header;
+use self::object_record::ObjectRecord;
 use crate::object_store::require_size;
 use crate::{ETag, Expect, NameRange, Object, ObjectName, ObjectStore, Page, Read, StoreError};
 
@@ -76,7 +78,7 @@ impl Folder {
         require_size(name, bytes.len() as u64)?;
         let (drafts, writer) = (self.drafts.clone(), writer.map(str::to_owned));
         let (draft, etag) = unblock(move || {
-            let record = Record::new(writer, bytes);
+            let record = ObjectRecord::new(writer, bytes);
             Ok((drafts.write(&record)?, record.header.etag))
         })
         .await?;
@@ -87,7 +89,7 @@ impl Folder {
     #[cfg(feature = "embedded")]
     pub(crate) async fn header(&self, name: &ObjectName) -> Result<Option<Header>, StoreError> {
         let path = layout::path_of(&self.root, name);
-        unblock(move || record::header(&path)).await
+        unblock(move || object_record::header(&path)).await
     }
 
     /// Makes a draft the object, if what is there is what the writer expects.
@@ -99,7 +101,7 @@ impl Folder {
         unblock(move || {
             let _lock = lock;
             let path = layout::path_of(&root, &name);
-            if meets(expect, record::header(&path)?.as_ref()) {
+            if meets(expect, object_record::header(&path)?.as_ref()) {
                 draft.commit(&root, &path)
             } else {
                 Err(StoreError::PreconditionFailed { name })
@@ -145,7 +147,7 @@ impl ObjectStore for Folder {
 }
 
 fn read(path: &Path, unless: Option<&ETag>) -> Result<Read, StoreError> {
-    let Some(stored) = record::open(path)? else {
+    let Some(stored) = object_record::open(path)? else {
         return Ok(Read::Missing);
     };
     if unless == Some(&stored.header.etag) {
@@ -174,12 +176,5 @@ async fn unblock<T: Send + 'static>(
         Ok(outcome) => outcome,
         Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
         Err(_) => Err(io_error(Path::new(OWN), io::Error::other("the process is stopping"))),
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io {
-        path: path.to_owned(),
-        source,
     }
 }

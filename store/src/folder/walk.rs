@@ -5,8 +5,9 @@ use std::io;
 use std::path::Path;
 
 use super::durability::is_missing;
+use super::io_error::io_error;
 use super::layout::Stem;
-use super::{io_error, record};
+use super::object_record;
 use crate::{Listed, NameRange, ObjectName, Page, StoreError};
 
 /// The first `count_max` objects of a range.
@@ -60,7 +61,7 @@ impl Walk<'_> {
             return Ok(());
         };
         // An object deleted since the directory was read is simply not there.
-        if let Some(header) = record::header(path)? {
+        if let Some(header) = object_record::header(path)? {
             self.objects.push(Listed {
                 name,
                 size_bytes: header.size_bytes,

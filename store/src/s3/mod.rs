@@ -1,11 +1,11 @@
 //! Objects in a bucket of an S3-compatible server.
 
+mod attempts;
 mod client;
-mod failure;
 mod multipart;
 mod read;
+mod sdk_error;
 mod settings;
-mod tries;
 mod trust;
 mod write;
 
@@ -64,19 +64,19 @@ impl S3 {
             .set_if_match(write.if_match())
             .body(ByteStream::from(bytes))
             .customize()
-            .interceptor(write.tries.clone())
+            .interceptor(write.attempts.clone())
             .send()
             .await;
         match sent {
             Ok(answer) => self.tag(answer.e_tag),
-            Err(error) => Err(failure::of_write(&self.place, name, error)),
+            Err(error) => Err(sdk_error::of_write(&self.place, name, error)),
         }
     }
 
     /// The version of an object, if it was this very write that made it.
     ///
     /// A reply can get lost after the write took effect. The SDK then sends it again, and that one fails: on our own object.
-    async fn landed(&self, name: &ObjectName, write: &Write) -> Result<Option<ETag>, StoreError> {
+    async fn applied_version(&self, name: &ObjectName, write: &Write) -> Result<Option<ETag>, StoreError> {
         let head = self
             .client
             .head_object()
@@ -89,8 +89,8 @@ impl S3 {
                 self.tag(found.e_tag).map(Some)
             }
             Ok(_) => Ok(None),
-            Err(error) if failure::status(&error) == Some(404) => Ok(None),
-            Err(error) => Err(failure::of_store(&self.place, error)),
+            Err(error) if sdk_error::status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(sdk_error::of_store(&self.place, error)),
         }
     }
 
@@ -145,9 +145,9 @@ impl ObjectStore for S3 {
             self.put_in_parts(name, bytes, &write).await
         };
         match sent {
-            Err(StoreError::PreconditionFailed { name }) if write.tries.may_have_landed() => {
-                let landed = self.landed(&name, &write).await?;
-                landed.ok_or(StoreError::Undecided { name })
+            Err(StoreError::PreconditionFailed { name }) if write.attempts.may_have_been_applied() => {
+                let applied_version = self.applied_version(&name, &write).await?;
+                applied_version.ok_or(StoreError::Undecided { name })
             }
             outcome => outcome,
         }
@@ -165,7 +165,7 @@ impl ObjectStore for S3 {
             .max_keys(i32::try_from(count).expect("a page holds at most 1,000 names"));
         match request.send().await {
             Ok(answer) => self.page(range, answer),
-            Err(error) => Err(failure::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.place, error)),
         }
     }
 
@@ -179,7 +179,7 @@ impl ObjectStore for S3 {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) => Err(failure::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.place, error)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::tries::Tries;
+use super::attempts::AttemptTracker;
 use crate::Expect;
 
 /// The metadata in which each write leaves its id, so that its writer can recognise it.
@@ -11,7 +11,7 @@ pub(crate) const WRITE_ID: &str = "emberkeep-write";
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) id: String,
-    pub(super) tries: Tries,
+    pub(super) attempts: AttemptTracker,
     expect: Expect,
 }
 
@@ -19,7 +19,7 @@ impl Write {
     pub(super) fn new(expect: Expect) -> Self {
         Self {
             id: Uuid::new_v4().to_string(),
-            tries: Tries::default(),
+            attempts: AttemptTracker::default(),
             expect,
         }
     }

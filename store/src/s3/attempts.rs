@@ -9,16 +9,16 @@ use aws_sdk_s3::error::BoxError;
 
 /// Watches the tries of one request; clones watch together.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tries(Arc<AtomicBool>);
+pub(super) struct AttemptTracker(Arc<AtomicBool>);
 
-impl Tries {
+impl AttemptTracker {
     /// Whether a try ended without saying what had become of it.
-    pub(super) fn may_have_landed(&self) -> bool {
+    pub(super) fn may_have_been_applied(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Intercept for Tries {
+impl Intercept for AttemptTracker {
     fn name(&self) -> &'static str {
         "tries"
     }

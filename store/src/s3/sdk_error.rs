@@ -26,10 +26,10 @@ where
             place,
             after: OPERATION_TIMEOUT,
         },
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => late(place, &error),
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => undelivered(place, &error),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => timed_out(place, &error),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(place, &error),
         SdkError::ServiceError(answer) => {
-            let reason = words(answer.err());
+            let reason = service_message(answer.err());
             of_answer(place, answer.raw().status().as_u16(), answer.err().code(), reason)
         }
         _ => of_answer(place, status(&error).unwrap_or(0), None, innermost(&error)),
@@ -71,12 +71,12 @@ fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> 
 }
 
 /// The request never got an answer: for want of trust, of credentials to sign it with, or of a server to send it to.
-fn undelivered(place: String, error: &(dyn Error + 'static)) -> StoreError {
+fn not_sent(place: String, error: &(dyn Error + 'static)) -> StoreError {
     let reason = innermost(error);
-    if let Some(fault) = chain(error).find_map(of_tls) {
-        let reason = untrusted(fault);
+    if let Some(fault) = chain(error).find_map(tls_error) {
+        let reason = tls_reason(fault);
         StoreError::NotSecure { place, reason }
-    } else if chain(error).any(is_no_http) {
+    } else if chain(error).any(is_not_http) {
         let reason = format!("not in HTTP ({reason}), write https:// if it wants TLS");
         StoreError::Unexpected { place, reason }
     } else if chain(error).any(|cause| cause.to_string().contains("credential")) {
@@ -89,7 +89,7 @@ fn undelivered(place: String, error: &(dyn Error + 'static)) -> StoreError {
 }
 
 /// The last of the tries waited for a connection, or for an answer, for as long as it may.
-fn late(place: String, error: &(dyn Error + 'static)) -> StoreError {
+fn timed_out(place: String, error: &(dyn Error + 'static)) -> StoreError {
     if chain(error).any(|cause| cause.to_string().contains("connect timeout")) {
         let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
         StoreError::NotReachable { place, reason }
@@ -100,7 +100,7 @@ fn late(place: String, error: &(dyn Error + 'static)) -> StoreError {
 }
 
 /// What TLS found wrong, which lies within errors of the system, where `source` does not lead.
-fn of_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut cause = cause;
     while let Some(inner) = cause.downcast_ref().and_then(io::Error::get_ref) {
         cause = inner;
@@ -108,11 +108,11 @@ fn of_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     cause.downcast_ref()
 }
 
-fn is_no_http(cause: &(dyn Error + 'static)) -> bool {
+fn is_not_http(cause: &(dyn Error + 'static)) -> bool {
     cause.downcast_ref().is_some_and(hyper::Error::is_parse)
 }
 
-fn untrusted(fault: &rustls::Error) -> String {
+fn tls_reason(fault: &rustls::Error) -> String {
     match fault {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "its certificate is not signed by a trusted authority, name that one's certificate in ca_file".to_owned()
@@ -122,7 +122,7 @@ fn untrusted(fault: &rustls::Error) -> String {
     }
 }
 
-fn words(error: &(impl ProvideErrorMetadata + Error + 'static)) -> String {
+fn service_message(error: &(impl ProvideErrorMetadata + Error + 'static)) -> String {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),

@@ -21,13 +21,13 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const PAGE_COUNT_MAX: i32 = 1000;
 
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct FolderService {
     buckets: Arc<Buckets>,
     uploads: Uploads,
     capacity: Option<Arc<Capacity>>,
 }
 
-impl Service {
+impl FolderService {
     pub(super) fn new(buckets: Arc<Buckets>, uploads: Uploads, capacity: Option<Arc<Capacity>>) -> Self {
         Self {
             buckets,
@@ -37,13 +37,13 @@ impl Service {
     }
 
     async fn locate(&self, bucket: &str, key: &str) -> S3Result<(Arc<Folder>, ObjectName)> {
-        let name = ObjectName::new(key).map_err(fault::of_store)?;
+        let name = ObjectName::new(key).map_err(|error| fault::of_store(error.into()))?;
         Ok((self.buckets.existing(bucket).await?, name))
     }
 }
 
 #[async_trait::async_trait]
-impl S3 for Service {
+impl S3 for FolderService {
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
         self.buckets.create(&req.input.bucket).await.map_err(fault::of_store)?;
         answer(CreateBucketOutput {

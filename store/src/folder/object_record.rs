@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::durability::is_missing;
-use super::io_error;
+use super::io_error::io_error;
 use crate::name::hex;
 use crate::{ETag, OBJECT_BYTES_MAX, StoreError};
 
@@ -31,20 +31,20 @@ pub(crate) struct Header {
 
 /// An object about to be written.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct ObjectRecord {
     pub(super) header: Header,
     content: Bytes,
 }
 
 /// An object open for reading: still whole when another one takes its place.
 #[derive(Debug)]
-pub(super) struct Stored {
+pub(super) struct OpenRecord {
     pub(super) header: Header,
     file: BufReader<File>,
     path: PathBuf,
 }
 
-impl Record {
+impl ObjectRecord {
     pub(super) fn new(writer: Option<String>, content: Bytes) -> Self {
         let header = Header {
             etag: ETag::new(format!("\"{}\"", hex(&Sha256::digest(&content)[..ETAG_BYTES]))),
@@ -79,7 +79,7 @@ impl Header {
     }
 }
 
-impl Stored {
+impl OpenRecord {
     pub(super) fn content(mut self) -> Result<Bytes, StoreError> {
         let size_bytes = self.header.size_bytes;
         if size_bytes > OBJECT_BYTES_MAX {
@@ -101,7 +101,7 @@ impl Stored {
 }
 
 /// Opens an object; `None` if there is none.
-pub(super) fn open(path: &Path) -> Result<Option<Stored>, StoreError> {
+pub(super) fn open(path: &Path) -> Result<Option<OpenRecord>, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if is_missing(&error) => return Ok(None),
@@ -115,7 +115,7 @@ pub(super) fn open(path: &Path) -> Result<Option<Stored>, StoreError> {
         .map_err(|source| io_error(path, source))?;
     let header = std::str::from_utf8(&line).ok().and_then(Header::parse);
     let header = header.ok_or_else(|| corrupt(path, "its first line is not an object's"))?;
-    Ok(Some(Stored {
+    Ok(Some(OpenRecord {
         header,
         file,
         path: path.to_owned(),
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_header_reads_back_as_written() {
-        let record = Record::new(Some("me".to_owned()), Bytes::from_static(b"content"));
+        let record = ObjectRecord::new(Some("me".to_owned()), Bytes::from_static(b"content"));
         let mut file = tempfile::NamedTempFile::new().unwrap();
         record.write_to(file.as_file_mut()).unwrap();
         assert_eq!(header(file.path()).unwrap(), Some(record.header));
@@ -159,14 +159,17 @@ mod tests {
     #[test]
     fn a_writer_that_would_spoil_the_first_line_is_left_out() {
         for name in ["", "-", "two words", "line\nbreak"] {
-            assert_eq!(Record::new(Some(name.to_owned()), Bytes::new()).header.writer, None);
+            assert_eq!(
+                ObjectRecord::new(Some(name.to_owned()), Bytes::new()).header.writer,
+                None
+            );
         }
     }
 
     #[test]
     fn equal_contents_have_equal_tags_whoever_wrote_them() {
         let tag = |writer: &str, content| {
-            Record::new(Some(writer.to_owned()), Bytes::from_static(content))
+            ObjectRecord::new(Some(writer.to_owned()), Bytes::from_static(content))
                 .header
                 .etag
         };
