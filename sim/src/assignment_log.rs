@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use emberkeep_core::pod::PodName;
 
-use crate::ownership::{Owners, Ownership};
+use crate::ownership::{Owners, OwnershipMap};
 
 /// Writes a line whenever the owners of some key change.
 pub struct AssignmentLog<W> {
@@ -25,7 +25,7 @@ impl<W: Write> AssignmentLog<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, at_ms: u64, ownership: &Ownership, pods: &[PodName]) -> io::Result<()> {
+    pub fn write(&mut self, at_ms: u64, ownership: &OwnershipMap, pods: &[PodName]) -> io::Result<()> {
         write!(self.output, "{{\"at_ms\":{at_ms},\"slices\":[")?;
         for (place, (start, owners)) in ownership.ranges().iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
@@ -72,7 +72,7 @@ mod tests {
         let after = key.successor().unwrap();
         let short = SliceKey::try_new(&[2]).unwrap();
         let owners = |pods: &[u32]| pods.iter().copied().map(PodId).collect::<Owners>();
-        let ownership = Ownership::from_starts([
+        let ownership = OwnershipMap::from_starts([
             (SliceKey::EMPTY, owners(&[0])),
             (key, owners(&[1, 0])),
             (after, owners(&[1])),

@@ -1,4 +1,4 @@
-//! Ownership: which pods of a trace serve which keys, and nothing else.
+//! OwnershipMap: which pods of a trace serve which keys, and nothing else.
 
 use emberkeep_core::keyspace::SliceKey;
 use smallvec::SmallVec;
@@ -12,11 +12,11 @@ pub type Owners = SmallVec<[PodId; 2]>;
 ///
 /// Two of them are equal just when every key has the same owners in both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ownership {
+pub struct OwnershipMap {
     ranges: Vec<(SliceKey, Owners)>,
 }
 
-impl Ownership {
+impl OwnershipMap {
     /// Ranges that begin at these keys; the first is the empty key, and they increase.
     #[must_use]
     pub fn from_starts(starts: impl IntoIterator<Item = (SliceKey, Owners)>) -> Self {
@@ -68,8 +68,8 @@ mod tests {
                 pods.iter().copied().map(PodId).collect::<Owners>(),
             )
         };
-        let cut = Ownership::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
-        let whole = Ownership::from_starts([range(0, &[1, 2]), range(9, &[1])]);
+        let cut = OwnershipMap::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
+        let whole = OwnershipMap::from_starts([range(0, &[1, 2]), range(9, &[1])]);
         assert_eq!(cut, whole);
         assert_eq!(cut.ranges().len(), 2);
     }

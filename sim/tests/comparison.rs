@@ -5,15 +5,15 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use emberkeep_sim::balancers::BalancerKind;
 use emberkeep_sim::load_trace::LoadTrace;
 use emberkeep_sim::replay::replay;
-use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::ScoreTable;
 
 fn compared() -> String {
     let trace = LoadTrace::builtin();
     let mut table = ScoreTable::default();
-    for rival in Rival::ALL {
+    for rival in BalancerKind::ALL {
         let balancer = &mut *rival.balancer(&trace);
         let summary = replay::<Infallible>(&trace, balancer, &mut || Duration::ZERO, &mut |_| Ok(()));
         table.push("built-in", rival.as_str(), &summary.unwrap());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use emberkeep_sim::assignment_log::AssignmentLog;
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::measured::Measured;
-use emberkeep_sim::ownership::Ownership;
-use emberkeep_sim::replay::{Tick, replay};
+use emberkeep_sim::measured::MeasuredCluster;
+use emberkeep_sim::ownership::OwnershipMap;
+use emberkeep_sim::replay::{ReplayTick, replay};
 use xxhash_rust::xxh64::xxh64;
 
 /// A hundred keys on six pods; one crashes, two join, and a key gets hot.
@@ -37,12 +37,12 @@ fn trace() -> LoadTrace {
 fn replayed(seed: u64) -> Vec<u8> {
     let trace = trace();
     let mut log = AssignmentLog::new(Vec::new());
-    let mut sink = |at_ms: u64, ownership: &Ownership| {
+    let mut sink = |at_ms: u64, ownership: &OwnershipMap| {
         log.write(at_ms, ownership, trace.pods())
             .expect("memory can be written");
     };
-    let mut measured = Measured::new(&trace, seed, &mut sink);
-    let mut watch = |_: &Tick<'_>| Ok::<(), ()>(());
+    let mut measured = MeasuredCluster::new(&trace, seed, &mut sink);
+    let mut watch = |_: &ReplayTick<'_>| Ok::<(), ()>(());
     let summary = replay(&trace, &mut measured, &mut || Duration::ZERO, &mut watch).expect("nobody objects");
     let figures = format!("{summary:?}\n{:?}\n", measured.figures());
     let mut bytes = log.finish().expect("memory can be written");

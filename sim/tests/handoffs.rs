@@ -9,8 +9,8 @@ use emberkeep_core::assignment::Phase;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
-use emberkeep_sim::chance::Chance;
 use emberkeep_sim::cluster::{Cluster, ClusterSettings, Fault, NewPod, Process};
+use emberkeep_sim::random_stream::RandomStream;
 
 const RUN_COUNT: u64 = 200;
 const KEY_COUNT: u64 = 64;
@@ -31,7 +31,7 @@ enum Victim {
 
 /// What sets slices in motion.
 #[derive(Debug, Clone, Copy)]
-enum Cause {
+enum HandoffTrigger {
     Drain,
     Join,
     Replacement,
@@ -39,9 +39,9 @@ enum Cause {
 
 /// One run: what happens in it follows from its seed.
 #[derive(Debug)]
-struct Run {
+struct HandoffRun {
     seed: u64,
-    cause: Cause,
+    trigger: HandoffTrigger,
     victim: Victim,
     fault: Fault,
     /// After so many changes of the assignment, and so long after that.
@@ -49,12 +49,12 @@ struct Run {
     later: Duration,
 }
 
-impl Run {
+impl HandoffRun {
     fn of(seed: u64) -> Self {
-        let mut chance = Chance::stream(seed, 7);
+        let mut chance = RandomStream::stream(seed, 7);
         Self {
             seed,
-            cause: [Cause::Drain, Cause::Join, Cause::Replacement][(seed % 3) as usize],
+            trigger: [HandoffTrigger::Drain, HandoffTrigger::Join, HandoffTrigger::Replacement][(seed % 3) as usize],
             victim: [Victim::OldOwner, Victim::NewOwner, Victim::Leader][(seed / 3 % 3) as usize],
             fault: [Fault::Kill, Fault::Lose, Fault::Freeze][chance.below(3) as usize],
             step: seed / 9 % STEP_COUNT,
@@ -99,10 +99,10 @@ impl Run {
     }
 
     fn begin(&self, cluster: &mut Cluster) {
-        match self.cause {
-            Cause::Drain => assert!(cluster.strike(&name(0), Fault::Drain)),
-            Cause::Join => start(cluster, 4),
-            Cause::Replacement => {
+        match self.trigger {
+            HandoffTrigger::Drain => assert!(cluster.strike(&name(0), Fault::Drain)),
+            HandoffTrigger::Join => start(cluster, 4),
+            HandoffTrigger::Replacement => {
                 start(cluster, 4);
                 assert!(cluster.strike(&name(0), Fault::Drain));
             }
@@ -189,7 +189,7 @@ fn whoever_is_lost_at_whatever_step_no_key_is_long_without_owner_and_no_handoff_
     let mut struck: BTreeMap<Victim, u64> = BTreeMap::new();
     let mut wrong = Vec::new();
     for seed in 0..RUN_COUNT {
-        let run = Run::of(seed);
+        let run = HandoffRun::of(seed);
         match run.play() {
             Ok(was_moving) => *struck.entry(run.victim).or_default() += u64::from(was_moving),
             Err(what) => wrong.push(format!("{run:?}: {what}")),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::load_trace::LoadTrace;
-use crate::ownership::Ownership;
+use crate::ownership::OwnershipMap;
 
 /// How many pieces the key space is shown in.
 const COLUMNS: u64 = 512;
@@ -32,7 +32,7 @@ pub struct Bands {
     #[serde(skip)]
     newest: Vec<u32>,
     #[serde(skip)]
-    shown: Option<Arc<Ownership>>,
+    shown: Option<Arc<OwnershipMap>>,
 }
 
 impl Bands {
@@ -54,7 +54,7 @@ impl Bands {
     }
 
     /// Adds what is so from this moment on; of several in one row the last one is shown, from the next row on.
-    pub fn add(&mut self, at_ms: u64, ownership: &Arc<Ownership>) {
+    pub fn add(&mut self, at_ms: u64, ownership: &Arc<OwnershipMap>) {
         if self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, ownership)) {
             return;
         }
@@ -74,7 +74,7 @@ impl Bands {
 }
 
 /// The first owner in the middle of each column.
-fn sampled(ownership: &Ownership, columns: u64) -> Vec<u32> {
+fn sampled(ownership: &OwnershipMap, columns: u64) -> Vec<u32> {
     let width = u64::MAX / columns;
     let middles = (0..columns).map(|column| column * width + width / 2);
     let ranges = ownership.ranges();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Bands, Curves};
-use crate::load_trace::{Change, LoadTrace};
+use crate::load_trace::{LoadTrace, TraceChange};
 use crate::score::Summary;
 
 /// Several balancers on one trace.
@@ -22,12 +22,12 @@ pub struct Comparison {
     min_replicas: u32,
     max_replicas: u32,
     pod_changes: Vec<PodChange>,
-    runs: Vec<Run>,
+    runs: Vec<BalancerRun>,
 }
 
 /// One balancer on one trace.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Run {
+pub struct BalancerRun {
     /// What it is called.
     pub balancer: &'static str,
     /// What it does, in one sentence.
@@ -70,7 +70,7 @@ impl Comparison {
     }
 
     /// Adds a balancer.
-    pub fn push(&mut self, run: Run) {
+    pub fn push(&mut self, run: BalancerRun) {
         self.runs.push(run);
     }
 }
@@ -90,10 +90,10 @@ fn pod_changes(trace: &LoadTrace) -> Vec<PodChange> {
         }
         let Some(moment) = moments.last_mut() else { continue };
         match &timed.change {
-            Change::PodsAdded(pods) => moment.joined += pods.len(),
-            Change::PodsDrained(pods) => moment.stopped += pods.len(),
-            Change::PodsCrashed(pods) => moment.crashed += pods.len(),
-            Change::LoadSet(_) => {}
+            TraceChange::PodsAdded(pods) => moment.joined += pods.len(),
+            TraceChange::PodsDrained(pods) => moment.stopped += pods.len(),
+            TraceChange::PodsCrashed(pods) => moment.crashed += pods.len(),
+            TraceChange::LoadSet(_) => {}
         }
     }
     moments

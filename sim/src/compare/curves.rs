@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::load_trace::LoadTrace;
-use crate::replay::Tick;
+use crate::replay::ReplayTick;
 
 /// How many points a curve has at most: more cannot be told apart on a screen.
 const POINTS_MAX: u64 = 720;
@@ -49,7 +49,7 @@ impl Curves {
     }
 
     /// Adds a tick that comes after all others.
-    pub fn add(&mut self, tick: &Tick<'_>) {
+    pub fn add(&mut self, tick: &ReplayTick<'_>) {
         let begins_ms = tick.at_ms / self.point_ms * self.point_ms;
         if self.at_ms.last() != Some(&begins_ms) {
             self.begin(begins_ms);

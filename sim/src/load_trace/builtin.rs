@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::LoadTrace;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
-/// Chance of this trace alone; another seed would do as well.
+/// RandomStream of this trace alone; another seed would do as well.
 const SEED: u64 = 20;
 
 const KEY_COUNT: usize = 2_000;
@@ -47,7 +47,7 @@ fn builtin_text() -> String {
         r#""event":"config","max_load_hint":1000,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":4,"decide_every_ms":5000"#,
     );
     pods(&mut text, 0, "pods_added", 0..POD_COUNT);
-    let mut keys = Keys::new();
+    let mut keys = BuiltinKeys::new();
     keys.set(&mut text, 0, 0..KEY_COUNT);
     for at_ms in (BEAT_MS..30 * MINUTE_MS).step_by(BEAT_MS as usize) {
         keys.waver();
@@ -67,17 +67,17 @@ const CROWDED: std::ops::Range<usize> = 40..46;
 const HOT: usize = 50;
 
 /// The keys by rank, and what they ask.
-struct Keys {
-    chance: Chance,
+struct BuiltinKeys {
+    chance: RandomStream,
     positions: Vec<u64>,
     /// Without noise and crowds.
     usual: Vec<f64>,
     present: Vec<f64>,
 }
 
-impl Keys {
+impl BuiltinKeys {
     fn new() -> Self {
-        let mut chance = Chance::stream(SEED, 0);
+        let mut chance = RandomStream::stream(SEED, 0);
         let positions = (0..KEY_COUNT).map(|_| chance.next()).collect();
         let weights: Vec<f64> = (0..KEY_COUNT).map(|rank| 1.0 / (rank + 10) as f64).collect();
         let sum: f64 = weights.iter().sum();
@@ -151,23 +151,23 @@ fn line(text: &mut String, at_ms: u64, rest: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load_trace::Change;
+    use crate::load_trace::TraceChange;
 
     #[test]
     fn the_built_in_trace_is_what_its_documentation_says() {
         let trace = LoadTrace::builtin();
         assert_eq!((trace.keys().len(), trace.pods().len()), (KEY_COUNT, 28));
         assert_eq!(trace.end_ms(), 30 * MINUTE_MS);
-        let count = |is_such: fn(&Change) -> Option<usize>| -> usize {
+        let count = |is_such: fn(&TraceChange) -> Option<usize>| -> usize {
             trace.changes().iter().filter_map(|timed| is_such(&timed.change)).sum()
         };
         let crashed = count(|change| match change {
-            Change::PodsCrashed(pods) => Some(pods.len()),
-            Change::PodsAdded(_) | Change::PodsDrained(_) | Change::LoadSet(_) => None,
+            TraceChange::PodsCrashed(pods) => Some(pods.len()),
+            TraceChange::PodsAdded(_) | TraceChange::PodsDrained(_) | TraceChange::LoadSet(_) => None,
         });
         let drained = count(|change| match change {
-            Change::PodsDrained(pods) => Some(pods.len()),
-            Change::PodsAdded(_) | Change::PodsCrashed(_) | Change::LoadSet(_) => None,
+            TraceChange::PodsDrained(pods) => Some(pods.len()),
+            TraceChange::PodsAdded(_) | TraceChange::PodsCrashed(_) | TraceChange::LoadSet(_) => None,
         });
         assert_eq!((crashed, drained), (2, 11));
     }

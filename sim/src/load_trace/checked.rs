@@ -5,11 +5,11 @@ use std::time::Duration;
 use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
 
-use super::line::{EventName, ImbalanceName, Line, Position, Rate};
-use super::{LoadTraceFault, TraceConfig, TraceWhat};
+use super::trace_line::{EventName, HexKey, ImbalanceName, JsonLoad, TraceLine};
+use super::{LoadTraceFault, TraceConfig, TraceEventKind};
 
 /// What the first line says.
-pub(super) fn config_of(line: &Line) -> Result<TraceConfig, LoadTraceFault> {
+pub(super) fn config_of(line: &TraceLine) -> Result<TraceConfig, LoadTraceFault> {
     if line.event != EventName::Config {
         return Err(LoadTraceFault::NoConfig);
     }
@@ -45,7 +45,7 @@ fn imbalance_of(name: ImbalanceName) -> Imbalance {
 }
 
 /// What happens by a line after the first.
-pub(super) fn what_of(line: Line, config: &TraceConfig) -> Result<TraceWhat, LoadTraceFault> {
+pub(super) fn what_of(line: TraceLine, config: &TraceConfig) -> Result<TraceEventKind, LoadTraceFault> {
     let event = line.event.as_str();
     let missing = |field| LoadTraceFault::Missing { event, field };
     if line.event == EventName::Config {
@@ -54,21 +54,21 @@ pub(super) fn what_of(line: Line, config: &TraceConfig) -> Result<TraceWhat, Loa
     refuse_fields(&line, fields_refused_by(line.event))?;
     let pods = line.pods.ok_or(missing("pods"));
     match line.event {
-        EventName::PodsAdded => Ok(TraceWhat::PodsAdded(pods?)),
-        EventName::PodsCrashed => Ok(TraceWhat::PodsCrashed(pods?)),
-        EventName::PodsDrained => Ok(TraceWhat::PodsDrained(pods?)),
+        EventName::PodsAdded => Ok(TraceEventKind::PodsAdded(pods?)),
+        EventName::PodsCrashed => Ok(TraceEventKind::PodsCrashed(pods?)),
+        EventName::PodsDrained => Ok(TraceEventKind::PodsDrained(pods?)),
         EventName::LoadSet => {
             let loads = line.loads.ok_or(missing("loads"))?;
             refuse_coarse(&loads, config)?;
             let loads = loads.into_iter().map(|(position, rate)| (position.0, rate.load()));
-            Ok(TraceWhat::LoadSet(loads.collect()))
+            Ok(TraceEventKind::LoadSet(loads.collect()))
         }
-        EventName::Config | EventName::End => Ok(TraceWhat::End),
+        EventName::Config | EventName::End => Ok(TraceEventKind::End),
     }
 }
 
 /// Refuses loads of which rounding takes or adds a part that counts: a hundredth of them, and of what a pod can carry.
-fn refuse_coarse(loads: &[(Position, Rate)], config: &TraceConfig) -> Result<(), LoadTraceFault> {
+fn refuse_coarse(loads: &[(HexKey, JsonLoad)], config: &TraceConfig) -> Result<(), LoadTraceFault> {
     let in_units = |load: Load| load.milli() as f64 / 1_000.0;
     let written: f64 = loads.iter().map(|(_, rate)| rate.0).sum();
     let rounded: f64 = loads.iter().map(|(_, rate)| in_units(rate.load())).sum();
@@ -92,7 +92,7 @@ fn fields_refused_by(event: EventName) -> &'static [&'static str] {
     }
 }
 
-fn refuse_fields(line: &Line, fields: &[&'static str]) -> Result<(), LoadTraceFault> {
+fn refuse_fields(line: &TraceLine, fields: &[&'static str]) -> Result<(), LoadTraceFault> {
     let has_settings = line.max_load_hint.is_some()
         || line.imbalance.is_some()
         || line.min_replicas.is_some()

@@ -9,12 +9,12 @@ pub struct TraceEvent {
     /// When, in milliseconds since the trace began.
     pub at_ms: u64,
     /// What.
-    pub what: TraceWhat,
+    pub what: TraceEventKind,
 }
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TraceWhat {
+pub enum TraceEventKind {
     /// Pods join.
     PodsAdded(Vec<PodName>),
     /// Pods are gone without notice.

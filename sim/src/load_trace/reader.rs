@@ -7,13 +7,11 @@ use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
 use super::checked::{config_of, out_of_range, what_of};
-use super::line::Line;
-use super::{LoadTraceError, LoadTraceFault, TraceConfig, TraceEvent, TraceWhat};
+use super::limits::LINE_BYTES_MAX;
+use super::trace_line::TraceLine;
+use super::{LoadTraceError, LoadTraceFault, TraceConfig, TraceEvent, TraceEventKind};
 
-/// The longest line that is read: the loads of several million keys fit.
-pub const LINE_BYTES_MAX: usize = 256 << 20;
-
-/// An iterator over the events of a load trace, [`TraceWhat::End`] being the last.
+/// An iterator over the events of a load trace, [`TraceEventKind::End`] being the last.
 ///
 /// Strict: times never go back, pods join and go only once each time, some pod is always there, no field is unknown.
 /// The first wrong line is the last item.
@@ -79,16 +77,18 @@ impl<R: BufRead> LoadTraceReader<R> {
     }
 
     /// Keeps track of who is there.
-    fn follow(&mut self, what: &TraceWhat) -> Result<(), LoadTraceFault> {
+    fn follow(&mut self, what: &TraceEventKind) -> Result<(), LoadTraceFault> {
         match what {
-            TraceWhat::PodsAdded(pods) => pods.iter().try_for_each(|pod| self.join(pod)),
-            TraceWhat::PodsCrashed(pods) | TraceWhat::PodsDrained(pods) => pods.iter().try_for_each(|pod| self.go(pod)),
-            TraceWhat::LoadSet(loads) => {
+            TraceEventKind::PodsAdded(pods) => pods.iter().try_for_each(|pod| self.join(pod)),
+            TraceEventKind::PodsCrashed(pods) | TraceEventKind::PodsDrained(pods) => {
+                pods.iter().try_for_each(|pod| self.go(pod))
+            }
+            TraceEventKind::LoadSet(loads) => {
                 self.has_load |= loads.iter().any(|(_, load)| *load > Load::ZERO);
                 Ok(())
             }
-            TraceWhat::End if !self.has_load => Err(LoadTraceFault::NoLoad),
-            TraceWhat::End => self.expect_nothing_more(),
+            TraceEventKind::End if !self.has_load => Err(LoadTraceFault::NoLoad),
+            TraceEventKind::End => self.expect_nothing_more(),
         }
     }
 
@@ -128,7 +128,7 @@ impl<R: BufRead> Iterator for LoadTraceReader<R> {
         }
         let event = self.next_event();
         self.is_done = match &event {
-            Ok(event) => event.what == TraceWhat::End,
+            Ok(event) => event.what == TraceEventKind::End,
             Err(_) => true,
         };
         let line = self.line;
@@ -136,9 +136,9 @@ impl<R: BufRead> Iterator for LoadTraceReader<R> {
     }
 }
 
-fn next_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<Option<Line>, LoadTraceFault> {
+fn next_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<Option<TraceLine>, LoadTraceFault> {
     match read_line(input, buffer)? {
-        true => Line::parse(buffer).map(Some),
+        true => TraceLine::parse(buffer).map(Some),
         false => Ok(None),
     }
 }
@@ -188,15 +188,15 @@ mod tests {
         let events = read(&[CONFIG, &two, LOAD, crash, drain, more, END]).unwrap();
         let pod = |name: &str| PodName::try_new(name).unwrap();
         let expected = [
-            (0, TraceWhat::PodsAdded(vec![pod("a"), pod("b")])),
+            (0, TraceEventKind::PodsAdded(vec![pod("a"), pod("b")])),
             (
                 0,
-                TraceWhat::LoadSet(vec![(0x00ff_00ff_00ff_00ff, Load::from_milli(532))]),
+                TraceEventKind::LoadSet(vec![(0x00ff_00ff_00ff_00ff, Load::from_milli(532))]),
             ),
-            (60_000, TraceWhat::PodsCrashed(vec![pod("b")])),
-            (70_000, TraceWhat::PodsDrained(vec![pod("a")])),
-            (70_000, TraceWhat::PodsAdded(vec![pod("b")])),
-            (600_000, TraceWhat::End),
+            (60_000, TraceEventKind::PodsCrashed(vec![pod("b")])),
+            (70_000, TraceEventKind::PodsDrained(vec![pod("a")])),
+            (70_000, TraceEventKind::PodsAdded(vec![pod("b")])),
+            (600_000, TraceEventKind::End),
         ];
         assert_eq!(events, expected.map(|(at_ms, what)| TraceEvent { at_ms, what }));
     }

@@ -6,7 +6,7 @@ use std::io::BufRead;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
-use super::{LoadTraceError, LoadTraceReader, TraceConfig, TraceEvent, TraceWhat};
+use super::{LoadTraceError, LoadTraceReader, TraceConfig, TraceEvent, TraceEventKind};
 
 /// A key of a trace: its place in [`LoadTrace::keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,12 +48,12 @@ pub struct TimedChange {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
     /// What changes.
-    pub change: Change,
+    pub change: TraceChange,
 }
 
 /// What changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
+pub enum TraceChange {
     /// Pods join.
     PodsAdded(Vec<PodId>),
     /// Pods are gone without notice.
@@ -64,13 +64,13 @@ pub enum Change {
     LoadSet(Vec<(KeyId, Load)>),
 }
 
-impl Change {
+impl TraceChange {
     /// Whether pods come or go.
     #[must_use]
     pub fn is_of_pods(&self) -> bool {
         match self {
-            Change::PodsAdded(_) | Change::PodsCrashed(_) | Change::PodsDrained(_) => true,
-            Change::LoadSet(_) => false,
+            TraceChange::PodsAdded(_) | TraceChange::PodsCrashed(_) | TraceChange::PodsDrained(_) => true,
+            TraceChange::LoadSet(_) => false,
         }
     }
 }
@@ -82,16 +82,16 @@ impl LoadTrace {
     /// The first wrong line.
     pub fn read(input: impl BufRead) -> Result<Self, LoadTraceError> {
         let reader = LoadTraceReader::try_new(input)?;
-        let mut gathered = Gathered::new(reader.config().clone());
+        let mut gathered = TraceBuilder::new(reader.config().clone());
         for event in reader {
             gathered.add(event?);
         }
         Ok(gathered.into_trace())
     }
 
-    /// A trace of events as a reader would give them: ordered by time, [`TraceWhat::End`] last.
+    /// A trace of events as a reader would give them: ordered by time, [`TraceEventKind::End`] last.
     pub(crate) fn of_events(config: TraceConfig, events: impl IntoIterator<Item = TraceEvent>) -> Self {
-        let mut gathered = Gathered::new(config);
+        let mut gathered = TraceBuilder::new(config);
         events.into_iter().for_each(|event| gathered.add(event));
         gathered.into_trace()
     }
@@ -134,13 +134,13 @@ impl LoadTrace {
 }
 
 /// What has been read of a trace; keys are numbered as they come.
-struct Gathered {
+struct TraceBuilder {
     trace: LoadTrace,
     key_ids: HashMap<u64, KeyId>,
     pod_ids: BTreeMap<PodName, PodId>,
 }
 
-impl Gathered {
+impl TraceBuilder {
     fn new(config: TraceConfig) -> Self {
         Self {
             trace: LoadTrace {
@@ -158,16 +158,16 @@ impl Gathered {
     fn add(&mut self, event: TraceEvent) {
         let at_ms = event.at_ms;
         let change = match event.what {
-            TraceWhat::PodsAdded(pods) => Change::PodsAdded(self.pod_ids(pods)),
-            TraceWhat::PodsCrashed(pods) => Change::PodsCrashed(self.pod_ids(pods)),
-            TraceWhat::PodsDrained(pods) => Change::PodsDrained(self.pod_ids(pods)),
-            TraceWhat::LoadSet(loads) => Change::LoadSet(
+            TraceEventKind::PodsAdded(pods) => TraceChange::PodsAdded(self.pod_ids(pods)),
+            TraceEventKind::PodsCrashed(pods) => TraceChange::PodsCrashed(self.pod_ids(pods)),
+            TraceEventKind::PodsDrained(pods) => TraceChange::PodsDrained(self.pod_ids(pods)),
+            TraceEventKind::LoadSet(loads) => TraceChange::LoadSet(
                 loads
                     .into_iter()
                     .map(|(position, load)| (self.key_id(position), load))
                     .collect(),
             ),
-            TraceWhat::End => {
+            TraceEventKind::End => {
                 self.trace.end_ms = at_ms;
                 return;
             }
@@ -205,7 +205,7 @@ impl Gathered {
             ordered[self.key_ids[position].as_usize()] = KeyId(number(place));
         }
         for changed in &mut trace.changes {
-            if let Change::LoadSet(loads) = &mut changed.change {
+            if let TraceChange::LoadSet(loads) = &mut changed.change {
                 loads.iter_mut().for_each(|(key, _)| *key = ordered[key.as_usize()]);
             }
         }
@@ -242,13 +242,13 @@ mod tests {
         assert_eq!(trace.end_ms(), 20);
         let set = |loads: &[(u32, u64)]| {
             let loads = loads.iter().map(|(key, units)| (KeyId(*key), Load::from_units(*units)));
-            Change::LoadSet(loads.collect())
+            TraceChange::LoadSet(loads.collect())
         };
         let changes = [
-            (0, Change::PodsAdded(vec![PodId(0), PodId(1)])),
+            (0, TraceChange::PodsAdded(vec![PodId(0), PodId(1)])),
             (0, set(&[(2, 1), (0, 2)])),
             (7, set(&[(1, 3), (2, 0)])),
-            (9, Change::PodsCrashed(vec![PodId(1)])),
+            (9, TraceChange::PodsCrashed(vec![PodId(1)])),
         ];
         assert_eq!(
             trace.changes(),

@@ -1,6 +1,6 @@
 //! What can be wrong with a load trace, in the words of whoever has to mend the file.
 
-use super::LINE_BYTES_MAX;
+use super::limits::LINE_BYTES_MAX;
 use crate::quoted::Quoted;
 
 /// The first thing wrong in a load trace, and the line it stands on.

@@ -10,8 +10,7 @@
 //! that and the next assignment nobody has their keys: no detection is instant.
 
 mod figures;
-#[expect(clippy::module_inception, reason = "a measured replay is what this module is about")]
-mod measured;
+mod measured_cluster;
 
 pub use figures::{LoadStep, MeasuredFigures};
-pub use measured::{HEAD_START, LogSink, Measured};
+pub use measured_cluster::{HEAD_START, LogSink, MeasuredCluster};

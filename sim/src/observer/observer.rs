@@ -7,8 +7,8 @@ use emberkeep_core::balancer::{BalancerSettings, Report};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
-use super::band::may_own;
-use super::{Band, Churn, Cures, Reading, Tally};
+use super::tolerance_band::may_own;
+use super::{BalanceSample, Churn, MovementTotals, Recoveries, ToleranceBand};
 use crate::cluster::{Cluster, Happening, News, Outage};
 
 /// What a band was made for: how often rates had changed, over how many pods of what weight, and with what settings.
@@ -18,16 +18,16 @@ type BandFor = (u64, usize, u64, BalancerSettings);
 #[derive(Debug)]
 pub struct Observer {
     watches_from: Timestamp,
-    reading: Reading,
+    reading: BalanceSample,
     read_at: Timestamp,
-    worst: (Reading, Timestamp),
+    worst: (BalanceSample, Timestamp),
     over_band: Duration,
     outage_before: Outage,
-    cures: Cures,
-    tally: Tally,
+    cures: Recoveries,
+    tally: MovementTotals,
     /// The reasons of the decision that is being replicated.
     proposed: Option<Report>,
-    band: Band,
+    band: ToleranceBand,
     band_for: Option<BandFor>,
 }
 
@@ -37,15 +37,15 @@ impl Observer {
     pub fn new(watches_from: Timestamp) -> Self {
         Self {
             watches_from,
-            reading: Reading::default(),
+            reading: BalanceSample::default(),
             read_at: Timestamp::ZERO,
-            worst: (Reading::default(), Timestamp::ZERO),
+            worst: (BalanceSample::default(), Timestamp::ZERO),
             over_band: Duration::ZERO,
             outage_before: Outage::default(),
-            cures: Cures::default(),
-            tally: Tally::default(),
+            cures: Recoveries::default(),
+            tally: MovementTotals::default(),
             proposed: None,
-            band: Band::default(),
+            band: ToleranceBand::default(),
             band_for: None,
         }
     }
@@ -78,13 +78,13 @@ impl Observer {
 
     /// How load is spread now.
     #[must_use]
-    pub const fn reading(&self) -> &Reading {
+    pub const fn reading(&self) -> &BalanceSample {
         &self.reading
     }
 
     /// When the most loaded pod was furthest above the mean, and how far.
     #[must_use]
-    pub const fn worst(&self) -> &(Reading, Timestamp) {
+    pub const fn worst(&self) -> &(BalanceSample, Timestamp) {
         &self.worst
     }
 
@@ -103,13 +103,13 @@ impl Observer {
 
     /// How long it took to answer steps of the load.
     #[must_use]
-    pub const fn cures(&self) -> &Cures {
+    pub const fn cures(&self) -> &Recoveries {
         &self.cures
     }
 
     /// What moved, and why.
     #[must_use]
-    pub const fn tally(&self) -> &Tally {
+    pub const fn tally(&self) -> &MovementTotals {
         &self.tally
     }
 
@@ -167,7 +167,7 @@ impl Observer {
         let settings = &cluster.state().settings.balancer;
         let band_for = Some((cluster.traffic().change_count(), pod_count, weight, settings.clone()));
         if self.band_for != band_for {
-            self.band = Band::of(cluster.traffic(), settings, pod_count, weight);
+            self.band = ToleranceBand::of(cluster.traffic(), settings, pod_count, weight);
             self.band_for = band_for;
         }
     }

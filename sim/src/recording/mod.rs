@@ -8,4 +8,4 @@ mod replay;
 
 pub use error::{RecordingError, RecordingFault};
 pub use reader::RecordingReader;
-pub use replay::{Difference, Replayed, replay};
+pub use replay::{Divergence, ReplayReport, replay};

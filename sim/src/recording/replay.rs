@@ -19,14 +19,14 @@ use super::reader::RecordingReader;
 ///
 /// # Errors
 /// When the source is no recording, or is damaged before its end.
-pub fn replay(source: impl BufRead) -> Result<Replayed, RecordingError> {
+pub fn replay(source: impl BufRead) -> Result<ReplayReport, RecordingError> {
     let mut reader = RecordingReader::open(source)?;
-    let mut retold = Retold::default();
+    let mut retold = RecordingPlayer::default();
     while let Some(record) = reader.next() {
         retold
             .take(record?, reader.number())
             .map_err(|fault| reader.error(fault))?;
-        if retold.replayed.difference.is_some() {
+        if retold.replayed.divergence.is_some() {
             break;
         }
     }
@@ -36,14 +36,14 @@ pub fn replay(source: impl BufRead) -> Result<Replayed, RecordingError> {
 
 /// A recording, as far as it has been told.
 #[derive(Debug, Default)]
-struct Retold {
-    brains: BTreeMap<BrainId, Seat>,
-    replayed: Replayed,
+struct RecordingPlayer {
+    brains: BTreeMap<BrainId, ReplayedBrain>,
+    replayed: ReplayReport,
 }
 
 /// One brain, and the state that it was told last.
 #[derive(Debug)]
-struct Seat {
+struct ReplayedBrain {
     target: TargetName,
     brain: TargetBrain,
     state: Arc<TargetState>,
@@ -51,7 +51,7 @@ struct Seat {
 
 /// What came of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Replayed {
+pub struct ReplayReport {
     /// How many brains there were: one a target and term of leadership.
     pub brain_count: u64,
     /// How many events they took in.
@@ -63,12 +63,12 @@ pub struct Replayed {
     /// How many bytes at the end belong to a record that was never finished.
     pub torn_bytes: u64,
     /// The first decision that is not the recorded one.
-    pub difference: Option<Difference>,
+    pub divergence: Option<Divergence>,
 }
 
 /// A decision that is not the recorded one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct Divergence {
     /// At which record, counted from 1.
     pub number: u64,
     /// For which target.
@@ -81,7 +81,7 @@ pub struct Difference {
     pub decided: Option<ChangeKind>,
 }
 
-impl Retold {
+impl RecordingPlayer {
     fn take(&mut self, record: Record, number: u64) -> Result<(), RecordingFault> {
         match record {
             Record::Began {
@@ -91,7 +91,7 @@ impl Retold {
                 now,
             } => {
                 let mind = TargetBrain::new(Arc::clone(&state), now);
-                self.brains.insert(brain, Seat::new(target, mind, state));
+                self.brains.insert(brain, ReplayedBrain::new(target, mind, state));
                 self.replayed.brain_count += 1;
             }
             Record::Stepped {
@@ -105,7 +105,7 @@ impl Retold {
                 };
                 let seat = self.brains.get_mut(&brain).ok_or_else(unknown)?;
                 let decided = seat.step(event, now)?;
-                self.replayed.compare(Difference {
+                self.replayed.compare(Divergence {
                     number,
                     target: seat.target.clone(),
                     now,
@@ -121,21 +121,21 @@ impl Retold {
     }
 }
 
-impl Replayed {
+impl ReplayReport {
     /// Counts a decision, or keeps it if it is not the recorded one.
-    fn compare(&mut self, compared: Difference) {
+    fn compare(&mut self, compared: Divergence) {
         let decided = compared.decided.as_ref();
         self.event_count += 1;
         if bytes_of(decided) == bytes_of(compared.recorded.as_ref()) {
             self.proposal_count += u64::from(decided.is_some());
             self.assignment_count += u64::from(matches!(decided, Some(ChangeKind::Assign { .. })));
         } else {
-            self.difference = Some(compared);
+            self.divergence = Some(compared);
         }
     }
 }
 
-impl Seat {
+impl ReplayedBrain {
     const fn new(target: TargetName, brain: TargetBrain, state: Arc<TargetState>) -> Self {
         Self { target, brain, state }
     }
@@ -159,7 +159,7 @@ fn bytes_of(change: Option<&ChangeKind>) -> Vec<u8> {
     postcard::to_stdvec(&change).expect("changes are replicated in this form")
 }
 
-impl fmt::Display for Replayed {
+impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             brain_count,
@@ -167,13 +167,13 @@ impl fmt::Display for Replayed {
             proposal_count,
             assignment_count,
             torn_bytes,
-            difference,
+            divergence,
         } = self;
         write!(
             f,
             "brains {brain_count}, events {event_count}, proposals {proposal_count}, assignments {assignment_count}: "
         )?;
-        match difference {
+        match divergence {
             None => f.write_str("all as recorded")?,
             Some(_) => f.write_str("as recorded up to the next decision")?,
         }
@@ -184,7 +184,7 @@ impl fmt::Display for Replayed {
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             number,
@@ -339,9 +339,9 @@ mod tests {
             unreachable!()
         };
         *proposal = Some(ChangeKind::Freeze { is_frozen: true });
-        let difference = replay(file_of(&records).as_slice()).unwrap().difference.unwrap();
-        assert_eq!(difference.number, place as u64 + 1);
-        let sentence = difference.to_string();
+        let divergence = replay(file_of(&records).as_slice()).unwrap().divergence.unwrap();
+        assert_eq!(divergence.number, place as u64 + 1);
+        let sentence = divergence.to_string();
         assert!(
             sentence.contains("recorded Freeze { is_frozen: true }, decided an assignment of generation"),
             "{sentence}"

@@ -1,7 +1,7 @@
 //! Replaying a load trace: a balancer decides, its answer takes effect at once, every tick is scored.
 //!
 //! ```text
-//! LoadTrace --timeline--> World --Balancer--> Ownership --Scorer--> TickScore, in the end a Summary
+//! LoadTrace --timeline--> TraceState --Balancer--> OwnershipMap --Scorer--> TickScore, in the end a Summary
 //! ```
 //!
 //! Exact: a balancer is told the true loads at once, and what it decides is so from that moment on. That is the best
@@ -9,33 +9,34 @@
 
 mod stopwatch;
 mod timeline;
-mod world;
+mod trace_state;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use stopwatch::Stopwatch;
 pub use timeline::Moment;
-pub use world::World;
+pub use trace_state::TraceState;
 
 use crate::load_trace::LoadTrace;
-use crate::ownership::Ownership;
+use crate::ownership::OwnershipMap;
 use crate::score::{Scorer, Summary, TickScore};
 
 /// Whoever decides which pods own which keys.
 pub trait Balancer {
     /// Who owns what from now on; `None` where nothing changes. What the decision itself takes is run by the stopwatch,
     /// not what the simulator needs around it.
-    fn decide(&mut self, world: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership>;
+    fn decide(&mut self, world: &TraceState<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>)
+    -> Option<OwnershipMap>;
 }
 
 /// What one tick came to.
 #[derive(Debug)]
-pub struct Tick<'a> {
+pub struct ReplayTick<'a> {
     /// When it was, in milliseconds since the trace began.
     pub at_ms: u64,
     /// Who owns what since this tick or an earlier one.
-    pub ownership: &'a Arc<Ownership>,
+    pub ownership: &'a Arc<OwnershipMap>,
     /// Whether that is new.
     pub has_changed: bool,
     /// How good it is.
@@ -53,12 +54,12 @@ pub fn replay<E>(
     trace: &LoadTrace,
     balancer: &mut dyn Balancer,
     clock: &mut dyn FnMut() -> Duration,
-    watch: &mut dyn FnMut(&Tick<'_>) -> Result<(), E>,
+    watch: &mut dyn FnMut(&ReplayTick<'_>) -> Result<(), E>,
 ) -> Result<Summary, E> {
-    let mut world = World::new(trace);
+    let mut world = TraceState::new(trace);
     let mut scorer = Scorer::new(trace);
     let mut stopwatch = Stopwatch::new(clock);
-    let mut ownership = Arc::new(Ownership::default());
+    let mut ownership = Arc::new(OwnershipMap::default());
     for moment in timeline::moments(trace) {
         world.advance_to(moment.at_ms);
         let decided = balancer.decide(&world, moment, &mut stopwatch);
@@ -67,7 +68,7 @@ pub fn replay<E>(
             ownership = Arc::new(decided);
         }
         scorer.tick(&world, &ownership);
-        watch(&Tick {
+        watch(&ReplayTick {
             at_ms: moment.at_ms,
             ownership: &ownership,
             has_changed,

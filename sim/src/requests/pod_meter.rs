@@ -8,8 +8,8 @@ use emberkeep_core::load::LoadReport;
 use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership};
 use emberkeep_core::time::Timestamp;
 
-use crate::chance::Chance;
 use crate::cluster::{PLACES, SAMPLED_ONE_IN, SKETCH_COUNT};
+use crate::random_stream::RandomStream;
 
 /// Thousandths of a unit of load in a unit.
 const MILLI_PER_UNIT: u64 = 1_000;
@@ -23,12 +23,12 @@ pub(super) struct PodMeter {
     counted: Vec<u64>,
     sketches: Vec<Hottest>,
     recorded_at: Timestamp,
-    chance: Chance,
+    chance: RandomStream,
 }
 
 impl PodMeter {
     /// It owns nothing and has counted nothing.
-    pub(super) fn new(identity: Identity, chance: Chance, now: Timestamp) -> Self {
+    pub(super) fn new(identity: Identity, chance: RandomStream, now: Timestamp) -> Self {
         let ownership = Arc::new(Ownership::none());
         Self {
             identity,

@@ -16,19 +16,20 @@
 //! Text --[`Scenario::parse`]--> setup and steps --stage--> [`Cluster`](crate::cluster::Cluster) and
 //! [`Observer`](crate::observer::Observer) --> the text of what came of it. `docs/simulator.md` has the whole language.
 
-mod deed;
-mod demand;
 mod difference;
 mod error;
 mod figures;
-mod parse_deed;
+mod load_model;
+mod parse_op;
 #[expect(clippy::module_inception, reason = "a scenario is what this module is about")]
 mod scenario;
+mod scenario_op;
+mod scenario_runner;
 mod setup;
-mod stage;
 mod summary;
+mod timed_op;
 mod timeline;
-mod words;
+mod word_reader;
 
 pub use difference::difference;
 pub use error::{ScenarioError, ScenarioFault};

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::deed::{Deed, Pods};
-use super::parse_deed::deed;
+use super::parse_op::op;
+use super::scenario_op::{PodSelector, ScenarioOp};
+use super::scenario_runner::ScenarioRunner;
 use super::setup::Setup;
-use super::stage::Stage;
-use super::words::Words;
+use super::timed_op::TimedOp;
+use super::word_reader::WordReader;
 use super::{ScenarioError, ScenarioFault};
 
 /// What there is, what happens, and what is expected to come of it.
@@ -14,18 +15,10 @@ use super::{ScenarioError, ScenarioFault};
 pub struct Scenario {
     setup: Setup,
     /// In the order of time; of the same time, in the order of their lines.
-    steps: Vec<Step>,
+    steps: Vec<TimedOp>,
     /// All before the line of hyphens, as it was written.
     script: String,
     expected: String,
-}
-
-/// Something that happens at its time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) at: Duration,
-    pub(super) deed: Deed,
-    line: usize,
 }
 
 /// What parts the script from what is expected.
@@ -66,7 +59,7 @@ impl Scenario {
     /// Plays it, and answers with the text of what came of it. `seed` takes the place of the scenario's own.
     #[must_use]
     pub fn run(&self, seed: Option<u64>) -> String {
-        Stage::new(&self.setup, seed.unwrap_or(self.setup.seed())).play(&self.steps)
+        ScenarioRunner::new(&self.setup, seed.unwrap_or(self.setup.seed())).play(&self.steps)
     }
 
     /// What is expected to come of it.
@@ -85,10 +78,10 @@ impl Scenario {
     fn check_pods(&self) -> Result<(), ScenarioError> {
         let mut count = self.setup.pod_count();
         for step in &self.steps {
-            if let Deed::Strike {
-                pods: Pods::Named(named),
+            if let ScenarioOp::Strike {
+                pods: PodSelector::Named(named),
                 ..
-            } = &step.deed
+            } = &step.op
             {
                 let number = |pod: &str| pod.strip_prefix("pod-").and_then(|number| number.parse::<u64>().ok());
                 let unknown = named
@@ -102,7 +95,7 @@ impl Scenario {
                     return Err(ScenarioError { line: step.line, fault });
                 }
             }
-            count += step.deed.joining_count();
+            count += step.op.joining_count();
         }
         Ok(())
     }
@@ -113,7 +106,7 @@ struct When {
     from: Duration,
     /// For what happens again and again: how often, and until when.
     again: Option<(Duration, Option<Duration>)>,
-    deed: Deed,
+    op: ScenarioOp,
 }
 
 /// What stands before the line of hyphens, and after it.
@@ -130,22 +123,18 @@ fn parts(text: &str) -> (&str, &str) {
 }
 
 /// The lines that say something, counted from 1.
-fn lines(script: &str) -> impl Iterator<Item = (usize, Words<'_>)> {
+fn lines(script: &str) -> impl Iterator<Item = (usize, WordReader<'_>)> {
     let lines = (1..).zip(script.lines());
     lines
         .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-        .map(|(number, line)| (number, Words::of(line)))
+        .map(|(number, line)| (number, WordReader::of(line)))
 }
 
-fn read_line(mut words: Words<'_>, setup: &mut Setup) -> Result<Option<When>, ScenarioFault> {
+fn read_line(mut words: WordReader<'_>, setup: &mut Setup) -> Result<Option<When>, ScenarioFault> {
     let when = if words.takes("at") {
         let from = words.duration()?;
-        let deed = deed(&mut words)?;
-        Some(When {
-            from,
-            again: None,
-            deed,
-        })
+        let op = op(&mut words)?;
+        Some(When { from, again: None, op })
     } else if words.takes("every") {
         Some(every(&mut words)?)
     } else {
@@ -156,11 +145,11 @@ fn read_line(mut words: Words<'_>, setup: &mut Setup) -> Result<Option<When>, Sc
     Ok(when)
 }
 
-fn every(words: &mut Words<'_>) -> Result<When, ScenarioFault> {
+fn every(words: &mut WordReader<'_>) -> Result<When, ScenarioFault> {
     let allowed = "a time that is not 0";
     let interval = words.duration()?;
     if interval.is_zero() {
-        return Err(super::words::unexpected("0", allowed));
+        return Err(super::word_reader::unexpected("0", allowed));
     }
     words.expect("from")?;
     let from = words.duration()?;
@@ -168,18 +157,18 @@ fn every(words: &mut Words<'_>) -> Result<When, ScenarioFault> {
         true => Some(words.duration()?),
         false => None,
     };
-    let deed = deed(words)?;
+    let op = op(words)?;
     Ok(When {
         from,
         again: Some((interval, until)),
-        deed,
+        op,
     })
 }
 
 /// All steps up to the end; what would happen again after it does not.
-fn steps(timed: Vec<(usize, When)>, run: Duration) -> Result<Vec<Step>, ScenarioError> {
+fn steps(timed: Vec<(usize, When)>, run: Duration) -> Result<Vec<TimedOp>, ScenarioError> {
     let mut steps = Vec::new();
-    for (line, When { from, again, deed }) in timed {
+    for (line, When { from, again, op }) in timed {
         if from > run {
             let fault = ScenarioFault::Refused(format!("that is after the end, the scenario runs {run:?}"));
             return Err(ScenarioError { line, fault });
@@ -192,8 +181,8 @@ fn steps(timed: Vec<(usize, When)>, run: Duration) -> Result<Vec<Step>, Scenario
                 let fault = ScenarioFault::Refused(format!("more than {STEPS_MAX} things would happen"));
                 return Err(ScenarioError { line, fault });
             }
-            let deed = deed.clone();
-            steps.push(Step { at: now, deed, line });
+            let op = op.clone();
+            steps.push(TimedOp { at: now, op, line });
             at = now.checked_add(interval);
         }
     }

@@ -8,8 +8,8 @@ use emberkeep_core::load::Load;
 use emberkeep_core::pod::Weight;
 
 use super::ScenarioFault;
-use super::parse_deed::{KEY_MAX, capacity, imbalance, replicas, weight};
-use super::words::{Words, unexpected};
+use super::parse_op::{KEY_MAX, capacity, imbalance, replicas, weight};
+use super::word_reader::{WordReader, unexpected};
 use crate::cluster::{ClusterSettings, Counts, Delay};
 
 /// The cluster and its workload; what was not said yet is `None`.
@@ -21,7 +21,7 @@ pub(super) struct Setup {
     capacity: Option<Load>,
     imbalance: Option<Imbalance>,
     replicas: Option<(u32, u32)>,
-    keys: Option<Keys>,
+    keys: Option<KeyDistribution>,
     load: Option<Load>,
     seed: Option<u64>,
     counts: Option<Counts>,
@@ -33,7 +33,7 @@ pub(super) struct Setup {
 
 /// The keys that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Keys {
+pub(super) struct KeyDistribution {
     pub(super) count: u64,
     /// Of the Zipf distribution, in thousandths; 0 is uniform.
     pub(super) exponent: u64,
@@ -47,7 +47,7 @@ const WATCH_FROM: Duration = Duration::from_secs(60);
 
 impl Setup {
     /// Takes in one line.
-    pub(super) fn read(&mut self, words: &mut Words<'_>) -> Result<(), ScenarioFault> {
+    pub(super) fn read(&mut self, words: &mut WordReader<'_>) -> Result<(), ScenarioFault> {
         match words.next(LINES)? {
             "pods" => say(&mut self.pods, "pods", words.number("how many pods,", 0, 10_000)?),
             "weights" => say(&mut self.weights, "weights", all(words, weight)?),
@@ -128,8 +128,8 @@ impl Setup {
         dealt(self.zones.as_deref(), pod).map_or("", String::as_str)
     }
 
-    pub(super) fn keys(&self) -> Keys {
-        self.keys.unwrap_or(Keys { count: 0, exponent: 0 })
+    pub(super) fn keys(&self) -> KeyDistribution {
+        self.keys.unwrap_or(KeyDistribution { count: 0, exponent: 0 })
     }
 
     pub(super) fn load(&self) -> Load {
@@ -159,8 +159,8 @@ fn dealt<T>(among: Option<&[T]>, number: u64) -> Option<&T> {
 
 /// At least one, to the end of the line.
 fn all<'a, T>(
-    words: &mut Words<'a>,
-    one: impl Fn(&mut Words<'a>) -> Result<T, ScenarioFault>,
+    words: &mut WordReader<'a>,
+    one: impl Fn(&mut WordReader<'a>) -> Result<T, ScenarioFault>,
 ) -> Result<Vec<T>, ScenarioFault> {
     let mut all = vec![one(words)?];
     while words.peek().is_some() {
@@ -169,7 +169,7 @@ fn all<'a, T>(
     Ok(all)
 }
 
-fn keys(words: &mut Words<'_>) -> Result<Keys, ScenarioFault> {
+fn keys(words: &mut WordReader<'_>) -> Result<KeyDistribution, ScenarioFault> {
     let count = words.number("how many keys,", 1, KEY_MAX)?;
     let allowed = "uniform or zipf";
     let exponent = match words.next(allowed)? {
@@ -177,10 +177,10 @@ fn keys(words: &mut Words<'_>) -> Result<Keys, ScenarioFault> {
         "zipf" => words.thousandths("an exponent", 0, 5_000)?,
         other => return Err(unexpected(other, allowed)),
     };
-    Ok(Keys { count, exponent })
+    Ok(KeyDistribution { count, exponent })
 }
 
-fn counts(words: &mut Words<'_>) -> Result<Counts, ScenarioFault> {
+fn counts(words: &mut WordReader<'_>) -> Result<Counts, ScenarioFault> {
     words.read("expected or poisson", |word| match word {
         "expected" => Some(Counts::Expected),
         "poisson" => Some(Counts::Poisson),
@@ -188,7 +188,7 @@ fn counts(words: &mut Words<'_>) -> Result<Counts, ScenarioFault> {
     })
 }
 
-fn delay(words: &mut Words<'_>) -> Result<Delay, ScenarioFault> {
+fn delay(words: &mut WordReader<'_>) -> Result<Delay, ScenarioFault> {
     let (min, max) = words.durations()?;
     Ok(Delay { min, max })
 }

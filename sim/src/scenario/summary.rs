@@ -6,7 +6,7 @@ use emberkeep_core::balancer::Cause;
 
 use super::figures::{counted, lasting, moment, percent, ratio, units};
 use crate::cluster::{Cluster, Process};
-use crate::observer::{Observer, Tally};
+use crate::observer::{MovementTotals, Observer};
 
 /// All figures, from when the observer watched to the end.
 pub(super) fn summary(cluster: &Cluster, observer: &Observer) -> String {
@@ -85,7 +85,7 @@ fn over_band(observer: &Observer) -> String {
     format!("{}{steps}", lasting(observer.over_band()))
 }
 
-fn moves(tally: &Tally) -> String {
+fn moves(tally: &MovementTotals) -> String {
     let parts = Cause::ALL.into_iter().filter_map(|cause| {
         let tally = tally.by_cause.get(&cause).filter(|tally| tally.move_count > 0)?;
         Some(format!(
@@ -99,7 +99,7 @@ fn moves(tally: &Tally) -> String {
     parts.join(", ")
 }
 
-fn churn(tally: &Tally) -> String {
+fn churn(tally: &MovementTotals) -> String {
     format!(
         "owners left {}, owners stayed {}, of it at once {} at most",
         percent(tally.forced),

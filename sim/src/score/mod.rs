@@ -15,17 +15,17 @@
 //!
 //! The first minute is settling in and counts apart.
 
-mod churn;
-mod divided;
 mod floor;
+mod key_ranges;
 mod scorer;
 mod summary;
 mod table;
+mod tick_churn;
 mod tick_score;
 
 pub use scorer::Scorer;
 pub use summary::{DecideTimes, Summary};
-pub(crate) use summary::{SETTLING_MS, Spread, rounded};
+pub(crate) use summary::{Distribution, SETTLING_MS, rounded};
 pub use table::ScoreTable;
 pub use tick_score::TickScore;
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::churn::{self, Churn};
-use super::divided::Divided;
 use super::floor::Floor;
+use super::key_ranges::KeyRanges;
+use super::tick_churn::{TickChurn, churn_between};
 use super::{Summary, TickScore};
 use crate::load_trace::{LoadTrace, PodId};
-use crate::ownership::Ownership;
-use crate::replay::World;
+use crate::ownership::OwnershipMap;
+use crate::replay::TraceState;
 
 /// Scores a replay tick by tick.
 pub struct Scorer<'a> {
@@ -17,7 +17,7 @@ pub struct Scorer<'a> {
     /// The load of all keys before each place, in milli-units a second.
     up_to: Vec<f64>,
     floor: Floor,
-    divided: Divided,
+    divided: KeyRanges,
     by_pod: Vec<f64>,
     live_loads: Vec<f64>,
     scores: Vec<TickScore>,
@@ -31,7 +31,7 @@ impl<'a> Scorer<'a> {
             trace,
             up_to: vec![0.0; trace.keys().len() + 1],
             floor: Floor::default(),
-            divided: Divided::default(),
+            divided: KeyRanges::default(),
             by_pod: vec![0.0; trace.pods().len()],
             live_loads: Vec::new(),
             scores: Vec::new(),
@@ -39,7 +39,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// Scores one tick: the world as it is, and who owns what from this tick on.
-    pub fn tick(&mut self, world: &World<'_>, ownership: &Arc<Ownership>) {
+    pub fn tick(&mut self, world: &TraceState<'_>, ownership: &Arc<OwnershipMap>) {
         let is_first = self.scores.is_empty();
         if is_first || world.has_new_loads() {
             self.sum_up(world);
@@ -75,7 +75,7 @@ impl<'a> Scorer<'a> {
         Summary::of(&self.scores, self.trace.end_ms(), decide_times)
     }
 
-    fn sum_up(&mut self, world: &World<'_>) {
+    fn sum_up(&mut self, world: &TraceState<'_>) {
         let mut sum = 0.0;
         for (up_to, load) in self.up_to[1..].iter_mut().zip(world.loads()) {
             sum += load.milli() as f64;
@@ -84,17 +84,17 @@ impl<'a> Scorer<'a> {
     }
 
     /// Takes over an ownership if it is a new one; answers what it moved.
-    fn follow(&mut self, ownership: &Arc<Ownership>, left: &[PodId]) -> Churn {
+    fn follow(&mut self, ownership: &Arc<OwnershipMap>, left: &[PodId]) -> TickChurn {
         if self.divided.is_of(ownership) {
-            return Churn::default();
+            return TickChurn::default();
         }
-        let divided = Divided::new(ownership, self.trace.keys());
-        let churn = churn::between(&self.divided, &divided, &self.up_to, left);
+        let divided = KeyRanges::new(ownership, self.trace.keys());
+        let churn = churn_between(&self.divided, &divided, &self.up_to, left);
         self.divided = divided;
         churn
     }
 
-    fn share_out(&mut self, world: &World<'_>) {
+    fn share_out(&mut self, world: &TraceState<'_>) {
         self.by_pod.fill(0.0);
         for (from, to, owners) in self.divided.parts() {
             let share = (self.up_to[to] - self.up_to[from]) / owners.len() as f64;
@@ -105,7 +105,7 @@ impl<'a> Scorer<'a> {
             .extend(world.live().map(|pod| self.by_pod[pod.as_usize()]));
     }
 
-    fn scored(&self, world: &World<'_>, churn: Churn, is_first: bool) -> TickScore {
+    fn scored(&self, world: &TraceState<'_>, churn: TickChurn, is_first: bool) -> TickScore {
         let total = self.total();
         let pod_count = world.live_count();
         let mean = total / pod_count as f64;
@@ -144,7 +144,7 @@ impl<'a> Scorer<'a> {
 
     /// Whether some pod has more than the tolerance above the remaining mean or, where that is more, above its part of
     /// a key set aside that it serves, shared by as many pods as may.
-    fn is_over_band(&self, world: &World<'_>) -> bool {
+    fn is_over_band(&self, world: &TraceState<'_>) -> bool {
         let mut fair = vec![self.floor.level; self.by_pod.len()];
         for (key, share) in self.floor.aside.iter().zip(&self.floor.shares) {
             for host in self.divided.owners_of(*key) {
@@ -165,7 +165,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// The load of the hottest pod that serves none of the keys set aside.
-    fn hottest_rest(&self, world: &World<'_>) -> f64 {
+    fn hottest_rest(&self, world: &TraceState<'_>) -> f64 {
         let mut is_host = vec![false; self.by_pod.len()];
         for key in &self.floor.aside {
             let hosts = self.divided.owners_of(*key).iter();

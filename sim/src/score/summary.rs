@@ -81,9 +81,10 @@ impl Summary {
             let counted = late.iter().filter(|score| score.has_pod_change == has_pod_change);
             rounded(counted.map(|score| share(score)).sum::<f64>() / hours)
         };
-        let over_mean = Spread::of(late.iter().map(|score| score.over_mean));
-        let rest = Spread::of(late.iter().map(|score| score.rest));
-        let mean = |figure: fn(&TickScore) -> f64| rounded(Spread::of(late.iter().map(|score| figure(score))).mean);
+        let over_mean = Distribution::of(late.iter().map(|score| score.over_mean));
+        let rest = Distribution::of(late.iter().map(|score| score.rest));
+        let mean =
+            |figure: fn(&TickScore) -> f64| rounded(Distribution::of(late.iter().map(|score| figure(score))).mean);
         let is_settling = |score: &&TickScore| score.at_ms < SETTLING_MS;
         let rounds = scores.iter().skip(1).filter(|score| !score.has_pod_change);
         Self {
@@ -112,7 +113,7 @@ impl Summary {
 
 impl DecideTimes {
     fn of(times: &[Duration]) -> Self {
-        let spread = Spread::of(times.iter().map(|time| time.as_secs_f64() * 1_000.0));
+        let spread = Distribution::of(times.iter().map(|time| time.as_secs_f64() * 1_000.0));
         Self {
             count: times.len(),
             mean_ms: rounded(spread.mean),
@@ -124,13 +125,13 @@ impl DecideTimes {
 
 /// How figures are spread; all nothing where there are none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Spread {
+pub(crate) struct Distribution {
     pub(crate) mean: f64,
     pub(crate) p99: f64,
     pub(crate) max: f64,
 }
 
-impl Spread {
+impl Distribution {
     pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_unstable_by(f64::total_cmp);

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use super::{Summary, TickScore};
 use crate::load_trace::{LoadTrace, PodId};
-use crate::ownership::{Owners, Ownership, range_start};
-use crate::replay::{Balancer, Moment, Stopwatch, World, replay};
+use crate::ownership::{Owners, OwnershipMap, range_start};
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState, replay};
 
 /// Answers with what it was given for that moment.
-struct Scripted(Vec<(u64, Ownership)>);
+struct Scripted(Vec<(u64, OwnershipMap)>);
 
 impl Balancer for Scripted {
-    fn decide(&mut self, _: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
-        let due = |(at_ms, ownership): &(u64, Ownership)| (*at_ms == moment.at_ms).then(|| ownership.clone());
+    fn decide(&mut self, _: &TraceState<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
+        let due = |(at_ms, ownership): &(u64, OwnershipMap)| (*at_ms == moment.at_ms).then(|| ownership.clone());
         stopwatch.time(|| self.0.iter().find_map(due))
     }
 }
 
 /// Ranges that begin at these positions, with the numbers of the pods that own them.
-fn owned(ranges: &[(u64, &[u32])]) -> Ownership {
+fn owned(ranges: &[(u64, &[u32])]) -> OwnershipMap {
     let owners = |pods: &[u32]| pods.iter().copied().map(PodId).collect::<Owners>();
-    Ownership::from_starts(ranges.iter().map(|(start, pods)| (range_start(*start), owners(pods))))
+    OwnershipMap::from_starts(ranges.iter().map(|(start, pods)| (range_start(*start), owners(pods))))
 }
 
 /// A trace of these events; pods `a`, `b` and so on are numbered as they join.
@@ -34,7 +34,7 @@ fn trace(max_replicas: u32, events: &[&str]) -> LoadTrace {
     LoadTrace::read(text.as_bytes()).unwrap()
 }
 
-fn scored(trace: &LoadTrace, script: Vec<(u64, Ownership)>) -> (Vec<TickScore>, Summary) {
+fn scored(trace: &LoadTrace, script: Vec<(u64, OwnershipMap)>) -> (Vec<TickScore>, Summary) {
     let mut scores = Vec::new();
     let mut milliseconds = 0;
     let mut clock = || {

@@ -1,21 +1,21 @@
-//! Soaking: random clusters in random trouble, and what must hold whatever happens.
+//! Soaking: random clusters in random disturbance, and what must hold whatever happens.
 //!
 //! ```text
-//! seed --> Case: a shape and a list of troubles --Trial--> Cluster, Guard (invariants) --> Broken?
-//!                                                             shrink: fewer troubles, broken still
+//! seed --> Case: a shape and a list of disturbances --Trial--> Cluster, InvariantChecker (invariants) --> InvariantViolation?
+//!                                                             shrink: fewer disturbances, broken still
 //! ```
 
 mod case;
 mod decisions;
-mod guard;
+mod disturbance;
+mod invariant_checker;
 mod shape;
 mod shrink;
 #[expect(clippy::module_inception, reason = "a soak is what this module is about")]
 mod soak;
 mod trial;
-mod trouble;
 
 pub use case::Case;
-pub use guard::Broken;
-pub use soak::{Failure, Soaked, soak};
+pub use invariant_checker::InvariantViolation;
+pub use soak::{SoakFailure, SoakReport, soak};
 pub use trial::SETTLE;

@@ -1,4 +1,4 @@
-//! The shape of a cluster before there is trouble.
+//! The shape of a cluster before there is disturbance.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 
-use crate::chance::Chance;
 use crate::cluster::{ClusterSettings, Counts, NewPod};
+use crate::random_stream::RandomStream;
 use crate::zipf::zipf;
 
 /// How many pods there are, of what kind, and what is asked of them.
@@ -29,9 +29,9 @@ pub(super) struct Shape {
 const IMBALANCES: [Imbalance; 3] = [Imbalance::Tight, Imbalance::Default, Imbalance::Loose];
 
 impl Shape {
-    pub(super) fn random(chance: &mut Chance) -> Self {
+    pub(super) fn random(chance: &mut RandomStream) -> Self {
         let pod_count = 1 + chance.below(12);
-        let weight = |chance: &mut Chance| [1_000, 1_000, 500, 2_000][chance.below(4) as usize];
+        let weight = |chance: &mut RandomStream| [1_000, 1_000, 500, 2_000][chance.below(4) as usize];
         let weights = (0..=chance.below(3)).map(|_| weight(chance)).collect();
         Self {
             pod_count,
@@ -78,7 +78,7 @@ impl Shape {
 
     /// The keys by rank, with their rates.
     pub(super) fn keys(&self, seed: u64) -> Vec<(u64, Load)> {
-        let mut chance = Chance::stream(seed, u64::MAX);
+        let mut chance = RandomStream::stream(seed, u64::MAX);
         let rates = zipf(self.load, self.key_count, self.exponent);
         rates.into_iter().map(|rate| (chance.next(), rate)).collect()
     }
@@ -88,12 +88,12 @@ pub(super) fn name_of(pod: u64) -> PodName {
     PodName::try_new(&format!("pod-{pod}")).expect("a number makes a name")
 }
 
-pub(super) fn random_replicas(chance: &mut Chance) -> (u32, u32) {
+pub(super) fn random_replicas(chance: &mut RandomStream) -> (u32, u32) {
     let min = 1 + chance.below(3) as u32;
     (min, min + chance.below(4) as u32)
 }
 
-pub(super) fn random_imbalance(chance: &mut Chance) -> Imbalance {
+pub(super) fn random_imbalance(chance: &mut RandomStream) -> Imbalance {
     IMBALANCES[chance.below(3) as usize]
 }
 

@@ -8,12 +8,12 @@ use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
 use super::Case;
-use super::guard::{Broken, Guard, check_settled};
+use super::disturbance::Disturbance;
+use super::invariant_checker::{InvariantChecker, InvariantViolation, check_settled};
 use super::shape::name_of;
-use super::trouble::Trouble;
 use crate::cluster::{Cluster, Fault, PodView, Process};
 
-/// How long after the last trouble all must be well: longer than the memory of a mass failure (60 s), measuring anew
+/// How long after the last disturbance all must be well: longer than the memory of a mass failure (60 s), measuring anew
 /// (15 s) and a round of balancing (5 s) take together.
 pub const SETTLE: Duration = Duration::from_secs(90);
 
@@ -23,11 +23,11 @@ const WATCHED_MIN: Duration = Duration::from_secs(25);
 /// How often is looked while nothing happens.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// A cluster in trouble.
+/// A cluster in disturbance.
 struct Trial<'a> {
     case: &'a Case,
     cluster: Cluster,
-    guard: Guard,
+    invariants: InvariantChecker,
     pod_count: u64,
     /// Those whose newest life was told to drain.
     drained: BTreeSet<PodName>,
@@ -36,11 +36,11 @@ struct Trial<'a> {
 }
 
 /// Lets the case happen; answers with how much virtual time that took.
-pub(super) fn attempt(case: &Case) -> Result<Duration, Broken> {
+pub(super) fn attempt(case: &Case) -> Result<Duration, InvariantViolation> {
     let mut trial = Trial::new(case);
-    for (at, trouble) in &case.troubles {
+    for (at, disturbance) in &case.disturbances {
         trial.run_until(Timestamp::ZERO + *at)?;
-        trial.befall(trouble);
+        trial.befall(disturbance);
         trial.check()?;
     }
     trial.end_all_trouble();
@@ -52,7 +52,7 @@ impl<'a> Trial<'a> {
     fn new(case: &'a Case) -> Self {
         let cluster = Cluster::new(case.shape.settings(case.seed()));
         let mut trial = Self {
-            guard: Guard::new(&cluster),
+            invariants: InvariantChecker::new(&cluster),
             keys: case.shape.keys(case.seed()),
             case,
             cluster,
@@ -64,7 +64,7 @@ impl<'a> Trial<'a> {
         trial
     }
 
-    fn run_until(&mut self, end: Timestamp) -> Result<(), Broken> {
+    fn run_until(&mut self, end: Timestamp) -> Result<(), InvariantViolation> {
         while self.cluster.now() < end {
             let next = end.min(self.cluster.now() + LOOK);
             self.cluster.run_until(next);
@@ -74,33 +74,35 @@ impl<'a> Trial<'a> {
     }
 
     /// Runs until all is well.
-    fn settle(&mut self) -> Result<(), Broken> {
+    fn settle(&mut self) -> Result<(), InvariantViolation> {
         let end = self.cluster.now() + SETTLE;
         self.run_until(self.cluster.now() + WATCHED_MIN)?;
         loop {
             let at = self.cluster.now();
             match check_settled(&self.cluster) {
                 Ok(()) => return Ok(()),
-                Err(what) if at >= end => return Err(Broken { at, what }),
+                Err(what) if at >= end => return Err(InvariantViolation { at, what }),
                 Err(_) => self.run_until(end.min(at + LOOK))?,
             }
         }
     }
 
-    fn check(&mut self) -> Result<(), Broken> {
+    fn check(&mut self) -> Result<(), InvariantViolation> {
         for news in self.cluster.take_news() {
-            let heard = self.guard.hear(&self.cluster, &news);
-            heard.map_err(|what| Broken { at: news.at, what })?;
+            let heard = self.invariants.hear(&self.cluster, &news);
+            heard.map_err(|what| InvariantViolation { at: news.at, what })?;
         }
         let at = self.cluster.now();
-        self.guard.look(&self.cluster).map_err(|what| Broken { at, what })
+        self.invariants
+            .look(&self.cluster)
+            .map_err(|what| InvariantViolation { at, what })
     }
 
-    fn befall(&mut self, trouble: &Trouble) {
+    fn befall(&mut self, disturbance: &Disturbance) {
         let now = self.cluster.now();
-        match trouble {
-            Trouble::Join => self.join(),
-            Trouble::Strike { pod, fault } => {
+        match disturbance {
+            Disturbance::Join => self.join(),
+            Disturbance::Strike { pod, fault } => {
                 let name = name_of(pod % self.pod_count.max(1));
                 let was_struck = self.cluster.strike(&name, *fault);
                 match fault {
@@ -109,31 +111,31 @@ impl<'a> Trial<'a> {
                     _ => false,
                 };
             }
-            Trouble::ChangeLeader { election } => {
-                self.guard.held_up(now + *election);
+            Disturbance::ChangeLeader { election } => {
+                self.invariants.held_up(now + *election);
                 self.cluster.change_leader(*election);
             }
-            Trouble::FailProposals { lasts } => {
-                self.guard.held_up(now + *lasts);
+            Disturbance::FailProposals { lasts } => {
+                self.invariants.held_up(now + *lasts);
                 self.cluster.fail_proposals(*lasts);
             }
-            Trouble::Scale { percent } => {
+            Disturbance::Scale { percent } => {
                 let scaled = |(key, rate): &(u64, Load)| (*key, rate.share(u128::from(*percent), 300));
                 let rates: Vec<_> = self.keys.iter().map(scaled).collect();
                 self.cluster.set_loads(rates);
             }
-            Trouble::HotKey { rank, percent } => self.heat(*rank, *percent),
-            Trouble::Replicas { min, max } => {
+            Disturbance::HotKey { rank, percent } => self.heat(*rank, *percent),
+            Disturbance::Replicas { min, max } => {
                 let mut settings = self.cluster.state().settings.clone();
                 (settings.balancer.min_replicas, settings.balancer.max_replicas) = (*min, *max);
                 self.cluster.configure(settings);
             }
-            Trouble::Imbalance(imbalance) => {
+            Disturbance::Imbalance(imbalance) => {
                 let mut settings = self.cluster.state().settings.clone();
                 settings.balancer.imbalance = *imbalance;
                 self.cluster.configure(settings);
             }
-            Trouble::Freeze(is_frozen) => self.cluster.set_frozen(*is_frozen),
+            Disturbance::Freeze(is_frozen) => self.cluster.set_frozen(*is_frozen),
         }
     }
 

@@ -5,20 +5,9 @@ use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{TraceError, TraceFault, TraceReader};
+use super::{Request, TraceError, TraceFault, TraceReader};
 
 const WEB12_EXCERPT: &str = include_str!("excerpts/web12_excerpt.csv");
-
-/// One recorded request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// When it was made, in milliseconds since the trace began.
-    pub at_ms: u64,
-    /// The application key it asked for.
-    pub key: Arc<str>,
-    /// What it costs its owner, in thousandths of a load unit; never 0.
-    pub load_milli: u64,
-}
 
 /// A whole trace: at least one request, ordered by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +20,7 @@ impl RequestTrace {
     /// Reads a CSV with the header `at_ms,key,load` to its end; the error names the line to mend.
     pub fn read(input: impl BufRead) -> Result<Self, TraceError> {
         let mut reader = TraceReader::try_new(input)?;
-        let mut interned = Interned::default();
+        let mut interned = KeyInterner::default();
         let mut requests = Vec::new();
         for request in reader.by_ref() {
             let mut request = request?;
@@ -73,12 +62,12 @@ impl RequestTrace {
 
 /// One allocation a key, however often it is asked for.
 #[derive(Default)]
-struct Interned {
+struct KeyInterner {
     known: BTreeSet<Arc<str>>,
     first_seen: Vec<Arc<str>>,
 }
 
-impl Interned {
+impl KeyInterner {
     fn key(&mut self, key: Arc<str>) -> Arc<str> {
         if let Some(known) = self.known.get(&key) {
             return known.clone();

@@ -1,6 +1,6 @@
 //! What can be wrong with a request trace, in the words of whoever has to mend the file.
 
-use super::{KEY_BYTES_MAX, LINE_BYTES_MAX};
+use super::limits::{KEY_BYTES_MAX, LINE_BYTES_MAX};
 use crate::quoted::Quoted;
 
 /// The first thing wrong in a trace, and the line it stands on.

@@ -2,16 +2,10 @@
 
 use std::io::{BufRead, Read};
 
-use emberkeep_core::keyspace::SliceKey;
-
+use super::limits::{KEY_BYTES_MAX, LINE_BYTES_MAX};
 use super::load_milli::load_milli_from;
-use super::{Request, TraceError, TraceFault};
-
-/// The longest key a trace may ask for.
-pub const KEY_BYTES_MAX: usize = SliceKey::LENGTH_MAX;
-
-/// The longest line that is read: a row with the longest key and the largest numbers fits well.
-pub const LINE_BYTES_MAX: usize = 1_024;
+use super::request::Request;
+use super::{TraceError, TraceFault};
 
 const HEADER: &str = "at_ms,key,load";
 const BYTE_ORDER_MARK: char = '\u{feff}';

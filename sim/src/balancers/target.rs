@@ -11,8 +11,8 @@ use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 use emberkeep_core::time::Timestamp;
 
 use crate::load_trace::{LoadTrace, PodId};
-use crate::ownership::Ownership;
-use crate::replay::{Moment, Stopwatch, World};
+use crate::ownership::OwnershipMap;
+use crate::replay::{Moment, Stopwatch, TraceState};
 
 /// A target around [`balancer::decide`]. Replicas that are leaving are gone by the next decision, for a trace gives pods
 /// no time to linger.
@@ -44,7 +44,7 @@ impl Target {
     }
 
     /// Which pods are there, and what may be decided.
-    pub(crate) fn observe(&mut self, world: &World<'_>, moment: Moment) {
+    pub(crate) fn observe(&mut self, world: &TraceState<'_>, moment: Moment) {
         if world.has_new_pods() {
             self.signals.pods = world.live().map(|pod| signal_of(pod, world)).collect();
         }
@@ -58,7 +58,7 @@ impl Target {
     }
 
     /// Who serves what from now on; `None` where nothing changes.
-    pub(crate) fn decide(&mut self, now: Timestamp, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    pub(crate) fn decide(&mut self, now: Timestamp, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         let decision = stopwatch.time(|| balancer::decide(&self.assignment, &self.signals, &self.settings, now));
         self.signals.ledger.record(&decision.report);
         self.assignment = Arc::new(decision.next?);
@@ -70,7 +70,7 @@ impl Target {
         &self.assignment
     }
 
-    fn ownership(&self) -> Ownership {
+    fn ownership(&self) -> OwnershipMap {
         let pods: Vec<PodId> = self
             .assignment
             .pods()
@@ -82,12 +82,12 @@ impl Target {
             let serving = state.replicas.serving();
             serving.map(|pod| pods[pod.as_usize()]).collect()
         });
-        Ownership::from_starts(slices.starts().cloned().zip(owners))
+        OwnershipMap::from_starts(slices.starts().cloned().zip(owners))
     }
 }
 
 /// A trace knows names only, so each pod gets an address of its own; which life it is tells restarts apart.
-fn signal_of(pod: PodId, world: &World<'_>) -> (PodName, PodSignal) {
+fn signal_of(pod: PodId, world: &TraceState<'_>) -> (PodName, PodSignal) {
     let name = world.name(pod).clone();
     let address = PodAddress::try_new(&format!("pod-{}:7000", pod.0)).expect("a host and a port");
     let pod = Pod {
@@ -103,7 +103,7 @@ fn signal_of(pod: PodId, world: &World<'_>) -> (PodName, PodSignal) {
 }
 
 /// Which process of the pod this is.
-pub(crate) fn incarnation_of(pod: PodId, world: &World<'_>) -> Incarnation {
+pub(crate) fn incarnation_of(pod: PodId, world: &TraceState<'_>) -> Incarnation {
     Incarnation(u128::from(pod.0) << 32 | u128::from(world.life(pod)))
 }
 

@@ -1,4 +1,4 @@
-//! The guard: what must hold in every cluster, whatever happens to it.
+//! The checker: what must hold in every cluster, whatever happens to it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, Happening, News, Process};
 /// What does not hold, and when that was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("at {:.3} s {what}", at.as_micros() as f64 / 1e6)]
-pub struct Broken {
+pub struct InvariantViolation {
     /// In virtual time.
     pub at: Timestamp,
     /// What is wrong.
@@ -26,7 +26,7 @@ pub struct Broken {
 
 /// Watches one cluster.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct InvariantChecker {
     /// What each life of a pod has published last.
     published: BTreeMap<(PodName, Incarnation), Generation>,
     replicated: Generation,
@@ -51,7 +51,7 @@ const WARMING_ROUNDS_MAX: u32 = 10;
 /// How long the assigner may take to take the keys from a pod that is gone, if nothing holds it up.
 const DETECTION_MAX: Duration = Duration::from_secs(20);
 
-impl Guard {
+impl InvariantChecker {
     pub(super) fn new(cluster: &Cluster) -> Self {
         Self {
             published: BTreeMap::new(),
@@ -238,7 +238,7 @@ fn check_replicas(assignment: &Assignment, has_owner: bool, most: u32) -> Result
     Ok(())
 }
 
-/// What must hold when all trouble is long over.
+/// What must hold when all disturbance is long over.
 pub(super) fn check_settled(cluster: &Cluster) -> Result<(), String> {
     let state = cluster.state();
     let newest = state.assignment.generation();
@@ -299,7 +299,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    /// What the guard says for a minute after that happened to one of three pods, with these settings.
+    /// What the checker says for a minute after that happened to one of three pods, with these settings.
     fn said(settings: impl FnOnce(&mut ClusterSettings), fault: Fault) -> Result<(), String> {
         let shape = Case::of(1).shape;
         let mut chosen = ClusterSettings::default();
@@ -310,9 +310,9 @@ mod tests {
         cluster.run_until(Timestamp::from_millis(5_000));
         let struck = cluster.state().assignment.pods()[0].name.clone();
         assert!(cluster.strike(&struck, fault));
-        let mut guard = Guard::new(&cluster);
+        let mut checker = InvariantChecker::new(&cluster);
         for _ in 0..12 {
-            guard.look(&cluster)?;
+            checker.look(&cluster)?;
             cluster.run_until(cluster.now() + Duration::from_secs(5));
         }
         check_settled(&cluster)

@@ -1,15 +1,15 @@
-//! Chance: seeded, and the same on every machine.
+//! RandomStream: seeded, and the same on every machine.
 
 use std::time::Duration;
 
 /// A stream of pseudo-random numbers: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
 /// Generators", 2014). Whoever needs chance has a stream of its own, so that one more draw here changes nothing there.
 #[derive(Debug, Clone)]
-pub struct Chance {
+pub struct RandomStream {
     state: u64,
 }
 
-impl Chance {
+impl RandomStream {
     /// The stream of that number among those of `seed`.
     #[must_use]
     pub const fn stream(seed: u64, number: u64) -> Self {
@@ -30,7 +30,7 @@ impl Chance {
     }
 
     /// Whether what happens in so many of 1,000 cases happens.
-    pub const fn is_within(&mut self, thousandths: u64) -> bool {
+    pub const fn draw_bool(&mut self, thousandths: u64) -> bool {
         self.below(1_000) < thousandths
     }
 
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn the_stream_is_that_of_the_published_generator() {
         // The first numbers of the reference implementation with seed 1234567 (Vigna's splitmix64.c).
-        let mut chance = Chance { state: 1_234_567 };
+        let mut chance = RandomStream { state: 1_234_567 };
         let drawn: Vec<u64> = (0..3).map(|_| chance.next()).collect();
         assert_eq!(
             drawn,
@@ -121,15 +121,15 @@ mod tests {
 
     #[test]
     fn streams_of_one_seed_differ() {
-        let first = |number| Chance::stream(7, number).next();
+        let first = |number| RandomStream::stream(7, number).next();
         assert_ne!(first(0), first(1));
-        assert_ne!(Chance::stream(8, 0).next(), first(0));
+        assert_ne!(RandomStream::stream(8, 0).next(), first(0));
     }
 
     #[test]
     fn counts_scatter_around_their_mean_as_poisson_says() {
         for mean in [0.05, 3.0, 31.0, 33.0, 5_000.0] {
-            let mut chance = Chance::stream(1, 2);
+            let mut chance = RandomStream::stream(1, 2);
             let drawn: Vec<f64> = (0..20_000).map(|_| chance.poisson(mean) as f64).collect();
             let average = drawn.iter().sum::<f64>() / drawn.len() as f64;
             let variance = drawn.iter().map(|count| (count - average).powi(2)).sum::<f64>() / drawn.len() as f64;
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn rounding_is_right_on_average() {
-        let mut chance = Chance::stream(3, 0);
+        let mut chance = RandomStream::stream(3, 0);
         let sum: u64 = (0..10_000).map(|_| chance.rounded(7, 4)).sum();
         assert!(sum.abs_diff(17_500) < 200, "{sum}");
     }

@@ -11,10 +11,10 @@ use crate::cluster::Fault;
 
 /// Something that is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum ScenarioOp {
     /// Something happens to pods.
     Strike {
-        pods: Pods,
+        pods: PodSelector,
         fault: Fault,
         /// How long it lasts, if it ends by itself.
         lasts: Option<Duration>,
@@ -68,7 +68,7 @@ pub(super) enum Deed {
 
 /// Which pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Pods {
+pub(super) enum PodSelector {
     Named(Vec<PodName>),
     InZone(String),
     /// Those that serve a key at that time.
@@ -85,24 +85,24 @@ pub(super) enum Setting {
     Capacity(Load),
 }
 
-impl Deed {
+impl ScenarioOp {
     /// How many pods join.
     pub(super) const fn joining_count(&self) -> u64 {
         match self {
-            Deed::Add { count, .. } => *count,
-            Deed::ReplaceNext => 1,
-            Deed::Strike { .. }
-            | Deed::RestartNext
-            | Deed::HotKey { .. }
-            | Deed::Crowd { .. }
-            | Deed::HotRange { .. }
-            | Deed::MoveRange { .. }
-            | Deed::Scale { .. }
-            | Deed::Wave { .. }
-            | Deed::Calm
-            | Deed::ChangeLeader
-            | Deed::Freeze(_)
-            | Deed::Set(_) => 0,
+            ScenarioOp::Add { count, .. } => *count,
+            ScenarioOp::ReplaceNext => 1,
+            ScenarioOp::Strike { .. }
+            | ScenarioOp::RestartNext
+            | ScenarioOp::HotKey { .. }
+            | ScenarioOp::Crowd { .. }
+            | ScenarioOp::HotRange { .. }
+            | ScenarioOp::MoveRange { .. }
+            | ScenarioOp::Scale { .. }
+            | ScenarioOp::Wave { .. }
+            | ScenarioOp::Calm
+            | ScenarioOp::ChangeLeader
+            | ScenarioOp::Freeze(_)
+            | ScenarioOp::Set(_) => 0,
         }
     }
 }
@@ -133,31 +133,31 @@ pub(super) const fn verb_of(fault: Fault) -> &'static str {
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for ScenarioOp {
     /// For the timeline; which pods it was is added there.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |thousandths: &u64| *thousandths as f64 / 10.0;
         match self {
-            Deed::Strike { fault, .. } => f.write_str(verb_of(*fault)),
-            Deed::Add { .. } => f.write_str("add"),
-            Deed::ReplaceNext => f.write_str("replace"),
-            Deed::RestartNext => f.write_str("restart"),
-            Deed::HotKey { key, share } => write!(f, "key {key} gets {}% of the load", percent(share)),
-            Deed::Crowd { key_count, share, .. } => {
+            ScenarioOp::Strike { fault, .. } => f.write_str(verb_of(*fault)),
+            ScenarioOp::Add { .. } => f.write_str("add"),
+            ScenarioOp::ReplaceNext => f.write_str("replace"),
+            ScenarioOp::RestartNext => f.write_str("restart"),
+            ScenarioOp::HotKey { key, share } => write!(f, "key {key} gets {}% of the load", percent(share)),
+            ScenarioOp::Crowd { key_count, share, .. } => {
                 write!(f, "{key_count} keys get {}% of the load on top", percent(share))
             }
-            Deed::HotRange { from, to, share } => {
+            ScenarioOp::HotRange { from, to, share } => {
                 let (from, to, share) = (percent(from), percent(to), percent(share));
                 write!(f, "the range from {from}% to {to}% gets {share}% of the load")
             }
-            Deed::MoveRange { by } => write!(f, "the hot range moves by {}%", percent(by)),
-            Deed::Scale { to } => write!(f, "the load becomes {}%", percent(to)),
-            Deed::Wave { by, .. } => write!(f, "the load begins to swing by {}%", percent(by)),
-            Deed::Calm => f.write_str("the load is as in the beginning"),
-            Deed::ChangeLeader => f.write_str("the leader is gone"),
-            Deed::Freeze(true) => f.write_str("an operator freezes the assignment"),
-            Deed::Freeze(false) => f.write_str("an operator releases the assignment"),
-            Deed::Set(_) => f.write_str("an operator changes the settings"),
+            ScenarioOp::MoveRange { by } => write!(f, "the hot range moves by {}%", percent(by)),
+            ScenarioOp::Scale { to } => write!(f, "the load becomes {}%", percent(to)),
+            ScenarioOp::Wave { by, .. } => write!(f, "the load begins to swing by {}%", percent(by)),
+            ScenarioOp::Calm => f.write_str("the load is as in the beginning"),
+            ScenarioOp::ChangeLeader => f.write_str("the leader is gone"),
+            ScenarioOp::Freeze(true) => f.write_str("an operator freezes the assignment"),
+            ScenarioOp::Freeze(false) => f.write_str("an operator releases the assignment"),
+            ScenarioOp::Set(_) => f.write_str("an operator changes the settings"),
         }
     }
 }

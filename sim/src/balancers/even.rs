@@ -1,8 +1,8 @@
 //! Static sharding: as many equal ranges as there are pods.
 
 use crate::load_trace::PodId;
-use crate::ownership::{Owners, Ownership, range_start};
-use crate::replay::{Balancer, Moment, Stopwatch, World};
+use crate::ownership::{Owners, OwnershipMap, range_start};
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// Cuts the key space into as many equal ranges as there are pods, whatever their load.
 ///
@@ -15,7 +15,7 @@ pub struct EvenRanges {
 }
 
 impl Balancer for EvenRanges {
-    fn decide(&mut self, world: &World<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(&mut self, world: &TraceState<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         world.has_new_pods().then(|| {
             stopwatch.time(|| {
                 self.seat(world);
@@ -28,7 +28,7 @@ impl Balancer for EvenRanges {
 impl EvenRanges {
     /// Pods that joined take the seats of those that left, the rest come last; where seats stay empty, the last pods
     /// move up.
-    fn seat(&mut self, world: &World<'_>) {
+    fn seat(&mut self, world: &TraceState<'_>) {
         let seated: Vec<PodId> = self.seats.clone();
         let mut waiting: Vec<PodId> = world.live().filter(|pod| !seated.contains(pod)).collect();
         waiting.reverse();
@@ -45,10 +45,10 @@ impl EvenRanges {
         }
     }
 
-    fn ownership(&self) -> Ownership {
+    fn ownership(&self) -> OwnershipMap {
         let count = self.seats.len() as u128;
         let starts = (0..count).map(|seat| range_start(((seat << 64) / count) as u64));
         let owners = self.seats.iter().map(|pod| Owners::from_slice(&[*pod]));
-        Ownership::from_starts(starts.zip(owners))
+        OwnershipMap::from_starts(starts.zip(owners))
     }
 }

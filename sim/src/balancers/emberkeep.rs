@@ -5,8 +5,8 @@ use emberkeep_core::time::Timestamp;
 use super::exact_load::ExactLoad;
 use super::target::Target;
 use crate::load_trace::LoadTrace;
-use crate::ownership::Ownership;
-use crate::replay::{Balancer, Moment, Stopwatch, World};
+use crate::ownership::OwnershipMap;
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// A target whose balancer knows the exact load of every key at once.
 pub struct Emberkeep {
@@ -26,7 +26,12 @@ impl Emberkeep {
 }
 
 impl Balancer for Emberkeep {
-    fn decide(&mut self, world: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(
+        &mut self,
+        world: &TraceState<'_>,
+        moment: Moment,
+        stopwatch: &mut Stopwatch<'_>,
+    ) -> Option<OwnershipMap> {
         self.target.observe(world, moment);
         if self.load.observe(world) {
             self.target.set_load(self.load.load_map(world.trace().keys()));

@@ -11,12 +11,12 @@ use super::LoadTraceFault;
 /// The fields of a line; which of them must be there depends on the event.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Line {
+pub(super) struct TraceLine {
     pub(super) at_ms: u64,
     pub(super) event: EventName,
     pub(super) pods: Option<Vec<PodName>>,
-    pub(super) loads: Option<Vec<(Position, Rate)>>,
-    pub(super) max_load_hint: Option<Rate>,
+    pub(super) loads: Option<Vec<(HexKey, JsonLoad)>>,
+    pub(super) max_load_hint: Option<JsonLoad>,
     pub(super) imbalance: Option<ImbalanceName>,
     pub(super) min_replicas: Option<u32>,
     pub(super) max_replicas: Option<u32>,
@@ -59,13 +59,13 @@ pub(super) enum ImbalanceName {
 
 /// A slice key of 8 bytes, written as 16 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position(pub(super) u64);
+pub(super) struct HexKey(pub(super) u64);
 
 /// A load in units a second, written as any JSON number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rate(pub(super) f64);
+pub(super) struct JsonLoad(pub(super) f64);
 
-impl Rate {
+impl JsonLoad {
     /// Rounded to thousandths.
     pub(super) fn load(self) -> Load {
         // It is in range, so the conversion loses nothing but what rounding takes.
@@ -76,7 +76,7 @@ impl Rate {
 /// The largest load that a line may name, in units a second: a million keys of it still add up in 64 bits.
 const RATE_MAX: f64 = 1e10;
 
-impl Line {
+impl TraceLine {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, LoadTraceFault> {
         let line = bytes.trim_ascii_end();
         serde_json::from_slice(line).map_err(|error| malformed(&error))
@@ -100,31 +100,31 @@ fn malformed(error: &serde_json::Error) -> LoadTraceFault {
 /// Enough for any reason, so that a broken file cannot flood a terminal.
 const REASON_CHARS_MAX: usize = 300;
 
-impl<'de> Deserialize<'de> for Position {
+impl<'de> Deserialize<'de> for HexKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(PositionVisitor)
+        deserializer.deserialize_str(HexKeyVisitor)
     }
 }
 
-struct PositionVisitor;
+struct HexKeyVisitor;
 
-impl Visitor<'_> for PositionVisitor {
-    type Value = Position;
+impl Visitor<'_> for HexKeyVisitor {
+    type Value = HexKey;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a slice key of 16 hex digits")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Position, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<HexKey, E> {
         let is_key = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let position = u64::from_str_radix(text, 16).ok().filter(|_| is_key);
         position
-            .map(Position)
+            .map(HexKey)
             .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
-impl<'de> Deserialize<'de> for Rate {
+impl<'de> Deserialize<'de> for JsonLoad {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let units = f64::deserialize(deserializer)?;
         if !(0.0..=RATE_MAX).contains(&units) {
@@ -141,7 +141,9 @@ mod tests {
     use super::*;
 
     fn rate(text: &str) -> Option<u64> {
-        serde_json::from_str::<Rate>(text).ok().map(|rate| rate.load().milli())
+        serde_json::from_str::<JsonLoad>(text)
+            .ok()
+            .map(|rate| rate.load().milli())
     }
 
     #[test]
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_key_has_sixteen_hex_digits() {
-        let read = |text: &str| serde_json::from_str::<Position>(text).ok().map(|position| position.0);
+        let read = |text: &str| serde_json::from_str::<HexKey>(text).ok().map(|position| position.0);
         assert_eq!(read("\"00ff00FF00ff00ff\""), Some(0x00ff_00ff_00ff_00ff));
         for bad in ["\"00\"", "\"+0ff00ff00ff00ff\"", "\"00ff00ff00ff00ff0\"", "17"] {
             assert_eq!(read(bad), None, "{bad}");

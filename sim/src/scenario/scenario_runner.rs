@@ -7,25 +7,25 @@ use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
 
-use super::deed::{Deed, Pods, Setting, end_of, verb_of};
-use super::demand::Demand;
 use super::figures::counted;
-use super::scenario::Step;
+use super::load_model::LoadModel;
+use super::scenario_op::{PodSelector, ScenarioOp, Setting, end_of, verb_of};
 use super::setup::Setup;
 use super::summary::summary;
+use super::timed_op::TimedOp;
 use super::timeline::Timeline;
 use crate::cluster::{Cluster, Fault, Happening, NewPod};
 use crate::observer::Observer;
 
 /// A cluster and those who watch it.
-pub(super) struct Stage<'a> {
+pub(super) struct ScenarioRunner<'a> {
     setup: &'a Setup,
     cluster: Cluster,
-    demand: Demand,
+    demand: LoadModel,
     observer: Observer,
     timeline: Timeline,
     /// What is still to be done, in the order of time and then of how it was put there.
-    agenda: BTreeMap<(Timestamp, u64), Act>,
+    agenda: BTreeMap<(Timestamp, u64), ScheduledAction>,
     act_count: u64,
     pod_count: u64,
     /// The pods that were not replaced yet, the oldest first.
@@ -37,8 +37,8 @@ pub(super) struct Stage<'a> {
 }
 
 /// What is done at its time.
-enum Act {
-    Deed(Deed),
+enum ScheduledAction {
+    ScenarioOp(ScenarioOp),
     Strike(Vec<PodName>, Fault),
     /// The load that moves by itself has moved on.
     FollowLoad,
@@ -53,12 +53,12 @@ const ELECTION_TIME: Duration = Duration::from_millis(500);
 /// The longest time between two looks at who has exited; shorter than a start.
 const LOOK: Duration = Duration::from_secs(1);
 
-impl<'a> Stage<'a> {
+impl<'a> ScenarioRunner<'a> {
     pub(super) fn new(setup: &'a Setup, seed: u64) -> Self {
         let mut stage = Self {
             setup,
             cluster: Cluster::new(setup.cluster(seed)),
-            demand: Demand::new(setup.keys(), setup.load(), seed),
+            demand: LoadModel::new(setup.keys(), setup.load(), seed),
             observer: Observer::new(Timestamp::ZERO + setup.watch_from()),
             timeline: Timeline::default(),
             agenda: BTreeMap::new(),
@@ -74,9 +74,9 @@ impl<'a> Stage<'a> {
     }
 
     /// Plays all steps to the end, and answers with the text of what came of it.
-    pub(super) fn play(mut self, steps: &[Step]) -> String {
+    pub(super) fn play(mut self, steps: &[TimedOp]) -> String {
         for step in steps {
-            self.plan(Timestamp::ZERO + step.at, Act::Deed(step.deed.clone()));
+            self.plan(Timestamp::ZERO + step.at, ScheduledAction::ScenarioOp(step.op.clone()));
         }
         let end = Timestamp::ZERO + self.setup.run();
         while self.cluster.now() < end {
@@ -88,7 +88,7 @@ impl<'a> Stage<'a> {
         format!("timeline\n{}summary\n{summary}", self.timeline.text())
     }
 
-    fn plan(&mut self, at: Timestamp, act: Act) {
+    fn plan(&mut self, at: Timestamp, act: ScheduledAction) {
         self.agenda.insert((at, self.act_count), act);
         self.act_count += 1;
     }
@@ -106,7 +106,7 @@ impl<'a> Stage<'a> {
         timeline.look(&self.cluster);
         for (at, pod) in exited {
             if self.restarting.remove(&pod) {
-                self.plan(at + START_TIME, Act::Strike(vec![pod], Fault::Start));
+                self.plan(at + START_TIME, ScheduledAction::Strike(vec![pod], Fault::Start));
             }
         }
     }
@@ -119,49 +119,49 @@ impl<'a> Stage<'a> {
             .filter(|entry| entry.key().0 <= self.cluster.now())
         {
             match entry.remove() {
-                Act::Deed(deed) => self.perform(deed),
-                Act::Strike(pods, fault) => self.strike(&pods, fault),
-                Act::FollowLoad => self.change_load(),
+                ScheduledAction::ScenarioOp(op) => self.perform(op),
+                ScheduledAction::Strike(pods, fault) => self.strike(&pods, fault),
+                ScheduledAction::FollowLoad => self.change_load(),
             }
             self.timeline.look(&self.cluster);
             self.observer.look(&self.cluster);
         }
     }
 
-    fn perform(&mut self, deed: Deed) {
-        if self.demand.take(&deed, self.cluster.now()) {
-            self.note(deed.to_string());
+    fn perform(&mut self, op: ScenarioOp) {
+        if self.demand.take(&op, self.cluster.now()) {
+            self.note(op.to_string());
             self.change_load();
             return;
         }
-        match deed {
-            Deed::Strike { pods, fault, lasts } => {
+        match op {
+            ScenarioOp::Strike { pods, fault, lasts } => {
                 let pods = self.pods_of(&pods);
                 self.strike(&pods, fault);
                 if let Some(lasts) = lasts {
                     let end = self.cluster.now() + lasts;
-                    self.plan(end, Act::Strike(pods, end_of(fault)));
+                    self.plan(end, ScheduledAction::Strike(pods, end_of(fault)));
                 }
             }
-            Deed::Add { count, zone, weight } => self.add(count, zone.as_deref(), weight),
-            Deed::ReplaceNext => self.replace_next(),
-            Deed::RestartNext => self.restart_next(),
-            Deed::ChangeLeader => {
-                self.note(Deed::ChangeLeader.to_string());
+            ScenarioOp::Add { count, zone, weight } => self.add(count, zone.as_deref(), weight),
+            ScenarioOp::ReplaceNext => self.replace_next(),
+            ScenarioOp::RestartNext => self.restart_next(),
+            ScenarioOp::ChangeLeader => {
+                self.note(ScenarioOp::ChangeLeader.to_string());
                 self.cluster.change_leader(ELECTION_TIME);
             }
-            Deed::Freeze(is_frozen) => {
-                self.note(Deed::Freeze(is_frozen).to_string());
+            ScenarioOp::Freeze(is_frozen) => {
+                self.note(ScenarioOp::Freeze(is_frozen).to_string());
                 self.cluster.set_frozen(is_frozen);
             }
-            Deed::Set(setting) => self.set(setting),
-            Deed::HotKey { .. }
-            | Deed::Crowd { .. }
-            | Deed::HotRange { .. }
-            | Deed::MoveRange { .. }
-            | Deed::Scale { .. }
-            | Deed::Wave { .. }
-            | Deed::Calm => {}
+            ScenarioOp::Set(setting) => self.set(setting),
+            ScenarioOp::HotKey { .. }
+            | ScenarioOp::Crowd { .. }
+            | ScenarioOp::HotRange { .. }
+            | ScenarioOp::MoveRange { .. }
+            | ScenarioOp::Scale { .. }
+            | ScenarioOp::Wave { .. }
+            | ScenarioOp::Calm => {}
         }
     }
 
@@ -182,14 +182,14 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn pods_of(&self, pods: &Pods) -> Vec<PodName> {
+    fn pods_of(&self, pods: &PodSelector) -> Vec<PodName> {
         match pods {
-            Pods::Named(named) => named.clone(),
-            Pods::InZone(zone) => {
+            PodSelector::Named(named) => named.clone(),
+            PodSelector::InZone(zone) => {
                 let in_zone = self.cluster.pods().filter(|pod| *pod.pod.zone == **zone);
                 in_zone.map(|pod| pod.pod.name.clone()).collect()
             }
-            Pods::OwnersOf { key } => {
+            PodSelector::OwnersOf { key } => {
                 let key = SliceKey::from_position(self.demand.position_of(*key));
                 let assignment = self.cluster.routing().assignment();
                 let (_, state) = assignment.get(&key);
@@ -259,8 +259,8 @@ impl<'a> Stage<'a> {
         self.cluster.set_loads(rates);
         self.observer.load_changed(&self.cluster);
         if self.demand.is_moving() {
-            self.agenda.retain(|_, act| !matches!(act, Act::FollowLoad));
-            self.plan(self.cluster.now() + LOAD_STEP, Act::FollowLoad);
+            self.agenda.retain(|_, act| !matches!(act, ScheduledAction::FollowLoad));
+            self.plan(self.cluster.now() + LOAD_STEP, ScheduledAction::FollowLoad);
         }
     }
 }

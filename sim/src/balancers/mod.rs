@@ -22,7 +22,7 @@ use crate::replay::Balancer;
 
 /// Which balancer is to decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rival {
+pub enum BalancerKind {
     /// Emberkeep's own, as the assigner runs it.
     Emberkeep,
     /// Consistent hashing: 160 points a pod on a ring.
@@ -33,18 +33,23 @@ pub enum Rival {
     Static,
 }
 
-impl Rival {
+impl BalancerKind {
     /// All of them, our own first.
-    pub const ALL: [Rival; 4] = [Rival::Emberkeep, Rival::Ring, Rival::Rendezvous, Rival::Static];
+    pub const ALL: [BalancerKind; 4] = [
+        BalancerKind::Emberkeep,
+        BalancerKind::Ring,
+        BalancerKind::Rendezvous,
+        BalancerKind::Static,
+    ];
 
     /// What it is called on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Rival::Emberkeep => "emberkeep",
-            Rival::Ring => "ring",
-            Rival::Rendezvous => "rendezvous",
-            Rival::Static => "static",
+            BalancerKind::Emberkeep => "emberkeep",
+            BalancerKind::Ring => "ring",
+            BalancerKind::Rendezvous => "rendezvous",
+            BalancerKind::Static => "static",
         }
     }
 
@@ -52,16 +57,16 @@ impl Rival {
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
-            Rival::Emberkeep => {
+            BalancerKind::Emberkeep => {
                 "Emberkeep's own balancer: it cuts, moves, swaps and replicates slices by their load, and moves as little as it can."
             }
-            Rival::Ring => {
+            BalancerKind::Ring => {
                 "Consistent hashing: each pod has 160 points on a ring, a key belongs to the next point; load is not looked at."
             }
-            Rival::Rendezvous => {
+            BalancerKind::Rendezvous => {
                 "Rendezvous hashing: each of 65,536 buckets belongs to the pod with the highest hash of both; load is not looked at."
             }
-            Rival::Static => {
+            BalancerKind::Static => {
                 "Static sharding: as many equal ranges as there are pods; a pod that joins takes the range of one that left."
             }
         }
@@ -71,15 +76,15 @@ impl Rival {
     #[must_use]
     pub fn balancer(self, trace: &LoadTrace) -> Box<dyn Balancer> {
         match self {
-            Rival::Emberkeep => Box::new(Emberkeep::new(trace)),
-            Rival::Ring => Box::new(Ring),
-            Rival::Rendezvous => Box::new(Rendezvous::default()),
-            Rival::Static => Box::new(EvenRanges::default()),
+            BalancerKind::Emberkeep => Box::new(Emberkeep::new(trace)),
+            BalancerKind::Ring => Box::new(Ring),
+            BalancerKind::Rendezvous => Box::new(Rendezvous::default()),
+            BalancerKind::Static => Box::new(EvenRanges::default()),
         }
     }
 }
 
-impl fmt::Display for Rival {
+impl fmt::Display for BalancerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -88,14 +93,14 @@ impl fmt::Display for Rival {
 /// A balancer that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("balancer {0:?} is unknown, it must be emberkeep, ring, rendezvous or static")]
-pub struct UnknownRival(String);
+pub struct UnknownBalancer(String);
 
-impl FromStr for Rival {
-    type Err = UnknownRival;
+impl FromStr for BalancerKind {
+    type Err = UnknownBalancer;
 
-    fn from_str(text: &str) -> Result<Self, UnknownRival> {
+    fn from_str(text: &str) -> Result<Self, UnknownBalancer> {
         let named = Self::ALL.into_iter().find(|rival| rival.as_str() == text);
-        named.ok_or_else(|| UnknownRival(text.to_owned()))
+        named.ok_or_else(|| UnknownBalancer(text.to_owned()))
     }
 }
 

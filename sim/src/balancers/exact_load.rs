@@ -5,7 +5,7 @@ use std::time::Duration;
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 
-use crate::replay::World;
+use crate::replay::TraceState;
 
 /// What counts half in the steady rate: the slow half-life of a slicelet's meters.
 const HALF_LIFE: Duration = Duration::from_secs(60);
@@ -34,7 +34,7 @@ impl ExactLoad {
     }
 
     /// Learns the truth of this moment; answers whether anything is different from the one before.
-    pub(super) fn observe(&mut self, world: &World<'_>) -> bool {
+    pub(super) fn observe(&mut self, world: &TraceState<'_>) -> bool {
         let kept = self.decay.factor(world.at_ms() - self.at_ms);
         self.at_ms = world.at_ms();
         let mut has_changed = false;
@@ -137,7 +137,7 @@ mod tests {
         }
         text += "{\"at_ms\":1000000,\"event\":\"end\"}\n";
         let trace = LoadTrace::read(text.as_bytes()).unwrap();
-        let (mut world, mut load) = (World::new(&trace), ExactLoad::new(1));
+        let (mut world, mut load) = (TraceState::new(&trace), ExactLoad::new(1));
         let steady = (0..).step_by(5_000).zip(rates).map(|(at_ms, _)| {
             world.advance_to(at_ms);
             load.observe(&world);

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use emberkeep_core::keyspace::SliceKey;
 
-use crate::ownership::{Owners, Ownership};
+use crate::ownership::{Owners, OwnershipMap};
 
 /// An ownership, and which of the trace's keys lie in each of its ranges.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Divided {
-    ownership: Arc<Ownership>,
+pub(super) struct KeyRanges {
+    ownership: Arc<OwnershipMap>,
     /// The place of the first key of each range; in the end, how many keys there are.
     cuts: Vec<usize>,
 }
 
-impl Divided {
-    pub(super) fn new(ownership: &Arc<Ownership>, keys: &[u64]) -> Self {
+impl KeyRanges {
+    pub(super) fn new(ownership: &Arc<OwnershipMap>, keys: &[u64]) -> Self {
         let mut cuts: Vec<usize> = Vec::with_capacity(ownership.ranges().len() + 1);
         for (start, _) in ownership.ranges() {
             let from = cuts.last().copied().unwrap_or(0);
@@ -29,7 +29,7 @@ impl Divided {
     }
 
     /// Whether this is still how the keys are divided.
-    pub(super) fn is_of(&self, ownership: &Arc<Ownership>) -> bool {
+    pub(super) fn is_of(&self, ownership: &Arc<OwnershipMap>) -> bool {
         !self.cuts.is_empty() && Arc::ptr_eq(&self.ownership, ownership)
     }
 

@@ -1,4 +1,4 @@
-//! Demand: how often each key is asked for, and how that changes.
+//! LoadModel: how often each key is asked for, and how that changes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use emberkeep_core::load::Load;
 use emberkeep_core::time::Timestamp;
 
-use super::deed::Deed;
-use super::setup::Keys;
-use crate::chance::Chance;
+use super::scenario_op::ScenarioOp;
+use super::setup::KeyDistribution;
+use crate::random_stream::RandomStream;
 use crate::zipf::zipf;
 
 /// The keys by rank, and all that makes them hotter or colder at the moment.
 #[derive(Debug)]
-pub(super) struct Demand {
+pub(super) struct LoadModel {
     /// Positions and rates in the beginning; the key of rank 1 first.
     keys: Vec<(u64, Load)>,
-    chance: Chance,
-    now: Heat,
+    chance: RandomStream,
+    now: LoadModifiers,
 }
 
 /// What was done to the load. All shares in thousandths.
 #[derive(Debug, Clone)]
-struct Heat {
+struct LoadModifiers {
     scale: u64,
     wave: Option<Wave>,
     /// By the rank of the key.
@@ -57,14 +57,14 @@ struct Crowd {
 /// The chance that keys come from; clusters have streams with small numbers.
 const STREAM: u64 = u64::MAX;
 
-impl Demand {
-    pub(super) fn new(keys: Keys, total: Load, seed: u64) -> Self {
-        let mut chance = Chance::stream(seed, STREAM);
+impl LoadModel {
+    pub(super) fn new(keys: KeyDistribution, total: Load, seed: u64) -> Self {
+        let mut chance = RandomStream::stream(seed, STREAM);
         let rates = zipf(total, keys.count, keys.exponent);
         Self {
             keys: rates.into_iter().map(|rate| (chance.next(), rate)).collect(),
             chance,
-            now: Heat::none(),
+            now: LoadModifiers::none(),
         }
     }
 
@@ -74,12 +74,12 @@ impl Demand {
     }
 
     /// Takes in what is done to the load; answers whether it is done to the load at all.
-    pub(super) fn take(&mut self, deed: &Deed, now: Timestamp) -> bool {
-        match *deed {
-            Deed::HotKey { key, share } => {
+    pub(super) fn take(&mut self, op: &ScenarioOp, now: Timestamp) -> bool {
+        match *op {
+            ScenarioOp::HotKey { key, share } => {
                 self.now.hot_keys.insert(key, share);
             }
-            Deed::Crowd {
+            ScenarioOp::Crowd {
                 key_count,
                 share,
                 fades_over,
@@ -93,24 +93,24 @@ impl Demand {
                     began: now,
                 });
             }
-            Deed::HotRange { from, to, share } => self.now.hot_range = Some(HotRange { from, to, share }),
-            Deed::MoveRange { by } => {
+            ScenarioOp::HotRange { from, to, share } => self.now.hot_range = Some(HotRange { from, to, share }),
+            ScenarioOp::MoveRange { by } => {
                 if let Some(range) = &mut self.now.hot_range {
                     let width = range.to - range.from;
                     range.from = (range.from + by) % 1_000;
                     range.to = range.from + width;
                 }
             }
-            Deed::Scale { to } => self.now.scale = to,
-            Deed::Wave { by, period } => self.now.wave = Some(Wave { by, period, began: now }),
-            Deed::Calm => self.now = Heat::none(),
-            Deed::Strike { .. }
-            | Deed::Add { .. }
-            | Deed::ReplaceNext
-            | Deed::RestartNext
-            | Deed::ChangeLeader
-            | Deed::Freeze(_)
-            | Deed::Set(_) => return false,
+            ScenarioOp::Scale { to } => self.now.scale = to,
+            ScenarioOp::Wave { by, period } => self.now.wave = Some(Wave { by, period, began: now }),
+            ScenarioOp::Calm => self.now = LoadModifiers::none(),
+            ScenarioOp::Strike { .. }
+            | ScenarioOp::Add { .. }
+            | ScenarioOp::ReplaceNext
+            | ScenarioOp::RestartNext
+            | ScenarioOp::ChangeLeader
+            | ScenarioOp::Freeze(_)
+            | ScenarioOp::Set(_) => return false,
         }
         true
     }
@@ -145,7 +145,7 @@ impl Demand {
     }
 }
 
-impl Heat {
+impl LoadModifiers {
     const fn none() -> Self {
         Self {
             scale: 1_000,
@@ -222,31 +222,31 @@ mod tests {
         Timestamp::from_millis(1_000 * seconds)
     }
 
-    /// The total in units after each of the deeds, and each that many seconds later.
-    fn totals(deeds: &[(Deed, u64)]) -> Vec<u64> {
-        let keys = Keys {
+    /// The total in units after each of the ops, and each that many seconds later.
+    fn totals(ops: &[(ScenarioOp, u64)]) -> Vec<u64> {
+        let keys = KeyDistribution {
             count: 1_000,
             exponent: 0,
         };
-        let mut demand = Demand::new(keys, Load::from_units(1_000), 1);
-        let mut total_after = |(deed, later): &(Deed, u64)| {
-            assert!(demand.take(deed, seconds(0)));
+        let mut demand = LoadModel::new(keys, Load::from_units(1_000), 1);
+        let mut total_after = |(op, later): &(ScenarioOp, u64)| {
+            assert!(demand.take(op, seconds(0)));
             let rates = demand.rates_at(seconds(*later));
             let total: Load = rates.iter().map(|(_, rate)| *rate).sum();
             (total.milli() + 500) / 1_000
         };
-        deeds.iter().map(&mut total_after).collect()
+        ops.iter().map(&mut total_after).collect()
     }
 
     #[test]
     fn a_hot_key_has_its_share_of_all() {
-        let hot = |share| Deed::HotKey { key: 7, share };
+        let hot = |share| ScenarioOp::HotKey { key: 7, share };
         assert_eq!(totals(&[(hot(500), 0), (hot(0), 0)]), [2_000, 1_000]);
     }
 
     #[test]
     fn a_crowd_fades_away() {
-        let crowd = Deed::Crowd {
+        let crowd = ScenarioOp::Crowd {
             key_count: 50,
             share: 400,
             fades_over: Some(Duration::from_secs(100)),
@@ -258,12 +258,12 @@ mod tests {
 
     #[test]
     fn a_hot_range_moves_round_the_key_space() {
-        let range = Deed::HotRange {
+        let range = ScenarioOp::HotRange {
             from: 900,
             to: 950,
             share: 500,
         };
-        let moved = |by| Deed::MoveRange { by };
+        let moved = |by| ScenarioOp::MoveRange { by };
         assert_eq!(totals(&[(range, 0), (moved(80), 0), (moved(500), 0)]), [2_000; 3]);
     }
 
@@ -271,7 +271,7 @@ mod tests {
     fn a_wave_swings_around_the_load() {
         let wave = |later| {
             let period = Duration::from_secs(400);
-            totals(&[(Deed::Wave { by: 500, period }, later)])[0]
+            totals(&[(ScenarioOp::Wave { by: 500, period }, later)])[0]
         };
         assert_eq!(
             [0, 50, 100, 200, 300, 350, 400].map(wave),

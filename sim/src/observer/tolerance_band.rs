@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, PodView, Traffic};
 /// Where pods should lie. Keys that are too hot for as many pods as may share them are set aside with those pods: each of
 /// them may have its part of the key, and the tolerance. The band of all others lies around the mean of what remains.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Band {
+pub struct ToleranceBand {
     /// The keys that are set aside, by their places in the traffic, and what a pod that has one may have.
     aside: Vec<(usize, Load)>,
     /// What any other pod of weight 1 may have.
@@ -20,7 +20,7 @@ pub struct Band {
 
 /// How load is spread at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reading {
+pub struct BalanceSample {
     /// All load by all weight.
     pub mean: Load,
     /// The most that a pod has, by its weight.
@@ -31,7 +31,7 @@ pub struct Reading {
     pub pod_count: usize,
 }
 
-impl Band {
+impl ToleranceBand {
     /// The band for the traffic as it is, over so many pods of so much weight together.
     #[must_use]
     pub fn of(traffic: &Traffic, settings: &BalancerSettings, pod_count: usize, weight: u64) -> Self {
@@ -62,8 +62,8 @@ impl Band {
 
     /// How the cluster lies in it.
     #[must_use]
-    pub fn read(&self, cluster: &Cluster) -> Reading {
-        let mut reading = Reading::default();
+    pub fn read(&self, cluster: &Cluster) -> BalanceSample {
+        let mut reading = BalanceSample::default();
         let mut weight = 0;
         let limits = self.limits_of_hosts(cluster);
         for (place, pod) in cluster.pods().enumerate() {
@@ -97,7 +97,7 @@ impl Band {
     }
 }
 
-impl Reading {
+impl BalanceSample {
     /// The most loaded pod over the mean, in thousandths.
     #[must_use]
     pub fn max_over_mean(&self) -> u64 {
@@ -125,7 +125,7 @@ fn by_weight(load: Load, thousandths: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn band(rates: &[u64], replicas_max: u32, pod_count: usize) -> Band {
+    fn band(rates: &[u64], replicas_max: u32, pod_count: usize) -> ToleranceBand {
         let mut traffic = Traffic::default();
         traffic.set((0..).zip(rates.iter().map(|units| Load::from_units(*units))));
         let settings = BalancerSettings {
@@ -133,7 +133,7 @@ mod tests {
             max_replicas: replicas_max,
             ..BalancerSettings::default()
         };
-        Band::of(&traffic, &settings, pod_count, 1_000 * pod_count as u64)
+        ToleranceBand::of(&traffic, &settings, pod_count, 1_000 * pod_count as u64)
     }
 
     #[test]
@@ -141,14 +141,14 @@ mod tests {
         let rates = [10, 20, 300, 10, 20];
         assert_eq!(
             band(&rates, 1, 3),
-            Band {
+            ToleranceBand {
                 aside: vec![(2, Load::from_units(300 + 10))],
                 limit: Load::from_units(30 + 10)
             }
         );
         assert_eq!(
             band(&rates, 3, 3),
-            Band {
+            ToleranceBand {
                 aside: vec![],
                 limit: Load::from_units(120 + 12)
             }

@@ -5,12 +5,12 @@ use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 
 use super::ScenarioFault;
-use super::deed::{Deed, Pods, Setting};
-use super::words::{Words, unexpected};
+use super::scenario_op::{PodSelector, ScenarioOp, Setting};
+use super::word_reader::{WordReader, unexpected};
 use crate::cluster::Fault;
 
 /// All that can happen, for whoever wrote something else.
-const DEEDS: &str = "crash, lose, freeze, cut, drain, start, add, replace, restart, hot, crowd, move, load, wave, calm, \
+const OPS: &str = "crash, lose, freeze, cut, drain, start, add, replace, restart, hot, crowd, move, load, wave, calm, \
                      change, release or set";
 
 /// A key that is hot where none is named.
@@ -20,20 +20,20 @@ const HOT_KEY: u64 = 1;
 pub(super) const KEY_MAX: u64 = 10_000_000;
 
 /// What the rest of the line says.
-pub(super) fn deed(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
-    let verb = words.next(DEEDS)?;
+pub(super) fn op(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
+    let verb = words.next(OPS)?;
     match verb {
         "crash" => strike(words, Fault::Kill),
         "lose" => strike(words, Fault::Lose),
         "cut" => strike(words, Fault::CutOff),
         "drain" => strike(words, Fault::Drain),
         "start" => strike(words, Fault::Start),
-        "freeze" if words.takes("assignment") => Ok(Deed::Freeze(true)),
+        "freeze" if words.takes("assignment") => Ok(ScenarioOp::Freeze(true)),
         "freeze" => strike(words, Fault::Freeze),
-        "release" => words.expect("assignment").map(|()| Deed::Freeze(false)),
+        "release" => words.expect("assignment").map(|()| ScenarioOp::Freeze(false)),
         "add" => add(words),
-        "replace" => words.expect("next pod").map(|()| Deed::ReplaceNext),
-        "restart" if words.takes("next") => words.expect("pod").map(|()| Deed::RestartNext),
+        "replace" => words.expect("next pod").map(|()| ScenarioOp::ReplaceNext),
+        "restart" if words.takes("next") => words.expect("pod").map(|()| ScenarioOp::RestartNext),
         "restart" => strike(words, Fault::Start),
         "hot" if words.takes("range") => hot_range(words),
         "hot" => hot_key(words),
@@ -41,39 +41,39 @@ pub(super) fn deed(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
         "move" => {
             words.expect("range by")?;
             let by = words.percent(1, 99)?;
-            Ok(Deed::MoveRange { by })
+            Ok(ScenarioOp::MoveRange { by })
         }
-        "load" => words.percent(0, 10_000).map(|to| Deed::Scale { to }),
+        "load" => words.percent(0, 10_000).map(|to| ScenarioOp::Scale { to }),
         "wave" => {
             let by = words.percent(1, 99)?;
             words.expect("over")?;
             let period = words.duration()?;
-            Ok(Deed::Wave { by, period })
+            Ok(ScenarioOp::Wave { by, period })
         }
-        "calm" => Ok(Deed::Calm),
-        "change" => words.expect("leader").map(|()| Deed::ChangeLeader),
-        "set" => setting(words).map(Deed::Set),
-        other => Err(unexpected(other, DEEDS)),
+        "calm" => Ok(ScenarioOp::Calm),
+        "change" => words.expect("leader").map(|()| ScenarioOp::ChangeLeader),
+        "set" => setting(words).map(ScenarioOp::Set),
+        other => Err(unexpected(other, OPS)),
     }
 }
 
-fn strike(words: &mut Words<'_>, fault: Fault) -> Result<Deed, ScenarioFault> {
+fn strike(words: &mut WordReader<'_>, fault: Fault) -> Result<ScenarioOp, ScenarioFault> {
     let pods = pods(words)?;
     let lasts = match words.takes("for") {
         true => Some(words.duration()?),
         false => None,
     };
-    Ok(Deed::Strike { pods, fault, lasts })
+    Ok(ScenarioOp::Strike { pods, fault, lasts })
 }
 
-fn pods(words: &mut Words<'_>) -> Result<Pods, ScenarioFault> {
+fn pods(words: &mut WordReader<'_>) -> Result<PodSelector, ScenarioFault> {
     if words.takes("zone") {
-        return Ok(Pods::InZone(words.name("a zone")?.to_owned()));
+        return Ok(PodSelector::InZone(words.name("a zone")?.to_owned()));
     }
     if words.takes("owner") {
         words.expect("of key")?;
         let key = words.number("a key", 1, KEY_MAX)?;
-        return Ok(Pods::OwnersOf { key });
+        return Ok(PodSelector::OwnersOf { key });
     }
     let mut named = Vec::new();
     while named.is_empty() || words.peek().is_some_and(|word| word != "for") {
@@ -84,10 +84,10 @@ fn pods(words: &mut Words<'_>) -> Result<Pods, ScenarioFault> {
             PodName::try_new(word).ok()
         })?);
     }
-    Ok(Pods::Named(named))
+    Ok(PodSelector::Named(named))
 }
 
-fn add(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
+fn add(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
     let count = words.number("how many pods,", 1, 10_000)?;
     words.read("pods", |word| matches!(word, "pod" | "pods").then_some(()))?;
     let zone = match words.takes("zone") {
@@ -98,17 +98,17 @@ fn add(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
         true => Some(weight(words)?),
         false => None,
     };
-    Ok(Deed::Add { count, zone, weight })
+    Ok(ScenarioOp::Add { count, zone, weight })
 }
 
 /// A pod's weight as `1.5`.
-pub(super) fn weight(words: &mut Words<'_>) -> Result<Weight, ScenarioFault> {
+pub(super) fn weight(words: &mut WordReader<'_>) -> Result<Weight, ScenarioFault> {
     let thousandths = words.thousandths("a weight", 1, Weight::MAX.thousandths().into())?;
     let weight = u32::try_from(thousandths).ok().and_then(Weight::from_thousandths);
     Ok(weight.expect("it lies within the bounds of weights"))
 }
 
-fn hot_key(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
+fn hot_key(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
     words.expect("key")?;
     let is_named = words.peek().is_some_and(|word| !word.ends_with('%'));
     let key = match is_named {
@@ -116,10 +116,10 @@ fn hot_key(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
         false => HOT_KEY,
     };
     let share = words.percent(0, 95)?;
-    Ok(Deed::HotKey { key, share })
+    Ok(ScenarioOp::HotKey { key, share })
 }
 
-fn crowd(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
+fn crowd(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
     let key_count = words.number("how many keys,", 1, KEY_MAX)?;
     words.expect("keys")?;
     let share = words.percent(1, 1_000)?;
@@ -127,24 +127,24 @@ fn crowd(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
         true => words.expect("over").and_then(|()| words.duration()).map(Some)?,
         false => None,
     };
-    Ok(Deed::Crowd {
+    Ok(ScenarioOp::Crowd {
         key_count,
         share,
         fades_over,
     })
 }
 
-fn hot_range(words: &mut Words<'_>) -> Result<Deed, ScenarioFault> {
+fn hot_range(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
     words.expect("from")?;
     let from = words.percent(0, 99)?;
     words.expect("to")?;
     let to = words.percent(from / 10 + 1, 100)?;
     words.expect("with")?;
     let share = words.percent(1, 95)?;
-    Ok(Deed::HotRange { from, to, share })
+    Ok(ScenarioOp::HotRange { from, to, share })
 }
 
-fn setting(words: &mut Words<'_>) -> Result<Setting, ScenarioFault> {
+fn setting(words: &mut WordReader<'_>) -> Result<Setting, ScenarioFault> {
     let allowed = "imbalance, replicas or capacity";
     match words.next(allowed)? {
         "imbalance" => imbalance(words).map(Setting::Imbalance),
@@ -155,7 +155,7 @@ fn setting(words: &mut Words<'_>) -> Result<Setting, ScenarioFault> {
 }
 
 /// `tight`, `default` or `loose`.
-pub(super) fn imbalance(words: &mut Words<'_>) -> Result<Imbalance, ScenarioFault> {
+pub(super) fn imbalance(words: &mut WordReader<'_>) -> Result<Imbalance, ScenarioFault> {
     words.read("tight, default or loose", |word| match word {
         "tight" => Some(Imbalance::Tight),
         "default" => Some(Imbalance::Default),
@@ -165,13 +165,13 @@ pub(super) fn imbalance(words: &mut Words<'_>) -> Result<Imbalance, ScenarioFaul
 }
 
 /// `1..4`.
-pub(super) fn replicas(words: &mut Words<'_>) -> Result<(u32, u32), ScenarioFault> {
+pub(super) fn replicas(words: &mut WordReader<'_>) -> Result<(u32, u32), ScenarioFault> {
     let (min, max) = words.range(1, 100)?;
     Ok((min as u32, max as u32))
 }
 
 /// Units a second.
-pub(super) fn capacity(words: &mut Words<'_>) -> Result<Load, ScenarioFault> {
+pub(super) fn capacity(words: &mut WordReader<'_>) -> Result<Load, ScenarioFault> {
     words
         .thousandths("units a second", 1, 1_000_000_000_000)
         .map(Load::from_milli)
@@ -183,56 +183,63 @@ mod tests {
 
     use super::*;
 
-    fn read(line: &str) -> Result<Deed, String> {
-        let mut words = Words::of(line);
-        let read = deed(&mut words).and_then(|deed| words.end().map(|()| deed));
+    fn read(line: &str) -> Result<ScenarioOp, String> {
+        let mut words = WordReader::of(line);
+        let read = op(&mut words).and_then(|op| words.end().map(|()| op));
         read.map_err(|fault| fault.to_string())
     }
 
     #[test]
-    fn every_deed_is_read() {
-        let named = |names: &[&str]| Pods::Named(names.iter().map(|name| PodName::try_new(name).unwrap()).collect());
-        let strike = |pods, fault, seconds: Option<u64>| Deed::Strike {
+    fn every_op_is_parsed() {
+        let named =
+            |names: &[&str]| PodSelector::Named(names.iter().map(|name| PodName::try_new(name).unwrap()).collect());
+        let strike = |pods, fault, seconds: Option<u64>| ScenarioOp::Strike {
             pods,
             fault,
             lasts: seconds.map(Duration::from_secs),
         };
-        for (line, deed) in [
+        for (line, op) in [
             (
                 "crash pod-3 pod-4 for 5s",
                 strike(named(&["pod-3", "pod-4"]), Fault::Kill, Some(5)),
             ),
-            ("lose zone b", strike(Pods::InZone("b".into()), Fault::Lose, None)),
+            (
+                "lose zone b",
+                strike(PodSelector::InZone("b".into()), Fault::Lose, None),
+            ),
             (
                 "crash owner of key 7",
-                strike(Pods::OwnersOf { key: 7 }, Fault::Kill, None),
+                strike(PodSelector::OwnersOf { key: 7 }, Fault::Kill, None),
             ),
             ("freeze pod-1 for 2s", strike(named(&["pod-1"]), Fault::Freeze, Some(2))),
-            ("freeze assignment", Deed::Freeze(true)),
+            ("freeze assignment", ScenarioOp::Freeze(true)),
             ("restart pod-0", strike(named(&["pod-0"]), Fault::Start, None)),
-            ("restart next pod", Deed::RestartNext),
+            ("restart next pod", ScenarioOp::RestartNext),
             (
                 "add 1 pod",
-                Deed::Add {
+                ScenarioOp::Add {
                     count: 1,
                     zone: None,
                     weight: None,
                 },
             ),
-            ("hot key 30%", Deed::HotKey { key: 1, share: 300 }),
-            ("hot key 12 0.5%", Deed::HotKey { key: 12, share: 5 }),
+            ("hot key 30%", ScenarioOp::HotKey { key: 1, share: 300 }),
+            ("hot key 12 0.5%", ScenarioOp::HotKey { key: 12, share: 5 }),
             (
                 "hot range from 20% to 25% with 40%",
-                Deed::HotRange {
+                ScenarioOp::HotRange {
                     from: 200,
                     to: 250,
                     share: 400,
                 },
             ),
-            ("load 150%", Deed::Scale { to: 1_500 }),
-            ("set replicas 1..3", Deed::Set(Setting::Replicas { min: 1, max: 3 })),
+            ("load 150%", ScenarioOp::Scale { to: 1_500 }),
+            (
+                "set replicas 1..3",
+                ScenarioOp::Set(Setting::Replicas { min: 1, max: 3 }),
+            ),
         ] {
-            assert_eq!(read(line), Ok(deed), "{line}");
+            assert_eq!(read(line), Ok(op), "{line}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::Rival;
+use super::BalancerKind;
 use crate::assignment_log::AssignmentLog;
 use crate::load_trace::LoadTrace;
 use crate::replay::replay;
@@ -33,13 +33,13 @@ fn trace() -> LoadTrace {
     LoadTrace::read(text.as_bytes()).unwrap()
 }
 
-struct Replayed {
+struct ReplayOutcome {
     scores: Vec<TickScore>,
     log: String,
     summary: Summary,
 }
 
-fn replayed(rival: Rival) -> Replayed {
+fn replayed(rival: BalancerKind) -> ReplayOutcome {
     let trace = trace();
     let mut scores = Vec::new();
     let mut log = AssignmentLog::new(Vec::new());
@@ -52,7 +52,7 @@ fn replayed(rival: Rival) -> Replayed {
         }
         Ok(())
     });
-    Replayed {
+    ReplayOutcome {
         scores,
         log: String::from_utf8(log.finish().unwrap()).unwrap(),
         summary: summary.unwrap(),
@@ -61,14 +61,14 @@ fn replayed(rival: Rival) -> Replayed {
 
 #[test]
 fn every_key_has_a_live_owner_at_every_tick() {
-    for rival in Rival::ALL {
+    for rival in BalancerKind::ALL {
         assert_eq!(replayed(rival).summary.uncovered, 0, "{rival}");
     }
 }
 
 #[test]
 fn the_same_trace_gives_the_same_bytes() {
-    for rival in Rival::ALL {
+    for rival in BalancerKind::ALL {
         let (one, other) = (replayed(rival), replayed(rival));
         assert_eq!(one.log, other.log, "{rival}");
         assert_eq!(one.summary, other.summary, "{rival}");
@@ -77,7 +77,7 @@ fn the_same_trace_gives_the_same_bytes() {
 
 #[test]
 fn hashing_moves_only_what_a_crashed_pod_had() {
-    for rival in [Rival::Ring, Rival::Rendezvous] {
+    for rival in [BalancerKind::Ring, BalancerKind::Rendezvous] {
         let crash = replayed(rival).scores.into_iter().find(|score| score.at_ms == 61_000);
         let crash = crash.unwrap();
         assert!(crash.unavoidable > 0.1, "{rival}");
@@ -87,7 +87,7 @@ fn hashing_moves_only_what_a_crashed_pod_had() {
 
 #[test]
 fn hashing_and_static_ranges_stay_where_they_are_while_pods_do() {
-    for rival in [Rival::Ring, Rival::Rendezvous, Rival::Static] {
+    for rival in [BalancerKind::Ring, BalancerKind::Rendezvous, BalancerKind::Static] {
         let summary = replayed(rival).summary;
         assert_eq!(
             (summary.voluntary_per_h, summary.max_round_moved),
@@ -100,7 +100,7 @@ fn hashing_and_static_ranges_stay_where_they_are_while_pods_do() {
 #[test]
 fn emberkeep_keeps_pods_near_the_mean() {
     // Static ranges are lucky in so small and even a trace: they come within a hundredth.
-    let [ours, rivals @ ..] = Rival::ALL.map(|rival| replayed(rival).summary.mean_rest);
+    let [ours, rivals @ ..] = BalancerKind::ALL.map(|rival| replayed(rival).summary.mean_rest);
     assert!(
         rivals.iter().all(|rest| ours < *rest + 0.01),
         "{ours} against {rivals:?}"
@@ -109,7 +109,7 @@ fn emberkeep_keeps_pods_near_the_mean() {
 
 #[test]
 fn a_balancer_that_does_not_exist_is_refused_with_those_that_do() {
-    let error = "rings".parse::<Rival>().unwrap_err();
+    let error = "rings".parse::<BalancerKind>().unwrap_err();
     assert_eq!(
         error.to_string(),
         "balancer \"rings\" is unknown, it must be emberkeep, ring, rendezvous or static"

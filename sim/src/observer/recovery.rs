@@ -1,14 +1,14 @@
-//! Cures: how long it takes until a step of the load has been answered.
+//! Recoveries: how long it takes until a step of the load has been answered.
 
 use std::time::Duration;
 
 use emberkeep_core::time::Timestamp;
 
-use super::Reading;
+use super::BalanceSample;
 
 /// A step of the load that pushed pods over the band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cure {
+pub struct Recovery {
     /// When the load changed.
     pub at: Timestamp,
     /// How long it took until all pods were within the band again; `None` if they never were.
@@ -17,19 +17,19 @@ pub struct Cure {
 
 /// The steps of the load so far. While pods are over the band, further steps are part of the same trouble.
 #[derive(Debug, Clone, Default)]
-pub struct Cures {
-    cures: Vec<Cure>,
+pub struct Recoveries {
+    cures: Vec<Recovery>,
     is_ill: bool,
 }
 
-impl Cures {
+impl Recoveries {
     /// Takes in how things are; `is_step` says whether it is the load that changed just now.
-    pub(super) fn read(&mut self, reading: &Reading, is_step: bool, now: Timestamp) {
+    pub(super) fn read(&mut self, reading: &BalanceSample, is_step: bool, now: Timestamp) {
         let is_over = reading.over_count > 0;
         match (self.is_ill, is_over) {
             (false, true) if is_step => {
                 self.is_ill = true;
-                self.cures.push(Cure { at: now, took: None });
+                self.cures.push(Recovery { at: now, took: None });
             }
             (true, false) => {
                 self.is_ill = false;
@@ -42,7 +42,7 @@ impl Cures {
 
     /// All steps that pushed a pod over the band, in order.
     #[must_use]
-    pub fn all(&self) -> &[Cure] {
+    pub fn all(&self) -> &[Recovery] {
         &self.cures
     }
 
@@ -60,11 +60,11 @@ mod tests {
 
     #[test]
     fn a_step_is_cured_when_all_pods_are_back_in_the_band() {
-        let mut cures = Cures::default();
+        let mut cures = Recoveries::default();
         let at = Timestamp::from_millis;
-        let over = |over_count| Reading {
+        let over = |over_count| BalanceSample {
             over_count,
-            ..Reading::default()
+            ..BalanceSample::default()
         };
         for (millis, over_count, is_step) in [
             (1_000, 0, true),
@@ -76,7 +76,7 @@ mod tests {
         ] {
             cures.read(&over(over_count), is_step, at(millis));
         }
-        let cure = |millis, took| Cure { at: at(millis), took };
+        let cure = |millis, took| Recovery { at: at(millis), took };
         let first = cure(3_000, Some(Duration::from_secs(6)));
         assert_eq!(cures.all(), [first, cure(12_000, None)]);
         assert_eq!(cures.slowest(), None);

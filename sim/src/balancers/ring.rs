@@ -6,8 +6,8 @@ use hashring::HashRing;
 use xxhash_rust::xxh64::xxh64;
 
 use crate::load_trace::PodId;
-use crate::ownership::{Owners, Ownership, range_start};
-use crate::replay::{Balancer, Moment, Stopwatch, World};
+use crate::ownership::{Owners, OwnershipMap, range_start};
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// Points of each pod: what ketama, the common ring, has for a server of ordinary weight.
 const POINTS_A_POD: u64 = 160;
@@ -17,7 +17,7 @@ const POINTS_A_POD: u64 = 160;
 pub struct Ring;
 
 impl Balancer for Ring {
-    fn decide(&mut self, world: &World<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(&mut self, world: &TraceState<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         world
             .has_new_pods()
             .then(|| stopwatch.time(|| ranges_of(world.live().flat_map(|pod| points_of(pod, world)).collect())))
@@ -25,7 +25,7 @@ impl Balancer for Ring {
 }
 
 /// A key lies right after a point where its owner may change, so asking for those keys tells all ranges.
-fn ranges_of(points: Vec<Point>) -> Ownership {
+fn ranges_of(points: Vec<RingPoint>) -> OwnershipMap {
     let mut starts: Vec<u64> = points
         .iter()
         .filter_map(|point| point.position.checked_add(1))
@@ -35,15 +35,15 @@ fn ranges_of(points: Vec<Point>) -> Ownership {
     starts.dedup();
     let mut ring = HashRing::with_hasher(AsItIs);
     ring.batch_add(points);
-    Ownership::from_starts(starts.into_iter().map(|start| {
+    OwnershipMap::from_starts(starts.into_iter().map(|start| {
         let owner = ring.get(&start).expect("there is a pod, so there is a point");
         (range_start(start), Owners::from_slice(&[owner.pod]))
     }))
 }
 
-fn points_of(pod: PodId, world: &World<'_>) -> impl Iterator<Item = Point> {
+fn points_of(pod: PodId, world: &TraceState<'_>) -> impl Iterator<Item = RingPoint> {
     let name = world.name(pod).as_str().as_bytes();
-    (0..POINTS_A_POD).map(move |seed| Point {
+    (0..POINTS_A_POD).map(move |seed| RingPoint {
         position: xxh64(name, seed),
         pod,
     })
@@ -51,12 +51,12 @@ fn points_of(pod: PodId, world: &World<'_>) -> impl Iterator<Item = Point> {
 
 /// A point of a pod. It hashes to its position, so that the ring is the key space itself.
 #[derive(Debug, Clone, Copy)]
-struct Point {
+struct RingPoint {
     position: u64,
     pod: PodId,
 }
 
-impl Hash for Point {
+impl Hash for RingPoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.position);
     }
@@ -67,16 +67,16 @@ impl Hash for Point {
 struct AsItIs;
 
 impl BuildHasher for AsItIs {
-    type Hasher = Position;
+    type Hasher = PositionHasher;
 
-    fn build_hasher(&self) -> Position {
-        Position(0)
+    fn build_hasher(&self) -> PositionHasher {
+        PositionHasher(0)
     }
 }
 
-struct Position(u64);
+struct PositionHasher(u64);
 
-impl Hasher for Position {
+impl Hasher for PositionHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -97,12 +97,12 @@ mod tests {
     #[test]
     fn a_key_belongs_to_the_next_point_and_the_last_ones_to_the_first() {
         let points = [(10, 0), (20, 1), (30, 1), (40, 2)];
-        let points = points.map(|(position, pod)| Point {
+        let points = points.map(|(position, pod)| RingPoint {
             position,
             pod: PodId(pod),
         });
         let expected = [(0, 0), (11, 1), (31, 2), (41, 0)];
         let expected = expected.map(|(start, pod)| (range_start(start), Owners::from_slice(&[PodId(pod)])));
-        assert_eq!(ranges_of(points.to_vec()), Ownership::from_starts(expected));
+        assert_eq!(ranges_of(points.to_vec()), OwnershipMap::from_starts(expected));
     }
 }

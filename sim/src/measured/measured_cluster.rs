@@ -11,10 +11,10 @@ use emberkeep_core::time::Timestamp;
 use super::figures::millis;
 use super::{LoadStep, MeasuredFigures};
 use crate::cluster::{Cluster, ClusterSettings, Fault, Happening, NewPod, News};
-use crate::load_trace::{Change, LoadTrace, PodId};
+use crate::load_trace::{LoadTrace, PodId, TraceChange};
 use crate::observer::Observer;
-use crate::ownership::Ownership;
-use crate::replay::{Balancer, Moment, Stopwatch, World};
+use crate::ownership::OwnershipMap;
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// How long the cluster runs before the trace begins.
 pub const HEAD_START: Duration = Duration::from_secs(5);
@@ -26,10 +26,10 @@ const SETTLING: Duration = Duration::from_secs(60);
 const DIFFS_TO_PODS_MAX: usize = 100;
 
 /// Sees each assignment that clients go by, with the time in milliseconds since the trace began.
-pub type LogSink<'a> = dyn FnMut(u64, &Ownership) + 'a;
+pub type LogSink<'a> = dyn FnMut(u64, &OwnershipMap) + 'a;
 
 /// A cluster as a balancer: it answers with what clients go by at that moment, whatever the assigner wants.
-pub struct Measured<'a> {
+pub struct MeasuredCluster<'a> {
     trace: &'a LoadTrace,
     /// How many changes of the trace have happened.
     happened: usize,
@@ -39,7 +39,7 @@ pub struct Measured<'a> {
     log: &'a mut LogSink<'a>,
 }
 
-impl<'a> Measured<'a> {
+impl<'a> MeasuredCluster<'a> {
     /// The cluster at the moment when the trace begins.
     #[must_use]
     pub fn new(trace: &'a LoadTrace, seed: u64, log: &'a mut LogSink<'a>) -> Self {
@@ -91,12 +91,12 @@ impl<'a> Measured<'a> {
         }
     }
 
-    fn happen(&mut self, change: &Change) {
+    fn happen(&mut self, change: &TraceChange) {
         match change {
-            Change::PodsAdded(pods) => pods.iter().for_each(|pod| self.join(*pod)),
-            Change::PodsCrashed(pods) => self.strike(pods, Fault::Kill),
-            Change::PodsDrained(pods) => self.strike(pods, Fault::Quit),
-            Change::LoadSet(loads) => {
+            TraceChange::PodsAdded(pods) => pods.iter().for_each(|pod| self.join(*pod)),
+            TraceChange::PodsCrashed(pods) => self.strike(pods, Fault::Kill),
+            TraceChange::PodsDrained(pods) => self.strike(pods, Fault::Quit),
+            TraceChange::LoadSet(loads) => {
                 let keys = self.trace.keys();
                 let rates = loads.iter().map(|(key, load)| (keys[key.as_usize()], *load));
                 self.cluster.set_loads(rates);
@@ -134,9 +134,9 @@ impl<'a> Measured<'a> {
     }
 }
 
-impl Balancer for Measured<'_> {
+impl Balancer for MeasuredCluster<'_> {
     /// Runs the cluster up to that moment. No decision is timed: brains decide in between.
-    fn decide(&mut self, _: &World<'_>, at: Moment, _: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(&mut self, _: &TraceState<'_>, at: Moment, _: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         self.happen_until(at.at_ms);
         self.run_until(moment(at.at_ms));
         Some(ownership(self.cluster.routing().assignment(), &self.pod_ids))
@@ -168,14 +168,14 @@ fn trace_ms(at: Timestamp) -> u64 {
     u64::try_from(micros.div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
-fn ownership(assignment: &Assignment, pod_ids: &BTreeMap<PodName, PodId>) -> Ownership {
+fn ownership(assignment: &Assignment, pod_ids: &BTreeMap<PodName, PodId>) -> OwnershipMap {
     let pods: Vec<PodId> = assignment.pods().iter().map(|pod| pod_ids[&pod.name]).collect();
     let slices = assignment.slices();
     let owners = slices.values().map(|state| {
         let serving = state.replicas.serving();
         serving.map(|pod| pods[pod.as_usize()]).collect()
     });
-    Ownership::from_starts(slices.starts().cloned().zip(owners))
+    OwnershipMap::from_starts(slices.starts().cloned().zip(owners))
 }
 
 #[cfg(test)]
@@ -204,9 +204,9 @@ mod tests {
     fn what_pods_leave_is_uncovered_for_milliseconds_and_logged_when_it_is_not() {
         let trace = LoadTrace::read(TRACE.as_bytes()).unwrap();
         let mut logged = Vec::new();
-        let mut log = |at_ms: u64, _: &Ownership| logged.push(at_ms);
-        let mut measured = Measured::new(&trace, 1, &mut log);
-        let mut watch = |_: &crate::replay::Tick<'_>| Ok::<(), ()>(());
+        let mut log = |at_ms: u64, _: &OwnershipMap| logged.push(at_ms);
+        let mut measured = MeasuredCluster::new(&trace, 1, &mut log);
+        let mut watch = |_: &crate::replay::ReplayTick<'_>| Ok::<(), ()>(());
         let summary = replay(&trace, &mut measured, &mut || Duration::ZERO, &mut watch).unwrap();
         let figures = measured.figures();
         assert_eq!((summary.ticks, summary.uncovered), (18, 2), "no detection is instant");

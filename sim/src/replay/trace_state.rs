@@ -3,11 +3,11 @@
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
-use crate::load_trace::{Change, LoadTrace, PodId};
+use crate::load_trace::{LoadTrace, PodId, TraceChange};
 
 /// What is so at one moment, and what has changed since the moment before it.
 #[derive(Debug)]
-pub struct World<'a> {
+pub struct TraceState<'a> {
     trace: &'a LoadTrace,
     at_ms: u64,
     /// How many changes of the trace have happened.
@@ -22,7 +22,7 @@ pub struct World<'a> {
     has_new_loads: bool,
 }
 
-impl<'a> World<'a> {
+impl<'a> TraceState<'a> {
     /// Nothing has happened yet.
     #[must_use]
     pub fn new(trace: &'a LoadTrace) -> Self {
@@ -56,9 +56,9 @@ impl<'a> World<'a> {
         }
     }
 
-    fn happen(&mut self, change: &Change) {
+    fn happen(&mut self, change: &TraceChange) {
         match change {
-            Change::PodsAdded(pods) => {
+            TraceChange::PodsAdded(pods) => {
                 self.added.extend_from_slice(pods);
                 for pod in pods {
                     self.lives[pod.as_usize()] += 1;
@@ -66,12 +66,12 @@ impl<'a> World<'a> {
                 }
                 self.live_count += pods.len();
             }
-            Change::PodsCrashed(pods) | Change::PodsDrained(pods) => {
+            TraceChange::PodsCrashed(pods) | TraceChange::PodsDrained(pods) => {
                 self.left.extend_from_slice(pods);
                 pods.iter().for_each(|pod| self.is_live[pod.as_usize()] = false);
                 self.live_count -= pods.len();
             }
-            Change::LoadSet(loads) => {
+            TraceChange::LoadSet(loads) => {
                 self.has_new_loads = true;
                 loads.iter().for_each(|(key, load)| self.loads[key.as_usize()] = *load);
             }

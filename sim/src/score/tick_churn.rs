@@ -1,20 +1,20 @@
-//! Churn: the load that lost an owner from one assignment to the next.
+//! TickChurn: the load that lost an owner from one assignment to the next.
 
 use crate::load_trace::PodId;
 
-use super::divided::Divided;
+use super::key_ranges::KeyRanges;
 
 /// Load that lost an owner, in the unit of the loads.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Churn {
+pub(super) struct TickChurn {
     pub(super) moved: f64,
     /// The part of it whose old owner left.
     pub(super) unavoidable: f64,
 }
 
 /// What moved. `up_to` has the load of all keys before each place; replicas share the load of a key equally.
-pub(super) fn between(before: &Divided, after: &Divided, up_to: &[f64], left: &[PodId]) -> Churn {
-    let mut churn = Churn::default();
+pub(super) fn churn_between(before: &KeyRanges, after: &KeyRanges, up_to: &[f64], left: &[PodId]) -> TickChurn {
+    let mut churn = TickChurn::default();
     let mut new = after.parts().peekable();
     for (old_from, old_to, old_owners) in before.parts() {
         while let Some((new_from, new_to, new_owners)) = new.peek().copied() {

@@ -3,8 +3,8 @@
 use xxhash_rust::xxh64::xxh64;
 
 use crate::load_trace::PodId;
-use crate::ownership::{Owners, Ownership, range_start};
-use crate::replay::{Balancer, Moment, Stopwatch, World};
+use crate::ownership::{Owners, OwnershipMap, range_start};
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// How the key space is cut: 65,536 equal buckets.
 const BUCKET_BITS: u32 = 16;
@@ -17,21 +17,21 @@ pub struct Rendezvous {
 }
 
 impl Balancer for Rendezvous {
-    fn decide(&mut self, world: &World<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(&mut self, world: &TraceState<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         world.has_new_pods().then(|| stopwatch.time(|| self.dealt(world)))
     }
 }
 
 impl Rendezvous {
-    fn dealt(&mut self, world: &World<'_>) -> Ownership {
+    fn dealt(&mut self, world: &TraceState<'_>) -> OwnershipMap {
         let added: Vec<_> = world
             .added()
             .iter()
             .copied()
             .filter(|pod| world.is_live(*pod))
-            .map(|pod| Candidate::new(pod, world))
+            .map(|pod| HashedPod::new(pod, world))
             .collect();
-        let all: Vec<_> = world.live().map(|pod| Candidate::new(pod, world)).collect();
+        let all: Vec<_> = world.live().map(|pod| HashedPod::new(pod, world)).collect();
         self.winners.resize(1 << BUCKET_BITS, (0, PodId(u32::MAX)));
         for (bucket, winner) in (0..).zip(&mut self.winners) {
             let is_there = winner.1 != PodId(u32::MAX) && world.is_live(winner.1);
@@ -43,17 +43,17 @@ impl Rendezvous {
         }
         let starts = (0_u64..).map(|bucket| range_start(bucket << (64 - BUCKET_BITS)));
         let owners = self.winners.iter().map(|(_, pod)| Owners::from_slice(&[*pod]));
-        Ownership::from_starts(starts.zip(owners))
+        OwnershipMap::from_starts(starts.zip(owners))
     }
 }
 
-struct Candidate {
+struct HashedPod {
     pod: PodId,
     hash: u64,
 }
 
-impl Candidate {
-    fn new(pod: PodId, world: &World<'_>) -> Self {
+impl HashedPod {
+    fn new(pod: PodId, world: &TraceState<'_>) -> Self {
         Self {
             pod,
             hash: xxh64(world.name(pod).as_str().as_bytes(), 0),

@@ -1,4 +1,4 @@
-//! Trouble: what can happen to a cluster in a soak.
+//! Disturbance: what can happen to a cluster in a soak.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use emberkeep_core::balancer::Imbalance;
 
 use super::shape::{random_imbalance, random_replicas};
-use crate::chance::Chance;
 use crate::cluster::Fault;
+use crate::random_stream::RandomStream;
 
-/// Something that happens. Where it cannot, because an earlier trouble was taken out, nothing does.
+/// Something that happens. Where it cannot, because an earlier disturbance was taken out, nothing does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum Disturbance {
     /// A new pod joins.
     Join,
     /// Something happens to the pod of that number, counted round those there are.
@@ -60,50 +60,50 @@ const FAULTS: [Fault; 14] = [
     Fault::Start,
 ];
 
-impl Trouble {
-    pub(super) fn random(chance: &mut Chance) -> Self {
+impl Disturbance {
+    pub(super) fn random(chance: &mut RandomStream) -> Self {
         match chance.below(20) {
-            0..=2 => Trouble::Join,
-            3..=11 => Trouble::Strike {
+            0..=2 => Disturbance::Join,
+            3..=11 => Disturbance::Strike {
                 pod: chance.below(16),
                 fault: FAULTS[chance.below(FAULTS.len() as u64) as usize],
             },
-            12 => Trouble::ChangeLeader {
+            12 => Disturbance::ChangeLeader {
                 election: Duration::from_millis(chance.below(3_000)),
             },
-            13 => Trouble::FailProposals {
+            13 => Disturbance::FailProposals {
                 lasts: Duration::from_millis(chance.below(4_000)),
             },
-            14 => Trouble::Scale {
+            14 => Disturbance::Scale {
                 percent: chance.below(300),
             },
-            15 | 16 => Trouble::HotKey {
+            15 | 16 => Disturbance::HotKey {
                 rank: chance.below(200),
                 percent: chance.below(100),
             },
             17 => {
                 let (min, max) = random_replicas(chance);
-                Trouble::Replicas { min, max }
+                Disturbance::Replicas { min, max }
             }
-            18 => Trouble::Imbalance(random_imbalance(chance)),
-            _ => Trouble::Freeze(chance.is_within(500)),
+            18 => Disturbance::Imbalance(random_imbalance(chance)),
+            _ => Disturbance::Freeze(chance.draw_bool(500)),
         }
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Join => f.write_str("a pod joins"),
-            Trouble::Strike { pod, fault } => write!(f, "{fault:?} happens to pod number {pod}"),
-            Trouble::ChangeLeader { election } => write!(f, "the leader is gone, an election takes {election:?}"),
-            Trouble::FailProposals { lasts } => write!(f, "proposals fail for {lasts:?}"),
-            Trouble::Scale { percent } => write!(f, "the load becomes {percent}%"),
-            Trouble::HotKey { rank, percent } => write!(f, "key {rank} gets {percent}% of all load on top"),
-            Trouble::Replicas { min, max } => write!(f, "an operator sets replicas {min}..{max}"),
-            Trouble::Imbalance(imbalance) => write!(f, "an operator sets imbalance {imbalance:?}"),
-            Trouble::Freeze(true) => f.write_str("an operator freezes the assignment"),
-            Trouble::Freeze(false) => f.write_str("an operator releases the assignment"),
+            Disturbance::Join => f.write_str("a pod joins"),
+            Disturbance::Strike { pod, fault } => write!(f, "{fault:?} happens to pod number {pod}"),
+            Disturbance::ChangeLeader { election } => write!(f, "the leader is gone, an election takes {election:?}"),
+            Disturbance::FailProposals { lasts } => write!(f, "proposals fail for {lasts:?}"),
+            Disturbance::Scale { percent } => write!(f, "the load becomes {percent}%"),
+            Disturbance::HotKey { rank, percent } => write!(f, "key {rank} gets {percent}% of all load on top"),
+            Disturbance::Replicas { min, max } => write!(f, "an operator sets replicas {min}..{max}"),
+            Disturbance::Imbalance(imbalance) => write!(f, "an operator sets imbalance {imbalance:?}"),
+            Disturbance::Freeze(true) => f.write_str("an operator freezes the assignment"),
+            Disturbance::Freeze(false) => f.write_str("an operator releases the assignment"),
         }
     }
 }

@@ -6,14 +6,14 @@ use super::ScenarioFault;
 
 /// What is left of a line.
 #[derive(Debug, Clone)]
-pub(super) struct Words<'a> {
+pub(super) struct WordReader<'a> {
     rest: std::str::SplitWhitespace<'a>,
 }
 
 /// More than a year is a slip.
 const DURATION_MAX_MS: u64 = 366 * 24 * 3_600_000;
 
-impl<'a> Words<'a> {
+impl<'a> WordReader<'a> {
     pub(super) fn of(line: &'a str) -> Self {
         Self {
             rest: line.split_whitespace(),
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_their_units() {
-        let mut words = Words::of("2m 30% 0.99 1..4 1ms..3ms pod-7 17");
+        let mut words = WordReader::of("2m 30% 0.99 1..4 1ms..3ms pod-7 17");
         assert_eq!(words.duration(), Ok(Duration::from_secs(120)));
         assert_eq!(words.percent(0, 100), Ok(300));
         assert_eq!(words.thousandths("an exponent", 0, 5_000), Ok(990));
@@ -179,14 +179,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_what_is_allowed() {
-        let fault = |line: &'static str| Words::of(line).percent(1, 95).unwrap_err().to_string();
+        let fault = |line: &'static str| WordReader::of(line).percent(1, 95).unwrap_err().to_string();
         let allowed = "write a share from 1% to 95%";
         assert_eq!(fault("30"), format!("\"30\" is not understood here, {allowed}"));
         assert_eq!(fault("96%"), format!("\"96%\" is not understood here, {allowed}"));
         assert_eq!(fault(""), format!("something is missing at the end, {allowed}"));
-        let rest = Words::of("and so on").end().unwrap_err().to_string();
+        let rest = WordReader::of("and so on").end().unwrap_err().to_string();
         assert_eq!(rest, "the line should end before \"and\"");
-        let exponent = Words::of("9").thousandths("an exponent", 0, 5_000).unwrap_err();
+        let exponent = WordReader::of("9").thousandths("an exponent", 0, 5_000).unwrap_err();
         assert_eq!(
             exponent.to_string(),
             "\"9\" is not understood here, write an exponent from 0 to 5"

@@ -11,9 +11,9 @@ use crate::cluster::Traffic;
 
 /// What has moved so far, as parts of all load in millionths: 1,000,000 is all of it, once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally {
+pub struct MovementTotals {
     /// What the reports of decisions that took effect say.
-    pub by_cause: BTreeMap<Cause, CauseTally>,
+    pub by_cause: BTreeMap<Cause, CauseTotals>,
     /// How many slices were cut.
     pub split_count: u64,
     /// The load that lost an owner which went.
@@ -26,14 +26,14 @@ pub struct Tally {
 
 /// What moved for one cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CauseTally {
+pub struct CauseTotals {
     /// How many slices got an owner.
     pub move_count: u64,
     /// The part of all load that the new owners got.
     pub share: u64,
 }
 
-impl Tally {
+impl MovementTotals {
     /// A decision has taken effect, and led to `assignment`.
     pub(super) fn decided(&mut self, report: &Report, assignment: &Assignment, traffic: &Traffic) {
         self.split_count += report.split_count as u64;
