@@ -10,7 +10,7 @@ use crate::partners::carrier_client::CarrierClient;
 use crate::partners::payment_client::PaymentClient;
 use crate::partners::warehouse_client::WarehouseClient;
 use crate::partners::{ChargeRequest, Receipt, ReserveRequest, ShipRequest, UndoRequest};
-use crate::steps::{Failure, Retries, Step, Stepwise, Workflow};
+use crate::steps::{Retries, StepError, Stepwise, Workflow, WorkflowStep};
 
 /// The steps of an order, by the outside services at `partners`.
 #[must_use]
@@ -26,9 +26,9 @@ pub fn workflow(partners: &Channel, retries: Retries) -> Workflow<Order> {
         .then(ship(carrier))
 }
 
-fn reserve(warehouse: WarehouseClient<Channel>) -> Step<Order> {
+fn reserve(warehouse: WarehouseClient<Channel>) -> WorkflowStep<Order> {
     let releasing = warehouse.clone();
-    Step::new("reserve", move |order: Arc<Order>, idempotency_key| {
+    WorkflowStep::new("reserve", move |order: Arc<Order>, idempotency_key| {
         let mut warehouse = warehouse.clone();
         let request = ReserveRequest {
             idempotency_key,
@@ -43,9 +43,9 @@ fn reserve(warehouse: WarehouseClient<Channel>) -> Step<Order> {
     })
 }
 
-fn charge(payment: PaymentClient<Channel>) -> Step<Order> {
+fn charge(payment: PaymentClient<Channel>) -> WorkflowStep<Order> {
     let refunding = payment.clone();
-    Step::new("charge", move |order: Arc<Order>, idempotency_key| {
+    WorkflowStep::new("charge", move |order: Arc<Order>, idempotency_key| {
         let mut payment = payment.clone();
         let request = ChargeRequest {
             idempotency_key,
@@ -59,9 +59,9 @@ fn charge(payment: PaymentClient<Channel>) -> Step<Order> {
     })
 }
 
-fn ship(carrier: CarrierClient<Channel>) -> Step<Order> {
+fn ship(carrier: CarrierClient<Channel>) -> WorkflowStep<Order> {
     let recalling = carrier.clone();
-    Step::new("ship", move |order: Arc<Order>, idempotency_key| {
+    WorkflowStep::new("ship", move |order: Arc<Order>, idempotency_key| {
         let mut carrier = carrier.clone();
         let request = ShipRequest {
             idempotency_key,
@@ -83,10 +83,12 @@ fn undo(order: &Order, step: &str, idempotency_key: String) -> UndoRequest {
     }
 }
 
-fn answer(outcome: Result<Response<Receipt>, Status>) -> Result<String, Failure> {
+fn answer(outcome: Result<Response<Receipt>, Status>) -> Result<String, StepError> {
     match outcome {
         Ok(receipt) => Ok(receipt.into_inner().number),
-        Err(status) if status.code() == Code::FailedPrecondition => Err(Failure::Refused(status.message().to_owned())),
-        Err(status) => Err(Failure::Passing(status.message().to_owned())),
+        Err(status) if status.code() == Code::FailedPrecondition => {
+            Err(StepError::Rejected(status.message().to_owned()))
+        }
+        Err(status) => Err(StepError::Transient(status.message().to_owned())),
     }
 }

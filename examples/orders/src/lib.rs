@@ -4,11 +4,11 @@
 //! for an order. `src/bin/orders-server.rs` is a pod, `src/bin/orders-client.rs` calls it, and `src/bin/orders-partners.rs`
 //! stands for the outside world.
 
+pub mod call_journal;
+pub mod fault_plan;
 pub mod fulfilment;
-pub mod ledger;
 pub mod order;
 pub mod steps;
-pub mod trouble;
 
 /// The service as tonic generates it from `proto/orders.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

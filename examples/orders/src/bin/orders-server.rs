@@ -7,7 +7,9 @@ use clap::Parser;
 use emberkeep_example_orders::order::Order;
 use emberkeep_example_orders::pb::orders_server::{Orders, OrdersServer};
 use emberkeep_example_orders::pb::{self, PlaceRequest, ViewRequest};
-use emberkeep_example_orders::steps::{Foreman, ForemanSettings, Inbox, OpenKeys, Retries, Runner};
+use emberkeep_example_orders::steps::{
+    OpenKeys, Retries, Runner, StepScheduler, StepSchedulerHandle, StepSchedulerSettings,
+};
 use emberkeep_example_orders::{TARGET, fulfilment};
 use emberkeep_slicelet::{GetError, Json, Slicelet, Store};
 use tokio::sync::oneshot;
@@ -44,14 +46,14 @@ struct Args {
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const ORDER_ID_LENGTH_MAX: usize = 128;
 
-struct Pod {
+struct OrdersService {
     orders: Slicelet<Json<Order>>,
     open: OpenKeys,
-    inbox: Inbox,
+    scheduled: StepSchedulerHandle,
 }
 
 #[tonic::async_trait]
-impl Orders for Pod {
+impl Orders for OrdersService {
     async fn place(&self, request: Request<PlaceRequest>) -> Result<Response<pb::Order>, Status> {
         let (metadata, _, asked) = request.into_parts();
         check_id(&asked.order_id)?;
@@ -71,7 +73,7 @@ impl Orders for Pod {
             Ok::<_, Status>(order)
         };
         let order = guard.update(keep_or_begin).await?;
-        self.inbox.tell(marker);
+        self.scheduled.submit(marker);
         answer(&order, &asked)
     }
 
@@ -99,11 +101,11 @@ fn answer(order: &Order, asked: &PlaceRequest) -> Result<Response<pb::Order>, St
     }
 }
 
-fn foreman(
+fn scheduler(
     args: &Args,
     orders: &Slicelet<Json<Order>>,
     open: &OpenKeys,
-) -> anyhow::Result<(Foreman<Json<Order>>, Inbox)> {
+) -> anyhow::Result<(StepScheduler<Json<Order>>, StepSchedulerHandle)> {
     let partners: Channel = Endpoint::from_shared(args.partners.clone())?
         .connect_timeout(CALL_TIMEOUT)
         .tcp_nodelay(true)
@@ -111,12 +113,12 @@ fn foreman(
     let retries = Retries {
         delays: args.retry_ms.iter().copied().map(Duration::from_millis).collect(),
     };
-    let settings = ForemanSettings {
+    let settings = StepSchedulerSettings {
         at_once_max: args.at_once,
         search_interval: Duration::from_millis(args.search_ms),
     };
     let runner = Runner::new(orders.clone(), fulfilment::workflow(&partners, retries), CALL_TIMEOUT);
-    Ok(Foreman::new(orders.clone(), runner, open.clone(), settings))
+    Ok(StepScheduler::new(orders.clone(), runner, open.clone(), settings))
 }
 
 #[tokio::main]
@@ -138,13 +140,13 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
     let open = OpenKeys::new(store, "orders-open");
-    let (foreman, inbox) = foreman(&args, &orders, &open)?;
+    let (scheduler, scheduled) = scheduler(&args, &orders, &open)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let working = tokio::spawn(foreman.run(async move { drop(stopped.await) }));
-    let pod = Pod {
+    let working = tokio::spawn(scheduler.run(async move { drop(stopped.await) }));
+    let pod = OrdersService {
         orders: orders.clone(),
         open,
-        inbox,
+        scheduled,
     };
     let server = Server::builder()
         .add_routes(orders.routes())

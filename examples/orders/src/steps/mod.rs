@@ -1,6 +1,6 @@
 //! Durable steps: work on a key that goes on after any crash, and has each of its effects once.
 //!
-//! How far the work has come, its [`Progress`], is part of the key's value, so it is durable and written by the key's owner
+//! How far the work has come, its [`StepProgress`], is part of the key's value, so it is durable and written by the key's owner
 //! alone. Each step is a call of an outside service, which is given an idempotency key:
 //!
 //! ```text
@@ -20,21 +20,23 @@
 //! 2. A refusal is final: the same call has no effect later.
 //! 3. An undo of a call that never came succeeds, and that call has no effect later.
 //!
-//! [`Foreman`] sees to all unfinished keys of a pod, and finds those that other pods left behind by their [`OpenKeys`].
+//! [`StepScheduler`] sees to all unfinished keys of a pod, and finds those that other pods left behind by their [`OpenKeys`].
 
-mod foreman;
 mod open_keys;
 mod plan;
 mod progress;
 mod queue;
 mod runner;
+mod scheduler;
+mod step_error;
 mod unix_time;
 mod workflow;
 
-pub use foreman::{Foreman, ForemanSettings, Inbox};
 pub use open_keys::OpenKeys;
-pub use plan::{Plan, Retries};
-pub use progress::{Call, CallKind, DoneStep, Next, Progress, Stage};
+pub use plan::{Retries, StepPlan};
+pub use progress::{CallKind, DoneStep, NextAction, StepCall, StepProgress, WorkStage};
 pub use runner::{Advance, Runner, Stepwise, Superseded};
+pub use scheduler::{StepScheduler, StepSchedulerHandle, StepSchedulerSettings};
+pub use step_error::StepError;
 pub use unix_time::UnixTime;
-pub use workflow::{Failure, Step, Workflow};
+pub use workflow::{Workflow, WorkflowStep};

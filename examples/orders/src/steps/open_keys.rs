@@ -75,7 +75,7 @@ impl OpenKeys {
     /// The markers in these ranges.
     pub fn list(&self, ranges: Vec<NameRange>) -> impl Stream<Item = Result<ObjectName, StoreError>> + Send + use<> {
         let store = self.store.clone();
-        let listings = futures::stream::iter(ranges.into_iter().map(Ok));
+        let listings = futures::stream::iter(ranges.into_iter().map(Ok::<_, StoreError>));
         listings
             .map_ok(move |range| store.list_all(range).map_ok(|listed| listed.name))
             .try_flatten()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The steps of a workflow without what they do: all that is needed to know what is next.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub struct StepPlan {
     /// In the order in which they are done.
     steps: Vec<PlannedStep>,
     retries: Retries,
@@ -16,7 +16,7 @@ struct PlannedStep {
     may_be_undone: bool,
 }
 
-impl Plan {
+impl StepPlan {
     /// No steps yet.
     #[must_use]
     pub const fn new(retries: Retries) -> Self {
@@ -57,7 +57,7 @@ impl Plan {
 /// An undo has no such end: it is tried for ever, with the last delay.
 ///
 /// The delays are not scattered: what keeps a service that comes back from being overrun is how few keys a
-/// [`Foreman`](super::Foreman) works on at a time.
+/// [`StepScheduler`](super::StepScheduler) works on at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retries {
     /// After the first failure, the second, and so on.

@@ -1,15 +1,15 @@
-//! Progress: how far the work on a key has come, and what is next.
+//! StepProgress: how far the work on a key has come, and what is next.
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
+use super::plan::StepPlan;
+use super::step_error::StepError;
 use super::unix_time::UnixTime;
-use super::workflow::Failure;
 
 /// How far the work on a key has come: a part of the key's value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    stage: Stage,
+pub struct StepProgress {
+    stage: WorkStage,
     done: Vec<DoneStep>,
     undone: Vec<String>,
     /// How often the call that is due has failed.
@@ -20,7 +20,7 @@ pub struct Progress {
 
 /// Where the work is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
+pub enum WorkStage {
     /// Steps are being done.
     #[default]
     Running,
@@ -51,9 +51,9 @@ pub struct DoneStep {
 
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum NextAction {
     /// Make this call, and note what comes of it.
-    Call(Call),
+    Call(StepCall),
     /// Nothing before then.
     WaitUntil(UnixTime),
     /// Nothing: the work is over.
@@ -62,7 +62,7 @@ pub enum Next {
 
 /// One call of an outside service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct StepCall {
     /// The step it is for.
     pub step: String,
     /// Whether it does the step or undoes it.
@@ -80,7 +80,7 @@ pub enum CallKind {
     Undo,
 }
 
-impl Call {
+impl StepCall {
     /// What the outside service tells calls apart by: the same for each try, whoever makes it.
     #[must_use]
     pub fn idempotency_key(&self, key: &str) -> String {
@@ -91,10 +91,10 @@ impl Call {
     }
 }
 
-impl Progress {
+impl StepProgress {
     /// Where the work is.
     #[must_use]
-    pub const fn stage(&self) -> &Stage {
+    pub const fn stage(&self) -> &WorkStage {
         &self.stage
     }
 
@@ -119,18 +119,24 @@ impl Progress {
 
     /// What is to be done now.
     #[must_use]
-    pub fn next(&self, plan: &Plan, now: UnixTime) -> Next {
+    pub fn next(&self, plan: &StepPlan, now: UnixTime) -> NextAction {
         match self.due(plan) {
-            None => Next::Over,
-            Some(_) if now < self.due_at => Next::WaitUntil(self.due_at),
-            Some(call) => Next::Call(call),
+            None => NextAction::Over,
+            Some(_) if now < self.due_at => NextAction::WaitUntil(self.due_at),
+            Some(call) => NextAction::Call(call),
         }
     }
 
     /// The progress once it is known what came of a call; `None` if the call was not due any more, because another pod has
     /// noted the same call meanwhile.
     #[must_use]
-    pub fn noting(&self, plan: &Plan, call: &Call, outcome: &Result<String, Failure>, now: UnixTime) -> Option<Self> {
+    pub fn noting(
+        &self,
+        plan: &StepPlan,
+        call: &StepCall,
+        outcome: &Result<String, StepError>,
+        now: UnixTime,
+    ) -> Option<Self> {
         let due = self.due(plan)?;
         let is_due = due.step == call.step && due.kind == call.kind;
         // A success counts whenever it comes; of a failure that two pods had at once, one counts.
@@ -149,41 +155,41 @@ impl Progress {
     }
 
     /// The call that is due now or later.
-    fn due(&self, plan: &Plan) -> Option<Call> {
+    fn due(&self, plan: &StepPlan) -> Option<StepCall> {
         let (step, kind) = match &self.stage {
-            Stage::Running => (self.first_not_done(plan)?, CallKind::Do),
-            Stage::Undoing { left, .. } => (left.last()?.as_str(), CallKind::Undo),
-            Stage::Finished | Stage::Cancelled { .. } => return None,
+            WorkStage::Running => (self.first_not_done(plan)?, CallKind::Do),
+            WorkStage::Undoing { left, .. } => (left.last()?.as_str(), CallKind::Undo),
+            WorkStage::Finished | WorkStage::Cancelled { .. } => return None,
         };
-        Some(Call {
+        Some(StepCall {
             step: step.to_owned(),
             kind,
             failure_count: self.failure_count,
         })
     }
 
-    fn first_not_done<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
+    fn first_not_done<'a>(&self, plan: &'a StepPlan) -> Option<&'a str> {
         plan.names().find(|name| self.returned_by(name).is_none())
     }
 
-    fn with_done(&self, plan: &Plan, step: &str, returned: &str) -> Self {
-        let mut next = self.at_stage(Stage::Running);
+    fn with_done(&self, plan: &StepPlan, step: &str, returned: &str) -> Self {
+        let mut next = self.at_stage(WorkStage::Running);
         next.done.push(DoneStep {
             step: step.to_owned(),
             returned: returned.to_owned(),
         });
         if next.first_not_done(plan).is_none() {
-            next.stage = Stage::Finished;
+            next.stage = WorkStage::Finished;
         }
         next
     }
 
-    fn with_failed(&self, plan: &Plan, step: &str, failure: &Failure, now: UnixTime) -> Self {
+    fn with_failed(&self, plan: &StepPlan, step: &str, failure: &StepError, now: UnixTime) -> Self {
         let because = format!("{step}: {failure}");
         match failure {
             // A refused step has no effect: there is nothing of it to undo.
-            Failure::Refused(_) => self.undoing(plan, None, because),
-            Failure::Passing(_) => match plan.retries().delay_after(self.failure_count.saturating_add(1)) {
+            StepError::Rejected(_) => self.undoing(plan, None, because),
+            StepError::Transient(_) => match plan.retries().delay_after(self.failure_count.saturating_add(1)) {
                 Some(delay) => self.again_at(now + delay),
                 // A reply may have got lost, so that the step has had its effect after all.
                 None => self.undoing(plan, Some(step), because),
@@ -191,7 +197,7 @@ impl Progress {
         }
     }
 
-    fn undoing(&self, plan: &Plan, in_doubt: Option<&str>, because: String) -> Self {
+    fn undoing(&self, plan: &StepPlan, in_doubt: Option<&str>, because: String) -> Self {
         let done = self.done.iter().map(|done| done.step.as_str());
         let left: Vec<String> = done
             .chain(in_doubt)
@@ -204,7 +210,7 @@ impl Progress {
     fn with_undone(&self, step: &str) -> Self {
         let mut next = self.clone();
         next.undone.push(step.to_owned());
-        if let Stage::Undoing { mut left, because } = next.stage.clone() {
+        if let WorkStage::Undoing { mut left, because } = next.stage.clone() {
             left.pop();
             next = next.at_stage(undoing_or_cancelled(left, because));
         }
@@ -220,7 +226,7 @@ impl Progress {
     }
 
     /// The next call is due at once, for the first time.
-    fn at_stage(&self, stage: Stage) -> Self {
+    fn at_stage(&self, stage: WorkStage) -> Self {
         Self {
             stage,
             failure_count: 0,
@@ -230,10 +236,10 @@ impl Progress {
     }
 }
 
-fn undoing_or_cancelled(left: Vec<String>, because: String) -> Stage {
+fn undoing_or_cancelled(left: Vec<String>, because: String) -> WorkStage {
     match left.is_empty() {
-        true => Stage::Cancelled { because },
-        false => Stage::Undoing { left, because },
+        true => WorkStage::Cancelled { because },
+        false => WorkStage::Undoing { left, because },
     }
 }
 
@@ -246,24 +252,24 @@ mod tests {
 
     const SHOP: &[&str] = &["reserve", "charge", "ship"];
 
-    fn plan() -> Plan {
+    fn plan() -> StepPlan {
         let retries = Retries {
             delays: vec![Duration::from_millis(10), Duration::from_millis(50)],
         };
-        let plan = Plan::new(retries);
+        let plan = StepPlan::new(retries);
         SHOP.iter().fold(plan, |plan, step| plan.then(*step, *step != "charge"))
     }
 
     /// What happens, call by call, to work whose calls turn out like that: `+` succeeds, `~` fails for now, `!` is refused.
     fn story(outcomes: &str) -> String {
-        let (plan, mut progress, mut now) = (plan(), Progress::default(), UnixTime::default());
+        let (plan, mut progress, mut now) = (plan(), StepProgress::default(), UnixTime::default());
         let mut told = Vec::new();
         for outcome in outcomes.chars() {
-            if let Next::WaitUntil(due_at) = progress.next(&plan, now) {
+            if let NextAction::WaitUntil(due_at) = progress.next(&plan, now) {
                 told.push(format!("wait {}", due_at.since(now).as_millis()));
                 now = due_at;
             }
-            let Next::Call(call) = progress.next(&plan, now) else {
+            let NextAction::Call(call) = progress.next(&plan, now) else {
                 panic!("{told:?} and then no call");
             };
             told.push(format!("{}{outcome}", call.idempotency_key("o")));
@@ -273,11 +279,11 @@ mod tests {
         told.join(", ")
     }
 
-    fn outcome_of(mark: char) -> Result<String, Failure> {
+    fn outcome_of(mark: char) -> Result<String, StepError> {
         match mark {
             '+' => Ok("fine".to_owned()),
-            '~' => Err(Failure::Passing("busy".to_owned())),
-            _ => Err(Failure::Refused("no".to_owned())),
+            '~' => Err(StepError::Transient("busy".to_owned())),
+            _ => Err(StepError::Rejected("no".to_owned())),
         }
     }
 
@@ -324,8 +330,8 @@ mod tests {
     #[test]
     fn of_two_pods_that_make_the_same_call_one_note_counts() {
         let (plan, now) = (plan(), UnixTime::default());
-        let fresh = Progress::default();
-        let Next::Call(call) = fresh.next(&plan, now) else {
+        let fresh = StepProgress::default();
+        let NextAction::Call(call) = fresh.next(&plan, now) else {
             panic!("nothing to do");
         };
         let failed = fresh.noting(&plan, &call, &outcome_of('~'), now).unwrap();
@@ -337,11 +343,11 @@ mod tests {
     #[test]
     fn progress_survives_being_written_and_read() {
         let plan = plan();
-        let Next::Call(call) = Progress::default().next(&plan, UnixTime::default()) else {
+        let NextAction::Call(call) = StepProgress::default().next(&plan, UnixTime::default()) else {
             panic!("nothing to do");
         };
-        let progress = Progress::default().noting(&plan, &call, &outcome_of('+'), UnixTime::default());
+        let progress = StepProgress::default().noting(&plan, &call, &outcome_of('+'), UnixTime::default());
         let text = serde_json::to_string(&progress).unwrap();
-        assert_eq!(serde_json::from_str::<Option<Progress>>(&text).unwrap(), progress);
+        assert_eq!(serde_json::from_str::<Option<StepProgress>>(&text).unwrap(), progress);
     }
 }

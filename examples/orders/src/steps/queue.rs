@@ -7,7 +7,7 @@ use super::unix_time::UnixTime;
 
 /// Things that are to be worked on, that wait for their time, or that are being worked on: bounded together.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(super) struct WorkQueue<T> {
     count_max: usize,
     /// All there are.
     known: HashSet<T>,
@@ -15,7 +15,7 @@ pub(super) struct Queue<T> {
     later: BTreeSet<(UnixTime, T)>,
 }
 
-impl<T: Clone + Ord + Hash> Queue<T> {
+impl<T: Clone + Ord + Hash> WorkQueue<T> {
     /// An empty queue that never holds more than so many.
     pub(super) fn new(count_max: usize) -> Self {
         Self {
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_thing_is_handed_out_to_one_at_a_time() {
-        let mut queue = Queue::new(10);
+        let mut queue = WorkQueue::new(10);
         queue.offer("a");
         queue.offer("a");
         assert_eq!(queue.take(at(0)), Some("a"));
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_is_postponed_comes_when_it_is_due_and_not_before() {
-        let mut queue = Queue::new(10);
+        let mut queue = WorkQueue::new(10);
         queue.offer("a");
         assert_eq!(queue.take(at(0)), Some("a"));
         queue.postpone("a", at(50));
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_takes_nothing_in() {
-        let mut queue = Queue::new(1);
+        let mut queue = WorkQueue::new(1);
         queue.offer("a");
         queue.offer("b");
         assert_eq!(queue.take(at(0)), Some("a"));

@@ -5,18 +5,19 @@ use std::time::Duration;
 use emberkeep_slicelet::{Codec, GetError, Guard, Slicelet, WriteError};
 use thiserror::Error;
 
-use super::progress::{Call, CallKind, Next, Progress};
+use super::progress::{CallKind, NextAction, StepCall, StepProgress};
+use super::step_error::StepError;
 use super::unix_time::UnixTime;
-use super::workflow::{Failure, Workflow};
+use super::workflow::Workflow;
 
 /// A value that says how far the work on its key has come.
 pub trait Stepwise: Clone + Send + Sync + 'static {
     /// How far.
-    fn progress(&self) -> &Progress;
+    fn progress(&self) -> &StepProgress;
 
     /// The same value, so much further.
     #[must_use]
-    fn with_progress(self, progress: Progress) -> Self;
+    fn with_progress(self, progress: StepProgress) -> Self;
 }
 
 /// Does the steps of keys that the pod owns.
@@ -74,9 +75,9 @@ impl<C: Codec<Value: Stepwise>> Runner<C> {
                 Err(error) => return Err(error.into()),
             };
             let call = match value.progress().next(self.workflow.plan(), UnixTime::now()) {
-                Next::Call(call) => call,
-                Next::WaitUntil(due_at) => return Ok(Advance::Later(due_at)),
-                Next::Over => return Ok(Advance::Over),
+                NextAction::Call(call) => call,
+                NextAction::WaitUntil(due_at) => return Ok(Advance::Later(due_at)),
+                NextAction::Over => return Ok(Advance::Over),
             };
             let calling = self.workflow.make(&call, key, value);
             let outcome = tokio::time::timeout(self.call_timeout, calling).await;
@@ -96,8 +97,8 @@ impl<C: Codec<Value: Stepwise>> Runner<C> {
     async fn note(
         &self,
         guard: &Guard<'_, C>,
-        call: &Call,
-        outcome: &Result<String, Failure>,
+        call: &StepCall,
+        outcome: &Result<String, StepError>,
     ) -> Result<(), WriteError<Superseded>> {
         let now = UnixTime::now();
         let noted = guard.update(|present| {
@@ -108,14 +109,14 @@ impl<C: Codec<Value: Stepwise>> Runner<C> {
         noted.await.map(drop)
     }
 
-    fn too_slow(&self) -> Failure {
-        Failure::Passing(format!("no answer within {:?}", self.call_timeout))
+    fn too_slow(&self) -> StepError {
+        StepError::Transient(format!("no answer within {:?}", self.call_timeout))
     }
 }
 
 /// A step that fails is the workflow's daily business. An undo that fails goes on failing until somebody sees to it.
-fn say(key: &str, call: &Call, failure: &Failure) {
-    let Call {
+fn say(key: &str, call: &StepCall, failure: &StepError) {
+    let StepCall {
         step, failure_count, ..
     } = call;
     match call.kind {

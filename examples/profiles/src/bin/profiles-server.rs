@@ -9,12 +9,12 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-struct Pod {
+struct ProfilesService {
     profiles: Slicelet<Json<Profile>>,
 }
 
 #[tonic::async_trait]
-impl Profiles for Pod {
+impl Profiles for ProfilesService {
     async fn create(&self, request: Request<Profile>) -> Result<Response<CreateReply>, Status> {
         let profile = request.into_inner();
         let guard = self.profiles.own(&profile.user_id)?;
@@ -59,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
     Server::builder()
         .layer(profiles.forward_layer()) // for clients without a clerk, where the target's settings say so
         .add_routes(profiles.routes())
-        .add_service(ProfilesServer::new(Pod {
+        .add_service(ProfilesServer::new(ProfilesService {
             profiles: profiles.clone(),
         }))
         .serve_with_incoming_shutdown(incoming, profiles.drained())

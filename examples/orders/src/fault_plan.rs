@@ -1,10 +1,10 @@
-//! Trouble: which calls of the outside services fail, so that retries and undoing can be watched.
+//! FaultPlan: which calls of the outside services fail, so that retries and undoing can be watched.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Which calls fail.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Trouble {
+pub struct FaultPlan {
     /// Of each idempotency key, the first so many calls fail: the first before it has its effect, the second after it, and
     /// so on in turn
     #[arg(long, default_value_t = 0)]
@@ -22,7 +22,7 @@ pub struct Trouble {
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strike {
+pub enum CallFault {
     /// Before it has its effect.
     Before,
     /// After it, so that only the reply is lost.
@@ -31,17 +31,17 @@ pub enum Strike {
     Silent,
 }
 
-impl Trouble {
+impl FaultPlan {
     /// Whether and how the call fails that is the `try_count`-th with that idempotency key, counted from zero.
     #[must_use]
-    pub fn strike(&self, key: &str, try_count: u32) -> Option<Strike> {
+    pub fn fault_of(&self, key: &str, try_count: u32) -> Option<CallFault> {
         let is_broken = self
             .broken
             .as_ref()
             .is_some_and(|step| key.ends_with(&format!("/{step}")));
         match try_count {
-            _ if is_broken => Some(Strike::After),
-            count if count < self.silent_first => Some(Strike::Silent),
+            _ if is_broken => Some(CallFault::After),
+            count if count < self.silent_first => Some(CallFault::Silent),
             count if count < self.fail_first => Some(before_or_after(u64::from(count))),
             _ => {
                 let drawn = drawn(key, try_count);
@@ -51,10 +51,10 @@ impl Trouble {
     }
 }
 
-fn before_or_after(number: u64) -> Strike {
+fn before_or_after(number: u64) -> CallFault {
     match number.is_multiple_of(2) {
-        true => Strike::Before,
-        false => Strike::After,
+        true => CallFault::Before,
+        false => CallFault::After,
     }
 }
 
@@ -71,22 +71,22 @@ mod tests {
 
     #[test]
     fn the_first_calls_of_each_key_fail_before_and_after_their_effect_in_turn() {
-        let trouble = Trouble {
+        let faults = FaultPlan {
             fail_first: 2,
-            ..Trouble::default()
+            ..FaultPlan::default()
         };
-        let strikes: Vec<Option<Strike>> = (0..4).map(|count| trouble.strike("o/ship", count)).collect();
-        assert_eq!(strikes, [Some(Strike::Before), Some(Strike::After), None, None]);
+        let strikes: Vec<Option<CallFault>> = (0..4).map(|count| faults.fault_of("o/ship", count)).collect();
+        assert_eq!(strikes, [Some(CallFault::Before), Some(CallFault::After), None, None]);
     }
 
     #[test]
     fn a_broken_step_never_answers_but_can_be_undone() {
-        let trouble = Trouble {
+        let faults = FaultPlan {
             broken: Some("ship".to_owned()),
-            ..Trouble::default()
+            ..FaultPlan::default()
         };
-        assert_eq!(trouble.strike("o/ship", 99), Some(Strike::After));
-        assert_eq!(trouble.strike("o/ship/undo", 0), None);
-        assert_eq!(trouble.strike("o/charge", 0), None);
+        assert_eq!(faults.fault_of("o/ship", 99), Some(CallFault::After));
+        assert_eq!(faults.fault_of("o/ship/undo", 0), None);
+        assert_eq!(faults.fault_of("o/charge", 0), None);
     }
 }

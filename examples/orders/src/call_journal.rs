@@ -1,4 +1,4 @@
-//! The ledger of the outside services: what has happened, by idempotency key, in a file that is only appended to.
+//! The journal of the outside services: what has happened, by idempotency key, in a file that is only appended to.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -9,24 +9,24 @@ use serde::{Deserialize, Serialize};
 
 /// What has happened, in order. Once a key is in it, all calls with that key get the same answer.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct CallJournal {
     file: File,
-    entries: Vec<Entry>,
+    entries: Vec<JournalEntry>,
     by_key: HashMap<String, usize>,
 }
 
 /// What has happened for one idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// The key.
     pub key: String,
     /// What.
-    pub fact: Fact,
+    pub outcome: CallOutcome,
 }
 
 /// What a call came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fact {
+pub enum CallOutcome {
     /// It had its effect.
     Effect,
     /// It was refused, for this reason.
@@ -35,8 +35,8 @@ pub enum Fact {
     Bar,
 }
 
-impl Ledger {
-    /// The ledger in that file, created if missing. A line that breaks off, since a crash cut it, is left out.
+impl CallJournal {
+    /// The journal in that file, created if missing. A line that breaks off, since a crash cut it, is left out.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -47,7 +47,7 @@ impl Ledger {
         if !lines.is_empty() {
             file.write_all(b"\n")?;
         }
-        let entries: Vec<Entry> = lines
+        let entries: Vec<JournalEntry> = lines
             .iter()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect();
@@ -59,28 +59,28 @@ impl Ledger {
         })
     }
 
-    /// What the call with that key came to: what is written, or else `fact`, which is written then.
+    /// What the call with that key came to: what is written, or else `outcome`, which is written then.
     ///
     /// # Errors
     /// When it cannot be written; then it has not happened.
-    pub fn settle(&mut self, key: &str, fact: Fact) -> io::Result<&Fact> {
+    pub fn settle(&mut self, key: &str, outcome: CallOutcome) -> io::Result<&CallOutcome> {
         let at = match self.by_key.get(key) {
             Some(at) => *at,
-            None => self.append(key, fact)?,
+            None => self.append(key, outcome)?,
         };
-        Ok(&self.entries[at].fact)
+        Ok(&self.entries[at].outcome)
     }
 
     /// All that has happened, in order.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[JournalEntry] {
         &self.entries
     }
 
-    fn append(&mut self, key: &str, fact: Fact) -> io::Result<usize> {
-        let entry = Entry {
+    fn append(&mut self, key: &str, outcome: CallOutcome) -> io::Result<usize> {
+        let entry = JournalEntry {
             key: key.to_owned(),
-            fact,
+            outcome,
         };
         let line = serde_json::to_string(&entry)?;
         self.file.write_all(format!("{line}\n").as_bytes())?;
@@ -101,16 +101,22 @@ mod tests {
     #[test]
     fn the_first_answer_counts_after_a_crash_in_the_middle_of_a_line_too() {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("ledger");
-        let mut ledger = Ledger::open(&path).unwrap();
-        assert_eq!(ledger.settle("o/charge", Fact::Effect).unwrap(), &Fact::Effect);
-        assert_eq!(ledger.settle("o/charge", Fact::Bar).unwrap(), &Fact::Effect);
-        ledger.file.write_all(b"{\"key\":\"o/sh").unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = CallJournal::open(&path).unwrap();
+        assert_eq!(
+            journal.settle("o/charge", CallOutcome::Effect).unwrap(),
+            &CallOutcome::Effect
+        );
+        assert_eq!(
+            journal.settle("o/charge", CallOutcome::Bar).unwrap(),
+            &CallOutcome::Effect
+        );
+        journal.file.write_all(b"{\"key\":\"o/sh").unwrap();
 
-        let mut ledger = Ledger::open(&path).unwrap();
-        assert_eq!(ledger.settle("o/ship", Fact::Bar).unwrap(), &Fact::Bar);
-        let ledger = Ledger::open(&path).unwrap();
-        let keys: Vec<&str> = ledger.entries().iter().map(|entry| entry.key.as_str()).collect();
+        let mut journal = CallJournal::open(&path).unwrap();
+        assert_eq!(journal.settle("o/ship", CallOutcome::Bar).unwrap(), &CallOutcome::Bar);
+        let journal = CallJournal::open(&path).unwrap();
+        let keys: Vec<&str> = journal.entries().iter().map(|entry| entry.key.as_str()).collect();
         assert_eq!(keys, ["o/charge", "o/ship"]);
     }
 }

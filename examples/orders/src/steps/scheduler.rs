@@ -1,4 +1,4 @@
-//! The foreman: sees to the unfinished keys of a pod, those it is told of and those that other pods left behind.
+//! The scheduler: sees to the unfinished keys of a pod, those it is submitted of and those that other pods left behind.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::open_keys::OpenKeys;
-use super::queue::Queue;
+use super::queue::WorkQueue;
 use super::runner::{Advance, Runner, Stepwise};
 use super::unix_time::UnixTime;
 
-/// How much a foreman takes on.
+/// How much a scheduler takes on.
 #[derive(Debug, Clone, Copy)]
-pub struct ForemanSettings {
+pub struct StepSchedulerSettings {
     /// How many keys are worked on at a time.
     pub at_once_max: usize,
     /// How often the pod's slices are searched for open keys, beyond each time they change.
     pub search_interval: Duration,
 }
 
-impl Default for ForemanSettings {
+impl Default for StepSchedulerSettings {
     fn default() -> Self {
         Self {
             at_once_max: 64,
@@ -39,14 +39,14 @@ impl Default for ForemanSettings {
 ///
 /// Nothing that it forgets is lost: the next search finds it again. So its queue is bounded, and it may be ended, or crash,
 /// at any time.
-pub struct Foreman<C: Codec> {
+pub struct StepScheduler<C: Codec> {
     slicelet: Slicelet<C>,
     runner: Arc<Runner<C>>,
     open: OpenKeys,
-    settings: ForemanSettings,
-    told: mpsc::Receiver<ObjectName>,
+    settings: StepSchedulerSettings,
+    submitted: mpsc::Receiver<ObjectName>,
     /// By their markers.
-    queue: Queue<ObjectName>,
+    queue: WorkQueue<ObjectName>,
     running: JoinSet<(ObjectName, Option<UnixTime>)>,
     search: Fuse<BoxStream<'static, Result<ObjectName, StoreError>>>,
     /// What the newest search was for.
@@ -54,14 +54,14 @@ pub struct Foreman<C: Codec> {
     is_search_due: bool,
 }
 
-/// Where a foreman is told of open keys.
+/// Where a scheduler is submitted of open keys.
 #[derive(Debug, Clone)]
-pub struct Inbox(mpsc::Sender<ObjectName>);
+pub struct StepSchedulerHandle(mpsc::Sender<ObjectName>);
 
-impl Inbox {
-    /// Work on the key with that marker can begin. Without this it begins at the next search, as it does when the foreman
+impl StepSchedulerHandle {
+    /// Work on the key with that marker can begin. Without this it begins at the next search, as it does when the scheduler
     /// has no time to listen.
-    pub fn tell(&self, marker: ObjectName) {
+    pub fn submit(&self, marker: ObjectName) {
         // It is found by the next search.
         let _ = self.0.try_send(marker);
     }
@@ -69,27 +69,32 @@ impl Inbox {
 
 /// How many open keys are in the queue, waiting ones included.
 const OPEN_MAX: usize = 10_000;
-const TOLD_MAX: usize = 256;
+const SUBMITTED_MAX: usize = 256;
 /// After so long it is tried again where the store failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl<C: Codec<Value: Stepwise>> Foreman<C> {
-    /// A foreman for the keys of that slicelet, whose markers are in `open`.
-    pub fn new(slicelet: Slicelet<C>, runner: Runner<C>, open: OpenKeys, settings: ForemanSettings) -> (Self, Inbox) {
-        let (inbox, told) = mpsc::channel(TOLD_MAX);
-        let foreman = Self {
+impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
+    /// A scheduler for the keys of that slicelet, whose markers are in `open`.
+    pub fn new(
+        slicelet: Slicelet<C>,
+        runner: Runner<C>,
+        open: OpenKeys,
+        settings: StepSchedulerSettings,
+    ) -> (Self, StepSchedulerHandle) {
+        let (handle, submitted) = mpsc::channel(SUBMITTED_MAX);
+        let scheduler = Self {
             slicelet,
             runner: Arc::new(runner),
             open,
             settings,
-            told,
-            queue: Queue::new(OPEN_MAX),
+            submitted,
+            queue: WorkQueue::new(OPEN_MAX),
             running: JoinSet::new(),
             search: futures::stream::empty().boxed().fuse(),
             searched: Vec::new(),
             is_search_due: true,
         };
-        (foreman, Inbox(inbox))
+        (scheduler, StepSchedulerHandle(handle))
     }
 
     /// Works until `stop` ends, or the slicelet. What is being done then is dropped, and the next owner goes on with it.
@@ -112,7 +117,7 @@ impl<C: Codec<Value: Stepwise>> Foreman<C> {
                 },
                 _ = searches.tick() => self.is_search_due = true,
                 found = self.search.next(), if !self.search.is_done() => self.found(found),
-                Some(marker) = self.told.recv() => self.queue.offer(marker),
+                Some(marker) = self.submitted.recv() => self.queue.offer(marker),
                 Some(ended) = self.running.join_next() => self.ended(ended),
                 () = until(wake_at) => {}
             }
@@ -213,9 +218,9 @@ async fn until(moment: Option<UnixTime>) {
     }
 }
 
-impl<C: Codec> std::fmt::Debug for Foreman<C> {
+impl<C: Codec> std::fmt::Debug for StepScheduler<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Foreman")
+        f.debug_struct("StepScheduler")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
