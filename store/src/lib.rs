@@ -1,4 +1,4 @@
-//! Object storage: one trait, S3 and a local folder behind it, with conditional writes that hold under concurrent writers.
+//! Object storage: one trait over S3 and local folders, with conditional writes that are atomic under concurrent writers.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), emberkeep_store::StoreError> {

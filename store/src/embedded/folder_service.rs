@@ -15,9 +15,9 @@ use super::{condition, fault};
 use crate::folder::Header;
 use crate::{Expect, Folder, NameRange, OBJECT_BYTES_MAX, ObjectName, ObjectStore, Read, StoreError};
 
-/// How long a request may take to send its body.
+/// How long a client may take to send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// The most names on one page.
+/// The largest page of a listing, as in AWS.
 const PAGE_COUNT_MAX: i32 = 1000;
 
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl S3 for FolderService {
             Read::NotModified => return Err(s3_error!(NotModified)),
             Read::Missing => return Err(s3_error!(NoSuchKey)),
         };
-        if if_match.is_some_and(|condition| !condition::names(&condition, &object.etag)) {
+        if if_match.is_some_and(|condition| !condition::matches(&condition, &object.etag)) {
             return Err(s3_error!(PreconditionFailed));
         }
         answer(GetObjectOutput {
@@ -149,7 +149,7 @@ impl S3 for FolderService {
         if delimiter.is_some() {
             return Err(s3_error!(NotImplemented, "a listing takes no delimiter"));
         }
-        // A token is the last name of the page before.
+        // The continuation token is the last name of the previous page.
         let after = continuation_token
             .clone()
             .or_else(|| start_after.clone())
@@ -265,7 +265,7 @@ async fn write(
 ) -> S3Result<crate::ETag> {
     let must_match = matches!(expect, Expect::Matches(_));
     match folder.put_as(writer, name, bytes, expect).await {
-        // AWS tells a version that is gone from one that is another.
+        // As AWS: 404 for `If-Match` on a missing object, 412 on another version.
         Err(StoreError::PreconditionFailed { .. }) if must_match && is_missing(folder, name).await => {
             Err(s3_error!(NoSuchKey))
         }
@@ -285,11 +285,11 @@ fn listed(object: crate::Listed) -> Object {
     }
 }
 
-/// The whole body of a request.
+/// Collects the body of a request.
 async fn received(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let Some(body) = body else { return Ok(Bytes::new()) };
     let whole = body
-        .map_err(|error| s3_error!(IncompleteBody, "the body breaks off: {}", error))
+        .map_err(|error| s3_error!(IncompleteBody, "the body was cut off: {}", error))
         .try_fold(BytesMut::new(), async |mut whole, piece| {
             if (whole.len() + piece.len()) as u64 > OBJECT_BYTES_MAX {
                 return Err(s3_error!(EntityTooLarge));

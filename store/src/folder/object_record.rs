@@ -1,4 +1,4 @@
-//! The file of an object: one line that describes the content, then the content.
+//! The file of an object: a header line, then the content.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -12,16 +12,16 @@ use super::io_error::io_error;
 use crate::name::hex;
 use crate::{ETag, OBJECT_BYTES_MAX, StoreError};
 
-/// Stands for a writer that did not give a name, or none that fits on the first line.
-const NOBODY: &str = "-";
+/// The header's writer field without a name, or with one that does not fit into the header line.
+const NO_WRITER: &str = "-";
 
 const KIND: &str = "emberkeep-object";
-/// Longer first lines are none of ours.
+/// Bounds the header line of a file; a longer line is not a header.
 const HEADER_BYTES_MAX: u64 = 512;
-/// How much of the SHA-256 of the content the ETag shows, in bytes.
+/// The ETag is this many bytes of the SHA-256 of the content.
 const ETAG_BYTES: usize = 16;
 
-/// The first line: the version of the content, who wrote it, and how long it is.
+/// The header line: version, writer and size of the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) etag: ETag,
@@ -29,14 +29,14 @@ pub(crate) struct Header {
     pub(crate) size_bytes: u64,
 }
 
-/// An object about to be written.
+/// An object to be written.
 #[derive(Debug)]
 pub(super) struct ObjectRecord {
     pub(super) header: Header,
     content: Bytes,
 }
 
-/// An object open for reading: still whole when another one takes its place.
+/// An object open for reading; the open file stays complete when a rename replaces the object.
 #[derive(Debug)]
 pub(super) struct OpenRecord {
     pub(super) header: Header,
@@ -60,7 +60,7 @@ impl ObjectRecord {
             writer,
             size_bytes,
         } = &self.header;
-        let writer = writer.as_deref().unwrap_or(NOBODY);
+        let writer = writer.as_deref().unwrap_or(NO_WRITER);
         file.write_all(format!("{KIND} {etag} {writer} {size_bytes}\n").as_bytes())?;
         file.write_all(&self.content)
     }
@@ -73,7 +73,7 @@ impl Header {
         let size_bytes = size.parse().ok()?;
         (kind == KIND && words.next().is_none()).then(|| Self {
             etag: ETag::new(etag),
-            writer: Some(writer).filter(|&name| name != NOBODY).map(str::to_owned),
+            writer: Some(writer).filter(|&name| name != NO_WRITER).map(str::to_owned),
             size_bytes,
         })
     }
@@ -85,7 +85,7 @@ impl OpenRecord {
         if size_bytes > OBJECT_BYTES_MAX {
             return Err(corrupt(
                 &self.path,
-                "its first line states more bytes than any object has",
+                "its header states a size above the limit for objects",
             ));
         }
         let mut content = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or(0));
@@ -95,12 +95,15 @@ impl OpenRecord {
         if content.len() as u64 == size_bytes {
             Ok(content.into())
         } else {
-            Err(corrupt(&self.path, "its length is not the one in its first line"))
+            Err(corrupt(
+                &self.path,
+                "its content does not have the size stated in its header",
+            ))
         }
     }
 }
 
-/// Opens an object; `None` if there is none.
+/// Opens an object and reads its header; `None` if it does not exist.
 pub(super) fn open(path: &Path) -> Result<Option<OpenRecord>, StoreError> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -114,7 +117,7 @@ pub(super) fn open(path: &Path) -> Result<Option<OpenRecord>, StoreError> {
         .read_until(b'\n', &mut line)
         .map_err(|source| io_error(path, source))?;
     let header = std::str::from_utf8(&line).ok().and_then(Header::parse);
-    let header = header.ok_or_else(|| corrupt(path, "its first line is not an object's"))?;
+    let header = header.ok_or_else(|| corrupt(path, "its first line is not an object header"))?;
     Ok(Some(OpenRecord {
         header,
         file,
@@ -122,13 +125,13 @@ pub(super) fn open(path: &Path) -> Result<Option<OpenRecord>, StoreError> {
     }))
 }
 
-/// The first line of an object; `None` if there is no object.
+/// The header of an object; `None` if it does not exist.
 pub(super) fn header(path: &Path) -> Result<Option<Header>, StoreError> {
     Ok(open(path)?.map(|stored| stored.header))
 }
 
 fn is_word(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && text != NOBODY && text.bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=128).contains(&text.len()) && text != NO_WRITER && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn corrupt(path: &Path, reason: &'static str) -> StoreError {
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_would_spoil_the_first_line_is_left_out() {
+    fn a_writer_name_that_does_not_fit_into_the_header_is_omitted() {
         for name in ["", "-", "two words", "line\nbreak"] {
             assert_eq!(
                 ObjectRecord::new(Some(name.to_owned()), Bytes::new()).header.writer,
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_contents_have_equal_tags_whoever_wrote_them() {
+    fn equal_contents_have_equal_tags_for_all_writers() {
         let tag = |writer: &str, content| {
             ObjectRecord::new(Some(writer.to_owned()), Bytes::from_static(content))
                 .header
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_object_is_refused() {
+    fn a_file_that_is_no_object_is_rejected() {
         for bytes in [
             &b""[..],
             b"hello",

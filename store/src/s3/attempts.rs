@@ -1,4 +1,4 @@
-//! Whether one of the tries of a request may have been carried out, unknown to us.
+//! Tracks whether an attempt of a request may have been applied although its outcome is unknown.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,12 +7,12 @@ use aws_sdk_s3::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 
-/// Watches the tries of one request; clones watch together.
+/// Observes the attempts of one request; clones share the record.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AttemptTracker(Arc<AtomicBool>);
 
 impl AttemptTracker {
-    /// Whether a try ended without saying what had become of it.
+    /// Whether an attempt ended with an unknown outcome.
     pub(super) fn may_have_been_applied(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -20,7 +20,7 @@ impl AttemptTracker {
 
 impl Intercept for AttemptTracker {
     fn name(&self) -> &'static str {
-        "tries"
+        "attempt tracker"
     }
 
     fn read_after_attempt(
@@ -37,7 +37,7 @@ impl Intercept for AttemptTracker {
     }
 }
 
-/// No answer, or one of trouble on the way. With 503, S3 says that it did not begin.
+/// No reply, or a server error. 503 is clear: S3 sends it before it executes a request.
 fn is_unclear(status: Option<u16>) -> bool {
     match status {
         None => true,
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_tells_what_became_of_a_try() {
+    fn only_a_definite_reply_tells_the_outcome() {
         for status in [None, Some(500), Some(502), Some(504)] {
             assert!(is_unclear(status), "{status:?}");
         }

@@ -1,4 +1,4 @@
-//! Large objects in parts, visible all at once when the last part is there.
+//! Multipart upload of large objects, which become visible at completion.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
@@ -9,13 +9,13 @@ use super::{S3, WRITE_ID, Write, sdk_error};
 use crate::{ETag, ObjectName, StoreError};
 
 const PART_BYTES: usize = 8 << 20;
-/// How many parts of one object are under way at a time.
+/// Concurrent parts of one object.
 const CONCURRENCY: usize = 4;
 
 impl S3 {
-    /// Sends an object in parts; the condition is checked when they are put together.
+    /// Sends an object in parts; the server checks the condition at completion.
     ///
-    /// A failed upload is taken back. One whose process dies stays in the bucket, unseen, until a lifecycle rule removes it.
+    /// A failed upload is aborted. The parts of a crashed process stay in the bucket, invisible, until a lifecycle rule removes them.
     pub(super) async fn put_in_parts(
         &self,
         name: &ObjectName,
@@ -35,7 +35,7 @@ impl S3 {
             upload.abort().await;
         }
         match outcome {
-            // Asked to complete a second time after a lost reply, the server no longer knows the upload.
+            // When completion is retried after a lost reply, the server no longer knows the upload.
             Err(lost @ StoreError::Busy { .. }) => self.applied_version(name, write).await?.ok_or(lost),
             outcome => outcome,
         }
@@ -49,7 +49,9 @@ impl S3 {
             .key(self.key(name));
         let begun = request.metadata(WRITE_ID, &write.id).send().await;
         let begun = begun.map_err(|error| sdk_error::of_store(&self.place, error))?;
-        begun.upload_id.ok_or_else(|| self.unexpected("an upload has no id"))
+        begun
+            .upload_id
+            .ok_or_else(|| self.unexpected("a multipart upload has no id"))
     }
 }
 
@@ -111,7 +113,7 @@ impl MultipartUpload<'_> {
         }
     }
 
-    /// Takes the parts back; the caller has a failure to report already, and parts left over harm nobody.
+    /// Deletes the parts. A failure is only logged: the caller has an error to report already, and left-over parts cost only space.
     async fn abort(&self) {
         let S3 {
             client, bucket, place, ..

@@ -1,4 +1,4 @@
-//! One read: the head of an answer, then the content, in one allocation of exactly its length.
+//! One read: the reply header, then the content, in one allocation of exactly its length.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use super::{S3, sdk_error};
 use crate::object_store::require_size;
 use crate::{ETag, Object, ObjectName, Read, StoreError};
 
-/// The longest pauses before an object whose content broke off is asked for again; there are no more tries than these.
+/// The longest pause before each retry of an object whose content was cut off; their number bounds the retries.
 const PAUSES_MAX: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// What the server says before any content.
+/// The reply header.
 enum Head {
     Found(IncomingObject),
     Final(Read),
 }
 
-/// An object whose content is on its way.
+/// An object whose content is being received.
 struct IncomingObject {
     etag: ETag,
     size_bytes: u64,
@@ -28,7 +28,7 @@ struct IncomingObject {
 }
 
 impl S3 {
-    /// Reads an object; one whose content breaks off is asked for again, because the SDK's retries end with the head.
+    /// Reads an object; retries if its content is cut off, because the SDK's retries end with the reply header.
     pub(super) async fn read(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
         let incoming = match self.request_object(name, unless).await? {
             Head::Found(incoming) => incoming,
@@ -58,7 +58,7 @@ impl S3 {
 
     fn incoming(&self, name: &ObjectName, found: GetObjectOutput) -> Result<IncomingObject, StoreError> {
         let length = found.content_length().and_then(|length| u64::try_from(length).ok());
-        let size_bytes = length.ok_or_else(|| self.unexpected("no length came with an object"))?;
+        let size_bytes = length.ok_or_else(|| self.unexpected("an object has no content length"))?;
         require_size(name, size_bytes)?;
         Ok(IncomingObject {
             etag: self.tag(found.e_tag)?,
@@ -83,7 +83,7 @@ impl S3 {
                 let place = self.place.clone();
                 return Err(StoreError::NotReachable { place, reason });
             };
-            tracing::debug!(place = self.place, reason, "asking for an object again");
+            tracing::debug!(place = self.place, reason, "retrying a read whose content was cut off");
             sleep(pause.mul_f64(rand::random_range(0.0..=1.0))).await;
             incoming = match self.request_object(name, unless).await? {
                 Head::Found(incoming) => incoming,
@@ -94,9 +94,9 @@ impl S3 {
 }
 
 impl IncomingObject {
-    /// The object with all its content, or what is wrong with that.
+    /// Receives the whole content, or returns what is wrong with it.
     ///
-    /// The bytes are copied together: pieces of the network's buffers would keep those in memory for as long as the value.
+    /// The bytes are copied into one buffer: slices of network buffers would keep those in memory as long as the object.
     async fn object(self) -> Result<Object, String> {
         let Self {
             etag,
@@ -108,7 +108,7 @@ impl IncomingObject {
         while let Some(piece) = body.next().await {
             let broken_off = |error| {
                 let cause = sdk_error::innermost(&error);
-                format!("broke off after {} of {length} bytes: {cause}", content.len())
+                format!("was cut off after {} of {length} bytes: {cause}", content.len())
             };
             let piece = piece.map_err(broken_off)?;
             if content.len() + piece.len() > length {
@@ -124,7 +124,7 @@ impl IncomingObject {
     }
 }
 
-/// How long receiving the content may take, tries included: 30 s, and 1 s more for each MiB.
+/// Bounds receiving the content, retries included: 30 s, and 1 s more for each MiB.
 fn receive_timeout(size_bytes: u64) -> Duration {
     Duration::from_secs(30 + (size_bytes >> 20))
 }
@@ -139,18 +139,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn content_lies_in_memory_of_its_own() {
+    async fn content_has_a_buffer_of_its_own() {
         let buffer = Bytes::from(vec![b'x'; 64 << 10]);
         let body = ByteStream::from(buffer.slice(10..20));
         let object = incoming(10, body).object().await.unwrap();
         drop(buffer);
-        // Only bytes without any other owner, at the beginning of their memory, become a vector as they are.
+        // `Vec::from` reuses a buffer only if it has one owner and the bytes begin at its start.
         let content = Vec::from(object.bytes);
         assert_eq!((content.len(), content.capacity()), (10, 10));
     }
 
     #[tokio::test]
-    async fn content_of_another_length_than_announced_is_refused() {
+    async fn content_of_another_length_than_announced_is_rejected() {
         let refused = async |size_bytes| {
             let body = ByteStream::from_static(b"abc");
             incoming(size_bytes, body).object().await.unwrap_err()

@@ -1,4 +1,4 @@
-//! What the SDK's errors mean to a caller.
+//! Mapping of the SDK's errors to store errors.
 
 use std::error::Error;
 use std::io;
@@ -10,12 +10,12 @@ use rustls::CertificateError;
 use super::client::{CONNECT_TIMEOUT, OPERATION_TIMEOUT, READ_TIMEOUT};
 use crate::{ObjectName, StoreError};
 
-/// The status of the server's answer, if there was one.
+/// The HTTP status of the reply, if there was one.
 pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// Translates an error on the whole store.
+/// Maps an error of any operation.
 pub(super) fn of_store<E>(place: &str, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// Translates an error on a conditional write, where some answers have a meaning of their own.
+/// Maps an error of a conditional write, for which 404, 412 and 501 have meanings of their own.
 pub(super) fn of_write<E>(place: &str, name: &ObjectName, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -46,7 +46,7 @@ where
         .and_then(ProvideErrorMetadata::code)
         .unwrap_or_default();
     match (status(&error), code) {
-        // If-Match on an object that is not there.
+        // `NoSuchKey` is the reply to If-Match on a missing object.
         (Some(412), _) | (Some(404), "NoSuchKey") => StoreError::PreconditionFailed { name: name.clone() },
         (Some(501), _) => StoreError::NoConditionalWrites {
             place: place.to_owned(),
@@ -70,17 +70,17 @@ fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> 
     }
 }
 
-/// The request never got an answer: for want of trust, of credentials to sign it with, or of a server to send it to.
+/// The request got no reply: the TLS handshake failed, the reply was not HTTP, credentials or the server were missing.
 fn not_sent(place: String, error: &(dyn Error + 'static)) -> StoreError {
     let reason = innermost(error);
     if let Some(fault) = chain(error).find_map(tls_error) {
         let reason = tls_reason(fault);
         StoreError::NotSecure { place, reason }
     } else if chain(error).any(is_not_http) {
-        let reason = format!("not in HTTP ({reason}), write https:// if it wants TLS");
+        let reason = format!("it is not HTTP ({reason}), write https:// for a server with TLS");
         StoreError::Unexpected { place, reason }
     } else if chain(error).any(|cause| cause.to_string().contains("credential")) {
-        // After the first sentence, the SDK lists on lines of their own all the places where it found none.
+        // The first sentence is the reason; the SDK appends a line for each provider without credentials.
         let reason = reason.split(['.', '\n']).next().unwrap_or_default().to_owned();
         StoreError::NoCredentials { place, reason }
     } else {
@@ -88,7 +88,7 @@ fn not_sent(place: String, error: &(dyn Error + 'static)) -> StoreError {
     }
 }
 
-/// The last of the tries waited for a connection, or for an answer, for as long as it may.
+/// The last attempt timed out: while connecting (`NotReachable`), or while waiting for a reply (`Timeout`).
 fn timed_out(place: String, error: &(dyn Error + 'static)) -> StoreError {
     if chain(error).any(|cause| cause.to_string().contains("connect timeout")) {
         let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
@@ -99,7 +99,7 @@ fn timed_out(place: String, error: &(dyn Error + 'static)) -> StoreError {
     }
 }
 
-/// What TLS found wrong, which lies within errors of the system, where `source` does not lead.
+/// The TLS error inside an `io::Error`, where the chain of `source` does not lead.
 fn tls_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     let mut cause = cause;
     while let Some(inner) = cause.downcast_ref().and_then(io::Error::get_ref) {
@@ -115,9 +115,12 @@ fn is_not_http(cause: &(dyn Error + 'static)) -> bool {
 fn tls_reason(fault: &rustls::Error) -> String {
     match fault {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "its certificate is not signed by a trusted authority, name that one's certificate in ca_file".to_owned()
+            "the certificate is not signed by a trusted authority, set ca_file to the certificate of its authority"
+                .to_owned()
         }
-        rustls::Error::InvalidMessage(_) => "it does not answer in TLS, write http:// if it should not".to_owned(),
+        rustls::Error::InvalidMessage(_) => {
+            "the server does not speak TLS, write http:// for a server without TLS".to_owned()
+        }
         other => other.to_string(),
     }
 }
@@ -131,7 +134,7 @@ fn service_message(error: &(impl ProvideErrorMetadata + Error + 'static)) -> Str
     }
 }
 
-/// The cause at the bottom is the one a person can act on; those above only say that something failed.
+/// The root cause, which a person can act on; the errors above it only state that something failed.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }

@@ -1,11 +1,11 @@
-//! One write: what must hold for it, and how to tell it from all others.
+//! One write: its condition, and the id that tells it from all others.
 
 use uuid::Uuid;
 
 use super::attempts::AttemptTracker;
 use crate::Expect;
 
-/// The metadata in which each write leaves its id, so that its writer can recognise it.
+/// The metadata key of the write id, by which a writer recognises its own write after a lost reply.
 pub(crate) const WRITE_ID: &str = "emberkeep-write";
 
 #[derive(Debug)]
