@@ -1,4 +1,4 @@
-//! The journal of the outside services: what has happened, by idempotency key, in a file that is only appended to.
+//! The journal of the outside services: the outcome of each idempotency key, in an append-only file.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// What has happened, in order. Once a key is in it, all calls with that key get the same answer.
+/// The outcomes of calls in order of occurrence. Once a key has an outcome, all calls with that key get the same reply.
 #[derive(Debug)]
 pub struct CallJournal {
     file: File,
@@ -15,35 +15,35 @@ pub struct CallJournal {
     by_key: HashMap<String, usize>,
 }
 
-/// What has happened for one idempotency key.
+/// The outcome of an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// The key.
+    /// The idempotency key.
     pub key: String,
-    /// What.
+    /// The outcome that all calls with the key get.
     pub outcome: CallOutcome,
 }
 
-/// What a call came to.
+/// The permanent outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CallOutcome {
-    /// It had its effect.
+    /// The call took effect.
     Effect,
-    /// It was refused, for this reason.
+    /// The call was rejected, for this reason.
     Refusal(String),
-    /// It was undone before it came.
+    /// The call was undone before it arrived, and is rejected from now on.
     Bar,
 }
 
 impl CallJournal {
-    /// The journal in that file, created if missing. A line that breaks off, since a crash cut it, is left out.
+    /// Opens the journal in that file, created if missing. An incomplete line, written during a crash, is ignored.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
         let lines: Vec<String> = BufReader::new(&file).lines().collect::<io::Result<_>>()?;
-        // Whatever comes next begins a line.
+        // Ends an incomplete last line, so that the next entry starts a new one.
         if !lines.is_empty() {
             file.write_all(b"\n")?;
         }
@@ -59,10 +59,10 @@ impl CallJournal {
         })
     }
 
-    /// What the call with that key came to: what is written, or else `outcome`, which is written then.
+    /// Returns the outcome of the key; if it has none, records `outcome` durably first.
     ///
     /// # Errors
-    /// When it cannot be written; then it has not happened.
+    /// When the journal cannot be written; then the call has no outcome.
     pub fn settle(&mut self, key: &str, outcome: CallOutcome) -> io::Result<&CallOutcome> {
         let at = match self.by_key.get(key) {
             Some(at) => *at,
@@ -71,7 +71,7 @@ impl CallJournal {
         Ok(&self.entries[at].outcome)
     }
 
-    /// All that has happened, in order.
+    /// All outcomes in order of occurrence.
     #[must_use]
     pub fn entries(&self) -> &[JournalEntry] {
         &self.entries
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_answer_counts_after_a_crash_in_the_middle_of_a_line_too() {
+    fn the_first_outcome_persists_even_after_a_crash_in_the_middle_of_a_line() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("journal");
         let mut journal = CallJournal::open(&path).unwrap();

@@ -1,21 +1,20 @@
-//! FaultPlan: which calls of the outside services fail, so that retries and undoing can be watched.
+//! Fault injection: which calls to the outside services fail, to observe retries and undoing.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Which calls fail.
+/// Selects the calls that fail.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct FaultPlan {
-    /// Of each idempotency key, the first so many calls fail: the first before it has its effect, the second after it, and
-    /// so on in turn
+    /// The first N calls of each idempotency key fail, alternately before and after they take effect
     #[arg(long, default_value_t = 0)]
     pub fail_first: u32,
-    /// So many in a hundred of the other calls fail, half of them after they have had their effect
+    /// This percentage of the other calls fails, half of them after they took effect
     #[arg(long, default_value_t = 0)]
     pub fail_percent: u64,
-    /// Of each idempotency key, the first so many calls have their effect and are never answered
+    /// The first N calls of each idempotency key take effect but never get a reply
     #[arg(long, default_value_t = 0)]
     pub silent_first: u32,
-    /// All calls for that step (reserve, charge or ship) fail, after they have had their effect
+    /// All calls for this step (reserve, charge or ship) fail after they took effect
     #[arg(long)]
     pub broken: Option<String>,
 }
@@ -23,16 +22,16 @@ pub struct FaultPlan {
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallFault {
-    /// Before it has its effect.
+    /// Before it takes effect.
     Before,
-    /// After it, so that only the reply is lost.
+    /// After it takes effect: only the reply is lost.
     After,
-    /// After it, and nobody ever says so.
+    /// After it takes effect, and without any reply: the caller times out.
     Silent,
 }
 
 impl FaultPlan {
-    /// Whether and how the call fails that is the `try_count`-th with that idempotency key, counted from zero.
+    /// The fault of a call: the one with `try_count` earlier calls with the same idempotency key; `None` if it succeeds.
     #[must_use]
     pub fn fault_of(&self, key: &str, try_count: u32) -> Option<CallFault> {
         let is_broken = self
@@ -58,7 +57,7 @@ fn before_or_after(number: u64) -> CallFault {
     }
 }
 
-/// A number that looks drawn by lot, the same each time.
+/// A pseudo-random number, always the same for the same call.
 fn drawn(key: &str, try_count: u32) -> u64 {
     let mut hasher = DefaultHasher::new();
     (key, try_count).hash(&mut hasher);
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_step_never_answers_but_can_be_undone() {
+    fn a_broken_step_never_succeeds_but_can_be_undone() {
         let faults = FaultPlan {
             broken: Some("ship".to_owned()),
             ..FaultPlan::default()

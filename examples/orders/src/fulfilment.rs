@@ -1,4 +1,4 @@
-//! What is to be done for an order: reserve, charge, ship, and how each is undone.
+//! The workflow of an order: reserve, charge and ship, each with its undo.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::partners::warehouse_client::WarehouseClient;
 use crate::partners::{ChargeRequest, Receipt, ReserveRequest, ShipRequest, UndoRequest};
 use crate::steps::{Retries, StepError, Stepwise, Workflow, WorkflowStep};
 
-/// The steps of an order, by the outside services at `partners`.
+/// The steps of an order, as calls to the outside services at `partners`.
 #[must_use]
 pub fn workflow(partners: &Channel, retries: Retries) -> Workflow<Order> {
     let (warehouse, payment, carrier) = (
@@ -27,7 +27,7 @@ pub fn workflow(partners: &Channel, retries: Retries) -> Workflow<Order> {
 }
 
 fn reserve(warehouse: WarehouseClient<Channel>) -> WorkflowStep<Order> {
-    let releasing = warehouse.clone();
+    let undo_warehouse = warehouse.clone();
     WorkflowStep::new("reserve", move |order: Arc<Order>, idempotency_key| {
         let mut warehouse = warehouse.clone();
         let request = ReserveRequest {
@@ -38,13 +38,13 @@ fn reserve(warehouse: WarehouseClient<Channel>) -> WorkflowStep<Order> {
         async move { answer(warehouse.reserve(request).await) }
     })
     .undone_by(move |order, key| {
-        let mut warehouse = releasing.clone();
+        let mut warehouse = undo_warehouse.clone();
         async move { answer(warehouse.release(undo(&order, "reserve", key)).await) }
     })
 }
 
 fn charge(payment: PaymentClient<Channel>) -> WorkflowStep<Order> {
-    let refunding = payment.clone();
+    let undo_payment = payment.clone();
     WorkflowStep::new("charge", move |order: Arc<Order>, idempotency_key| {
         let mut payment = payment.clone();
         let request = ChargeRequest {
@@ -54,13 +54,13 @@ fn charge(payment: PaymentClient<Channel>) -> WorkflowStep<Order> {
         async move { answer(payment.charge(request).await) }
     })
     .undone_by(move |order, key| {
-        let mut payment = refunding.clone();
+        let mut payment = undo_payment.clone();
         async move { answer(payment.refund(undo(&order, "charge", key)).await) }
     })
 }
 
 fn ship(carrier: CarrierClient<Channel>) -> WorkflowStep<Order> {
-    let recalling = carrier.clone();
+    let undo_carrier = carrier.clone();
     WorkflowStep::new("ship", move |order: Arc<Order>, idempotency_key| {
         let mut carrier = carrier.clone();
         let request = ShipRequest {
@@ -71,7 +71,7 @@ fn ship(carrier: CarrierClient<Channel>) -> WorkflowStep<Order> {
         async move { answer(carrier.ship(request).await) }
     })
     .undone_by(move |order, key| {
-        let mut carrier = recalling.clone();
+        let mut carrier = undo_carrier.clone();
         async move { answer(carrier.recall(undo(&order, "ship", key)).await) }
     })
 }
@@ -83,6 +83,7 @@ fn undo(order: &Order, step: &str, idempotency_key: String) -> UndoRequest {
     }
 }
 
+/// FAILED_PRECONDITION is the documented rejection; every other error may be transient.
 fn answer(outcome: Result<Response<Receipt>, Status>) -> Result<String, StepError> {
     match outcome {
         Ok(receipt) => Ok(receipt.into_inner().number),

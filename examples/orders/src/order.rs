@@ -1,20 +1,20 @@
-//! An order: what was asked for, and how far it has come.
+//! An order: the request and its progress.
 
 use serde::{Deserialize, Serialize};
 
 use crate::pb;
 use crate::steps::{StepProgress, Stepwise, WorkStage};
 
-/// The value of a key, as JSON in its object.
+/// The value of a key, stored as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// What was asked for.
+    /// The request that created the order.
     pub asked: pb::PlaceRequest,
     progress: StepProgress,
 }
 
 impl Order {
-    /// An order with which nothing has been done.
+    /// An order before its first step.
     #[must_use]
     pub fn new(asked: pb::PlaceRequest) -> Self {
         Self {

@@ -112,7 +112,7 @@ impl World {
             return;
         };
         let outcome = self.service.answer(&call, turn.fate);
-        let noted = self.newest().noting(&self.plan, &call, &outcome, self.now);
+        let noted = self.newest().with_outcome(&self.plan, &call, &outcome, self.now);
         self.notes.extend(noted.filter(|_| !turn.is_note_lost));
     }
 

@@ -1,4 +1,4 @@
-//! The scheduler: sees to the unfinished keys of a pod, those it is submitted of and those that other pods left behind.
+//! The scheduler: runs the unfinished keys of a pod, both submitted ones and those that earlier owners left behind.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use super::queue::WorkQueue;
 use super::runner::{Advance, Runner, Stepwise};
 use super::unix_time::UnixTime;
 
-/// How much a scheduler takes on.
+/// The limits of a scheduler.
 #[derive(Debug, Clone, Copy)]
 pub struct StepSchedulerSettings {
-    /// How many keys are worked on at a time.
+    /// The most keys processed concurrently.
     pub at_once_max: usize,
-    /// How often the pod's slices are searched for open keys, beyond each time they change.
+    /// The interval of searches for open keys in the pod's slices, in addition to a search after each change of these.
     pub search_interval: Duration,
 }
 
@@ -35,46 +35,45 @@ impl Default for StepSchedulerSettings {
     }
 }
 
-/// Has the steps of all open keys of a pod done, each key by one at a time.
+/// Executes the steps of all open keys of a pod, each key by one task at a time.
 ///
-/// Nothing that it forgets is lost: the next search finds it again. So its queue is bounded, and it may be ended, or crash,
-/// at any time.
+/// Keys that do not fit into its bounded queue are found by the next search, and so are those in progress when it is stopped or
+/// crashes.
 pub struct StepScheduler<C: Codec> {
     slicelet: Slicelet<C>,
     runner: Arc<Runner<C>>,
     open: OpenKeys,
     settings: StepSchedulerSettings,
     submitted: mpsc::Receiver<ObjectName>,
-    /// By their markers.
+    /// The markers of open keys.
     queue: WorkQueue<ObjectName>,
     running: JoinSet<(ObjectName, Option<UnixTime>)>,
     search: Fuse<BoxStream<'static, Result<ObjectName, StoreError>>>,
-    /// What the newest search was for.
+    /// The ranges of the latest search.
     searched: Vec<NameRange>,
     is_search_due: bool,
 }
 
-/// Where a scheduler is submitted of open keys.
+/// A handle to submit open keys to a scheduler.
 #[derive(Debug, Clone)]
 pub struct StepSchedulerHandle(mpsc::Sender<ObjectName>);
 
 impl StepSchedulerHandle {
-    /// Work on the key with that marker can begin. Without this it begins at the next search, as it does when the scheduler
-    /// has no time to listen.
+    /// Submits the key of a marker for processing at once. Without this, or if the channel is full, the next search finds it.
     pub fn submit(&self, marker: ObjectName) {
-        // It is found by the next search.
+        // If the channel is full, the next search finds the key.
         let _ = self.0.try_send(marker);
     }
 }
 
-/// How many open keys are in the queue, waiting ones included.
+/// The most keys in the queue, postponed ones included.
 const OPEN_MAX: usize = 10_000;
 const SUBMITTED_MAX: usize = 256;
-/// After so long it is tried again where the store failed.
+/// The delay of a retry after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
-    /// A scheduler for the keys of that slicelet, whose markers are in `open`.
+    /// A scheduler for the keys of `slicelet` with markers in `open`, and the handle to submit keys.
     pub fn new(
         slicelet: Slicelet<C>,
         runner: Runner<C>,
@@ -97,16 +96,16 @@ impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
         (scheduler, StepSchedulerHandle(handle))
     }
 
-    /// Works until `stop` ends, or the slicelet. What is being done then is dropped, and the next owner goes on with it.
+    /// Runs until `stop` resolves or the slicelet ends. Keys in progress are cancelled then; the next owner continues them.
     ///
     /// # Panics
-    /// When a step does.
+    /// When a step panics.
     pub async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let mut stop = pin!(stop);
         let mut assignment = self.slicelet.assignment();
         let mut searches = every(self.settings.search_interval);
         loop {
-            self.begin();
+            self.start_due();
             self.search_if_due();
             let wake_at = self.queue.wake_at();
             tokio::select! {
@@ -116,33 +115,33 @@ impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
                     Err(_) => break,
                 },
                 _ = searches.tick() => self.is_search_due = true,
-                found = self.search.next(), if !self.search.is_done() => self.found(found),
+                found = self.search.next(), if !self.search.is_done() => self.on_found(found),
                 Some(marker) = self.submitted.recv() => self.queue.offer(marker),
-                Some(ended) = self.running.join_next() => self.ended(ended),
+                Some(ended) = self.running.join_next() => self.on_task_ended(ended),
                 () = until(wake_at) => {}
             }
         }
         self.running.shutdown().await;
     }
 
-    /// Begins with as much as is allowed at a time.
-    fn begin(&mut self) {
+    /// Starts tasks for due keys, up to the limit.
+    fn start_due(&mut self) {
         while self.running.len() < self.settings.at_once_max {
             let Some(marker) = self.queue.take(UnixTime::now()) else {
                 return;
             };
             let (runner, open) = (Arc::clone(&self.runner), self.open.clone());
             self.running.spawn(async move {
-                let again_at = advance(&runner, &open, &marker).await;
-                (marker, again_at)
+                let due_at = advance(&runner, &open, &marker).await;
+                (marker, due_at)
             });
         }
     }
 
-    fn ended(&mut self, ended: Result<(ObjectName, Option<UnixTime>), JoinError>) {
+    fn on_task_ended(&mut self, ended: Result<(ObjectName, Option<UnixTime>), JoinError>) {
         match ended {
             Ok((marker, Some(due_at))) => self.queue.postpone(marker, due_at),
-            Ok((marker, None)) => self.queue.forget(&marker),
+            Ok((marker, None)) => self.queue.remove(&marker),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(error) => tracing::error!(%error, "a step was cancelled"),
@@ -150,7 +149,7 @@ impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
         }
     }
 
-    /// Begins a search if one is due and the one before is through, however long that takes.
+    /// Starts a search if one is due and the previous one has ended.
     fn search_if_due(&mut self) {
         if self.is_search_due && self.search.is_done() {
             self.is_search_due = false;
@@ -159,15 +158,17 @@ impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
         }
     }
 
-    fn found(&mut self, found: Option<Result<ObjectName, StoreError>>) {
+    fn on_found(&mut self, found: Option<Result<ObjectName, StoreError>>) {
         match found {
             None => {}
             Some(Ok(marker)) => self.queue.offer(marker),
-            Some(Err(error)) => tracing::warn!(%error, "the search for open keys broke off, the next one goes on"),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "search for open keys failed, the next search will find the rest")
+            }
         }
     }
 
-    /// The names of the markers of all keys that the pod serves.
+    /// The ranges of the markers of all keys that the pod serves.
     fn served(&self) -> Vec<NameRange> {
         let slices = self.slicelet.served_slices();
         let markers = slices.iter().map(|slice| {
@@ -178,7 +179,7 @@ impl<C: Codec<Value: Stepwise>> StepScheduler<C> {
     }
 }
 
-/// Does what can be done for a key now; answers when it is to be done again, if it is.
+/// Executes the due steps of a key; returns when the next one is due, `None` if there is none.
 async fn advance<C: Codec<Value: Stepwise>>(
     runner: &Runner<C>,
     open: &OpenKeys,
@@ -195,12 +196,12 @@ async fn advance<C: Codec<Value: Stepwise>>(
         Ok(Advance::Over) => open.unmark(marker).await,
         Ok(Advance::Missing) => open.unmark_if_orphaned(marker, UnixTime::now()).await,
         Err(error) => {
-            tracing::warn!(%marker, %error, "progress cannot be read or noted, trying again");
+            tracing::warn!(%marker, %error, "cannot read or record progress, retrying");
             return Some(UnixTime::now() + PAUSE);
         }
     };
     if let Err(error) = unmarked {
-        tracing::warn!(%marker, %error, "the marker stays until the next search");
+        tracing::warn!(%marker, %error, "cannot remove the marker, the next search will retry");
     }
     None
 }

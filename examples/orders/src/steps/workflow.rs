@@ -1,4 +1,4 @@
-//! The workflow: what each step does, and how it is undone.
+//! The workflow: the actions and undos of the steps.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use super::plan::{Retries, StepPlan};
 use super::progress::{CallKind, StepCall};
 use super::step_error::StepError;
 
-/// Steps in the order in which they are done, for values of type `V`.
+/// The steps in order of execution, for values of type `V`.
 pub struct Workflow<V> {
     steps: Vec<WorkflowStep<V>>,
     plan: StepPlan,
 }
 
-/// One step: a name, an action, and how it is undone, if it can be.
+/// One step: a name, an action and an optional undo.
 ///
-/// Both are given the value as it is then and the idempotency key of the call: `{key}/{step}` for the action,
-/// `{key}/{step}/undo` for its undo.
+/// Both receive the current value and the idempotency key of the call: `{key}/{step}` for the action, `{key}/{step}/undo` for the
+/// undo.
 pub struct WorkflowStep<V> {
     name: String,
     action: Action<V>,
@@ -29,8 +29,8 @@ pub struct WorkflowStep<V> {
 type Action<V> = Box<dyn Fn(Arc<V>, String) -> BoxFuture<'static, Result<String, StepError>> + Send + Sync>;
 
 impl<V> WorkflowStep<V> {
-    /// A step that cannot be undone: if a later one fails, its effect stays; and if it fails for good itself, it may have
-    /// its effect all the same.
+    /// A step without an undo. Its effect remains if a later step fails; if the step itself fails permanently, it may have taken
+    /// effect nevertheless.
     pub fn new<F>(name: impl Into<String>, action: impl Fn(Arc<V>, String) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<String, StepError>> + Send + 'static,
@@ -42,8 +42,7 @@ impl<V> WorkflowStep<V> {
         }
     }
 
-    /// The same with a way to undo it. An undo is tried until it succeeds, and it has to succeed for an action that never
-    /// came, too.
+    /// Adds an undo. It is retried until it succeeds, and must succeed for an action that never arrived as well.
     #[must_use]
     pub fn undone_by<F>(mut self, undo: impl Fn(Arc<V>, String) -> F + Send + Sync + 'static) -> Self
     where
@@ -55,7 +54,7 @@ impl<V> WorkflowStep<V> {
 }
 
 impl<V> Workflow<V> {
-    /// No steps yet.
+    /// A workflow without steps.
     #[must_use]
     pub const fn new(retries: Retries) -> Self {
         Self {
@@ -64,7 +63,7 @@ impl<V> Workflow<V> {
         }
     }
 
-    /// The same with one more step at the end.
+    /// Appends a step; names must be unique.
     #[must_use]
     pub fn then(mut self, step: WorkflowStep<V>) -> Self {
         self.plan = self.plan.then(&step.name, step.undo.is_some());
@@ -72,14 +71,14 @@ impl<V> Workflow<V> {
         self
     }
 
-    /// The steps without what they do.
+    /// The steps without their actions.
     #[must_use]
     pub const fn plan(&self) -> &StepPlan {
         &self.plan
     }
 
-    /// Makes a call for the key that has that value.
-    pub(super) async fn make(&self, call: &StepCall, key: &str, value: Arc<V>) -> Result<String, StepError> {
+    /// Makes a call for a key with its current value.
+    pub(super) async fn call(&self, call: &StepCall, key: &str, value: Arc<V>) -> Result<String, StepError> {
         let step = self.steps.iter().find(|step| step.name == call.step);
         let action = step.and_then(|step| match call.kind {
             CallKind::Do => Some(&step.action),
@@ -88,7 +87,7 @@ impl<V> Workflow<V> {
         match action {
             Some(action) => action(value, call.idempotency_key(key)).await,
             None => Err(StepError::Transient(format!(
-                "this program knows no way to {:?} step {}",
+                "this version cannot {:?} step {}",
                 call.kind, call.step
             ))),
         }
