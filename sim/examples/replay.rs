@@ -1,4 +1,4 @@
-//! Replays a load trace without any of the heavy crates, for work on the balancer:
+//! Replays a load trace. Depends only on `sim` and `core`, so it builds fast while working on the balancer:
 //!
 //! ```sh
 //! cargo run -p emberkeep-sim --example replay -- TRACE.jsonl ASSIGNMENTS.jsonl SUMMARY.json [BALANCER]

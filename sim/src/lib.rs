@@ -1,4 +1,4 @@
-//! The simulator: recorded workloads, a cluster in one thread, and how well it did.
+//! The simulator: load and request traces, a whole cluster in one thread and virtual time, baselines, and scoring.
 
 pub mod assignment_log;
 pub mod balancers;

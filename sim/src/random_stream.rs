@@ -1,16 +1,16 @@
-//! RandomStream: seeded, and the same on every machine.
+//! Seeded pseudo-random numbers, the same on every machine and in every build.
 
 use std::time::Duration;
 
 /// A stream of pseudo-random numbers: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number
-/// Generators", 2014). Whoever needs chance has a stream of its own, so that one more draw here changes nothing there.
+/// Generators", 2014). Each consumer has a stream of its own, so that an additional draw in one does not change the others.
 #[derive(Debug, Clone)]
 pub struct RandomStream {
     state: u64,
 }
 
 impl RandomStream {
-    /// The stream of that number among those of `seed`.
+    /// Stream `number` of `seed`.
     #[must_use]
     pub const fn stream(seed: u64, number: u64) -> Self {
         Self {
@@ -18,29 +18,29 @@ impl RandomStream {
         }
     }
 
-    /// The next number; all of them are equally likely.
+    /// Draws a number, uniformly from all of `u64`.
     pub const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN);
         mixed(self.state)
     }
 
-    /// A number below `bound`; zero if that is zero. It favours some numbers by less than `bound / 2^64`.
+    /// Draws a number below `bound`; 0 if `bound` is 0. The bias is less than `bound / 2^64`.
     pub const fn below(&mut self, bound: u64) -> u64 {
         ((self.next() as u128 * bound as u128) >> 64) as u64
     }
 
-    /// Whether what happens in so many of 1,000 cases happens.
+    /// Draws `true` with a probability of `thousandths / 1000`.
     pub const fn draw_bool(&mut self, thousandths: u64) -> bool {
         self.below(1_000) < thousandths
     }
 
-    /// A time from `min` to `max`, in whole microseconds.
+    /// Draws a duration from `min` to `max`, in whole microseconds.
     pub fn between(&mut self, min: Duration, max: Duration) -> Duration {
         let span = u64::try_from(max.saturating_sub(min).as_micros()).unwrap_or(u64::MAX);
         min + Duration::from_micros(self.below(span.saturating_add(1)))
     }
 
-    /// `numerator / denominator`, rounded up as often as its fraction says: right on average.
+    /// `numerator / denominator`, rounded up with the probability of its fraction, so that the mean is exact.
     pub fn rounded(&mut self, numerator: u128, denominator: u128) -> u64 {
         let rest = u64::try_from(numerator % denominator).unwrap_or(u64::MAX);
         let bound = u64::try_from(denominator).unwrap_or(u64::MAX);
@@ -48,10 +48,10 @@ impl RandomStream {
         whole.saturating_add(u64::from(self.below(bound) < rest))
     }
 
-    /// How many of independent, rare things happen where `mean` of them are expected (a Poisson distribution).
+    /// Draws from a Poisson distribution: the count of independent events of which `mean` are expected.
     ///
-    /// Uses nothing but sums, products, quotients and square roots, which IEEE 754 rounds alike on all machines. Few
-    /// are drawn by inversion, many by the normal distribution they come close to.
+    /// Uses only sums, products, quotients and square roots, which IEEE 754 rounds alike on all machines. Below a mean of
+    /// [`POISSON_NORMAL_FROM`] by inversion, above by the normal approximation.
     pub fn poisson(&mut self, mean: f64) -> u64 {
         if mean >= POISSON_NORMAL_FROM {
             return (mean + mean.sqrt() * self.normal() + 0.5).max(0.0) as u64;
@@ -66,18 +66,18 @@ impl RandomStream {
         count
     }
 
-    /// From 0 up to, and without, 1.
+    /// Draws from `[0, 1)`.
     fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// About normally distributed around 0 with variance 1: the sum of twelve fractions (Irwin and Hall, 1927).
+    /// Draws from an approximate standard normal distribution: the sum of twelve fractions (Irwin and Hall, 1927).
     fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.fraction()).sum::<f64>() - 6.0
     }
 }
 
-/// From this mean on a Poisson distribution is close enough to a normal one.
+/// From this mean on, the normal distribution approximates the Poisson distribution well enough for load counts.
 const POISSON_NORMAL_FROM: f64 = 32.0;
 
 /// 2^64 over the golden ratio.
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stream_is_that_of_the_published_generator() {
+    fn the_stream_equals_that_of_the_reference_implementation() {
         // The first numbers of the reference implementation with seed 1234567 (Vigna's splitmix64.c).
         let mut chance = RandomStream { state: 1_234_567 };
         let drawn: Vec<u64> = (0..3).map(|_| chance.next()).collect();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_scatter_around_their_mean_as_poisson_says() {
+    fn counts_have_the_mean_and_variance_of_a_poisson_distribution() {
         for mean in [0.05, 3.0, 31.0, 33.0, 5_000.0] {
             let mut chance = RandomStream::stream(1, 2);
             let drawn: Vec<f64> = (0..20_000).map(|_| chance.poisson(mean) as f64).collect();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn rounding_is_right_on_average() {
+    fn rounding_preserves_the_mean() {
         let mut chance = RandomStream::stream(3, 0);
         let sum: u64 = (0..10_000).map(|_| chance.rounded(7, 4)).sum();
         assert!(sum.abs_diff(17_500) < 200, "{sum}");

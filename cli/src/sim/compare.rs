@@ -72,7 +72,7 @@ fn compared(
     let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), Failure> {
         let mut recorder = RunRecorder::new(trace);
         let summary = outcome::replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
-            recorder.watch(tick);
+            recorder.record(tick);
             Ok(())
         })?;
         table.push(title, name, &summary);

@@ -1,4 +1,4 @@
-//! Emberkeep's own balancer, with exact load.
+//! Emberkeep's own balancer with exact load signals.
 
 use emberkeep_core::time::Timestamp;
 
@@ -8,14 +8,14 @@ use crate::load_trace::LoadTrace;
 use crate::ownership::OwnershipMap;
 use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
-/// A target whose balancer knows the exact load of every key at once.
+/// The production balancer, given the exact load of every key without delay.
 pub struct Emberkeep {
     target: Target,
     load: ExactLoad,
 }
 
 impl Emberkeep {
-    /// Nothing is assigned yet.
+    /// A balancer without an assignment.
     #[must_use]
     pub fn new(trace: &LoadTrace) -> Self {
         Self {
@@ -28,13 +28,13 @@ impl Emberkeep {
 impl Balancer for Emberkeep {
     fn decide(
         &mut self,
-        world: &TraceState<'_>,
+        state: &TraceState<'_>,
         moment: Moment,
         stopwatch: &mut Stopwatch<'_>,
     ) -> Option<OwnershipMap> {
-        self.target.observe(world, moment);
-        if self.load.observe(world) {
-            self.target.set_load(self.load.load_map(world.trace().keys()));
+        self.target.observe(state, moment);
+        if self.load.observe(state) {
+            self.target.set_load(self.load.load_map(state.trace().keys()));
         }
         let now = Timestamp::from_millis(moment.at_ms);
         self.target.decide(now, stopwatch)

@@ -1,4 +1,4 @@
-//! Exact load: the truth about every key, as a balancer with perfect meters would know it.
+//! Exact load: the true load of every key, as a balancer with perfect meters would see it.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use emberkeep_core::load::{Demand, Load, LoadMap};
 
 use crate::replay::TraceState;
 
-/// What counts half in the steady rate: the slow half-life of a slicelet's meters.
+/// The half-life of the steady rate: the slow half-life of a slicelet's meters.
 const HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// The true rate of every key, and the rate to plan by.
+/// The true rate of every key, and the smoothed rate for planning.
 ///
-/// The steady rate follows the true one with a half-life of 60 s, so that noise is smoothed out. A change by more than
-/// half is news and counts at once: the steady rate is then set to the true one.
+/// The steady rate follows the true one with a half-life of 60 s, which smooths out noise. When the true rate doubles or
+/// halves relative to it, the steady rate is set to the true one at once.
 #[derive(Debug)]
 pub(super) struct ExactLoad {
     now: Vec<Load>,
@@ -33,23 +33,23 @@ impl ExactLoad {
         }
     }
 
-    /// Learns the truth of this moment; answers whether anything is different from the one before.
-    pub(super) fn observe(&mut self, world: &TraceState<'_>) -> bool {
-        let kept = self.decay.factor(world.at_ms() - self.at_ms);
-        self.at_ms = world.at_ms();
+    /// Updates the rates; returns whether any changed since the previous moment.
+    pub(super) fn observe(&mut self, state: &TraceState<'_>) -> bool {
+        let kept = self.decay.factor(state.at_ms() - self.at_ms);
+        self.at_ms = state.at_ms();
         let mut has_changed = false;
-        for ((now, steady), load) in self.now.iter_mut().zip(&mut self.steady).zip(world.loads()) {
+        for ((now, steady), load) in self.now.iter_mut().zip(&mut self.steady).zip(state.loads()) {
             let (before, truth) = (now.milli() as f64, load.milli() as f64);
             let decayed = before + (*steady - before) * kept;
-            let is_news = truth > 2.0 * decayed || truth < decayed / 2.0;
-            let followed = if is_news { truth } else { decayed };
-            has_changed |= *now != *load || *steady != followed;
-            (*now, *steady) = (*load, followed);
+            let is_jump = truth > 2.0 * decayed || truth < decayed / 2.0;
+            let updated = if is_jump { truth } else { decayed };
+            has_changed |= *now != *load || *steady != updated;
+            (*now, *steady) = (*load, updated);
         }
         has_changed
     }
 
-    /// Every key that has load as a point of its own.
+    /// A load map with a point for every key with load.
     pub(super) fn load_map(&self, keys: &[u64]) -> LoadMap {
         let rates = self.now.iter().zip(&self.steady);
         let points = keys.iter().zip(rates).map(|(position, (now, steady))| {
@@ -65,12 +65,11 @@ impl ExactLoad {
     }
 }
 
-/// What is left of a difference after some time, from roots of one half: a square root is exact everywhere, so every
-/// machine and build gets the same.
+/// Exponential decay, computed from square roots of one half, which IEEE 754 rounds alike on all machines.
 #[derive(Debug)]
 struct Decay {
     half_life_ms: u64,
-    /// The factor of the last elapsed time, since it is nearly always the same.
+    /// The last elapsed time and its factor, cached because consecutive ticks are mostly equally spaced.
     last: (u64, f64),
 }
 
@@ -82,7 +81,7 @@ impl Decay {
         }
     }
 
-    /// `2^(-elapsed / half-life)`.
+    /// The factor `2^(-elapsed / half-life)`.
     fn factor(&mut self, elapsed_ms: u64) -> f64 {
         if self.last.0 != elapsed_ms {
             self.last = (elapsed_ms, self.computed(elapsed_ms));
@@ -121,7 +120,7 @@ mod tests {
         assert!((decay.factor(5_000) - 2_f64.powf(-1.0 / 12.0)).abs() < 1e-12);
     }
 
-    /// The rates to plan by of a key whose true rates are these, five seconds apart.
+    /// The steady rates of a key whose true rates are these, five seconds apart.
     fn steady_of(rates: &[u32]) -> Vec<f64> {
         let mut text = concat!(
             r#"{"at_ms":0,"event":"config","max_load_hint":1,"imbalance":"TIGHT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}"#,
@@ -137,17 +136,17 @@ mod tests {
         }
         text += "{\"at_ms\":1000000,\"event\":\"end\"}\n";
         let trace = LoadTrace::read(text.as_bytes()).unwrap();
-        let (mut world, mut load) = (TraceState::new(&trace), ExactLoad::new(1));
+        let (mut state, mut load) = (TraceState::new(&trace), ExactLoad::new(1));
         let steady = (0..).step_by(5_000).zip(rates).map(|(at_ms, _)| {
-            world.advance_to(at_ms);
-            load.observe(&world);
+            state.advance_to(at_ms);
+            load.observe(&state);
             load.steady[0]
         });
         steady.collect()
     }
 
     #[test]
-    fn noise_is_smoothed_out_and_what_halves_or_doubles_is_news() {
+    fn noise_is_smoothed_and_halved_or_doubled_rates_apply_at_once() {
         let kept = 2_f64.powf(-1.0 / 12.0);
         let noisy = steady_of(&[100, 150, 100]);
         assert_eq!(noisy[..2], [100_000.0, 100_000.0]);

@@ -1,4 +1,4 @@
-//! Those who compete: Emberkeep's own balancer, and the ways to place keys that need none.
+//! The balancers that are compared: Emberkeep's own, and placements without load balancing as baselines.
 
 mod emberkeep;
 mod even;
@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::load_trace::LoadTrace;
 use crate::replay::Balancer;
 
-/// Which balancer is to decide.
+/// A balancer by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BalancerKind {
     /// Emberkeep's own, as the assigner runs it.
@@ -34,7 +34,7 @@ pub enum BalancerKind {
 }
 
 impl BalancerKind {
-    /// All of them, our own first.
+    /// All balancers, Emberkeep's first.
     pub const ALL: [BalancerKind; 4] = [
         BalancerKind::Emberkeep,
         BalancerKind::Ring,
@@ -42,7 +42,7 @@ impl BalancerKind {
         BalancerKind::Static,
     ];
 
-    /// What it is called on the command line.
+    /// The name on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,18 +53,18 @@ impl BalancerKind {
         }
     }
 
-    /// What it does, in one sentence.
+    /// One sentence on its algorithm.
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
             BalancerKind::Emberkeep => {
-                "Emberkeep's own balancer: it cuts, moves, swaps and replicates slices by their load, and moves as little as it can."
+                "Emberkeep's own balancer: splits, moves, swaps and replicates slices by their load, and moves as little load as possible."
             }
             BalancerKind::Ring => {
-                "Consistent hashing: each pod has 160 points on a ring, a key belongs to the next point; load is not looked at."
+                "Consistent hashing: each pod has 160 points on a ring, a key belongs to the next point; load is ignored."
             }
             BalancerKind::Rendezvous => {
-                "Rendezvous hashing: each of 65,536 buckets belongs to the pod with the highest hash of both; load is not looked at."
+                "Rendezvous hashing: each of 65,536 buckets belongs to the pod with the highest hash of both; load is ignored."
             }
             BalancerKind::Static => {
                 "Static sharding: as many equal ranges as there are pods; a pod that joins takes the range of one that left."
@@ -72,7 +72,7 @@ impl BalancerKind {
         }
     }
 
-    /// One that has decided nothing yet.
+    /// A new balancer for the trace.
     #[must_use]
     pub fn balancer(self, trace: &LoadTrace) -> Box<dyn Balancer> {
         match self {
@@ -90,7 +90,7 @@ impl fmt::Display for BalancerKind {
     }
 }
 
-/// A balancer that does not exist.
+/// An unknown name of a balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("balancer {0:?} is unknown, it must be emberkeep, ring, rendezvous or static")]
 pub struct UnknownBalancer(String);

@@ -1,4 +1,4 @@
-//! Consistent hashing, by the crate `hashring`.
+//! Consistent hashing with the crate `hashring`.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
@@ -9,7 +9,7 @@ use crate::load_trace::PodId;
 use crate::ownership::{Owners, OwnershipMap, range_start};
 use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
-/// Points of each pod: what ketama, the common ring, has for a server of ordinary weight.
+/// The points of each pod: as many as ketama, the common implementation, has for a server of ordinary weight.
 const POINTS_A_POD: u64 = 160;
 
 /// A ring on which every pod has 160 points; a key belongs to the pod whose point comes next.
@@ -17,14 +17,14 @@ const POINTS_A_POD: u64 = 160;
 pub struct Ring;
 
 impl Balancer for Ring {
-    fn decide(&mut self, world: &TraceState<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
-        world
+    fn decide(&mut self, state: &TraceState<'_>, _: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
+        state
             .has_new_pods()
-            .then(|| stopwatch.time(|| ranges_of(world.live().flat_map(|pod| points_of(pod, world)).collect())))
+            .then(|| stopwatch.time(|| ranges_of(state.live().flat_map(|pod| points_of(pod, state)).collect())))
     }
 }
 
-/// A key lies right after a point where its owner may change, so asking for those keys tells all ranges.
+/// Owners change only right after a point, so looking up the keys after all points yields all ranges.
 fn ranges_of(points: Vec<RingPoint>) -> OwnershipMap {
     let mut starts: Vec<u64> = points
         .iter()
@@ -33,23 +33,23 @@ fn ranges_of(points: Vec<RingPoint>) -> OwnershipMap {
     starts.push(0);
     starts.sort_unstable();
     starts.dedup();
-    let mut ring = HashRing::with_hasher(AsItIs);
+    let mut ring = HashRing::with_hasher(IdentityHash);
     ring.batch_add(points);
     OwnershipMap::from_starts(starts.into_iter().map(|start| {
-        let owner = ring.get(&start).expect("there is a pod, so there is a point");
+        let owner = ring.get(&start).expect("a trace always has a live pod with points");
         (range_start(start), Owners::from_slice(&[owner.pod]))
     }))
 }
 
-fn points_of(pod: PodId, world: &TraceState<'_>) -> impl Iterator<Item = RingPoint> {
-    let name = world.name(pod).as_str().as_bytes();
+fn points_of(pod: PodId, state: &TraceState<'_>) -> impl Iterator<Item = RingPoint> {
+    let name = state.name(pod).as_str().as_bytes();
     (0..POINTS_A_POD).map(move |seed| RingPoint {
         position: xxh64(name, seed),
         pod,
     })
 }
 
-/// A point of a pod. It hashes to its position, so that the ring is the key space itself.
+/// A point of a pod. Its hash is its position, so that the ring is the key space itself.
 #[derive(Debug, Clone, Copy)]
 struct RingPoint {
     position: u64,
@@ -62,11 +62,11 @@ impl Hash for RingPoint {
     }
 }
 
-/// Takes a position for its own hash: keys are hashed already.
+/// Uses a position as its hash, because keys are hashed already.
 #[derive(Debug, Clone, Copy, Default)]
-struct AsItIs;
+struct IdentityHash;
 
-impl BuildHasher for AsItIs {
+impl BuildHasher for IdentityHash {
     type Hasher = PositionHasher;
 
     fn build_hasher(&self) -> PositionHasher {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_belongs_to_the_next_point_and_the_last_ones_to_the_first() {
+    fn a_key_belongs_to_the_next_point_wrapping_to_the_first() {
         let points = [(10, 0), (20, 1), (30, 1), (40, 2)];
         let points = points.map(|(position, pod)| RingPoint {
             position,

@@ -1,4 +1,4 @@
-//! A target: the balancer's inputs and its last answer, called just as the assigner calls it.
+//! A target: the inputs of the production balancer and its last decision, called as the assigner calls it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,8 +14,7 @@ use crate::load_trace::{LoadTrace, PodId};
 use crate::ownership::OwnershipMap;
 use crate::replay::{Moment, Stopwatch, TraceState};
 
-/// A target around [`balancer::decide`]. Replicas that are leaving are gone by the next decision, for a trace gives pods
-/// no time to linger.
+/// The state around [`balancer::decide`]. Leaving replicas are gone by the next decision, because a trace has no handoff time.
 pub(crate) struct Target {
     settings: BalancerSettings,
     assignment: Arc<Assignment>,
@@ -24,7 +23,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Nothing is assigned yet, and no load is known.
+    /// A target without assignment and load.
     pub(crate) fn new(trace: &LoadTrace) -> Self {
         Self {
             settings: trace.config().balancer_settings(),
@@ -43,21 +42,21 @@ impl Target {
         }
     }
 
-    /// Which pods are there, and what may be decided.
-    pub(crate) fn observe(&mut self, world: &TraceState<'_>, moment: Moment) {
-        if world.has_new_pods() {
-            self.signals.pods = world.live().map(|pod| signal_of(pod, world)).collect();
+    /// Updates pods and scope for the decision at `moment`.
+    pub(crate) fn observe(&mut self, state: &TraceState<'_>, moment: Moment) {
+        if state.has_new_pods() {
+            self.signals.pods = state.live().map(|pod| signal_of(pod, state)).collect();
         }
         self.signals.left = leaving(&self.assignment);
         self.signals.scope = if moment.is_round { Scope::Balance } else { Scope::Repair };
     }
 
-    /// What is known of the load from now on.
+    /// Replaces the load signals.
     pub(crate) fn set_load(&mut self, load: LoadMap) {
         self.signals.load = load;
     }
 
-    /// Who serves what from now on; `None` where nothing changes.
+    /// Decides; returns the new ownership, `None` for no change.
     pub(crate) fn decide(&mut self, now: Timestamp, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         let decision = stopwatch.time(|| balancer::decide(&self.assignment, &self.signals, &self.settings, now));
         self.signals.ledger.record(&decision.report);
@@ -65,7 +64,7 @@ impl Target {
         Some(self.ownership())
     }
 
-    /// What was decided last.
+    /// The last decided assignment.
     pub(crate) const fn assignment(&self) -> &Arc<Assignment> {
         &self.assignment
     }
@@ -86,13 +85,13 @@ impl Target {
     }
 }
 
-/// A trace knows names only, so each pod gets an address of its own; which life it is tells restarts apart.
-fn signal_of(pod: PodId, world: &TraceState<'_>) -> (PodName, PodSignal) {
-    let name = world.name(pod).clone();
+/// The signal of a live pod. A trace contains only names, so the address is made up.
+fn signal_of(pod: PodId, state: &TraceState<'_>) -> (PodName, PodSignal) {
+    let name = state.name(pod).clone();
     let address = PodAddress::try_new(&format!("pod-{}:7000", pod.0)).expect("a host and a port");
     let pod = Pod {
         name: name.clone(),
-        incarnation: incarnation_of(pod, world),
+        incarnation: incarnation_of(pod, state),
         address,
         zone: "".into(),
         weight: Weight::ONE,
@@ -102,9 +101,9 @@ fn signal_of(pod: PodId, world: &TraceState<'_>) -> (PodName, PodSignal) {
     (name, signal)
 }
 
-/// Which process of the pod this is.
-pub(crate) fn incarnation_of(pod: PodId, world: &TraceState<'_>) -> Incarnation {
-    Incarnation(u128::from(pod.0) << 32 | u128::from(world.life(pod)))
+/// The incarnation of a pod, by its id and how often it has joined.
+pub(crate) fn incarnation_of(pod: PodId, state: &TraceState<'_>) -> Incarnation {
+    Incarnation(u128::from(pod.0) << 32 | u128::from(state.join_count(pod)))
 }
 
 fn leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {

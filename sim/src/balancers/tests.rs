@@ -1,4 +1,4 @@
-//! What every balancer promises on a trace, and what only some do.
+//! Properties of all balancers on a trace, and of some.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::load_trace::LoadTrace;
 use crate::replay::replay;
 use crate::score::{Summary, TickScore};
 
-/// Five pods and a thousand keys; a pod crashes, one is replaced, one joins, and load moves about.
+/// Five pods and a thousand keys; a pod crashes, one is replaced, one joins, and loads change.
 fn trace() -> LoadTrace {
     let loads = |seed: u64| -> String {
         let keys = (0..1_000_u64).map(|key| {
@@ -48,7 +48,7 @@ fn replayed(rival: BalancerKind) -> ReplayOutcome {
         scores.push(*tick.score);
         if tick.has_changed {
             log.write(tick.at_ms, tick.ownership, trace.pods())
-                .expect("memory takes all");
+                .expect("writing to a Vec cannot fail");
         }
         Ok(())
     });
@@ -76,7 +76,7 @@ fn the_same_trace_gives_the_same_bytes() {
 }
 
 #[test]
-fn hashing_moves_only_what_a_crashed_pod_had() {
+fn hashing_moves_only_the_keys_of_a_crashed_pod() {
     for rival in [BalancerKind::Ring, BalancerKind::Rendezvous] {
         let crash = replayed(rival).scores.into_iter().find(|score| score.at_ms == 61_000);
         let crash = crash.unwrap();
@@ -86,7 +86,7 @@ fn hashing_moves_only_what_a_crashed_pod_had() {
 }
 
 #[test]
-fn hashing_and_static_ranges_stay_where_they_are_while_pods_do() {
+fn hashing_and_static_ranges_move_only_when_pods_change() {
     for rival in [BalancerKind::Ring, BalancerKind::Rendezvous, BalancerKind::Static] {
         let summary = replayed(rival).summary;
         assert_eq!(
@@ -99,7 +99,7 @@ fn hashing_and_static_ranges_stay_where_they_are_while_pods_do() {
 
 #[test]
 fn emberkeep_keeps_pods_near_the_mean() {
-    // Static ranges are lucky in so small and even a trace: they come within a hundredth.
+    // In this small and even trace, static ranges come within a hundredth of Emberkeep.
     let [ours, rivals @ ..] = BalancerKind::ALL.map(|rival| replayed(rival).summary.mean_rest);
     assert!(
         rivals.iter().all(|rest| ours < *rest + 0.01),
@@ -108,7 +108,7 @@ fn emberkeep_keeps_pods_near_the_mean() {
 }
 
 #[test]
-fn a_balancer_that_does_not_exist_is_refused_with_those_that_do() {
+fn an_unknown_balancer_is_rejected_with_the_known_ones() {
     let error = "rings".parse::<BalancerKind>().unwrap_err();
     assert_eq!(
         error.to_string(),

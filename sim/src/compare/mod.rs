@@ -1,9 +1,9 @@
-//! Comparing balancers: what is seen of each of them over time, and a page that shows it.
+//! Comparing balancers: curves and ownership over time, and an HTML page that plots them.
 //!
 //! ```text
-//! ReplayTick --> RunRecorder --> BalancerRun      one balancer on one trace: its figures, and curves of at most 720 points
+//! ReplayTick --> RunRecorder --> BalancerRun      one balancer on one trace: figures, and curves of at most 720 points
 //!                        |
-//!            Comparison --+--> Page --> HTML in one file, readable without a network
+//!            Comparison --+--> Page --> one HTML file that needs no network
 //! ```
 
 mod bands;

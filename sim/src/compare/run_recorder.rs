@@ -1,11 +1,11 @@
-//! The recorder: watches a replay and keeps what the page shows of it.
+//! The recorder of one run: collects the data of the page during a replay.
 
 use super::{BalancerRun, Bands, Curves};
 use crate::load_trace::LoadTrace;
 use crate::replay::ReplayTick;
 use crate::score::Summary;
 
-/// What has been seen of one balancer on one trace.
+/// The data of one balancer on one trace so far.
 #[derive(Debug, Clone)]
 pub struct RunRecorder {
     curves: Curves,
@@ -13,7 +13,7 @@ pub struct RunRecorder {
 }
 
 impl RunRecorder {
-    /// Nothing has been seen yet.
+    /// A recorder without ticks.
     #[must_use]
     pub fn new(trace: &LoadTrace) -> Self {
         Self {
@@ -22,13 +22,13 @@ impl RunRecorder {
         }
     }
 
-    /// Watches a tick that comes after all others.
-    pub fn watch(&mut self, tick: &ReplayTick<'_>) {
+    /// Records a tick; ticks come in order of time.
+    pub fn record(&mut self, tick: &ReplayTick<'_>) {
         self.curves.add(tick);
         self.bands.add(tick.at_ms, tick.ownership);
     }
 
-    /// All that was seen and what it came to, with the name of the balancer and one sentence about it.
+    /// The complete run, with the name of the balancer and a sentence about it.
     #[must_use]
     pub fn into_run(self, balancer: &'static str, about: &'static str, summary: Summary) -> BalancerRun {
         BalancerRun {

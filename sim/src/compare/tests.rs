@@ -1,4 +1,4 @@
-//! What a comparison keeps of a replay, and what becomes of it on a page.
+//! The data that a comparison keeps of a replay, and the page made of it.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn run(trace: &LoadTrace, rival: BalancerKind) -> BalancerRun {
     let mut recorder = RunRecorder::new(trace);
     let balancer = &mut *rival.balancer(trace);
     let summary = replay::<Infallible>(trace, balancer, &mut || Duration::ZERO, &mut |tick| {
-        recorder.watch(tick);
+        recorder.record(tick);
         Ok(())
     });
     recorder.into_run(rival.as_str(), rival.about(), summary.unwrap())
@@ -43,13 +43,13 @@ fn curves_follow_the_pods_from_tick_to_tick() {
 }
 
 #[test]
-fn bands_tell_which_columns_changed_hands_and_when() {
+fn bands_record_which_columns_changed_owners_and_when() {
     let bands = run(&trace(), BalancerKind::Static).bands;
     let columns = usize::try_from(bands.columns).unwrap();
     assert_eq!((bands.row_ms, bands.row_count), (5_000, 4));
     assert_eq!(bands.first[..columns / 2], vec![0; columns / 2]);
     assert_eq!(bands.first[columns / 2..], vec![1; columns / 2]);
-    // The first half goes to the other pod in the third row.
+    // The first half moves to the other pod in the third row.
     let expected: Vec<u64> = (0..bands.columns / 2).flat_map(|column| [2, column, 1]).collect();
     assert_eq!(bands.changes, expected);
 }
@@ -64,7 +64,7 @@ fn a_curve_of_a_long_trace_has_no_more_points_than_a_screen_can_show() {
 }
 
 #[test]
-fn a_page_needs_no_network_and_no_name_can_break_out_of_it() {
+fn a_page_needs_no_network_and_escapes_titles() {
     let trace = trace();
     let mut comparison = Comparison::new("</script><script>alert(1)/*STYLE*/", &trace);
     comparison.push(run(&trace, BalancerKind::Ring));
@@ -73,5 +73,5 @@ fn a_page_needs_no_network_and_no_name_can_break_out_of_it() {
     assert_eq!(page.matches("</script>").count(), 2);
     assert!(page.contains("\\u003c/script>\\u003cscript>alert(1)/*STYLE*/"));
     let elsewhere = ["src=", "href=\"", "@import", "url(", "fetch(", "https://"];
-    assert!(elsewhere.iter().all(|way_out| !page.contains(way_out)));
+    assert!(elsewhere.iter().all(|reference| !page.contains(reference)));
 }

@@ -1,4 +1,4 @@
-//! Load traces: what happens to a target, as JSON Lines that any tool can write.
+//! Load traces: the pods and loads of a target over time, as JSON Lines that any tool can write.
 //!
 //! ```text
 //! {"at_ms":0,"event":"config","max_load_hint":1000.0,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}

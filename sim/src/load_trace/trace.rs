@@ -1,4 +1,4 @@
-//! A whole load trace in memory: keys and pods are numbers, so that replaying it is cheap.
+//! A whole load trace in memory; keys and pods are numbered, so that replays are fast.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
@@ -8,16 +8,16 @@ use emberkeep_core::pod::PodName;
 
 use super::{LoadTraceError, LoadTraceReader, TraceConfig, TraceEvent, TraceEventKind};
 
-/// A key of a trace: its place in [`LoadTrace::keys`].
+/// A key of a trace: its index in [`LoadTrace::keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub u32);
 
-/// A pod of a trace: its place in [`LoadTrace::pods`].
+/// A pod of a trace: its index in [`LoadTrace::pods`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub u32);
 
 impl KeyId {
-    /// As an index.
+    /// The id as an index into vectors by id.
     #[must_use]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
@@ -25,14 +25,14 @@ impl KeyId {
 }
 
 impl PodId {
-    /// As an index.
+    /// The id as an index into vectors by id.
     #[must_use]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
     }
 }
 
-/// What happens to one target, from the first event at 0 ms to the end.
+/// The pods and loads of one target over time, from 0 ms to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadTrace {
     config: TraceConfig,
@@ -42,30 +42,30 @@ pub struct LoadTrace {
     end_ms: u64,
 }
 
-/// Something that changes, and when.
+/// A change and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimedChange {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// What changes.
+    /// The change.
     pub change: TraceChange,
 }
 
-/// What changes.
+/// A change of pods or loads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TraceChange {
-    /// Pods join.
+    /// Pods that join.
     PodsAdded(Vec<PodId>),
-    /// Pods are gone without notice.
+    /// Pods that crash without notice.
     PodsCrashed(Vec<PodId>),
-    /// Pods stop as planned.
+    /// Pods that drain as planned.
     PodsDrained(Vec<PodId>),
-    /// Keys have this load from now on.
+    /// The loads of keys from now on.
     LoadSet(Vec<(KeyId, Load)>),
 }
 
 impl TraceChange {
-    /// Whether pods come or go.
+    /// Whether pods join or leave.
     #[must_use]
     pub fn is_of_pods(&self) -> bool {
         match self {
@@ -79,24 +79,24 @@ impl LoadTrace {
     /// Reads a trace to its end.
     ///
     /// # Errors
-    /// The first wrong line.
+    /// The first invalid line.
     pub fn read(input: impl BufRead) -> Result<Self, LoadTraceError> {
         let reader = LoadTraceReader::try_new(input)?;
-        let mut gathered = TraceBuilder::new(reader.config().clone());
+        let mut builder = TraceBuilder::new(reader.config().clone());
         for event in reader {
-            gathered.add(event?);
+            builder.add(event?);
         }
-        Ok(gathered.into_trace())
+        Ok(builder.into_trace())
     }
 
-    /// A trace of events as a reader would give them: ordered by time, [`TraceEventKind::End`] last.
+    /// A trace of events ordered by time, [`TraceEventKind::End`] last, as a reader returns them.
     pub(crate) fn of_events(config: TraceConfig, events: impl IntoIterator<Item = TraceEvent>) -> Self {
-        let mut gathered = TraceBuilder::new(config);
-        events.into_iter().for_each(|event| gathered.add(event));
-        gathered.into_trace()
+        let mut builder = TraceBuilder::new(config);
+        events.into_iter().for_each(|event| builder.add(event));
+        builder.into_trace()
     }
 
-    /// What the target wants.
+    /// The configuration of the target.
     #[must_use]
     pub fn config(&self) -> &TraceConfig {
         &self.config
@@ -114,7 +114,7 @@ impl LoadTrace {
         &self.keys
     }
 
-    /// The names of all pods there ever are, in the order they first join.
+    /// The names of all pods that ever join, in the order of their first join.
     #[must_use]
     pub fn pods(&self) -> &[PodName] {
         &self.pods
@@ -126,14 +126,14 @@ impl LoadTrace {
         &self.changes
     }
 
-    /// When the trace is over, in milliseconds since it began.
+    /// The time of the end event, in milliseconds since the trace began.
     #[must_use]
     pub fn end_ms(&self) -> u64 {
         self.end_ms
     }
 }
 
-/// What has been read of a trace; keys are numbered as they come.
+/// A trace while it is read; keys are numbered in the order of their first load.
 struct TraceBuilder {
     trace: LoadTrace,
     key_ids: HashMap<u64, KeyId>,
@@ -195,7 +195,7 @@ impl TraceBuilder {
         })
     }
 
-    /// Numbers the keys by their order.
+    /// Renumbers the keys in key order.
     fn into_trace(self) -> LoadTrace {
         let mut trace = self.trace;
         let seen = trace.keys.clone();

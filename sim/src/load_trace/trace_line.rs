@@ -1,4 +1,4 @@
-//! A line of a load trace as JSON: any of the fields that events have, each checked by itself.
+//! A line of a load trace as JSON: the fields of all events, each with a type that validates it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 use super::LoadTraceFault;
 
-/// The fields of a line; which of them must be there depends on the event.
+/// The fields of a line; the event decides which of them are required.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TraceLine {
@@ -23,7 +23,7 @@ pub(super) struct TraceLine {
     pub(super) decide_every_ms: Option<u64>,
 }
 
-/// What an event is called.
+/// The value of `event`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum EventName {
@@ -48,7 +48,7 @@ impl EventName {
     }
 }
 
-/// What a tolerance is called.
+/// The value of `imbalance`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum ImbalanceName {
@@ -66,14 +66,14 @@ pub(super) struct HexKey(pub(super) u64);
 pub(super) struct JsonLoad(pub(super) f64);
 
 impl JsonLoad {
-    /// Rounded to thousandths.
+    /// The load, rounded to thousandths of a unit.
     pub(super) fn load(self) -> Load {
-        // It is in range, so the conversion loses nothing but what rounding takes.
+        // The value is at most RATE_MAX, so the cast cannot overflow.
         Load::from_milli((self.0 * 1_000.0).round() as u64)
     }
 }
 
-/// The largest load that a line may name, in units a second: a million keys of it still add up in 64 bits.
+/// The largest load of a key, in units a second: the sum over a million such keys fits into 64 bits.
 const RATE_MAX: f64 = 1e10;
 
 impl TraceLine {
@@ -83,7 +83,7 @@ impl TraceLine {
     }
 }
 
-/// What serde says, with the column in front and without the line, which is always its first.
+/// The message of serde without its line number, which is always 1; the column goes into the fault.
 fn malformed(error: &serde_json::Error) -> LoadTraceFault {
     let (line, column) = (error.line(), error.column());
     let text = error.to_string();
@@ -97,7 +97,7 @@ fn malformed(error: &serde_json::Error) -> LoadTraceFault {
     }
 }
 
-/// Enough for any reason, so that a broken file cannot flood a terminal.
+/// Truncates reasons, so that a broken file cannot flood a terminal.
 const REASON_CHARS_MAX: usize = 300;
 
 impl<'de> Deserialize<'de> for HexKey {

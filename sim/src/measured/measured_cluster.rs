@@ -1,4 +1,4 @@
-//! The measured replay: a cluster that a trace happens to.
+//! The measured replay: a simulated cluster driven by a load trace.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,20 +19,20 @@ use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 /// How long the cluster runs before the trace begins.
 pub const HEAD_START: Duration = Duration::from_secs(5);
 
-/// The first minute is settling in.
+/// Figures count after this time; before it the cluster settles.
 const SETTLING: Duration = Duration::from_secs(60);
 
-/// With more pods than this, pods are sent whole assignments, which they share in memory.
+/// With more pods than this, they receive whole assignments, which they share in memory, instead of diffs.
 const DIFFS_TO_PODS_MAX: usize = 100;
 
-/// Sees each assignment that clients go by, with the time in milliseconds since the trace began.
+/// Receives each assignment when clients begin to use it, with the time in milliseconds since the trace began.
 pub type LogSink<'a> = dyn FnMut(u64, &OwnershipMap) + 'a;
 
-/// A cluster as a balancer: it answers with what clients go by at that moment, whatever the assigner wants.
+/// A simulated cluster as a [`Balancer`]: its decision is the assignment that clients use at that moment.
 pub struct MeasuredCluster<'a> {
     trace: &'a LoadTrace,
-    /// How many changes of the trace have happened.
-    happened: usize,
+    /// The changes of the trace applied so far.
+    applied_count: usize,
     cluster: Cluster,
     observer: Observer,
     pod_ids: BTreeMap<PodName, PodId>,
@@ -40,58 +40,62 @@ pub struct MeasuredCluster<'a> {
 }
 
 impl<'a> MeasuredCluster<'a> {
-    /// The cluster at the moment when the trace begins.
+    /// A cluster that has run up to the beginning of the trace.
     #[must_use]
     pub fn new(trace: &'a LoadTrace, seed: u64, log: &'a mut LogSink<'a>) -> Self {
         let mut measured = Self {
             trace,
-            happened: 0,
+            applied_count: 0,
             cluster: Cluster::new(settings(trace, seed)),
             observer: Observer::new(moment(millis(SETTLING))),
             pod_ids: trace.pods().iter().cloned().zip((0..).map(PodId)).collect(),
             log,
         };
-        measured.happen_until(0);
+        measured.apply_until(0);
         measured.run_until(moment(0));
         measured
     }
 
-    /// Runs to the end of the trace, and tells what went on between the ticks.
+    /// Runs to the end of the trace and returns the figures between the ticks.
     #[must_use]
     pub fn figures(mut self) -> MeasuredFigures {
-        self.happen_until(self.trace.end_ms());
+        self.apply_until(self.trace.end_ms());
         self.run_until(moment(self.trace.end_ms()));
         let (lasted, unanswered_units) = self.observer.outage(&self.cluster);
         let share = |millionths: u64| millionths as f64 / 1_000_000.0;
-        let steps = self.observer.cures().all().iter().map(|cure| LoadStep {
-            at_ms: trace_ms(cure.at),
-            cured_after_ms: cure.took.map(millis),
+        let steps = self.observer.recoveries().all().iter().map(|recovery| LoadStep {
+            at_ms: trace_ms(recovery.at),
+            cured_after_ms: recovery.took.map(millis),
         });
         MeasuredFigures {
             uncovered_ms: millis(lasted),
             unanswered_units,
-            owners_left: share(self.observer.tally().forced),
-            owners_stayed: share(self.observer.tally().voluntary),
+            owners_left: share(self.observer.movements().forced),
+            owners_stayed: share(self.observer.movements().voluntary),
             over_band_ms: millis(self.observer.over_band()),
             load_steps: steps.collect(),
-            hot_key_cured_after_ms: self.observer.cures().slowest().map(millis),
+            hot_key_cured_after_ms: self.observer.recoveries().slowest().map(millis),
         }
     }
 
-    /// Lets everything happen that the trace has up to this moment, each at its time.
-    fn happen_until(&mut self, at_ms: u64) {
+    /// Applies the changes of the trace up to this moment, each at its time.
+    fn apply_until(&mut self, at_ms: u64) {
         let trace = self.trace;
-        while let Some(timed) = trace.changes().get(self.happened).filter(|timed| timed.at_ms <= at_ms) {
-            self.happened += 1;
-            // What is there from the beginning is there for the head start, too.
+        while let Some(timed) = trace
+            .changes()
+            .get(self.applied_count)
+            .filter(|timed| timed.at_ms <= at_ms)
+        {
+            self.applied_count += 1;
+            // Changes at 0 ms apply to the head start as well.
             if timed.at_ms > 0 {
                 self.run_until(moment(timed.at_ms));
             }
-            self.happen(&timed.change);
+            self.apply(&timed.change);
         }
     }
 
-    fn happen(&mut self, change: &TraceChange) {
+    fn apply(&mut self, change: &TraceChange) {
         match change {
             TraceChange::PodsAdded(pods) => pods.iter().for_each(|pod| self.join(*pod)),
             TraceChange::PodsCrashed(pods) => self.strike(pods, Fault::Kill),
@@ -100,7 +104,7 @@ impl<'a> MeasuredCluster<'a> {
                 let keys = self.trace.keys();
                 let rates = loads.iter().map(|(key, load)| (keys[key.as_usize()], *load));
                 self.cluster.set_loads(rates);
-                self.observer.load_changed(&self.cluster);
+                self.observer.on_load_changed(&self.cluster);
             }
         }
     }
@@ -121,7 +125,7 @@ impl<'a> MeasuredCluster<'a> {
         for pod in pods {
             self.cluster.strike(&self.trace.pods()[pod.as_usize()], fault);
         }
-        self.observer.look(&self.cluster);
+        self.observer.on_cluster_changed(&self.cluster);
     }
 
     fn run_until(&mut self, end: Timestamp) {
@@ -135,9 +139,9 @@ impl<'a> MeasuredCluster<'a> {
 }
 
 impl Balancer for MeasuredCluster<'_> {
-    /// Runs the cluster up to that moment. No decision is timed: brains decide in between.
+    /// Runs the cluster up to that moment. Decisions are not timed, because the brains decide between ticks.
     fn decide(&mut self, _: &TraceState<'_>, at: Moment, _: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
-        self.happen_until(at.at_ms);
+        self.apply_until(at.at_ms);
         self.run_until(moment(at.at_ms));
         Some(ownership(self.cluster.routing().assignment(), &self.pod_ids))
     }
@@ -157,12 +161,12 @@ fn settings(trace: &LoadTrace, seed: u64) -> ClusterSettings {
     }
 }
 
-/// When that moment of the trace is for the cluster.
+/// The virtual time of the cluster at a moment of the trace.
 fn moment(trace_ms: u64) -> Timestamp {
     Timestamp::from_millis(trace_ms) + HEAD_START
 }
 
-/// The first whole millisecond of the trace at which what was so then is so; 0 for all before.
+/// The time in the trace, rounded up to whole milliseconds; 0 for the head start.
 fn trace_ms(at: Timestamp) -> u64 {
     let micros = at.since(Timestamp::ZERO + HEAD_START).as_micros();
     u64::try_from(micros.div_ceil(1_000)).unwrap_or(u64::MAX)
@@ -201,7 +205,7 @@ mod tests {
     );
 
     #[test]
-    fn what_pods_leave_is_uncovered_for_milliseconds_and_logged_when_it_is_not() {
+    fn keys_of_pods_that_leave_are_uncovered_for_milliseconds_and_new_owners_are_logged() {
         let trace = LoadTrace::read(TRACE.as_bytes()).unwrap();
         let mut logged = Vec::new();
         let mut log = |at_ms: u64, _: &OwnershipMap| logged.push(at_ms);
@@ -209,7 +213,7 @@ mod tests {
         let mut watch = |_: &crate::replay::ReplayTick<'_>| Ok::<(), ()>(());
         let summary = replay(&trace, &mut measured, &mut || Duration::ZERO, &mut watch).unwrap();
         let figures = measured.figures();
-        assert_eq!((summary.ticks, summary.uncovered), (18, 2), "no detection is instant");
+        assert_eq!((summary.ticks, summary.uncovered), (18, 2), "detection takes time");
         assert!((1..200).contains(&figures.uncovered_ms), "{figures:?}");
         assert_eq!(logged.first(), Some(&0));
         let after = |at_ms: u64| logged.iter().any(|logged| (at_ms + 1..at_ms + 100).contains(logged));

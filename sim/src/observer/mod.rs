@@ -1,4 +1,4 @@
-//! Observing: how well a simulated cluster does, by what is true and not by what it measures.
+//! Observing a simulated cluster: balance, moves and outages by the true loads, not by the measured ones.
 
 mod churn;
 mod movement_totals;

@@ -1,4 +1,4 @@
-//! The tally: what moved, and why.
+//! Totals of moves by cause, and of churn.
 
 use std::collections::BTreeMap;
 
@@ -9,46 +9,46 @@ use emberkeep_core::load::Load;
 use super::Churn;
 use crate::cluster::Traffic;
 
-/// What has moved so far, as parts of all load in millionths: 1,000,000 is all of it, once.
+/// The moves so far. Loads are in millionths of all load: 1,000,000 is all load, moved once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MovementTotals {
-    /// What the reports of decisions that took effect say.
+    /// Moves by cause, from the reports of applied decisions.
     pub by_cause: BTreeMap<Cause, CauseTotals>,
-    /// How many slices were cut.
+    /// Slices split.
     pub split_count: u64,
-    /// The load that lost an owner which went.
+    /// The load whose owner left.
     pub forced: u64,
-    /// The load that lost an owner which stayed.
+    /// The load that moved away from an owner that stayed.
     pub voluntary: u64,
-    /// The largest part that moved at once although its owners stayed.
+    /// The largest voluntary move of one assignment.
     pub voluntary_at_once_max: u64,
 }
 
-/// What moved for one cause.
+/// The moves of one cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CauseTotals {
-    /// How many slices got an owner.
+    /// Slices that got a new owner.
     pub move_count: u64,
-    /// The part of all load that the new owners got.
+    /// The load of the new owners, in millionths of all load.
     pub share: u64,
 }
 
 impl MovementTotals {
-    /// A decision has taken effect, and led to `assignment`.
-    pub(super) fn decided(&mut self, report: &Report, assignment: &Assignment, traffic: &Traffic) {
+    /// Records an applied decision that led to `assignment`.
+    pub(super) fn record_decision(&mut self, report: &Report, assignment: &Assignment, traffic: &Traffic) {
         self.split_count += report.split_count as u64;
         for moved in &report.moves {
-            let tally = self.by_cause.entry(moved.cause).or_default();
-            tally.move_count += 1;
+            let totals = self.by_cause.entry(moved.cause).or_default();
+            totals.move_count += 1;
             let (_, state) = assignment.get(moved.slice.start());
             let replica_count = state.replicas.serving().count().max(1);
             let load = traffic.load_in(&moved.slice).share(1, replica_count as u128);
-            tally.share += millionths(load, traffic);
+            totals.share += millionths(load, traffic);
         }
     }
 
-    /// Clients go by another assignment.
-    pub(super) fn churned(&mut self, churn: Churn, traffic: &Traffic) {
+    /// Records the churn of a new assignment of clients.
+    pub(super) fn record_churn(&mut self, churn: Churn, traffic: &Traffic) {
         let voluntary = millionths(churn.voluntary, traffic);
         self.forced += millionths(churn.forced, traffic);
         self.voluntary += voluntary;

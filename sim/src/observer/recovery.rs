@@ -1,4 +1,4 @@
-//! Recoveries: how long it takes until a step of the load has been answered.
+//! Recoveries: the time from a load step that pushes pods over the band until all pods are back within it.
 
 use std::time::Duration;
 
@@ -6,50 +6,55 @@ use emberkeep_core::time::Timestamp;
 
 use super::BalanceSample;
 
-/// A step of the load that pushed pods over the band.
+/// The recovery from a load step that pushed pods over the band.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recovery {
-    /// When the load changed.
+    /// The time of the load step.
     pub at: Timestamp,
-    /// How long it took until all pods were within the band again; `None` if they never were.
+    /// The time until all pods were within the band again; `None` if they never were.
     pub took: Option<Duration>,
 }
 
-/// The steps of the load so far. While pods are over the band, further steps are part of the same trouble.
+/// The recoveries so far. Load steps while pods are over the band count as part of the same recovery.
 #[derive(Debug, Clone, Default)]
 pub struct Recoveries {
-    cures: Vec<Recovery>,
-    is_ill: bool,
+    recoveries: Vec<Recovery>,
+    is_recovering: bool,
 }
 
 impl Recoveries {
-    /// Takes in how things are; `is_step` says whether it is the load that changed just now.
-    pub(super) fn read(&mut self, reading: &BalanceSample, is_step: bool, now: Timestamp) {
-        let is_over = reading.over_count > 0;
-        match (self.is_ill, is_over) {
+    /// Records a sample; `is_step` tells that the load changed just now.
+    pub(super) fn record(&mut self, sample: &BalanceSample, is_step: bool, now: Timestamp) {
+        let is_over = sample.over_count > 0;
+        match (self.is_recovering, is_over) {
+            // ## Balanced -> Recovering: a load step pushed a pod over the band
             (false, true) if is_step => {
-                self.is_ill = true;
-                self.cures.push(Recovery { at: now, took: None });
+                self.is_recovering = true;
+                self.recoveries.push(Recovery { at: now, took: None });
             }
+            // ## Recovering -> Balanced: all pods are within the band again
             (true, false) => {
-                self.is_ill = false;
-                let last = self.cures.last_mut().expect("it is ill since the last one began");
+                self.is_recovering = false;
+                let last = self
+                    .recoveries
+                    .last_mut()
+                    .expect("the last recovery is the pending one");
                 last.took = Some(now.since(last.at));
             }
             (false, true) | (false, false) | (true, true) => {}
         }
     }
 
-    /// All steps that pushed a pod over the band, in order.
+    /// All recoveries, in order of time.
     #[must_use]
     pub fn all(&self) -> &[Recovery] {
-        &self.cures
+        &self.recoveries
     }
 
-    /// The longest time that one took; `None` if one was never cured.
+    /// The longest recovery; `None` if one never ended.
     #[must_use]
     pub fn slowest(&self) -> Option<Duration> {
-        let took: Option<Vec<Duration>> = self.cures.iter().map(|cure| cure.took).collect();
+        let took: Option<Vec<Duration>> = self.recoveries.iter().map(|recovery| recovery.took).collect();
         took.map(|took| took.into_iter().max().unwrap_or_default())
     }
 }
@@ -59,8 +64,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_cured_when_all_pods_are_back_in_the_band() {
-        let mut cures = Recoveries::default();
+    fn a_recovery_ends_when_all_pods_are_back_in_the_band() {
+        let mut recoveries = Recoveries::default();
         let at = Timestamp::from_millis;
         let over = |over_count| BalanceSample {
             over_count,
@@ -74,11 +79,11 @@ mod tests {
             (9_000, 0, false),
             (12_000, 1, true),
         ] {
-            cures.read(&over(over_count), is_step, at(millis));
+            recoveries.record(&over(over_count), is_step, at(millis));
         }
-        let cure = |millis, took| Recovery { at: at(millis), took };
-        let first = cure(3_000, Some(Duration::from_secs(6)));
-        assert_eq!(cures.all(), [first, cure(12_000, None)]);
-        assert_eq!(cures.slowest(), None);
+        let recovery = |millis, took| Recovery { at: at(millis), took };
+        let first = recovery(3_000, Some(Duration::from_secs(6)));
+        assert_eq!(recoveries.all(), [first, recovery(12_000, None)]);
+        assert_eq!(recoveries.slowest(), None);
     }
 }

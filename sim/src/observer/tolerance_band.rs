@@ -1,4 +1,4 @@
-//! The band: how much load each pod may have at most, given what no assignment could avoid.
+//! The tolerance band: the most load that each pod may have, given what no assignment could avoid.
 
 use std::collections::BTreeMap;
 
@@ -8,31 +8,31 @@ use emberkeep_core::pod::Weight;
 
 use crate::cluster::{Cluster, PodView, Traffic};
 
-/// Where pods should lie. Keys that are too hot for as many pods as may share them are set aside with those pods: each of
-/// them may have its part of the key, and the tolerance. The band of all others lies around the mean of what remains.
+/// The load limits of pods. Keys that are too hot even for `max_replicas` pods are set aside with those pods: each of
+/// them may have its share of the key and the tolerance. The others may have the mean of the rest and the tolerance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ToleranceBand {
-    /// The keys that are set aside, by their places in the traffic, and what a pod that has one may have.
+    /// The keys set aside, by index in the traffic, with the limit of a pod that serves one.
     aside: Vec<(usize, Load)>,
-    /// What any other pod of weight 1 may have.
+    /// The limit of any other pod, for weight 1.
     limit: Load,
 }
 
-/// How load is spread at one moment.
+/// The balance of load at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BalanceSample {
-    /// All load by all weight.
+    /// All load over all weight.
     pub mean: Load,
-    /// The most that a pod has, by its weight.
+    /// The highest load of a pod over its weight.
     pub max: Load,
-    /// How many pods have more than they may.
+    /// Pods above their limit.
     pub over_count: usize,
-    /// How many pods may own keys.
+    /// Pods that may own keys.
     pub pod_count: usize,
 }
 
 impl ToleranceBand {
-    /// The band for the traffic as it is, over so many pods of so much weight together.
+    /// The band for the current traffic over `pod_count` pods with a total of `weight` thousandths.
     #[must_use]
     pub fn of(traffic: &Traffic, settings: &BalancerSettings, pod_count: usize, weight: u64) -> Self {
         let replicas_max = u64::from(settings.max_replicas).min(pod_count as u64).max(1);
@@ -60,10 +60,10 @@ impl ToleranceBand {
         }
     }
 
-    /// How the cluster lies in it.
+    /// Measures the balance of the cluster against the band.
     #[must_use]
-    pub fn read(&self, cluster: &Cluster) -> BalanceSample {
-        let mut reading = BalanceSample::default();
+    pub fn sample(&self, cluster: &Cluster) -> BalanceSample {
+        let mut sample = BalanceSample::default();
         let mut weight = 0;
         let limits = self.limits_of_hosts(cluster);
         for (place, pod) in cluster.pods().enumerate() {
@@ -73,16 +73,16 @@ impl ToleranceBand {
             let own_weight = u64::from(pod.pod.weight.thousandths());
             let load = Load::from_milli(by_weight(pod.load, own_weight));
             weight += own_weight;
-            reading.pod_count += 1;
-            reading.max = reading.max.max(load);
+            sample.pod_count += 1;
+            sample.max = sample.max.max(load);
             let limit = limits.get(&place).copied().unwrap_or(self.limit);
-            reading.over_count += usize::from(load > limit);
+            sample.over_count += usize::from(load > limit);
         }
-        reading.mean = Load::from_milli(by_weight(cluster.traffic().total(), weight.max(1)));
-        reading
+        sample.mean = Load::from_milli(by_weight(cluster.traffic().total(), weight.max(1)));
+        sample
     }
 
-    /// What the pods may have that have the keys which are set aside, by their places.
+    /// The limits of pods that serve keys set aside, by pod index.
     fn limits_of_hosts(&self, cluster: &Cluster) -> BTreeMap<usize, Load> {
         let routes = cluster.routing().routes();
         let mut limits = BTreeMap::new();
@@ -98,7 +98,7 @@ impl ToleranceBand {
 }
 
 impl BalanceSample {
-    /// The most loaded pod over the mean, in thousandths.
+    /// The most loaded pod over the mean, in thousandths; 1,000 without load.
     #[must_use]
     pub fn max_over_mean(&self) -> u64 {
         let max = u128::from(self.max.milli()) * 1_000;
@@ -107,10 +107,10 @@ impl BalanceSample {
     }
 }
 
-/// More keys than these cannot lie above the mean of what remains for long.
+/// Bounds the keys considered for setting aside; more cannot exceed the mean of the rest.
 const ASIDE_PER_POD_MAX: usize = 4;
 
-/// Whether the pod is one that load should be spread over.
+/// Whether the pod counts for balance: registered and not draining.
 pub(super) fn may_own(cluster: &Cluster, pod: &PodView<'_>) -> bool {
     let record = cluster.state().pods.get(&pod.pod.name);
     record.is_some_and(|record| record.pod == *pod.pod && !record.is_draining)

@@ -1,19 +1,19 @@
-//! The world of a trace at one moment: which pods are there, and the true load of every key.
+//! The state of a trace at one moment: the present pods and the true load of every key.
 
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
 use crate::load_trace::{LoadTrace, PodId, TraceChange};
 
-/// What is so at one moment, and what has changed since the moment before it.
+/// The pods and loads at one moment, and the changes since the previous moment.
 #[derive(Debug)]
 pub struct TraceState<'a> {
     trace: &'a LoadTrace,
     at_ms: u64,
-    /// How many changes of the trace have happened.
-    happened: usize,
-    /// How often each pod has joined; by number.
-    lives: Vec<u32>,
+    /// The changes of the trace applied so far.
+    applied_count: usize,
+    /// How often each pod has joined, by id.
+    join_counts: Vec<u32>,
     is_live: Vec<bool>,
     live_count: usize,
     loads: Vec<Load>,
@@ -23,14 +23,14 @@ pub struct TraceState<'a> {
 }
 
 impl<'a> TraceState<'a> {
-    /// Nothing has happened yet.
+    /// The state before the first event.
     #[must_use]
     pub fn new(trace: &'a LoadTrace) -> Self {
         Self {
             trace,
             at_ms: 0,
-            happened: 0,
-            lives: vec![0; trace.pods().len()],
+            applied_count: 0,
+            join_counts: vec![0; trace.pods().len()],
             is_live: vec![false; trace.pods().len()],
             live_count: 0,
             loads: vec![Load::ZERO; trace.keys().len()],
@@ -40,28 +40,28 @@ impl<'a> TraceState<'a> {
         }
     }
 
-    /// Lets everything happen that the trace has up to this moment, itself included.
+    /// Applies the changes of the trace up to and including this moment.
     pub fn advance_to(&mut self, at_ms: u64) {
         self.at_ms = at_ms;
         self.added.clear();
         self.left.clear();
         self.has_new_loads = false;
         let trace = self.trace;
-        let due = trace.changes()[self.happened..]
+        let due = trace.changes()[self.applied_count..]
             .iter()
             .take_while(|timed| timed.at_ms <= at_ms);
         for timed in due {
-            self.happened += 1;
-            self.happen(&timed.change);
+            self.applied_count += 1;
+            self.apply(&timed.change);
         }
     }
 
-    fn happen(&mut self, change: &TraceChange) {
+    fn apply(&mut self, change: &TraceChange) {
         match change {
             TraceChange::PodsAdded(pods) => {
                 self.added.extend_from_slice(pods);
                 for pod in pods {
-                    self.lives[pod.as_usize()] += 1;
+                    self.join_counts[pod.as_usize()] += 1;
                     self.is_live[pod.as_usize()] = true;
                 }
                 self.live_count += pods.len();
@@ -78,7 +78,7 @@ impl<'a> TraceState<'a> {
         }
     }
 
-    /// The trace it goes by.
+    /// The underlying trace.
     #[must_use]
     pub fn trace(&self) -> &'a LoadTrace {
         self.trace
@@ -90,55 +90,55 @@ impl<'a> TraceState<'a> {
         self.at_ms
     }
 
-    /// The live pods in the order of their numbers.
+    /// The live pods, by id.
     pub fn live(&self) -> impl Iterator<Item = PodId> {
         let all = self.is_live.iter().zip(0..);
         all.filter(|(is_live, _)| **is_live).map(|(_, pod)| PodId(pod))
     }
 
-    /// How many pods are live.
+    /// The number of live pods.
     #[must_use]
     pub fn live_count(&self) -> usize {
         self.live_count
     }
 
-    /// Whether the pod is there.
+    /// Whether the pod has joined and not left since.
     #[must_use]
     pub fn is_live(&self, pod: PodId) -> bool {
         self.is_live[pod.as_usize()]
     }
 
-    /// The pod's name.
+    /// The name of a pod of the trace, live or not.
     #[must_use]
     pub fn name(&self, pod: PodId) -> &'a PodName {
         &self.trace.pods()[pod.as_usize()]
     }
 
-    /// Which life of the pod this is: how often it has joined.
+    /// How often the pod has joined; tells its incarnations apart.
     #[must_use]
-    pub fn life(&self, pod: PodId) -> u32 {
-        self.lives[pod.as_usize()]
+    pub fn join_count(&self, pod: PodId) -> u32 {
+        self.join_counts[pod.as_usize()]
     }
 
-    /// The pods that joined since the moment before, in the order of the trace.
+    /// The pods that joined since the previous moment, in the order of the trace.
     #[must_use]
     pub fn added(&self) -> &[PodId] {
         &self.added
     }
 
-    /// The pods that went since the moment before, in the order of the trace.
+    /// The pods that left since the previous moment, in the order of the trace.
     #[must_use]
     pub fn left(&self) -> &[PodId] {
         &self.left
     }
 
-    /// Whether pods came or went since the moment before.
+    /// Whether pods joined or left since the previous moment.
     #[must_use]
     pub fn has_new_pods(&self) -> bool {
         !(self.added.is_empty() && self.left.is_empty())
     }
 
-    /// Whether the trace set any load since the moment before.
+    /// Whether the trace set any load since the previous moment.
     #[must_use]
     pub fn has_new_loads(&self) -> bool {
         self.has_new_loads

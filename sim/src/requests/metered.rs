@@ -92,7 +92,7 @@ impl Metered {
                 name: world.name(*pod).clone(),
                 incarnation: incarnation_of(*pod, world),
             };
-            let stream = (u64::from(world.life(*pod)) << 32) | (u64::from(pod.0) + 1);
+            let stream = (u64::from(world.join_count(*pod)) << 32) | (u64::from(pod.0) + 1);
             let chance = RandomStream::stream(self.seed, stream);
             self.meters.insert(*pod, PodMeter::new(identity, chance, now));
         }

@@ -1,4 +1,4 @@
-//! LoadModel: how often each key is asked for, and how that changes.
+//! The load model: the load of each key, and how operations and time change it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use super::setup::KeyDistribution;
 use crate::random_stream::RandomStream;
 use crate::zipf::zipf;
 
-/// The keys by rank, and all that makes them hotter or colder at the moment.
+/// The keys with their initial load, and the modifiers in effect.
 #[derive(Debug)]
 pub(super) struct LoadModel {
-    /// Positions and rates in the beginning; the key of rank 1 first.
+    /// Positions and initial rates, by rank from 1.
     keys: Vec<(u64, Load)>,
-    chance: RandomStream,
+    random: RandomStream,
     now: LoadModifiers,
 }
 
-/// What was done to the load. All shares in thousandths.
+/// The modifiers of the load. Shares and factors in thousandths.
 #[derive(Debug, Clone)]
 struct LoadModifiers {
     scale: u64,
     wave: Option<Wave>,
-    /// By the rank of the key.
+    /// The share of each hot key, by rank.
     hot_keys: BTreeMap<u64, u64>,
     hot_range: Option<HotRange>,
     crowds: Vec<Crowd>,
@@ -47,34 +47,34 @@ struct HotRange {
 
 #[derive(Debug, Clone)]
 struct Crowd {
-    /// By their places in `keys`.
+    /// Indices into `keys`.
     keys: Vec<usize>,
     share: u64,
     fades_over: Option<Duration>,
     began: Timestamp,
 }
 
-/// The chance that keys come from; clusters have streams with small numbers.
+/// The random stream of key positions; clusters use streams with small numbers.
 const STREAM: u64 = u64::MAX;
 
 impl LoadModel {
     pub(super) fn new(keys: KeyDistribution, total: Load, seed: u64) -> Self {
-        let mut chance = RandomStream::stream(seed, STREAM);
+        let mut random = RandomStream::stream(seed, STREAM);
         let rates = zipf(total, keys.count, keys.exponent);
         Self {
-            keys: rates.into_iter().map(|rate| (chance.next(), rate)).collect(),
-            chance,
+            keys: rates.into_iter().map(|rate| (random.next(), rate)).collect(),
+            random,
             now: LoadModifiers::none(),
         }
     }
 
-    /// The position of the key of that rank; of the last one, if there are not as many.
+    /// The position of the key of that rank, or of the last key if the rank is higher.
     pub(super) fn position_of(&self, rank: u64) -> u64 {
         self.keys[self.place_of(rank)].0
     }
 
-    /// Takes in what is done to the load; answers whether it is done to the load at all.
-    pub(super) fn take(&mut self, op: &ScenarioOp, now: Timestamp) -> bool {
+    /// Applies an operation on the load; returns `false` for an operation that does not concern the load.
+    pub(super) fn apply(&mut self, op: &ScenarioOp, now: Timestamp) -> bool {
         match *op {
             ScenarioOp::HotKey { key, share } => {
                 self.now.hot_keys.insert(key, share);
@@ -85,7 +85,7 @@ impl LoadModel {
                 fades_over,
             } => {
                 let count = self.keys.len() as u64;
-                let keys = (0..key_count).map(|_| self.chance.below(count) as usize).collect();
+                let keys = (0..key_count).map(|_| self.random.below(count) as usize).collect();
                 self.now.crowds.push(Crowd {
                     keys,
                     share,
@@ -115,8 +115,8 @@ impl LoadModel {
         true
     }
 
-    /// Whether the load changes by itself as time goes on.
-    pub(super) fn is_moving(&self) -> bool {
+    /// Whether the load changes over time without further operations.
+    pub(super) fn is_time_dependent(&self) -> bool {
         self.now.wave.is_some() || self.now.crowds.iter().any(|crowd| crowd.fades_over.is_some())
     }
 
@@ -156,14 +156,14 @@ impl LoadModifiers {
         }
     }
 
-    /// In millionths.
+    /// The factor on the initial load, in millionths.
     fn scale_at(&self, now: Timestamp) -> u64 {
         self.scale * self.wave.map_or(1_000, |wave| wave.scale_at(now))
     }
 }
 
 impl Wave {
-    /// Up to the crest, down to the trough and back, in straight lines; in thousandths.
+    /// A triangle wave: up to the crest, down to the trough, back to the mean; in thousandths.
     fn scale_at(&self, now: Timestamp) -> u64 {
         let period = self.period.as_micros().max(4);
         let phase = now.since(self.began).as_micros() % period;
@@ -189,7 +189,7 @@ impl Crowd {
 }
 
 impl HotRange {
-    /// Gives its keys their share of the load on top, evenly.
+    /// Adds load to the keys in the range, evenly, until they have the share.
     fn heat(self, rates: &mut [(u64, Load)], total: Load) {
         let is_hot = |position: u64| {
             let thousandth = (u128::from(position) * 1_000) >> 64;
@@ -204,7 +204,7 @@ impl HotRange {
     }
 }
 
-/// What has to come on top of `rest` to be this share, in thousandths, of both together.
+/// The load that, added to `rest`, makes up `share` thousandths of the sum.
 fn on_top(rest: Load, share: u64) -> Load {
     let of_rest = u128::from(rest.milli()) * u128::from(share) / u128::from((1_000 - share).max(1));
     Load::from_milli(of_rest as u64)
@@ -222,16 +222,16 @@ mod tests {
         Timestamp::from_millis(1_000 * seconds)
     }
 
-    /// The total in units after each of the ops, and each that many seconds later.
+    /// The total load in units that many seconds after each operation.
     fn totals(ops: &[(ScenarioOp, u64)]) -> Vec<u64> {
         let keys = KeyDistribution {
             count: 1_000,
             exponent: 0,
         };
-        let mut demand = LoadModel::new(keys, Load::from_units(1_000), 1);
+        let mut load = LoadModel::new(keys, Load::from_units(1_000), 1);
         let mut total_after = |(op, later): &(ScenarioOp, u64)| {
-            assert!(demand.take(op, seconds(0)));
-            let rates = demand.rates_at(seconds(*later));
+            assert!(load.apply(op, seconds(0)));
+            let rates = load.rates_at(seconds(*later));
             let total: Load = rates.iter().map(|(_, rate)| *rate).sum();
             (total.milli() + 500) / 1_000
         };
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_fades_away() {
+    fn a_crowd_decays_to_nothing() {
         let crowd = ScenarioOp::Crowd {
             key_count: 50,
             share: 400,
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hot_range_moves_round_the_key_space() {
+    fn a_hot_range_wraps_around_the_key_space() {
         let range = ScenarioOp::HotRange {
             from: 900,
             to: 950,
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wave_swings_around_the_load() {
+    fn a_wave_oscillates_around_the_load() {
         let wave = |later| {
             let period = Duration::from_secs(400);
             totals(&[(ScenarioOp::Wave { by: 500, period }, later)])[0]

@@ -1,4 +1,4 @@
-//! Reading what happens: `crash pod-3 for 5s`, `hot key 30%`.
+//! The parser of operations: `crash pod-3 for 5s`, `hot key 30%`.
 
 use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
@@ -9,76 +9,76 @@ use super::scenario_op::{PodSelector, ScenarioOp, Setting};
 use super::word_reader::{WordReader, unexpected};
 use crate::cluster::Fault;
 
-/// All that can happen, for whoever wrote something else.
+/// The verbs, for the error of an unknown one.
 const OPS: &str = "crash, lose, freeze, cut, drain, start, add, replace, restart, hot, crowd, move, load, wave, calm, \
                      change, release or set";
 
-/// A key that is hot where none is named.
+/// The key of `hot key 30%`, which names none.
 const HOT_KEY: u64 = 1;
 
-/// The highest number of a key.
+/// The highest rank of a key.
 pub(super) const KEY_MAX: u64 = 10_000_000;
 
-/// What the rest of the line says.
-pub(super) fn op(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
-    let verb = words.next(OPS)?;
+/// Parses the operation in the rest of the line.
+pub(super) fn parse_op(reader: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
+    let verb = reader.next(OPS)?;
     match verb {
-        "crash" => strike(words, Fault::Kill),
-        "lose" => strike(words, Fault::Lose),
-        "cut" => strike(words, Fault::CutOff),
-        "drain" => strike(words, Fault::Drain),
-        "start" => strike(words, Fault::Start),
-        "freeze" if words.takes("assignment") => Ok(ScenarioOp::Freeze(true)),
-        "freeze" => strike(words, Fault::Freeze),
-        "release" => words.expect("assignment").map(|()| ScenarioOp::Freeze(false)),
-        "add" => add(words),
-        "replace" => words.expect("next pod").map(|()| ScenarioOp::ReplaceNext),
-        "restart" if words.takes("next") => words.expect("pod").map(|()| ScenarioOp::RestartNext),
-        "restart" => strike(words, Fault::Start),
-        "hot" if words.takes("range") => hot_range(words),
-        "hot" => hot_key(words),
-        "crowd" => crowd(words),
+        "crash" => strike(reader, Fault::Kill),
+        "lose" => strike(reader, Fault::Lose),
+        "cut" => strike(reader, Fault::CutOff),
+        "drain" => strike(reader, Fault::Drain),
+        "start" => strike(reader, Fault::Start),
+        "freeze" if reader.accept("assignment") => Ok(ScenarioOp::Freeze(true)),
+        "freeze" => strike(reader, Fault::Freeze),
+        "release" => reader.expect("assignment").map(|()| ScenarioOp::Freeze(false)),
+        "add" => add(reader),
+        "replace" => reader.expect("next pod").map(|()| ScenarioOp::ReplaceNext),
+        "restart" if reader.accept("next") => reader.expect("pod").map(|()| ScenarioOp::RestartNext),
+        "restart" => strike(reader, Fault::Start),
+        "hot" if reader.accept("range") => hot_range(reader),
+        "hot" => hot_key(reader),
+        "crowd" => crowd(reader),
         "move" => {
-            words.expect("range by")?;
-            let by = words.percent(1, 99)?;
+            reader.expect("range by")?;
+            let by = reader.percent(1, 99)?;
             Ok(ScenarioOp::MoveRange { by })
         }
-        "load" => words.percent(0, 10_000).map(|to| ScenarioOp::Scale { to }),
+        "load" => reader.percent(0, 10_000).map(|to| ScenarioOp::Scale { to }),
         "wave" => {
-            let by = words.percent(1, 99)?;
-            words.expect("over")?;
-            let period = words.duration()?;
+            let by = reader.percent(1, 99)?;
+            reader.expect("over")?;
+            let period = reader.duration()?;
             Ok(ScenarioOp::Wave { by, period })
         }
         "calm" => Ok(ScenarioOp::Calm),
-        "change" => words.expect("leader").map(|()| ScenarioOp::ChangeLeader),
-        "set" => setting(words).map(ScenarioOp::Set),
+        "change" => reader.expect("leader").map(|()| ScenarioOp::ChangeLeader),
+        "set" => setting(reader).map(ScenarioOp::Set),
         other => Err(unexpected(other, OPS)),
     }
 }
 
-fn strike(words: &mut WordReader<'_>, fault: Fault) -> Result<ScenarioOp, ScenarioFault> {
-    let pods = pods(words)?;
-    let lasts = match words.takes("for") {
-        true => Some(words.duration()?),
+fn strike(reader: &mut WordReader<'_>, fault: Fault) -> Result<ScenarioOp, ScenarioFault> {
+    let pods = pods(reader)?;
+    let lasts = match reader.accept("for") {
+        true => Some(reader.duration()?),
         false => None,
     };
     Ok(ScenarioOp::Strike { pods, fault, lasts })
 }
 
-fn pods(words: &mut WordReader<'_>) -> Result<PodSelector, ScenarioFault> {
-    if words.takes("zone") {
-        return Ok(PodSelector::InZone(words.name("a zone")?.to_owned()));
+fn pods(reader: &mut WordReader<'_>) -> Result<PodSelector, ScenarioFault> {
+    if reader.accept("zone") {
+        return Ok(PodSelector::InZone(reader.name("a zone")?.to_owned()));
     }
-    if words.takes("owner") {
-        words.expect("of key")?;
-        let key = words.number("a key", 1, KEY_MAX)?;
+    if reader.accept("owner") {
+        reader.expect("of key")?;
+        let key = reader.number("a key", 1, KEY_MAX)?;
         return Ok(PodSelector::OwnersOf { key });
     }
     let mut named = Vec::new();
-    while named.is_empty() || words.peek().is_some_and(|word| word != "for") {
+    while named.is_empty() || reader.peek().is_some_and(|word| word != "for") {
         let allowed = "pods as pod-3, zone NAME, or owner of key NUMBER";
-        named.push(words.read(allowed, |word| {
+        named.push(reader.read(allowed, |word| {
             let number = word.strip_prefix("pod-")?;
             number.parse::<u32>().ok()?;
             PodName::try_new(word).ok()
@@ -87,44 +87,44 @@ fn pods(words: &mut WordReader<'_>) -> Result<PodSelector, ScenarioFault> {
     Ok(PodSelector::Named(named))
 }
 
-fn add(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
-    let count = words.number("how many pods,", 1, 10_000)?;
-    words.read("pods", |word| matches!(word, "pod" | "pods").then_some(()))?;
-    let zone = match words.takes("zone") {
-        true => Some(words.name("a zone")?.to_owned()),
+fn add(reader: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
+    let count = reader.number("a number of pods", 1, 10_000)?;
+    reader.read("pods", |word| matches!(word, "pod" | "pods").then_some(()))?;
+    let zone = match reader.accept("zone") {
+        true => Some(reader.name("a zone")?.to_owned()),
         false => None,
     };
-    let weight = match words.takes("weight") {
-        true => Some(weight(words)?),
+    let weight = match reader.accept("weight") {
+        true => Some(weight(reader)?),
         false => None,
     };
     Ok(ScenarioOp::Add { count, zone, weight })
 }
 
-/// A pod's weight as `1.5`.
-pub(super) fn weight(words: &mut WordReader<'_>) -> Result<Weight, ScenarioFault> {
-    let thousandths = words.thousandths("a weight", 1, Weight::MAX.thousandths().into())?;
+/// Parses a pod's weight, `1.5`.
+pub(super) fn weight(reader: &mut WordReader<'_>) -> Result<Weight, ScenarioFault> {
+    let thousandths = reader.thousandths("a weight", 1, Weight::MAX.thousandths().into())?;
     let weight = u32::try_from(thousandths).ok().and_then(Weight::from_thousandths);
-    Ok(weight.expect("it lies within the bounds of weights"))
+    Ok(weight.expect("the number is within the bounds of weights"))
 }
 
-fn hot_key(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
-    words.expect("key")?;
-    let is_named = words.peek().is_some_and(|word| !word.ends_with('%'));
+fn hot_key(reader: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
+    reader.expect("key")?;
+    let is_named = reader.peek().is_some_and(|word| !word.ends_with('%'));
     let key = match is_named {
-        true => words.number("a key", 1, KEY_MAX)?,
+        true => reader.number("a key", 1, KEY_MAX)?,
         false => HOT_KEY,
     };
-    let share = words.percent(0, 95)?;
+    let share = reader.percent(0, 95)?;
     Ok(ScenarioOp::HotKey { key, share })
 }
 
-fn crowd(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
-    let key_count = words.number("how many keys,", 1, KEY_MAX)?;
-    words.expect("keys")?;
-    let share = words.percent(1, 1_000)?;
-    let fades_over = match words.takes("fading") {
-        true => words.expect("over").and_then(|()| words.duration()).map(Some)?,
+fn crowd(reader: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
+    let key_count = reader.number("a number of keys", 1, KEY_MAX)?;
+    reader.expect("keys")?;
+    let share = reader.percent(1, 1_000)?;
+    let fades_over = match reader.accept("fading") {
+        true => reader.expect("over").and_then(|()| reader.duration()).map(Some)?,
         false => None,
     };
     Ok(ScenarioOp::Crowd {
@@ -134,29 +134,29 @@ fn crowd(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
     })
 }
 
-fn hot_range(words: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
-    words.expect("from")?;
-    let from = words.percent(0, 99)?;
-    words.expect("to")?;
-    let to = words.percent(from / 10 + 1, 100)?;
-    words.expect("with")?;
-    let share = words.percent(1, 95)?;
+fn hot_range(reader: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
+    reader.expect("from")?;
+    let from = reader.percent(0, 99)?;
+    reader.expect("to")?;
+    let to = reader.percent(from / 10 + 1, 100)?;
+    reader.expect("with")?;
+    let share = reader.percent(1, 95)?;
     Ok(ScenarioOp::HotRange { from, to, share })
 }
 
-fn setting(words: &mut WordReader<'_>) -> Result<Setting, ScenarioFault> {
+fn setting(reader: &mut WordReader<'_>) -> Result<Setting, ScenarioFault> {
     let allowed = "imbalance, replicas or capacity";
-    match words.next(allowed)? {
-        "imbalance" => imbalance(words).map(Setting::Imbalance),
-        "replicas" => replicas(words).map(|(min, max)| Setting::Replicas { min, max }),
-        "capacity" => capacity(words).map(Setting::Capacity),
+    match reader.next(allowed)? {
+        "imbalance" => imbalance(reader).map(Setting::Imbalance),
+        "replicas" => replicas(reader).map(|(min, max)| Setting::Replicas { min, max }),
+        "capacity" => capacity(reader).map(Setting::Capacity),
         other => Err(unexpected(other, allowed)),
     }
 }
 
-/// `tight`, `default` or `loose`.
-pub(super) fn imbalance(words: &mut WordReader<'_>) -> Result<Imbalance, ScenarioFault> {
-    words.read("tight, default or loose", |word| match word {
+/// Parses `tight`, `default` or `loose`.
+pub(super) fn imbalance(reader: &mut WordReader<'_>) -> Result<Imbalance, ScenarioFault> {
+    reader.read("tight, default or loose", |word| match word {
         "tight" => Some(Imbalance::Tight),
         "default" => Some(Imbalance::Default),
         "loose" => Some(Imbalance::Loose),
@@ -164,15 +164,15 @@ pub(super) fn imbalance(words: &mut WordReader<'_>) -> Result<Imbalance, Scenari
     })
 }
 
-/// `1..4`.
-pub(super) fn replicas(words: &mut WordReader<'_>) -> Result<(u32, u32), ScenarioFault> {
-    let (min, max) = words.range(1, 100)?;
+/// Parses a range of replicas, `1..4`.
+pub(super) fn replicas(reader: &mut WordReader<'_>) -> Result<(u32, u32), ScenarioFault> {
+    let (min, max) = reader.range(1, 100)?;
     Ok((min as u32, max as u32))
 }
 
-/// Units a second.
-pub(super) fn capacity(words: &mut WordReader<'_>) -> Result<Load, ScenarioFault> {
-    words
+/// Parses a load in units a second.
+pub(super) fn capacity(reader: &mut WordReader<'_>) -> Result<Load, ScenarioFault> {
+    reader
         .thousandths("units a second", 1, 1_000_000_000_000)
         .map(Load::from_milli)
 }
@@ -184,8 +184,8 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<ScenarioOp, String> {
-        let mut words = WordReader::of(line);
-        let read = op(&mut words).and_then(|op| words.end().map(|()| op));
+        let mut reader = WordReader::of(line);
+        let read = parse_op(&mut reader).and_then(|op| reader.end().map(|()| op));
         read.map_err(|fault| fault.to_string())
     }
 
@@ -244,16 +244,19 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_answered_with_what_is_allowed() {
+    fn an_error_states_what_is_allowed() {
         for (line, fault) in [
-            ("explode", "write crash, lose"),
-            ("crash three", "write pods as pod-3, zone NAME, or owner of key NUMBER"),
-            ("crash", "write pods as pod-3"),
-            ("hot key 96%", "write a share from 0% to 95%"),
+            ("explode", "expected crash, lose"),
+            (
+                "crash three",
+                "expected pods as pod-3, zone NAME, or owner of key NUMBER",
+            ),
+            ("crash", "expected pods as pod-3"),
+            ("hot key 96%", "expected a share from 0% to 95%"),
             ("add 0 pods", "from 1 to 10000"),
-            ("replace pod-3", "\"pod-3\" is not understood here, write next pod"),
-            ("set colour red", "write imbalance, replicas or capacity"),
-            ("calm down", "the line should end before \"down\""),
+            ("replace pod-3", "unexpected \"pod-3\", expected next pod"),
+            ("set colour red", "expected imbalance, replicas or capacity"),
+            ("calm down", "unexpected \"down\", expected the end of the line"),
         ] {
             let found = read(line).unwrap_err();
             assert!(found.contains(fault), "{line}: {found}");

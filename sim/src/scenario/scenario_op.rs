@@ -1,4 +1,4 @@
-//! What can be done to a cluster in a scenario.
+//! The operations of a scenario on its cluster.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use emberkeep_core::pod::{PodName, Weight};
 
 use crate::cluster::Fault;
 
-/// Something that is done.
+/// An operation on the cluster, its load or its settings. Shares and factors are in thousandths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ScenarioOp {
-    /// Something happens to pods.
+    /// Injects a fault into pods.
     Strike {
         pods: PodSelector,
         fault: Fault,
-        /// How long it lasts, if it ends by itself.
+        /// After this time the fault is reverted; `None` for never.
         lasts: Option<Duration>,
     },
     Add {
@@ -24,60 +24,60 @@ pub(super) enum ScenarioOp {
         zone: Option<String>,
         weight: Option<Weight>,
     },
-    /// The oldest pod that was not replaced yet drains, and a new one joins.
+    /// Drains the oldest pod that was not replaced yet, and adds a new one, as a deployment does.
     ReplaceNext,
-    /// The next pod, in turn, drains and starts again under its name.
+    /// Drains the next pod in turn and starts it again under its name, as a stateful set does.
     RestartNext,
-    /// A key gets this share of the load, in thousandths, on top of what there is.
+    /// Adds load to a key until it has this share of all load; 0 ends it.
     HotKey {
         key: u64,
         share: u64,
     },
-    /// Keys here and there get this share of the load on top, which fades away.
+    /// Adds this share of the load to random keys; it decays linearly over `fades_over`.
     Crowd {
         key_count: u64,
         share: u64,
         fades_over: Option<Duration>,
     },
-    /// A part of the key space gets this share of the load on top. All in thousandths.
+    /// Adds load to a part of the key space until it has this share of all load.
     HotRange {
         from: u64,
         to: u64,
         share: u64,
     },
-    /// The hot range lies further on by this part of the key space.
+    /// Moves the hot range up by this part of the key space, wrapping at its end.
     MoveRange {
         by: u64,
     },
-    /// All keys get this many thousandths of what they had in the beginning.
+    /// Scales the load of all keys relative to the setup.
     Scale {
         to: u64,
     },
-    /// The load rises and falls by this many thousandths.
+    /// Lets the load oscillate by this amplitude as a triangle wave.
     Wave {
         by: u64,
         period: Duration,
     },
-    /// The load is as in the beginning.
+    /// Resets the load to that of the setup.
     Calm,
     ChangeLeader,
-    /// An operator stops changes of the assignment, or lets them go on.
+    /// Freezes the assignment, or releases it.
     Freeze(bool),
     Set(Setting),
 }
 
-/// Which pods.
+/// Selects the pods of a fault when it is injected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PodSelector {
     Named(Vec<PodName>),
     InZone(String),
-    /// Those that serve a key at that time.
+    /// The pods that serve the key at that time.
     OwnersOf {
         key: u64,
     },
 }
 
-/// A setting of the target that is changed on the way.
+/// A change of one setting of the target by an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Setting {
     Imbalance(Imbalance),
@@ -86,7 +86,7 @@ pub(super) enum Setting {
 }
 
 impl ScenarioOp {
-    /// How many pods join.
+    /// The number of pods that the operation adds.
     pub(super) const fn joining_count(&self) -> u64 {
         match self {
             ScenarioOp::Add { count, .. } => *count,
@@ -107,7 +107,7 @@ impl ScenarioOp {
     }
 }
 
-/// What the end of a fault looks like.
+/// The fault that reverts `fault`.
 pub(super) const fn end_of(fault: Fault) -> Fault {
     match fault {
         Fault::Freeze => Fault::Thaw,
@@ -118,7 +118,7 @@ pub(super) const fn end_of(fault: Fault) -> Fault {
     }
 }
 
-/// What a fault is called in scenarios and timelines.
+/// The name of a fault in scenarios and timelines.
 pub(super) const fn verb_of(fault: Fault) -> &'static str {
     match fault {
         Fault::Drain => "drain",
@@ -134,7 +134,7 @@ pub(super) const fn verb_of(fault: Fault) -> &'static str {
 }
 
 impl fmt::Display for ScenarioOp {
-    /// For the timeline; which pods it was is added there.
+    /// The text of the timeline, which appends the names of pods.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |thousandths: &u64| *thousandths as f64 / 10.0;
         match self {
@@ -144,17 +144,17 @@ impl fmt::Display for ScenarioOp {
             ScenarioOp::RestartNext => f.write_str("restart"),
             ScenarioOp::HotKey { key, share } => write!(f, "key {key} gets {}% of the load", percent(share)),
             ScenarioOp::Crowd { key_count, share, .. } => {
-                write!(f, "{key_count} keys get {}% of the load on top", percent(share))
+                write!(f, "{key_count} keys get an additional {}% of the load", percent(share))
             }
             ScenarioOp::HotRange { from, to, share } => {
                 let (from, to, share) = (percent(from), percent(to), percent(share));
                 write!(f, "the range from {from}% to {to}% gets {share}% of the load")
             }
             ScenarioOp::MoveRange { by } => write!(f, "the hot range moves by {}%", percent(by)),
-            ScenarioOp::Scale { to } => write!(f, "the load becomes {}%", percent(to)),
-            ScenarioOp::Wave { by, .. } => write!(f, "the load begins to swing by {}%", percent(by)),
-            ScenarioOp::Calm => f.write_str("the load is as in the beginning"),
-            ScenarioOp::ChangeLeader => f.write_str("the leader is gone"),
+            ScenarioOp::Scale { to } => write!(f, "the load is set to {}%", percent(to)),
+            ScenarioOp::Wave { by, .. } => write!(f, "the load starts to oscillate by {}%", percent(by)),
+            ScenarioOp::Calm => f.write_str("the load is reset"),
+            ScenarioOp::ChangeLeader => f.write_str("the leader fails"),
             ScenarioOp::Freeze(true) => f.write_str("an operator freezes the assignment"),
             ScenarioOp::Freeze(false) => f.write_str("an operator releases the assignment"),
             ScenarioOp::Set(_) => f.write_str("an operator changes the settings"),

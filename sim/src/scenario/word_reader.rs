@@ -1,16 +1,16 @@
-//! The words of one line, taken one after the other.
+//! Reads a line of a scenario word by word.
 
 use std::time::Duration;
 
 use super::ScenarioFault;
 
-/// What is left of a line.
+/// The words of a line that are not read yet.
 #[derive(Debug, Clone)]
 pub(super) struct WordReader<'a> {
     rest: std::str::SplitWhitespace<'a>,
 }
 
-/// More than a year is a slip.
+/// A year; a longer time is a mistake.
 const DURATION_MAX_MS: u64 = 366 * 24 * 3_600_000;
 
 impl<'a> WordReader<'a> {
@@ -20,20 +20,20 @@ impl<'a> WordReader<'a> {
         }
     }
 
-    /// The next word, which stays.
+    /// The next word, without consuming it.
     pub(super) fn peek(&self) -> Option<&'a str> {
         self.rest.clone().next()
     }
 
-    /// The next word, whatever it is.
+    /// Reads any word; `allowed` is for the error at the end of the line.
     pub(super) fn next(&mut self, allowed: &str) -> Result<&'a str, ScenarioFault> {
         self.rest.next().ok_or_else(|| ScenarioFault::Missing {
             allowed: allowed.to_owned(),
         })
     }
 
-    /// Takes the word if it is the next one.
-    pub(super) fn takes(&mut self, word: &str) -> bool {
+    /// Consumes the next word if it is `word`; returns whether it was.
+    pub(super) fn accept(&mut self, word: &str) -> bool {
         let is_next = self.peek() == Some(word);
         if is_next {
             self.rest.next();
@@ -41,7 +41,7 @@ impl<'a> WordReader<'a> {
         is_next
     }
 
-    /// These words, and no others.
+    /// Reads exactly the words of `phrase`.
     pub(super) fn expect(&mut self, phrase: &str) -> Result<(), ScenarioFault> {
         for word in phrase.split_whitespace() {
             self.read(phrase, |found| (found == word).then_some(()))?;
@@ -49,13 +49,13 @@ impl<'a> WordReader<'a> {
         Ok(())
     }
 
-    /// A word that means something.
+    /// Reads a word and converts it by `meaning`, `None` of which is an error.
     pub(super) fn read<T>(&mut self, allowed: &str, meaning: impl Fn(&str) -> Option<T>) -> Result<T, ScenarioFault> {
         let word = self.next(allowed)?;
         meaning(word).ok_or_else(|| unexpected(word, allowed))
     }
 
-    /// A whole number between bounds.
+    /// Reads a whole number between bounds, both allowed.
     pub(super) fn number(&mut self, what: &str, min: u64, max: u64) -> Result<u64, ScenarioFault> {
         let allowed = format!("{what} from {min} to {max}");
         self.read(&allowed, |word| {
@@ -63,7 +63,7 @@ impl<'a> WordReader<'a> {
         })
     }
 
-    /// A number with up to three decimals, in thousandths.
+    /// Reads a number with up to three decimals, in thousandths.
     pub(super) fn thousandths(&mut self, what: &str, min: u64, max: u64) -> Result<u64, ScenarioFault> {
         let in_units = |thousandths: u64| format!("{}", thousandths as f64 / 1_000.0);
         let allowed = format!("{what} from {} to {}", in_units(min), in_units(max));
@@ -71,7 +71,7 @@ impl<'a> WordReader<'a> {
         self.read(&allowed, meaning)
     }
 
-    /// A share as `30%`, in thousandths.
+    /// Reads a share as `30%`, in thousandths; the bounds are in percent.
     pub(super) fn percent(&mut self, min: u64, max: u64) -> Result<u64, ScenarioFault> {
         let allowed = format!("a share from {min}% to {max}%");
         self.read(&allowed, |word| {
@@ -80,12 +80,12 @@ impl<'a> WordReader<'a> {
         })
     }
 
-    /// A time as `500ms`, `30s`, `2m` or `1h`.
+    /// Reads a time as `500ms`, `30s`, `2m` or `1h`.
     pub(super) fn duration(&mut self) -> Result<Duration, ScenarioFault> {
         self.read("a time as 500ms, 30s, 2m or 1h", duration_in)
     }
 
-    /// A range as `1..4`, from `min` to `max`.
+    /// Reads a range as `1..4` within `min` and `max`.
     pub(super) fn range(&mut self, min: u64, max: u64) -> Result<(u64, u64), ScenarioFault> {
         let allowed = format!("a range as {min}..4, from {min} to {max}");
         self.read(&allowed, |word| {
@@ -95,7 +95,7 @@ impl<'a> WordReader<'a> {
         })
     }
 
-    /// A range of times as `1ms..3ms`.
+    /// Reads a range of times as `1ms..3ms`.
     pub(super) fn durations(&mut self) -> Result<(Duration, Duration), ScenarioFault> {
         self.read("two times as 1ms..3ms, the longer one last", |word| {
             let (low, high) = word.split_once("..")?;
@@ -104,7 +104,7 @@ impl<'a> WordReader<'a> {
         })
     }
 
-    /// A name of letters and digits.
+    /// Reads a name of up to 30 letters, digits and hyphens.
     pub(super) fn name(&mut self, what: &str) -> Result<&'a str, ScenarioFault> {
         let allowed = format!("{what} of up to 30 letters, digits and hyphens");
         let word = self.next(&allowed)?;
@@ -112,16 +112,16 @@ impl<'a> WordReader<'a> {
         is_name.then_some(word).ok_or_else(|| unexpected(word, &allowed))
     }
 
-    /// All is said.
+    /// Checks that no word is left.
     pub(super) fn end(mut self) -> Result<(), ScenarioFault> {
         match self.rest.next() {
             None => Ok(()),
-            Some(word) => Err(ScenarioFault::TooMuch { found: short(word) }),
+            Some(word) => Err(ScenarioFault::TrailingWord { found: short(word) }),
         }
     }
 }
 
-/// The fault of a word that means nothing there.
+/// The error of a word that is not allowed at its place.
 pub(super) fn unexpected(word: &str, allowed: &str) -> ScenarioFault {
     ScenarioFault::Unexpected {
         found: short(word),
@@ -163,33 +163,33 @@ mod tests {
 
     #[test]
     fn numbers_are_read_with_their_units() {
-        let mut words = WordReader::of("2m 30% 0.99 1..4 1ms..3ms pod-7 17");
-        assert_eq!(words.duration(), Ok(Duration::from_secs(120)));
-        assert_eq!(words.percent(0, 100), Ok(300));
-        assert_eq!(words.thousandths("an exponent", 0, 5_000), Ok(990));
-        assert_eq!(words.range(1, 9), Ok((1, 4)));
+        let mut reader = WordReader::of("2m 30% 0.99 1..4 1ms..3ms pod-7 17");
+        assert_eq!(reader.duration(), Ok(Duration::from_secs(120)));
+        assert_eq!(reader.percent(0, 100), Ok(300));
+        assert_eq!(reader.thousandths("an exponent", 0, 5_000), Ok(990));
+        assert_eq!(reader.range(1, 9), Ok((1, 4)));
         assert_eq!(
-            words.durations(),
+            reader.durations(),
             Ok((Duration::from_millis(1), Duration::from_millis(3)))
         );
-        assert_eq!(words.name("a pod"), Ok("pod-7"));
-        assert_eq!(words.number("a key", 1, 17), Ok(17));
-        assert_eq!(words.end(), Ok(()));
+        assert_eq!(reader.name("a pod"), Ok("pod-7"));
+        assert_eq!(reader.number("a key", 1, 17), Ok(17));
+        assert_eq!(reader.end(), Ok(()));
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_what_is_allowed() {
+    fn an_error_states_what_is_allowed() {
         let fault = |line: &'static str| WordReader::of(line).percent(1, 95).unwrap_err().to_string();
-        let allowed = "write a share from 1% to 95%";
-        assert_eq!(fault("30"), format!("\"30\" is not understood here, {allowed}"));
-        assert_eq!(fault("96%"), format!("\"96%\" is not understood here, {allowed}"));
-        assert_eq!(fault(""), format!("something is missing at the end, {allowed}"));
+        let allowed = "expected a share from 1% to 95%";
+        assert_eq!(fault("30"), format!("unexpected \"30\", {allowed}"));
+        assert_eq!(fault("96%"), format!("unexpected \"96%\", {allowed}"));
+        assert_eq!(fault(""), format!("unexpected end of line, {allowed}"));
         let rest = WordReader::of("and so on").end().unwrap_err().to_string();
-        assert_eq!(rest, "the line should end before \"and\"");
+        assert_eq!(rest, "unexpected \"and\", expected the end of the line");
         let exponent = WordReader::of("9").thousandths("an exponent", 0, 5_000).unwrap_err();
         assert_eq!(
             exponent.to_string(),
-            "\"9\" is not understood here, write an exponent from 0 to 5"
+            "unexpected \"9\", expected an exponent from 0 to 5"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The keys of a trace, divided among owners.
+//! The keys of a trace, divided among their owners.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use emberkeep_core::keyspace::SliceKey;
 
 use crate::ownership::{Owners, OwnershipMap};
 
-/// An ownership, and which of the trace's keys lie in each of its ranges.
+/// An ownership, with the trace's keys in each of its ranges.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KeyRanges {
     ownership: Arc<OwnershipMap>,
-    /// The place of the first key of each range; in the end, how many keys there are.
+    /// The index of the first key of each range; last, the number of keys.
     cuts: Vec<usize>,
 }
 
@@ -28,12 +28,12 @@ impl KeyRanges {
         }
     }
 
-    /// Whether this is still how the keys are divided.
+    /// Whether this divides the keys by that ownership.
     pub(super) fn is_of(&self, ownership: &Arc<OwnershipMap>) -> bool {
         !self.cuts.is_empty() && Arc::ptr_eq(&self.ownership, ownership)
     }
 
-    /// Each range that holds keys: its first key, the one after its last, its owners.
+    /// The non-empty ranges: index of the first key, index after the last key, owners.
     pub(super) fn parts(&self) -> impl Iterator<Item = (usize, usize, &Owners)> {
         let bounds = self.cuts.windows(2).map(|pair| (pair[0], pair[1]));
         let owners = self.ownership.ranges().iter().map(|(_, owners)| owners);
@@ -41,10 +41,10 @@ impl KeyRanges {
         parts.filter(|(from, to, _)| from < to)
     }
 
-    /// Who owns the key at this place.
+    /// The owners of the key at this index.
     pub(super) fn owners_of(&self, key: usize) -> &Owners {
         let ranges = self.ownership.ranges();
-        // The last range that begins at or before the key; of several that begin there, all but the last hold no key.
+        // The last range that begins at or before the key; of several that begin at one key, all but the last are empty.
         &ranges[self.cuts[..ranges.len()].partition_point(|cut| *cut <= key) - 1].1
     }
 }

@@ -1,18 +1,18 @@
-//! TickChurn: the load that lost an owner from one assignment to the next.
+//! The churn of a tick: the load that lost an owner.
 
 use crate::load_trace::PodId;
 
 use super::key_ranges::KeyRanges;
 
-/// Load that lost an owner, in the unit of the loads.
+/// Load that lost an owner, in milli-units a second.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct TickChurn {
     pub(super) moved: f64,
-    /// The part of it whose old owner left.
+    /// The part whose old owner left.
     pub(super) unavoidable: f64,
 }
 
-/// What moved. `up_to` has the load of all keys before each place; replicas share the load of a key equally.
+/// The churn between two ownerships. `up_to` holds the total load of the keys before each index; replicas share the load of a key equally.
 pub(super) fn churn_between(before: &KeyRanges, after: &KeyRanges, up_to: &[f64], left: &[PodId]) -> TickChurn {
     let mut churn = TickChurn::default();
     let mut new = after.parts().peekable();

@@ -1,4 +1,4 @@
-//! A case: all that a seed leads to.
+//! A case: the cluster and disturbances of a seed.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,34 +7,34 @@ use super::disturbance::Disturbance;
 use super::shape::Shape;
 use crate::random_stream::RandomStream;
 
-/// A cluster, and the disturbances it gets into.
+/// The shape of a cluster and its disturbances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     seed: u64,
     pub(super) shape: Shape,
-    /// In the order of time.
+    /// Ordered by time.
     pub(super) disturbances: Vec<(Duration, Disturbance)>,
 }
 
-/// Clusters have streams with small numbers, the keys have the last one.
+/// The random stream of cases; clusters use streams with small numbers, keys the last one.
 const STREAM: u64 = u64::MAX - 1;
 
-/// At most so many disturbances, ...
+/// The most disturbances of a case.
 const DISTURBANCES_MAX: u64 = 24;
-/// ... each so long after the one before at most; most come much sooner.
+/// The longest pause between two disturbances; most pauses are much shorter.
 const PAUSE_MAX_MS: u64 = 8_000;
 
 impl Case {
-    /// The case of that seed, always the same.
+    /// Generates the case of a seed, always the same.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        let mut chance = RandomStream::stream(seed, STREAM);
-        let shape = Shape::random(&mut chance);
-        let mut at = Duration::from_millis(chance.below(PAUSE_MAX_MS));
-        let disturbances = (0..1 + chance.below(DISTURBANCES_MAX)).map(|_| {
-            let bound = [50, 1_000, PAUSE_MAX_MS][chance.below(3) as usize];
-            at += Duration::from_millis(chance.below(bound));
-            (at, Disturbance::random(&mut chance))
+        let mut random = RandomStream::stream(seed, STREAM);
+        let shape = Shape::random(&mut random);
+        let mut at = Duration::from_millis(random.below(PAUSE_MAX_MS));
+        let disturbances = (0..1 + random.below(DISTURBANCES_MAX)).map(|_| {
+            let bound = [50, 1_000, PAUSE_MAX_MS][random.below(3) as usize];
+            at += Duration::from_millis(random.below(bound));
+            (at, Disturbance::random(&mut random))
         });
         Self {
             disturbances: disturbances.collect(),
@@ -43,19 +43,19 @@ impl Case {
         }
     }
 
-    /// What it came of.
+    /// The seed that generates the case.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// How many disturbances there are.
+    /// The number of disturbances.
     #[must_use]
     pub const fn disturbance_count(&self) -> usize {
         self.disturbances.len()
     }
 
-    /// The same with other disturbances.
+    /// The same cluster with other disturbances.
     pub(super) fn with(&self, disturbances: Vec<(Duration, Disturbance)>) -> Self {
         Self {
             seed: self.seed,

@@ -1,4 +1,4 @@
-//! Disturbance: what can happen to a cluster in a soak.
+//! The disturbances of a soak.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use super::shape::{random_imbalance, random_replicas};
 use crate::cluster::Fault;
 use crate::random_stream::RandomStream;
 
-/// Something that happens. Where it cannot, because an earlier disturbance was taken out, nothing does.
+/// A disturbance. One that is impossible, because shrinking removed an earlier one, has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Disturbance {
-    /// A new pod joins.
+    /// Adds a pod.
     Join,
-    /// Something happens to the pod of that number, counted round those there are.
+    /// Injects a fault into pod number `pod`, modulo the number of pods.
     Strike {
         pod: u64,
         fault: Fault,
@@ -25,11 +25,11 @@ pub(super) enum Disturbance {
     FailProposals {
         lasts: Duration,
     },
-    /// All keys have this many hundredths of their load.
+    /// Sets the load of all keys to `percent / 300` of that of the shape.
     Scale {
         percent: u64,
     },
-    /// The key of that rank has so many times the load of all keys, in hundredths.
+    /// Adds this percentage of the total load to the key of that rank.
     HotKey {
         rank: u64,
         percent: u64,
@@ -42,7 +42,7 @@ pub(super) enum Disturbance {
     Freeze(bool),
 }
 
-/// What happens to pods, the common more than once.
+/// The faults of pods; more frequent ones are repeated.
 const FAULTS: [Fault; 14] = [
     Fault::Drain,
     Fault::Drain,
@@ -61,32 +61,32 @@ const FAULTS: [Fault; 14] = [
 ];
 
 impl Disturbance {
-    pub(super) fn random(chance: &mut RandomStream) -> Self {
-        match chance.below(20) {
+    pub(super) fn random(random: &mut RandomStream) -> Self {
+        match random.below(20) {
             0..=2 => Disturbance::Join,
             3..=11 => Disturbance::Strike {
-                pod: chance.below(16),
-                fault: FAULTS[chance.below(FAULTS.len() as u64) as usize],
+                pod: random.below(16),
+                fault: FAULTS[random.below(FAULTS.len() as u64) as usize],
             },
             12 => Disturbance::ChangeLeader {
-                election: Duration::from_millis(chance.below(3_000)),
+                election: Duration::from_millis(random.below(3_000)),
             },
             13 => Disturbance::FailProposals {
-                lasts: Duration::from_millis(chance.below(4_000)),
+                lasts: Duration::from_millis(random.below(4_000)),
             },
             14 => Disturbance::Scale {
-                percent: chance.below(300),
+                percent: random.below(300),
             },
             15 | 16 => Disturbance::HotKey {
-                rank: chance.below(200),
-                percent: chance.below(100),
+                rank: random.below(200),
+                percent: random.below(100),
             },
             17 => {
-                let (min, max) = random_replicas(chance);
+                let (min, max) = random_replicas(random);
                 Disturbance::Replicas { min, max }
             }
-            18 => Disturbance::Imbalance(random_imbalance(chance)),
-            _ => Disturbance::Freeze(chance.draw_bool(500)),
+            18 => Disturbance::Imbalance(random_imbalance(random)),
+            _ => Disturbance::Freeze(random.draw_bool(500)),
         }
     }
 }
@@ -95,11 +95,11 @@ impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Disturbance::Join => f.write_str("a pod joins"),
-            Disturbance::Strike { pod, fault } => write!(f, "{fault:?} happens to pod number {pod}"),
-            Disturbance::ChangeLeader { election } => write!(f, "the leader is gone, an election takes {election:?}"),
+            Disturbance::Strike { pod, fault } => write!(f, "{fault:?} of pod number {pod}"),
+            Disturbance::ChangeLeader { election } => write!(f, "the leader fails, the election takes {election:?}"),
             Disturbance::FailProposals { lasts } => write!(f, "proposals fail for {lasts:?}"),
-            Disturbance::Scale { percent } => write!(f, "the load becomes {percent}%"),
-            Disturbance::HotKey { rank, percent } => write!(f, "key {rank} gets {percent}% of all load on top"),
+            Disturbance::Scale { percent } => write!(f, "the load is scaled to {percent}%"),
+            Disturbance::HotKey { rank, percent } => write!(f, "key {rank} gets an additional {percent}% of the load"),
             Disturbance::Replicas { min, max } => write!(f, "an operator sets replicas {min}..{max}"),
             Disturbance::Imbalance(imbalance) => write!(f, "an operator sets imbalance {imbalance:?}"),
             Disturbance::Freeze(true) => f.write_str("an operator freezes the assignment"),

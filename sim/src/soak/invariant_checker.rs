@@ -1,4 +1,4 @@
-//! The checker: what must hold in every cluster, whatever happens to it.
+//! The invariants of every cluster under any disturbance.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,41 +14,41 @@ use thiserror::Error;
 use super::decisions::check_decision;
 use crate::cluster::{Cluster, Happening, News, Process};
 
-/// What does not hold, and when that was seen.
+/// A violated invariant, and when it was detected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("at {:.3} s {what}", at.as_micros() as f64 / 1e6)]
 pub struct InvariantViolation {
-    /// In virtual time.
+    /// The virtual time of detection.
     pub at: Timestamp,
-    /// What is wrong.
+    /// The violation, with the values that break the invariant.
     pub what: String,
 }
 
-/// Watches one cluster.
+/// Checks the invariants of one cluster after each event.
 #[derive(Debug)]
 pub(super) struct InvariantChecker {
-    /// What each life of a pod has published last.
+    /// The last generation published by each incarnation of a pod.
     published: BTreeMap<(PodName, Incarnation), Generation>,
     replicated: Generation,
     replicas_max: u32,
-    /// Since when replicas are leaving, by where their slice starts and their pod.
+    /// The time since which replicas are leaving, by start of slice and pod.
     leaving_since: BTreeMap<(SliceKey, PodName), Timestamp>,
-    /// Since when replicas are warming, by where their slice starts and their pod.
+    /// The time since which replicas are warming, by start of slice and pod.
     warming_since: BTreeMap<(SliceKey, PodName), Timestamp>,
-    /// Since when pods that cannot serve are in that state.
-    gone_since: BTreeMap<PodName, Timestamp>,
-    /// When last something held up the assigner: an election, failing proposals, a freeze.
-    held_up_at: Timestamp,
-    look_count: u64,
+    /// The time since which pods cannot serve.
+    unavailable_since: BTreeMap<PodName, Timestamp>,
+    /// The last time at which an election, failing proposals or a freeze kept the assigner from working.
+    interrupted_at: Timestamp,
+    check_count: u64,
 }
 
-/// Decisions take most of the time of a trial, so only some looks check them.
+/// Every how many checks decisions are checked too; they take most of the time of a trial.
 const DECISIONS_EVERY: u64 = 8;
 
-/// How many rounds of slices that get ready one may have to wait for, at most.
+/// The most rounds of warming slices that a slice may have to wait for.
 const WARMING_ROUNDS_MAX: u32 = 10;
 
-/// How long the assigner may take to take the keys from a pod that is gone, if nothing holds it up.
+/// How long the assigner may take to reassign the keys of a lost pod, unless it is interrupted.
 const DETECTION_MAX: Duration = Duration::from_secs(20);
 
 impl InvariantChecker {
@@ -59,57 +59,57 @@ impl InvariantChecker {
             replicas_max: cluster.state().settings.balancer.max_replicas,
             leaving_since: BTreeMap::new(),
             warming_since: BTreeMap::new(),
-            gone_since: BTreeMap::new(),
-            held_up_at: Timestamp::ZERO,
-            look_count: 0,
+            unavailable_since: BTreeMap::new(),
+            interrupted_at: Timestamp::ZERO,
+            check_count: 0,
         }
     }
 
-    /// The assigner cannot do its work at this moment.
-    pub(super) const fn held_up(&mut self, now: Timestamp) {
-        self.held_up_at = now;
+    /// Records that the assigner cannot work at this moment.
+    pub(super) const fn record_interruption(&mut self, now: Timestamp) {
+        self.interrupted_at = now;
     }
 
-    /// Checks what has happened.
-    pub(super) fn hear(&mut self, cluster: &Cluster, news: &News) -> Result<(), String> {
+    /// Checks an event.
+    pub(super) fn on_news(&mut self, cluster: &Cluster, news: &News) -> Result<(), String> {
         match &news.what {
             Happening::Replicated {
                 change,
                 outcome: Applied::Done,
-            } => self.replicated(cluster, change),
-            Happening::Published { pod, assignment } => self.published(cluster, pod, assignment),
-            Happening::Routed { before, after } => grows("clients", before.generation(), after.generation()),
+            } => self.on_replicated(cluster, change),
+            Happening::Published { pod, assignment } => self.on_published(cluster, pod, assignment),
+            Happening::Routed { before, after } => check_growth("clients", before.generation(), after.generation()),
             Happening::Replicated { .. } | Happening::Decided(_) | Happening::Exited { .. } | Happening::Elected => {
                 Ok(())
             }
         }
     }
 
-    /// Checks how things are now.
-    pub(super) fn look(&mut self, cluster: &Cluster) -> Result<(), String> {
+    /// Checks the current state.
+    pub(super) fn check(&mut self, cluster: &Cluster) -> Result<(), String> {
         let state = cluster.state();
         if state.is_frozen {
-            self.held_up(cluster.now());
+            self.record_interruption(cluster.now());
         }
-        self.note_gone(cluster);
+        self.track_unavailable(cluster);
         self.check_leaving(cluster)?;
         self.check_warming(cluster)?;
         let has_owner = state.pods.values().any(|record| !record.is_draining);
         check_replicas(&state.assignment, has_owner, self.replicas_max)?;
-        self.look_count += 1;
-        match self.look_count % DECISIONS_EVERY {
+        self.check_count += 1;
+        match self.check_count % DECISIONS_EVERY {
             0 => check_decision(cluster, Scope::Repair)?,
             1 => check_decision(cluster, Scope::Balance)?,
             _ => {}
         }
-        self.check_gone(cluster)
+        self.check_unavailable(cluster)
     }
 
-    fn replicated(&mut self, cluster: &Cluster, change: &ChangeKind) -> Result<(), String> {
+    fn on_replicated(&mut self, cluster: &Cluster, change: &ChangeKind) -> Result<(), String> {
         match change {
             ChangeKind::Assign { diff } => {
                 let before = std::mem::replace(&mut self.replicated, diff.generation);
-                grows("the assigner", before, diff.generation)
+                check_growth("the assigner", before, diff.generation)
             }
             ChangeKind::ConfigureTarget { settings } => {
                 self.replicas_max = self.replicas_max.max(settings.balancer.max_replicas);
@@ -130,39 +130,43 @@ impl InvariantChecker {
         }
     }
 
-    fn published(&mut self, cluster: &Cluster, pod: &PodName, assignment: &Assignment) -> Result<(), String> {
+    fn on_published(&mut self, cluster: &Cluster, pod: &PodName, assignment: &Assignment) -> Result<(), String> {
         let view = cluster.pods().find(|view| view.pod.name == *pod);
-        let life = view.map_or(Incarnation(0), |view| view.pod.incarnation);
-        let place = self.published.entry((pod.clone(), life)).or_default();
-        let before = std::mem::replace(place, assignment.generation());
-        grows(pod.as_str(), before, assignment.generation())
+        let incarnation = view.map_or(Incarnation(0), |view| view.pod.incarnation);
+        let last = self.published.entry((pod.clone(), incarnation)).or_default();
+        let before = std::mem::replace(last, assignment.generation());
+        check_growth(pod.as_str(), before, assignment.generation())
     }
 
-    fn note_gone(&mut self, cluster: &Cluster) {
+    fn track_unavailable(&mut self, cluster: &Cluster) {
         for pod in cluster.pods() {
             if pod.process == Process::Running && !pod.is_cut_off {
-                self.gone_since.remove(&pod.pod.name);
+                self.unavailable_since.remove(&pod.pod.name);
             } else {
                 let now = cluster.now();
-                self.gone_since.entry(pod.pod.name.clone()).or_insert(now);
+                self.unavailable_since.entry(pod.pod.name.clone()).or_insert(now);
             }
         }
     }
 
-    /// No handoff lasts long after its time: of those that get ready, some wait for others.
+    /// No slice warms for much longer than `warm_timeout`; some wait for the rounds before them.
     fn check_warming(&mut self, cluster: &Cluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let before = std::mem::take(&mut self.warming_since);
         let longest = (state.settings.handoff.warm_timeout + DETECTION_MAX) * WARMING_ROUNDS_MAX;
         for (slice, assigned) in state.assignment.slices().iter() {
-            if assigned.replicas.yields_in_vain() && now.since(self.held_up_at) > DETECTION_MAX {
-                return Err(format!("slice {slice} waits for a new owner, and there is none"));
+            if assigned.replicas.yields_in_vain() && now.since(self.interrupted_at) > DETECTION_MAX {
+                return Err(format!("slice {slice} yields without a new owner"));
             }
             for pod in assigned.replicas.warming() {
                 let key = (slice.start().clone(), state.assignment.pod(pod).name.clone());
                 let since = before.get(&key).copied().unwrap_or(now);
-                if now.since(since) > longest && now.since(self.held_up_at) > longest {
-                    return Err(format!("{} gets slice {slice} ready for {:?}", key.1, now.since(since)));
+                if now.since(since) > longest && now.since(self.interrupted_at) > longest {
+                    return Err(format!(
+                        "{} has been warming slice {slice} for {:?}",
+                        key.1,
+                        now.since(since)
+                    ));
                 }
                 self.warming_since.insert(key, since);
             }
@@ -170,7 +174,7 @@ impl InvariantChecker {
         Ok(())
     }
 
-    /// No replica lingers long after its time.
+    /// No replica leaves for much longer than `leave_linger`.
     fn check_leaving(&mut self, cluster: &Cluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let before = std::mem::take(&mut self.leaving_since);
@@ -183,8 +187,12 @@ impl InvariantChecker {
             {
                 let key = (slice.start().clone(), state.assignment.pod(replica.pod).name.clone());
                 let since = before.get(&key).copied().unwrap_or(now);
-                if now.since(since) > longest && now.since(self.held_up_at) > longest {
-                    return Err(format!("{} is leaving slice {slice} for {:?}", key.1, now.since(since)));
+                if now.since(since) > longest && now.since(self.interrupted_at) > longest {
+                    return Err(format!(
+                        "{} has been leaving slice {slice} for {:?}",
+                        key.1,
+                        now.since(since)
+                    ));
                 }
                 self.leaving_since.insert(key, since);
             }
@@ -192,19 +200,19 @@ impl InvariantChecker {
         Ok(())
     }
 
-    /// No pod serves long after it was gone, unless there is nobody to take over.
-    fn check_gone(&self, cluster: &Cluster) -> Result<(), String> {
+    /// No lost pod stays an owner for long, unless no other pod could take over.
+    fn check_unavailable(&self, cluster: &Cluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
-        let has_heir = state.pods.keys().any(|pod| !self.gone_since.contains_key(pod));
-        if !has_heir || now.since(self.held_up_at) < DETECTION_MAX {
+        let has_successor = state.pods.keys().any(|pod| !self.unavailable_since.contains_key(pod));
+        if !has_successor || now.since(self.interrupted_at) < DETECTION_MAX {
             return Ok(());
         }
-        let is_long_gone = |since: &&Timestamp| now.since(**since) > DETECTION_MAX;
+        let is_overdue = |since: &&Timestamp| now.since(**since) > DETECTION_MAX;
         for pod in state.assignment.pods() {
-            if let Some(since) = self.gone_since.get(&pod.name).filter(is_long_gone) {
-                let gone = now.since(*since);
+            if let Some(since) = self.unavailable_since.get(&pod.name).filter(is_overdue) {
+                let unavailable = now.since(*since);
                 return Err(format!(
-                    "{} is assigned keys although it was gone for {gone:?}",
+                    "{} is assigned keys although it has been unavailable for {unavailable:?}",
                     pod.name
                 ));
             }
@@ -213,7 +221,7 @@ impl InvariantChecker {
     }
 }
 
-fn grows(whose: &str, before: Generation, after: Generation) -> Result<(), String> {
+fn check_growth(whose: &str, before: Generation, after: Generation) -> Result<(), String> {
     match after > before {
         true => Ok(()),
         false => Err(format!("the generation of {whose} went from {before} to {after}")),
@@ -228,17 +236,17 @@ fn check_replicas(assignment: &Assignment, has_owner: bool, most: u32) -> Result
                 "slice {slice} has {count} serving replicas, at most {most} were ever allowed"
             ));
         }
-        let only_leaves = !state.replicas.is_empty() && count == 0;
-        if has_owner && only_leaves && state.replicas.iter().all(|replica| replica.phase == Phase::Leaving) {
+        let has_none_serving = !state.replicas.is_empty() && count == 0;
+        if has_owner && has_none_serving && state.replicas.iter().all(|replica| replica.phase == Phase::Leaving) {
             return Err(format!(
-                "slice {slice} is being left by all its owners, and nobody serves it"
+                "slice {slice} is left by all its owners and has no serving replica"
             ));
         }
     }
     Ok(())
 }
 
-/// What must hold when all disturbance is long over.
+/// The invariants of a cluster that has recovered from all disturbances.
 pub(super) fn check_settled(cluster: &Cluster) -> Result<(), String> {
     let state = cluster.state();
     let newest = state.assignment.generation();
@@ -251,21 +259,21 @@ pub(super) fn check_settled(cluster: &Cluster) -> Result<(), String> {
         let name = &pod.pod.name;
         let held = pod.ownership.generation();
         let Some(record) = state.pods.get(name).filter(|record| record.pod == *pod.pod) else {
-            return Err(format!("{name} runs and is not registered"));
+            return Err(format!("{name} runs but is not registered"));
         };
         if record.is_draining {
-            return Err(format!("{name} has asked to drain and was not let go"));
+            return Err(format!("{name} is still draining"));
         }
         if held != newest {
-            return Err(format!("{name} goes by generation {held}, the newest is {newest}"));
+            return Err(format!("{name} is at generation {held}, the newest is {newest}"));
         }
     }
     if let Some(dead) = state.pods.keys().find(|pod| !serves(pod)) {
-        return Err(format!("{dead} is registered and does not run"));
+        return Err(format!("{dead} is registered but does not run"));
     }
     let lost = cluster.outage().unanswered;
     if lost.milli() > 0 {
-        return Err(format!("a load of {lost} is not answered"));
+        return Err(format!("a load of {lost} is not served"));
     }
     check_settled_slices(cluster)
 }
@@ -283,7 +291,7 @@ fn check_settled_slices(cluster: &Cluster) -> Result<(), String> {
             ));
         }
         if assigned.replicas.len() != count {
-            return Err(format!("slice {slice} is still changing hands"));
+            return Err(format!("slice {slice} still has a handoff in progress"));
         }
     }
     Ok(())
@@ -299,8 +307,8 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    /// What the checker says for a minute after that happened to one of three pods, with these settings.
-    fn said(settings: impl FnOnce(&mut ClusterSettings), fault: Fault) -> Result<(), String> {
+    /// Checks a cluster for a minute after a fault of one of three pods, with these settings.
+    fn outcome_of(settings: impl FnOnce(&mut ClusterSettings), fault: Fault) -> Result<(), String> {
         let shape = Case::of(1).shape;
         let mut chosen = ClusterSettings::default();
         settings(&mut chosen);
@@ -312,35 +320,38 @@ mod tests {
         assert!(cluster.strike(&struck, fault));
         let mut checker = InvariantChecker::new(&cluster);
         for _ in 0..12 {
-            checker.look(&cluster)?;
+            checker.check(&cluster)?;
             cluster.run_until(cluster.now() + Duration::from_secs(5));
         }
         check_settled(&cluster)
     }
 
     #[test]
-    fn a_pod_that_keeps_its_keys_when_it_is_gone_is_found() {
-        assert_eq!(said(|_| {}, Fault::Lose), Ok(()));
-        let found = said(|settings| settings.target.health.dead_after = HOUR, Fault::Lose).unwrap_err();
-        assert!(found.contains("is assigned keys although it was gone for"), "{found}");
+    fn a_lost_pod_that_keeps_its_keys_is_detected() {
+        assert_eq!(outcome_of(|_| {}, Fault::Lose), Ok(()));
+        let found = outcome_of(|settings| settings.target.health.dead_after = HOUR, Fault::Lose).unwrap_err();
+        assert!(
+            found.contains("is assigned keys although it has been unavailable for"),
+            "{found}"
+        );
     }
 
     #[test]
-    fn a_pod_that_drains_and_is_not_let_go_is_found() {
-        assert_eq!(said(|_| {}, Fault::Drain), Ok(()));
+    fn a_drain_that_never_ends_is_detected() {
+        assert_eq!(outcome_of(|_| {}, Fault::Drain), Ok(()));
         let lingers = |settings: &mut ClusterSettings| {
             settings.target.handoff.leave_linger = HOUR;
             settings.target.handoff.drain_timeout = HOUR;
         };
-        let found = said(lingers, Fault::Drain).unwrap_err();
-        assert!(found.contains("has asked to drain and was not let go"), "{found}");
+        let found = outcome_of(lingers, Fault::Drain).unwrap_err();
+        assert!(found.contains("is still draining"), "{found}");
     }
 
     #[test]
-    fn a_generation_that_does_not_grow_is_found() {
+    fn a_generation_that_does_not_grow_is_detected() {
         let generation = |number| Generation::from_number(number).unwrap();
-        assert_eq!(grows("pod-1", generation(3), generation(4)), Ok(()));
-        let found = grows("pod-1", generation(3), generation(3)).unwrap_err();
+        assert_eq!(check_growth("pod-1", generation(3), generation(4)), Ok(()));
+        let found = check_growth("pod-1", generation(3), generation(3)).unwrap_err();
         assert_eq!(found, "the generation of pod-1 went from 3 to 3");
     }
 }

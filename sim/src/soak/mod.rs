@@ -1,8 +1,9 @@
-//! Soaking: random clusters in random disturbance, and what must hold whatever happens.
+//! Soak tests: random clusters under random disturbances, checked against invariants.
 //!
 //! ```text
-//! seed --> Case: a shape and a list of disturbances --Trial--> Cluster, InvariantChecker (invariants) --> InvariantViolation?
-//!                                                             shrink: fewer disturbances, broken still
+//! seed --> Case: a shape, disturbances --Trial--> Cluster, InvariantChecker --> InvariantViolation
+//!            ^                                                                      |
+//!            +------------------- shrink: fewer disturbances, still violated -------+
 //! ```
 
 mod case;

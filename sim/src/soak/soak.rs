@@ -1,4 +1,4 @@
-//! The soak: case after case, until one breaks something.
+//! The soak: runs cases until one violates an invariant.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,34 +8,34 @@ use super::invariant_checker::InvariantViolation;
 use super::shrink::shrink;
 use super::trial::attempt;
 
-/// What came of a soak in which nothing broke.
+/// The outcome of a soak without a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SoakReport {
-    /// How many cases there were.
+    /// Cases run.
     pub case_count: u64,
-    /// How many disturbances they had together.
+    /// Disturbances of all cases.
     pub disturbance_count: u64,
-    /// How much virtual time they took together.
+    /// Virtual time of all cases.
     pub took: Duration,
 }
 
-/// A case that broke something.
+/// A case that violated an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoakFailure {
-    /// What broke.
-    pub broken: InvariantViolation,
-    /// How many disturbances the case had.
+    /// The violation of the whole case.
+    pub violation: InvariantViolation,
+    /// Disturbances of the whole case.
     pub disturbance_count: usize,
-    /// The case with as few disturbances as still break something.
+    /// The case with the fewest disturbances that still violate an invariant.
     pub shrunk: Case,
-    /// What they break.
-    pub shrunk_broken: InvariantViolation,
+    /// The violation of the shrunk case.
+    pub shrunk_violation: InvariantViolation,
 }
 
-/// Tries the cases of `count` seeds from `first` on; `watch` sees how many are done.
+/// Runs the cases of `count` seeds from `first` on; `watch` is called with the number done after each.
 ///
 /// # Errors
-/// The first case that breaks something, shrunk.
+/// The first case that violates an invariant, shrunk.
 pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<SoakReport, Box<SoakFailure>> {
     let mut soaked = SoakReport::default();
     for number in 0..count {
@@ -43,13 +43,13 @@ pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<SoakRe
         let disturbance_count = case.disturbance_count();
         match attempt(&case) {
             Ok(took) => soaked.took += took,
-            Err(broken) => {
-                let (shrunk, shrunk_broken) = shrink(case, broken.clone(), &mut attempt);
+            Err(violation) => {
+                let (shrunk, shrunk_violation) = shrink(case, violation.clone(), &mut attempt);
                 return Err(Box::new(SoakFailure {
-                    broken,
+                    violation,
                     disturbance_count,
                     shrunk,
-                    shrunk_broken,
+                    shrunk_violation,
                 }));
             }
         }
@@ -70,19 +70,19 @@ impl fmt::Display for SoakReport {
         let minutes = took.as_secs() / 60;
         writeln!(
             f,
-            "{case_count} clusters in {disturbance_count} disturbances over {minutes} minutes, every invariant held"
+            "{case_count} clusters, {disturbance_count} disturbances, {minutes} minutes of virtual time: every invariant held"
         )
     }
 }
 
 impl fmt::Display for SoakFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.broken)?;
+        writeln!(f, "{}", self.violation)?;
         let (fewer, all) = (self.shrunk.disturbance_count(), self.disturbance_count);
         writeln!(
             f,
-            "{fewer} of its {all} disturbances are enough: {}",
-            self.shrunk_broken
+            "{fewer} of its {all} disturbances suffice: {}",
+            self.shrunk_violation
         )?;
         write!(f, "{}", self.shrunk)
     }
@@ -93,13 +93,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_clusters_in_trouble_keep_every_invariant() {
+    fn random_clusters_under_disturbances_keep_every_invariant() {
         let soaked = soak(1, 30, &mut |_| {}).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(soaked.case_count, 30);
     }
 
     #[test]
-    fn a_seed_always_leads_to_the_same_case() {
+    fn a_seed_always_generates_the_same_case() {
         assert_eq!(Case::of(7), Case::of(7));
         assert_ne!(Case::of(7).to_string(), Case::of(8).to_string());
     }

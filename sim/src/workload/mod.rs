@@ -1,4 +1,4 @@
-//! Workloads: which keys are asked for, when, and at what cost.
+//! Recorded workloads: requests with their time, key and cost.
 
 mod limits;
 mod load_milli;
