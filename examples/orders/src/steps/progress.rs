@@ -9,13 +9,11 @@ use super::unix_time::UnixTime;
 /// The progress of the workflow of a key, stored as part of the key's value.
 ///
 /// ```text
-///             last step done
-/// Running ----------------------> Finished
-///    |  a step failed permanently, nothing to undo
-///    +--------------------------------------------> Cancelled
-///    |  a step failed permanently                       ^
-///    +---------------------------> Undoing -------------+
-///                                            last undo done
+/// Running --last step done--> Finished
+///    |
+///    +--step failed permanently, steps to undo--> Undoing --last undo done--> Cancelled
+///    |                                                                           ^
+///    +--step failed permanently, nothing to undo---------------------------------+
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepProgress {
