@@ -12,7 +12,7 @@ pub struct RandomStream {
 impl RandomStream {
     /// Stream `number` of `seed`.
     #[must_use]
-    pub const fn stream(seed: u64, number: u64) -> Self {
+    pub const fn new(seed: u64, number: u64) -> Self {
         Self {
             state: mixed(mixed(seed) ^ number.wrapping_mul(GOLDEN)),
         }
@@ -121,15 +121,15 @@ mod tests {
 
     #[test]
     fn streams_of_one_seed_differ() {
-        let first = |number| RandomStream::stream(7, number).next();
+        let first = |number| RandomStream::new(7, number).next();
         assert_ne!(first(0), first(1));
-        assert_ne!(RandomStream::stream(8, 0).next(), first(0));
+        assert_ne!(RandomStream::new(8, 0).next(), first(0));
     }
 
     #[test]
     fn counts_have_the_mean_and_variance_of_a_poisson_distribution() {
         for mean in [0.05, 3.0, 31.0, 33.0, 5_000.0] {
-            let mut chance = RandomStream::stream(1, 2);
+            let mut chance = RandomStream::new(1, 2);
             let drawn: Vec<f64> = (0..20_000).map(|_| chance.poisson(mean) as f64).collect();
             let average = drawn.iter().sum::<f64>() / drawn.len() as f64;
             let variance = drawn.iter().map(|count| (count - average).powi(2)).sum::<f64>() / drawn.len() as f64;
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn rounding_preserves_the_mean() {
-        let mut chance = RandomStream::stream(3, 0);
+        let mut chance = RandomStream::new(3, 0);
         let sum: u64 = (0..10_000).map(|_| chance.rounded(7, 4)).sum();
         assert!(sum.abs_diff(17_500) < 200, "{sum}");
     }

@@ -51,7 +51,7 @@ struct HandoffRun {
 
 impl HandoffRun {
     fn of(seed: u64) -> Self {
-        let mut chance = RandomStream::stream(seed, 7);
+        let mut chance = RandomStream::new(seed, 7);
         Self {
             seed,
             trigger: [HandoffTrigger::Drain, HandoffTrigger::Join, HandoffTrigger::Replacement][(seed % 3) as usize],

@@ -47,12 +47,12 @@ enum Signals {
     /// The true load of every key, at once
     Exact,
     /// What pods measure and report, in a simulated cluster with network, Raft and failure detection
-    MeasuredCluster,
+    Measured,
 }
 
 /// Replays, writes what was asked for, and prints the figures.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    if args.signals == Signals::MeasuredCluster && args.balancer != BalancerKind::Emberkeep {
+    if args.signals == Signals::Measured && args.balancer != BalancerKind::Emberkeep {
         let rival = args.balancer;
         return Err(Failure::bad_input(format!(
             "--signals measured needs --balancer emberkeep, {rival} measures nothing"
@@ -62,7 +62,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let trace = trace_file::read(&args.trace, &progress)?;
     let replayed = match args.signals {
         Signals::Exact => exact(args, &trace, &progress)?,
-        Signals::MeasuredCluster => measured(args, &trace, &progress)?,
+        Signals::Measured => measured(args, &trace, &progress)?,
     };
     progress.end();
     if let Some(path) = &args.summary {

@@ -83,7 +83,7 @@ impl Cluster {
             kind,
         });
         let mut cluster = Self {
-            chance: RandomStream::stream(settings.seed, 0),
+            chance: RandomStream::new(settings.seed, 0),
             settings,
             now: Timestamp::ZERO,
             queue: Queue::new(),

@@ -59,7 +59,7 @@ impl SimPod {
     /// The pod at that place, in its first life.
     pub(super) fn new(place: usize, mut pod: Pod, settings: &ClusterSettings, now: Timestamp) -> Self {
         pod.incarnation = Incarnation(1);
-        let stream = |number| RandomStream::stream(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
+        let stream = |number| RandomStream::new(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
         let ownership = Arc::new(Ownership::none());
         Self {
             session: session_of(&pod, stream(0).next()),
@@ -89,7 +89,7 @@ impl SimPod {
         self.ownership = Arc::new(Ownership::none());
         self.meter = LoadMeter::new(Arc::clone(&self.ownership));
         self.measured_at = now;
-        self.counter = Counter::new(RandomStream::stream(self.network.next(), 0), settings.counts, now);
+        self.counter = Counter::new(RandomStream::new(self.network.next(), 0), settings.counts, now);
         self.alarm = Alarm::off();
         self.connection = 0;
         self.held_in.clear();

@@ -77,7 +77,7 @@ struct BuiltinKeys {
 
 impl BuiltinKeys {
     fn new() -> Self {
-        let mut random = RandomStream::stream(SEED, 0);
+        let mut random = RandomStream::new(SEED, 0);
         let positions = (0..KEY_COUNT).map(|_| random.next()).collect();
         let weights: Vec<f64> = (0..KEY_COUNT).map(|rank| 1.0 / (rank + 10) as f64).collect();
         let sum: f64 = weights.iter().sum();

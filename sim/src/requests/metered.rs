@@ -93,7 +93,7 @@ impl Metered {
                 incarnation: incarnation_of(*pod, world),
             };
             let stream = (u64::from(world.join_count(*pod)) << 32) | (u64::from(pod.0) + 1);
-            let chance = RandomStream::stream(self.seed, stream);
+            let chance = RandomStream::new(self.seed, stream);
             self.meters.insert(*pod, PodMeter::new(identity, chance, now));
         }
     }

@@ -52,7 +52,7 @@ impl<'a> Serving<'a> {
             ownership: OwnershipMap::default(),
             warm: BTreeMap::new(),
             was_asked: vec![false; play.trace().keys().len()],
-            chance: RandomStream::stream(play.seed(), 0),
+            chance: RandomStream::new(play.seed(), 0),
             tally: Tally::default(),
         }
     }

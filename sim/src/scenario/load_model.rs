@@ -59,7 +59,7 @@ const STREAM: u64 = u64::MAX;
 
 impl LoadModel {
     pub(super) fn new(keys: KeyDistribution, total: Load, seed: u64) -> Self {
-        let mut random = RandomStream::stream(seed, STREAM);
+        let mut random = RandomStream::new(seed, STREAM);
         let rates = zipf(total, keys.count, keys.exponent);
         Self {
             keys: rates.into_iter().map(|rate| (random.next(), rate)).collect(),

@@ -28,7 +28,7 @@ impl Case {
     /// Generates the case of a seed, always the same.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        let mut random = RandomStream::stream(seed, STREAM);
+        let mut random = RandomStream::new(seed, STREAM);
         let shape = Shape::random(&mut random);
         let mut at = Duration::from_millis(random.below(PAUSE_MAX_MS));
         let disturbances = (0..1 + random.below(DISTURBANCES_MAX)).map(|_| {

@@ -78,7 +78,7 @@ impl Shape {
 
     /// The positions and rates of the keys, by rank.
     pub(super) fn keys(&self, seed: u64) -> Vec<(u64, Load)> {
-        let mut random = RandomStream::stream(seed, u64::MAX);
+        let mut random = RandomStream::new(seed, u64::MAX);
         let rates = zipf(self.load, self.key_count, self.exponent);
         rates.into_iter().map(|rate| (random.next(), rate)).collect()
     }
