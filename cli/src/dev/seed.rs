@@ -66,7 +66,7 @@ async fn put(store: &Store, name: &ObjectName, value: Bytes) -> Result<(), Store
 
 fn name_of(target: &str, key: &str) -> Result<ObjectName, Failure> {
     let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).map_err(Failure::bad_input)?;
-    ObjectName::of_key(target, &slice_key.to_bytes(), key.as_bytes()).map_err(failure_of)
+    ObjectName::of_key(target, &slice_key.to_bytes(), key.as_bytes()).map_err(|error| failure_of(error.into()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::replay::{self, Balancer, Tick};
+use emberkeep_sim::replay::{self, Balancer, ReplayTick};
 use emberkeep_sim::score::Summary;
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub(super) fn replay(
     balancer: &mut dyn Balancer,
     what: &str,
     progress: &Progress,
-    mut watch: impl FnMut(&Tick<'_>) -> Result<(), Failure>,
+    mut watch: impl FnMut(&ReplayTick<'_>) -> Result<(), Failure>,
 ) -> Result<Summary, Failure> {
     let started = Instant::now();
     let shown = progress.stage(what, trace.end_ms());

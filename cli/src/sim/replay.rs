@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use emberkeep_sim::assignment_log::AssignmentLog;
+use emberkeep_sim::balancers::BalancerKind;
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::measured::{Measured, MeasuredFigures};
-use emberkeep_sim::ownership::Ownership;
-use emberkeep_sim::rivals::Rival;
+use emberkeep_sim::measured::{MeasuredCluster, MeasuredFigures};
+use emberkeep_sim::ownership::OwnershipMap;
 use emberkeep_sim::score::{ScoreTable, Summary};
 use serde::Serialize;
 
@@ -34,8 +34,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = Signals::Exact)]
     signals: Signals,
     /// Who decides: emberkeep, ring, rendezvous or static
-    #[arg(long, default_value_t = Rival::Emberkeep)]
-    balancer: Rival,
+    #[arg(long, default_value_t = BalancerKind::Emberkeep)]
+    balancer: BalancerKind,
     /// What chance comes from, with measured signals
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -52,7 +52,7 @@ enum Signals {
 
 /// Replays, writes what was asked for, and prints the figures.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    if args.signals == Signals::Measured && args.balancer != Rival::Emberkeep {
+    if args.signals == Signals::Measured && args.balancer != BalancerKind::Emberkeep {
         let rival = args.balancer;
         return Err(Failure::bad_input(format!(
             "--signals measured needs --balancer emberkeep, {rival} measures nothing"
@@ -106,12 +106,12 @@ fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Re
 fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, Failure> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let mut written = Ok(());
-    let mut sink = |at_ms: u64, ownership: &Ownership| {
+    let mut sink = |at_ms: u64, ownership: &OwnershipMap| {
         if let Some(log) = log.as_mut().filter(|_| written.is_ok()) {
             written = log.write(at_ms, ownership, trace);
         }
     };
-    let mut measured = Measured::new(trace, args.seed, &mut sink);
+    let mut measured = MeasuredCluster::new(trace, args.seed, &mut sink);
     let what = format!("{} in a cluster", trace_file::title(&args.trace));
     let summary = outcome::replay(trace, &mut measured, &what, progress, |_| Ok(()))?;
     let figures = measured.figures();
@@ -136,7 +136,7 @@ impl<'a> Log<'a> {
         Ok(Self { path, log })
     }
 
-    fn write(&mut self, at_ms: u64, ownership: &Ownership, trace: &LoadTrace) -> Result<(), Failure> {
+    fn write(&mut self, at_ms: u64, ownership: &OwnershipMap, trace: &LoadTrace) -> Result<(), Failure> {
         let written = self.log.write(at_ms, ownership, trace.pods());
         written.map_err(|error| cannot_write(self.path, &error))
     }

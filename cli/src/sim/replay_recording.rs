@@ -30,9 +30,9 @@ pub(super) fn run(args: &ReplayRecordingArgs) -> Result<(), Failure> {
     let replayed = replayed.map_err(|error| Failure::bad_input(format!("recording {path}, {error}")))?;
     writeln!(std::io::stdout(), "{replayed}")
         .map_err(|error| Failure::failed(format!("cannot write the outcome: {error}")))?;
-    match replayed.difference {
+    match replayed.divergence {
         None => Ok(()),
-        Some(difference) => Err(Failure::failed(format!("recording {path}, {difference}"))),
+        Some(divergence) => Err(Failure::failed(format!("recording {path}, {divergence}"))),
     }
 }
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use emberkeep_example_orders::steps::{Call, CallKind, Failure, Next, Plan, Progress, Retries, Stage, UnixTime};
+use emberkeep_example_orders::steps::{
+    CallKind, NextAction, Retries, StepCall, StepError, StepPlan, StepProgress, UnixTime, WorkStage,
+};
 use proptest::prelude::*;
 
 /// One call by some pod, and what becomes of it.
@@ -41,9 +43,9 @@ enum Settled {
 }
 
 impl Service {
-    fn answer(&mut self, call: &Call, fate: Fate) -> Result<String, Failure> {
+    fn answer(&mut self, call: &StepCall, fate: Fate) -> Result<String, StepError> {
         let key = call.idempotency_key("o");
-        let passing = || Failure::Passing("busy".to_owned());
+        let passing = || StepError::Transient("busy".to_owned());
         if matches!(fate, Fate::FailsBefore) {
             return Err(passing());
         }
@@ -63,16 +65,16 @@ impl Service {
         match (fate, settled) {
             (Fate::ReplyLost, _) => Err(passing()),
             (_, Settled::Effect) => Ok("fine".to_owned()),
-            (_, Settled::Refusal) => Err(Failure::Refused("no".to_owned())),
+            (_, Settled::Refusal) => Err(StepError::Rejected("no".to_owned())),
         }
     }
 }
 
-fn plan() -> Plan {
+fn plan() -> StepPlan {
     let retries = Retries {
         delays: vec![Duration::from_millis(10), Duration::from_millis(50)],
     };
-    Plan::new(retries)
+    StepPlan::new(retries)
         .then("reserve", true)
         .then("notify", false)
         .then("charge", true)
@@ -81,9 +83,9 @@ fn plan() -> Plan {
 
 /// All that was ever noted, the newest last.
 struct World {
-    plan: Plan,
+    plan: StepPlan,
     service: Service,
-    notes: Vec<Progress>,
+    notes: Vec<StepProgress>,
     now: UnixTime,
 }
 
@@ -92,25 +94,25 @@ impl World {
         Self {
             plan: plan(),
             service: Service::default(),
-            notes: vec![Progress::default()],
+            notes: vec![StepProgress::default()],
             now: UnixTime::default(),
         }
     }
 
-    fn newest(&self) -> &Progress {
+    fn newest(&self) -> &StepProgress {
         self.notes.last().unwrap()
     }
 
     fn play(&mut self, turn: &Turn) {
         let known = &self.notes[self.notes.len().saturating_sub(1 + turn.behind)];
-        if let Next::WaitUntil(due_at) = known.next(&self.plan, self.now) {
+        if let NextAction::WaitUntil(due_at) = known.next(&self.plan, self.now) {
             self.now = due_at;
         }
-        let Next::Call(call) = known.next(&self.plan, self.now) else {
+        let NextAction::Call(call) = known.next(&self.plan, self.now) else {
             return;
         };
         let outcome = self.service.answer(&call, turn.fate);
-        let noted = self.newest().noting(&self.plan, &call, &outcome, self.now);
+        let noted = self.newest().with_outcome(&self.plan, &call, &outcome, self.now);
         self.notes.extend(noted.filter(|_| !turn.is_note_lost));
     }
 
@@ -124,7 +126,7 @@ impl World {
         for _ in 0..20 {
             self.play(&well);
         }
-        assert_eq!(self.newest().next(&self.plan, self.now), Next::Over);
+        assert_eq!(self.newest().next(&self.plan, self.now), NextAction::Over);
     }
 
     fn done(&self) -> Vec<&str> {
@@ -170,11 +172,11 @@ proptest! {
         once.dedup();
         prop_assert_eq!(once.len(), world.service.effects.len(), "an effect twice");
         match world.newest().stage() {
-            Stage::Finished => {
+            WorkStage::Finished => {
                 prop_assert_eq!(world.done(), ["o/reserve", "o/notify", "o/charge", "o/ship"]);
                 prop_assert!(world.undone().is_empty());
             }
-            Stage::Cancelled { .. } => {
+            WorkStage::Cancelled { .. } => {
                 let undone = world.undone();
                 let mut expected = world.done();
                 expected.retain(|key| *key != "o/notify");

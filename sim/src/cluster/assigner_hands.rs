@@ -77,7 +77,7 @@ impl Cluster {
                 .put(self.now + PROPOSAL_TIMEOUT, Pending::ProposalFailed { term });
         }
         // Whether or not it is known, it may have reached the others.
-        if self.chance.is_within(500) {
+        if self.chance.draw_bool(500) {
             self.log(None, change);
         }
     }

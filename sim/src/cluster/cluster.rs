@@ -22,7 +22,7 @@ use super::queue::Queue;
 use super::routing::Routing;
 use super::settings::{ClusterSettings, Delay};
 use super::traffic::Traffic;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// A simulated cluster of one target: an assigner, pods, clients. It stands still until [`Cluster::run_until`].
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Cluster {
     /// The newest generation that all who watch were sent.
     pub(super) published: Generation,
     /// The chance of all that is not a pod.
-    pub(super) chance: Chance,
+    pub(super) chance: RandomStream,
     pub(super) news: Vec<News>,
 }
 
@@ -84,7 +84,7 @@ impl Cluster {
             kind,
         });
         let mut cluster = Self {
-            chance: Chance::stream(settings.seed, 0),
+            chance: RandomStream::new(settings.seed, 0),
             settings,
             now: Timestamp::ZERO,
             queue: Queue::new(),

@@ -9,7 +9,7 @@ use emberkeep_core::time::Timestamp;
 use super::routing::Routing;
 use super::settings::Counts;
 use super::traffic::Traffic;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// A unit of load for a microsecond at a rate of one thousandth: counts are whole units, rates are not.
 const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
@@ -17,7 +17,7 @@ const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
 /// What one pod counts between two measurements.
 #[derive(Debug)]
 pub(super) struct Counter {
-    chance: Chance,
+    chance: RandomStream,
     counts: Counts,
     streams: Vec<Stream>,
     /// What has come in for each range of the ownership and was not taken yet, in [`PARTS_A_UNIT`].
@@ -35,7 +35,7 @@ struct Stream {
 }
 
 impl Counter {
-    pub(super) fn new(chance: Chance, counts: Counts, now: Timestamp) -> Self {
+    pub(super) fn new(chance: RandomStream, counts: Counts, now: Timestamp) -> Self {
         Self {
             chance,
             counts,

@@ -10,7 +10,7 @@ use emberkeep_core::time::Timestamp;
 use super::alarm::Alarm;
 use super::counter::Counter;
 use super::settings::ClusterSettings;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// What a process is up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(super) struct SimPod {
     pub(super) arrives_in: Timestamp,
     /// The same on the way from the pod.
     pub(super) arrives_out: Timestamp,
-    pub(super) network: Chance,
+    pub(super) network: RandomStream,
 }
 
 /// Streams of chance for each pod: its network, and what it counts.
@@ -58,7 +58,7 @@ impl SimPod {
     /// The pod at that place, in its first life.
     pub(super) fn new(place: usize, mut pod: Pod, settings: &ClusterSettings, now: Timestamp) -> Self {
         pod.incarnation = Incarnation(1);
-        let stream = |number| Chance::stream(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
+        let stream = |number| RandomStream::new(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
         Self {
             session: session_of(&pod, stream(0).next(), now),
             pod,
@@ -83,7 +83,7 @@ impl SimPod {
         self.process = Process::Running;
         self.session = session_of(&self.pod, self.network.next(), now);
         self.ownership = Arc::new(Ownership::none());
-        self.counter = Counter::new(Chance::stream(self.network.next(), 0), settings.counts, now);
+        self.counter = Counter::new(RandomStream::new(self.network.next(), 0), settings.counts, now);
         self.alarm = Alarm::off();
         self.connection = 0;
         self.held_in.clear();

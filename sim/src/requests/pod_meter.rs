@@ -10,7 +10,7 @@ use emberkeep_core::slicelet::{
 };
 use emberkeep_core::time::Timestamp;
 
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// Thousandths of a unit of load in a unit.
 const MILLI_PER_UNIT: u64 = 1_000;
@@ -23,12 +23,12 @@ pub(super) struct PodMeter {
     /// What came for each range of the ownership and was not recorded yet, in thousandths of a unit.
     counted: Vec<u64>,
     sketches: Vec<Hottest>,
-    chance: Chance,
+    chance: RandomStream,
 }
 
 impl PodMeter {
     /// It owns nothing and has counted nothing.
-    pub(super) fn new(identity: Identity, chance: Chance, now: Timestamp) -> Self {
+    pub(super) fn new(identity: Identity, chance: RandomStream, now: Timestamp) -> Self {
         let ownership = Arc::new(Ownership::none());
         Self {
             identity,

@@ -1,4 +1,4 @@
-//! What must hold of every decision that could be made now.
+//! Invariants of the decisions that the balancer could make now.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,7 @@ use emberkeep_core::time::Timestamp;
 
 use crate::cluster::{Cluster, Traffic};
 
-/// Decides as the assigner could with exact signals: twice, which must come out the same, and again on the outcome, which
-/// must change nothing more.
+/// Decides with exact signals: twice, which must yield the same decision, and again on its result, which must change nothing.
 pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), String> {
     let state = cluster.state();
     let settings = &state.settings.balancer;
@@ -26,7 +25,7 @@ pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), Stri
     match decided(&next, &signals).next {
         None => Ok(()),
         Some(_) => Err(format!(
-            "a decision that was made again changed something more ({scope:?})"
+            "deciding again on the result of a decision changed it ({scope:?})"
         )),
     }
 }

@@ -66,7 +66,7 @@ impl<C: Codec> WarmStore<C> {
     ) -> Result<Arc<D::Value>, GetError> {
         let request = ObjectRequest {
             key: HashedKey::of_path(path).to_warm(),
-            name: ObjectName::new(path)?,
+            name: ObjectName::new(path).map_err(StoreError::from)?,
             decoder: path_decoder(codec),
             retained_with: Some(load_request.slice_key.clone()),
             fence: load_request.fence,

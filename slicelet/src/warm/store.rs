@@ -204,7 +204,8 @@ impl<C: Codec> WarmStore<C> {
 
     /// The name of the object that stores the value of a key.
     pub(crate) fn object_name(&self, key: &[u8], slice_key: &SliceKey) -> Result<ObjectName, StoreError> {
-        ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)
+        let name = ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)?;
+        Ok(name)
     }
 
     /// The request for the object of a key.

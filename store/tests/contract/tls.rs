@@ -55,8 +55,8 @@ async fn a_certificate_of_an_unknown_authority_is_refused_in_one_sentence() {
     let error = complaint(front.endpoint(), None).await;
     assert!(!error.is_retryable());
     let expected = format!(
-        "no secure connection to s3://state at {}: its certificate is not signed by a trusted authority, \
-         name that one's certificate in ca_file",
+        "no TLS connection to s3://state at {}: the certificate is not signed by a trusted authority, \
+         set ca_file to the certificate of its authority",
         front.endpoint()
     );
     assert_eq!(error.to_string(), expected);
@@ -82,7 +82,7 @@ async fn a_server_without_tls_is_named() {
     let endpoint = format!("https://{}", server.addr());
     let error = complaint(endpoint.clone(), None).await;
     let expected = format!(
-        "no secure connection to s3://state at {endpoint}: it does not answer in TLS, write http:// if it should not"
+        "no TLS connection to s3://state at {endpoint}: the server does not speak TLS, write http:// for a server without TLS"
     );
     assert_eq!(error.to_string(), expected);
 }
@@ -93,7 +93,7 @@ async fn a_server_that_wants_tls_is_named() {
     let server = server(&folder).await;
     let front = TlsFront::start(server.addr(), "127.0.0.1").await;
     let error = complaint(format!("http://{}", front.addr), None).await;
-    let words = "answered unexpectedly: not in HTTP (invalid HTTP version parsed), write https:// if it wants TLS";
+    let words = "it is not HTTP (invalid HTTP version parsed), write https:// for a server with TLS";
     assert!(error.to_string().ends_with(words), "{error}");
 }
 
@@ -109,11 +109,11 @@ async fn a_file_that_holds_no_authority_is_refused() {
     let words = format!("has the ca_file {path:?}, which cannot be read: No such file or directory");
     assert!(missing.contains(&words), "{missing}");
     fs::write(&path, "no certificate").unwrap();
-    assert!(refused().await.ends_with("which holds no certificate in PEM form"));
+    assert!(refused().await.ends_with("which contains no PEM certificate"));
     fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
     assert!(
         refused()
             .await
-            .ends_with("which holds a broken certificate: invalid peer certificate: BadEncoding")
+            .ends_with("which contains an invalid certificate: invalid peer certificate: BadEncoding")
     );
 }
