@@ -121,8 +121,10 @@ impl TargetBrain {
             }
             TargetEvent::Applied { state } => self.sync(state, now),
             TargetEvent::ProposalEnded { outcome, state } => {
+                // ## proposing -> idle: the change was applied or rejected
                 self.is_proposing = false;
                 if outcome.is_none() {
+                    // ## proposing -> retrying: the outcome is unknown
                     self.propose_after = now + PROPOSAL_RETRY_INTERVAL;
                 }
                 self.sync(state, now);
@@ -298,6 +300,7 @@ impl TargetBrain {
             self.decide_at = self.propose_after;
             return Vec::new();
         }
+        // ## idle, retrying -> proposing: something is to change
         let actions = match self.overdue_change(now) {
             Some(change) => vec![TargetAction::Propose(change)],
             None => self.decision(now),

@@ -15,19 +15,19 @@ pub(super) struct PacingInputs {
     /// No pod may own slices.
     pub(super) has_no_owner: bool,
     /// Slices have lost their owner, new owners are warm, or leaving replicas have lingered long enough.
-    pub(super) repair: bool,
+    pub(super) needs_repair: bool,
     /// Slices have to move off pods that may not own them.
-    pub(super) drains: bool,
+    pub(super) has_misplaced_slices: bool,
     /// Pods have joined and own nothing yet.
-    pub(super) joined: bool,
+    pub(super) has_joined_pods: bool,
     /// Every pod that may own slices has reported its load within the last 10 s.
     pub(super) is_measured: bool,
     /// The last report of a pod that may own slices exceeds its capacity.
     pub(super) is_overloaded: bool,
     /// Until when slices of draining pods wait for a replacement.
-    pub(super) awaits_replacement: Option<Timestamp>,
+    pub(super) replacement_expected_until: Option<Timestamp>,
     /// Until when a mass failure pauses moves for balance.
-    pub(super) mass_failure: Option<Timestamp>,
+    pub(super) mass_failure_until: Option<Timestamp>,
 }
 
 /// Whether to decide now; if not, why, and when to check again.
@@ -106,21 +106,22 @@ impl Pacing {
     }
 
     /// Whether to decide now, by the first rule that applies.
-    pub(super) fn verdict(&mut self, needs: PacingInputs, settings: &PacingSettings, now: Timestamp) -> Verdict {
+    pub(super) fn verdict(&mut self, inputs: PacingInputs, settings: &PacingSettings, now: Timestamp) -> Verdict {
         let keep = |reason, check_at| Verdict::Keep { reason, check_at };
-        if needs.is_frozen {
+        if inputs.is_frozen {
             return keep(KeepReason::Frozen, Timestamp::NEVER);
         }
-        if needs.has_no_owner && !needs.repair {
+        if inputs.has_no_owner && !inputs.needs_repair {
             return keep(KeepReason::NoOwner, Timestamp::NEVER);
         }
-        let pods_changed = needs.drains || needs.joined;
-        if (needs.repair || pods_changed) && now < self.futile_until {
+        let pods_changed = inputs.has_misplaced_slices || inputs.has_joined_pods;
+        if (inputs.needs_repair || pods_changed) && now < self.futile_until {
             return keep(KeepReason::Futile, self.futile_until);
         }
-        if needs.repair {
+        if inputs.needs_repair {
             return Verdict::Decide(Scope::Repair);
         }
+        // ## gathering -> repair: `gather` is over since the first pod joined or drained
         if pods_changed {
             let gathered_at = *self.gathering_since.get_or_insert(now) + settings.gather;
             return match now < gathered_at {
@@ -128,24 +129,26 @@ impl Pacing {
                 false => Verdict::Decide(Scope::Repair),
             };
         }
-        if let Some(until) = needs.awaits_replacement {
+        if let Some(until) = inputs.replacement_expected_until {
             return keep(KeepReason::AwaitingReplacement, until);
         }
-        if let Some(until) = needs.mass_failure {
+        if let Some(until) = inputs.mass_failure_until {
             return keep(KeepReason::MassFailure, until);
         }
-        if !needs.is_overloaded {
+        if !inputs.is_overloaded {
+            // ## emergency -> ordinary: no pod is overloaded any more
             self.emergency_count = 0;
         }
-        let (settle, interval) = match needs.is_overloaded {
+        let (settle, interval) = match inputs.is_overloaded {
             true => (settings.settle.min(EMERGENCY_SETTLE), self.emergency_interval(settings)),
             false => (settings.settle, settings.balance_interval),
         };
         let settled_at = self.pods_changed_at + settle;
         let due_at = self.balanced_at + interval;
-        if now < settled_at || !needs.is_measured {
+        if now < settled_at || !inputs.is_measured {
             return keep(KeepReason::Settling, settled_at.max(now + interval));
         }
+        // ## calm -> balance: the interval is over
         match now < due_at {
             true => keep(KeepReason::Calm, due_at),
             false => Verdict::Decide(Scope::Balance),
@@ -189,42 +192,54 @@ mod tests {
     const CALM: PacingInputs = PacingInputs {
         is_frozen: false,
         has_no_owner: false,
-        repair: false,
-        drains: false,
-        joined: false,
+        needs_repair: false,
+        has_misplaced_slices: false,
+        has_joined_pods: false,
         is_measured: true,
         is_overloaded: false,
-        awaits_replacement: None,
-        mass_failure: None,
+        replacement_expected_until: None,
+        mass_failure_until: None,
     };
 
     fn millis(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)
     }
 
-    fn verdict(pacing: &mut Pacing, needs: PacingInputs, now: Timestamp) -> Verdict {
-        pacing.verdict(needs, &TargetSettings::default().pacing, now)
+    fn verdict(pacing: &mut Pacing, inputs: PacingInputs, now: Timestamp) -> Verdict {
+        pacing.verdict(inputs, &TargetSettings::default().pacing, now)
     }
 
     #[test]
     fn a_lost_owner_is_replaced_at_once() {
-        let needs = PacingInputs { repair: true, ..CALM };
-        let verdict = verdict(&mut Pacing::new(millis(0)), needs, millis(0));
+        let inputs = PacingInputs {
+            needs_repair: true,
+            ..CALM
+        };
+        let verdict = verdict(&mut Pacing::new(millis(0)), inputs, millis(0));
         assert_eq!(verdict, Verdict::Decide(Scope::Repair));
     }
 
     #[test]
     fn pods_that_join_and_drain_together_share_one_decision() {
         let mut pacing = Pacing::new(millis(0));
-        let needs = PacingInputs { joined: true, ..CALM };
+        let inputs = PacingInputs {
+            has_joined_pods: true,
+            ..CALM
+        };
         let gathering = |check_at| Verdict::Keep {
             reason: KeepReason::Gathering,
             check_at,
         };
-        assert_eq!(verdict(&mut pacing, needs, millis(100)), gathering(millis(400)));
-        let needs = PacingInputs { drains: true, ..needs };
-        assert_eq!(verdict(&mut pacing, needs, millis(399)), gathering(millis(400)));
-        assert_eq!(verdict(&mut pacing, needs, millis(400)), Verdict::Decide(Scope::Repair));
+        assert_eq!(verdict(&mut pacing, inputs, millis(100)), gathering(millis(400)));
+        let inputs = PacingInputs {
+            has_misplaced_slices: true,
+            ..inputs
+        };
+        assert_eq!(verdict(&mut pacing, inputs, millis(399)), gathering(millis(400)));
+        assert_eq!(
+            verdict(&mut pacing, inputs, millis(400)),
+            Verdict::Decide(Scope::Repair)
+        );
     }
 
     #[test]
@@ -308,7 +323,7 @@ mod tests {
     fn in_a_mass_failure_lost_slices_are_repaired_and_nothing_is_balanced() {
         let mut pacing = Pacing::new(millis(0));
         let failure = PacingInputs {
-            mass_failure: Some(millis(70_000)),
+            mass_failure_until: Some(millis(70_000)),
             is_overloaded: true,
             ..CALM
         };
@@ -318,7 +333,7 @@ mod tests {
         };
         assert_eq!(verdict(&mut pacing, failure, millis(20_000)), held);
         let lost = PacingInputs {
-            repair: true,
+            needs_repair: true,
             ..failure
         };
         assert_eq!(
@@ -329,12 +344,12 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_while_frozen() {
-        let needs = PacingInputs {
+        let inputs = PacingInputs {
             is_frozen: true,
-            repair: true,
+            needs_repair: true,
             ..CALM
         };
-        let verdict = verdict(&mut Pacing::new(millis(0)), needs, millis(0));
+        let verdict = verdict(&mut Pacing::new(millis(0)), inputs, millis(0));
         assert!(matches!(
             verdict,
             Verdict::Keep {

@@ -56,7 +56,9 @@ impl Search<'_, '_> {
     /// not enough, swaps a large one for small ones, or adds an owner to a hot key. Returns the receiving pod.
     fn relieve_one(&mut self, pod: PodIndex) -> Option<PodIndex> {
         let goal = self.band.upper;
-        match self.can_be_shed(pod) {
+        let candidates = self.candidates(pod);
+        self.stats.held += self.placement.holdings(pod).len() - candidates.len();
+        match self.is_sheddable(&candidates, pod) {
             true => self
                 .shed_one(pod, goal)
                 .or_else(|| self.swap(pod))
@@ -68,13 +70,11 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Whether moving all slices that fit the coldest pod would bring the pod into the band.
-    fn can_be_shed(&mut self, pod: PodIndex) -> bool {
+    /// Whether moving all candidates that fit the coldest pod would bring the pod into the band.
+    fn is_sheddable(&self, candidates: &[Candidate], pod: PodIndex) -> bool {
         let room = self.room();
         let excess = self.burden(pod).saturating_sub(self.band.upper);
-        let candidates = self.candidates(pod);
-        self.stats.held += self.placement.holdings(pod).len() - candidates.len();
-        let small = candidates.into_iter().filter(|candidate| candidate.gain <= room);
+        let small = candidates.iter().filter(|candidate| candidate.gain <= room);
         small.map(|candidate| candidate.gain).sum::<u128>() >= excess
     }
 

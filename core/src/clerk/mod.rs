@@ -1,7 +1,7 @@
 //! The brain of the clerk: picks the pod for a request, and limits retries.
 //!
 //! All of it is on the path of a request, so there is no step and no driver: [`RoutingTable`] is an immutable snapshot and so
-//! is the [`Overlay`] of newer hints from pods, [`pick`] is a function, and [`RetryBudget`] is used only after a failed
+//! is the [`Overlay`] of newer hints from pods, [`pick()`] is a function, and [`RetryBudget`] is used only after a failed
 //! attempt.
 
 mod overlay;

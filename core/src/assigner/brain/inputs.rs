@@ -57,16 +57,16 @@ impl TargetBrain {
         PacingInputs {
             is_frozen: state.is_frozen,
             has_no_owner: !has_owner,
-            repair: has_lingered
+            needs_repair: has_lingered
                 || self.has_warm(now)
                 || !assignment.pods().iter().all(is_registered)
                 || (has_owner && self.is_anywhere(SliceState::is_unserved)),
-            drains: has_owner && self.has_misplaced_slice(&deferred),
-            joined: owners().any(|(name, _)| assignment.index_of(name).is_none()),
+            has_misplaced_slices: has_owner && self.has_misplaced_slice(&deferred),
+            has_joined_pods: owners().any(|(name, _)| assignment.index_of(name).is_none()),
             is_measured: owners().all(|(name, _)| self.history.is_fresh(name, now)),
             is_overloaded: owners().any(|(name, _)| self.overloaded.contains(name)),
-            awaits_replacement: deferred.until,
-            mass_failure: self.mass_failure.balance_paused_until(
+            replacement_expected_until: deferred.until,
+            mass_failure_until: self.mass_failure.balance_paused_until(
                 &state.pods,
                 state.settings.health.mass_failure_share,
                 now,

@@ -49,7 +49,7 @@ fn a_draining_pod_keeps_its_slices_until_others_own_them_and_then_may_exit() {
 }
 
 #[test]
-fn a_new_life_of_a_pod_takes_over_at_once() {
+fn a_new_incarnation_of_a_pod_takes_over_at_once() {
     let mut story = TargetStory::with_pods(3);
     story.open(9, pod_in(1, 5));
     assert_eq!(story.actions, [TargetAction::Close(SessionId(1))]);
