@@ -1,7 +1,7 @@
-//! The pure brains of Emberkeep: what is decided, without clock, socket or chance.
+//! The brains of Emberkeep: all decisions, as pure code without clocks, sockets or random numbers.
 //!
-//! Each role's brain is a module here, its hands are the crate of the same name; the simulator gives the very same
-//! brains another pair of hands. Modules import only what stands before them:
+//! The brain of each role is a module here, its hands are the crate of the same name; the simulator runs the same brains with
+//! other hands. Modules import only modules to their left:
 //!
 //! ```text
 //! time, rate, warmth, brain, name <- pod, target <- keyspace, session_settings <- assignment <- load <- balancer <- assigner

@@ -1,12 +1,12 @@
-//! Flapping: pods that die again and again are held back before they get slices again.
+//! Flap damping: pods that die repeatedly wait before they get slices again.
 //!
-//! Each time that a pod dies, its slices move to others and lose their warmth; if it gets slices the moment it comes
-//! back, the next death costs the same again. So from its second death on a pod has to live for a while first, each
-//! time for twice as long. A pod that drains has not died. A pod that comes back under another name is another pod,
-//! so what is said here is about pods with lasting names.
+//! Each time a pod dies, its slices move to other pods and lose their warmth; if it gets slices as soon as it comes back,
+//! the next death costs the same again. So from its second death on a pod is held back after it comes back, each time for
+//! twice as long. Draining is not dying. A pod that comes back under another name is another pod, so this helps only pods
+//! with lasting names (a StatefulSet).
 //!
-//! At most half of the pods are held back: where more of them flap, it is hardly their own fault, and the others could
-//! not carry the load. Deaths are not replicated, so a new leader begins to count anew.
+//! At most half of the pods are held back: where more of them flap, the cause is hardly theirs, and the others could not
+//! carry the load. Deaths are not replicated, so a new leader starts counting from zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use super::cluster::PodRecord;
 use crate::pod::{Incarnation, PodName};
 use crate::time::Timestamp;
 
-/// How long a pod is held back that has died for the second time: about what it takes to warm a few slices.
+/// The delay after the second death: about what it takes to warm a few slices.
 const DELAY_FIRST: Duration = Duration::from_secs(5);
-/// The longest that a pod is held back, as long as Kubernetes waits at most before it starts a container again.
+/// The longest delay, the same as of Kubernetes before it restarts a container.
 const DELAY_MAX: Duration = Duration::from_secs(5 * 60);
-/// After so long without a death, and not held back, a pod's deaths are forgotten: twice the longest delay.
-const CALM: Duration = Duration::from_secs(10 * 60);
-/// At most one of so many pods is held back.
-const HELD_PART: usize = 2;
+/// Deaths are forgotten after this time without another one and without being held back: twice the longest delay.
+const FORGET_AFTER: Duration = Duration::from_secs(10 * 60);
+/// At most one pod of this many is held back.
+const HELD_BACK_DIVISOR: usize = 2;
 
-/// The deaths of pods, and who is held back.
+/// The recent deaths of pods, and which pods are held back.
 #[derive(Debug, Default)]
 pub(super) struct FlapDamping {
     pods: BTreeMap<PodName, Deaths>,
@@ -33,9 +33,9 @@ pub(super) struct FlapDamping {
 #[derive(Debug)]
 struct Deaths {
     count: u32,
-    /// When it died, or will have been held back.
+    /// The later of its last death and the end of its last delay.
     calm_since: Timestamp,
-    /// Since it has come back.
+    /// `None` before it comes back, and after the delay.
     held_until: Option<Timestamp>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct HeldBackPod<'a> {
 }
 
 impl FlapDamping {
-    /// Takes in which pods are registered now: those that have died since, and those that have come back.
+    /// Compares the registered pods before and after a change: counts deaths, and holds back pods that come back.
     pub(super) fn observe(
         &mut self,
         before: &BTreeMap<PodName, PodRecord>,
@@ -57,35 +57,34 @@ impl FlapDamping {
     ) {
         let ended = before.values().filter(|record| !is_in(after, record));
         for record in ended.filter(|record| !record.is_draining) {
-            self.died(&record.pod.name, now);
+            self.on_death(&record.pod.name, now);
         }
-        let held_max = after.values().filter(|record| !record.is_draining).count() / HELD_PART;
+        let held_max = after.values().filter(|record| !record.is_draining).count() / HELD_BACK_DIVISOR;
         for record in after.values().filter(|record| !is_in(before, record)) {
-            let has_room = self.held().count() < held_max;
-            self.came_back(&record.pod.name, has_room, now);
+            let has_room = self.held_back().count() < held_max;
+            self.on_return(&record.pod.name, has_room, now);
         }
     }
 
-    /// Lets those go that have been held back for long enough, and forgets those that have long been calm.
-    pub(super) fn pass(&mut self, now: Timestamp) {
+    /// Ends delays that are over, and forgets deaths that are long past.
+    pub(super) fn expire(&mut self, now: Timestamp) {
         self.pods.retain(|_, deaths| {
             deaths.held_until = deaths.held_until.filter(|until| now < *until);
-            now.since(deaths.calm_since) < CALM
+            now.since(deaths.calm_since) < FORGET_AFTER
         });
     }
 
-    /// Lets all go who are held back: there is nobody else to own anything.
-    pub(super) fn pardon(&mut self) {
+    /// Ends all delays, because no other pod could own slices.
+    pub(super) fn release_all(&mut self) {
         self.pods.values_mut().for_each(|deaths| deaths.held_until = None);
     }
 
-    /// Whether the pod is to get no slices yet.
-    pub(super) fn is_held(&self, pod: &PodName) -> bool {
+    pub(super) fn is_held_back(&self, pod: &PodName) -> bool {
         self.pods.get(pod).is_some_and(|deaths| deaths.held_until.is_some())
     }
 
-    /// Who is held back, in the order of their names.
-    pub(super) fn held(&self) -> impl Iterator<Item = HeldBackPod<'_>> {
+    /// The pods that are held back, by name.
+    pub(super) fn held_back(&self) -> impl Iterator<Item = HeldBackPod<'_>> {
         self.pods.iter().filter_map(|(pod, deaths)| {
             let death_count = deaths.count;
             deaths.held_until.map(|until| HeldBackPod {
@@ -96,18 +95,19 @@ impl FlapDamping {
         })
     }
 
-    /// When [`FlapDamping::pass`] will let the next one go.
+    /// When the next delay ends: see [`FlapDamping::expire`].
     pub(super) fn wake_at(&self) -> Timestamp {
-        let first = self.held().map(|held| held.until).min();
+        let first = self.held_back().map(|held| held.until).min();
         first.unwrap_or(Timestamp::NEVER)
     }
 
-    fn died(&mut self, pod: &PodName, now: Timestamp) {
+    fn on_death(&mut self, pod: &PodName, now: Timestamp) {
         let deaths = self.pods.entry(pod.clone()).or_insert(Deaths {
             count: 0,
             calm_since: now,
             held_until: None,
         });
+        // ## held back, released -> away: it died
         *deaths = Deaths {
             count: deaths.count.saturating_add(1),
             calm_since: now,
@@ -115,10 +115,11 @@ impl FlapDamping {
         };
     }
 
-    fn came_back(&mut self, pod: &PodName, has_room: bool, now: Timestamp) {
+    fn on_return(&mut self, pod: &PodName, has_room: bool, now: Timestamp) {
         let Some(deaths) = self.pods.get_mut(pod).filter(|_| has_room) else {
             return;
         };
+        // ## away -> held back: it came back after more than one death
         if let Some(delay) = delay_after(deaths.count) {
             let until = now + delay;
             deaths.held_until = Some(until);
@@ -127,17 +128,17 @@ impl FlapDamping {
     }
 }
 
-/// How long a pod is held back that has died so often; `None` after a single death.
+/// The delay after so many deaths; `None` after a single one.
 fn delay_after(death_count: u32) -> Option<Duration> {
     let doublings = death_count.checked_sub(2)?;
     let factor = 2_u32.saturating_pow(doublings);
     Some(DELAY_FIRST.saturating_mul(factor).min(DELAY_MAX))
 }
 
-/// Whether the same life of the pod is registered.
+/// Whether the same incarnation of the pod is registered.
 fn is_in(pods: &BTreeMap<PodName, PodRecord>, record: &PodRecord) -> bool {
-    let life = |record: &PodRecord| -> Incarnation { record.pod.incarnation };
-    pods.get(&record.pod.name).map(life) == Some(life(record))
+    let incarnation = |record: &PodRecord| -> Incarnation { record.pod.incarnation };
+    pods.get(&record.pod.name).map(incarnation) == Some(incarnation(record))
 }
 
 #[cfg(test)]
@@ -147,15 +148,15 @@ mod tests {
 
     type PodRecords = BTreeMap<PodName, PodRecord>;
 
-    /// Pods by the numbers of their lives; without one, a pod is not registered.
-    fn pods(lives: &[Option<u128>]) -> PodRecords {
-        let record = |(number, life): (u64, &Option<u128>)| {
-            life.map(|life| PodRecord {
-                pod: pod_in(number, life),
+    /// Pods by their incarnations; `None` is not registered.
+    fn pods(incarnations: &[Option<u128>]) -> PodRecords {
+        let record = |(number, incarnation): (u64, &Option<u128>)| {
+            incarnation.map(|incarnation| PodRecord {
+                pod: pod_in(number, incarnation),
                 is_draining: false,
             })
         };
-        let records = (0..).zip(lives).filter_map(record);
+        let records = (0..).zip(incarnations).filter_map(record);
         records.map(|record| (record.pod.name.clone(), record)).collect()
     }
 
@@ -163,24 +164,24 @@ mod tests {
         Timestamp::from_millis(second * 1_000)
     }
 
-    /// For how many seconds the first of four pods is held back when a new life of it follows at once.
-    fn held_for(flapping: &mut FlapDamping, life: u128, now: Timestamp) -> u64 {
+    /// For how many seconds the first of four pods is held back when its next incarnation follows at once.
+    fn held_for(damping: &mut FlapDamping, incarnation: u128, now: Timestamp) -> u64 {
         let others = Some(0);
-        let before = pods(&[Some(life), others, others, others]);
-        let after = pods(&[Some(life + 1), others, others, others]);
-        flapping.pass(now);
-        flapping.observe(&before, &after, now);
-        let until = flapping.held().next().map(|held| held.until);
+        let before = pods(&[Some(incarnation), others, others, others]);
+        let after = pods(&[Some(incarnation + 1), others, others, others]);
+        damping.expire(now);
+        damping.observe(&before, &after, now);
+        let until = damping.held_back().next().map(|held| held.until);
         until.map_or(0, |until| until.since(now).as_secs())
     }
 
     #[test]
     fn a_pod_is_held_back_twice_as_long_each_time_up_to_five_minutes() {
-        let mut flapping = FlapDamping::default();
+        let mut damping = FlapDamping::default();
         let mut now = second(0);
         let mut delays = Vec::new();
-        for life in 0..9 {
-            let delay = held_for(&mut flapping, life, now);
+        for incarnation in 0..9 {
+            let delay = held_for(&mut damping, incarnation, now);
             delays.push(delay);
             now = now + Duration::from_secs(delay + 60);
         }
@@ -188,60 +189,60 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_gets_slices_when_its_time_is_over() {
-        let mut flapping = FlapDamping::default();
-        held_for(&mut flapping, 0, second(0));
-        held_for(&mut flapping, 1, second(1));
-        assert_eq!(flapping.wake_at(), second(6));
-        flapping.pass(Timestamp::from_millis(5_999));
-        assert!(flapping.is_held(&pod_name(0)));
-        flapping.pass(second(6));
-        assert!(!flapping.is_held(&pod_name(0)));
-        assert_eq!(flapping.wake_at(), Timestamp::NEVER);
+    fn a_pod_is_released_when_its_delay_is_over() {
+        let mut damping = FlapDamping::default();
+        held_for(&mut damping, 0, second(0));
+        held_for(&mut damping, 1, second(1));
+        assert_eq!(damping.wake_at(), second(6));
+        damping.expire(Timestamp::from_millis(5_999));
+        assert!(damping.is_held_back(&pod_name(0)));
+        damping.expire(second(6));
+        assert!(!damping.is_held_back(&pod_name(0)));
+        assert_eq!(damping.wake_at(), Timestamp::NEVER);
     }
 
     #[test]
     fn deaths_are_forgotten_after_ten_calm_minutes() {
-        let mut flapping = FlapDamping::default();
-        held_for(&mut flapping, 0, second(0));
-        assert_eq!(held_for(&mut flapping, 1, second(599)), 5);
-        assert_eq!(held_for(&mut flapping, 2, second(604 + 599)), 10);
-        assert_eq!(held_for(&mut flapping, 3, second(1_213 + 600)), 0);
-        flapping.pass(second(5_000));
-        assert!(flapping.pods.is_empty());
+        let mut damping = FlapDamping::default();
+        held_for(&mut damping, 0, second(0));
+        assert_eq!(held_for(&mut damping, 1, second(599)), 5);
+        assert_eq!(held_for(&mut damping, 2, second(604 + 599)), 10);
+        assert_eq!(held_for(&mut damping, 3, second(1_213 + 600)), 0);
+        damping.expire(second(5_000));
+        assert!(damping.pods.is_empty());
     }
 
     #[test]
-    fn a_pod_that_stays_away_is_held_back_only_once_it_is_there() {
-        let mut flapping = FlapDamping::default();
-        held_for(&mut flapping, 0, second(0));
-        let with = |life| pods(&[life, Some(0), Some(0), Some(0)]);
-        flapping.observe(&with(Some(1)), &with(None), second(10));
-        assert!(!flapping.is_held(&pod_name(0)));
-        flapping.observe(&with(None), &with(Some(2)), second(100));
-        assert_eq!(flapping.wake_at(), second(105));
+    fn a_pod_is_held_back_from_when_it_comes_back() {
+        let mut damping = FlapDamping::default();
+        held_for(&mut damping, 0, second(0));
+        let with = |incarnation| pods(&[incarnation, Some(0), Some(0), Some(0)]);
+        damping.observe(&with(Some(1)), &with(None), second(10));
+        assert!(!damping.is_held_back(&pod_name(0)));
+        damping.observe(&with(None), &with(Some(2)), second(100));
+        assert_eq!(damping.wake_at(), second(105));
     }
 
     #[test]
     fn a_pod_that_drained_has_not_died() {
-        let mut flapping = FlapDamping::default();
-        for life in 0..4 {
-            let mut before = pods(&[Some(life), Some(0)]);
+        let mut damping = FlapDamping::default();
+        for incarnation in 0..4 {
+            let mut before = pods(&[Some(incarnation), Some(0)]);
             before.values_mut().for_each(|record| record.is_draining = true);
-            flapping.observe(&before, &pods(&[Some(life + 1), Some(0)]), second(0));
+            damping.observe(&before, &pods(&[Some(incarnation + 1), Some(0)]), second(0));
         }
-        assert!(flapping.pods.is_empty());
+        assert!(damping.pods.is_empty());
     }
 
     #[test]
     fn at_most_half_of_the_pods_are_held_back() {
-        let mut flapping = FlapDamping::default();
-        for life in 0..3 {
-            let (before, after) = ([Some(life); 5], [Some(life + 1); 5]);
-            flapping.observe(&pods(&before), &pods(&after), second(0));
+        let mut damping = FlapDamping::default();
+        for incarnation in 0..3 {
+            let (before, after) = ([Some(incarnation); 5], [Some(incarnation + 1); 5]);
+            damping.observe(&pods(&before), &pods(&after), second(0));
         }
-        assert_eq!(flapping.held().count(), 2);
-        flapping.pardon();
-        assert_eq!(flapping.held().count(), 0);
+        assert_eq!(damping.held_back().count(), 2);
+        damping.release_all();
+        assert_eq!(damping.held_back().count(), 0);
     }
 }

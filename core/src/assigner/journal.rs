@@ -1,4 +1,4 @@
-//! The journal: which decisions took effect lately, and why they were made.
+//! The decision journal: the last decisions that took effect, with their reasons.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,28 +7,28 @@ use std::sync::Arc;
 use crate::assignment::{Assignment, Generation};
 use crate::balancer::{DecisionReport, MoveHistory};
 
-/// The most decisions that are remembered.
+/// The most decisions that are kept.
 const DECISIONS_MAX: usize = 1_000;
-/// The most moves of all remembered decisions together, so that a few huge ones do not fill the memory.
+/// The most moves of all kept decisions together: a few huge decisions must not fill the memory.
 const MOVES_MAX: usize = 100_000;
-/// How many moves of one decision are printed.
+/// The most moves of one decision that are printed.
 const PRINTED_MOVES_MAX: usize = 20;
 
-/// A decision and the generation it led to.
+/// A decision that took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedDecision {
-    /// The generation of the assignment that was decided on.
+    /// The generation of the assignment that it led to.
     pub generation: Generation,
-    /// Why.
+    /// The moves, and their reasons.
     pub report: DecisionReport,
 }
 
-/// What was decided by this leader; a new leader begins with an empty one.
+/// The decisions of this leader; a new leader starts with an empty journal.
 #[derive(Debug, Default)]
 pub(super) struct DecisionJournal {
-    /// Proposed, and not known to have taken effect.
+    /// Proposed, but not applied yet.
     proposed: Option<AppliedDecision>,
-    /// In effect, oldest first.
+    /// The decisions that took effect, oldest first.
     decisions: VecDeque<Arc<AppliedDecision>>,
     move_count: usize,
     /// The last decision that changed nothing.
@@ -37,28 +37,28 @@ pub(super) struct DecisionJournal {
 }
 
 impl DecisionJournal {
-    /// A decision is to be replicated.
-    pub(super) fn proposed(&mut self, generation: Generation, report: DecisionReport) {
+    /// Records a decision that is being replicated.
+    pub(super) fn on_proposal(&mut self, generation: Generation, report: DecisionReport) {
         self.proposed = Some(AppliedDecision { generation, report });
     }
 
-    /// A decision changed nothing.
-    pub(super) fn idle(&mut self, report: DecisionReport) {
+    /// Records a decision that changed nothing.
+    pub(super) fn on_idle_decision(&mut self, report: DecisionReport) {
         self.idle = Some(Arc::new(report));
     }
 
-    /// Takes in an assignment: it shows whether the decision that was proposed has taken effect. While one member
-    /// leads, nobody else decides, so the generation tells; where another has led meanwhile, this journal ends.
+    /// Follows a new assignment. The proposed decision took effect if the generations are equal: only the leader decides,
+    /// and the journal ends with the leadership.
     pub(super) fn observe(&mut self, assignment: &Assignment) {
         let is_settled = |proposed: &mut AppliedDecision| proposed.generation <= assignment.generation();
         let settled = self.proposed.take_if(is_settled);
         if let Some(decided) = settled.filter(|decided| decided.generation == assignment.generation()) {
             self.recent_moves.record(&decided.report);
-            self.keep(decided);
+            self.push(decided);
         }
     }
 
-    fn keep(&mut self, decided: AppliedDecision) {
+    fn push(&mut self, decided: AppliedDecision) {
         self.move_count += decided.report.moves.len();
         self.decisions.push_back(Arc::new(decided));
         while self.decisions.len() > DECISIONS_MAX || (self.move_count > MOVES_MAX && self.decisions.len() > 1) {
@@ -73,20 +73,20 @@ impl DecisionJournal {
         self.decisions.range(first..).cloned().collect()
     }
 
-    /// The last decision that changed nothing, if it was made after all that did.
+    /// The last decision that changed nothing, if it is newer than all that did.
     pub(super) fn last_idle(&self) -> Option<Arc<DecisionReport>> {
         let newest = self.decisions.back().map(|decided| decided.report.decided_at);
         let is_newer = |report: &&Arc<DecisionReport>| newest.is_none_or(|newest| newest <= report.decided_at);
         self.idle.as_ref().filter(is_newer).cloned()
     }
 
-    /// What was moved for balance lately.
+    /// The recent moves for balance.
     pub(super) const fn recent_moves(&self) -> &MoveHistory {
         &self.recent_moves
     }
 }
 
-/// A report with its moves, a line each.
+/// Prints a report with its first moves, one a line.
 #[derive(Debug)]
 pub struct ReportWithMoves<'a>(pub &'a DecisionReport);
 
@@ -155,10 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_is_kept_and_counted_once_it_is_in_effect() {
+    fn a_decision_is_kept_and_counted_once_it_is_applied() {
         let (before, after) = (at_generation(1), at_generation(2));
         let mut journal = DecisionJournal::default();
-        journal.proposed(after.generation(), report(1, 1));
+        journal.on_proposal(after.generation(), report(1, 1));
         journal.observe(&before);
         assert!(journal.last(10).is_empty());
         journal.observe(&after);
@@ -174,18 +174,18 @@ mod tests {
     #[test]
     fn a_decision_that_was_overtaken_is_not_kept() {
         let mut journal = DecisionJournal::default();
-        journal.proposed(at_generation(2).generation(), report(1, 1));
+        journal.on_proposal(at_generation(2).generation(), report(1, 1));
         journal.observe(&at_generation(3));
         assert!(journal.last(10).is_empty());
     }
 
     #[test]
-    fn the_oldest_decisions_go_where_there_are_too_many_or_their_moves_are() {
+    fn the_oldest_decisions_are_dropped_when_there_are_too_many_decisions_or_moves() {
         let mut journal = DecisionJournal::default();
         let keep = |journal: &mut DecisionJournal, second, move_count| {
             let report = report(second, move_count);
             let generation = at_generation(1).generation();
-            journal.keep(AppliedDecision { generation, report });
+            journal.push(AppliedDecision { generation, report });
         };
         (0..1_005).for_each(|second| keep(&mut journal, second, 1));
         assert_eq!(journal.last(2_000).len(), 1_000);

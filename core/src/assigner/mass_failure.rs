@@ -1,10 +1,12 @@
-//! Outages: whether so many pods have fallen silent at once that it may be the network and not the pods.
+//! Mass failures: so many pods fail within a short time that it may be the network and not the pods.
 //!
 //! When a zone, a switch or this member's own network fails, many pods seem lost together, and most of them are likely
-//! to come back. Two things follow. For a minute nothing moves for balance: what has lost its owner is repaired all the
-//! same, but to move more than that would cost warmth just when there is least of it. And for ten seconds it takes
-//! more than usual to believe that a pod is dead, see [`super::caution`]. To hold still costs little, so that two pods
-//! are reason enough; to keep dead pods costs requests, so that it takes three.
+//! to come back. Two things follow:
+//!
+//! - For a minute no slice moves for balance. Slices without an owner still get one, but any further move would cost
+//!   warmth just when there is least of it. Such a pause costs little, so two failed pods are enough for it.
+//! - For ten seconds it takes more to declare a pod dead, see [`super::mass_failure_guard`]. Keeping dead pods costs
+//!   requests, so it takes three failed pods.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,86 +15,87 @@ use super::cluster::PodRecord;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-/// What is a mass failure.
+/// What counts as a mass failure.
 struct FailureThreshold {
-    /// For so long a pod counts as fallen.
-    memory: Duration,
-    /// The fewest pods whose fall is one: one pod alone never is.
-    fallen_min: usize,
+    /// How long a failed pod counts.
+    window: Duration,
+    /// The fewest failed pods; one pod alone is never a mass failure.
+    failed_min: usize,
 }
 
-/// When nothing moves for balance.
-const HOLD_STILL: FailureThreshold = FailureThreshold {
-    memory: Duration::from_secs(60),
-    fallen_min: 2,
+/// From here on no slice moves for balance.
+const BALANCE_PAUSE: FailureThreshold = FailureThreshold {
+    window: Duration::from_secs(60),
+    failed_min: 2,
 };
 
-/// When deaths are not believed as usual.
-const DOUBT_DEATHS: FailureThreshold = FailureThreshold {
-    memory: Duration::from_secs(10),
-    fallen_min: 3,
+/// From here on the [`super::mass_failure_guard`] is active.
+const DEATH_GUARD: FailureThreshold = FailureThreshold {
+    window: Duration::from_secs(10),
+    failed_min: 3,
 };
 
-/// The pods that fell silent lately without having asked to stop.
+/// The pods that failed within the last minute without draining, and when.
 #[derive(Debug, Default)]
 pub(super) struct MassFailureDetector {
-    fallen: BTreeMap<PodName, Timestamp>,
+    failed_at: BTreeMap<PodName, Timestamp>,
 }
 
-/// Many pods fell at once.
+/// A mass failure that has been detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MassFailure {
-    pub(super) fallen_count: usize,
-    /// With those that are gone.
+    pub(super) failed_count: usize,
+    /// All registered pods, and failed ones that are registered no longer.
     pub(super) pod_count: usize,
-    /// When the first of the fallen counts no longer.
+    /// When the first failed pod leaves the window.
     pub(super) until: Timestamp,
 }
 
 impl MassFailureDetector {
-    /// Notes the pods that are suspected or dead at this moment.
-    pub(super) fn observe<'a>(&mut self, fallen: impl Iterator<Item = &'a PodName>, now: Timestamp) {
-        self.fallen.retain(|_, at| now.since(*at) < HOLD_STILL.memory);
-        self.fallen.extend(fallen.map(|name| (name.clone(), now)));
+    /// Records the pods that are suspected or dead now.
+    pub(super) fn observe<'a>(&mut self, failed: impl Iterator<Item = &'a PodName>, now: Timestamp) {
+        self.failed_at.retain(|_, at| now.since(*at) < BALANCE_PAUSE.window);
+        self.failed_at.extend(failed.map(|name| (name.clone(), now)));
     }
 
-    /// Until when nothing is to move for balance, if no more pods fall. `share` is in thousandths.
-    pub(super) fn held_still_until(
+    /// Until when no slice may move for balance unless more pods fail. `share` is in thousandths.
+    pub(super) fn balance_paused_until(
         &self,
         pods: &BTreeMap<PodName, PodRecord>,
         share: u32,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        self.measured(HOLD_STILL, pods, share, now).map(|failure| failure.until)
+        self.detected(BALANCE_PAUSE, pods, share, now)
+            .map(|failure| failure.until)
     }
 
-    /// The failure because of which deaths are to be doubted. `share` is in thousandths.
+    /// The mass failure that activates the guard. `share` is in thousandths.
     pub(super) fn mass_failure(
         &self,
         pods: &BTreeMap<PodName, PodRecord>,
         share: u32,
         now: Timestamp,
     ) -> Option<MassFailure> {
-        self.measured(DOUBT_DEATHS, pods, share, now)
+        self.detected(DEATH_GUARD, pods, share, now)
     }
 
-    fn measured(
+    fn detected(
         &self,
-        FailureThreshold { memory, fallen_min }: FailureThreshold,
+        FailureThreshold { window, failed_min }: FailureThreshold,
         pods: &BTreeMap<PodName, PodRecord>,
         share: u32,
         now: Timestamp,
     ) -> Option<MassFailure> {
-        let recent = || self.fallen.iter().filter(|(_, at)| now.since(**at) < memory);
-        let fallen_count = recent().count();
-        let gone_count = recent().filter(|(name, _)| !pods.contains_key(*name)).count();
-        let pod_count = pods.len() + gone_count;
-        let is_mass = fallen_count >= fallen_min && fallen_count * 1_000 > pod_count * share as usize;
+        let recent = || self.failed_at.iter().filter(|(_, at)| now.since(**at) < window);
+        let failed_count = recent().count();
+        let removed_count = recent().filter(|(name, _)| !pods.contains_key(*name)).count();
+        let pod_count = pods.len() + removed_count;
+        let is_mass = failed_count >= failed_min && failed_count * 1_000 > pod_count * share as usize;
         let first = recent().map(|(_, at)| *at).min()?;
         is_mass.then_some(MassFailure {
-            fallen_count,
+            failed_count,
             pod_count,
-            until: first + memory,
+            until: first + window,
         })
     }
 }
@@ -116,49 +119,54 @@ mod tests {
         Timestamp::from_millis(second * 1_000)
     }
 
-    fn fallen(outage: &mut MassFailureDetector, numbers: std::ops::Range<u64>, now: Timestamp) {
+    fn fail(detector: &mut MassFailureDetector, numbers: std::ops::Range<u64>, now: Timestamp) {
         let names: Vec<_> = numbers.map(pod_name).collect();
-        outage.observe(names.iter(), now);
+        detector.observe(names.iter(), now);
     }
 
     #[test]
     fn more_than_a_third_is_a_mass_failure_whether_the_pods_are_still_registered_or_not() {
-        let mut outage = MassFailureDetector::default();
-        let until = |outage: &MassFailureDetector, numbers, now| outage.held_still_until(&pods(numbers), THIRD, now);
-        fallen(&mut outage, 0..3, second(0));
-        assert_eq!(until(&outage, 0..9, second(1)), None, "a third is not more");
-        assert_eq!(until(&outage, 3..9, second(1)), None, "they were nine");
-        fallen(&mut outage, 3..4, second(5));
-        assert_eq!(until(&outage, 4..9, second(5)), Some(second(60)));
-        assert_eq!(until(&outage, 4..9, second(60)), None, "one has fallen within a minute");
+        let mut detector = MassFailureDetector::default();
+        let until =
+            |detector: &MassFailureDetector, numbers, now| detector.balance_paused_until(&pods(numbers), THIRD, now);
+        fail(&mut detector, 0..3, second(0));
+        assert_eq!(
+            until(&detector, 0..9, second(1)),
+            None,
+            "a third is not more than a third"
+        );
+        assert_eq!(until(&detector, 3..9, second(1)), None, "there were nine pods");
+        fail(&mut detector, 3..4, second(5));
+        assert_eq!(until(&detector, 4..9, second(5)), Some(second(60)));
+        assert_eq!(until(&detector, 4..9, second(60)), None, "one failed within a minute");
     }
 
     #[test]
-    fn deaths_are_doubted_for_ten_seconds_after_three_pods_fell() {
-        let mut outage = MassFailureDetector::default();
-        let failure = |outage: &MassFailureDetector, numbers, now| outage.mass_failure(&pods(numbers), THIRD, now);
-        fallen(&mut outage, 0..2, second(0));
-        assert_eq!(failure(&outage, 0..3, second(0)), None, "two may die by chance");
-        fallen(&mut outage, 2..3, second(5));
+    fn the_guard_is_active_for_ten_seconds_after_three_pods_failed() {
+        let mut detector = MassFailureDetector::default();
+        let failure = |detector: &MassFailureDetector, numbers, now| detector.mass_failure(&pods(numbers), THIRD, now);
+        fail(&mut detector, 0..2, second(0));
+        assert_eq!(failure(&detector, 0..3, second(0)), None, "two may fail by chance");
+        fail(&mut detector, 2..3, second(5));
         let expected = MassFailure {
-            fallen_count: 3,
+            failed_count: 3,
             pod_count: 6,
             until: second(10),
         };
-        assert_eq!(failure(&outage, 0..6, second(5)), Some(expected));
-        assert_eq!(failure(&outage, 3..6, second(5)), Some(expected));
-        assert_eq!(failure(&outage, 3..6, second(10)), None);
+        assert_eq!(failure(&detector, 0..6, second(5)), Some(expected));
+        assert_eq!(failure(&detector, 3..6, second(5)), Some(expected));
+        assert_eq!(failure(&detector, 3..6, second(10)), None);
         assert_eq!(
-            outage.mass_failure(&pods(0..6), 500, second(5)),
+            detector.mass_failure(&pods(0..6), 500, second(5)),
             None,
-            "the share is chosen"
+            "the share is a setting"
         );
     }
 
     #[test]
     fn one_pod_of_two_is_no_mass_failure() {
-        let mut outage = MassFailureDetector::default();
-        fallen(&mut outage, 0..1, second(0));
-        assert_eq!(outage.held_still_until(&pods(0..2), THIRD, second(1)), None);
+        let mut detector = MassFailureDetector::default();
+        fail(&mut detector, 0..1, second(0));
+        assert_eq!(detector.balance_paused_until(&pods(0..2), THIRD, second(1)), None);
     }
 }

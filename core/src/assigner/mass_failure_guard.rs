@@ -1,81 +1,91 @@
-//! Caution: how much it takes to believe that pods are dead.
+//! The mass failure guard: what it takes to declare pods dead while many of them fail at once.
 //!
-//! To a leader whose own network has failed, all pods look dead. So when many fall together, it first asks a quorum of
-//! the assigner's members whether it still leads, and believes no death before it knows. After that it is the pods'
-//! network that may have failed: one that refuses connections is gone, but silent ones get more time than usual.
+//! To a leader whose own network has failed, all pods look dead. So a mass failure suspends deaths until a quorum of the
+//! assigner's members has confirmed that this one leads. After that the network of the pods may still have failed: a pod
+//! that refuses connections is dead, but a silent one gets three times the usual timeout.
+//!
+//! ```text
+//! Inactive --mass failure--> Unconfirmed --leadership confirmed--> Confirmed
+//!    ^                           |                                     |
+//!    +------- failure over ------+------------- failure over ----------+
+//! ```
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// How long to wait before a question that was not answered with yes is asked again.
-const CONFIRM_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// So many times as long as usual a silent pod is kept: long enough for a switch to start anew or for routes to change.
-const PATIENCE_FACTOR: u32 = 3;
+/// The interval between two leadership checks of which the first did not confirm that this member leads.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The factor on the timeout of silent pods: long enough for a switch to restart or for routes to change.
+const TIMEOUT_FACTOR: u32 = 3;
 
-/// Whether deaths are believed.
+/// Whether pods may be declared dead.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MassFailureGuard {
-    /// As usual.
+    /// No mass failure: the usual timeout counts.
     #[default]
     Inactive,
-    /// Many pods have fallen, and it is not known whether this member still leads. It is asked at that time, which is
-    /// never while an answer is awaited.
-    Unconfirmed { ask_at: Timestamp },
-    /// Many pods have fallen, and this member leads.
+    /// A mass failure, and leadership is not confirmed: no pod is declared dead. The next leadership check is due at
+    /// `check_at`, which is [`Timestamp::NEVER`] while one is running.
+    Unconfirmed { check_at: Timestamp },
+    /// A mass failure, and this member leads: silent pods get more time.
     Confirmed,
 }
 
 impl MassFailureGuard {
-    /// Takes in whether many pods have fallen. Answers whether that is new.
+    /// Records whether there is a mass failure; returns whether it has just begun.
     pub(super) fn observe(&mut self, is_mass_failure: bool, now: Timestamp) -> bool {
-        let is_new = is_mass_failure && *self == Self::Inactive;
-        if is_new {
-            *self = Self::Unconfirmed { ask_at: now };
+        let has_begun = is_mass_failure && *self == Self::Inactive;
+        if has_begun {
+            // ## Inactive -> Unconfirmed: many pods failed at once
+            *self = Self::Unconfirmed { check_at: now };
         } else if !is_mass_failure {
+            // ## any -> Inactive: the failure is over
             *self = Self::Inactive;
         }
-        is_new
+        has_begun
     }
 
-    /// Whether a quorum is to be asked now.
-    pub(super) fn take_question(&mut self, now: Timestamp) -> bool {
+    /// Starts the leadership check if it is due; returns whether it was.
+    pub(super) fn start_due_check(&mut self, now: Timestamp) -> bool {
         match self {
-            Self::Unconfirmed { ask_at } if *ask_at <= now => {
-                *ask_at = Timestamp::NEVER;
+            Self::Unconfirmed { check_at } if *check_at <= now => {
+                *check_at = Timestamp::NEVER;
                 true
             }
             Self::Unconfirmed { .. } | Self::Inactive | Self::Confirmed => false,
         }
     }
 
-    /// A quorum was asked. Answers whether deaths are believed from now on.
-    pub(super) fn answered(&mut self, leads: bool, now: Timestamp) -> bool {
+    /// Records the outcome of a leadership check; returns whether it confirms leadership.
+    pub(super) fn on_leadership_check(&mut self, leads: bool, now: Timestamp) -> bool {
         let is_awaited = matches!(self, Self::Unconfirmed { .. });
         if is_awaited {
             *self = match leads {
+                // ## Unconfirmed -> Confirmed: a quorum has confirmed that this member leads
                 true => Self::Confirmed,
+                // ## Unconfirmed -> Unconfirmed: no quorum has, so it is asked again
                 false => Self::Unconfirmed {
-                    ask_at: now + CONFIRM_AGAIN_AFTER,
+                    check_at: now + CHECK_INTERVAL,
                 },
             };
         }
         is_awaited && leads
     }
 
-    /// How long a pod may be silent before it is believed to be dead; `None` while no death is believed.
-    pub(super) fn patience(self, dead_after: Duration) -> Option<Duration> {
+    /// How long a pod may be silent before it is declared dead; `None` while no pod is declared dead.
+    pub(super) fn death_timeout(self, dead_after: Duration) -> Option<Duration> {
         match self {
             Self::Inactive => Some(dead_after),
             Self::Unconfirmed { .. } => None,
-            Self::Confirmed => Some(dead_after * PATIENCE_FACTOR),
+            Self::Confirmed => Some(dead_after * TIMEOUT_FACTOR),
         }
     }
 
-    /// When [`MassFailureGuard::take_question`] is to be asked again.
+    /// When [`MassFailureGuard::start_due_check`] has something to do.
     pub(super) const fn wake_at(self) -> Timestamp {
         match self {
-            Self::Unconfirmed { ask_at } => ask_at,
+            Self::Unconfirmed { check_at } => check_at,
             Self::Inactive | Self::Confirmed => Timestamp::NEVER,
         }
     }
@@ -92,33 +102,33 @@ mod tests {
     }
 
     #[test]
-    fn no_death_is_believed_until_a_quorum_has_said_that_this_member_leads() {
-        let mut caution = MassFailureGuard::default();
-        assert_eq!(caution.patience(DEAD_AFTER), Some(DEAD_AFTER));
-        assert!(caution.observe(true, second(1)));
-        assert!(!caution.observe(true, second(1)), "it is no news any more");
-        assert!(caution.take_question(second(1)));
-        assert!(!caution.take_question(second(1)), "one query at a time");
-        assert_eq!(caution.patience(DEAD_AFTER), None);
+    fn no_pod_is_declared_dead_until_a_quorum_has_confirmed_leadership() {
+        let mut guard = MassFailureGuard::default();
+        assert_eq!(guard.death_timeout(DEAD_AFTER), Some(DEAD_AFTER));
+        assert!(guard.observe(true, second(1)));
+        assert!(!guard.observe(true, second(1)), "it began before");
+        assert!(guard.start_due_check(second(1)));
+        assert!(!guard.start_due_check(second(1)), "one check at a time");
+        assert_eq!(guard.death_timeout(DEAD_AFTER), None);
 
-        assert!(!caution.answered(false, second(3)));
-        assert_eq!(caution.wake_at(), second(4));
-        assert!(!caution.take_question(second(3)));
-        assert!(caution.take_question(second(4)));
-        assert!(caution.answered(true, second(4)));
-        assert_eq!(caution.patience(DEAD_AFTER), Some(Duration::from_secs(9)));
-        caution.observe(false, second(14));
-        assert_eq!(caution, MassFailureGuard::Inactive);
+        assert!(!guard.on_leadership_check(false, second(3)));
+        assert_eq!(guard.wake_at(), second(4));
+        assert!(!guard.start_due_check(second(3)));
+        assert!(guard.start_due_check(second(4)));
+        assert!(guard.on_leadership_check(true, second(4)));
+        assert_eq!(guard.death_timeout(DEAD_AFTER), Some(Duration::from_secs(9)));
+        guard.observe(false, second(14));
+        assert_eq!(guard, MassFailureGuard::Inactive);
     }
 
     #[test]
-    fn an_answer_that_comes_when_all_is_well_again_says_nothing_about_the_next_failure() {
-        let mut caution = MassFailureGuard::default();
-        caution.observe(true, second(1));
-        assert!(caution.take_question(second(1)));
-        caution.observe(false, second(2));
-        assert!(!caution.answered(true, second(2)));
-        assert!(caution.observe(true, second(3)));
-        assert_eq!(caution.patience(DEAD_AFTER), None);
+    fn a_check_that_ends_after_the_failure_does_not_confirm_the_next_one() {
+        let mut guard = MassFailureGuard::default();
+        guard.observe(true, second(1));
+        assert!(guard.start_due_check(second(1)));
+        guard.observe(false, second(2));
+        assert!(!guard.on_leadership_check(true, second(2)));
+        assert!(guard.observe(true, second(3)));
+        assert_eq!(guard.death_timeout(DEAD_AFTER), None);
     }
 }

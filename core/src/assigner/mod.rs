@@ -1,11 +1,14 @@
 //! The brain of the assigner.
 //!
-//! [`TargetBrain`] decides for one target while its member leads: sessions, health and load come in as [`TargetEvent`]s,
-//! proposals go out as [`TargetAction`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
+//! [`TargetBrain`] decides for one target while its member leads: sessions, heartbeats and load reports are its
+//! [`TargetEvent`]s, proposals and orders to slicelets its [`TargetAction`]s. [`ClusterState`] is replicated by Raft and
+//! changed by one [`Change`] at a time.
 
 mod brain;
 mod cluster;
+mod decision_inputs;
 mod event;
+mod explanation;
 mod flap_damping;
 mod handoff;
 mod health;
@@ -13,9 +16,11 @@ mod journal;
 mod mass_failure;
 mod mass_failure_guard;
 mod pacing;
+mod pod_health;
 mod pod_loads;
 mod pod_sessions;
 mod poison;
+mod probe;
 mod query;
 mod recording;
 mod rolling_update;
@@ -27,12 +32,14 @@ mod trouble;
 
 pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, MARKS_MAX, PodRecord, Rejection, TargetState};
+pub use decision_inputs::DecisionInputs;
 pub use event::{SessionId, TargetAction, TargetEvent};
-pub use health::{PROBE_DEADLINE, ProbeOutcome};
+pub use explanation::{DecisionStatus, Explanation};
 pub use journal::{AppliedDecision, ReportWithMoves};
 pub use pacing::KeepReason;
 pub use pod_loads::PodLoads;
-pub use query::{DecisionInputs, DecisionStatus, Explanation, Query, QueryId, QueryReply};
+pub use probe::{PROBE_DEADLINE, ProbeOutcome};
+pub use query::{Query, QueryId, QueryReply};
 pub use recording::{BrainId, RECORDING_HEADER, RecordingEntry, StateChange};
 pub use target_settings::{
     HandoffSettings, HealthSettings, PacingSettings, SettingError, StoreSettings, TargetSettings,

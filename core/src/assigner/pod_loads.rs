@@ -1,24 +1,24 @@
-//! What the pods carry, as far as their reports say, and what they should.
+//! Pod loads: the load of each pod by the last reports, and the mean that the balancer aims at.
 
 use std::collections::BTreeMap;
 
-use super::query::DecisionInputs;
+use super::decision_inputs::DecisionInputs;
 use crate::load::Load;
 use crate::pod::PodName;
 
-/// The loads of the pods of one target, each as it would be for a pod of weight 1.
+/// The loads of the pods of one target, each divided by the pod's weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodLoads {
-    /// What each live pod carries.
+    /// The load of each live pod.
     pub loads: BTreeMap<PodName, Load>,
-    /// What a pod that may own slices carries in the mean.
+    /// The mean of all pods that may own slices.
     pub mean: Load,
-    /// How far a pod may lie from that.
+    /// The largest accepted distance from the mean.
     pub tolerance: Load,
 }
 
 impl PodLoads {
-    /// The loads in that situation. The owners of a slice carry equal parts of it.
+    /// The loads by these inputs. The owners of a slice carry equal parts of its load.
     pub fn of(inputs: &DecisionInputs) -> Self {
         let (assignment, signals) = (&inputs.assignment, &inputs.signals);
         let mut milli: BTreeMap<&PodName, u64> = signals.pods.keys().map(|name| (name, 0)).collect();
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::assignment::{Assignment, Generation, Phase, PodIndex, Replica, SliceState};
-    use crate::balancer::{BalancerSettings, MoveHistory, PodSignal, Scope, Signals, WarmReplicas};
+    use crate::balancer::{BalancerSettings, PodSignal, Signals};
     use crate::keyspace::{SliceKey, SliceMap};
     use crate::load::{Demand, LoadMap};
     use crate::pod::Pod;
@@ -90,12 +90,7 @@ mod tests {
             signals: Signals {
                 pods: pods().map(|pod| (pod.name.clone(), signal(pod))).collect(),
                 load: LoadMap::new(SliceMap::try_from_starts(pieces).unwrap(), Vec::new()),
-                lingered: Default::default(),
-                warm: WarmReplicas::All,
-                scope: Scope::Repair,
-                recent_moves: MoveHistory::default(),
-                pins: Vec::new(),
-                poisoned: Vec::new(),
+                ..Signals::default()
             },
             settings: BalancerSettings {
                 max_load_hint: Load::from_units(200),
@@ -103,9 +98,9 @@ mod tests {
             },
             now: Timestamp::ZERO,
         };
-        let told = PodLoads::of(&inputs);
-        let loads: Vec<_> = told.loads.values().map(|load| load.milli()).collect();
+        let pod_loads = PodLoads::of(&inputs);
+        let loads: Vec<_> = pod_loads.loads.values().map(|load| load.milli()).collect();
         assert_eq!(loads, [30_000, 70_000]);
-        assert_eq!((told.mean.milli(), told.tolerance.milli()), (50_000, 20_000));
+        assert_eq!((pod_loads.mean.milli(), pod_loads.tolerance.milli()), (50_000, 20_000));
     }
 }

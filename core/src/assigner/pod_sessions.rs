@@ -1,4 +1,4 @@
-//! Sessions: the slicelets that are connected to this leader.
+//! Pod sessions: the slicelets that are connected to this leader.
 
 use std::collections::BTreeMap;
 
@@ -7,31 +7,31 @@ use crate::keyspace::Slice;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 use crate::rate::Rate;
 
-/// The open sessions, one a pod.
+/// The open sessions, at most one for each pod.
 #[derive(Debug, Default)]
 pub(super) struct PodSessions {
     open: BTreeMap<SessionId, PodSession>,
     by_pod: BTreeMap<PodName, SessionId>,
-    /// Forgotten here, but still to be closed.
+    /// Replaced sessions that are still to be closed.
     replaced: Vec<SessionId>,
 }
 
-/// One open session.
+/// One open session of a pod.
 #[derive(Debug)]
 pub(super) struct PodSession {
     pub(super) pod: Pod,
-    /// Whether it wants to stop.
+    /// Whether a heartbeat has reported [`PodPhase::Draining`].
     pub(super) is_draining: bool,
-    /// How many requests of the object store it would make, once it has said so.
+    /// The object store requests that it would make; `None` before the first heartbeat.
     pub(super) store_demand: Option<Rate>,
-    /// Whether it was told that it may.
-    may_exit: bool,
-    /// The slices that it was told to get ready.
-    told_to_warm: Vec<Slice>,
+    /// Whether it was permitted to exit.
+    is_exit_permitted: bool,
+    /// The slices that it was last ordered to warm up.
+    ordered: Vec<Slice>,
 }
 
 impl PodSessions {
-    /// Takes in a new session; it replaces an older one of the same pod.
+    /// Opens a session; an older one of the same pod is replaced.
     pub(super) fn open(&mut self, id: SessionId, pod: Pod) {
         if let Some(older) = self.by_pod.insert(pod.name.clone(), id) {
             self.open.remove(&older);
@@ -41,14 +41,14 @@ impl PodSessions {
             pod,
             is_draining: false,
             store_demand: None,
-            may_exit: false,
-            told_to_warm: Vec::new(),
+            is_exit_permitted: false,
+            ordered: Vec::new(),
         };
         self.open.insert(id, session);
     }
 
-    /// Notes a heartbeat; `None` for a session that has been replaced or closed.
-    pub(super) fn heartbeat(&mut self, id: SessionId, phase: PodPhase, store_demand: Rate) -> Option<&PodSession> {
+    /// Records a heartbeat; `None` for a session that was replaced or closed.
+    pub(super) fn on_heartbeat(&mut self, id: SessionId, phase: PodPhase, store_demand: Rate) -> Option<&PodSession> {
         let session = self.open.get_mut(&id)?;
         session.is_draining |= phase == PodPhase::Draining;
         session.store_demand = Some(store_demand);
@@ -63,21 +63,21 @@ impl PodSessions {
         self.open.values()
     }
 
-    /// The session of that pod.
+    /// The session of the pod.
     pub(super) fn of_pod(&self, name: &PodName) -> Option<(SessionId, &PodSession)> {
         let id = *self.by_pod.get(name)?;
         Some((id, self.open.get(&id)?))
     }
 
-    /// Forgets a session; `None` if it was replaced or closed before.
+    /// Removes a session that was closed; `None` if it was replaced or closed before.
     pub(super) fn close(&mut self, id: SessionId) -> Option<PodSession> {
         let session = self.open.remove(&id)?;
         self.by_pod.remove(&session.pod.name);
         Some(session)
     }
 
-    /// Forgets the session of that life of a pod.
-    pub(super) fn replace_life(&mut self, name: &PodName, incarnation: Incarnation) {
+    /// Replaces the session of that incarnation of a pod by none.
+    pub(super) fn replace_incarnation(&mut self, name: &PodName, incarnation: Incarnation) {
         let Some(id) = self.by_pod.get(name).copied() else {
             return;
         };
@@ -91,32 +91,35 @@ impl PodSessions {
         }
     }
 
-    /// The sessions that are to be closed.
+    /// The replaced sessions, which are to be closed.
     pub(super) fn take_replaced(&mut self) -> Vec<SessionId> {
         std::mem::take(&mut self.replaced)
     }
 
-    /// The sessions whose pods are to get other slices ready than they were told, with those.
-    pub(super) fn warm(&mut self, mut orders: impl FnMut(&PodName) -> Vec<Slice>) -> Vec<(SessionId, Vec<Slice>)> {
-        let mut news = Vec::new();
+    /// The sessions whose orders differ from their last ones, with the new orders.
+    pub(super) fn update_orders(
+        &mut self,
+        mut orders: impl FnMut(&PodName) -> Vec<Slice>,
+    ) -> Vec<(SessionId, Vec<Slice>)> {
+        let mut changed = Vec::new();
         for (id, session) in &mut self.open {
             let slices = orders(&session.pod.name);
-            if slices != session.told_to_warm {
-                session.told_to_warm.clone_from(&slices);
-                news.push((*id, slices));
+            if slices != session.ordered {
+                session.ordered.clone_from(&slices);
+                changed.push((*id, slices));
             }
         }
-        news
+        changed
     }
 
-    /// The sessions whose pod has drained and that have not been told so yet.
-    pub(super) fn let_exit(&mut self, has_drained: impl Fn(&Pod) -> bool) -> impl Iterator<Item = SessionId> {
-        let untold = self
+    /// Permits the exit of pods that have drained; returns their sessions, each once.
+    pub(super) fn permit_exits(&mut self, has_drained: impl Fn(&Pod) -> bool) -> impl Iterator<Item = SessionId> {
+        let drained = self
             .open
             .iter_mut()
-            .filter(move |(_, session)| !session.may_exit && has_drained(&session.pod));
-        untold.map(|(id, session)| {
-            session.may_exit = true;
+            .filter(move |(_, session)| !session.is_exit_permitted && has_drained(&session.pod));
+        drained.map(|(id, session)| {
+            session.is_exit_permitted = true;
             *id
         })
     }

@@ -1,9 +1,9 @@
-//! Replacement: whether a pod that drains is about to be replaced by another one.
+//! Rolling updates: whether a draining pod is about to be replaced by another one.
 //!
-//! In a rolling update one pod after the other drains while a new one starts. Slices that move the moment the old pod
-//! drains go to pods that have enough already, and from there to the new one: each key moves twice. A pod that drains
-//! can serve for a while yet, so its slices wait for the new pod, once it has been seen that one comes. A pod that
-//! comes back under its own name is no such one: it cannot come before the old one has gone.
+//! In a rolling update one pod after the other drains while a new one starts. If slices moved as soon as the old pod
+//! drains, they would go to pods that have enough already, and from there to the new one: each key would move twice. A
+//! draining pod can serve for a while, so its slices wait for the new pod, once one pod was seen to join while another
+//! one drained. A pod that comes back under its own name does not count: it cannot join before the old one has gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,23 +12,23 @@ use super::cluster::PodRecord;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-/// For so long what was seen says what to expect.
-const MEMORY: Duration = Duration::from_secs(10 * 60);
+/// How long after the last replacement further ones are expected.
+const EXPECTED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// The pods that drain, and whether such pods are being replaced.
+/// The draining pods, and whether draining pods are being replaced.
 #[derive(Debug, Default)]
 pub(super) struct RollingUpdateDetector {
-    /// The pods that drain or have drained lately, and since when.
+    /// The pods that are draining or drained within the join grace, and since when.
     draining_since: BTreeMap<PodName, Timestamp>,
     /// When a pod joined last while another one was draining.
-    seen_at: Option<Timestamp>,
+    replaced_at: Option<Timestamp>,
 }
 
-/// The pods whose slices wait for another pod.
+/// The draining pods whose slices wait for a replacement.
 #[derive(Debug, Default)]
 pub(super) struct DeferredDrains {
     pods: BTreeSet<PodName>,
-    /// When the first of them has waited long enough.
+    /// When the join grace of the first of them is over.
     pub(super) until: Option<Timestamp>,
 }
 
@@ -39,7 +39,7 @@ impl DeferredDrains {
 }
 
 impl RollingUpdateDetector {
-    /// Takes in which pods are registered now.
+    /// Compares the registered pods before and after a change.
     pub(super) fn observe(
         &mut self,
         before: &BTreeMap<PodName, PodRecord>,
@@ -58,43 +58,43 @@ impl RollingUpdateDetector {
         {
             self.draining_since.entry(name.clone()).or_insert(now);
         }
-        let has_drained_lately = |name: &PodName| {
+        let is_replacement = |name: &PodName| {
             let mut others = self.draining_since.iter().filter(|(other, _)| *other != name);
             others.any(|(_, since)| now.since(*since) <= grace)
         };
         if after
             .keys()
-            .any(|name| !before.contains_key(name) && has_drained_lately(name))
+            .any(|name| !before.contains_key(name) && is_replacement(name))
         {
-            self.seen_at = Some(now);
+            self.replaced_at = Some(now);
         }
     }
 
-    /// Whether a pod that drains is likely to be replaced.
-    pub(super) fn is_expected(&self, now: Timestamp) -> bool {
-        self.seen_at.is_some_and(|at| now.since(at) <= MEMORY)
+    /// Whether a draining pod is likely to be replaced.
+    pub(super) fn is_replacement_expected(&self, now: Timestamp) -> bool {
+        self.replaced_at.is_some_and(|at| now.since(at) <= EXPECTED_FOR)
     }
 
-    /// Which pods wait while `joined_count` pods have joined and own nothing yet: each of those takes the place of one,
-    /// those that began to drain first before others.
-    pub(super) fn waiting(
+    /// The draining pods whose slices wait, while `joined_count` pods have joined and own nothing yet: each of those
+    /// replaces one draining pod, in the order in which they began to drain.
+    pub(super) fn deferred(
         &self,
-        drains: impl Fn(&PodName) -> bool,
+        is_draining: impl Fn(&PodName) -> bool,
         joined_count: usize,
         grace: Duration,
         now: Timestamp,
     ) -> DeferredDrains {
-        if !self.is_expected(now) {
+        if !self.is_replacement_expected(now) {
             return DeferredDrains::default();
         }
-        let draining = self.draining_since.iter().filter(|(name, _)| drains(name));
+        let draining = self.draining_since.iter().filter(|(name, _)| is_draining(name));
         let mut draining: Vec<_> = draining.map(|(name, since)| (*since, name)).collect();
         draining.sort_unstable();
         let unpaired = draining.into_iter().skip(joined_count);
-        let patient: Vec<_> = unpaired.filter(|(since, _)| now < *since + grace).collect();
+        let waiting: Vec<_> = unpaired.filter(|(since, _)| now < *since + grace).collect();
         DeferredDrains {
-            until: patient.first().map(|(since, _)| *since + grace),
-            pods: patient.into_iter().map(|(_, name)| name.clone()).collect(),
+            until: waiting.first().map(|(since, _)| *since + grace),
+            pods: waiting.into_iter().map(|(_, name)| name.clone()).collect(),
         }
     }
 }

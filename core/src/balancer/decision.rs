@@ -2,104 +2,103 @@
 
 use std::fmt;
 
+use super::scope::Scope;
 use crate::assignment::Assignment;
 use crate::keyspace::Slice;
 use crate::load::Load;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-use super::Scope;
-
-/// What the assignment should be next, and why.
+/// The next assignment, and the reasons for it.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The next assignment; `None` if the present one is right.
+    /// `None` if the current assignment stays.
     pub next: Option<Assignment>,
-    /// Why.
+    /// What changes and why; also if nothing changes.
     pub report: DecisionReport,
 }
 
-/// The reasons of a decision.
+/// What a decision changes, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionReport {
-    /// When it was made.
+    /// The `now` of the decision.
     pub decided_at: Timestamp,
-    /// What it was allowed to change.
+    /// Which changes it was allowed to make.
     pub scope: Scope,
-    /// Which slices get a new owner.
+    /// The slices that get a new owner.
     pub moves: Vec<Move>,
-    /// In how many slices a new owner serves that has got ready.
+    /// The slices that switch to a new owner because it is warm.
     pub switch_count: usize,
-    /// The load of all keys.
+    /// The total load of all keys.
     pub total: Load,
-    /// How many slices were cut in two.
+    /// How many slices were added by cuts.
     pub split_count: usize,
-    /// How many slices fewer there are because neighbours were joined.
+    /// How many slices were removed by joining neighbours.
     pub merge_count: usize,
-    /// How many moves for balance were looked at, and why they were not made.
+    /// The moves for balance that were considered and not made.
     pub search: SearchStats,
-    /// The balance that it found.
+    /// The balance of the current assignment.
     pub before: Balance,
-    /// The balance that it leads to.
+    /// The balance once all moves are complete.
     pub after: Balance,
 }
 
-/// The moves for balance that were looked at.
+/// The moves for balance that a decision considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SearchStats {
-    /// How many could have helped.
+    /// How many would have helped.
     pub candidates: usize,
-    /// How many of a hot pod's slices rest, or are held where they are.
+    /// How many slices of hot pods could not move: pinned, poisoned, moving or in cooldown.
     pub held: usize,
-    /// How many were more than may move.
+    /// How many exceeded the allowance.
     pub unaffordable: usize,
-    /// How many no pod has room for.
+    /// How many fitted no other pod.
     pub without_room: usize,
 }
 
 /// A slice that gets a new owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// The slice.
+    /// Its bounds at the time of the move; later cuts of the same decision may divide it.
     pub slice: Slice,
-    /// Who gave it up; `None` where it had no owner, or keeps the ones it has.
+    /// The owner that gives it up; `None` if it had no owner, or gets an additional one.
     pub from: Option<PodName>,
-    /// Who is to own it.
+    /// The pod that becomes an owner.
     pub to: PodName,
-    /// The load that moved: the part of the one who gave it up.
+    /// The load that moves: the part of the owner that gives it up.
     pub load: Load,
-    /// By how much the pod that gave it up carries less, or the one that could not carry it alone.
+    /// How much less load the giving pod has after the move.
     pub gain: Load,
-    /// Why it moved.
+    /// Which rule of the balancer moved it.
     pub cause: MoveCause,
 }
 
-/// Why a slice got a new owner.
+/// Why a slice gets a new owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MoveCause {
-    /// It had none, or fewer replicas than the target wants.
+    /// It had no owner, or fewer replicas than `min_replicas`.
     Missing,
-    /// A pod that joined took the place of its owner.
+    /// A pod that joined replaces its owner.
     Replaced,
-    /// Its owner is stopping.
+    /// Its owner drains and gives it up.
     Draining,
-    /// An operator has bound it to its new owner.
+    /// An operator has pinned it to its new owner.
     Pinned,
-    /// Its owner has more to keep warm than it has memory for.
+    /// Its owner lacks the memory to keep its values warm.
     Memory,
-    /// It is too hot for its owners alone.
+    /// It is one key that is too hot for its current owners.
     Hot,
-    /// A pod joined and is filled.
+    /// A pod joined and is filled up to the level.
     Joined,
-    /// Its owner carried too much, or another pod too little.
+    /// Its owner has more load than the band, or another pod less.
     Imbalance,
-    /// It was joined with a neighbour.
+    /// It is to be joined with a neighbour that has other owners.
     Merged,
 }
 
 impl MoveCause {
-    /// Every cause, the most urgent first.
+    /// All causes, the most urgent first.
     pub const ALL: [MoveCause; 9] = [
         MoveCause::Missing,
         MoveCause::Replaced,
@@ -112,7 +111,7 @@ impl MoveCause {
         MoveCause::Merged,
     ];
 
-    /// In one word, as metrics and reports have it.
+    /// The cause in one word, for metrics and reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,7 +127,7 @@ impl MoveCause {
         }
     }
 
-    /// Whether it is for the sake of balance alone.
+    /// Whether the move is for balance alone, and so limited by the allowance.
     #[must_use]
     pub const fn is_voluntary(self) -> bool {
         match self {
@@ -144,26 +143,26 @@ impl MoveCause {
     }
 }
 
-/// How load is spread over the pods that may own slices, per pod of weight 1.
+/// The spread of load over the pods that may own slices, per pod of weight 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
     /// The least loaded pod.
     pub min: Load,
-    /// All load by all weight.
+    /// The total load divided by the total weight.
     pub mean: Load,
     /// The most loaded pod.
     pub max: Load,
 }
 
 impl DecisionReport {
-    /// The load that changed owners for a cause.
+    /// The load that moves for this cause.
     #[must_use]
     pub fn moved(&self, cause: MoveCause) -> Load {
         let moves = self.moves.iter().filter(|moved| moved.cause == cause);
         moves.map(|moved| moved.load).sum()
     }
 
-    /// Takes in what one more look at the same decision has changed.
+    /// Adds the changes of one more pass of the same decision.
     pub(super) fn extend(&mut self, more: &DecisionReport) {
         self.moves.extend_from_slice(&more.moves);
         self.switch_count += more.switch_count;
@@ -228,7 +227,7 @@ impl fmt::Display for SearchStats {
         } = self;
         write!(
             f,
-            "{candidates} moves search, {unaffordable} over budget, {without_room} without room, {held} slices held"
+            "{candidates} moves tried, {unaffordable} over budget, {without_room} without room, {held} slices held"
         )
     }
 }

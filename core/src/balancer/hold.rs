@@ -1,4 +1,4 @@
-//! Hold: what stays where it is, whatever balance would like: pinned, poisoned, and lately moved slices.
+//! Hold: pinned, poisoned and recently moved slices, which balance must not move.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use super::signals::Signals;
 use crate::keyspace::Slice;
 use crate::time::Timestamp;
 
-/// How long a slice rests after a move for balance, so that it is not moved for the noise that the move makes.
+/// How long a slice stays after a move for balance: the move itself disturbs the measured load.
 const COOLDOWN: Duration = Duration::from_secs(90);
 
-/// Notes for each slice what holds it; the strongest reason counts.
+/// Sets the hold of each slice; the strongest reason counts.
 pub(super) fn hold(plan: &mut Plan, signals: &Signals, recent_moves: &MoveHistory, now: Timestamp) {
     for slice in 0..plan.slices().len() {
-        if plan.slices()[slice].is_changing_hands() {
+        if plan.slices()[slice].is_in_handoff() {
             plan.slice_mut(slice).hold = SliceHold::Moving;
         }
     }
     for slice in recent_moves.slices_within(COOLDOWN, now) {
         hold_slices(plan, slice, SliceHold::Cooldown);
     }
-    // What moved in this round does not move again, whatever happens.
+    // A slice that moved in this round does not move again, not even off an overloaded pod.
     for slice in recent_moves.slices_within(ROUND, now) {
         hold_slices(plan, slice, SliceHold::Moving);
     }
@@ -32,7 +32,7 @@ pub(super) fn hold(plan: &mut Plan, signals: &Signals, recent_moves: &MoveHistor
         hold_slices(plan, slice, SliceHold::Poisoned);
     }
     for pin in &signals.pins {
-        if let Some(pod) = plan.place_of(&pin.pod).filter(|pod| plan.may_own(*pod)) {
+        if let Some(pod) = plan.index_of(&pin.pod).filter(|pod| plan.may_own(*pod)) {
             hold_slices(plan, &pin.slice, SliceHold::Pinned(pod));
         }
     }
@@ -51,7 +51,7 @@ fn hold_slices(plan: &mut Plan, slice: &Slice, hold: SliceHold) {
     }
 }
 
-/// Gives pinned slices to their pods.
+/// Moves pinned slices to their pods.
 pub(super) fn keep_pins(placement: &mut Placement) {
     for slice in 0..placement.slices().len() {
         let planned = placement.slice(slice);

@@ -1,4 +1,4 @@
-//! The balancer: what the next assignment is. Read `README.md` beside this file for the algorithm.
+//! The balancer: decides what the next assignment is. `README.md` beside this file describes the algorithm.
 
 mod allowance;
 mod band;
@@ -18,6 +18,7 @@ mod plan_slice;
 mod pricing;
 mod relieve;
 mod replicate;
+mod scope;
 mod search;
 mod settings;
 mod signals;
@@ -25,8 +26,9 @@ mod succeed;
 
 pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, SearchStats};
 pub use move_history::MoveHistory;
+pub use scope::Scope;
 pub use settings::{BalancerSettings, Imbalance};
-pub use signals::{Pin, PodSignal, Scope, Signals, WarmReplicas};
+pub use signals::{Pin, PodSignal, Signals, WarmReplicas};
 
 use std::borrow::Cow;
 
@@ -40,13 +42,13 @@ use plan::Plan;
 use pricing::Pricing;
 use search::Search;
 
-/// How often a decision is looked over again: nearly always the second pass finds nothing more to do.
+/// The most passes of one decision; nearly always the second one changes nothing.
 const PASSES_MAX: usize = 8;
 
-/// Decides what the assignment should be next.
+/// Decides on the next assignment.
 ///
-/// Total, deterministic, and idempotent: deciding again on its own result, once the ledger knows of it, changes nothing.
-/// For that a decision is looked over until nothing changes any more.
+/// Total, deterministic, and idempotent: deciding again on its own result, with its moves in `recent_moves`, changes
+/// nothing. For that, passes are repeated until one changes nothing.
 pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSettings, now: Timestamp) -> Decision {
     let mut recent_moves = Cow::Borrowed(&signals.recent_moves);
     let mut decision = pass(assignment, signals, &recent_moves, settings, now);
@@ -63,7 +65,7 @@ pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSet
     decision
 }
 
-/// One look at the assignment, phase by phase.
+/// One pass over the assignment, phase by phase.
 fn pass(
     assignment: &Assignment,
     signals: &Signals,

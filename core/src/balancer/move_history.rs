@@ -1,4 +1,4 @@
-//! The ledger: what has lately been moved for the sake of balance.
+//! The move history: the recent moves for balance.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use crate::time::Timestamp;
 
 /// Decisions this close to each other are one round.
 pub(super) const ROUND: Duration = Duration::from_secs(1);
-/// How long a move is remembered: what the longer budget goes by.
+/// How long a move is kept: the period of the longer budget.
 pub(super) const MEMORY: Duration = Duration::from_secs(600);
 
-/// The voluntary moves of the last ten minutes: what budgets and cooldowns are kept by. Whoever makes decisions take
-/// effect keeps one for each target; a new one, after a change of leader, knows of nothing and allows everything.
+/// The voluntary moves of the last ten minutes, the basis of budgets and cooldowns. The leader keeps one for each target; a
+/// new leader starts with an empty one, which allows everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MoveHistory {
-    /// In the order of time.
+    /// Moves within [`MEMORY`], oldest first.
     entries: VecDeque<PastMove>,
 }
 
@@ -24,12 +24,12 @@ pub struct MoveHistory {
 struct PastMove {
     at: Timestamp,
     slice: Slice,
-    /// The part of all load that moved, in millionths, rounded up.
+    /// The moved part of the total load, in millionths, rounded up.
     share: u64,
 }
 
 impl MoveHistory {
-    /// Takes in a decision that has taken effect.
+    /// Records the moves of a decision that took effect.
     pub fn record(&mut self, report: &DecisionReport) {
         let total = u128::from(report.total.milli()).max(1);
         let voluntary = report.moves.iter().filter(|moved| moved.cause.is_voluntary());
@@ -44,7 +44,7 @@ impl MoveHistory {
         }
     }
 
-    /// The part of all load that was moved in the time of this length before `now`, in millionths.
+    /// The part of the total load that moved in this period before `now`, in millionths.
     #[must_use]
     pub fn moved_within(&self, period: Duration, now: Timestamp) -> u64 {
         let recent = self
@@ -55,7 +55,7 @@ impl MoveHistory {
         recent.map(|entry| entry.share).sum()
     }
 
-    /// The slices that were moved in the time of this length before `now`.
+    /// The slices that moved in this period before `now`, newest first.
     pub fn slices_within(&self, period: Duration, now: Timestamp) -> impl Iterator<Item = &Slice> {
         let recent = self
             .entries

@@ -1,20 +1,20 @@
-//! The overlay: who owns which keys by the word of pods that go by a newer generation than the assignment.
+//! The overlay: owners of keys by hints of pods that hold a newer generation than the clerk's assignment.
 
 use crate::assignment::Generation;
 use crate::keyspace::{Slice, SliceIndex, SliceKey, SliceMap};
 use crate::target::KeyMode;
 
-/// What pods said that the assignment does not say yet. Immutable like the routing table that it lies over: what is
-/// heard makes another one.
+/// The owner hints that are newer than the assignment. Immutable like the routing table that it supplements: each further hint
+/// makes another overlay.
 #[derive(Debug, Clone)]
 pub struct Overlay<O>(Option<Box<HintMap<O>>>);
 
-/// Who owns some keys since a generation.
+/// The owner of some keys as of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnerHint<O> {
-    /// The generation that the pod went by that said so.
+    /// The generation that the hinting pod holds.
     pub generation: Generation,
-    /// Whom it named.
+    /// The owner that the pod named.
     pub owner: O,
 }
 
@@ -25,38 +25,38 @@ struct HintMap<O> {
 }
 
 impl<O> Overlay<O> {
-    /// The most words that are kept. What is heard beyond them is not: forgetting a word instead would lead requests
-    /// back to an owner that is known not to be one.
+    /// The most hints of an overlay. Further hints are rejected: dropping an older hint instead would route requests back to a
+    /// pod that is known not to be the owner.
     pub const HINT_COUNT_MAX: usize = 1_024;
 
-    /// Nothing was heard.
+    /// An overlay without hints.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Whether nothing was heard.
+    /// Whether there are no hints.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// What was heard of the key; nothing, if it is too long to be one. Allocates nothing.
+    /// The hint for the key; `None` for a key over the length limit. Does not allocate.
     #[inline]
     #[must_use]
     pub fn hint_for(&self, application_key: &[u8], mode: KeyMode) -> Option<&OwnerHint<O>> {
         self.0.as_deref()?.hint_for(application_key, mode)
     }
 
-    /// Whom the words name; one that owns several slices comes several times.
+    /// The owner of each hint, with repetitions.
     pub fn owners(&self) -> impl Iterator<Item = &O> {
         let hints = self.0.iter().flat_map(|hints| hints.by_slice.values().flatten());
         hints.map(|hint| &hint.owner)
     }
 
-    /// With one more word, which counts for those keys of the slice of which nothing as new was heard; `None` if there
-    /// are none, or the overlay is full.
+    /// The overlay with one more hint for the keys of the slice that have no hint of the same or a newer generation; `None` if
+    /// there are no such keys, or the overlay is full.
     #[must_use]
     pub fn with(&self, slice: &Slice, hint: &OwnerHint<O>) -> Option<Self>
     where
@@ -65,8 +65,8 @@ impl<O> Overlay<O> {
         let Some(hints) = &self.0 else {
             return Some(Self::of(overlaid(&SliceMap::full(None), slice, hint)));
         };
-        let is_news = |(_, known): (Slice, &Option<OwnerHint<O>>)| is_newer(hint, known.as_ref());
-        if !hints.by_slice.overlapping(slice).any(is_news) {
+        let is_change = |(_, known): (Slice, &Option<OwnerHint<O>>)| is_newer(hint, known.as_ref());
+        if !hints.by_slice.overlapping(slice).any(is_change) {
             return None;
         }
         let entries = overlaid(&hints.by_slice, slice, hint);
@@ -74,7 +74,7 @@ impl<O> Overlay<O> {
         (hint_count <= Self::HINT_COUNT_MAX).then(|| Self::of(entries))
     }
 
-    /// Without the words that an assignment of this generation has overtaken.
+    /// The overlay without hints that an assignment of this generation supersedes.
     #[must_use]
     pub fn newer_than(&self, generation: Generation) -> Self
     where
@@ -83,7 +83,7 @@ impl<O> Overlay<O> {
         self.retained(|hint| hint.generation > generation)
     }
 
-    /// Without the words that name such an owner.
+    /// The overlay without hints that name such an owner.
     #[must_use]
     pub fn without(&self, is_gone: impl Fn(&O) -> bool) -> Self
     where
@@ -108,7 +108,7 @@ impl<O> Overlay<O> {
         if let [(_, None)] = &*entries {
             return Self::none();
         }
-        let by_slice = SliceMap::try_from_starts(entries).expect("cut out of a map that covers every key");
+        let by_slice = SliceMap::try_from_starts(entries).expect("the entries start at the empty key and increase");
         let index = SliceIndex::of(&by_slice);
         Self(Some(Box::new(HintMap { by_slice, index })))
     }
@@ -126,7 +126,7 @@ fn is_newer<O>(hint: &OwnerHint<O>, known: Option<&OwnerHint<O>>) -> bool {
     known.is_none_or(|known| known.generation < hint.generation)
 }
 
-/// The map with the word in place of all that is older in the slice. Each key that it takes in one run is one entry.
+/// The map with the hint instead of all older ones in the slice; adjacent keys with the new hint become one entry.
 fn overlaid<O: Clone>(
     map: &SliceMap<Option<OwnerHint<O>>>,
     slice: &Slice,
@@ -162,12 +162,12 @@ mod tests {
 
     #[derive(Debug, Clone)]
     enum OverlayOp {
-        Hear(Slice, OwnerHint<u8>),
+        Hint(Slice, OwnerHint<u8>),
         Assign(Generation),
         Lose(u8),
     }
 
-    /// What is known of each key, with no thought of slices.
+    /// The hint for each key, one by one.
     type OverlayModel = Vec<Option<OwnerHint<u8>>>;
 
     fn generation(number: i64) -> Generation {
@@ -190,12 +190,12 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = OverlayOp> {
-        let heard = (0..KEY_COUNT, 1..=KEY_COUNT, any::<bool>(), 1_i64..9, 0_u8..4);
-        let heard = heard.prop_map(|(start, length, has_end, number, owner)| {
-            OverlayOp::Hear(slice(start, has_end.then_some(start + length)), hint(number, owner))
+        let hinted = (0..KEY_COUNT, 1..=KEY_COUNT, any::<bool>(), 1_i64..9, 0_u8..4);
+        let hinted = hinted.prop_map(|(start, length, has_end, number, owner)| {
+            OverlayOp::Hint(slice(start, has_end.then_some(start + length)), hint(number, owner))
         });
         prop_oneof![
-            6 => heard,
+            6 => hinted,
             1 => (1_i64..9).prop_map(|number| OverlayOp::Assign(generation(number))),
             1 => (0_u8..4).prop_map(OverlayOp::Lose),
         ]
@@ -204,7 +204,7 @@ mod tests {
     fn step_model(model: &mut OverlayModel, step: &OverlayOp) {
         for (number, known) in (0..KEY_COUNT).zip(model) {
             let is_kept = match step {
-                OverlayOp::Hear(slice, hint) => {
+                OverlayOp::Hint(slice, hint) => {
                     if slice.contains(&key(number)) && known.is_none_or(|known| known.generation < hint.generation) {
                         *known = Some(*hint);
                     }
@@ -219,7 +219,7 @@ mod tests {
 
     fn after(overlay: &Overlay<u8>, step: &OverlayOp) -> Overlay<u8> {
         match step {
-            OverlayOp::Hear(slice, hint) => overlay.with(slice, hint).unwrap_or_else(|| overlay.clone()),
+            OverlayOp::Hint(slice, hint) => overlay.with(slice, hint).unwrap_or_else(|| overlay.clone()),
             OverlayOp::Assign(generation) => overlay.newer_than(*generation),
             OverlayOp::Lose(owner) => overlay.without(|named| named == owner),
         }
@@ -227,35 +227,35 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_key_goes_by_the_newest_word_that_was_heard_of_it(steps in prop::collection::vec(step(), 1..40)) {
+        fn each_key_has_its_newest_hint(steps in prop::collection::vec(step(), 1..40)) {
             let (mut overlay, mut model) = (Overlay::none(), vec![None; KEY_COUNT.into()]);
             for step in &steps {
                 overlay = after(&overlay, step);
                 step_model(&mut model, step);
-                let heard: OverlayModel = (0..KEY_COUNT)
+                let hinted: OverlayModel = (0..KEY_COUNT)
                     .map(|number| overlay.hint_for(&[number], KeyMode::Ordered).copied())
                     .collect();
-                prop_assert_eq!(&heard, &model, "after {:?}", step);
+                prop_assert_eq!(&hinted, &model, "after {:?}", step);
             }
         }
     }
 
     #[test]
-    fn nothing_is_left_once_an_assignment_says_it_all() {
+    fn an_assignment_supersedes_hints_of_its_generation() {
         let overlay = Overlay::none().with(&slice(3, Some(5)), &hint(7, 1)).unwrap();
         assert!(!overlay.newer_than(generation(6)).is_empty());
         assert!(overlay.newer_than(generation(7)).is_empty());
     }
 
     #[test]
-    fn what_is_known_already_changes_nothing() {
+    fn a_hint_that_is_not_newer_changes_nothing() {
         let overlay = Overlay::none().with(&Slice::FULL, &hint(7, 1)).unwrap();
         assert!(overlay.with(&slice(3, Some(5)), &hint(7, 1)).is_none());
         assert!(overlay.with(&slice(3, Some(5)), &hint(6, 2)).is_none());
     }
 
     #[test]
-    fn a_full_overlay_takes_newer_words_only_on_what_it_knows_of() {
+    fn a_full_overlay_accepts_hints_only_for_keys_that_have_one() {
         let slice = |number: u64| {
             let (start, end) = (
                 SliceKey::from_position(number * 2),

@@ -1,7 +1,7 @@
-//! Load: how much work the keys cause, and where. Read `README.md` beside this file for how it is measured.
+//! Load: how much work keys cause. `README.md` beside this file describes how it is measured.
 //!
 //! ```text
-//! LoadReport, one a pod --LoadHistory--> LoadMap --> the balancer
+//! LoadReport of each pod --LoadHistory--> LoadMap --> balancer
 //! ```
 
 mod amount;

@@ -1,4 +1,4 @@
-//! The survey: many estimates, of pods that know more or less, become one map.
+//! The partition: combines overlapping estimates of many pods into one load map.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,30 +7,30 @@ use super::estimate::{Estimate, EstimatePart};
 use super::{Demand, Load, LoadMap, LoadReport};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
-/// An estimate, and how much it counts.
+/// An estimate with its weight.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct WeightedEstimate<'a> {
     pub(super) estimate: &'a Estimate,
-    /// The keys for which it counts.
+    /// The part of its slice for which it counts.
     pub(super) within: &'a Slice,
-    /// At least 1.
+    /// Measuring time, reduced by age; at least 1.
     pub(super) weight: u64,
 }
 
-/// How the load of a pod's slices lies, as that of whole slices and not of the pod's shares; `steady` is the slow rate.
+/// The load map by the report of one pod, as the load of whole slices and not of its shares; `steady` is the slow rate.
 pub(crate) fn load_map_of(report: &LoadReport) -> LoadMap {
     let estimates = Estimate::all_of(report);
-    let estimates = estimates.iter().map(|estimate| WeightedEstimate {
+    let weighted = estimates.iter().map(|estimate| WeightedEstimate {
         estimate,
         within: &estimate.slice,
         weight: 1,
     });
-    combined(&estimates.collect::<Vec<_>>(), |measured| measured)
+    combined(&weighted.collect::<Vec<_>>(), |measured| measured)
 }
 
-/// The map on which each key has the mean of what the voices say of it, by their weight; `settled` has the last word on
-/// each demand. Memory is the most that one says: every replica needs all of it, and a new one has not got there yet.
-pub(super) fn combined(estimates: &[WeightedEstimate<'_>], settled: impl Fn(Demand) -> Demand) -> LoadMap {
+/// The map on which each key has the weighted mean of its estimates, after `adjusted`. Memory is the largest estimate: every
+/// replica needs all of it, and a new one has not loaded it yet.
+pub(super) fn combined(estimates: &[WeightedEstimate<'_>], adjusted: impl Fn(Demand) -> Demand) -> LoadMap {
     let mut partition = Partition::of(estimates);
     let mut points: BTreeMap<&SliceKey, WeightedSum> = BTreeMap::new();
     for weighted in estimates {
@@ -44,29 +44,29 @@ pub(super) fn combined(estimates: &[WeightedEstimate<'_>], settled: impl Fn(Dema
             points.entry(key).or_default().add(*demand, weighted.weight);
         }
     }
-    let point = |(key, tally): (&SliceKey, WeightedSum)| (key.clone(), settled(tally.mean(partition.weight_at(key))));
+    let point = |(key, sum): (&SliceKey, WeightedSum)| (key.clone(), adjusted(sum.mean(partition.weight_at(key))));
     let points = points
         .into_iter()
         .map(point)
         .filter(|(_, demand)| *demand != Demand::NONE);
     let points = points.collect();
-    LoadMap::new(partition.into_pieces(settled), points)
+    LoadMap::new(partition.into_pieces(adjusted), points)
 }
 
-/// The key space, cut wherever a voice or one of its parts begins or ends.
+/// The key space, cut wherever an estimate or one of its parts starts or ends.
 struct Partition<'a> {
     starts: Vec<Bound<'a>>,
-    tallies: Vec<WeightedSum>,
+    sums: Vec<WeightedSum>,
 }
 
-/// A key with its position, which nearly always decides a comparison without a look at the key.
+/// A key with its position, which nearly always decides a comparison without reading the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Bound<'a> {
     position: u64,
     key: &'a SliceKey,
 }
 
-/// The sum of demands, each times its weight.
+/// A sum of demands, each times its weight.
 #[derive(Debug, Clone, Copy, Default)]
 struct WeightedSum {
     now: u128,
@@ -96,7 +96,7 @@ impl<'a> Partition<'a> {
         starts.sort_unstable();
         starts.dedup();
         Self {
-            tallies: vec![WeightedSum::default(); starts.len()],
+            sums: vec![WeightedSum::default(); starts.len()],
             starts,
         }
     }
@@ -106,7 +106,7 @@ impl<'a> Partition<'a> {
             let first = self.first_from(part.start);
             let is_start = self.starts.get(first).is_some_and(|start| start.key == part.start);
             if is_start && self.starts.get(first + 1).map(|next| next.key) == part.end && weighted.is_whole() {
-                self.tallies[first].add(part.demand, weighted.weight);
+                self.sums[first].add(part.demand, weighted.weight);
             } else {
                 let within = self.first_from(weighted.within.start())..self.end_of(weighted.within.end());
                 let pieces = first.max(within.start)..self.end_of(part.end).min(within.end);
@@ -115,7 +115,7 @@ impl<'a> Partition<'a> {
         }
     }
 
-    /// Lays a part over several pieces by their width; one too narrow to have any lies on its start.
+    /// Spreads a part over several pieces by their width; a part without width lies on its first piece.
     fn spread(&mut self, part: EstimatePart<'_>, pieces: Range<usize>, weight: u64) {
         let offset = |key: &SliceKey| u128::from(key.position()) - u128::from(part.start.position());
         let width = part.end.map_or((1 << 64) - u128::from(part.start.position()), offset);
@@ -126,17 +126,17 @@ impl<'a> Partition<'a> {
         };
         for piece in pieces {
             let demand = before(self.starts.get(piece + 1)) - before(self.starts.get(piece));
-            self.tallies[piece].add(demand, weight);
+            self.sums[piece].add(demand, weight);
         }
     }
 
     fn weight_at(&self, key: &SliceKey) -> u128 {
         let bound = Bound::of(key);
-        self.tallies[self.starts.partition_point(|start| *start <= bound) - 1].weight
+        self.sums[self.starts.partition_point(|start| *start <= bound) - 1].weight
     }
 
-    fn into_pieces(self, settled: impl Fn(Demand) -> Demand) -> SliceMap<Demand> {
-        let demands = self.tallies.into_iter().map(|tally| settled(tally.mean(tally.weight)));
+    fn into_pieces(self, adjusted: impl Fn(Demand) -> Demand) -> SliceMap<Demand> {
+        let demands = self.sums.into_iter().map(|sum| adjusted(sum.mean(sum.weight)));
         let starts = self.starts.into_iter().map(|start| start.key.clone());
         SliceMap::try_from_starts(starts.zip(demands).collect())
             .expect("starts are sorted, distinct and begin at the empty key")
@@ -167,7 +167,7 @@ impl WeightedSum {
         self.weight += u128::from(weight);
     }
 
-    /// The mean over all that were heard, also those that had nothing to say.
+    /// The weighted mean, where `weight` includes estimates without demand.
     fn mean(&self, weight: u128) -> Demand {
         let mean = |sum: u128| u64::try_from(sum.checked_div(weight).unwrap_or_default()).unwrap_or(u64::MAX);
         Demand {
@@ -235,18 +235,18 @@ mod tests {
     }
 
     #[test]
-    fn estimates_of_the_same_keys_are_weighed_and_not_added() {
+    fn estimates_of_the_same_keys_are_averaged_by_weight() {
         let (old, new) = (
             estimate(slice(0, 100), 300, &[], &[]),
             estimate(slice(0, 100), 600, &[], &[]),
         );
         let map = map_of(&[(&old, 2), (&new, 1)]);
         assert_eq!(units(&map, 0, 100), 400);
-        assert_eq!(map.total().memory, 600, "all that a replica needs");
+        assert_eq!(map.total().memory, 600, "each replica needs all of it");
     }
 
     #[test]
-    fn estimates_of_other_bounds_count_where_they_have_something_to_say() {
+    fn an_estimate_counts_for_its_keys_alone() {
         let (whole, upper) = (
             estimate(slice(0, 100), 100, &[], &[]),
             estimate(slice(50, 100), 90, &[], &[]),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn where_an_estimate_says_that_keys_lie_densely_the_map_has_their_load() {
+    fn cuts_of_an_estimate_concentrate_its_load() {
         let dense = estimate(slice(0, 1_000), 400, &[10, 12, 14], &[]);
         let map = map_of(&[(&dense, 1)]);
         assert_eq!(
@@ -266,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn a_hot_key_of_which_one_of_two_estimates_knows_is_half_as_hot() {
-        let (knows, knows_not) = (
+    fn a_hot_key_in_one_of_two_estimates_is_half_as_hot() {
+        let (with, without) = (
             estimate(slice(0, 100), 100, &[], &[(7, 80)]),
             estimate(slice(0, 100), 100, &[], &[]),
         );
-        let map = map_of(&[(&knows, 1), (&knows_not, 1)]);
+        let map = map_of(&[(&with, 1), (&without, 1)]);
         let expected = Demand {
             memory: 0,
             ..Demand::steady(Load::from_units(40))
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_which_nobody_speaks_have_no_load() {
+    fn keys_without_an_estimate_have_no_load() {
         let alone = estimate(slice(10, 20), 50, &[], &[]);
         let weighted = WeightedEstimate {
             estimate: &alone,
@@ -310,7 +310,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_estimate_is_believed_exactly(estimate in any_estimate(), weight in 1_u64..1_000_000) {
+        fn a_single_estimate_is_the_map(estimate in any_estimate(), weight in 1_u64..1_000_000) {
             let map = map_of(&[(&estimate, weight)]);
             let points: Demand = estimate.points().iter().map(|(_, demand)| *demand).sum();
             let rest: Demand = estimate.parts().map(|part| part.demand).sum();
@@ -329,7 +329,7 @@ mod tests {
         }
 
         #[test]
-        fn no_key_has_more_than_the_largest_estimate_of_it_says(
+        fn no_key_has_more_load_than_its_largest_estimate(
             estimates in prop::collection::vec((any_estimate(), 1_u64..1_000), 1..8),
             at in 0_u64..100,
         ) {

@@ -1,4 +1,4 @@
-//! Keys that crash whoever owns them.
+//! Keys that crash every pod that owns them.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use crate::pod::PodPhase;
 use crate::pod::fixtures::{pod, pod_in};
 
 impl TargetStory {
-    /// The process of the pod is gone, and nobody had asked it to stop.
+    /// The pod dies without draining.
     fn crash(&mut self, number: u64) {
-        self.crash_in_life(number, 0);
+        self.crash_incarnation(number, 0);
     }
 
-    fn crash_in_life(&mut self, number: u64, life: u128) {
-        self.tell(TargetEvent::SessionClosed {
+    fn crash_incarnation(&mut self, number: u64, incarnation: u128) {
+        self.step(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
-        self.probed(&pod_in(number, life), ProbeOutcome::Refused);
+        self.probed(&pod_in(number, incarnation), ProbeOutcome::Refused);
         assert!(!self.state().pods.contains_key(&pod(number).name));
     }
 
@@ -40,7 +40,7 @@ impl TargetStory {
         self.state().poisoned.iter().any(|(slice, ())| slice.contains(key))
     }
 
-    /// Crashes the owner of the key, whichever it is.
+    /// Crashes the current owner of the key.
     fn crash_owner_of(&mut self, key: &SliceKey) {
         self.crash(self.owner_of(key));
     }
@@ -61,34 +61,34 @@ fn poisoned() -> TargetStory {
     let mut story = TargetStory::with_pods(12);
     story.crash_owner_of(&key());
     story.pass_alive(Duration::from_secs(30));
-    assert!(story.state().poisoned.is_empty(), "pods crash now and then");
+    assert!(story.state().poisoned.is_empty(), "one crash proves nothing");
     story.crash_owner_of(&key());
     story
 }
 
 #[test]
-fn keys_whose_owners_crash_one_after_the_other_are_poisoned_and_few_others() {
+fn keys_whose_owners_crash_one_after_the_other_are_poisoned() {
     let story = poisoned();
     assert!(story.is_poisoned(&key()));
     let state = story.state();
     let width: u128 = state.poisoned.iter().map(|(slice, ())| slice.width()).sum();
     assert!(width < Slice::FULL.width() / 16, "{:?}", state.poisoned);
-    let recovered = TargetStory::led_anew(story.cluster, story.now);
-    assert!(recovered.is_poisoned(&key()), "a new leader knows, too");
+    let recovered = TargetStory::with_new_leader(story.cluster, story.now);
+    assert!(recovered.is_poisoned(&key()), "poisoned keys are replicated");
 }
 
 #[test]
-fn an_operator_lets_poisoned_keys_go_and_they_stay_released() {
+fn keys_that_an_operator_releases_stay_released() {
     let mut story = poisoned();
     let slice = Slice::FULL;
     let released = story.applied(ChangeKind::Release { slice });
-    story.tell(released);
+    story.step(released);
     story.pass_alive(Duration::from_secs(60));
     assert!(story.state().poisoned.is_empty());
 }
 
 #[test]
-fn keys_whose_owner_lives_for_ten_minutes_are_poisoned_no_more() {
+fn poisoned_keys_are_released_after_ten_minutes_without_a_crash() {
     let mut story = poisoned();
     story.pass_alive(Duration::from_secs(599));
     assert!(story.is_poisoned(&key()));
@@ -97,7 +97,7 @@ fn keys_whose_owner_lives_for_ten_minutes_are_poisoned_no_more() {
 }
 
 #[test]
-fn crashes_more_than_ten_minutes_apart_say_nothing() {
+fn crashes_more_than_ten_minutes_apart_poison_nothing() {
     let mut story = TargetStory::with_pods(12);
     story.crash_owner_of(&key());
     story.pass_alive(Duration::from_secs(601));
@@ -106,19 +106,19 @@ fn crashes_more_than_ten_minutes_apart_say_nothing() {
 }
 
 #[test]
-fn a_pod_that_drains_has_not_crashed() {
+fn a_drained_pod_has_not_crashed() {
     let mut story = TargetStory::with_pods(12);
     story.crash_owner_of(&key());
     let owner = story.owner_of(&key());
     let drained = story.applied(ChangeKind::DrainPod { name: pod(owner).name });
-    story.beat(owner, PodPhase::Draining);
-    story.tell(drained);
+    story.heartbeat(owner, PodPhase::Draining);
+    story.step(drained);
     story.crash(owner);
     assert!(story.state().poisoned.is_empty());
 }
 
 #[test]
-fn in_a_small_cluster_it_takes_more_crashes_to_tell() {
+fn a_small_cluster_needs_more_crashes() {
     let mut story = TargetStory::with_pods(4);
     let mut crash_count = 0;
     while !story.is_poisoned(&key()) {
@@ -128,22 +128,22 @@ fn in_a_small_cluster_it_takes_more_crashes_to_tell() {
         story.open(4 + crash_count, pod(4 + crash_count));
         story.pass_alive(Duration::from_secs(20));
     }
-    assert!(crash_count > 2, "a twelfth of all keys was in query");
+    assert!(crash_count > 2, "too many keys were suspected after two crashes");
 }
 
 #[test]
-fn a_pod_that_crashes_again_and_again_does_not_make_its_keys_poisonous() {
+fn repeated_crashes_of_one_pod_poison_at_most_one_slice() {
     let mut story = TargetStory::with_pods(12);
-    for life in 0..6 {
-        story.crash_in_life(5, life);
-        story.open(5, pod_in(5, life + 1));
+    for incarnation in 0..6 {
+        story.crash_incarnation(5, incarnation);
+        story.open(5, pod_in(5, incarnation + 1));
         story.pass_alive(Duration::from_secs(10));
     }
     assert!(story.state().poisoned.len() <= 1, "{:?}", story.state().poisoned);
 }
 
 #[test]
-fn pods_that_crash_for_reasons_of_their_own_poison_little() {
+fn unrelated_crashes_poison_little() {
     let mut story = TargetStory::with_pods(12);
     for number in 0..8 {
         story.crash(number);

@@ -1,10 +1,10 @@
-//! Stories of load: what moves, what is replicated, and what stays.
+//! Stories of load: moves for balance, replicas of hot keys, memory, pins and poison.
 
 use std::time::Duration;
 
 use super::*;
 
-/// Ten pods that can carry 100 units each, in a band of 10 units.
+/// Ten pods with a capacity of 100 units each and a tolerance of 10 units.
 const POD_COUNT: u64 = 10;
 
 fn settings(max_replicas: u32) -> BalancerSettings {
@@ -23,7 +23,7 @@ fn signals_with(load: LoadMap) -> Signals {
     }
 }
 
-/// Decides every 5 s until nothing changes any more, at most 120 times; all reports, and where it leads.
+/// Decides every 5 s until nothing changes, at most 120 times; returns all reports and the last assignment.
 fn settled(
     before: &Assignment,
     signals: &mut Signals,
@@ -58,7 +58,7 @@ fn load_moves_in_rounds_of_nine_percent_until_all_pods_are_in_the_band() {
         .shares_of(crate::assignment::PodIndex(0))
         .map(|(slice, ..)| slice.start().position())
         .collect();
-    // 25 slices of the first pod carry 4 units more each, as the whole hot keys of 150 in all.
+    // 25 slices of the first pod get a hot key with 4 units each: the pod carries 150 units.
     let points: Vec<_> = hot.iter().take(25).map(|position| (position + 1, 4)).collect();
     signals.load = load(500, &points);
     let (reports, _) = settled(&even, &mut signals, &settings);
@@ -75,7 +75,7 @@ fn load_moves_in_rounds_of_nine_percent_until_all_pods_are_in_the_band() {
 }
 
 #[test]
-fn two_hot_keys_on_one_pod_come_apart() {
+fn two_hot_keys_on_one_pod_are_separated() {
     let settings = settings(1);
     let mut signals = signals_with(load(400, &[]));
     let even = decided(&Assignment::unassigned(), &signals, &settings);
@@ -93,7 +93,7 @@ fn two_hot_keys_on_one_pod_come_apart() {
 }
 
 #[test]
-fn a_key_above_one_pods_capacity_gets_replicas_beside_its_warm_owner_and_loses_them_when_it_cools() {
+fn a_key_above_the_capacity_of_a_pod_gets_replicas_and_loses_them_when_it_cools() {
     let settings = settings(8);
     let mut signals = signals_with(load(300, &[(77, 1)]));
     let even = decided(&Assignment::unassigned(), &signals, &settings);
@@ -132,7 +132,7 @@ fn noise_swaps_nothing() {
 }
 
 #[test]
-fn a_pod_takes_no_more_than_fits_into_its_memory() {
+fn a_pod_receives_no_more_than_fits_its_memory() {
     let settings = settings(1);
     let demand = Demand {
         memory: 1_000_000,
@@ -155,7 +155,7 @@ fn a_pod_takes_no_more_than_fits_into_its_memory() {
 }
 
 #[test]
-fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
+fn a_pod_with_too_little_memory_gives_the_least_used_slices_away() {
     let settings = settings(1);
     let warm = |memory| Demand {
         memory,
@@ -184,7 +184,7 @@ fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
 }
 
 #[test]
-fn pinned_keys_stay_with_their_pod_and_come_back_to_it() {
+fn pinned_keys_stay_with_their_pod_and_return_to_it_after_a_drain() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
     let pinned = Slice::new(SliceKey::from_position(1 << 60), Some(SliceKey::from_position(3 << 59))).unwrap();
@@ -206,7 +206,7 @@ fn pinned_keys_stay_with_their_pod_and_come_back_to_it() {
 }
 
 #[test]
-fn poisoned_keys_gather_on_one_pod_with_their_hot_keys_cut_out() {
+fn poisoned_keys_gather_on_one_pod_and_their_hot_keys_are_cut_out() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[(1 << 61, 3)]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -225,7 +225,7 @@ fn poisoned_keys_gather_on_one_pod_with_their_hot_keys_cut_out() {
 }
 
 #[test]
-fn neighbours_are_joined_when_slices_have_become_too_many() {
+fn neighbours_are_joined_when_there_are_too_many_slices() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -237,7 +237,7 @@ fn neighbours_are_joined_when_slices_have_become_too_many() {
 }
 
 #[test]
-fn nothing_is_moved_that_was_moved_a_moment_ago() {
+fn no_slice_moves_twice_within_its_cooldown() {
     let settings = settings(1);
     let mut signals = signals_with(load(400, &[(77, 30)]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -251,7 +251,7 @@ fn nothing_is_moved_that_was_moved_a_moment_ago() {
 }
 
 #[test]
-fn a_ledger_forgets_after_ten_minutes() {
+fn the_move_history_forgets_after_ten_minutes() {
     let mut recent_moves = MoveHistory::default();
     let report = |seconds: u64, units: u64| DecisionReport {
         decided_at: Timestamp::from_millis(seconds * 1_000),
@@ -284,7 +284,7 @@ fn a_ledger_forgets_after_ten_minutes() {
     );
 }
 
-/// The reports of the example in the README, round by round.
+/// The reports of the worked example in the README, round by round.
 fn worked_example() -> String {
     let settings = settings(1);
     let mut signals = Signals {
@@ -303,10 +303,10 @@ fn worked_example() -> String {
 }
 
 #[test]
-fn the_worked_example_of_the_readme_is_what_happens() {
+fn the_readme_shows_the_reports_of_the_worked_example() {
     let example = worked_example();
     assert!(
         include_str!("../README.md").contains(&example),
-        "the README should say\n{example}"
+        "the README must contain\n{example}"
     );
 }

@@ -1,4 +1,4 @@
-//! What is promised of decisions: stories in which it shows, and properties of all of them.
+//! Tests of decisions: stories, and properties that hold for all inputs.
 
 mod balance;
 mod handoff;
@@ -15,20 +15,14 @@ use crate::pod::PodName;
 use crate::pod::fixtures::{pod_in, pod_name};
 
 fn signals(pods: impl IntoIterator<Item = (u64, u128, bool)>) -> Signals {
-    let signal = |(number, life, may_own)| {
-        let pod = pod_in(number, life);
+    let signal = |(number, incarnation, may_own)| {
+        let pod = pod_in(number, incarnation);
         let signal = PodSignal { pod, may_own };
         (signal.pod.name.clone(), signal)
     };
     Signals {
         pods: pods.into_iter().map(signal).collect(),
-        load: LoadMap::idle(),
-        lingered: BTreeSet::new(),
-        warm: WarmReplicas::All,
-        scope: Scope::Repair,
-        recent_moves: MoveHistory::default(),
-        pins: Vec::new(),
-        poisoned: Vec::new(),
+        ..Signals::default()
     }
 }
 
@@ -53,7 +47,7 @@ fn served_by(assignment: &Assignment) -> BTreeMap<&str, usize> {
     counts
 }
 
-/// All leaving replicas, as if each had lingered long enough.
+/// All leaving replicas, as if all had lingered long enough.
 fn all_leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {
     all_in(Phase::Leaving, assignment)
 }
@@ -69,7 +63,7 @@ fn all_in(wanted: Phase, assignment: &Assignment) -> BTreeSet<(SliceKey, PodName
     assignment.slices().iter().flat_map(found).collect()
 }
 
-/// A load that is even over the key space but for some hot keys, by their positions; in units a second.
+/// A load map: an even load over the key space, and hot keys by position; in units a second.
 fn load(even: u64, hot: &[(u64, u64)]) -> LoadMap {
     let demand = |units: u64| Demand::steady(Load::from_units(units));
     let points = hot

@@ -1,4 +1,4 @@
-//! What every decision keeps, whatever the signals.
+//! Properties of every decision, for any signals.
 
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn any_signals() -> impl Strategy<Value = Signals> {
     (pods, loads, hot, any::<bool>()).prop_map(move |(pods, loads, hot, balance)| {
         let mut signals = signals(
             pods.iter()
-                .map(|(number, (life, may_own, _))| (*number, *life, *may_own)),
+                .map(|(number, (incarnation, may_own, _))| (*number, *incarnation, *may_own)),
         );
         for (signal, (_, _, weight)) in signals.pods.values_mut().zip(pods.values()) {
             signal.pod.weight = Weight::from_thousandths(*weight).unwrap();

@@ -1,9 +1,9 @@
-//! Stories of pods that come and go.
+//! Stories of pods that join, drain, restart and die.
 
 use super::*;
 
 #[test]
-fn the_first_assignment_deals_slices_out_evenly() {
+fn the_first_assignment_spreads_slices_evenly() {
     let assignment = first(3);
     assert_eq!(assignment.generation().number(), 1);
     let counts = served_by(&assignment);
@@ -30,7 +30,7 @@ fn a_pod_that_joins_is_filled_to_the_mean_by_moves_to_it_alone() {
 }
 
 #[test]
-fn a_new_life_of_a_pod_takes_over_the_slices_of_the_old_one() {
+fn a_restarted_pod_keeps_its_slices() {
     let before = first(3);
     let signals = signals([(0, 0, true), (1, 7, true), (2, 0, true)]);
     let decision = decide(&before, &signals, &BalancerSettings::default(), Timestamp::ZERO);
@@ -64,7 +64,7 @@ fn a_draining_pod_keeps_each_slice_until_a_successor_has_it() {
 }
 
 #[test]
-fn a_draining_pod_takes_its_slices_back_when_nobody_else_is_left() {
+fn a_draining_pod_takes_its_slices_back_when_no_other_pod_is_left() {
     let before = first(2);
     let settings = BalancerSettings::default();
     let moved = decided(&before, &signals([(0, 0, true), (1, 0, false)]), &settings);
@@ -86,7 +86,7 @@ fn the_last_pod_keeps_serving_while_it_drains() {
 }
 
 #[test]
-fn replicas_are_in_different_zones_where_there_are_zones() {
+fn replicas_are_in_different_zones_if_there_are_zones() {
     let settings = BalancerSettings {
         min_replicas: 2,
         max_replicas: 2,
