@@ -1,22 +1,21 @@
-//! The slicelet's brain: what a pod owns, how much load it measures, how it keeps its session, what it asks of its
-//! store.
+//! The slicelet's brains: ownership, load, the session with the assigner, and admission to the object store.
 //!
 //! ```text
-//! Update --Session--> Ownership      what this pod may answer, and since when
-//! counts --LoadMeter--> LoadReport   a decayed rate for each slice, and the hottest keys
-//! Asked --Admission--> Admit         which requests of the object store may be made now
-//! request --Answered--> its answer   once, however often it is repeated
+//! Update --Session--> Ownership      the slices this pod may answer for, and since when
+//! counts --Metering--> LoadReport    a decayed rate for each slice, and the hottest keys
+//! Asked --Admission--> Admit         which requests to the object store may be made now
+//! request --Answered--> its answer   a repeated request has its effect once
 //! ```
 
 pub mod admission;
 mod answered;
 mod arrivals;
-mod chance;
 mod concurrency_limit;
 mod cuts;
 mod decayed_rate;
 mod hot_keys;
 mod hottest;
+mod jitter;
 mod load_meter;
 mod metered_rate;
 mod metering;

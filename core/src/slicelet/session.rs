@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use super::pulls::{PullCommand, Pulls};
+use super::pulls::{OrderedPulls, PullCommand};
 use super::{Hottest, Identity, Metering, Ownership, RangeCounts, Reconnect};
 use crate::assignment::{Assignment, Generation, Update};
 use crate::brain::{Brain, Output};
@@ -40,7 +40,7 @@ pub struct Session {
     ownership: Arc<Ownership>,
     /// Whether a diff did not fit, so that the next registration asks for the whole assignment.
     needs_full: bool,
-    pulls: Pulls,
+    pulls: OrderedPulls,
     metering: Metering,
     collect_at: Timestamp,
     drain: Drain,
@@ -60,7 +60,7 @@ impl Session {
             link: AssignerLink::new(reconnect),
             ownership: Arc::new(Ownership::none()),
             needs_full: false,
-            pulls: Pulls::default(),
+            pulls: OrderedPulls::default(),
             metering: Metering::new(now),
             collect_at: Timestamp::ZERO,
             drain: Drain::NotRequested,

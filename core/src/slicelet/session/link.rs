@@ -51,13 +51,13 @@ impl AssignerLink {
 
     /// ## Connecting -> Up: the registration is accepted, and a heartbeat is due at once
     pub(super) const fn on_connected(&mut self, now: Timestamp) {
-        self.reconnect.succeeded();
+        self.reconnect.on_connected();
         self.state = LinkState::Up { heartbeat_at: now };
     }
 
     /// ## Connecting, Up -> Waiting: the connection is lost or given up
     pub(super) fn on_lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) {
-        let connect_at = now + self.reconnect.failed(leader);
+        let connect_at = now + self.reconnect.on_failed(leader);
         self.state = LinkState::Waiting { connect_at };
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use emberkeep_core::load::LoadReport;
 use xxhash_rust::xxh64::Xxh64;
 
-use super::super::event::{FromPod, Message, Pending};
+use super::super::event::{FromPod, Pending, PodMessage};
 use super::*;
 
 /// The hash of all load reports that reach the assigner, in the order in which they do, with their times.
@@ -27,14 +27,14 @@ impl ReportHash {
         let end = cluster.now() + Duration::from_secs(seconds);
         while let Some((at, pending)) = cluster.queue.take_until(end) {
             if let Pending::ToAssigner(FromPod {
-                message: Message::LoadReport(report),
+                message: PodMessage::LoadReport(report),
                 ..
             }) = &pending
             {
                 self.record(at, report);
             }
             cluster.now = at;
-            cluster.happens(pending);
+            cluster.execute(pending);
         }
         cluster.run_until(end);
     }
@@ -78,7 +78,7 @@ fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
         hash.run(&mut cluster, 12);
     }
     add(&mut cluster, 5);
-    assert!(cluster.strike(&name(5), Fault::Freeze), "it has not begun");
+    assert!(cluster.strike(&name(5), Fault::Freeze), "its process has not started");
     cluster.change_leader(Duration::from_millis(500));
     hash.run(&mut cluster, 6);
     assert!(cluster.strike(&name(5), Fault::Thaw));

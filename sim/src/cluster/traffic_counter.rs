@@ -1,4 +1,4 @@
-//! Counting: what a pod sees of the traffic, request by request in production, as sums of rates over time here.
+//! Counting in a simulated pod: rates times their time, instead of requests.
 
 use std::ops::Range;
 
@@ -6,27 +6,27 @@ use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::slicelet::{Hottest, Ownership, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 use emberkeep_core::time::Timestamp;
 
-use super::routing::Routing;
+use super::routing::ClientRouting;
 use super::settings::Counts;
 use super::traffic::Traffic;
 use crate::random_stream::RandomStream;
 
-/// A unit of load for a microsecond at a rate of one thousandth: counts are whole units, rates are not.
+/// Thousandths of a unit a second times microseconds in one unit: counts are whole units, rates are not.
 const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
 
-/// What one pod counts between two measurements.
+/// The counts of one pod since they were last taken, and its sketches of the hottest keys.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(super) struct TrafficCounter {
     chance: RandomStream,
     counts: Counts,
     streams: Vec<Stream>,
-    /// What has come in for each range of the ownership and was not taken yet, in [`PARTS_A_UNIT`].
+    /// The load of each range that was not taken yet, in [`PARTS_A_UNIT`].
     parts: Vec<u128>,
-    counted_to: Timestamp,
+    counted_until: Timestamp,
     sketches: Vec<Hottest>,
 }
 
-/// The requests for keys that lie in one range of the ownership, which `sharer_count` pods share.
+/// The requests for keys in one range of the ownership, which `sharer_count` pods share.
 #[derive(Debug)]
 struct Stream {
     range: usize,
@@ -34,22 +34,22 @@ struct Stream {
     sharer_count: u64,
 }
 
-impl Counter {
+impl TrafficCounter {
     pub(super) fn new(chance: RandomStream, counts: Counts, now: Timestamp) -> Self {
         Self {
             chance,
             counts,
             streams: Vec::new(),
             parts: vec![0],
-            counted_to: now,
+            counted_until: now,
             sketches: vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT],
         }
     }
 
-    /// Counts what has come in up to `now`.
+    /// Counts the load up to `now`.
     pub(super) fn count(&mut self, traffic: &Traffic, now: Timestamp) {
-        let micros = now.since(self.counted_to).as_micros();
-        self.counted_to = now;
+        let micros = now.since(self.counted_until).as_micros();
+        self.counted_until = now;
         if micros == 0 {
             return;
         }
@@ -67,7 +67,7 @@ impl Counter {
         }
     }
 
-    /// Takes what was counted of each range, and starts over. What is no whole unit yet stays.
+    /// Takes the counts of each range. Fractions of a unit stay for the next time.
     pub(super) fn take(&mut self) -> Vec<u64> {
         let (chance, counts) = (&mut self.chance, self.counts);
         let units = self.parts.iter_mut().map(|parts| match counts {
@@ -81,8 +81,8 @@ impl Counter {
         units.collect()
     }
 
-    /// The pod goes by another ownership, or requests come by another way.
-    pub(super) fn follow(&mut self, ownership: &Ownership, routing: &Routing, pod: usize, traffic: &Traffic) {
+    /// The pod's ownership or the routing has changed.
+    pub(super) fn follow(&mut self, ownership: &Ownership, routing: &ClientRouting, pod: usize, traffic: &Traffic) {
         self.parts.resize(ownership.range_count(), 0);
         let streams = routing.to_pod(pod).flat_map(|route| {
             let sharer_count = route.answered_by.len() as u64;
@@ -116,7 +116,7 @@ impl Counter {
     }
 }
 
-/// The ranges of the ownership in which the pod has a share of the slice, by number, each with its part of the slice.
+/// The ranges in which the pod has a share of the slice, by number, each with its part of the slice.
 fn ranges_in<'a>(ownership: &'a Ownership, slice: &Slice) -> impl Iterator<Item = (usize, Slice)> + 'a {
     let (ranges, slice) = (ownership.ranges(), slice.clone());
     let first = ranges.position_of(slice.start());
