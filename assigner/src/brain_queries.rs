@@ -35,7 +35,7 @@ impl BrainQueries {
         let targets: Vec<TargetName> = self.member.state().borrow().targets().keys().cloned().collect();
         let mut page = String::new();
         for target in targets {
-            let answer = self.ask(&target, Question::Explain { last: PAGE_DECISIONS }).await;
+            let answer = self.query(&target, Question::Explain { last: PAGE_DECISIONS }).await;
             let text = match answer {
                 Ok(Answer::Explanation(explanation)) => explanation.to_string(),
                 Ok(Answer::Situation(_)) => "the brain answered another query\n".to_owned(),
@@ -49,7 +49,7 @@ impl BrainQueries {
     /// The last decisions, and why none is made now.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
-        match self.ask(target, Question::Explain { last }).await? {
+        match self.query(target, Question::Explain { last }).await? {
             Answer::Explanation(explanation) => Ok(explained(&explanation)),
             Answer::Situation(_) => Err(Status::internal("the brain answered another query")),
         }
@@ -81,13 +81,13 @@ impl BrainQueries {
     }
 
     async fn situation(&self, target: &TargetName) -> Result<Situation, Status> {
-        match self.ask(target, Question::Situation).await? {
+        match self.query(target, Question::Situation).await? {
             Answer::Situation(situation) => Ok(*situation),
             Answer::Explanation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
-    async fn ask(&self, target: &TargetName, question: Question) -> Result<Answer, Status> {
+    async fn query(&self, target: &TargetName, question: Question) -> Result<Answer, Status> {
         let brain = self.registry.brains().borrow().get(target).cloned();
         let not_leading = || leader_redirect_status(self.member.leadership().borrow().leader());
         let brain = brain.ok_or_else(not_leading)?;
