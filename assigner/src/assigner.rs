@@ -27,7 +27,7 @@ use crate::error::AssignerError;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
-use crate::recorder::{Recorder, RecordingFile};
+use crate::recording::{Recorder, RecordingFile};
 use crate::report_service::ReportService;
 use crate::session_registry::SessionRegistry;
 use crate::session_service::SessionService;

@@ -37,7 +37,7 @@ impl BrainQueries {
         let targets: Vec<TargetName> = self.member.state().borrow().targets().keys().cloned().collect();
         let mut page = String::new();
         for target in targets {
-            let answer = self.ask(&target, Query::Explain { last: PAGE_DECISIONS }).await;
+            let answer = self.query(&target, Query::Explain { last: PAGE_DECISIONS }).await;
             let text = match answer {
                 Ok(QueryReply::Explanation(explanation)) => explanation.to_string(),
                 Ok(QueryReply::DecisionInputs(_)) => "the brain answered another query\n".to_owned(),
@@ -51,7 +51,7 @@ impl BrainQueries {
     /// The last decisions, and why none is made now.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
-        match self.ask(target, Query::Explain { last }).await? {
+        match self.query(target, Query::Explain { last }).await? {
             QueryReply::Explanation(explanation) => Ok(explained(&explanation)),
             QueryReply::DecisionInputs(_) => Err(Status::internal("the brain answered another query")),
         }
@@ -83,13 +83,13 @@ impl BrainQueries {
     }
 
     async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
-        match self.ask(target, Query::DecisionInputs).await? {
+        match self.query(target, Query::DecisionInputs).await? {
             QueryReply::DecisionInputs(inputs) => Ok(*inputs),
             QueryReply::Explanation(_) => Err(Status::internal("the brain answered another query")),
         }
     }
 
-    async fn ask(&self, target: &TargetName, query: Query) -> Result<QueryReply, Status> {
+    async fn query(&self, target: &TargetName, query: Query) -> Result<QueryReply, Status> {
         let brain = self.registry.brains().borrow().get(target).cloned();
         let not_leading = || leader_redirect_status(self.member.leadership().borrow().leader());
         let brain = brain.ok_or_else(not_leading)?;

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::metrics::Metrics;
 use crate::probe::probe;
 use crate::raft::Member;
-use crate::recorder::RecordedBrain;
+use crate::recording::RecordedBrain;
 use crate::session_registry::{BrainHandle, SessionRegistry};
 
 /// Performs the actions of the brain of one target.
@@ -138,7 +138,7 @@ impl Hands<RecordedBrain> for TargetHands {
                 info!(target = %self.target, "{report}");
                 self.metrics.record_decision(&self.target, &report);
             }
-            TargetAction::Reply { id, reply } => self.registry.answer(id, reply),
+            TargetAction::Reply { id, reply } => self.registry.complete_query(id, reply),
         }
         None
     }

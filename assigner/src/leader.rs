@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::hands::TargetHands;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
-use crate::recorder::{RecordedBrain, Recorder};
+use crate::recording::{RecordedBrain, Recorder};
 use crate::session_registry::{BrainHandle, EVENTS_MAX, SessionRegistry};
 
 /// Starts the brains at the beginning of a term and stops them at its end.

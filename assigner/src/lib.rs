@@ -22,7 +22,7 @@ mod leader;
 mod metrics;
 mod probe;
 pub mod raft;
-mod recorder;
+mod recording;
 mod report_service;
 mod session_registry;
 mod session_service;

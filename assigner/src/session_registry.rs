@@ -93,7 +93,7 @@ impl SessionRegistry {
         (id, answer)
     }
 
-    pub(crate) fn answer(&self, id: QueryId, answer: QueryReply) {
+    pub(crate) fn complete_query(&self, id: QueryId, answer: QueryReply) {
         if let Some(sender) = self.queries().remove(&id) {
             // Fails only when the caller has given up.
             let _ = sender.send(answer);

@@ -86,7 +86,7 @@ impl Directory {
         match &**self.view.load() {
             View::Seeds(_) => Generation::NONE,
             View::Assigned(assigned) => match assigned.hint_for(key) {
-                Some(word) => word.generation,
+                Some(hint) => hint.generation,
                 None => assigned.generation(),
             },
         }
@@ -102,11 +102,11 @@ impl Directory {
         if not_owner.generation <= assigned.generation() {
             return;
         }
-        let word = OwnerHint {
+        let hint = OwnerHint {
             generation: not_owner.generation,
             owner: self.peer_among(&mut unlisted_peers, owner),
         };
-        if let Some(overlay) = assigned.overlay.with(&not_owner.slice, &word) {
+        if let Some(overlay) = assigned.overlay.with(&not_owner.slice, &hint) {
             self.view.store(Arc::new(assigned.with_overlay(overlay)));
         }
     }
@@ -131,10 +131,10 @@ impl Directory {
 
     fn peer_among(&self, unlisted_peers: &mut Vec<Arc<Peer>>, pod: &Pod) -> Arc<Peer> {
         let view = self.view.load();
-        if let Some(peer) = view.peers().find(|peer| peer.is(pod)) {
+        if let Some(peer) = view.peers().find(|peer| peer.matches(pod)) {
             return Arc::clone(peer);
         }
-        if let Some(peer) = unlisted_peers.iter().find(|peer| peer.is(pod)) {
+        if let Some(peer) = unlisted_peers.iter().find(|peer| peer.matches(pod)) {
             return Arc::clone(peer);
         }
         let peer = Arc::new(Peer::of_pod(pod.clone(), self.zone.as_deref(), &self.channel));
@@ -205,8 +205,8 @@ impl View {
 
 impl Assigned {
     fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
-        if let Some(word) = self.hint_for(key) {
-            return Ok(Arc::clone(&word.owner));
+        if let Some(hint) = self.hint_for(key) {
+            return Ok(Arc::clone(&hint.owner));
         }
         let Self { table, peers, .. } = self;
         let serving = table.route(key)?.serving;
@@ -254,7 +254,7 @@ impl<'a> PeersByAddress<'a> {
     fn find(&self, pod: &Pod) -> Option<&'a Arc<Peer>> {
         let first = self.0.partition_point(|peer| *peer.address() < pod.address);
         let at_address = self.0[first..].iter().take_while(|peer| *peer.address() == pod.address);
-        at_address.copied().find(|peer| peer.is(pod))
+        at_address.copied().find(|peer| peer.matches(pod))
     }
 }
 

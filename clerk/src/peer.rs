@@ -71,7 +71,7 @@ impl Peer {
     }
 
     /// Whether the incarnation, address and zone are the same, so that the peer and its channel can be kept.
-    pub(crate) fn is(&self, pod: &Pod) -> bool {
+    pub(crate) fn matches(&self, pod: &Pod) -> bool {
         self.address == pod.address
             && self
                 .pod

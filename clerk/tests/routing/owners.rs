@@ -91,7 +91,7 @@ async fn a_clerk_that_could_ask_nobody_is_not_made() {
     let target = refused(Clerk::builder("No Name").assigner("127.0.0.1:1")).await;
     assert!(target.starts_with("target \"No Name\" is not allowed"), "{target}");
     let source = refused(Clerk::builder(TARGET).assigner("nowhere")).await;
-    assert!(source.starts_with("address \"nowhere\" cannot be called"), "{source}");
+    assert!(source.starts_with("address \"nowhere\" is invalid"), "{source}");
     let seed = refused(Clerk::builder(TARGET).seed_pods(["nowhere"])).await;
     assert!(seed.starts_with("address \"nowhere\" is not allowed"), "{seed}");
 }

@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    fn refusal(wire: pb::LoadReport) -> String {
+    fn error_of(wire: pb::LoadReport) -> String {
         LoadReport::try_from(wire).unwrap_err().to_string()
     }
 
@@ -170,7 +170,7 @@ mod tests {
                 ..report(vec![])
             };
             assert_eq!(
-                refusal(wire),
+                error_of(wire),
                 format!("window_ms: it is {window_ms}, allowed is 1 to 3600000")
             );
         }
@@ -180,15 +180,15 @@ mod tests {
     fn slices_out_of_order_or_overlapping_are_rejected() {
         assert!(LoadReport::try_from(report(vec![slice(1, 2), slice(2, 3), slice(5, 6)])).is_ok());
         let expected = "slices[1]: slices must be in key order and not overlap, but [01, 03) follows [02, 04)";
-        assert_eq!(refusal(report(vec![slice(2, 4), slice(1, 3)])), expected);
-        assert!(refusal(report(vec![slice(2, 4), slice(3, 5)])).starts_with("slices[1]"));
+        assert_eq!(error_of(report(vec![slice(2, 4), slice(1, 3)])), expected);
+        assert!(error_of(report(vec![slice(2, 4), slice(3, 5)])).starts_with("slices[1]"));
     }
 
     #[test]
     fn a_report_of_too_many_slices_is_rejected() {
         let long = report(vec![slice(1, 2); REPORTED_SLICES_MAX + 1]);
         assert_eq!(
-            refusal(long),
+            error_of(long),
             "slices: it has 100001 entries, at most 100000 are allowed"
         );
     }
@@ -204,7 +204,7 @@ mod tests {
             ..report(vec![])
         };
         assert_eq!(
-            refusal(wire),
+            error_of(wire),
             "hottest[1].key: key is 513 bytes long, at most 512 are allowed"
         );
     }
@@ -236,16 +236,16 @@ mod tests {
         };
         assert!(LoadReport::try_from(cut_at(&[3, 8])).is_ok());
         assert_eq!(
-            refusal(cut_at(&[3, 9])),
+            error_of(cut_at(&[3, 9])),
             "slices[0].cuts[1]: 09 must lie after 03 and inside [02, 09)"
         );
         assert_eq!(
-            refusal(cut_at(&[2])),
+            error_of(cut_at(&[2])),
             "slices[0].cuts[0]: 02 must lie after 02 and inside [02, 09)"
         );
-        assert!(refusal(cut_at(&[4, 4])).contains("04 must lie after 04"));
+        assert!(error_of(cut_at(&[4, 4])).contains("04 must lie after 04"));
         assert_eq!(
-            refusal(cut_at(&[3; CUTS_MAX + 1])),
+            error_of(cut_at(&[3; CUTS_MAX + 1])),
             "slices[0].cuts: it has 256 entries, at most 255 are allowed"
         );
     }

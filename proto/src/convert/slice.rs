@@ -52,7 +52,7 @@ pub(super) fn check_order<'a>(slices: impl Iterator<Item = &'a Slice>) -> Result
 mod tests {
     use super::*;
 
-    fn refusal(start: &[u8], end: Option<&[u8]>) -> String {
+    fn error_of(start: &[u8], end: Option<&[u8]>) -> String {
         let wire = pb::Slice {
             start: start.to_vec(),
             end: end.map(<[u8]>::to_vec),
@@ -63,15 +63,15 @@ mod tests {
     #[test]
     fn an_empty_slice_is_rejected() {
         let expected = "end: it must lie after the start, a slice is never empty";
-        assert_eq!(refusal(b"b", Some(b"b")), expected);
-        assert_eq!(refusal(b"b", Some(b"a")), expected);
-        assert_eq!(refusal(b"", Some(b"")), expected);
+        assert_eq!(error_of(b"b", Some(b"b")), expected);
+        assert_eq!(error_of(b"b", Some(b"a")), expected);
+        assert_eq!(error_of(b"", Some(b"")), expected);
     }
 
     #[test]
     fn an_oversize_key_is_rejected() {
         let expected = "end: key is 513 bytes long, at most 512 are allowed";
-        assert_eq!(refusal(b"", Some(&[7; 513])), expected);
+        assert_eq!(error_of(b"", Some(&[7; 513])), expected);
     }
 
     #[test]

@@ -297,7 +297,7 @@ mod tests {
         pb::TransferResponse { message: Some(message) }
     }
 
-    fn refusal(wire: pb::TransferResponse) -> String {
+    fn error_of(wire: pb::TransferResponse) -> String {
         Transferred::try_from(wire).unwrap_err().to_string()
     }
 
@@ -328,24 +328,24 @@ mod tests {
         for (expected, corrupt) in bad {
             let mut value = value(1);
             corrupt(&mut value);
-            assert_eq!(refusal(batch(vec![value])), expected);
+            assert_eq!(error_of(batch(vec![value])), expected);
         }
     }
 
     #[test]
     fn a_batch_is_neither_empty_nor_too_large() {
         assert_eq!(
-            refusal(batch(vec![])),
+            error_of(batch(vec![])),
             "values: it is empty, but a batch has at least one value"
         );
         let many = vec![value(0); BATCH_COUNT_MAX + 1];
         assert_eq!(
-            refusal(batch(many)),
+            error_of(batch(many)),
             "values: it has 4097 entries, at most 4096 are allowed"
         );
         let large = vec![value(1), value(BATCH_SIZE_MAX)];
         assert_eq!(
-            refusal(batch(large)),
+            error_of(batch(large)),
             "values: 2 objects have 1048577 bytes, allowed are 1048576"
         );
     }
@@ -357,20 +357,20 @@ mod tests {
         let expected =
             "manifest.entries[1]: entries must be sorted by heat, hottest first, then by key, without duplicates";
         for (key, heat) in [("c", 8), ("a", 7), ("b", 7)] {
-            assert_eq!(refusal(page(vec![entry("b", 7), entry(key, heat)], true)), expected);
+            assert_eq!(error_of(page(vec![entry("b", 7), entry(key, heat)], true)), expected);
         }
     }
 
     #[test]
     fn a_page_is_bounded_and_only_the_last_one_may_be_empty() {
         assert!(Transferred::try_from(page(vec![], true)).is_ok());
-        let expected = "manifest.entries: there are none, which is allowed on the last page only";
-        assert_eq!(refusal(page(vec![], false)), expected);
+        let expected = "manifest.entries: it is empty, which is allowed in the last page only";
+        assert_eq!(error_of(page(vec![], false)), expected);
         let many = vec![entry("a", 1); PAGE_COUNT_MAX + 1];
         let expected = "manifest.entries: it has 2049 entries, at most 2048 are allowed";
-        assert_eq!(refusal(page(many, true)), expected);
+        assert_eq!(error_of(page(many, true)), expected);
         let nothing = pb::TransferResponse { message: None };
-        assert_eq!(refusal(nothing), "message: it is missing, but must be set");
+        assert_eq!(error_of(nothing), "message: it is missing, but must be set");
     }
 
     #[test]
@@ -381,18 +381,18 @@ mod tests {
             held: vec![7; MANIFEST_COUNT_MAX],
         };
         assert!(TransferStart::try_from(wire.clone()).is_ok());
-        let refusal = |corrupt: fn(&mut pb::TransferRequest)| {
+        let error_of = |corrupt: fn(&mut pb::TransferRequest)| {
             let mut wire = wire.clone();
             corrupt(&mut wire);
             TransferStart::try_from(wire).unwrap_err().to_string()
         };
         assert_eq!(
-            refusal(|wire| wire.slice = None),
+            error_of(|wire| wire.slice = None),
             "slice: it is missing, but must be set"
         );
-        assert!(refusal(|wire| wire.target = "No".into()).starts_with("target: target \"No\" is not allowed"));
+        assert!(error_of(|wire| wire.target = "No".into()).starts_with("target: target \"No\" is not allowed"));
         let expected = "held: it has 500001 entries, at most 500000 are allowed";
-        assert_eq!(refusal(|wire| wire.held.push(7)), expected);
+        assert_eq!(error_of(|wire| wire.held.push(7)), expected);
     }
 
     #[test]

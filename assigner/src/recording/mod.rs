@@ -7,10 +7,10 @@
 //! A brain never waits for the disk: its records go into a bounded queue, and a thread writes them. When the queue is
 //! full or a write fails, the recording ends with one log line, and the assigner continues without it.
 
-mod file;
 mod recorded_brain;
 mod recorder;
+mod recording_file;
 
-pub(crate) use self::file::RecordingFile;
 pub(crate) use self::recorded_brain::RecordedBrain;
 pub(crate) use self::recorder::Recorder;
+pub(crate) use self::recording_file::RecordingFile;
