@@ -106,7 +106,7 @@ impl<'a, C: Codec> Guard<'a, C> {
         self.access.warm.fetch(self.load_request(), path, codec).await
     }
 
-    /// Changes the key's value. `change` receives the present value (`None` without an object) and returns the new one,
+    /// Changes the key's value. `change` receives the present value (`None` if there is none) and returns the new one,
     /// which this method returns once it is durable.
     ///
     /// At most one change of a key runs at a time on this pod. The write is conditional on the version that `change`

@@ -50,9 +50,7 @@ impl<C: Codec> WarmStore<C> {
     pub(crate) async fn load(&self, load_request: LoadRequest<'_>) -> Result<Arc<C::Value>, GetError> {
         self.parts.metrics.loads.inc();
         let request = self.object_request(&load_request)?;
-        let entry = self
-            .before_deadline(load_request.deadline, self.load_object(&request))
-            .await?;
+        let entry = self.load_object(&request).await?;
         let value = entry.of_key().ok_or(GetError::NotFound)?;
         Ok(Arc::clone(value))
     }
@@ -72,25 +70,19 @@ impl<C: Codec> WarmStore<C> {
             fence: load_request.fence,
             deadline: load_request.deadline,
         };
-        if let Some(value) = self
-            .fresh_entry(&request, Timestamp::NEVER)
-            .and_then(|entry| entry.of_path())
-        {
+        let fresh = self.fresh_entry(&request, Timestamp::NEVER);
+        if let Some(value) = fresh.and_then(|entry| entry.of_path()) {
             return Ok(value);
         }
         self.parts.metrics.loads.inc();
-        let entry = self
-            .before_deadline(load_request.deadline, self.load_object(&request))
-            .await?;
+        let entry = self.load_object(&request).await?;
         match entry.of_path() {
             Some(value) => Ok(value),
             None if entry.value.is_none() => Err(GetError::NotFound),
             // The warm value has the type of another codec: load the object again with this one.
             None => {
                 self.invalidate(&request.key, &request.name);
-                let entry = self
-                    .before_deadline(load_request.deadline, self.load_object(&request))
-                    .await?;
+                let entry = self.load_object(&request).await?;
                 entry.of_path().ok_or(GetError::NotFound)
             }
         }
@@ -117,8 +109,11 @@ impl<C: Codec> WarmStore<C> {
 
     async fn load_object(&self, request: &ObjectRequest<C::Value>) -> Result<WarmEntry<C::Value>, GetError> {
         let requested_at = self.parts.clock.now();
-        let mut lock = self.locks.lock(&request.key).await?;
-        self.load_locked(request, requested_at, &mut lock, None).await
+        let loading = async {
+            let mut lock = self.locks.lock(&request.key).await?;
+            self.load_locked(request, requested_at, &mut lock, None).await
+        };
+        self.before_deadline(request.deadline, loading).await
     }
 
     /// An entry that is fresh for a request that began at `requested_at`. The caller holds the key's lock.
