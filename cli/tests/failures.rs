@@ -14,7 +14,7 @@ use emberkeep_clerk::Clerk;
 use emberkeep_proto::convert::NotOwner;
 use emberkeep_proto::demo::AddRequest;
 use emberkeep_proto::demo::demo_client::DemoClient;
-use emberkeep_tests::process::{Server, eventually, free_address, printed};
+use emberkeep_testkit::process::{Server, eventually, free_address, printed};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tonic::Status;

@@ -17,8 +17,8 @@ use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{
     Credentials, Durability, ETag, Expect, Folder, NameRange, ObjectName, ObjectStore, Page, Read, S3Settings,
 };
-use emberkeep_tests::fault_proxy::{Fault, FaultProxy, RandomFaults};
-use emberkeep_tests::linearizability::{Appends, Told};
+use emberkeep_testkit::fault_proxy::{Fault, FaultProxy, RandomFaults};
+use emberkeep_testkit::linearizability::{Appends, Told};
 use futures::future::{join_all, try_join_all};
 use scripted::{ScriptedAssigner, ScriptedSession, all_by, generation, soon};
 use tempfile::TempDir;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use emberkeep_clerk::Clerk;
 use emberkeep_proto::demo::AppendRequest;
 use emberkeep_proto::demo::demo_client::DemoClient;
-use emberkeep_tests::linearizability::{Appends, Told};
+use emberkeep_testkit::linearizability::{Appends, Told};
 use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::timeout;

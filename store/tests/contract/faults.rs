@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use emberkeep_store::{ETag, Expect, ObjectName, Read, Store, StoreError};
-use emberkeep_tests::fault_proxy::{Fault, RandomFaults, Requests};
+use emberkeep_testkit::fault_proxy::{Fault, RandomFaults, Requests};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use emberkeep_store::{Expect, StoreError};
-use emberkeep_tests::fault_proxy::{Fault, Requests};
+use emberkeep_testkit::fault_proxy::{Fault, Requests};
 use tempfile::TempDir;
 
 use crate::place::{BUCKET, Shaken, server};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability, S3Settings, Store};
-use emberkeep_tests::fault_proxy::FaultProxy;
+use emberkeep_testkit::fault_proxy::FaultProxy;
 use tempfile::TempDir;
 
 use crate::moto;

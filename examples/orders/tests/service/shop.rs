@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::books::Books;
-use emberkeep_tests::process::{Server, eventually, free_address, printed};
+use emberkeep_testkit::process::{Server, eventually, free_address, printed};
 
 pub(crate) struct Shop {
     assigner: Assigner,

@@ -7,7 +7,7 @@ use std::process::Command;
 use emberkeep_assigner::raft::RaftSettings;
 use emberkeep_assigner::{Assigner, AssignerConfig};
 use emberkeep_example_profiles::TARGET;
-use emberkeep_tests::process::{Server, free_address, printed, wait_for};
+use emberkeep_testkit::process::{Server, free_address, printed, wait_for};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 

@@ -7,7 +7,7 @@ use emberkeep_proto::convert::{TRANSFER_MESSAGE_SIZE_MAX, Transferred};
 use emberkeep_proto::pb::TransferRequest;
 use emberkeep_proto::pb::warm_transfer_client::WarmTransferClient;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
-use emberkeep_tests::process::eventually;
+use emberkeep_testkit::process::eventually;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 use tonic::transport::Channel;

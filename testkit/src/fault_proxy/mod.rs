@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # async fn example(server: std::net::SocketAddr) {
-//! use emberkeep_tests::fault_proxy::{Fault, FaultProxy, RandomFaults, Requests};
+//! use emberkeep_testkit::fault_proxy::{Fault, FaultProxy, RandomFaults, Requests};
 //!
 //! let proxy = FaultProxy::start(server).await;
 //! // The next write of this object is carried out, but its writer never hears of it.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use emberkeep_tests::fault_proxy::{Fault, FaultProxy, Injected, Requests};
+use emberkeep_testkit::fault_proxy::{Fault, FaultProxy, Injected, Requests};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

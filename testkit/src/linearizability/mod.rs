@@ -4,7 +4,7 @@
 //! 1990). One whose answer nobody heard may take effect at any moment after its call, or never.
 //!
 //! ```
-//! use emberkeep_tests::linearizability::{Appends, Told};
+//! use emberkeep_testkit::linearizability::{Appends, Told};
 //!
 //! let list = Appends::default();
 //! let (first, second) = (list.called("a"), list.called("b"));
