@@ -2,50 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
 
-/// How long anything may take: generous, because only a fault reaches it.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// An address on this machine at which nobody listens, below those that the system gives to outgoing connections: it is
-/// still free when a server is started there.
-pub fn free_address() -> SocketAddr {
-    loop {
-        let address = (Ipv4Addr::LOCALHOST, rand::random_range(20_000..32_000)).into();
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
-
-/// Asks again and again until the answer is there.
-pub fn wait_for<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(answer) = answer() {
-            return answer;
-        }
-        assert!(start.elapsed() < DEADLINE, "{what} took longer than {DEADLINE:?}");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
-/// Asks again and again, without blocking the thread, until the answer is there.
-pub async fn eventually<T>(what: &str, mut answer: impl AsyncFnMut() -> Option<T>) -> T {
-    let asking = async {
-        let mut pace = tokio::time::interval(Duration::from_millis(20));
-        loop {
-            pace.tick().await;
-            if let Some(answer) = answer().await {
-                return answer;
-            }
-        }
-    };
-    let answered = tokio::time::timeout(DEADLINE, asking).await;
-    answered.unwrap_or_else(|_| panic!("{what} took longer than {DEADLINE:?}"))
-}
+use crate::deadline::wait_for;
 
 /// A running server; killed with `kill -9` when dropped.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
-//! What the proxy does to a request, seen from both of its sides.
-#![allow(clippy::unwrap_used)]
+//! What the proxy does to a request, as its client and its server see it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use emberkeep_testkit::fault_proxy::{Fault, FaultProxy, Injected, Requests};
+use emberkeep_testkit::fault_proxy::{FaultProxy, HttpFault, InjectedFaults, RequestMatcher};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -19,13 +20,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// A server that numbers its answers, behind a proxy.
-struct Shaken {
+struct ProxiedServer {
     proxy: FaultProxy,
     request_count: Arc<AtomicU32>,
     _serving: JoinSet<()>,
 }
 
-impl Shaken {
+impl ProxiedServer {
     async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let proxy = FaultProxy::start(listener.local_addr().unwrap()).await;
@@ -39,7 +40,7 @@ impl Shaken {
         }
     }
 
-    /// The whole answer to a read of `path`, as far as it comes.
+    /// The answer to a read of `path`, as far as it arrives.
     async fn get(&self, path: &str) -> String {
         get(self.proxy.addr(), path, "").await
     }
@@ -81,84 +82,92 @@ async fn get(proxy: SocketAddr, path: &str, header: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_passes_with_the_host_that_its_client_named() {
-    let shaken = Shaken::start().await;
-    let answer = shaken.get("/a").await;
+async fn a_request_is_forwarded_with_the_host_that_its_client_named() {
+    let server = ProxiedServer::start().await;
+    let answer = server.get("/a").await;
     assert!(answer.ends_with("\r\n\r\nanswer 1 to store.example"), "{answer}");
-    assert_eq!(shaken.proxy.injected(), Injected::default());
+    assert_eq!(server.proxy.injected(), InjectedFaults::default());
 }
 
 #[tokio::test]
-async fn only_a_cut_after_is_carried_out() {
-    let shaken = Shaken::start().await;
-    for (fault, request_count) in [(Fault::CutBefore, 0), (Fault::CutAfter, 1)] {
-        shaken.proxy.strike(1, Requests::any(), fault);
-        assert_eq!(shaken.get("/a").await, "", "{fault:?}");
-        assert_eq!(shaken.request_count(), request_count, "{fault:?}");
+async fn a_request_is_carried_out_if_its_connection_is_cut_after_it_and_not_if_before() {
+    let server = ProxiedServer::start().await;
+    for (fault, request_count) in [(HttpFault::CutBefore, 0), (HttpFault::CutAfter, 1)] {
+        server.proxy.inject(1, RequestMatcher::any(), fault);
+        assert_eq!(server.get("/a").await, "", "{fault:?}");
+        assert_eq!(server.request_count(), request_count, "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn a_body_is_cut_in_its_middle() {
-    let shaken = Shaken::start().await;
-    shaken.proxy.strike(1, Requests::any(), Fault::CutBody);
-    let answer = shaken.get("/a").await;
+async fn a_body_is_cut_in_the_middle() {
+    let server = ProxiedServer::start().await;
+    server.proxy.inject(1, RequestMatcher::any(), HttpFault::CutBody);
+    let answer = server.get("/a").await;
     assert!(answer.contains("content-length: 25\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nanswer 1 to "), "{answer}");
 }
 
 #[tokio::test]
-async fn errors_are_in_the_words_of_s3_and_nothing_is_carried_out() {
-    let shaken = Shaken::start().await;
+async fn errors_have_the_format_of_s3_and_the_request_is_not_carried_out() {
+    let server = ProxiedServer::start().await;
     for (fault, status, code) in [
-        (Fault::InternalError, "HTTP/1.1 500 ", "<Code>InternalError</Code>"),
-        (Fault::SlowDown, "HTTP/1.1 503 ", "<Code>SlowDown</Code>"),
+        (HttpFault::InternalError, "HTTP/1.1 500 ", "<Code>InternalError</Code>"),
+        (HttpFault::SlowDown, "HTTP/1.1 503 ", "<Code>SlowDown</Code>"),
     ] {
-        shaken.proxy.strike(1, Requests::any(), fault);
-        let answer = shaken.get("/a").await;
+        server.proxy.inject(1, RequestMatcher::any(), fault);
+        let answer = server.get("/a").await;
         assert!(answer.starts_with(status) && answer.contains(code), "{answer}");
     }
-    assert_eq!(shaken.request_count(), 0);
+    assert_eq!(server.request_count(), 0);
 }
 
 #[tokio::test]
 async fn a_delayed_request_is_carried_out_later() {
-    let shaken = Shaken::start().await;
+    let server = ProxiedServer::start().await;
     let delay = Duration::from_millis(20);
-    shaken.proxy.strike(1, Requests::any(), Fault::Delay(delay));
+    server.proxy.inject(1, RequestMatcher::any(), HttpFault::Delay(delay));
     let begin = Instant::now();
-    let answer = shaken.get("/a").await;
+    let answer = server.get("/a").await;
     assert!(answer.ends_with("answer 1 to store.example"), "{answer}");
     assert!(begin.elapsed() >= delay);
 }
 
 #[tokio::test]
-async fn a_stale_read_is_what_was_read_of_the_same_path_before() {
-    let shaken = Shaken::start().await;
-    shaken.proxy.strike(1, Requests::to("GET", "/a"), Fault::StaleRead);
+async fn a_stale_read_returns_an_earlier_version_of_the_same_path() {
+    let server = ProxiedServer::start().await;
+    server
+        .proxy
+        .inject(1, RequestMatcher::to("GET", "/a"), HttpFault::StaleRead);
     for number in [1, 2] {
-        let answer = shaken.get("/a").await;
+        let answer = server.get("/a").await;
         assert!(answer.contains(&format!("answer {number} ")), "{answer}");
     }
-    assert_eq!(shaken.proxy.injected().total(), 0, "nothing was there to be stale");
+    assert_eq!(server.proxy.injected().total(), 0, "no earlier version was read");
 
-    shaken.proxy.strike(2, Requests::to("GET", "/a"), Fault::StaleRead);
-    let stale = shaken.get("/a").await;
+    server
+        .proxy
+        .inject(2, RequestMatcher::to("GET", "/a"), HttpFault::StaleRead);
+    let stale = server.get("/a").await;
     assert!(
         stale.contains("etag: \"1\"\r\n") && stale.contains("answer 1 "),
         "{stale}"
     );
     let header = "If-None-Match: \"1\"\r\n";
-    let unchanged = get(shaken.proxy.addr(), "/a", header).await;
+    let unchanged = get(server.proxy.addr(), "/a", header).await;
     assert!(unchanged.starts_with("HTTP/1.1 304 "), "{unchanged}");
-    assert_eq!((shaken.proxy.injected().stale_reads, shaken.request_count()), (2, 2));
+    assert_eq!((server.proxy.injected().stale_reads, server.request_count()), (2, 2));
 }
 
 #[tokio::test]
-async fn other_requests_are_spared() {
-    let shaken = Shaken::start().await;
-    shaken.proxy.strike(1, Requests::to("GET", "/a"), Fault::CutBefore);
-    shaken.proxy.strike(1, Requests::to("PUT", "/"), Fault::CutBefore);
-    assert!(shaken.get("/b").await.contains("answer 1 "));
-    assert_eq!(shaken.get("/a?part").await, "");
+async fn requests_that_do_not_match_are_forwarded() {
+    let server = ProxiedServer::start().await;
+    server
+        .proxy
+        .inject(1, RequestMatcher::to("GET", "/a"), HttpFault::CutBefore);
+    server
+        .proxy
+        .inject(1, RequestMatcher::to("PUT", "/"), HttpFault::CutBefore);
+    assert!(server.get("/b").await.contains("answer 1 "));
+    assert_eq!(server.get("/a?part").await, "");
 }

@@ -1,28 +1,27 @@
-//! A proxy in front of an S3 server that injects faults: errors, cut connections, delays, stale reads.
+//! An HTTP/1.1 proxy in front of an S3 server that injects faults: errors, cut connections, delays, stale reads.
 //!
-//! It understands HTTP/1.1, so that a fault strikes one request, and at a known moment of it. The client's `Host` goes through
-//! unchanged, because signatures cover it.
+//! A fault strikes one request, at a known moment. The client's `Host` is forwarded unchanged, because signatures cover it.
 //!
 //! ```no_run
 //! # async fn example(server: std::net::SocketAddr) {
-//! use emberkeep_testkit::fault_proxy::{Fault, FaultProxy, RandomFaults, Requests};
+//! use emberkeep_testkit::fault_proxy::{FaultProxy, HttpFault, RandomFaults, RequestMatcher};
 //!
 //! let proxy = FaultProxy::start(server).await;
-//! // The next write of this object is carried out, but its writer never hears of it.
-//! proxy.strike(1, Requests::to("PUT", "/bucket/object"), Fault::CutAfter);
-//! // Everything else suffers by chance, and in the same way each time.
-//! proxy.strike_at_random(RandomFaults::seeded(7).percent(5, Fault::SlowDown).percent(2, Fault::CutBody));
+//! // The next write of this object is carried out, but its writer receives no reply.
+//! proxy.inject(1, RequestMatcher::to("PUT", "/bucket/object"), HttpFault::CutAfter);
+//! // All other requests meet random faults, the same in each run.
+//! proxy.inject_at_random(RandomFaults::seeded(7).percent(5, HttpFault::SlowDown).percent(2, HttpFault::CutBody));
 //! // A client uses `http://{proxy.addr()}` as its endpoint, then:
 //! assert_eq!(proxy.injected().cuts_after, 1);
 //! # }
 //! ```
 
-mod fault;
-mod forwarding;
-mod injected;
+mod fault_plan;
+mod forwarder;
+mod http_fault;
+mod injected_faults;
 mod listener;
-mod memory;
-mod plan;
+mod object_versions;
 mod reply;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,21 +30,21 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use self::fault::{Fault, Requests};
-use self::forwarding::Forwarding;
-pub use self::injected::Injected;
-pub use self::plan::RandomFaults;
+pub use self::fault_plan::RandomFaults;
+use self::forwarder::Forwarder;
+pub use self::http_fault::{HttpFault, RequestMatcher};
+pub use self::injected_faults::InjectedFaults;
 
-/// A running proxy; it stops, and cuts its connections, when this is dropped.
+/// A running proxy; dropping it cuts its connections.
 #[derive(Debug)]
 pub struct FaultProxy {
     addr: SocketAddr,
-    forwarding: Arc<Forwarding>,
+    forwarder: Arc<Forwarder>,
     _serving: JoinSet<()>,
 }
 
 impl FaultProxy {
-    /// Starts a proxy on a free port of 127.0.0.1 that passes everything on to `upstream`, until told otherwise.
+    /// Starts a proxy on a free port of 127.0.0.1 that forwards everything to `upstream`.
     ///
     /// # Panics
     ///
@@ -55,40 +54,39 @@ impl FaultProxy {
             .await
             .expect("the loopback address has a free port");
         let addr = listener.local_addr().expect("a bound socket has an address");
-        let forwarding = Arc::new(Forwarding::new(upstream));
+        let forwarder = Arc::new(Forwarder::new(upstream));
         let mut serving = JoinSet::new();
-        serving.spawn(listener::serve(listener, Arc::clone(&forwarding)));
+        serving.spawn(listener::serve(listener, Arc::clone(&forwarder)));
         Self {
             addr,
-            forwarding,
+            forwarder,
             _serving: serving,
         }
     }
 
-    /// Where the proxy listens.
+    /// The address at which the proxy listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The next `count` of these requests meet `fault`.
-    ///
-    /// Of several such orders, the oldest that has requests left comes first; all of them come before random faults.
-    pub fn strike(&self, count: usize, requests: Requests, fault: Fault) {
-        self.forwarding.plan().strike(count, requests, fault);
+    /// The next `count` of these requests meet `fault`: after earlier calls whose count is not used up, and before random
+    /// faults.
+    pub fn inject(&self, count: usize, requests: RequestMatcher, fault: HttpFault) {
+        self.forwarder.plan().schedule(count, requests, fault);
     }
 
-    /// From now on, requests meet faults by chance; replaces the random faults there were.
-    pub fn strike_at_random(&self, faults: RandomFaults) {
-        self.forwarding.plan().strike_at_random(faults);
+    /// From now on, requests meet these random faults, in place of earlier random ones.
+    pub fn inject_at_random(&self, faults: RandomFaults) {
+        self.forwarder.plan().inject_at_random(faults);
     }
 
-    /// From now on, everything passes.
-    pub fn calm(&self) {
-        self.forwarding.plan().calm();
+    /// From now on, everything is forwarded.
+    pub fn heal(&self) {
+        self.forwarder.plan().heal();
     }
 
-    /// What was injected so far.
-    pub fn injected(&self) -> Injected {
-        self.forwarding.plan().injected()
+    /// The faults that were injected so far.
+    pub fn injected(&self) -> InjectedFaults {
+        self.forwarder.plan().injected()
     }
 }

@@ -1,33 +1,33 @@
-//! The checker: Wing and Gong's search ("Testing and verifying concurrent objects", 1993), which looks at no set of done
+//! The checker: Wing and Gong's search ("Testing and verifying concurrent objects", 1993), which visits no set of placed
 //! operations with the same state twice (Lowe: "Testing for linearizability", 2017).
 
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 
-/// What an object does, one operation at a time.
-pub trait Model {
-    /// An operation together with its answer, as far as that was heard.
+/// What an object does when operations run one after the other.
+pub trait SequentialModel {
+    /// An operation, with its answer if there is one.
     type Operation: fmt::Debug;
-    /// What the object holds.
+    /// The content of the object.
     type State: Clone + Eq + Hash;
 
-    /// The state after `operation`, or nothing if it cannot have been answered like that in this state.
+    /// The state after `operation`, or `None` if it cannot have that answer in this state.
     fn after(state: &Self::State, operation: &Self::Operation) -> Option<Self::State>;
 }
 
-/// One operation of a history. Times are of one clock that never gives the same time twice.
+/// One operation of a history. All times are of one clock that never returns the same time twice.
 #[derive(Clone, Copy, Debug)]
-pub struct Operation<O> {
-    /// What was done, and what was answered.
+pub struct TimedOperation<O> {
+    /// The operation and its answer.
     pub operation: O,
-    /// A moment before it was sent.
+    /// A time before it was sent.
     pub called_at: u64,
-    /// A moment after the answer was heard; nothing if none was, and then it may have had no effect at all.
+    /// A time after the answer was received; `None` without an answer, and then it may have had no effect.
     pub answered_at: Option<u64>,
 }
 
-/// No order explains a history: how far the best attempt came.
+/// No order explains a history: how far the longest attempt came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     placed_count: usize,
@@ -50,67 +50,70 @@ impl fmt::Display for Violation {
     }
 }
 
-/// More than any history of tests needs; one that is harder to judge is a failure too.
-const SITUATION_COUNT_MAX: usize = 1_000_000;
+/// More than the history of any test needs; a history that needs more states fails the test.
+const STATE_COUNT_MAX: usize = 1_000_000;
 
-/// Finds an order that explains `history`, beginning with `initial`.
+/// Searches an order that explains `history`, beginning with `initial`.
 ///
 /// # Errors
 /// When there is none.
 ///
 /// # Panics
-/// When the history is too hard to judge.
-pub fn check<M: Model>(initial: M::State, mut history: Vec<Operation<M::Operation>>) -> Result<(), Violation> {
+/// When the search takes more than a million states.
+pub fn check<M: SequentialModel>(
+    initial: M::State,
+    mut history: Vec<TimedOperation<M::Operation>>,
+) -> Result<(), Violation> {
     history.sort_by_key(|operation| (operation.answered_at.is_none(), operation.answered_at));
-    let first = Situation {
-        done: Done::none(history.len()),
+    let first = SearchState {
+        placed: PlacedSet::none(history.len()),
         state: initial,
     };
-    let mut farthest = first.done.clone();
+    let mut farthest = first.placed.clone();
     let mut seen = HashSet::from([first.clone()]);
     let mut open = vec![first];
-    while let Some(situation) = open.pop() {
-        if situation.done.explains(&history) {
+    while let Some(visited) = open.pop() {
+        if visited.placed.explains(&history) {
             return Ok(());
         }
-        if situation.done.count > farthest.count {
-            farthest = situation.done.clone();
+        if visited.placed.count > farthest.count {
+            farthest = visited.placed.clone();
         }
-        // Pushed last and looked at first: what was answered first, and operations without an answer at the very end.
-        for next in situation.done.candidates(&history).rev() {
-            let Some(state) = M::after(&situation.state, &history[next].operation) else {
+        // The candidate that is pushed last is visited first: the one answered first, those without an answer last.
+        for next in visited.placed.candidates(&history).rev() {
+            let Some(state) = M::after(&visited.state, &history[next].operation) else {
                 continue;
             };
-            let done = situation.done.with(next);
-            let situation = Situation { done, state };
-            if seen.insert(situation.clone()) {
-                open.push(situation);
+            let placed = visited.placed.with(next);
+            let next = SearchState { placed, state };
+            if seen.insert(next.clone()) {
+                open.push(next);
             }
         }
         assert!(
-            seen.len() <= SITUATION_COUNT_MAX,
-            "a history of {} operations is too hard to judge",
+            seen.len() <= STATE_COUNT_MAX,
+            "a history of {} operations takes more than {STATE_COUNT_MAX} states to judge",
             history.len()
         );
     }
     Err(farthest.violation_of(&history))
 }
 
-/// Which operations are done, and what came of them.
+/// The operations that are placed, and the state after them.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Situation<S> {
-    done: Done,
+struct SearchState<S> {
+    placed: PlacedSet,
     state: S,
 }
 
-/// A set of operations, by their places in the history, which is sorted by answers.
+/// A set of operations, by their indices in the history, which is sorted by answer time.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Done {
+struct PlacedSet {
     bits: Vec<u64>,
     count: usize,
 }
 
-impl Done {
+impl PlacedSet {
     fn none(operation_count: usize) -> Self {
         Self {
             bits: vec![0; operation_count.div_ceil(64)],
@@ -127,28 +130,28 @@ impl Done {
         }
     }
 
-    fn has(&self, place: usize) -> bool {
+    fn contains(&self, place: usize) -> bool {
         self.bits[place / 64] >> (place % 64) & 1 == 1
     }
 
-    /// The first answer of an operation that is not done.
-    fn next_answer<O>(&self, history: &[Operation<O>]) -> Option<u64> {
-        let next = (0..history.len()).find(|&place| !self.has(place))?;
+    /// The earliest answer of an operation that is not placed.
+    fn next_answer<O>(&self, history: &[TimedOperation<O>]) -> Option<u64> {
+        let next = (0..history.len()).find(|&place| !self.contains(place))?;
         history[next].answered_at
     }
 
-    /// Whether all is done that somebody was told of.
-    fn explains<O>(&self, history: &[Operation<O>]) -> bool {
+    /// Whether all operations with an answer are placed.
+    fn explains<O>(&self, history: &[TimedOperation<O>]) -> bool {
         self.next_answer(history).is_none()
     }
 
-    /// What may be done next: whatever was called before any of what is not done was answered.
-    fn candidates<O>(&self, history: &[Operation<O>]) -> impl DoubleEndedIterator<Item = usize> {
+    /// The operations that may be placed next: those called before the earliest answer of one that is not placed.
+    fn candidates<O>(&self, history: &[TimedOperation<O>]) -> impl DoubleEndedIterator<Item = usize> {
         let before = self.next_answer(history).unwrap_or(u64::MAX);
-        (0..history.len()).filter(move |&place| !self.has(place) && history[place].called_at < before)
+        (0..history.len()).filter(move |&place| !self.contains(place) && history[place].called_at < before)
     }
 
-    fn violation_of<O: fmt::Debug>(&self, history: &[Operation<O>]) -> Violation {
+    fn violation_of<O: fmt::Debug>(&self, history: &[TimedOperation<O>]) -> Violation {
         let stuck_at = self.candidates(history).map(|place| &history[place].operation);
         Violation {
             placed_count: self.count,
@@ -175,7 +178,7 @@ mod tests {
         Write(u32),
     }
 
-    impl Model for Register {
+    impl SequentialModel for Register {
         type Operation = Access;
         type State = u32;
 
@@ -187,35 +190,35 @@ mod tests {
         }
     }
 
-    fn answered(operation: Access, called_at: u64, answered_at: u64) -> Operation<Access> {
-        Operation {
+    fn answered(operation: Access, called_at: u64, answered_at: u64) -> TimedOperation<Access> {
+        TimedOperation {
             operation,
             called_at,
             answered_at: Some(answered_at),
         }
     }
 
-    fn unheard(operation: Access, called_at: u64) -> Operation<Access> {
-        Operation {
+    fn unanswered(operation: Access, called_at: u64) -> TimedOperation<Access> {
+        TimedOperation {
             operation,
             called_at,
             answered_at: None,
         }
     }
 
-    fn is_explained(history: &[Operation<Access>]) -> bool {
+    fn is_explained(history: &[TimedOperation<Access>]) -> bool {
         check::<Register>(0, history.to_vec()).is_ok()
     }
 
     #[test]
-    fn operations_at_the_same_time_may_take_effect_in_any_order() {
+    fn concurrent_operations_may_take_effect_in_any_order() {
         let writes = [1, 2, 3].map(|value| answered(Write(value), value.into(), 100 + u64::from(value)));
         let reads = [(3, 10), (2, 20), (1, 30)].map(|(value, at)| answered(Read(value), at, at + 1));
         assert!(is_explained(&[writes, reads].concat()));
     }
 
     #[test]
-    fn a_read_of_what_was_overwritten_before_it_began_is_a_violation() {
+    fn a_read_of_a_value_overwritten_before_the_call_is_a_violation() {
         let writes = [answered(Write(1), 0, 1), answered(Write(2), 2, 3)];
         let read = |value| [writes[0], writes[1], answered(Read(value), 4, 5)];
         assert!(is_explained(&read(2)));
@@ -228,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn two_reads_that_see_a_write_come_and_go_are_a_violation() {
+    fn two_reads_that_see_a_write_appear_and_disappear_are_a_violation() {
         let write = answered(Write(1), 0, 10);
         let reads = |first, second| [write, answered(Read(first), 1, 2), answered(Read(second), 3, 4)];
         assert!(is_explained(&reads(0, 1)));
@@ -236,21 +239,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_answered_may_happen_late_or_never_but_only_once() {
-        let write = unheard(Write(1), 0);
+    fn an_operation_without_an_answer_takes_effect_late_or_never_but_only_once() {
+        let write = unanswered(Write(1), 0);
         assert!(is_explained(&[write, answered(Read(0), 1, 2)]));
         assert!(is_explained(&[write, answered(Read(0), 1, 2), answered(Read(1), 3, 4)]));
         let other = answered(Write(2), 5, 6);
         let again = [answered(Read(1), 3, 4), other, answered(Read(1), 7, 8)];
         assert!(!is_explained(&[&[write], &again[..]].concat()));
         assert!(
-            !is_explained(&[unheard(Write(1), 5), answered(Read(1), 1, 2)]),
-            "it was not called yet"
+            !is_explained(&[unanswered(Write(1), 5), answered(Read(1), 1, 2)]),
+            "a read cannot return a later write"
         );
     }
 
     #[test]
-    fn the_verdict_is_that_of_trying_all_orders() {
+    fn the_checker_agrees_with_trying_all_orders() {
         let mut chance = StdRng::seed_from_u64(7);
         let mut explained_count = 0;
         for _ in 0..3_000 {
@@ -262,14 +265,14 @@ mod tests {
         assert!((500..2_500).contains(&explained_count), "{explained_count} of 3000");
     }
 
-    fn drawn(chance: &mut StdRng) -> Vec<Operation<Access>> {
+    fn drawn(chance: &mut StdRng) -> Vec<TimedOperation<Access>> {
         let mut history = Vec::new();
         for number in 0..6 {
             let value = chance.random_range(0..3);
             let operation = if chance.random() { Read(value) } else { Write(value) };
             let called_at = chance.random_range(0..20) * 100 + number;
             let answered_at = called_at + chance.random_range(1..8) * 100 + 50;
-            history.push(Operation {
+            history.push(TimedOperation {
                 operation,
                 called_at,
                 answered_at: chance.random_bool(0.8).then_some(answered_at),
@@ -278,8 +281,8 @@ mod tests {
         history
     }
 
-    /// Tries each operation that may come first, and then all orders of the others.
-    fn some_order_explains(rest: &[Operation<Access>], state: u32) -> bool {
+    /// Tries each operation that may come first, then all orders of the others.
+    fn some_order_explains(rest: &[TimedOperation<Access>], state: u32) -> bool {
         let Some(first_answer) = rest.iter().filter_map(|operation| operation.answered_at).min() else {
             return true;
         };

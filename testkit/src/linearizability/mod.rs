@@ -1,22 +1,22 @@
-//! Whether a history of concurrent operations can be explained by some order in which they ran one after the other.
+//! Checks that a history of concurrent operations is linearizable: that some sequential order explains it.
 //!
-//! Each operation must take effect at one moment between its call and its answer (Herlihy and Wing: "Linearizability",
-//! 1990). One whose answer nobody heard may take effect at any moment after its call, or never.
+//! Each operation takes effect at one moment between its call and its answer (Herlihy and Wing: "Linearizability", 1990).
+//! An operation without an answer may take effect at any moment after its call, or never.
 //!
 //! ```
-//! use emberkeep_testkit::linearizability::{Appends, Told};
+//! use emberkeep_testkit::linearizability::{AppendHistory, AppendOutcome};
 //!
-//! let list = Appends::default();
-//! let (first, second) = (list.called("a"), list.called("b"));
-//! list.ended(second, Told::List(vec!["b"]));
-//! list.ended(first, Told::Nothing);
-//! // What the list held in the end says that "a" was appended after all, although nobody was told.
+//! let list = AppendHistory::default();
+//! let (first, second) = (list.on_call("a"), list.on_call("b"));
+//! list.on_outcome(second, AppendOutcome::Appended(vec!["b"]));
+//! list.on_outcome(first, AppendOutcome::Unknown);
+//! // The final list shows that "a" was appended after all.
 //! list.check(&["b", "a"]).unwrap();
 //! list.check(&["a", "b"]).unwrap_err();
 //! ```
 
-mod appends;
+mod append_history;
 mod checker;
 
-pub use self::appends::{Appends, Call, Told};
-pub use self::checker::{Model, Operation, Violation, check};
+pub use self::append_history::{AppendHistory, AppendOutcome, PendingAppend};
+pub use self::checker::{SequentialModel, TimedOperation, Violation, check};

@@ -6,25 +6,25 @@ use bytes::Bytes;
 use http::header::ETAG;
 use http::{HeaderValue, Response};
 
-/// How many objects are remembered; reads of any others are never stale.
+/// How many objects are remembered; reads of further ones are never stale.
 const OBJECT_COUNT_MAX: usize = 4096;
 
-/// One answer to a read, whole.
-pub(super) type Version = Response<Bytes>;
+/// A reply to a read, with its whole body.
+pub(super) type ObjectVersion = Response<Bytes>;
 
 /// The two newest versions of each object.
 #[derive(Debug, Default)]
-pub(super) struct Memory(BTreeMap<String, Versions>);
+pub(super) struct ObjectVersions(BTreeMap<String, VersionPair>);
 
 #[derive(Debug)]
-struct Versions {
-    newest: Version,
-    before: Option<Version>,
+struct VersionPair {
+    newest: ObjectVersion,
+    before: Option<ObjectVersion>,
 }
 
-impl Memory {
-    /// Notes an answer; one without an ETag is no object's.
-    pub(super) fn note(&mut self, path: &str, read: &Version) {
+impl ObjectVersions {
+    /// Records a reply; one without an ETag holds no object.
+    pub(super) fn on_read(&mut self, path: &str, read: &ObjectVersion) {
         if etag(read).is_none() {
             return;
         }
@@ -35,20 +35,20 @@ impl Memory {
             }
             None if has_room => {
                 let (newest, before) = (read.clone(), None);
-                self.0.insert(path.to_owned(), Versions { newest, before });
+                self.0.insert(path.to_owned(), VersionPair { newest, before });
             }
             Some(_) | None => {}
         }
     }
 
-    /// The older of the versions that were read.
-    pub(super) fn older(&self, path: &str) -> Option<Version> {
+    /// The older of the two newest versions, or the only one.
+    pub(super) fn older(&self, path: &str) -> Option<ObjectVersion> {
         let versions = self.0.get(path)?;
         Some(versions.before.as_ref().unwrap_or(&versions.newest).clone())
     }
 }
 
-pub(super) fn etag(version: &Version) -> Option<&HeaderValue> {
+pub(super) fn etag(version: &ObjectVersion) -> Option<&HeaderValue> {
     version.headers().get(ETAG)
 }
 
@@ -56,19 +56,19 @@ pub(super) fn etag(version: &Version) -> Option<&HeaderValue> {
 mod tests {
     use super::*;
 
-    fn version(etag: &str) -> Version {
+    fn version(etag: &str) -> ObjectVersion {
         let body = Bytes::from(etag.to_owned());
         Response::builder().header(ETAG, etag).body(body).unwrap()
     }
 
     #[test]
     fn the_older_of_the_two_newest_versions_is_remembered() {
-        let mut memory = Memory::default();
+        let mut versions = ObjectVersions::default();
         let reads = [("1", "1"), ("1", "1"), ("2", "1"), ("2", "1"), ("3", "2")];
         for (read, older) in reads {
-            memory.note("/a", &version(read));
-            assert_eq!(memory.older("/a").unwrap().body(), older, "after {read}");
+            versions.on_read("/a", &version(read));
+            assert_eq!(versions.older("/a").unwrap().body(), older, "after {read}");
         }
-        assert!(memory.older("/b").is_none());
+        assert!(versions.older("/b").is_none());
     }
 }

@@ -1,74 +1,66 @@
-//! A pod that is killed in the middle of its writes, again and again, and starts again on the same disk.
+//! A pod that is killed repeatedly while it writes, and restarts on the same disk.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use emberkeep_slicelet::{ByteSize, GetError, Raw, Slicelet, Store};
+use emberkeep_testkit::assignment::all_by;
+use emberkeep_testkit::deadline::{DEADLINE, soon};
+use emberkeep_testkit::scripted_assigner::ScriptedAssigner;
 use tempfile::TempDir;
 use tonic::Status;
 
-use crate::scripted::{ScriptedAssigner, all_by, soon};
-
-/// How often the pod is killed; `EMBERKEEP_KILLS` says otherwise.
+/// How often the pod is killed, unless `EMBERKEEP_KILLS` gives another number.
 const KILL_COUNT: u32 = 12;
 const KEY_COUNT: usize = 48;
-/// Large enough that a block on disk is being written nearly all the time.
+/// Large enough that a block is being written to disk nearly all the time.
 const VALUE_SIZE: usize = 24 << 10;
 const FOLDER: &str = "EMBERKEEP_KILLED_POD_FOLDER";
-/// How long a pod may take to do what it has to; only a fault takes so long.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_pod_killed_while_it_writes_never_answers_a_wrong_value() {
+fn a_pod_killed_while_it_writes_never_returns_a_wrong_value() {
     let kill_count = std::env::var("EMBERKEEP_KILLS").map_or(KILL_COUNT, |count| count.parse().unwrap());
     let folder = TempDir::new().unwrap();
     let mut acknowledged = BTreeMap::new();
     for number in 0..kill_count {
-        let mut pod = Pod::start(folder.path());
-        while let Some(said) = pod.says() {
-            match said {
-                Said::Read { key, version } => {
-                    let known: u64 = acknowledged.get(&key).copied().unwrap_or(0);
-                    // The write that was under way when the pod was killed may have happened.
-                    assert!(
-                        (known..=known + 1).contains(&version),
-                        "{key}: {version}, acknowledged was {known}"
-                    );
-                    acknowledged.insert(key, version);
-                }
-                Said::Wrote { key, version } => {
-                    acknowledged.insert(key, version);
-                }
-            }
-            if pod.written_count > 5 + u64::from(number * 7 % 60) {
-                break;
-            }
+        let mut pod = WritingPod::start(folder.path());
+        let kill_after = 6 + u64::from(number * 7 % 60);
+        while pod.write_count < kill_after {
+            let KeyVersion { key, version } = pod.next_report();
+            let known: u64 = acknowledged.get(&key).copied().unwrap_or(0);
+            // The write that was in flight at the kill may have taken effect.
+            assert!(
+                (known..=known + 1).contains(&version),
+                "{key}: {version}, acknowledged was {known}"
+            );
+            acknowledged.insert(key, version);
         }
     }
     assert!(acknowledged.values().sum::<u64>() > u64::from(kill_count));
 }
 
-/// A pod in a process of its own; killed when it is dropped.
-struct Pod {
+/// A pod as a process of its own; killed when dropped.
+struct WritingPod {
     process: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-    written_count: u64,
-    began_at: Instant,
+    write_count: u64,
+    started_at: Instant,
 }
 
-enum Said {
-    Read { key: String, version: u64 },
-    Wrote { key: String, version: u64 },
+/// The version of a key that the pod has read, or has written with an acknowledgement.
+struct KeyVersion {
+    key: String,
+    version: u64,
 }
 
-impl Pod {
+impl WritingPod {
     fn start(folder: &Path) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["killed::pod", "--exact", "--ignored", "--nocapture"])
+            .args(["crash_recovery::pod", "--exact", "--ignored", "--nocapture"])
             .env(FOLDER, folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -78,47 +70,41 @@ impl Pod {
         Self {
             process,
             lines,
-            written_count: 0,
-            began_at: Instant::now(),
+            write_count: 0,
+            started_at: Instant::now(),
         }
     }
 
-    fn says(&mut self) -> Option<Said> {
+    fn next_report(&mut self) -> KeyVersion {
         loop {
-            assert!(self.began_at.elapsed() < DEADLINE, "the pod takes too long");
-            let line = self.lines.next().expect("the pod goes on until it is killed").unwrap();
+            assert!(self.started_at.elapsed() < DEADLINE, "the pod takes too long");
+            let line = self.lines.next().expect("the pod runs until it is killed").unwrap();
             let words: Vec<_> = line.split(' ').collect();
             match words[..] {
-                ["read", key, version] => {
-                    return Some(Said::Read {
+                [event @ ("read" | "wrote"), key, version] => {
+                    self.write_count += u64::from(event == "wrote");
+                    return KeyVersion {
                         key: key.to_owned(),
                         version: version.parse().unwrap(),
-                    });
+                    };
                 }
-                ["wrote", key, version] => {
-                    self.written_count += 1;
-                    return Some(Said::Wrote {
-                        key: key.to_owned(),
-                        version: version.parse().unwrap(),
-                    });
-                }
-                // What the test harness says.
+                // Output of the test harness.
                 _ => {}
             }
         }
     }
 }
 
-impl Drop for Pod {
+impl Drop for WritingPod {
     fn drop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 }
 
-/// The pod itself: says what it reads, then writes until it is killed.
+/// The pod itself: reports what it reads, then writes until it is killed.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it is the process that the other test starts and kills"]
+#[ignore = "the other test starts it as a process"]
 async fn pod() {
     let folder = std::path::PathBuf::from(std::env::var(FOLDER).unwrap());
     let mut assigner = ScriptedAssigner::start().await;
@@ -134,12 +120,12 @@ async fn pod() {
         .start()
         .await
         .unwrap();
-    let session = assigner.welcomed().await;
-    session.tell_full(&all_by(slicelet.pod())).await;
+    let session = assigner.welcome().await;
+    session.send_assignment(&all_by(slicelet.pod())).await;
     soon(slicelet.assignment().wait_for(Option::is_some)).await.unwrap();
     let keys: Vec<_> = (0..KEY_COUNT).map(|number| format!("key-{number}")).collect();
     for key in &keys {
-        say("read", key, read(&slicelet, key).await);
+        report("read", key, read(&slicelet, key).await);
     }
     for key in keys.iter().cycle() {
         let guard = slicelet.own(key).unwrap();
@@ -148,17 +134,17 @@ async fn pod() {
             Ok::<_, Status>(value_of(key, version))
         };
         let written = soon(guard.update(next)).await.unwrap();
-        say("wrote", key, version_of(key, &written));
+        report("wrote", key, version_of(key, &written));
     }
 }
 
-fn say(what: &str, key: &str, version: u64) {
+fn report(event: &str, key: &str, version: u64) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{what} {key} {version}").unwrap();
+    writeln!(out, "{event} {key} {version}").unwrap();
     out.flush().unwrap();
 }
 
-/// The version that a key has; 0 if it was never written.
+/// The version of a key; 0 if it was never written.
 async fn read(slicelet: &Slicelet<Raw>, key: &str) -> u64 {
     match soon(slicelet.own(key).unwrap().get()).await {
         Ok(bytes) => version_of(key, &bytes),
@@ -167,7 +153,7 @@ async fn read(slicelet: &Slicelet<Raw>, key: &str) -> u64 {
     }
 }
 
-/// Bytes that say whose they are, and of which version, all the way through.
+/// Bytes that repeat their key and version to the end, so that a mixture of two values is found.
 fn value_of(key: &str, version: u64) -> Bytes {
     let line = format!("{key} {version}\n");
     line.bytes().cycle().take(VALUE_SIZE).collect::<Vec<_>>().into()

@@ -1,8 +1,6 @@
 //! From counts to the load map: meters of several pods measure a load that is known, and their reports are put together
 //! while slices are cut, joined, moved and shared.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,7 +165,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(std::env::var("HUNT").map_or(64, |n| n.parse().unwrap())))]
 
     #[test]
     fn no_load_is_lost_or_counted_twice_whatever_is_cut_joined_moved_and_shared(
