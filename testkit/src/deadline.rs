@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{interval, timeout};
 
 /// How long any one event of a test may take.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// How long to wait between two looks at a state that announces no changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);

@@ -7,13 +7,13 @@ use emberkeep_proto::convert::{TRANSFER_MESSAGE_SIZE_MAX, Transferred};
 use emberkeep_proto::pb::TransferRequest;
 use emberkeep_proto::pb::warm_transfer_client::WarmTransferClient;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
-use emberkeep_testkit::process::eventually;
+use emberkeep_testkit::deadline::{eventually, soon};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::pod::{World, soon, target};
+use super::pod::{World, target};
 use super::stage::serve;
 use crate::transfer::TransferService;
 use crate::warm::Freshness;
