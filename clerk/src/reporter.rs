@@ -175,11 +175,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-    use emberkeep_core::pod::{PodAddress, Weight};
     use emberkeep_proto::convert::leader_redirect_status;
     use emberkeep_proto::pb::ReportResponse;
     use emberkeep_proto::pb::pod_reports_server::{PodReports, PodReportsServer};
     use emberkeep_runtime::serve::{bind, incoming, server_builder};
+    use emberkeep_testkit::pod::pod;
     use tonic::{Request, Response};
 
     use super::*;
@@ -219,17 +219,6 @@ mod tests {
 
     fn target() -> TargetName {
         TargetName::try_new("profiles").unwrap()
-    }
-
-    fn pod(number: u128) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(number),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
     }
 
     fn report() -> PodReport {

@@ -74,22 +74,15 @@ impl WatchCursor {
 mod tests {
     use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal};
     use emberkeep_core::keyspace::{SliceKey, SliceMap};
-    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
     use emberkeep_core::target::KeyMode;
+    use emberkeep_testkit::pod::pod;
     use futures::{FutureExt, StreamExt};
 
     use super::*;
 
     /// The assignments of all generations up to `newest`: each one serves another of eight slices.
     fn history(newest: u64) -> Vec<AssignmentSnapshot> {
-        let pod = Pod {
-            name: PodName::try_new("pod-1").unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        };
+        let pod = pod(1);
         let starts = (0..8_u64).map(|slice| match slice {
             0 => SliceKey::EMPTY,
             _ => SliceKey::from_position(slice << 61),

@@ -5,7 +5,7 @@ use super::rust_source::words;
 use super::tree::Tree;
 
 /// Each crate's folder, and the folders of the crates it may import.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("proto", &["core"]),
     ("runtime", &["core", "proto"]),
@@ -15,11 +15,15 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("clerk", &["core", "proto", "runtime", "store"]),
     ("sim", &["core"]),
     ("cli", ANY),
+    ("testkit", &["core", "proto", "runtime", "store"]),
     ("tests", ANY),
     ("examples", &["clerk", "slicelet", "store"]),
 ];
 
 const ANY: &[&str] = &["*"];
+
+/// The crate that only tests and benchmarks may import, whatever else their crate may.
+const TESTS_ONLY: &str = "testkit";
 
 /// External crates that only these folders may depend on.
 const AT_HOME_IN: [(&str, &[&str]); 3] = [
@@ -107,6 +111,9 @@ fn forbidden_arrow(folder: &str, imported: &str) -> Option<String> {
             "the crate {folder} has no place in the picture, give it one in ARROWS of tidy/crate_arrows.rs"
         ));
     };
+    if imported == TESTS_ONLY {
+        return Some(format!("{imported} is test support, list it under dev-dependencies"));
+    }
     let is_allowed = *allowed == ANY || allowed.contains(&imported);
     let allowed = or_nothing(allowed);
     (!is_allowed)
@@ -182,6 +189,17 @@ mod tests {
         let manifest =
             "[dev-dependencies]\nemberkeep-slicelet.workspace = true\n[dev-dependencies.tokio]\nversion = \"1\"\n";
         assert!(found_in("core/Cargo.toml", manifest).is_empty());
+    }
+
+    #[test]
+    fn test_support_outside_of_tests_is_found_even_where_any_crate_may_be_imported() {
+        let manifest = "[dependencies]\nemberkeep-testkit.workspace = true\n";
+        for path in ["cli/Cargo.toml", "clerk/Cargo.toml"] {
+            let expected = format!("{path}:2: testkit is test support, list it under dev-dependencies");
+            assert_eq!(found_in(path, manifest), [expected]);
+        }
+        let manifest = "[dev-dependencies]\nemberkeep-testkit.workspace = true\n";
+        assert!(found_in("clerk/Cargo.toml", manifest).is_empty());
     }
 
     #[test]

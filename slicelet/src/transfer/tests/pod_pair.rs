@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use emberkeep_core::assignment::{Assignment, Phase, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, PodAddress, PodName};
 use emberkeep_core::slicelet::admission::AdmissionSettings;
 use emberkeep_core::slicelet::{AnsweredLimits, Identity};
 use emberkeep_core::target::{KeyMode, TargetName};
@@ -15,6 +15,8 @@ use emberkeep_core::warmth::Warmth;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::tasks::Tasks;
 use emberkeep_store::{Durability, Expect, Folder, ObjectName, Store};
+use emberkeep_testkit::deadline::soon;
+use emberkeep_testkit::pod::pod_at;
 use tempfile::TempDir;
 
 use crate::byte_size::ByteSize;
@@ -24,13 +26,6 @@ use crate::published_state::PublishedState;
 use crate::store_access::StoreAccess;
 use crate::transfer::Puller;
 use crate::warm::{Freshness, HashedKey, LoadRequest, OwnershipFence, WarmParts, WarmSettings, WarmStore};
-
-/// Fails the test if `event` does not happen within 20 s.
-pub(super) async fn soon<T>(event: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), event)
-        .await
-        .expect("it happens within 20 s")
-}
 
 /// Checks that the future of a pull is `Send`, as a task requires.
 const fn assert_send<F: Future<Output = ()> + Send>(pull: F) -> F {
@@ -85,7 +80,7 @@ impl PodPair {
     fn assign(&self, phases: &[(&str, Phase)]) {
         let mut assignment = self.assignment.lock().unwrap();
         let mut replicas = ReplicaSet::none();
-        let pods = phases.iter().map(|(name, _)| described(name)).collect();
+        let pods = phases.iter().map(|(name, _)| pod_at(name, "127.0.0.1:1")).collect();
         let numbered = phases.iter().enumerate();
         numbered.for_each(|(at, (_, phase))| replicas.set(at.into(), *phase));
         let slices = SliceMap::full(replicas);
@@ -225,17 +220,6 @@ impl TransferTestPod {
 impl Drop for TransferTestPod {
     fn drop(&mut self) {
         self.tasks.stop().cancel();
-    }
-}
-
-fn described(name: &str) -> Pod {
-    Pod {
-        name: PodName::try_new(name).unwrap(),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new("127.0.0.1:1").unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
     }
 }
 

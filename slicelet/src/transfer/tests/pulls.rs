@@ -8,7 +8,7 @@ use emberkeep_core::target::KeyMode;
 use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{ManifestEntry, ManifestPage, Transferred, WarmValue};
 use emberkeep_proto::pb::TransferResponse;
-use emberkeep_tests::process::eventually;
+use emberkeep_testkit::deadline::eventually;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::service::Routes;

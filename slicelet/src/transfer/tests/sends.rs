@@ -7,13 +7,13 @@ use emberkeep_proto::convert::{TRANSFER_MESSAGE_SIZE_MAX, Transferred};
 use emberkeep_proto::pb::TransferRequest;
 use emberkeep_proto::pb::warm_transfer_client::WarmTransferClient;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
-use emberkeep_tests::process::eventually;
+use emberkeep_testkit::deadline::{eventually, soon};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::pod_pair::{PodPair, soon, target};
+use super::pod_pair::{PodPair, target};
 use super::scripted_source::serve;
 use crate::transfer::TransferService;
 use crate::warm::Freshness;
