@@ -12,6 +12,7 @@
 //! held by the brains that [`raft::Member`]'s leader drives, and ends with its term.
 
 mod admin;
+mod admin_client;
 mod assigner;
 mod assignments;
 mod config;
@@ -28,6 +29,7 @@ mod refusal;
 mod reports;
 mod sessions;
 
+pub use admin_client::{AdminError, AssignerAdmin, Leadership};
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
 pub use error::AssignerError;

@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
+use emberkeep_lab::demo::pb::AddRequest;
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_proto::convert::NotOwner;
-use emberkeep_proto::demo::AddRequest;
-use emberkeep_proto::demo::demo_client::DemoClient;
 use emberkeep_tests::process::{Server, eventually, free_address, printed};
 use tempfile::TempDir;
 use tokio::time::timeout;

@@ -5,7 +5,7 @@ use super::rust_source::words;
 use super::tree::Tree;
 
 /// Each crate's folder, and the folders of the crates it may import.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("proto", &["core"]),
     ("runtime", &["core", "proto"]),
@@ -14,6 +14,12 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("slicelet", &["core", "proto", "runtime", "store"]),
     ("clerk", &["core", "proto", "runtime", "store"]),
     ("sim", &["core"]),
+    (
+        "lab",
+        &[
+            "core", "proto", "runtime", "store", "assigner", "slicelet", "clerk", "sim",
+        ],
+    ),
     ("cli", ANY),
     ("tests", ANY),
     ("examples", &["clerk", "slicelet", "store"]),
