@@ -167,7 +167,7 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
         let cold = self.cold(&pod.slicelet, &keys, size).await?;
         let warm = self.warm(&pod.slicelet, &keys[0], size, settings.reads).await?;
         pod.end().await;
-        let from_redis = redis.map(|redis| block_in_place(|| self.from_redis(redis, &keys, size)));
+        let from_redis = redis.map(|redis| block_in_place(|| self.read_from_redis(redis, &keys, size)));
         Ok(self.row(size, cold, warm, from_redis.transpose()?))
     }
 
@@ -206,7 +206,12 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
     }
 
     /// The same objects from Redis: as bytes, and decoded.
-    fn from_redis(&self, redis: &mut Redis, keys: &[Arc<str>], size: u64) -> Result<(ReadTimes, ReadTimes), LabError> {
+    fn read_from_redis(
+        &self,
+        redis: &mut Redis,
+        keys: &[Arc<str>],
+        size: u64,
+    ) -> Result<(ReadTimes, ReadTimes), LabError> {
         let (mut as_is, mut decoded) = (ReadTimes::default(), ReadTimes::default());
         for key in keys {
             redis.set(key, &(self.object_of)(key, size))?;
