@@ -11,6 +11,7 @@
 //! [`Assigner::start`] runs one member. State that is not replicated (sessions, load, health) is held by the brains of
 //! the leading member, one for each target, and ends with its term.
 
+mod admin_client;
 mod admin_service;
 mod assigner;
 mod assignment_publisher;
@@ -28,6 +29,7 @@ mod session_registry;
 mod session_service;
 mod status;
 
+pub use admin_client::{AdminError, AssignerAdmin, Leadership};
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
 pub use error::AssignerError;

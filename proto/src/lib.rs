@@ -22,11 +22,5 @@ pub mod raft {
     tonic::include_proto!("emberkeep.raft.v1");
 }
 
-/// The demo service of `emberkeep dev`: generated from `proto/emberkeep/demo/v1/demo.proto`.
-#[allow(missing_docs, unreachable_pub, clippy::all)]
-pub mod demo {
-    tonic::include_proto!("emberkeep.demo.v1");
-}
-
 /// The descriptors of all messages and services, encoded, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("emberkeep_descriptor");

@@ -12,7 +12,7 @@ use emberkeep_sim::score::ScoreTable;
 
 use super::progress::Progress;
 use super::{outcome, trace_file};
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Replay load traces with several balancers and compare them, as a table and as a page with plots
 ///
@@ -35,7 +35,7 @@ pub(super) struct CompareArgs {
 }
 
 /// Replays everything, prints the table, writes the page.
-pub(super) fn run(args: &CompareArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
     let progress = Progress::begin();
     let mut table = ScoreTable::default();
     let mut comparisons = Vec::new();
@@ -67,9 +67,9 @@ fn compared(
     args: &CompareArgs,
     progress: &Progress,
     table: &mut ScoreTable,
-) -> Result<Comparison, Failure> {
+) -> Result<Comparison, CommandError> {
     let mut comparison = Comparison::new(title, trace);
-    let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), Failure> {
+    let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), CommandError> {
         let mut recorder = RunRecorder::new(trace);
         let summary = outcome::replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
             recorder.record(tick);

@@ -14,6 +14,12 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("slicelet", &["core", "proto", "runtime", "store"]),
     ("clerk", &["core", "proto", "runtime", "store"]),
     ("sim", &["core"]),
+    (
+        "lab",
+        &[
+            "core", "proto", "runtime", "store", "assigner", "slicelet", "clerk", "sim",
+        ],
+    ),
     ("cli", ANY),
     ("testkit", &["core", "proto", "runtime", "store"]),
     ("tests", ANY),
