@@ -1,35 +1,28 @@
 //! A routed unary call against the same call on a plain tonic channel: same server, same connection count.
 
-use std::convert::Infallible;
-use std::error::Error;
-use std::fmt::Debug;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use emberkeep_clerk::Clerk;
-use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
-use emberkeep_core::keyspace::{SliceKey, SliceMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::assignment::Assignment;
+use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::{KeyMode, TargetName};
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
-use emberkeep_runtime::serve::{bind, incoming, server_builder};
-use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, WatchLimits, WatchService};
-use futures::future::{BoxFuture, Ready, join_all, ready};
-use http::uri::PathAndQuery;
+use emberkeep_runtime::watch::AssignmentSnapshot;
+use emberkeep_testkit::assignment::{assigned, serving};
+use emberkeep_testkit::assignment_server::AssignmentServer;
+use emberkeep_testkit::deadline::DEADLINE;
+use emberkeep_testkit::grpc_server::serve;
+use emberkeep_testkit::pod::pod_at;
+use emberkeep_testkit::string_service::{StringClient, StringHandler, StringService};
+use futures::future::join_all;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
-use tonic::client::{Grpc, GrpcService};
-use tonic::server::{NamedService, UnaryService};
+use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
-use tonic_prost::ProstCodec;
 
 /// How many calls are open at a time.
 const IN_FLIGHT: u64 = 32;
@@ -39,8 +32,9 @@ const MESSAGE: &str =
 
 fn routed_call(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let address = runtime.block_on(serve());
-    let clerk = runtime.block_on(clerk_of(address));
+    let address = runtime.block_on(serve(Routes::new(StringService(Echo)), CancellationToken::new()));
+    let assigner = runtime.block_on(assigner_of(address));
+    let clerk = runtime.block_on(clerk_of(&assigner));
     let channel = runtime.block_on(async { channel_to(&address.to_string(), &ChannelSettings::default()) });
     let channel = channel.expect("an address to call");
     let mut group = criterion.benchmark_group("routed_call");
@@ -70,11 +64,11 @@ where
     start.elapsed()
 }
 
-/// As a careful user of tonic would: one client, used again and again.
+/// Calls as a careful user of tonic does: with one client for all.
 async fn direct_lane(channel: Channel, calls: u64) {
-    let mut client = Grpc::new(channel);
+    let mut client = StringClient::new(channel);
     for _ in 0..calls {
-        ask(&mut client).await;
+        check(client.unary(request()).await);
     }
 }
 
@@ -82,115 +76,51 @@ async fn direct_lane(channel: Channel, calls: u64) {
 async fn routed_lane(clerk: Clerk, number: u64, calls: u64) {
     for call in 0..calls {
         let key = (u128::from(number) << 64 | u128::from(call)).to_be_bytes();
-        ask(&mut Grpc::new(clerk.for_key(key))).await;
+        check(StringClient::new(clerk.for_key(key)).unary(request()).await);
     }
 }
 
-async fn ask<S>(client: &mut Grpc<S>)
-where
-    S: GrpcService<Body>,
-    S::Error: Debug,
-    S::ResponseBody: http_body::Body<Data = Bytes> + Send + 'static,
-    <S::ResponseBody as http_body::Body>::Error: Into<Box<dyn Error + Send + Sync>> + Send,
-{
-    client.ready().await.expect("the server is there");
-    let path = PathAndQuery::from_static("/bench.Echo/Ask");
-    let request = Request::new(MESSAGE.to_owned());
-    let answer = client.unary(request, path, ProstCodec::<String, String>::default());
-    let answer = answer.await.expect("the server answers");
+fn request() -> Request<String> {
+    Request::new(MESSAGE.to_owned())
+}
+
+fn check(answer: Result<Response<String>, Status>) {
+    let answer = answer.expect("the server answers");
     assert_eq!(answer.into_inner().len(), MESSAGE.len());
 }
 
-/// One server for both: it answers the calls, and tells the assignment, in which it owns everything.
-async fn serve() -> SocketAddr {
-    let listener = bind("127.0.0.1:0".parse().expect("an address"))
-        .await
-        .expect("a free port");
-    let address = listener.local_addr().expect("a bound socket");
-    let (_, held) = watch::channel(Some(AssignmentSnapshot {
-        assignment: Arc::new(assignment(address)),
-        key_mode: KeyMode::Hashed,
-    }));
-    let watch = WatchService::new(Source(held), WatchLimits::default(), CancellationToken::new());
-    let server = server_builder().add_service(watch.into_server()).add_service(Echo);
-    tokio::spawn(server.serve_with_incoming(incoming(listener)));
-    address
-}
-
-async fn clerk_of(address: SocketAddr) -> Clerk {
-    let clerk = Clerk::builder("bench").slicelet(address.to_string()).connect().await;
-    let clerk = clerk.expect("a good address");
-    clerk.ready(Duration::from_secs(5)).await.expect("an assignment");
-    clerk
-}
-
-fn assignment(address: SocketAddr) -> Assignment {
-    let pod = Pod {
-        name: PodName::try_new("pod").expect("a good name"),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new(&address.to_string()).expect("a good address"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
+/// An assigner that has assigned all slices to the pod at `address`.
+async fn assigner_of(address: SocketAddr) -> AssignmentServer {
+    let assigner = AssignmentServer::start(TargetName::try_new("bench").expect("a valid name")).await;
+    let pod = pod_at("pod", address);
     let slices = (0..SLICES).map(|number| {
-        let mut replicas = ReplicaSet::none();
-        replicas.set(PodIndex(0), Phase::Serving);
         let start = match number {
             0 => SliceKey::EMPTY,
             _ => SliceKey::from_position(u64::MAX / SLICES * number),
         };
-        (start, replicas)
+        (start, serving([&pod]))
     });
-    let slices = SliceMap::try_from_starts(slices.collect()).expect("starts increase");
-    let proposal = Proposal {
-        pods: vec![pod],
-        slices,
-    };
-    proposal
-        .after(&Assignment::unassigned())
-        .expect("there is an owner now")
+    assigner.publish(AssignmentSnapshot {
+        assignment: assigned(&Assignment::unassigned(), slices),
+        key_mode: KeyMode::Hashed,
+    });
+    assigner
 }
 
-struct Source(watch::Receiver<Option<AssignmentSnapshot>>);
-
-impl AssignmentSource for Source {
-    fn subscribe(&self, _: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
-        Some(self.0.clone())
-    }
+async fn clerk_of(assigner: &AssignmentServer) -> Clerk {
+    let builder = Clerk::builder("bench").slicelet(assigner.address.to_string());
+    let clerk = builder.connect().await.expect("a valid address");
+    clerk.ready(DEADLINE).await.expect("an assignment");
+    clerk
 }
 
-/// Answers with what it was asked.
+/// Answers with the request.
 #[derive(Clone)]
-struct Echo;
+struct BenchEcho;
 
-impl NamedService for Echo {
-    const NAME: &'static str = "bench.Echo";
-}
-
-impl tower::Service<http::Request<Body>> for Echo {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        Box::pin(async move {
-            let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default());
-            Ok(grpc.unary(Echo, request).await)
-        })
-    }
-}
-
-impl UnaryService<String> for Echo {
-    type Response = String;
-    type Future = Ready<Result<Response<String>, Status>>;
-
-    fn call(&mut self, request: Request<String>) -> Self::Future {
-        ready(Ok(Response::new(request.into_inner())))
+impl StringHandler for Echo {
+    async fn unary(self, request: Request<String>) -> Result<Response<String>, Status> {
+        Ok(Response::new(request.into_inner()))
     }
 }
 

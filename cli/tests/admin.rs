@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr};
 
 use binary::{Ended, emberkeep, ended};
-use emberkeep_tests::process::wait_for;
+use emberkeep_testkit::deadline::wait_for;
 use serde_json::Value;
 
 /// A dev cluster of two pods; killed when dropped.

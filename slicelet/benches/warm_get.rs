@@ -2,23 +2,20 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dashmap::DashMap;
-use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
-use emberkeep_core::keyspace::{SliceKey, SliceMap};
+use emberkeep_core::assignment::Assignment;
+use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::Pod;
-use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
-use emberkeep_proto::convert::{FromAssigner, Welcome};
-use emberkeep_proto::pb::slicelet_session_server::{SliceletSession, SliceletSessionServer};
-use emberkeep_proto::pb::{SessionRequest, SessionResponse};
-use emberkeep_runtime::serve::{bind, incoming, server_builder};
+use emberkeep_core::target::KeyMode;
+use emberkeep_proto::convert::Welcome;
 use emberkeep_slicelet::{Freshness, Raw, Slicelet, Store};
 use emberkeep_store::{Expect, ObjectName};
-use futures::stream::BoxStream;
-use futures::{StreamExt, stream};
+use emberkeep_testkit::assignment::{assigned, serving};
+use emberkeep_testkit::scripted_assigner::{ScriptedAssigner, welcome};
 use tokio::runtime::Runtime;
-use tonic::{Request, Response, Status, Streaming};
 
 const KEY_COUNT: usize = 10_000;
 /// Every other one is this pod's: as many as a pod has on average.
@@ -27,7 +24,7 @@ const SLICE_COUNT: u64 = 128;
 fn warm_get(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime starts");
     let folder = tempfile::tempdir().expect("there is a place for temporary files");
-    let (slicelet, keys) = runtime.block_on(async {
+    let (slicelet, _assigner, keys) = runtime.block_on(async {
         let store = Store::folder(folder.path()).await.expect("the folder can be used");
         warmed(store).await
     });
@@ -81,16 +78,11 @@ fn cycle(count: usize) -> impl FnMut() -> usize {
     }
 }
 
-/// A slicelet that owns half of the slices, with the keys of them, all warm.
-async fn warmed(store: Store) -> (Slicelet<Raw>, Vec<String>) {
-    let listener = bind("127.0.0.1:0".parse().expect("an address"))
-        .await
-        .expect("a port is free");
-    let assigner = format!("http://{}", listener.local_addr().expect("it listens"));
-    let server = server_builder().add_service(SliceletSessionServer::new(Everything));
-    tokio::spawn(server.serve_with_incoming(incoming(listener)));
+/// A slicelet that owns half of the slices, its assigner, and keys of those slices, all warm.
+async fn warmed(store: Store) -> (Slicelet<Raw>, ScriptedAssigner, Vec<String>) {
+    let mut assigner = ScriptedAssigner::start().await;
     let slicelet = Slicelet::builder("bench")
-        .assigner(assigner)
+        .assigner(&assigner.url)
         .advertise("127.0.0.1:1")
         .store(store.clone())
         // Values of an owner's own writes cost as much, but only once the first seconds of an epoch are over.
@@ -99,11 +91,11 @@ async fn warmed(store: Store) -> (Slicelet<Raw>, Vec<String>) {
         .start()
         .await
         .expect("the settings are allowed");
-    slicelet
-        .assignment()
-        .wait_for(Option::is_some)
-        .await
-        .expect("the assigner answers");
+    let session = assigner.welcome_with(production_intervals()).await;
+    session.send_assignment(&every_other_slice(slicelet.pod())).await;
+    session.run_unattended();
+    let first = slicelet.assignment().wait_for(Option::is_some).await.map(drop);
+    first.expect("the slicelet runs");
     let numbers = (0..).map(|number| format!("user-{number:011}"));
     let keys: Vec<_> = numbers
         .filter(|key| slicelet.own(key).is_ok())
@@ -119,65 +111,28 @@ async fn warmed(store: Store) -> (Slicelet<Raw>, Vec<String>) {
         let guard = slicelet.own(key).expect("it is owned");
         guard.get().await.expect("it can be read");
     }
-    (slicelet, keys)
+    (slicelet, assigner, keys)
 }
 
-/// An assigner that gives every other slice to whoever registers.
-struct Everything;
-
-#[tonic::async_trait]
-impl SliceletSession for Everything {
-    type SessionStream = BoxStream<'static, Result<SessionResponse, Status>>;
-
-    async fn session(
-        &self,
-        request: Request<Streaming<SessionRequest>>,
-    ) -> Result<Response<Self::SessionStream>, Status> {
-        let mut heard = request.into_inner();
-        let first = heard
-            .message()
-            .await?
-            .ok_or_else(|| Status::invalid_argument("nothing was said"))?;
-        let emberkeep_proto::convert::FromSlicelet::Register(registration) = first.try_into()? else {
-            return Err(Status::invalid_argument("the first message does not register"));
-        };
-        let welcome = FromAssigner::Welcome(Welcome {
-            key_mode: KeyMode::Hashed,
-            ownership: OwnershipMode::Affinity,
-            heartbeat_interval: std::time::Duration::from_millis(500),
-            load_report_interval: std::time::Duration::from_secs(1),
-            drain_timeout: std::time::Duration::from_secs(60),
-            warm_share_thousandths: 950,
-            misroute: MisrouteMode::Redirect,
-        });
-        let update = FromAssigner::Update(emberkeep_core::assignment::Update::Full(every_other(registration.pod)));
-        let told = [welcome, update].map(|message| Ok(SessionResponse::from(&message)));
-        let silence = heard.filter_map(async |_| None);
-        Ok(Response::new(stream::iter(told).chain(silence).boxed()))
+/// Heartbeats and load reports as rarely as in production.
+fn production_intervals() -> Welcome {
+    Welcome {
+        heartbeat_interval: Duration::from_millis(500),
+        load_report_interval: Duration::from_secs(1),
+        ..welcome()
     }
 }
 
-fn every_other(pod: Pod) -> Arc<Assignment> {
+/// The assignment in which the pod serves every other slice.
+fn every_other_slice(pod: &Pod) -> Arc<Assignment> {
     let slices = (0..SLICE_COUNT).map(|number| {
-        let start = number << (64 - SLICE_COUNT.trailing_zeros());
-        let mut replicas = ReplicaSet::none();
-        if number % 2 == 0 {
-            replicas.set(PodIndex(0), Phase::Serving);
-        }
-        let start = if number == 0 {
-            SliceKey::EMPTY
-        } else {
-            SliceKey::from_position(start)
+        let start = match number {
+            0 => SliceKey::EMPTY,
+            _ => SliceKey::from_position(number << (64 - SLICE_COUNT.trailing_zeros())),
         };
-        (start, replicas)
+        (start, serving((number % 2 == 0).then_some(pod)))
     });
-    let slices = SliceMap::try_from_starts(slices.collect()).expect("starts increase from the empty key");
-    let pods = vec![pod];
-    Arc::new(
-        Proposal { pods, slices }
-            .after(&Assignment::unassigned())
-            .expect("it is the first one"),
-    )
+    assigned(&Assignment::unassigned(), slices)
 }
 
 criterion_group!(benches, warm_get);

@@ -8,7 +8,7 @@ use emberkeep_core::slicelet::{Ownership, Share};
 use emberkeep_core::target::KeyMode;
 use emberkeep_core::time::Timestamp;
 
-use crate::warm::{Freshness, Hold};
+use crate::warm::{Freshness, OwnershipFence};
 
 /// An ownership with counts for each of its ranges. It is replaced as a whole when the assignment changes.
 #[derive(Debug)]
@@ -105,8 +105,8 @@ impl OwnershipSnapshot {
 
     /// The ownership that a request in that range relies on.
     #[inline]
-    pub(crate) fn hold(&self, range: usize, share: &Share, freshness: Freshness) -> Hold {
-        freshness.hold(share, self.ownership.generation(), self.learned_at[range])
+    pub(crate) fn fence(&self, range: usize, share: &Share, freshness: Freshness) -> OwnershipFence {
+        freshness.fence(share, self.ownership.generation(), self.learned_at[range])
     }
 
     /// Counts a request in a range; the count before it.

@@ -86,7 +86,7 @@ impl StoreAccess {
         match result.await.unwrap_or(Err(closed)) {
             Ok(()) => {
                 let waited = self.shared.clock.now().since(asked_at);
-                self.shared.metrics.admission.admitted(waited);
+                self.shared.metrics.admission.record_wait(waited);
                 slot.ends_as(StoreOutcome::Served);
                 Ok(Permit { slot })
             }

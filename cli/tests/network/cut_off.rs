@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use emberkeep_clerk::ClerkSettings;
 use emberkeep_core::assignment::Generation;
-use emberkeep_tests::process::eventually;
+use emberkeep_testkit::deadline::eventually;
 use tokio::time::timeout;
 
 use super::cluster::{Cluster, TARGET};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use emberkeep_clerk::ClerkSettings;
 use emberkeep_core::assignment::Assignment;
-use emberkeep_tests::process::eventually;
+use emberkeep_testkit::deadline::eventually;
 
 use super::cluster::{Cluster, TARGET};
 use super::host::Host;

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
-use emberkeep_proto::demo::AppendRequest;
-use emberkeep_proto::demo::demo_client::DemoClient;
-use emberkeep_tests::linearizability::{Appends, Told};
+use emberkeep_lab::demo::pb::AppendRequest;
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
+use emberkeep_testkit::linearizability::{AppendHistory, AppendOutcome};
 use futures::future::join_all;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -25,7 +25,7 @@ const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Lists, one a key, and all that was appended to them.
 struct Lists {
-    lists: Vec<Appends<u64>>,
+    lists: Vec<AppendHistory<u64>>,
     called_count: AtomicUsize,
     failures: Failures,
 }
@@ -94,9 +94,9 @@ async fn some_order_explains_all_updates(size: Size) {
          {} ranges moved, generation {}; {}; judged in {:.1?}; {:?}",
         lists.count(|_| true),
         size.keys,
-        lists.count(|told| matches!(told, Told::List(_))),
-        lists.count(|told| *told == Told::Refused),
-        lists.count(|told| *told == Told::Nothing),
+        lists.count(|told| matches!(told, AppendOutcome::Appended(_))),
+        lists.count(|told| *told == AppendOutcome::Rejected),
+        lists.count(|told| *told == AppendOutcome::Unknown),
         *killed.borrow(),
         move_count.load(Ordering::Relaxed),
         clients[0].ready(Duration::ZERO).await.unwrap(),
@@ -109,7 +109,7 @@ async fn some_order_explains_all_updates(size: Size) {
 impl Lists {
     fn new(key_count: usize) -> Self {
         Self {
-            lists: (0..key_count).map(|_| Appends::default()).collect(),
+            lists: (0..key_count).map(|_| AppendHistory::default()).collect(),
             called_count: AtomicUsize::new(0),
             failures: Failures::default(),
         }
@@ -124,15 +124,15 @@ impl Lists {
             }
             let number = rand::random_range(0..size.keys);
             let list = &self.lists[number];
-            let call = list.called(entry as u64);
+            let call = list.on_call(entry as u64);
             match append(clerk, &key_of(number), entry).await {
-                Ok(entries) => list.ended(call, Told::List(entries)),
+                Ok(entries) => list.on_outcome(call, AppendOutcome::Appended(entries)),
                 Err(status) => {
                     let told = match promises_no_effect(&status) {
-                        true => Told::Refused,
-                        false => Told::Nothing,
+                        true => AppendOutcome::Rejected,
+                        false => AppendOutcome::Unknown,
                     };
-                    list.ended(call, told);
+                    list.on_outcome(call, told);
                     self.failures.add(&status);
                     // tidy: paces, does not wait
                     tokio::time::sleep(PAUSE).await;
@@ -141,7 +141,7 @@ impl Lists {
         }
     }
 
-    fn count(&self, is_counted: impl Fn(&Told<u64>) -> bool) -> usize {
+    fn count(&self, is_counted: impl Fn(&AppendOutcome<u64>) -> bool) -> usize {
         self.lists.iter().map(|list| list.count(&is_counted)).sum()
     }
 }

@@ -11,7 +11,7 @@ use super::hot_keys::HotKeys;
 use super::metered_rate::{CountInterval, INFERRED, MeteredRate, SLOW_HALF_LIFE};
 use super::{Hottest, Ownership, Share};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
-use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, surveyed};
+use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, load_map_of};
 
 /// The most hot keys in a report; the balancer isolates fewer.
 const HOTTEST_COUNT_MAX: usize = 32;
@@ -57,7 +57,7 @@ impl LoadMeter {
     /// load. A slice that is new to the pod starts without counts.
     pub fn follow(&mut self, ownership: Arc<Ownership>) {
         // Most assignments change nothing for this pod.
-        let whole = LazyCell::new(|| surveyed(&self.report()));
+        let whole = LazyCell::new(|| load_map_of(&self.report()));
         let mut shares = self.shares.iter();
         let before = self
             .ownership

@@ -36,4 +36,4 @@ pub use load_meter::LoadMeter;
 pub use metering::{Collection, Metering, RangeCounts, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 pub use ownership::{Identity, Ownership, Share};
 pub use reconnect::Reconnect;
-pub use session::{Session, SessionAction, SessionEvent, SessionSettings};
+pub use session::{Session, SessionAction, SessionEvent};

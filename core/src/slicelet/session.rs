@@ -4,7 +4,6 @@ mod action;
 mod drain;
 mod event;
 mod link;
-mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -15,13 +14,13 @@ use super::{Hottest, Identity, Metering, Ownership, RangeCounts, Reconnect};
 use crate::assignment::{Assignment, Generation, Update};
 use crate::brain::{Brain, Output};
 use crate::pod::{Pod, PodAddress};
+use crate::session_settings::SessionSettings;
 use crate::target::KeyMode;
 use crate::time::Timestamp;
 pub use action::SessionAction;
 use drain::Drain;
 pub use event::SessionEvent;
 use link::AssignerLink;
-pub use settings::SessionSettings;
 
 /// Keeps one session with the leading assigner: registers, sends heartbeats and load reports, follows assignments, warms
 /// slices and drains. Without an assigner the pod goes on serving what it owns.

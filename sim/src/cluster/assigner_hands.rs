@@ -10,7 +10,8 @@ use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::brain::Stepper;
 use emberkeep_core::pod::Pod;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
+use emberkeep_core::session_settings::SessionSettings;
+use emberkeep_core::slicelet::SessionEvent;
 
 use super::cluster::Cluster;
 use super::event::{FromPod, Pending, PodLink, PodMessage};
@@ -48,7 +49,7 @@ impl Cluster {
             TargetAction::Propose(change) => self.propose(Some(self.term), change),
             TargetAction::Probe(pod) => self.probe(pod),
             TargetAction::ConfirmLeadership => self.confirm_leadership(),
-            TargetAction::LetExit(session) => {
+            TargetAction::PermitExit(session) => {
                 if let Some(link) = self.sessions.link_of(session) {
                     let connection = link.connection;
                     self.send_to_pod(link.incarnation, SessionEvent::MayExitReceived { connection });
@@ -63,7 +64,7 @@ impl Cluster {
             TargetAction::Close(session) => self.close(session),
             TargetAction::Explain(report) => self.record_event(Happening::Decided(report)),
             // There are no queries, alerts or store in a simulated cluster.
-            TargetAction::Answer { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
+            TargetAction::Reply { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
         }
     }
 
@@ -76,7 +77,7 @@ impl Cluster {
                 .put(self.now + PROPOSAL_TIMEOUT, Pending::ProposalFailed { term });
         }
         // A proposal that times out may still have been replicated.
-        if self.chance.is_within(500) {
+        if self.chance.draw_bool(500) {
             self.log(None, change);
         }
     }
@@ -200,15 +201,7 @@ impl Cluster {
         if self.brain.is_none() {
             return self.send_to_pod(link.incarnation, SessionEvent::ConnectionLost { connection });
         }
-        let target = &self.state().settings;
-        let settings = SessionSettings {
-            key_mode: target.key_mode,
-            heartbeat_interval: target.health.heartbeat_interval,
-            load_report_interval: target.health.load_report_interval,
-            drain_timeout: target.handoff.drain_timeout,
-            warm_share_thousandths: target.handoff.warm_share_thousandths,
-            misroute: target.misroute,
-        };
+        let settings = SessionSettings::from(&self.state().settings);
         let newest = self.newest();
         let session = self.sessions.open(link, newest.max(known));
         self.send_to_pod(link.incarnation, SessionEvent::Connected { connection, settings });

@@ -22,7 +22,7 @@ use super::session_table::SessionTable;
 use super::settings::{ClusterSettings, Delay};
 use super::traffic::Traffic;
 use super::wake_up_timer::WakeUpTimer;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// A simulated cluster of one target: an assigner, pods, clients. Time passes only in [`Cluster::run_until`].
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Cluster {
     /// The newest generation that was sent to pods and clients.
     pub(super) published: Generation,
     /// The random stream of everything but the pods.
-    pub(super) chance: Chance,
+    pub(super) chance: RandomStream,
     pub(super) news: Vec<News>,
 }
 
@@ -84,7 +84,7 @@ impl Cluster {
             kind,
         });
         let mut cluster = Self {
-            chance: Chance::stream(settings.seed, 0),
+            chance: RandomStream::new(settings.seed, 0),
             settings,
             now: Timestamp::ZERO,
             queue: EventQueue::new(),

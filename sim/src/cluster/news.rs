@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use emberkeep_core::assigner::{Applied, ChangeKind};
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::Report;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
@@ -28,7 +28,7 @@ pub enum Happening {
         outcome: Applied,
     },
     /// The assigner's brain decided; its proposal may still be lost.
-    Decided(Report),
+    Decided(DecisionReport),
     /// Clients route by a new assignment.
     Routed {
         /// The assignment they routed by.

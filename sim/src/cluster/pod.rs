@@ -10,7 +10,7 @@ use emberkeep_core::time::Timestamp;
 use super::settings::ClusterSettings;
 use super::traffic_counter::TrafficCounter;
 use super::wake_up_timer::WakeUpTimer;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// The state of a pod's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(super) struct SimPod {
     pub(super) arrives_in: Timestamp,
     /// The arrival time of the last message from the pod.
     pub(super) arrives_out: Timestamp,
-    pub(super) network: Chance,
+    pub(super) network: RandomStream,
 }
 
 /// Random streams of each pod: its network, and its counts.
@@ -58,7 +58,7 @@ impl SimPod {
     /// The pod at that place, with its first incarnation.
     pub(super) fn new(place: usize, mut pod: Pod, settings: &ClusterSettings, now: Timestamp) -> Self {
         pod.incarnation = Incarnation(1);
-        let stream = |number| Chance::stream(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
+        let stream = |number| RandomStream::new(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
         Self {
             session: session_of(&pod, stream(0).next(), now),
             pod,
@@ -83,7 +83,7 @@ impl SimPod {
         self.process = Process::Running;
         self.session = session_of(&self.pod, self.network.next(), now);
         self.ownership = Arc::new(Ownership::none());
-        self.counter = TrafficCounter::new(Chance::stream(self.network.next(), 0), settings.counts, now);
+        self.counter = TrafficCounter::new(RandomStream::new(self.network.next(), 0), settings.counts, now);
         self.wake_up = WakeUpTimer::off();
         self.connection = 0;
         self.queued_in.clear();

@@ -10,7 +10,7 @@ use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
 
 use super::*;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 const KEY_COUNT: u64 = 500;
 
@@ -25,7 +25,7 @@ fn seconds(seconds: u64) -> Timestamp {
 /// `pod_count` pods that share 1,000 units of load a second each, after a minute.
 fn cluster(pod_count: u64, settings: ClusterSettings) -> Cluster {
     let mut cluster = Cluster::new(settings);
-    let mut chance = Chance::stream(7, 7);
+    let mut chance = RandomStream::new(7, 7);
     let rate = Load::from_milli(pod_count * 1_000_000 / KEY_COUNT);
     cluster.set_loads((0..KEY_COUNT).map(|_| (chance.next(), rate)));
     for number in 0..pod_count {

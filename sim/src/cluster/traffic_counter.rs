@@ -9,7 +9,7 @@ use emberkeep_core::time::Timestamp;
 use super::routing::ClientRouting;
 use super::settings::Counts;
 use super::traffic::Traffic;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// Thousandths of a unit a second times microseconds in one unit: counts are whole units, rates are not.
 const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
@@ -17,7 +17,7 @@ const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
 /// The counts of one pod since they were last taken, and its sketches of the hottest keys.
 #[derive(Debug)]
 pub(super) struct TrafficCounter {
-    chance: Chance,
+    chance: RandomStream,
     counts: Counts,
     streams: Vec<Stream>,
     /// The load of each range that was not taken yet, in [`PARTS_A_UNIT`].
@@ -35,7 +35,7 @@ struct Stream {
 }
 
 impl TrafficCounter {
-    pub(super) fn new(chance: Chance, counts: Counts, now: Timestamp) -> Self {
+    pub(super) fn new(chance: RandomStream, counts: Counts, now: Timestamp) -> Self {
         Self {
             chance,
             counts,

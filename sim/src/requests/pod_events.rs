@@ -6,7 +6,7 @@ use std::time::Duration;
 use emberkeep_core::pod::PodName;
 
 use super::plan_error::{PlanError, RESTART_TIME};
-use crate::load_trace::{TraceEvent, TraceWhat};
+use crate::load_trace::{TraceEvent, TraceEventKind};
 
 /// The pods that are killed, replaced or added. Times are those of the replay, not of the recording.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,18 +89,18 @@ impl PodRoster {
             PodChange::Kill => {
                 if let Some(pod) = self.live.pop_front() {
                     self.killed.push_back(pod.clone());
-                    self.record(at_ms, TraceWhat::PodsCrashed(vec![pod]));
+                    self.record(at_ms, TraceEventKind::PodsCrashed(vec![pod]));
                 }
             }
             PodChange::ComeBack => {
                 if let Some(pod) = self.killed.pop_front() {
                     self.live.push_back(pod.clone());
-                    self.record(at_ms, TraceWhat::PodsAdded(vec![pod]));
+                    self.record(at_ms, TraceEventKind::PodsAdded(vec![pod]));
                 }
             }
             PodChange::Replace => {
                 if let Some(pod) = self.live.pop_front() {
-                    self.record(at_ms, TraceWhat::PodsDrained(vec![pod]));
+                    self.record(at_ms, TraceEventKind::PodsDrained(vec![pod]));
                     self.join(at_ms, 1);
                 }
             }
@@ -114,10 +114,10 @@ impl PodRoster {
         let name = |number| PodName::try_new(&format!("pod-{number}")).expect("letters and digits make a name");
         let joined: Vec<PodName> = numbers.map(name).collect();
         self.live.extend(joined.iter().cloned());
-        self.record(at_ms, TraceWhat::PodsAdded(joined));
+        self.record(at_ms, TraceEventKind::PodsAdded(joined));
     }
 
-    fn record(&mut self, at_ms: u64, what: TraceWhat) {
+    fn record(&mut self, at_ms: u64, what: TraceEventKind) {
         self.events.push(TraceEvent { at_ms, what });
     }
 }
@@ -145,10 +145,10 @@ mod tests {
         let events = events.timeline(pod_count, end_ms).unwrap();
         let shown = |event: TraceEvent| {
             let (sign, pods) = match event.what {
-                TraceWhat::PodsAdded(pods) => ('+', pods),
-                TraceWhat::PodsCrashed(pods) => ('x', pods),
-                TraceWhat::PodsDrained(pods) => ('-', pods),
-                TraceWhat::LoadSet(_) | TraceWhat::End => unreachable!("these events are about pods"),
+                TraceEventKind::PodsAdded(pods) => ('+', pods),
+                TraceEventKind::PodsCrashed(pods) => ('x', pods),
+                TraceEventKind::PodsDrained(pods) => ('-', pods),
+                TraceEventKind::LoadSet(_) | TraceEventKind::End => unreachable!("these events are about pods"),
             };
             let names: Vec<&str> = pods.iter().map(PodName::as_str).collect();
             format!("{} {sign} {}", event.at_ms, names.join(" "))

@@ -10,7 +10,7 @@ use emberkeep_core::slicelet::{
 };
 use emberkeep_core::time::Timestamp;
 
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 /// Thousandths of a unit in a unit of load.
 const MILLI_PER_UNIT: u64 = 1_000;
@@ -23,12 +23,12 @@ pub(super) struct PodMeter {
     /// The load of each range that was not taken yet, in thousandths of a unit.
     counted: Vec<u64>,
     sketches: Vec<Hottest>,
-    chance: Chance,
+    chance: RandomStream,
 }
 
 impl PodMeter {
     /// A pod that owns nothing.
-    pub(super) fn new(identity: Identity, chance: Chance, now: Timestamp) -> Self {
+    pub(super) fn new(identity: Identity, chance: RandomStream, now: Timestamp) -> Self {
         let ownership = Arc::new(Ownership::none());
         Self {
             identity,

@@ -8,7 +8,7 @@ use emberkeep_core::load::Load;
 use super::arrival_schedule::{Arrival, ArrivalSchedule, TICK_MS};
 use super::plan_error::PlanError;
 use super::replay_plan::ReplayPlan;
-use crate::load_trace::{LoadTrace, TraceConfig, TraceEvent, TraceWhat};
+use crate::load_trace::{LoadTrace, TraceConfig, TraceEvent, TraceEventKind};
 use crate::workload::RequestTrace;
 
 /// Requests with their times, and the pods that serve them.
@@ -39,7 +39,7 @@ impl RecordedRun {
         events.sort_by_key(|event| event.at_ms);
         events.push(TraceEvent {
             at_ms: end_ms,
-            what: TraceWhat::End,
+            what: TraceEventKind::End,
         });
         Ok(Self {
             trace: LoadTrace::of_events(config(plan, &schedule), events),

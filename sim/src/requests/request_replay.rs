@@ -9,7 +9,7 @@ use super::plan_error::PlanError;
 use super::recorded_run::RecordedRun;
 use super::replay_plan::ReplayPlan;
 use super::serving_balancer::ServingBalancer;
-use crate::replay::{Tick, replay};
+use crate::replay::{ReplayTick, replay};
 use crate::workload::RequestTrace;
 
 /// Requests and pod events, the same for every placement policy.
@@ -32,7 +32,7 @@ impl RequestReplay {
     pub fn run(&self, policy: PlacementPolicy, reached: &mut dyn FnMut(u64)) -> Figures {
         let mut balancer = ServingBalancer::new(&self.run, policy);
         let mut moved = MovedLoad::default();
-        let mut watch = |tick: &Tick<'_>| {
+        let mut watch = |tick: &ReplayTick<'_>| {
             moved.add(tick.score);
             reached(tick.at_ms);
             Ok::<(), Infallible>(())

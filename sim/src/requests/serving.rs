@@ -9,21 +9,21 @@ use super::recorded_run::RecordedRun;
 use super::request_totals::RequestTotals;
 use super::served::{Served, ValueLookup};
 use super::warm_values::WarmValues;
-use crate::chance::Chance;
 use crate::load_trace::{KeyId, PodId};
-use crate::ownership::{Owners, Ownership};
-use crate::replay::{Moment, World};
+use crate::ownership::{Owners, OwnershipMap};
+use crate::random_stream::RandomStream;
+use crate::replay::{Moment, TraceState};
 
 /// The pods with their warm values, and the totals of the requests so far.
 pub(super) struct Serving<'a> {
     run: &'a RecordedRun,
     /// Requests served so far.
     served_count: usize,
-    ownership: Ownership,
+    ownership: OwnershipMap,
     warm: BTreeMap<PodId, WarmValues>,
     /// By key: whether it was requested before.
     was_requested: Vec<bool>,
-    chance: Chance,
+    chance: RandomStream,
     totals: RequestTotals,
 }
 
@@ -33,10 +33,10 @@ impl<'a> Serving<'a> {
         Self {
             run,
             served_count: 0,
-            ownership: Ownership::default(),
+            ownership: OwnershipMap::default(),
             warm: BTreeMap::new(),
             was_requested: vec![false; run.trace.keys().len()],
-            chance: Chance::stream(run.seed, 0),
+            chance: RandomStream::new(run.seed, 0),
             totals: RequestTotals::default(),
         }
     }
@@ -51,7 +51,7 @@ impl<'a> Serving<'a> {
 
     /// Follows the pods of the world, and the new ownership if one was decided. A pod drops the values it does not own any
     /// more, and all of them when its process ends.
-    pub(super) fn follow(&mut self, world: &World<'_>, decided: Option<&Ownership>, moment: Moment) {
+    pub(super) fn follow(&mut self, world: &TraceState<'_>, decided: Option<&OwnershipMap>, moment: Moment) {
         world.left().iter().for_each(|pod| drop(self.warm.remove(pod)));
         let (room, value) = (self.run.room_bytes, self.run.value_bytes);
         let fresh = world.added().iter().map(|pod| (*pod, WarmValues::new(room, value)));

@@ -6,9 +6,9 @@ use super::metered_target::MeteredTarget;
 use super::placement_policy::PlacementPolicy;
 use super::recorded_run::RecordedRun;
 use super::serving::Serving;
-use crate::ownership::Ownership;
-use crate::replay::{Balancer, Moment, Stopwatch, World};
-use crate::rivals::Rival;
+use crate::balancers::BalancerKind;
+use crate::ownership::OwnershipMap;
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// Requests served under one placement policy. A replay calls it as a balancer; before each decision it serves the
 /// requests since the previous one.
@@ -32,7 +32,7 @@ impl<'a> ServingBalancer<'a> {
             value_bytes: run.value_bytes,
             decider: match policy {
                 PlacementPolicy::Emberkeep => Decider::Measuring(Box::new(MeteredTarget::new(&run.trace, run.seed))),
-                PlacementPolicy::Ring => Decider::Blind(Rival::Ring.balancer(&run.trace)),
+                PlacementPolicy::Ring => Decider::Blind(BalancerKind::Ring.balancer(&run.trace)),
                 PlacementPolicy::Stateless => Decider::Blind(Box::new(NoAffinity)),
             },
         }
@@ -40,7 +40,12 @@ impl<'a> ServingBalancer<'a> {
 }
 
 impl Balancer for ServingBalancer<'_> {
-    fn decide(&mut self, world: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(
+        &mut self,
+        world: &TraceState<'_>,
+        moment: Moment,
+        stopwatch: &mut Stopwatch<'_>,
+    ) -> Option<OwnershipMap> {
         let served = self.serving.serve_until(moment.at_ms);
         let decided = match &mut self.decider {
             Decider::Blind(balancer) => balancer.decide(world, moment, stopwatch),
@@ -59,8 +64,8 @@ impl Balancer for ServingBalancer<'_> {
 struct NoAffinity;
 
 impl Balancer for NoAffinity {
-    fn decide(&mut self, world: &World<'_>, _: Moment, _: &mut Stopwatch<'_>) -> Option<Ownership> {
-        let everyone = || Ownership::from_starts([(SliceKey::EMPTY, world.live().collect())]);
+    fn decide(&mut self, world: &TraceState<'_>, _: Moment, _: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
+        let everyone = || OwnershipMap::from_starts([(SliceKey::EMPTY, world.live().collect())]);
         world.has_new_pods().then(everyone)
     }
 }

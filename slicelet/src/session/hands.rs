@@ -14,8 +14,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
-use super::link::Link;
-use super::pulls::Pulls;
+use super::assigner_link::AssignerLink;
+use super::running_pulls::RunningPulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
 use crate::ownership_snapshot::OwnershipSnapshot;
@@ -27,7 +27,7 @@ pub(super) struct SessionHands<C: Codec> {
     news: mpsc::Sender<SessionEvent>,
     outgoing: Option<Outgoing>,
     weighing: Weighing,
-    pulls: Pulls<C>,
+    pulls: RunningPulls<C>,
 }
 
 /// The sending side of the newest link; dropping it ends the link.
@@ -80,7 +80,11 @@ impl<C: Codec> SessionHands<C> {
     pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             weighing: Weighing::new(),
-            pulls: Pulls::new(Puller::of(&parts), parts.tasks.clone(), news.clone()),
+            pulls: RunningPulls::new(
+                Puller::new(Arc::clone(&parts.warm), Arc::clone(&parts.published)),
+                parts.tasks.clone(),
+                news.clone(),
+            ),
             parts,
             news,
             outgoing: None,
@@ -91,7 +95,7 @@ impl<C: Codec> SessionHands<C> {
         self.parts.metrics.is_connected.set(0);
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
-        let link = Link {
+        let link = AssignerLink {
             connection,
             assigner,
             registration: Registration {
@@ -99,7 +103,7 @@ impl<C: Codec> SessionHands<C> {
                 pod: self.parts.pod.clone(),
                 known,
             },
-            news: self.news.clone(),
+            events: self.news.clone(),
             is_connected: self.parts.metrics.is_connected.clone(),
         };
         let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());
@@ -158,7 +162,7 @@ impl<C: Codec> SessionHands<C> {
         let clear = move || {
             let OwnershipSnapshot {
                 ownership, key_mode, ..
-            } = &**published.holding.load();
+            } = &**published.snapshot.load();
             warm.retain(*key_mode, |slice_key| ownership.share_of(slice_key).1.is_some());
         };
         self.parts.tasks.spawn_supervised("forget lost slices", async move {
@@ -172,14 +176,14 @@ impl<C: Codec> SessionHands<C> {
     fn cool_values(&self) {
         let warm = Arc::clone(&self.parts.warm);
         self.parts.tasks.spawn_supervised("cool down", async move {
-            if let Err(error) = tokio::task::spawn_blocking(move || warm.cool()).await {
+            if let Err(error) = tokio::task::spawn_blocking(move || warm.halve_heat()).await {
                 tracing::error!(%error, "the heat of values was not halved");
             }
         });
     }
 
     fn collect_counts(&mut self, halves_sketches: bool) -> SessionEvent {
-        let snapshot = self.parts.published.holding.load_full();
+        let snapshot = self.parts.published.snapshot.load_full();
         SessionEvent::Counted {
             counts: self.take_counts(&snapshot),
             sketches: self.parts.published.heat.snapshot(halves_sketches),
@@ -189,7 +193,7 @@ impl<C: Codec> SessionHands<C> {
 
     fn take_counts(&self, snapshot: &OwnershipSnapshot) -> RangeCounts {
         let taken = snapshot.take_counts();
-        self.parts.metrics.requests_made(taken.request_count);
+        self.parts.metrics.record_requests(taken.request_count);
         RangeCounts {
             units: taken.units,
             taken_at: self.parts.clock.now(),

@@ -1,11 +1,11 @@
-//! Who may import whom: the arrows between crates, and the crates from outside that only one place may use.
+//! The import arrows between crates, and external crates that only one folder may use.
 
 use super::finding::Finding;
 use super::rust_source::words;
 use super::tree::Tree;
 
 /// Each crate's folder, and the folders of the crates it may import.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("proto", &["core"]),
     ("runtime", &["core", "proto"]),
@@ -14,21 +14,31 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("slicelet", &["core", "proto", "runtime", "store"]),
     ("clerk", &["core", "proto", "runtime", "store"]),
     ("sim", &["core"]),
+    (
+        "lab",
+        &[
+            "core", "proto", "runtime", "store", "assigner", "slicelet", "clerk", "sim",
+        ],
+    ),
     ("cli", ANY),
+    ("testkit", &["core", "proto", "runtime", "store"]),
     ("tests", ANY),
     ("examples", &["clerk", "slicelet", "store"]),
 ];
 
 const ANY: &[&str] = &["*"];
 
-/// Crates from outside that only these folders may depend on.
+/// The crate that only tests and benchmarks may import, whatever else their crate may.
+const TESTS_ONLY: &str = "testkit";
+
+/// External crates that only these folders may depend on.
 const AT_HOME_IN: [(&str, &[&str]); 3] = [
     ("aws-sdk-s3", &["store"]),
     ("openraft", &["assigner"]),
     ("anyhow", &["cli", "tests", "examples"]),
 ];
 
-/// Crates from outside that these folders must do without, by the beginning of their names.
+/// External crates that these folders must not use, by the beginning of their names.
 const KEPT_OUT: [(&str, &[&str]); 2] = [
     (
         "core",
@@ -47,7 +57,7 @@ const KEPT_OUT: [(&str, &[&str]); 2] = [
     ("sim", &["tokio", "tonic", "prost", "futures", "async-"]),
 ];
 
-/// Where code may name a crate from outside, by its name in `use` paths.
+/// The folder in which code may name an external crate, by its name in `use` paths.
 const USED_BELOW: [(&str, &str); 2] = [("openraft", "assigner/src/raft/"), ("aws_sdk_s3", "store/")];
 
 /// Forbidden dependencies in manifests, and forbidden uses in code.
@@ -67,7 +77,7 @@ fn folder_of(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 
-/// Names and lines of what a manifest builds with; dependencies of tests are free.
+/// Names and lines of a manifest's dependencies; dev-dependencies are exempt.
 fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
     let mut is_in_table = false;
     let mut found = Vec::new();
@@ -107,6 +117,9 @@ fn forbidden_arrow(folder: &str, imported: &str) -> Option<String> {
             "the crate {folder} has no place in the picture, give it one in ARROWS of tidy/crate_arrows.rs"
         ));
     };
+    if imported == TESTS_ONLY {
+        return Some(format!("{imported} is test support, list it under dev-dependencies"));
+    }
     let is_allowed = *allowed == ANY || allowed.contains(&imported);
     let allowed = or_nothing(allowed);
     (!is_allowed)
@@ -182,6 +195,17 @@ mod tests {
         let manifest =
             "[dev-dependencies]\nemberkeep-slicelet.workspace = true\n[dev-dependencies.tokio]\nversion = \"1\"\n";
         assert!(found_in("core/Cargo.toml", manifest).is_empty());
+    }
+
+    #[test]
+    fn test_support_outside_of_tests_is_found_even_where_any_crate_may_be_imported() {
+        let manifest = "[dependencies]\nemberkeep-testkit.workspace = true\n";
+        for path in ["cli/Cargo.toml", "clerk/Cargo.toml"] {
+            let expected = format!("{path}:2: testkit is test support, list it under dev-dependencies");
+            assert_eq!(found_in(path, manifest), [expected]);
+        }
+        let manifest = "[dev-dependencies]\nemberkeep-testkit.workspace = true\n";
+        assert!(found_in("clerk/Cargo.toml", manifest).is_empty());
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::settings::SessionSettings;
 use crate::assignment::{Assignment, Update};
 use crate::keyspace::Slice;
 use crate::rate::Rate;
+use crate::session_settings::SessionSettings;
 use crate::slicelet::{Hottest, RangeCounts};
 use crate::target::KeyMode;
 use crate::warmth::Warmth;

@@ -52,7 +52,7 @@ fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
         target,
         ..ClusterSettings::default()
     });
-    let mut chance = Chance::stream(seed, 7);
+    let mut chance = RandomStream::new(seed, 7);
     cluster.set_loads((0..100).map(|_| (chance.next(), Load::from_milli(chance.below(60_000)))));
     let add = |cluster: &mut Cluster, number| {
         assert!(cluster.add_pod(NewPod {

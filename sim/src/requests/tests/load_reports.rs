@@ -12,7 +12,7 @@ use emberkeep_core::time::Timestamp;
 use xxhash_rust::xxh64::Xxh64;
 
 use super::super::pod_meter::PodMeter;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 fn pod(number: u32) -> Pod {
     Pod {
@@ -26,7 +26,7 @@ fn pod(number: u32) -> Pod {
 }
 
 /// The assignment after `previous` of two pods, each of which serves the slices that chance gives it.
-fn assignment(previous: &Assignment, chance: &mut Chance) -> Arc<Assignment> {
+fn assignment(previous: &Assignment, chance: &mut RandomStream) -> Arc<Assignment> {
     let mut replicas = || {
         let mut replicas = ReplicaSet::none();
         let owners = 1 + chance.below(3);
@@ -51,8 +51,8 @@ fn assignment(previous: &Assignment, chance: &mut Chance) -> Arc<Assignment> {
 #[test]
 fn the_load_reports_of_pods_that_count_requests_are_the_same_bytes_on_every_machine() {
     let Pod { name, incarnation, .. } = pod(0);
-    let mut meter = PodMeter::new(Identity { name, incarnation }, Chance::stream(3, 1), Timestamp::ZERO);
-    let (mut chance, mut hash) = (Chance::stream(3, 2), Xxh64::new(0));
+    let mut meter = PodMeter::new(Identity { name, incarnation }, RandomStream::new(3, 1), Timestamp::ZERO);
+    let (mut chance, mut hash) = (RandomStream::new(3, 2), Xxh64::new(0));
     let mut held = Arc::new(Assignment::unassigned());
     for second in 1..=100_u64 {
         for _ in 0..200 {

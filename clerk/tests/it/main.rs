@@ -1,0 +1,83 @@
+//! A clerk between pods and a source of assignments, on real sockets of this machine.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+mod echo_pod;
+mod owner_hints;
+mod owners;
+mod reports;
+mod retries;
+mod waiting;
+
+use emberkeep_clerk::{Clerk, ClerkError, ClerkSettings, Routed};
+use emberkeep_core::assignment::Generation;
+use emberkeep_core::target::TargetName;
+use emberkeep_testkit::assignment_server::AssignmentServer;
+use emberkeep_testkit::deadline::{DEADLINE, soon};
+use emberkeep_testkit::string_service::StringClient;
+use tonic::{Request, Status};
+
+/// The target of all tests. Its keys are ordered, so that a test can tell in which slice a key is.
+const TARGET: &str = "profiles";
+
+async fn assignment_server() -> AssignmentServer {
+    AssignmentServer::start(TargetName::try_new(TARGET).unwrap()).await
+}
+
+/// Settings with which a request waits for as long as any test does.
+fn patient() -> ClerkSettings {
+    ClerkSettings {
+        deadline: DEADLINE,
+        patience: DEADLINE,
+        ..ClerkSettings::default()
+    }
+}
+
+/// A clerk that may have no assignment yet.
+async fn connect(assigner: &AssignmentServer, settings: ClerkSettings) -> Clerk {
+    let builder = Clerk::builder(TARGET).assigner(format!("http://{}", assigner.address));
+    builder.settings(settings).connect().await.unwrap()
+}
+
+/// A clerk that has an assignment.
+async fn ready(assigner: &AssignmentServer, settings: ClerkSettings) -> Clerk {
+    let clerk = connect(assigner, settings).await;
+    clerk.ready(DEADLINE).await.unwrap();
+    clerk
+}
+
+/// Waits until requests are routed by that generation, or a newer one.
+async fn routed_by(clerk: &Clerk, generation: Generation) {
+    let mut newest = clerk.assignment();
+    let is_there = newest.wait_for(|held| {
+        held.as_ref()
+            .is_some_and(|held| held.assignment.generation() >= generation)
+    });
+    soon(is_there).await.unwrap();
+}
+
+/// Waits until so many requests wait for a pod.
+async fn waiting(clerk: &Clerk, count: u64) {
+    let waiting = async {
+        while clerk.stats().waiting != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(waiting).await;
+}
+
+/// Calls the owner of a key, which answers with its name.
+async fn call(routed: Routed) -> Result<String, Status> {
+    call_with(routed, String::new()).await
+}
+
+async fn call_with(routed: Routed, message: String) -> Result<String, Status> {
+    let answer = StringClient::new(routed).unary(Request::new(message)).await;
+    Ok(answer?.into_inner())
+}
+
+/// The error of the clerk behind a status.
+fn clerk_error(status: &Status) -> &ClerkError {
+    let source = std::error::Error::source(status).unwrap();
+    source.downcast_ref().unwrap()
+}

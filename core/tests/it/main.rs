@@ -1,0 +1,5 @@
+//! What several modules of core do together.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+mod measuring;

@@ -1,0 +1,8 @@
+//! The orders service: its durable steps as a pure state machine, and the whole of it as processes.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+mod books;
+mod orders;
+mod shop;
+mod steps;

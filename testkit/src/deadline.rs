@@ -1,0 +1,57 @@
+//! Waiting for events: with one deadline for everything, which only a fault or a hung machine reaches.
+//!
+//! A test waits for the event that it needs and never for a time, so that it passes however slow the machine is.
+
+use std::future::Future;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use tokio::time::{interval, timeout};
+
+/// How long any one event of a test may take.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+/// How long to wait between two looks at a state that announces no changes.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Waits for `event`; panics with the caller's place in the source after [`DEADLINE`].
+#[track_caller]
+pub fn soon<T>(event: impl Future<Output = T>) -> impl Future<Output = T> {
+    let caller = Location::caller();
+    async move {
+        let outcome = timeout(DEADLINE, event).await;
+        outcome.unwrap_or_else(|_| panic!("the event awaited at {caller} took longer than {DEADLINE:?}"))
+    }
+}
+
+/// Waits for `event`; panics with its name after [`DEADLINE`].
+pub async fn within<T>(name: &str, event: impl Future<Output = T>) -> T {
+    let outcome = timeout(DEADLINE, event).await;
+    outcome.unwrap_or_else(|_| panic!("{name} took longer than {DEADLINE:?}"))
+}
+
+/// Polls until there is a value, without blocking the thread.
+pub async fn eventually<T>(name: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let polling = async {
+        let mut ticks = interval(POLL_INTERVAL);
+        loop {
+            ticks.tick().await;
+            if let Some(value) = poll().await {
+                return value;
+            }
+        }
+    };
+    within(name, polling).await
+}
+
+/// Polls until there is a value, blocking the thread.
+pub fn wait_for<T>(name: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = poll() {
+            return value;
+        }
+        assert!(start.elapsed() < DEADLINE, "{name} took longer than {DEADLINE:?}");
+        std::thread::park_timeout(POLL_INTERVAL);
+    }
+}

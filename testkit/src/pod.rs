@@ -1,0 +1,25 @@
+//! Descriptions of pods.
+
+use std::fmt::Display;
+
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+
+/// `pod-NUMBER` of incarnation NUMBER at 127.0.0.1:NUMBER. No process listens at the small ports that tests use here.
+pub fn pod(number: u16) -> Pod {
+    Pod {
+        incarnation: Incarnation(number.into()),
+        ..pod_at(&format!("pod-{number}"), format!("127.0.0.1:{number}"))
+    }
+}
+
+/// The first incarnation of a pod, of weight one, in no zone and with no limit of memory.
+pub fn pod_at(name: &str, address: impl Display) -> Pod {
+    Pod {
+        name: PodName::try_new(name).expect("the test names a valid pod"),
+        incarnation: Incarnation(1),
+        address: PodAddress::try_new(&address.to_string()).expect("the test gives a valid address"),
+        zone: "".into(),
+        weight: Weight::ONE,
+        memory_capacity: None,
+    }
+}
