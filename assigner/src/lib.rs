@@ -31,3 +31,5 @@ mod sessions;
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
 pub use error::AssignerError;
+#[doc(hidden)]
+pub use metrics::metric_descriptions;

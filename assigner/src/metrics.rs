@@ -9,7 +9,7 @@ use emberkeep_core::balancer::Report;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
-use prometheus::core::Collector;
+use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use self::handoffs::HandoffMetrics;
@@ -17,7 +17,7 @@ use self::handoffs::HandoffMetrics;
 /// What a member counts. Copies count together.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    registry: Registry,
+    registry: MetricRegistry,
     is_leader: IntGauge,
     sessions: IntGauge,
     generation: IntGaugeVec,
@@ -39,11 +39,11 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let registry = Registry::new();
+        let registry = MetricRegistry::default();
         let opts = |name: &str, help: &str| Opts::new(format!("emberkeep_assigner_{name}"), help);
-        let counter = |name, help, labels: &[&str]| registered(&registry, IntCounterVec::new(opts(name, help), labels));
-        let gauge = |name, help| registered(&registry, IntGaugeVec::new(opts(name, help), &["target"]));
-        let plain = |name, help| registered(&registry, IntGauge::with_opts(opts(name, help)));
+        let counter = |name, help, labels: &[&str]| registry.registered(IntCounterVec::new(opts(name, help), labels));
+        let gauge = |name, help| registry.registered(IntGaugeVec::new(opts(name, help), &["target"]));
+        let plain = |name, help| registry.registered(IntGauge::with_opts(opts(name, help)));
         Self {
             is_leader: plain("is_leader", "1 while this member leads."),
             sessions: plain("sessions", "Slicelets connected to this member."),
@@ -88,18 +88,15 @@ impl Metrics {
                 "Reports of clerks that could not reach a pod, by what came of them.",
                 &["outcome"],
             ),
-            pod_load: registered(
-                &registry,
-                GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"]),
-            ),
-            propagation: registered(&registry, HistogramVec::new(propagation_opts(), &["target"])),
+            pod_load: registry.registered(GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"])),
+            propagation: registry.registered(HistogramVec::new(propagation_opts(), &["target"])),
             handoffs: HandoffMetrics::new(&registry),
             registry,
         }
     }
 
     pub(crate) fn registry(&self) -> Registry {
-        self.registry.clone()
+        (*self.registry).clone()
     }
 
     pub(crate) fn leads(&self, is_leader: bool) {
@@ -208,10 +205,9 @@ fn propagation_opts() -> HistogramOpts {
     ])
 }
 
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
-    let collector = collector.expect("names and labels are constants and valid");
-    registry
-        .register(Box::new(collector.clone()))
-        .expect("each name is registered once");
-    collector
+/// Every metric of a member, for the reference page.
+#[doc(hidden)]
+#[must_use]
+pub fn metric_descriptions() -> Vec<MetricDescription> {
+    Metrics::new().registry.descriptions()
 }

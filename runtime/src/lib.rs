@@ -6,7 +6,7 @@
 //! channel   how a gRPC server is called              serve         how a gRPC server listens
 //! watch     assignments from whoever has them        grpc_timeout  how long a caller waits
 //! status_page  metrics and health over HTTP          call_failure  why a call has no answer
-//! keyed_throttle  what many say, passed on once
+//! keyed_throttle  what many say, passed on once        metric_registry  metrics that can be listed
 //! ```
 
 pub mod backoff;
@@ -16,6 +16,7 @@ pub mod clock;
 pub mod driver;
 pub mod grpc_timeout;
 pub mod keyed_throttle;
+pub mod metric_registry;
 pub mod serve;
 pub mod status_page;
 pub mod tasks;

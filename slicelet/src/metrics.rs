@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use emberkeep_core::slicelet::Ownership;
 use emberkeep_core::slicelet::admission::Admission;
-use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
+use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 use crate::warm::WarmByRange;
 pub(crate) use transfer::{PullEnd, Running, TransferMetrics};
@@ -16,7 +15,7 @@ pub(crate) use transfer::{PullEnd, Running, TransferMetrics};
 /// What a slicelet counts. Copies count into the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    pub(crate) registry: Registry,
+    pub(crate) registry: MetricRegistry,
     pub(crate) requests: IntCounter,
     pub(crate) hits: IntCounter,
     pub(crate) loads: IntCounter,
@@ -41,7 +40,7 @@ const LOAD_HELP: &str = "Load in cost units a second, decayed";
 impl Metrics {
     /// All at nothing, in a registry of their own.
     pub(crate) fn new(target: &str) -> Self {
-        let registry = Registry::new();
+        let registry = MetricRegistry::default();
         let named = Named {
             registry: &registry,
             target,
@@ -380,9 +379,16 @@ impl AdmissionMetrics {
     }
 }
 
+/// Every metric of a slicelet, for the reference page.
+#[doc(hidden)]
+#[must_use]
+pub fn metric_descriptions() -> Vec<MetricDescription> {
+    Metrics::new("").registry.descriptions()
+}
+
 /// Makes metrics by name, each with the target as a label.
 struct Named<'a> {
-    registry: &'a Registry,
+    registry: &'a MetricRegistry,
     target: &'a str,
 }
 
@@ -425,11 +431,7 @@ impl Named<'_> {
     where
         M: prometheus::core::Collector + Clone + 'static,
     {
-        let metric = metric.expect("the names in this file are valid");
-        self.registry
-            .register(Box::new(metric.clone()))
-            .expect("no name in this file comes twice");
-        metric
+        self.registry.registered(metric)
     }
 }
 

@@ -3,9 +3,8 @@
 use emberkeep_core::assignment::{Assignment, Phase};
 use emberkeep_core::balancer::Report;
 use emberkeep_core::target::TargetName;
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
-
-use super::registered;
+use emberkeep_runtime::metric_registry::MetricRegistry;
+use prometheus::{IntCounterVec, IntGaugeVec, Opts};
 
 /// Copies count together.
 #[derive(Debug, Clone)]
@@ -27,7 +26,7 @@ const fn phase_number(phase: Phase) -> usize {
 }
 
 impl HandoffMetrics {
-    pub(super) fn new(registry: &Registry) -> Self {
+    pub(super) fn new(registry: &MetricRegistry) -> Self {
         let replicas = Opts::new(
             "emberkeep_assigner_replicas",
             "Replicas in each phase; those that are not serving are on the move.",
@@ -37,8 +36,8 @@ impl HandoffMetrics {
             "Slices whose new owner had got ready and served from then on.",
         );
         Self {
-            replicas: registered(registry, IntGaugeVec::new(replicas, &["target", "phase"])),
-            switches: registered(registry, IntCounterVec::new(switches, &["target"])),
+            replicas: registry.registered(IntGaugeVec::new(replicas, &["target", "phase"])),
+            switches: registry.registered(IntCounterVec::new(switches, &["target"])),
         }
     }
 
