@@ -5,7 +5,7 @@
 //! sh run                  the commands end well and print the next block, if that is plain text
 //! sh start=pod-1          the command runs on in a terminal of that name, and prints the next block
 //! text ended=pod-1        that terminal's command ends well and has printed this
-//! text interrupt=load     Ctrl-C in that terminal; then as for `ended`, but how it ends matters only where text follows
+//! text interrupt=load     Ctrl-C in that terminal; then as for `ended`, or, without text, the command is gone
 //! ```
 
 #[derive(Debug, PartialEq, Eq)]

@@ -69,10 +69,17 @@ impl Terminal {
         assert!(status.success(), "{} ended with {status}: {}", self.name, self.text());
     }
 
-    /// Ctrl-C.
+    /// Ctrl-C, for a command that handles it.
     pub(crate) fn interrupt(&self) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    /// Ctrl-C, for a command that it ends. If tests run in the background of a shell, that signal is ignored by all commands that do not
+    /// handle it, so this sends another one.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.end(DEADLINE, "");
     }
 
     fn text(&self) -> String {

@@ -114,10 +114,11 @@ impl Reader {
             Step::Ended { terminal, prints } => self.terminal(terminal).ends_well(prints),
             Step::Interrupt { terminal, prints } => {
                 let terminal = self.terminal(terminal);
-                terminal.interrupt();
-                match prints.is_empty() {
-                    true => drop(terminal.end(BUILD_DEADLINE, "")),
-                    false => terminal.ends_well(prints),
+                if prints.is_empty() {
+                    terminal.kill();
+                } else {
+                    terminal.interrupt();
+                    terminal.ends_well(prints);
                 }
             }
         }

@@ -20,139 +20,84 @@ struct Setting {
     break_limits: Option<fn(&mut TargetSettings)>,
 }
 
-const fn choice(flag: &'static str, default: fn(&TargetSettings) -> String) -> Setting {
-    let break_limits = None;
-    Setting {
-        flag,
-        default,
-        break_limits,
-    }
-}
-
-const fn number(
-    flag: &'static str,
-    default: fn(&TargetSettings) -> String,
-    break_limits: fn(&mut TargetSettings),
-) -> Setting {
-    let break_limits = Some(break_limits);
-    Setting {
-        flag,
-        default,
-        break_limits,
-    }
-}
-
 const FOREVER: Duration = Duration::MAX;
+
+/// A setting that is one of a few words.
+macro_rules! choice {
+    ($flag:literal $(.$field:ident)+) => {
+        Setting {
+            flag: $flag,
+            default: |settings| format!("{:?}", settings$(.$field)+).to_lowercase(),
+            break_limits: None,
+        }
+    };
+}
+
+/// A setting with limits; the value is outside of them.
+macro_rules! limited {
+    ($flag:literal $(.$field:ident)+, $text:expr, $outside:expr) => {
+        Setting {
+            flag: $flag,
+            default: |settings| $text(settings$(.$field)+),
+            break_limits: Some(|settings| settings$(.$field)+ = $outside),
+        }
+    };
+}
+
+macro_rules! count {
+    ($flag:literal $(.$field:ident)+) => {
+        limited!($flag $(.$field)+, |count: u32| count.to_string(), 0)
+    };
+}
+
+macro_rules! time {
+    ($flag:literal $(.$field:ident)+) => {
+        limited!($flag $(.$field)+, |time: Duration| format!("{time:?}"), FOREVER)
+    };
+}
 
 fn settings() -> Vec<Setting> {
     vec![
-        choice("key-mode", |s| word(s.key_mode)),
-        number(
-            "max-load-hint",
-            |s| s.balancer.max_load_hint.to_string(),
-            |s| s.balancer.max_load_hint = Load::ZERO,
-        ),
-        choice("imbalance", |s| word(s.balancer.imbalance)),
-        number(
-            "min-replicas",
-            |s| s.balancer.min_replicas.to_string(),
-            |s| s.balancer.min_replicas = 0,
-        ),
-        number(
-            "max-replicas",
-            |s| s.balancer.max_replicas.to_string(),
-            |s| s.balancer.max_replicas = 0,
-        ),
-        number(
-            "slices-per-pod-min",
-            |s| s.balancer.slices_per_pod_min.to_string(),
-            |s| s.balancer.slices_per_pod_min = 0,
-        ),
-        number("gather", |s| time(s.pacing.gather), |s| s.pacing.gather = FOREVER),
-        number(
-            "balance-interval",
-            |s| time(s.pacing.balance_interval),
-            |s| s.pacing.balance_interval = FOREVER,
-        ),
-        number("settle", |s| time(s.pacing.settle), |s| s.pacing.settle = FOREVER),
-        number(
-            "join-grace",
-            |s| time(s.pacing.join_grace),
-            |s| s.pacing.join_grace = FOREVER,
-        ),
-        number(
-            "emergency-interval",
-            |s| time(s.pacing.emergency_interval),
-            |s| s.pacing.emergency_interval = FOREVER,
-        ),
-        number(
-            "heartbeat-interval",
-            |s| time(s.health.heartbeat_interval),
-            |s| s.health.heartbeat_interval = FOREVER,
-        ),
-        number(
-            "load-report-interval",
-            |s| time(s.health.load_report_interval),
-            |s| s.health.load_report_interval = FOREVER,
-        ),
-        number(
-            "missed-heartbeats-max",
-            |s| s.health.missed_heartbeats_max.to_string(),
-            |s| s.health.missed_heartbeats_max = 0,
-        ),
-        number(
-            "dead-after",
-            |s| time(s.health.dead_after),
-            |s| s.health.dead_after = FOREVER,
-        ),
-        number(
-            "leader-grace",
-            |s| time(s.health.leader_grace),
-            |s| s.health.leader_grace = FOREVER,
-        ),
-        number(
-            "mass-failure-share",
-            |s| s.health.mass_failure_share.to_string(),
-            |s| s.health.mass_failure_share = 0,
-        ),
-        number(
-            "leave-linger",
-            |s| time(s.handoff.leave_linger),
-            |s| s.handoff.leave_linger = FOREVER,
-        ),
-        number(
-            "drain-timeout",
-            |s| time(s.handoff.drain_timeout),
-            |s| s.handoff.drain_timeout = FOREVER,
-        ),
-        choice("transfer", |s| s.handoff.transfer.to_string()),
-        number(
-            "warm-share",
-            |s| s.handoff.warm_share_thousandths.to_string(),
-            |s| s.handoff.warm_share_thousandths = u32::MAX,
-        ),
-        number(
-            "warm-timeout",
-            |s| time(s.handoff.warm_timeout),
-            |s| s.handoff.warm_timeout = FOREVER,
-        ),
-        number(
-            "warming-per-pod-max",
-            |s| s.handoff.warming_per_pod_max.to_string(),
-            |s| s.handoff.warming_per_pod_max = 0,
-        ),
-        number(
-            "warming-max",
-            |s| s.handoff.warming_max.to_string(),
-            |s| s.handoff.warming_max = 0,
-        ),
-        number(
-            "store-rate",
-            |s| s.store.requests_per_second.unwrap_or(0).to_string(),
-            |s| s.store.requests_per_second = Some(u32::MAX),
-        ),
-        choice("misroute", |s| word(s.misroute)),
+        choice!("key-mode".key_mode),
+        limited!("max-load-hint".balancer.max_load_hint, units, Load::ZERO),
+        choice!("imbalance".balancer.imbalance),
+        count!("min-replicas".balancer.min_replicas),
+        count!("max-replicas".balancer.max_replicas),
+        count!("slices-per-pod-min".balancer.slices_per_pod_min),
+        time!("gather".pacing.gather),
+        time!("balance-interval".pacing.balance_interval),
+        time!("settle".pacing.settle),
+        time!("join-grace".pacing.join_grace),
+        time!("emergency-interval".pacing.emergency_interval),
+        time!("heartbeat-interval".health.heartbeat_interval),
+        time!("load-report-interval".health.load_report_interval),
+        count!("missed-heartbeats-max".health.missed_heartbeats_max),
+        time!("dead-after".health.dead_after),
+        time!("leader-grace".health.leader_grace),
+        count!("mass-failure-share".health.mass_failure_share),
+        time!("leave-linger".handoff.leave_linger),
+        time!("drain-timeout".handoff.drain_timeout),
+        choice!("transfer".handoff.transfer),
+        limited!("warm-share".handoff.warm_share_thousandths, thousandths, u32::MAX),
+        time!("warm-timeout".handoff.warm_timeout),
+        count!("warming-per-pod-max".handoff.warming_per_pod_max),
+        count!("warming-max".handoff.warming_max),
+        limited!("store-rate".store.requests_per_second, rate, Some(u32::MAX)),
+        choice!("misroute".misroute),
     ]
+}
+
+/// As the flag takes it, in whole units.
+fn units(load: Load) -> String {
+    (load.milli() / 1_000).to_string()
+}
+
+fn thousandths(share: u32) -> String {
+    share.to_string()
+}
+
+fn rate(requests_per_second: Option<u32>) -> String {
+    requests_per_second.unwrap_or(0).to_string()
 }
 
 pub(super) fn page() -> String {
@@ -223,13 +168,4 @@ fn limits(break_limits: fn(&mut TargetSettings)) -> String {
         .split_once("allowed is ")
         .expect("the error names what is allowed");
     allowed.replace("86400s", "24h").replace("0ns", "0s")
-}
-
-/// A choice, as the command line writes it.
-fn word(choice: impl std::fmt::Debug) -> String {
-    format!("{choice:?}").to_lowercase()
-}
-
-fn time(duration: Duration) -> String {
-    format!("{duration:?}")
 }
