@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// All `.proto` files below `folder`, in one order whatever the file system.
+/// All `.proto` files below `folder`, sorted, so that the generated code does not depend on the file system.
 fn proto_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

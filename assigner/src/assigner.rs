@@ -19,23 +19,23 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tracing::{error, info};
 
-use crate::admin::AdminDesk;
-use crate::assignments::Assignments;
+use crate::admin_service::AdminService;
+use crate::assignment_publisher::AssignmentPublisher;
+use crate::brain_queries::BrainQueries;
 use crate::config::AssignerConfig;
-use crate::desk::Desk;
 use crate::error::AssignerError;
-use crate::inquiry::Inquiry;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
-use crate::recorder::{Recorder, RecordingFile};
-use crate::reports::Reports;
-use crate::sessions::Sessions;
+use crate::recording::{Recorder, RecordingFile};
+use crate::report_service::ReportService;
+use crate::session_registry::SessionRegistry;
+use crate::session_service::SessionService;
 
-/// How long streams and tasks may take to end.
+/// The deadline of a shutdown for streams and tasks to end.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A running member. Dropping it does not end it; [`Assigner::shutdown`] does.
+/// A running member. Dropping it does not stop it; [`Assigner::shutdown`] does.
 #[derive(Debug)]
 pub struct Assigner {
     address: SocketAddr,
@@ -45,16 +45,16 @@ pub struct Assigner {
 }
 
 impl Assigner {
-    /// Starts a member: opens its data, joins the consensus, listens.
+    /// Starts a member: opens its data folder, joins the Raft cluster, listens.
     ///
     /// # Errors
-    /// When an address is not to be had or the data folder cannot be used.
+    /// When a listen address is unavailable, or the data folder or recording file cannot be used.
     pub async fn start(config: AssignerConfig) -> Result<Self, AssignerError> {
         let listener = bind(config.listen).await?;
         Self::start_on(listener, config).await
     }
 
-    /// The same on a listener that is open already; `config.listen` is not looked at.
+    /// As [`Assigner::start`], on an open listener; `config.listen` is ignored.
     ///
     /// # Errors
     /// As [`Assigner::start`].
@@ -69,19 +69,19 @@ impl Assigner {
         let member = Member::start(config.raft.clone()).await?;
         let tasks = Tasks::new();
         let metrics = Metrics::new();
-        let parts = Parts {
-            assignments: Arc::new(Assignments::default()),
-            desk: Arc::new(Desk::default()),
+        let services = MemberServices {
+            assignments: Arc::new(AssignmentPublisher::default()),
+            registry: Arc::new(SessionRegistry::default()),
             member: member.clone(),
             tasks: tasks.clone(),
             metrics: metrics.clone(),
         };
-        parts.spawn_leading(recording.map(|file| file.spawn_writer(&tasks)));
-        parts.spawn_server(listener, &config);
+        services.spawn_leading(recording.map(|file| file.spawn_writer(&tasks)));
+        services.spawn_server(listener, &config);
         if let Some(listener) = http {
-            parts.spawn_status_page(listener);
+            services.spawn_status_page(listener);
         }
-        info!(%address, "assigner listens");
+        info!(%address, "assigner is listening");
         Ok(Self {
             address,
             http_address,
@@ -90,31 +90,31 @@ impl Assigner {
         })
     }
 
-    /// Where it listens.
+    /// The gRPC listen address, with the port that was chosen for port 0.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it shows metrics and health.
+    /// The listen address of metrics and health; `None` if not configured.
     #[must_use]
     pub const fn http_address(&self) -> Option<SocketAddr> {
         self.http_address
     }
 
-    /// Its part in the consensus.
+    /// The Raft member: leadership, replicated state, proposals.
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
     }
 
-    /// Cancelled when the member has failed and has to be shut down.
+    /// Cancelled when a task has failed: the member has to be shut down.
     #[must_use]
     pub const fn failed(&self) -> &CancellationToken {
         self.tasks.stop()
     }
 
-    /// Ends all streams and tasks; answers whether they ended in time.
+    /// Ends all streams and tasks, then the Raft member. Returns false when tasks had to be dropped after 5 s.
     pub async fn shutdown(&self) -> bool {
         let in_time = self.tasks.shutdown(SHUTDOWN_DEADLINE).await;
         self.member.shutdown().await;
@@ -122,16 +122,16 @@ impl Assigner {
     }
 }
 
-/// What the services of a member share.
-struct Parts {
-    assignments: Arc<Assignments>,
-    desk: Arc<Desk>,
+/// The parts that the services of a member share.
+struct MemberServices {
+    assignments: Arc<AssignmentPublisher>,
+    registry: Arc<SessionRegistry>,
     member: Member,
     tasks: Tasks,
     metrics: Metrics,
 }
 
-impl Parts {
+impl MemberServices {
     fn spawn_leading(&self, recorder: Option<Recorder>) {
         let follow = Arc::clone(&self.assignments).follow(self.member.state(), self.metrics.clone());
         let stop = self.tasks.stop().clone();
@@ -140,7 +140,7 @@ impl Parts {
         });
         let leader = Leader {
             member: self.member.clone(),
-            desk: Arc::clone(&self.desk),
+            registry: Arc::clone(&self.registry),
             metrics: self.metrics.clone(),
             clock: Clock::start(),
             tasks: self.tasks.clone(),
@@ -159,32 +159,32 @@ impl Parts {
             let server = server_builder().add_routes(routes);
             let served = server.serve_with_incoming_shutdown(incoming(listener), stop.clone().cancelled_owned());
             if let Err(error) = served.await {
-                error!(%error, "the server failed, stopping");
+                error!(%error, "the gRPC server failed, stopping");
             }
             stop.cancel();
         });
     }
 
     fn routes(&self, config: &AssignerConfig) -> Routes {
-        let sessions = Sessions {
+        let sessions = SessionService {
             member: self.member.clone(),
-            desk: Arc::clone(&self.desk),
+            registry: Arc::clone(&self.registry),
             assignments: Arc::clone(&self.assignments),
             metrics: self.metrics.clone(),
             tasks: self.tasks.clone(),
             creates_targets: config.creates_targets,
-            places: Arc::new(Semaphore::new(config.sessions_max)),
+            permits: Arc::new(Semaphore::new(config.sessions_max)),
             sessions_max: config.sessions_max,
         };
         let limits = WatchLimits {
             watchers_max: config.watchers_max,
         };
         let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
-        let admin = AdminDesk {
+        let admin = AdminService {
             member: self.member.clone(),
-            inquiry: self.inquiry(),
+            queries: self.queries(),
         };
-        let reports = Reports::new(self.member.clone(), Arc::clone(&self.desk), self.metrics.clone());
+        let reports = ReportService::new(self.member.clone(), Arc::clone(&self.registry), self.metrics.clone());
         Routes::new(self.member.transport())
             .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))
             .add_service(watch.into_server())
@@ -192,18 +192,18 @@ impl Parts {
             .add_service(AdminServer::new(admin))
     }
 
-    fn inquiry(&self) -> Inquiry {
-        Inquiry {
+    fn queries(&self) -> BrainQueries {
+        BrainQueries {
             member: self.member.clone(),
-            desk: Arc::clone(&self.desk),
+            registry: Arc::clone(&self.registry),
         }
     }
 
     fn spawn_status_page(&self, listener: TcpListener) {
         let routes = StatusRoutes {
             registry: self.metrics.registry(),
-            is_healthy: health_of(self.member.clone()),
-            pages: vec![decisions_of(self.inquiry())],
+            is_healthy: health_check(self.member.clone()),
+            pages: vec![decisions_page(self.queries())],
         };
         let stop = self.tasks.stop().clone();
         self.tasks.spawn_supervised("status page", async move {
@@ -214,19 +214,19 @@ impl Parts {
     }
 }
 
-/// What was decided, and what keeps the next decision.
-fn decisions_of(inquiry: Inquiry) -> TextPage {
+/// The page of recent decisions, and of the reasons why none is made now.
+fn decisions_page(queries: BrainQueries) -> TextPage {
     TextPage {
         path: "/decisions",
         text: Arc::new(move || {
-            let inquiry = inquiry.clone();
-            async move { inquiry.page().await }.boxed()
+            let queries = queries.clone();
+            async move { queries.page().await }.boxed()
         }),
     }
 }
 
-/// A member is healthy while it leads or knows who does.
-fn health_of(member: Member) -> HealthCheck {
+/// A member is healthy while it leads or knows the leader.
+fn health_check(member: Member) -> HealthCheck {
     Arc::new(move || match &*member.leadership().borrow() {
         Leadership::Leading { .. } | Leadership::Following { leader: Some(_) } => Ok(()),
         Leadership::Following { leader: None } => Err("no leader is known".to_owned()),

@@ -1,32 +1,32 @@
-//! What a member of the assigner is told at start.
+//! The configuration of a member.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::raft::RaftSettings;
 
-/// All settings of one member.
+/// The settings of one member, fixed at start.
 #[derive(Debug, Clone)]
 pub struct AssignerConfig {
-    /// Where it listens for slicelets, clerks, operators and the other members.
+    /// The gRPC listen address for slicelets, clerks, operators and the other members.
     pub listen: SocketAddr,
-    /// Where it shows metrics and health; nowhere if not set.
+    /// The HTTP listen address for metrics and health; `None` for none.
     pub http: Option<SocketAddr>,
-    /// Its part in the consensus.
+    /// The settings of Raft: number, members, data folder.
     pub raft: RaftSettings,
-    /// Whether a slicelet that registers for a target that does not exist creates it, with default settings.
+    /// Whether a registration for an unknown target creates it with default settings.
     pub creates_targets: bool,
-    /// How many slicelets may be connected at a time.
+    /// The maximum number of connected slicelets; further ones are rejected with `RESOURCE_EXHAUSTED`.
     pub sessions_max: usize,
-    /// How many watchers are served at a time.
+    /// The maximum number of watchers; further ones are rejected with `RESOURCE_EXHAUSTED`.
     pub watchers_max: usize,
-    /// The file that all that leading brains are told and propose is written to; nowhere if not set. Where the file
-    /// exists, the first of `FILE.2`, `FILE.3`, ... that does not is taken.
+    /// The file for a recording of the events and proposals of leading brains; `None` for none. If the file exists, the
+    /// first of `FILE.2`, `FILE.3`, ... that does not is created.
     pub record: Option<PathBuf>,
 }
 
 impl AssignerConfig {
-    /// The embedded default: a member that listens there and otherwise has default settings.
+    /// Default settings with this listen address.
     #[must_use]
     pub fn new(listen: SocketAddr, raft: RaftSettings) -> Self {
         Self {

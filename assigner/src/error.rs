@@ -1,4 +1,4 @@
-//! Why a member of the assigner does not start.
+//! The errors of starting a member.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,28 +8,28 @@ use thiserror::Error;
 
 use crate::raft::RaftError;
 
-/// Why a member does not start.
+/// Why a member did not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AssignerError {
-    /// An address is not to be had: choose another one.
+    /// A listen address is unavailable: free it, or choose another one.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The consensus does not start: the message says what to do about it.
+    /// Raft did not start: the message names the remedy.
     #[error(transparent)]
     Raft(#[from] RaftError),
-    /// The recording cannot be written there: choose another place.
+    /// The recording file cannot be created: choose another path.
     #[error("cannot write the recording {}: {error}", .path.display())]
     Record {
-        /// Where.
+        /// The path of [`AssignerConfig::record`](crate::AssignerConfig).
         path: PathBuf,
-        /// Why not.
+        /// The error of the file system.
         error: io::Error,
     },
 }
 
 impl AssignerError {
-    /// Whether whoever started it has to change something.
+    /// Whether the operator has to change the configuration; otherwise the machine or the data is at fault.
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
         match self {

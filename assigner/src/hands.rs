@@ -1,4 +1,4 @@
-//! The hands of the assigner's brain: what it wants is done here.
+//! The hands of the assigner's brain: they perform its actions.
 
 use std::sync::Arc;
 
@@ -9,56 +9,44 @@ use emberkeep_runtime::driver::Hands;
 use emberkeep_runtime::tasks::Tasks;
 use tracing::{info, warn};
 
-use crate::desk::{Brain, Desk};
-use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::probe::probe;
 use crate::raft::Member;
-use crate::recorder::Witnessed;
+use crate::recording::RecordedBrain;
+use crate::session_registry::{BrainHandle, SessionRegistry};
 
-/// Carries out what the brain of one target wants.
+/// Performs the actions of the brain of one target.
 pub(crate) struct TargetHands {
-    target: TargetName,
-    member: Member,
-    desk: Arc<Desk>,
-    metrics: Metrics,
-    tasks: Tasks,
-    brain: Brain,
+    pub(crate) target: TargetName,
+    pub(crate) member: Member,
+    pub(crate) registry: Arc<SessionRegistry>,
+    pub(crate) metrics: Metrics,
+    pub(crate) tasks: Tasks,
+    pub(crate) brain: BrainHandle,
 }
 
 impl TargetHands {
-    pub(crate) fn new(target: TargetName, leader: &Leader, brain: Brain) -> Self {
-        Self {
-            target,
-            member: leader.member.clone(),
-            desk: Arc::clone(&leader.desk),
-            metrics: leader.metrics.clone(),
-            tasks: leader.tasks.clone(),
-            brain,
-        }
-    }
-
-    /// Does what takes time and tells the brain what came of it, unless it has ended by then.
+    /// Spawns an action that takes time, and sends its outcome to the brain unless the term has ended by then.
     fn spawn(&self, name: &'static str, work: impl Future<Output = Option<TargetEvent>> + Send + 'static) {
         let brain = self.brain.clone();
         self.tasks.spawn_supervised(name, async move {
-            let told = async {
+            let report = async {
                 if let Some(event) = work.await {
-                    // A brain that has ended does not want to know.
+                    // Fails only when the brain has ended.
                     let _ = brain.events.send(event).await;
                 }
             };
-            brain.ended.run_until_cancelled(told).await;
+            brain.ended.run_until_cancelled(report).await;
         });
     }
 
     fn propose(&self, kind: ChangeKind) {
         match &kind {
             ChangeKind::Poison { slice } => {
-                warn!(target = %self.target, %slice, "poisoned: the owners of these keys crash one after the other");
+                warn!(target = %self.target, %slice, "keys poisoned: their owners crashed one after the other");
             }
             ChangeKind::Release { slice } => {
-                info!(target = %self.target, %slice, "no longer poisoned: the owners of these keys live");
+                info!(target = %self.target, %slice, "keys no longer poisoned: their owners stay alive");
             }
             ChangeKind::CreateTarget { .. }
             | ChangeKind::ConfigureTarget { .. }
@@ -83,7 +71,7 @@ impl TargetHands {
                     None
                 }
             };
-            metrics.proposed(&target, outcome.as_ref());
+            metrics.record_proposal(&target, outcome.as_ref());
             let state = member.state().borrow().target(&target).cloned()?;
             Some(TargetEvent::ProposalEnded { outcome, state })
         });
@@ -94,9 +82,9 @@ impl TargetHands {
         self.spawn("leadership", async move {
             let confirmed = member.confirm_leadership().await;
             match &confirmed {
-                Ok(()) => warn!(%target, "many pods fell at once; a quorum says that this member leads"),
+                Ok(()) => warn!(%target, "many pods failed at once; a quorum confirmed the leadership of this member"),
                 Err(error) => {
-                    warn!(%target, %error, "many pods fell at once, and no quorum says that this member leads")
+                    warn!(%target, %error, "many pods failed at once, and no quorum confirmed the leadership of this member")
                 }
             }
             let leads = confirmed.is_ok();
@@ -108,8 +96,8 @@ impl TargetHands {
         let (metrics, target) = (self.metrics.clone(), self.target.clone());
         self.spawn("probe", async move {
             let outcome = probe(&pod.address, PROBE_DEADLINE).await;
-            info!(%target, pod = %pod.name, address = %pod.address, ?outcome, "probed a suspected pod");
-            metrics.probed(&target, outcome);
+            info!(%target, pod = %pod.name, address = %pod.address, ?outcome, "probed a suspect pod");
+            metrics.record_probe(&target, outcome);
             Some(TargetEvent::Probed {
                 pod: pod.name,
                 incarnation: pod.incarnation,
@@ -119,38 +107,38 @@ impl TargetHands {
     }
 }
 
-impl Hands<Witnessed> for TargetHands {
+impl Hands<RecordedBrain> for TargetHands {
     async fn perform(&mut self, action: TargetAction) -> Option<TargetEvent> {
         match action {
             TargetAction::Propose(kind) => self.propose(kind),
             TargetAction::Probe(pod) => self.probe(pod),
             TargetAction::ConfirmLeadership => self.confirm_leadership(),
-            TargetAction::Alert(alarm) => self.metrics.alerted(&self.target, alarm),
-            TargetAction::LetExit(session) => {
-                if let Some(session) = self.desk.session(session) {
+            TargetAction::Alert(alarm) => self.metrics.record_alarm(&self.target, alarm),
+            TargetAction::PermitExit(session) => {
+                if let Some(session) = self.registry.session(session) {
                     session.may_exit.cancel();
                 }
             }
             TargetAction::Grant { session, rate } => {
-                if let Some(session) = self.desk.session(session) {
+                if let Some(session) = self.registry.session(session) {
                     session.store_grant.send_replace(Some(rate));
                 }
             }
             TargetAction::Warm { session, slices } => {
-                if let Some(session) = self.desk.session(session) {
+                if let Some(session) = self.registry.session(session) {
                     session.warm_order.send_replace(slices);
                 }
             }
             TargetAction::Close(session) => {
-                if let Some(session) = self.desk.session(session) {
+                if let Some(session) = self.registry.session(session) {
                     session.close.cancel();
                 }
             }
             TargetAction::Explain(report) => {
                 info!(target = %self.target, "{report}");
-                self.metrics.decided(&self.target, &report);
+                self.metrics.record_decision(&self.target, &report);
             }
-            TargetAction::Answer { id, answer } => self.desk.answer(id, answer),
+            TargetAction::Reply { id, reply } => self.registry.complete_query(id, reply),
         }
         None
     }

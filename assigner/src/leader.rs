@@ -1,4 +1,4 @@
-//! Leading: while this member leads, one brain a target is driven.
+//! Leading: while this member leads, it drives one brain per target.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::{Brain, Desk, EVENTS_MAX};
 use crate::hands::TargetHands;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
-use crate::recorder::{Recorder, Witnessed};
+use crate::recording::{RecordedBrain, Recorder};
+use crate::session_registry::{BrainHandle, EVENTS_MAX, SessionRegistry};
 
-/// All that leading needs.
+/// Starts the brains at the beginning of a term and stops them at its end.
 #[derive(Clone)]
 pub(crate) struct Leader {
     pub(crate) member: Member,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) registry: Arc<SessionRegistry>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
@@ -29,19 +29,22 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    /// Leads whenever this member is the leader. Ends with the member.
+    /// Runs until the member stops.
     pub(crate) async fn run(self) {
         let mut leadership = self.member.leadership();
         loop {
             let current = leadership.borrow_and_update().clone();
-            self.metrics.leads(current.is_leading());
+            self.metrics.record_leadership(current.is_leading());
             match current {
+                // ## any -> Stopped: openraft has stopped, the member shuts down
                 Leadership::Stopped => return,
+                // ## any -> Following: another member leads, or no quorum answers; wait for the next change
                 Leadership::Following { .. } => {
                     if leadership.changed().await.is_err() {
                         return;
                     }
                 }
+                // ## Following -> Leading: a term begins; it ends with the next change of leadership
                 Leadership::Leading { .. } => {
                     let term = self.tasks.stop().child_token();
                     tokio::select! {
@@ -49,29 +52,29 @@ impl Leader {
                         _ = leadership.changed() => {}
                     }
                     term.cancel();
-                    self.desk.clear();
+                    self.registry.remove_brains();
                 }
             }
         }
     }
 
-    /// Seats a brain for each target, and tells it whenever the replicated state of its target changes.
+    /// Starts a brain for each target, and sends it each change of the target's replicated state.
     async fn lead(&self, term: &CancellationToken) {
         let mut states = self.member.state();
-        let mut seated: BTreeMap<TargetName, (Brain, Arc<TargetState>)> = BTreeMap::new();
+        let mut started: BTreeMap<TargetName, (BrainHandle, Arc<TargetState>)> = BTreeMap::new();
         loop {
             let cluster: Arc<ClusterState> = states.borrow_and_update().clone();
             for (target, state) in cluster.targets() {
-                match seated.get_mut(target) {
+                match started.get_mut(target) {
                     None => {
-                        let brain = self.seat(target, state, term);
-                        seated.insert(target.clone(), (brain, Arc::clone(state)));
+                        let brain = self.start_brain(target, state, term);
+                        started.insert(target.clone(), (brain, Arc::clone(state)));
                     }
                     Some((_, known)) if Arc::ptr_eq(known, state) => {}
                     Some((brain, known)) => {
                         *known = Arc::clone(state);
                         let state = Arc::clone(state);
-                        // A brain that has ended ends the term, too.
+                        // Fails when the brain has ended, which ends the term.
                         if brain.events.send(TargetEvent::Applied { state }).await.is_err() {
                             return;
                         }
@@ -84,22 +87,27 @@ impl Leader {
         }
     }
 
-    fn seat(&self, target: &TargetName, state: &Arc<TargetState>, term: &CancellationToken) -> Brain {
+    fn start_brain(&self, target: &TargetName, state: &Arc<TargetState>, term: &CancellationToken) -> BrainHandle {
         let (events, received) = mpsc::channel(EVENTS_MAX);
-        let brain = Brain {
+        let brain = BrainHandle {
             events,
             ended: term.clone(),
         };
-        let hands = TargetHands::new(target.clone(), self, brain.clone());
+        let hands = TargetHands {
+            target: target.clone(),
+            member: self.member.clone(),
+            registry: Arc::clone(&self.registry),
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+            brain: brain.clone(),
+        };
         let now = self.clock.now();
-        let witness = self
-            .recorder
-            .as_ref()
-            .map(|recorder| recorder.witness(target, state, now));
-        let mind = Witnessed::new(TargetBrain::new(Arc::clone(state), now), witness);
-        let driven = drive(mind, hands, received, self.clock, term.clone());
+        let recorder = self.recorder.as_ref();
+        let recorder = recorder.map(|recorder| recorder.start_brain(target, state, now));
+        let recorded = RecordedBrain::new(TargetBrain::new(Arc::clone(state), now), recorder);
+        let driven = drive(recorded, hands, received, self.clock, term.clone());
         self.tasks.spawn_supervised("target brain", driven);
-        self.desk.seat(target.clone(), brain.clone());
+        self.registry.add_brain(target.clone(), brain.clone());
         brain
     }
 }

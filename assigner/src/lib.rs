@@ -1,33 +1,35 @@
 //! The control plane: Raft, sessions, watches and the admin service around the assigner brain.
 //!
 //! ```text
-//! slicelets --sessions--> desk --TargetEvent--> driver: core::assigner::TargetBrain --TargetAction--> hands
-//!                          ^                  ^                                             | Propose
-//!                          | let exit, close  | Applied                                     v
-//!                          +------ hands      +---- leader <---- applied state ---- raft (all members)
-//! slicelets, clerks <--diffs-- assignments <---------------------------+
+//! slicelets --sessions--> registry --TargetEvent--> driver: core::assigner::TargetBrain --TargetAction--> hands
+//!                          ^                      ^                                             | Propose
+//!                          | may exit, close      | Applied                                     v
+//!                          +------ hands          +---- leader <---- applied state ---- raft (all members)
+//! slicelets, clerks <--diffs-- assignment publisher <----------------------+
 //! ```
 //!
-//! [`Assigner::start`] runs one member. What a member knows beyond the replicated state (sessions, load, health) is
-//! held by the brains that [`raft::Member`]'s leader drives, and ends with its term.
+//! [`Assigner::start`] runs one member. State that is not replicated (sessions, load, health) is held by the brains of
+//! the leading member, one for each target, and ends with its term.
 
-mod admin;
+mod admin_client;
+mod admin_service;
 mod assigner;
-mod assignments;
+mod assignment_publisher;
+mod brain_queries;
 mod config;
-mod desk;
 mod error;
 mod hands;
-mod inquiry;
 mod leader;
 mod metrics;
 mod probe;
 pub mod raft;
-mod recorder;
-mod refusal;
-mod reports;
-mod sessions;
+mod recording;
+mod report_service;
+mod session_registry;
+mod session_service;
+mod status;
 
+pub use admin_client::{AdminError, AssignerAdmin, Leadership};
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
 pub use error::AssignerError;

@@ -1,20 +1,21 @@
 //! The metrics of a member.
 
 mod handoffs;
+mod registration;
 
 use std::time::Duration;
 
 use emberkeep_core::assigner::{Alarm, Applied, ProbeOutcome, TargetState};
-use emberkeep_core::balancer::Report;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
-use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use self::handoffs::HandoffMetrics;
+use self::registration::registered;
 
-/// What a member counts. Copies count together.
+/// The metrics of a member. Clones share the counters.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -47,25 +48,25 @@ impl Metrics {
         Self {
             is_leader: plain("is_leader", "1 while this member leads."),
             sessions: plain("sessions", "Slicelets connected to this member."),
-            generation: gauge("generation", "The newest generation applied."),
-            pods: gauge("pods", "Pods registered."),
+            generation: gauge("generation", "Newest applied generation of the target."),
+            pods: gauge("pods", "Registered pods."),
             slices: gauge("slices", "Slices in the assignment."),
             poisoned: gauge(
                 "poisoned_ranges",
-                "Parts of the key space whose owners crash one after the other: alert if above 0.",
+                "Poisoned key ranges, whose owners crashed one after the other: alert if above 0.",
             ),
             mass_failure: gauge(
                 "mass_failure",
-                "1 while so many pods have fallen at once that it may be the network: alert if above 0.",
+                "1 while the mass failure guard is active, since many pods failed at once: alert if above 0.",
             ),
             held_back: gauge(
                 "held_back_pods",
-                "Pods that get no slices for a while because they die again and again.",
+                "Pods held back from owning slices because they died repeatedly.",
             ),
             decisions: counter("decisions_total", "Decisions that changed the assignment.", &["target"]),
             moves: counter(
                 "moves_total",
-                "Slices that got a new owner, by cause.",
+                "Slices assigned to a new owner, by cause.",
                 &["target", "cause"],
             ),
             proposals: counter(
@@ -75,17 +76,17 @@ impl Metrics {
             ),
             probes: counter(
                 "probes_total",
-                "Probes of suspected pods, by outcome.",
+                "Probes of suspect pods, by outcome.",
                 &["target", "outcome"],
             ),
             refused: counter(
                 "refused_messages_total",
-                "Messages of slicelets that break a rule.",
+                "Rejected messages of slicelets that violated a rule.",
                 &["target"],
             ),
             pod_reports: counter(
                 "pod_reports_total",
-                "Reports of clerks that could not reach a pod, by what came of them.",
+                "Reports of clerks about unreachable pods, by outcome.",
                 &["outcome"],
             ),
             pod_load: registered(
@@ -102,14 +103,14 @@ impl Metrics {
         self.registry.clone()
     }
 
-    pub(crate) fn leads(&self, is_leader: bool) {
+    pub(crate) fn record_leadership(&self, is_leader: bool) {
         self.is_leader.set(is_leader.into());
-        // Only the leader knows what to be alerted on, and a new one finds out by itself.
+        // Alarms are known to the leader only; a new leader sets them again.
         self.mass_failure.reset();
         self.held_back.reset();
     }
 
-    pub(crate) fn alerted(&self, target: &TargetName, alarm: Alarm) {
+    pub(crate) fn record_alarm(&self, target: &TargetName, alarm: Alarm) {
         let labels = &[target.as_str()];
         let held_back = i64::try_from(alarm.held_back_count).unwrap_or(i64::MAX);
         self.mass_failure
@@ -118,19 +119,19 @@ impl Metrics {
         self.held_back.with_label_values(labels).set(held_back);
     }
 
-    pub(crate) fn reported(&self, outcome: &'static str) {
+    pub(crate) fn record_pod_report(&self, outcome: &'static str) {
         self.pod_reports.with_label_values(&[outcome]).inc();
     }
 
-    pub(crate) fn session_opened(&self) {
+    pub(crate) fn on_session_opened(&self) {
         self.sessions.inc();
     }
 
-    pub(crate) fn session_closed(&self) {
+    pub(crate) fn on_session_closed(&self) {
         self.sessions.dec();
     }
 
-    pub(crate) fn applied(&self, target: &TargetName, state: &TargetState) {
+    pub(crate) fn record_applied(&self, target: &TargetName, state: &TargetState) {
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let labels = &[target.as_str()];
         self.generation
@@ -141,19 +142,19 @@ impl Metrics {
             .with_label_values(labels)
             .set(count(state.assignment.slices().slice_count()));
         self.poisoned.with_label_values(labels).set(count(state.poisoned.len()));
-        self.handoffs.applied(target, &state.assignment);
+        self.handoffs.record_applied(target, &state.assignment);
     }
 
-    pub(crate) fn decided(&self, target: &TargetName, report: &Report) {
+    pub(crate) fn record_decision(&self, target: &TargetName, report: &DecisionReport) {
         self.decisions.with_label_values(&[target.as_str()]).inc();
-        self.handoffs.decided(target, report);
+        self.handoffs.record_decision(target, report);
         for moved in &report.moves {
             let cause = moved.cause.as_str();
             self.moves.with_label_values(&[target.as_str(), cause]).inc();
         }
     }
 
-    pub(crate) fn proposed(&self, target: &TargetName, outcome: Option<&Applied>) {
+    pub(crate) fn record_proposal(&self, target: &TargetName, outcome: Option<&Applied>) {
         let outcome = match outcome {
             Some(Applied::Done) => "done",
             Some(Applied::Unchanged) => "unchanged",
@@ -163,7 +164,7 @@ impl Metrics {
         self.proposals.with_label_values(&[target.as_str(), outcome]).inc();
     }
 
-    pub(crate) fn probed(&self, target: &TargetName, outcome: ProbeOutcome) {
+    pub(crate) fn record_probe(&self, target: &TargetName, outcome: ProbeOutcome) {
         let outcome = match outcome {
             ProbeOutcome::Answered => "answered",
             ProbeOutcome::Refused => "refused",
@@ -172,46 +173,38 @@ impl Metrics {
         self.probes.with_label_values(&[target.as_str(), outcome]).inc();
     }
 
-    pub(crate) fn refused(&self, target: &TargetName) {
+    pub(crate) fn record_rejected_message(&self, target: &TargetName) {
         self.refused.with_label_values(&[target.as_str()]).inc();
     }
 
-    pub(crate) fn load_reported(&self, target: &TargetName, pod: &PodName, report: &LoadReport) {
+    pub(crate) fn record_load_report(&self, target: &TargetName, pod: &PodName, report: &LoadReport) {
         let units = report.total().milli() as f64 / 1_000.0;
         self.pod_load
             .with_label_values(&[target.as_str(), pod.as_str()])
             .set(units);
     }
 
-    /// Forgets the load of a pod that is no longer connected.
-    pub(crate) fn pod_left(&self, target: &TargetName, pod: &PodName) {
-        // There is nothing to forget of a pod that never reported.
+    /// Removes the load of a disconnected pod.
+    pub(crate) fn on_pod_left(&self, target: &TargetName, pod: &PodName) {
+        // Fails only for a pod that never reported.
         let _ = self.pod_load.remove_label_values(&[target.as_str(), pod.as_str()]);
     }
 
-    pub(crate) fn propagated(&self, target: &TargetName, after: Duration) {
+    pub(crate) fn record_propagation(&self, target: &TargetName, after: Duration) {
         self.propagation
             .with_label_values(&[target.as_str()])
             .observe(after.as_secs_f64());
     }
 }
 
-const POD_LOAD_HELP: &str = "Load that a pod last reported, in units a second.";
+const POD_LOAD_HELP: &str = "Load of a pod by its last report, in units a second.";
 
 fn propagation_opts() -> HistogramOpts {
     HistogramOpts::new(
         "emberkeep_assigner_propagation_seconds",
-        "Time from applying an assignment until a slicelet says that it has applied it.",
+        "Time from publishing an assignment to the heartbeat of a slicelet that has applied it.",
     )
     .buckets(vec![
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
     ])
-}
-
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
-    let collector = collector.expect("names and labels are constants and valid");
-    registry
-        .register(Box::new(collector.clone()))
-        .expect("each name is registered once");
-    collector
 }

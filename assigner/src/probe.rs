@@ -1,4 +1,4 @@
-//! Probes: whether a suspected pod's address still answers.
+//! Probes: check whether the process at a suspect pod's address is alive.
 
 use std::error::Error;
 use std::io;
@@ -13,8 +13,8 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
-/// Calls a method that no pod has. Whatever a server says to that, even that it does not know the method, shows that
-/// its process runs; that the kernel takes the connection does not, a stopped process would look alive.
+/// Calls a method that no pod implements. Any answer of the server, even `UNIMPLEMENTED`, proves that its process runs.
+/// An accepted connection does not: the kernel accepts for a stopped process, too.
 pub(crate) async fn probe(address: &PodAddress, deadline: Duration) -> ProbeOutcome {
     match timeout(deadline, call(address)).await {
         Ok(Ok(())) => ProbeOutcome::Answered,
@@ -32,7 +32,7 @@ async fn call(address: &PodAddress) -> Result<(), Status> {
     client.unary(Request::new(()), path, codec).await.map(|_| ())
 }
 
-/// A status that the transport made has a source, one that the server sent has none.
+/// A status made by the transport has a source, one sent by the server has none.
 fn outcome_of(status: &Status) -> ProbeOutcome {
     let Some(source) = status.source() else {
         return ProbeOutcome::Answered;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_answers_whatever_it_serves() {
+    async fn a_server_answers_without_the_probe_service() {
         let (listener, address) = listener().await;
         let server = server_builder().add_routes(tonic::service::Routes::default());
         let served = tokio::spawn(server.serve_with_incoming(incoming(listener)));
@@ -73,14 +73,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_port_refuses() {
+    async fn a_closed_port_refuses_the_probe() {
         let refusing = RefusingAddress::bind();
         let address = PodAddress::try_new(&refusing.address().to_string()).unwrap();
         assert_eq!(probe(&address, DEADLINE).await, ProbeOutcome::Refused);
     }
 
     #[tokio::test]
-    async fn a_process_that_takes_connections_and_says_nothing_is_silent() {
+    async fn a_process_that_accepts_connections_without_answering_is_silent() {
         let (_listener, address) = listener().await;
         assert_eq!(probe(&address, Duration::from_millis(200)).await, ProbeOutcome::Silent);
     }

@@ -116,7 +116,7 @@ async fn clerk_of(assigner: &AssignmentServer) -> Clerk {
 
 /// Answers with the request.
 #[derive(Clone)]
-struct Echo;
+struct BenchEcho;
 
 impl StringHandler for Echo {
     async fn unary(self, request: Request<String>) -> Result<Response<String>, Status> {

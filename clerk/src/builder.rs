@@ -1,4 +1,4 @@
-//! How a clerk is made.
+//! Builds a clerk: its configuration, its background tasks.
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentWatcher, WatchSetti
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::clerk_state::ClerkState;
 use crate::directory::Directory;
 use crate::reporter::{Reporter, reporter};
 use crate::settings::ClerkSettings;
 use crate::{Clerk, ClerkError};
 
-/// A clerk in the making.
+/// Builds a [`Clerk`] for one target.
 #[derive(Debug, Clone)]
-#[must_use = "a clerk is made by `connect`"]
+#[must_use = "`connect` builds the clerk"]
 pub struct ClerkBuilder {
     target: String,
     sources: Vec<String>,
@@ -28,10 +29,11 @@ pub struct ClerkBuilder {
     settings: ClerkSettings,
 }
 
-impl ClerkBuilder {
-    pub(crate) fn new(target: String) -> Self {
-        Self {
-            target,
+impl Clerk {
+    /// Starts the configuration of a clerk for the target of that name.
+    pub fn builder(target: impl Into<String>) -> ClerkBuilder {
+        ClerkBuilder {
+            target: target.into(),
             sources: Vec::new(),
             seeds: Vec::new(),
             zone: None,
@@ -39,46 +41,50 @@ impl ClerkBuilder {
             settings: ClerkSettings::default(),
         }
     }
+}
 
-    /// A member of the assigner, which tells the assignment. Name as many as there are.
+impl ClerkBuilder {
+    /// Adds a member of the assigner as a source of assignments, by its URL. Name every member.
     pub fn assigner(mut self, url: impl Into<String>) -> Self {
         self.sources.push(url.into());
         self
     }
 
-    /// A pod of the target, which tells the assignment too, even with no assigner alive. Further ones are learned.
+    /// Adds a pod of the target as a source of assignments, by its URL. Pods serve the watch too, even while no
+    /// assigner is running. Further pods are learned from the assignment.
     pub fn slicelet(self, url: impl Into<String>) -> Self {
         self.assigner(url)
     }
 
-    /// Pods that get the requests until the first assignment has come, spread by consistent hashing.
+    /// Adds pods that receive requests before the first assignment, spread by consistent hashing of the key.
     pub fn seed_pods(mut self, addresses: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.seeds.extend(addresses.into_iter().map(Into::into));
         self
     }
 
-    /// The zone of the caller: of several pods that serve a key, those in the same zone are asked.
+    /// Sets the zone of the caller: among several pods that serve a key, those in the same zone are preferred.
     pub fn zone(mut self, zone: impl Into<Arc<str>>) -> Self {
         self.zone = Some(zone.into());
         self
     }
 
-    /// The caller's name, for the logs of whoever tells the assignment.
+    /// Sets the name of this watcher in the logs of its sources. The default is `clerk`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Other settings than the default ones.
+    /// Replaces the default settings.
     pub fn settings(mut self, settings: ClerkSettings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Starts the clerk. It is made even if nobody answers yet; [`Clerk::ready`] waits for the first assignment.
+    /// Builds the clerk and starts its background tasks. It returns even when no source is reachable yet;
+    /// [`Clerk::ready`] waits for the first assignment.
     ///
     /// # Errors
-    /// When the target's name or an address is not allowed, or nobody to ask was named.
+    /// When the name of the target or an address is invalid, or neither sources nor seed pods were named.
     pub async fn connect(self) -> Result<Clerk, ClerkError> {
         let target = TargetName::try_new(&self.target)?;
         let seeds: Vec<_> = self
@@ -87,7 +93,7 @@ impl ClerkBuilder {
             .map(|seed| PodAddress::try_new(seed))
             .collect::<Result<_, _>>()?;
         if self.sources.is_empty() && seeds.is_empty() {
-            return Err(ClerkError::NobodyToAsk);
+            return Err(ClerkError::NoSources);
         }
         for source in &self.sources {
             channel_to(source, &self.settings.channel)?;
@@ -104,16 +110,11 @@ impl ClerkBuilder {
         tokio::spawn(supervised("clerk", stop.clone(), async {
             following.await;
         }));
-        Ok(Clerk::new(
-            directory,
-            watcher,
-            reporter,
-            self.settings,
-            stop.drop_guard(),
-        ))
+        let state = ClerkState::new(directory, watcher, reporter, self.settings, stop.drop_guard());
+        Ok(Clerk::new(state))
     }
 
-    /// Seed pods are not told: they take no reports.
+    /// `None` when only seed pods are configured: they accept no reports.
     fn start_reporter(&self, target: &TargetName, stop: &CancellationToken) -> Option<Reporter> {
         if self.sources.is_empty() {
             return None;
@@ -127,18 +128,18 @@ impl ClerkBuilder {
     }
 }
 
-/// How many pods of each new assignment are remembered as sources of the next one.
-const SOURCES_LEARNED: usize = 8;
+/// The number of pods of each new assignment that become further sources of the watch.
+const LEARNED_SOURCES: usize = 8;
 
-/// Routes by whatever the watcher holds.
+/// Keeps the directory at the newest assignment of the watcher.
 async fn follow(watcher: Arc<AssignmentWatcher>, directory: Arc<Directory>) {
     let mut newest: watch::Receiver<Option<AssignmentSnapshot>> = watcher.held();
     loop {
         let held = newest.borrow_and_update().clone();
-        // At generation zero nobody owns anything yet.
+        // At generation zero no slice has an owner.
         if let Some(held) = held.filter(|held| held.assignment.generation() > Generation::NONE) {
-            watcher.add_sources(some_pods(&held));
-            directory.take_in(held);
+            watcher.add_sources(random_pods(&held));
+            directory.apply(held);
         }
         if newest.changed().await.is_err() {
             return;
@@ -146,14 +147,14 @@ async fn follow(watcher: Arc<AssignmentWatcher>, directory: Arc<Directory>) {
     }
 }
 
-/// Pods from a random place on, so that clerks spread over them.
-fn some_pods(held: &AssignmentSnapshot) -> Vec<String> {
+/// Consecutive pods from a random position, so that the watches of clerks spread over all pods.
+fn random_pods(held: &AssignmentSnapshot) -> Vec<String> {
     let pods = held.assignment.pods();
     let start = if pods.is_empty() {
         0
     } else {
         rand::random_range(0..pods.len())
     };
-    let from_start = pods.iter().cycle().skip(start).take(pods.len().min(SOURCES_LEARNED));
+    let from_start = pods.iter().cycle().skip(start).take(pods.len().min(LEARNED_SOURCES));
     from_start.map(|pod| pod.address.to_string()).collect()
 }

@@ -1,4 +1,4 @@
-//! One request, from the first attempt to the answer.
+//! One call: from the first attempt to the answer, with its retries.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,13 +10,13 @@ use emberkeep_runtime::grpc_timeout;
 use tonic::body::Body;
 
 use crate::ClerkError;
-use crate::clerk::Inner;
-use crate::outcome::Outcome;
+use crate::attempt_outcome::AttemptOutcome;
+use crate::clerk_state::ClerkState;
 use crate::outgoing_request::OutgoingRequest;
-use crate::patience::{Impatience, Patience};
 use crate::peer::Peer;
+use crate::retry_wait::{RetryWait, WaitError};
 
-/// What the caller said about a request.
+/// The caller's options for a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallOptions {
     pub(crate) is_idempotent: bool,
@@ -24,23 +24,23 @@ pub(crate) struct CallOptions {
     pub(crate) deadline: Option<Duration>,
 }
 
-/// Brings one request to its owner.
+/// Routes one request to the owner of its key.
 pub(crate) struct Call {
-    pub(crate) clerk: Arc<Inner>,
+    pub(crate) clerk: Arc<ClerkState>,
     pub(crate) key: Arc<[u8]>,
     pub(crate) options: CallOptions,
 }
 
-type Answer = Result<http::Response<Body>, ClerkError>;
+type CallResult = Result<http::Response<Body>, ClerkError>;
 
 impl Call {
-    /// Brings the request to a pod that takes it, within its deadline.
-    pub(crate) async fn run(&self, request: &mut OutgoingRequest) -> Answer {
+    /// Sends the request until a pod accepts it or its deadline has passed.
+    pub(crate) async fn run(&self, request: &mut OutgoingRequest) -> CallResult {
         self.clerk.counters.requests.fetch_add(1, Relaxed);
         let deadline = self.deadline_of(request);
         let in_time = tokio::time::timeout(deadline, self.attempts(request, deadline)).await;
-        let answer = in_time.unwrap_or(Err(ClerkError::DeadlineExceeded { deadline }));
-        answer.inspect_err(|error| self.clerk.counters.failed(error))
+        let result = in_time.unwrap_or(Err(ClerkError::DeadlineExceeded { deadline }));
+        result.inspect_err(|error| self.clerk.counters.record_failure(error))
     }
 
     fn deadline_of(&self, request: &OutgoingRequest) -> Duration {
@@ -51,126 +51,132 @@ impl Call {
         }
     }
 
-    async fn attempts(&self, request: &mut OutgoingRequest, deadline: Duration) -> Answer {
+    async fn attempts(&self, request: &mut OutgoingRequest, deadline: Duration) -> CallResult {
         if !self.options.is_streaming {
-            request.keep(self.clerk.settings.body_size_max).await?;
+            request.buffer_body(self.clerk.settings.body_size_max).await?;
         }
-        let mut patience = Patience::default();
-        let peer = self.choose(None, &mut patience).await?;
+        let mut wait = RetryWait::default();
+        let peer = self.choose(None, &mut wait).await?;
         match self.send(request, &peer).await {
-            Outcome::Answered(response) => Ok(response),
-            // On the heap, so that the future of a request that succeeds at once stays small.
-            outcome => Box::pin(self.go_on(request, peer, outcome, patience, deadline)).await,
+            AttemptOutcome::Answered(response) => Ok(response),
+            // Boxed, so that the future of a request that succeeds at once stays small.
+            outcome => Box::pin(self.retry(request, peer, outcome, wait, deadline)).await,
         }
     }
 
-    /// Tries again until there is an answer, or no hope, patience or budget is left.
-    async fn go_on(
+    /// Retries until there is an answer, the outcome allows no retry, or waiting time or retry budget are used up.
+    async fn retry(
         &self,
         request: &mut OutgoingRequest,
         mut peer: Arc<Peer>,
-        mut outcome: Outcome,
-        mut patience: Patience,
+        mut outcome: AttemptOutcome,
+        mut wait: RetryWait,
         deadline: Duration,
-    ) -> Answer {
-        self.note(&peer, &outcome);
-        // At once only the first time: pods that fail in turn are not to be asked in a busy loop.
-        let mut at_once = self.elsewhere(&peer, &outcome);
+    ) -> CallResult {
+        self.record_outcome(&peer, &outcome);
+        // Only the first retry has no pause: several failing pods must not be called in a busy loop.
+        let mut immediate = self.alternative(&peer, &outcome);
         loop {
-            if !request.is_kept() || !self.may_go_again(&outcome) {
-                return outcome.into_answer(peer.address(), deadline);
+            if !request.is_buffered() || !self.acquire_retry(&outcome) {
+                return outcome.into_result(peer.address(), deadline);
             }
-            let next = match at_once.take() {
+            let next = match immediate.take() {
                 Some(next) => Some(next),
-                None => self.after_a_pause(&peer, &mut patience).await,
+                None => self.choose_after_pause(&peer, &mut wait).await,
             };
-            // What went wrong says more than that nothing better came.
+            // The last outcome says more than an error about waiting.
             let Some(next) = next else {
-                return outcome.into_answer(peer.address(), deadline);
+                return outcome.into_result(peer.address(), deadline);
             };
             peer = next;
             self.clerk.counters.retried.fetch_add(1, Relaxed);
             outcome = self.send(request, &peer).await;
-            self.note(&peer, &outcome);
+            self.record_outcome(&peer, &outcome);
         }
     }
 
-    async fn send(&self, request: &mut OutgoingRequest, peer: &Peer) -> Outcome {
-        match self.options.is_idempotent && request.is_kept() {
-            true => peer.send_while_it_is_there(request).await,
+    async fn send(&self, request: &mut OutgoingRequest, peer: &Peer) -> AttemptOutcome {
+        match self.options.is_idempotent && request.is_buffered() {
+            true => peer.send_unless_removed(request).await,
             false => peer.send(request).await,
         }
     }
 
-    /// Learns from a pod that does not own the key, and tells of one that cannot be reached.
-    fn note(&self, asked: &Arc<Peer>, outcome: &Outcome) {
+    /// Updates the routing by a `NotOwner`, and reports an unreachable pod.
+    fn record_outcome(&self, peer: &Arc<Peer>, outcome: &AttemptOutcome) {
         match outcome {
-            Outcome::Answered(_) | Outcome::Abandoned => {}
-            Outcome::Forwarded(_, not_owner) | Outcome::Misrouted(_, not_owner) => {
+            AttemptOutcome::Answered(_) | AttemptOutcome::Abandoned => {}
+            AttemptOutcome::Forwarded(_, not_owner) | AttemptOutcome::Misrouted(_, not_owner) => {
                 self.clerk.counters.misrouted.fetch_add(1, Relaxed);
-                self.clerk.hear_of(not_owner.generation);
-                self.clerk.directory.learn(not_owner);
+                self.clerk.observe_generation(not_owner.generation);
+                self.clerk.directory.add_hint(not_owner);
             }
-            Outcome::Failed(CallFailure::TimedOut) => self.clerk.report(asked),
-            Outcome::Failed(CallFailure::NotSent(_) | CallFailure::Broken(_)) => {
-                self.clerk.directory.forget(asked);
-                self.clerk.report(asked);
+            AttemptOutcome::Failed(CallFailure::TimedOut) => self.clerk.report_unreachable(peer),
+            AttemptOutcome::Failed(CallFailure::NotSent(_) | CallFailure::Broken(_)) => {
+                self.clerk.directory.remove_hints_to(peer);
+                self.clerk.report_unreachable(peer);
             }
         }
     }
 
-    /// A request that no pod got has cost none anything: only the waiting room bounds those.
-    fn may_go_again(&self, outcome: &Outcome) -> bool {
+    /// Whether the request may be sent again after this outcome; takes from the retry budget where one applies. A
+    /// request that no pod received is bounded by the wait limit alone: it has caused no work.
+    fn acquire_retry(&self, outcome: &AttemptOutcome) -> bool {
         match outcome {
-            Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(CallFailure::TimedOut) => false,
-            Outcome::Failed(CallFailure::NotSent(_)) => true,
-            // It happens once in the life of a pod, so no budget has to bound it.
-            Outcome::Abandoned => self.options.is_idempotent,
-            Outcome::Failed(CallFailure::Broken(_)) => self.options.is_idempotent && self.clerk.take_retry(),
-            Outcome::Misrouted(..) => self.clerk.take_retry(),
+            AttemptOutcome::Answered(_)
+            | AttemptOutcome::Forwarded(..)
+            | AttemptOutcome::Failed(CallFailure::TimedOut) => false,
+            AttemptOutcome::Failed(CallFailure::NotSent(_)) => true,
+            // At most once per incarnation of a pod, so no budget is needed.
+            AttemptOutcome::Abandoned => self.options.is_idempotent,
+            AttemptOutcome::Failed(CallFailure::Broken(_)) => self.options.is_idempotent && self.clerk.acquire_retry(),
+            AttemptOutcome::Misrouted(..) => self.clerk.acquire_retry(),
         }
     }
 
-    /// Another pod that can be asked without waiting: the owner that `asked` named, or a further replica.
-    fn elsewhere(&self, asked: &Arc<Peer>, outcome: &Outcome) -> Option<Arc<Peer>> {
+    /// A pod for an immediate retry: the owner that `peer` named, or another replica.
+    fn alternative(&self, peer: &Arc<Peer>, outcome: &AttemptOutcome) -> Option<Arc<Peer>> {
         let named = match outcome {
-            Outcome::Misrouted(_, not_owner) => self.named_by(not_owner),
-            Outcome::Answered(_) | Outcome::Forwarded(..) | Outcome::Failed(_) | Outcome::Abandoned => None,
+            AttemptOutcome::Misrouted(_, not_owner) => self.owner_named_by(not_owner),
+            AttemptOutcome::Answered(_)
+            | AttemptOutcome::Forwarded(..)
+            | AttemptOutcome::Failed(_)
+            | AttemptOutcome::Abandoned => None,
         };
-        let next = named.or_else(|| self.clerk.directory.choose(&self.key, Some(asked)).ok());
-        next.filter(|next| !Arc::ptr_eq(next, asked))
+        let next = named.or_else(|| self.clerk.directory.choose(&self.key, Some(peer)).ok());
+        next.filter(|next| !Arc::ptr_eq(next, peer))
     }
 
-    /// The owner that a pod names, unless the clerk knows better.
-    fn named_by(&self, not_owner: &NotOwner) -> Option<Arc<Peer>> {
+    /// The owner that a pod named; `None` when the clerk knows a newer generation for the key.
+    fn owner_named_by(&self, not_owner: &NotOwner) -> Option<Arc<Peer>> {
         let directory = &self.clerk.directory;
         let is_current = not_owner.generation >= directory.generation_for(&self.key);
         let owner = not_owner.owner.as_ref().filter(|_| is_current)?;
         Some(directory.peer_of(owner))
     }
 
-    /// Whom to ask when the assignment has changed or a moment is over; `asked` again if there is nobody else.
-    async fn after_a_pause(&self, asked: &Arc<Peer>, patience: &mut Patience) -> Option<Arc<Peer>> {
-        self.pause(patience).await.ok()?;
-        self.choose(Some(asked), patience).await.ok()
+    /// The pod for the next attempt, after a new assignment or a backoff delay; `failed` again if there is no other.
+    async fn choose_after_pause(&self, failed: &Arc<Peer>, wait: &mut RetryWait) -> Option<Arc<Peer>> {
+        self.pause(wait).await.ok()?;
+        self.choose(Some(failed), wait).await.ok()
     }
 
-    /// Whom to ask: waits if there is nobody.
-    async fn choose(&self, failed: Option<&Arc<Peer>>, patience: &mut Patience) -> Result<Arc<Peer>, ClerkError> {
+    /// The pod for the next attempt. Waits while there is none.
+    async fn choose(&self, failed: Option<&Arc<Peer>>, wait: &mut RetryWait) -> Result<Arc<Peer>, ClerkError> {
         loop {
             let error = match self.clerk.directory.choose(&self.key, failed) {
                 Ok(peer) => return Ok(peer),
-                Err(error) if error.may_pass() => error,
+                Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error),
             };
-            if let Err(impatience) = self.pause(patience).await {
-                return Err(impatience.because_of(error));
+            if let Err(wait_error) = self.pause(wait).await {
+                return Err(wait_error.because_of(error));
             }
         }
     }
 
-    async fn pause(&self, patience: &mut Patience) -> Result<(), Impatience> {
+    async fn pause(&self, wait: &mut RetryWait) -> Result<(), WaitError> {
         let clerk = &self.clerk;
-        patience.pause(&clerk.directory, &clerk.room, &clerk.settings).await
+        wait.pause(&clerk.directory, &clerk.wait_limit, &clerk.settings).await
     }
 }

@@ -1,10 +1,10 @@
-//! The directory: who is asked for a key, in one snapshot that is swapped whole.
+//! The directory: maps keys to pods, in one immutable snapshot that is swapped as a whole.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use emberkeep_core::assignment::Generation;
-use emberkeep_core::clerk::{Overlay, Rank, RoutingTable, Standing, Word, pick};
+use emberkeep_core::clerk::{Overlay, OwnerHint, PodScore, Rank, RoutingTable, pick};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{Pod, PodAddress};
 use emberkeep_proto::convert::NotOwner;
@@ -16,20 +16,21 @@ use crate::ClerkError;
 use crate::peer::Peer;
 use crate::seeds::Seeds;
 
-/// Answers who is asked for a key, without a lock; the channels are in the snapshot.
+/// Looks up the pod for a key without a lock. The snapshot holds the channels, too.
 pub(crate) struct Directory {
     view: ArcSwap<View>,
-    /// What the snapshot was made of, for those who wait for a new one.
+    /// The assignment behind the snapshot, for readers that wait for a new one.
     newest: watch::Sender<Option<AssignmentSnapshot>>,
-    /// Pods that another pod named before an assignment did; gone with the next assignment. Whoever swaps the snapshot
-    /// for one that is made from it has this lock, so that no change is lost.
-    strangers: Mutex<Vec<Arc<Peer>>>,
+    /// Pods that another pod named before an assignment listed them; cleared by the next assignment. Every swap of the
+    /// snapshot holds this lock, because it derives the new snapshot from the old one: no change is lost.
+    unlisted_peers: Mutex<Vec<Arc<Peer>>>,
     zone: Option<Arc<str>>,
     channel: ChannelSettings,
 }
 
-/// More strangers than this are not remembered: between two assignments only few slices move.
-const STRANGERS_MAX: usize = 64;
+/// The most unlisted peers that are kept; further ones get a new channel each time. Few slices move between two
+/// assignments.
+const UNLISTED_PEERS_MAX: usize = 64;
 
 enum View {
     /// Before the first assignment.
@@ -37,7 +38,7 @@ enum View {
     Assigned(Assigned),
 }
 
-/// An assignment, and what pods said since. Cheap to copy.
+/// An assignment, with the owner hints of pods since then. Cheap to clone.
 #[derive(Clone)]
 struct Assigned {
     table: Arc<RoutingTable>,
@@ -53,13 +54,13 @@ impl Directory {
         Self {
             view: ArcSwap::from_pointee(View::Seeds(seeds)),
             newest: watch::Sender::new(None),
-            strangers: Mutex::default(),
+            unlisted_peers: Mutex::default(),
             zone,
             channel,
         }
     }
 
-    /// The pod to ask for a key: rather another one than `failed`.
+    /// The pod for a key; `failed` only if no other serves it.
     pub(crate) fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
         match &**self.view.load() {
             View::Seeds(seeds) => seeds.choose(key, failed).cloned().ok_or(ClerkError::NoAssignment),
@@ -67,12 +68,12 @@ impl Directory {
         }
     }
 
-    /// The pod that owns a key, as far as an assignment says so.
+    /// The pod that owns a key by the assignment; `None` before the first one, since a seed need not own anything.
     pub(crate) fn owner_of(&self, key: &[u8]) -> Option<Arc<Pod>> {
         self.choose(key, None).ok()?.pod().cloned()
     }
 
-    /// The generation of the snapshot.
+    /// The generation of the assignment.
     pub(crate) fn generation(&self) -> Generation {
         match &**self.view.load() {
             View::Seeds(_) => Generation::NONE,
@@ -80,74 +81,76 @@ impl Directory {
         }
     }
 
-    /// The generation by which the owner of this key is known: the snapshot's, unless a pod has spoken of a newer one.
+    /// The generation of the entry for this key: that of an owner hint if there is one, else of the assignment.
     pub(crate) fn generation_for(&self, key: &[u8]) -> Generation {
         match &**self.view.load() {
             View::Seeds(_) => Generation::NONE,
-            View::Assigned(assigned) => match assigned.word_on(key) {
-                Some(word) => word.generation,
+            View::Assigned(assigned) => match assigned.hint_for(key) {
+                Some(hint) => hint.generation,
                 None => assigned.generation(),
             },
         }
     }
 
-    /// Routes by the word of a pod until an assignment as new has come, if the pod goes by a newer one than is known.
-    pub(crate) fn learn(&self, not_owner: &NotOwner) {
+    /// Routes a slice by the hint of a pod whose generation is newer than the assignment, until an assignment of that
+    /// generation arrives.
+    pub(crate) fn add_hint(&self, not_owner: &NotOwner) {
         let Some(owner) = &not_owner.owner else { return };
-        let mut strangers = self.strangers();
+        let mut unlisted_peers = self.unlisted_peers();
         let view = self.view.load();
         let View::Assigned(assigned) = &**view else { return };
         if not_owner.generation <= assigned.generation() {
             return;
         }
-        let word = Word {
+        let hint = OwnerHint {
             generation: not_owner.generation,
-            owner: self.peer_among(&mut strangers, owner),
+            owner: self.peer_among(&mut unlisted_peers, owner),
         };
-        if let Some(overlay) = assigned.overlay.with(&not_owner.slice, &word) {
-            self.view.store(Arc::new(assigned.under(overlay)));
+        if let Some(overlay) = assigned.overlay.with(&not_owner.slice, &hint) {
+            self.view.store(Arc::new(assigned.with_overlay(overlay)));
         }
     }
 
-    /// Routes by the assignment again where pods have named one that cannot be reached.
-    pub(crate) fn forget(&self, unreachable: &Arc<Peer>) {
-        let _changing = self.strangers();
+    /// Removes the hints that name an unreachable pod: their slices are routed by the assignment again.
+    pub(crate) fn remove_hints_to(&self, unreachable: &Arc<Peer>) {
+        let _lock = self.unlisted_peers();
         let view = self.view.load();
         let View::Assigned(assigned) = &**view else { return };
-        let is_it = |owner: &Arc<Peer>| Arc::ptr_eq(owner, unreachable);
-        if assigned.overlay.owners().any(is_it) {
-            self.view
-                .store(Arc::new(assigned.under(assigned.overlay.without(is_it))));
+        let is_unreachable = |owner: &Arc<Peer>| Arc::ptr_eq(owner, unreachable);
+        if assigned.overlay.owners().any(is_unreachable) {
+            self.view.store(Arc::new(
+                assigned.with_overlay(assigned.overlay.without(is_unreachable)),
+            ));
         }
     }
 
-    /// The peer of a pod that another pod named.
+    /// The peer of a pod that another pod named, known or new.
     pub(crate) fn peer_of(&self, pod: &Pod) -> Arc<Peer> {
-        self.peer_among(&mut self.strangers(), pod)
+        self.peer_among(&mut self.unlisted_peers(), pod)
     }
 
-    fn peer_among(&self, strangers: &mut Vec<Arc<Peer>>, pod: &Pod) -> Arc<Peer> {
+    fn peer_among(&self, unlisted_peers: &mut Vec<Arc<Peer>>, pod: &Pod) -> Arc<Peer> {
         let view = self.view.load();
-        if let Some(peer) = view.peers().find(|peer| peer.is(pod)) {
+        if let Some(peer) = view.peers().find(|peer| peer.matches(pod)) {
             return Arc::clone(peer);
         }
-        if let Some(peer) = strangers.iter().find(|peer| peer.is(pod)) {
+        if let Some(peer) = unlisted_peers.iter().find(|peer| peer.matches(pod)) {
             return Arc::clone(peer);
         }
         let peer = Arc::new(Peer::of_pod(pod.clone(), self.zone.as_deref(), &self.channel));
-        if strangers.len() < STRANGERS_MAX {
-            strangers.push(Arc::clone(&peer));
+        if unlisted_peers.len() < UNLISTED_PEERS_MAX {
+            unlisted_peers.push(Arc::clone(&peer));
         }
         peer
     }
 
-    /// Makes the snapshot of what is held now. Channels to pods that stay are kept, all others end with their last
-    /// request; those that may be sent elsewhere are not waited for.
-    pub(crate) fn take_in(&self, held: AssignmentSnapshot) {
+    /// Replaces the snapshot by a new assignment. Channels to pods that stay are kept; the others close after their
+    /// last request, and idempotent requests on them are abandoned.
+    pub(crate) fn apply(&self, held: AssignmentSnapshot) {
         let table = Arc::new(RoutingTable::new(Arc::clone(&held.assignment), held.key_mode));
-        let mut strangers = self.strangers();
+        let mut unlisted_peers = self.unlisted_peers();
         let view = self.view.load();
-        let known: Vec<Arc<Peer>> = view.peers().cloned().chain(strangers.drain(..)).collect();
+        let known: Vec<Arc<Peer>> = view.peers().cloned().chain(unlisted_peers.drain(..)).collect();
         let kept = PeersByAddress::of(&known);
         let peer = |pod: &Pod| match kept.find(pod) {
             Some(peer) => Arc::clone(peer),
@@ -160,29 +163,29 @@ impl Directory {
             table,
         };
         let next = View::Assigned(assigned);
-        let named: Vec<Arc<Peer>> = next.peers().cloned().collect();
-        let named = PeersByAddress::of(&named);
-        let is_gone = |peer: &&Arc<Peer>| peer.pod().is_some_and(|pod| named.find(pod).is_none());
-        let gone: Vec<_> = known.iter().filter(is_gone).collect();
+        let listed: Vec<Arc<Peer>> = next.peers().cloned().collect();
+        let listed = PeersByAddress::of(&listed);
+        let is_removed = |peer: &&Arc<Peer>| peer.pod().is_some_and(|pod| listed.find(pod).is_none());
+        let removed: Vec<_> = known.iter().filter(is_removed).collect();
         self.view.store(Arc::new(next));
-        gone.into_iter().for_each(|peer| peer.leave());
-        drop(strangers);
+        removed.into_iter().for_each(|peer| peer.mark_removed());
+        drop(unlisted_peers);
         self.newest.send_replace(Some(held));
     }
 
-    /// The assignment that requests are routed by, now and later.
+    /// Follows the assignment in use for routing.
     pub(crate) fn newest(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
         self.newest.subscribe()
     }
 
-    fn strangers(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Peer>>> {
-        // The list is whole whatever a holder was doing when it panicked.
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unlisted_peers(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Peer>>> {
+        // A panic of a lock holder leaves the list intact: each change is a single push or drain.
+        self.unlisted_peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl View {
-    /// All that requests may go to by this view; the same one may come several times.
+    /// All peers that requests may be sent to; hinted owners may repeat.
     fn peers(&self) -> impl Iterator<Item = &Arc<Peer>> {
         let (peers, overlay) = match self {
             Self::Seeds(seeds) => (seeds.peers(), None),
@@ -191,7 +194,7 @@ impl View {
         peers.iter().chain(overlay.into_iter().flat_map(Overlay::owners))
     }
 
-    /// What was heard that an assignment of this generation does not say.
+    /// The hints that are newer than an assignment of this generation.
     fn overlay_over(&self, generation: Generation) -> Overlay<Arc<Peer>> {
         match self {
             Self::Seeds(_) => Overlay::none(),
@@ -202,12 +205,12 @@ impl View {
 
 impl Assigned {
     fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Result<Arc<Peer>, ClerkError> {
-        if let Some(word) = self.word_on(key) {
-            return Ok(Arc::clone(&word.owner));
+        if let Some(hint) = self.hint_for(key) {
+            return Ok(Arc::clone(&hint.owner));
         }
         let Self { table, peers, .. } = self;
         let serving = table.route(key)?.serving;
-        let standing = |peer: &Arc<Peer>| Standing {
+        let standing = |peer: &Arc<Peer>| PodScore {
             rank: match failed {
                 Some(failed) if Arc::ptr_eq(failed, peer) => Rank::Failed,
                 Some(_) | None => peer.rank(),
@@ -221,16 +224,16 @@ impl Assigned {
     }
 
     #[inline]
-    fn word_on(&self, key: &[u8]) -> Option<&Word<Arc<Peer>>> {
-        self.overlay.word_on(key, self.table.key_mode())
+    fn hint_for(&self, key: &[u8]) -> Option<&OwnerHint<Arc<Peer>>> {
+        self.overlay.hint_for(key, self.table.key_mode())
     }
 
     fn generation(&self) -> Generation {
         self.table.assignment().generation()
     }
 
-    /// The same assignment under another overlay.
-    fn under(&self, overlay: Overlay<Arc<Peer>>) -> View {
+    /// The same assignment with another overlay.
+    fn with_overlay(&self, overlay: Overlay<Arc<Peer>>) -> View {
         View::Assigned(Self {
             overlay,
             ..self.clone()
@@ -238,7 +241,7 @@ impl Assigned {
     }
 }
 
-/// Finds peers among thousands.
+/// Peers sorted by address: matching thousands of old and new pods is a binary search each.
 struct PeersByAddress<'a>(Vec<&'a Arc<Peer>>);
 
 impl<'a> PeersByAddress<'a> {
@@ -251,7 +254,7 @@ impl<'a> PeersByAddress<'a> {
     fn find(&self, pod: &Pod) -> Option<&'a Arc<Peer>> {
         let first = self.0.partition_point(|peer| *peer.address() < pod.address);
         let at_address = self.0[first..].iter().take_while(|peer| *peer.address() == pod.address);
-        at_address.copied().find(|peer| peer.is(pod))
+        at_address.copied().find(|peer| peer.matches(pod))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong, in the words of whoever called.
+//! The errors of a clerk.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,85 +12,84 @@ use emberkeep_runtime::channel::BadAddress;
 use thiserror::Error;
 use tonic::{Code, Status};
 
-/// Why a clerk could not be made, or a request got no answer from a pod.
+/// Why a clerk was not built, or a request got no answer from a pod.
 ///
-/// What pods answer, errors too, is passed on as it is. A [`Status`] made from this has it as its source.
+/// Answers of pods, including errors, are passed to the caller unchanged. A [`Status`] made from a `ClerkError` has it
+/// as its source.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClerkError {
-    /// The target's name or the address of a seed pod is not allowed: correct the configuration.
+    /// The name of the target or the address of a seed pod is invalid: correct the configuration.
     #[error(transparent)]
     BadName(#[from] NameError),
-    /// A source of assignments has an address that cannot be called: correct the configuration.
+    /// The address of a source of assignments is invalid: correct the configuration.
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
-    /// There is nobody to ask for the assignment: name an assigner, a slicelet or a seed pod.
+    /// No source of assignments is configured: name an assigner, a slicelet or a seed pod.
     #[error("a clerk needs at least one address of an assigner, a slicelet or a seed pod")]
-    NobodyToAsk,
-    /// The key is too long: use a shorter one.
+    NoSources,
+    /// The slice key exceeds 512 bytes: use a shorter key.
     #[error(transparent)]
     KeyTooLong(#[from] KeyTooLong),
-    /// The request is too large to be kept for another attempt: send less, or mark it as streaming.
-    #[error(
-        "the request body is over the limit of {limit} bytes that are kept for a retry: mark the call as streaming"
-    )]
+    /// The request body is too large to be buffered for a retry: send less, or mark the call as streaming.
+    #[error("the request body exceeds the {limit} bytes that are buffered for a retry: mark the call as streaming")]
     BodyTooLarge {
-        /// The most bytes that are kept.
+        /// The largest body that is buffered, in bytes ([`ClerkSettings::body_size_max`](crate::ClerkSettings)).
         limit: usize,
     },
-    /// The caller's own stream of requests failed.
-    #[error("the request body could not be read: {0}")]
+    /// The caller's request body returned an error.
+    #[error("the request body cannot be read: {0}")]
     BodyFailed(#[source] Status),
-    /// No assignment has come yet. Nothing was sent: try again later.
-    #[error("no assignment has come yet, from none of the sources")]
+    /// No source has delivered an assignment. Nothing was sent: try again later.
+    #[error("no assignment received yet from any source")]
     NoAssignment,
     /// No pod serves the key. Nothing was sent: try again later.
     #[error("slice {slice} has no serving owner at generation {generation}")]
     NoOwner {
         /// The slice that holds the key.
         slice: Slice,
-        /// The newest generation that is known.
+        /// The newest generation that the clerk has received.
         generation: Generation,
     },
-    /// As many requests wait already as may. Nothing was sent: call less often, and try again later.
-    #[error("{limit} requests wait for a pod already: {reason}")]
+    /// The maximum number of requests is waiting for a pod. Nothing was sent: call less often, and try again later.
+    #[error("the limit of {limit} waiting requests is reached: {reason}")]
     TooManyWaiting {
-        /// How many may wait.
+        /// The maximum number of waiting requests ([`ClerkSettings::waiting_max`](crate::ClerkSettings)).
         limit: usize,
-        /// What this one would have waited for.
+        /// The reason why this request wanted to wait.
         reason: Box<ClerkError>,
     },
-    /// The pod could not be reached. It never got the request: try again later.
-    #[error("the pod at {address} cannot be reached: {reason}")]
+    /// The pod is unreachable and did not receive the request: try again later.
+    #[error("the pod at {address} is unreachable: {reason}")]
     Unreachable {
-        /// Where it was called.
+        /// The address of the pod.
         address: PodAddress,
-        /// What the transport says.
+        /// The error of the transport.
         reason: String,
     },
-    /// The connection broke before there was an answer. The pod may have done what was asked: find out before asking
-    /// again, or mark requests as idempotent that may be repeated.
+    /// The connection broke before the answer. The pod may have processed the request: check before sending it again,
+    /// or mark requests that may be repeated as idempotent.
     #[error("the connection to the pod at {address} broke, the request may have been processed: {reason}")]
     Broken {
-        /// Where it was called.
+        /// The address of the pod.
         address: PodAddress,
-        /// What the transport says.
+        /// The error of the transport.
         reason: String,
     },
-    /// The time is over. The request may have been processed, or may still be.
-    #[error("no answer came within the deadline of {deadline:?}")]
+    /// The deadline has passed. The request may have been processed, or may still be.
+    #[error("no answer within the deadline of {deadline:?}")]
     DeadlineExceeded {
-        /// How long the request was allowed to take.
+        /// The time allowed for the request, all attempts together.
         deadline: Duration,
     },
 }
 
 impl ClerkError {
-    /// The code that gRPC has for it.
+    /// The gRPC status code of this error.
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::BadName(_) | Self::BadAddress(_) | Self::NobodyToAsk | Self::KeyTooLong(_) => Code::InvalidArgument,
+            Self::BadName(_) | Self::BadAddress(_) | Self::NoSources | Self::KeyTooLong(_) => Code::InvalidArgument,
             Self::BodyTooLarge { .. } | Self::TooManyWaiting { .. } => Code::ResourceExhausted,
             Self::BodyFailed(status) => status.code(),
             Self::NoAssignment | Self::NoOwner { .. } | Self::Unreachable { .. } | Self::Broken { .. } => {
@@ -100,8 +99,8 @@ impl ClerkError {
         }
     }
 
-    /// Whether another assignment may help, so that waiting for one makes sense.
-    pub(crate) const fn may_pass(&self) -> bool {
+    /// Whether a newer assignment may resolve the error, so that the request waits for one.
+    pub(crate) const fn is_transient(&self) -> bool {
         matches!(self, Self::NoAssignment | Self::NoOwner { .. })
     }
 }

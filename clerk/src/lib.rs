@@ -1,12 +1,12 @@
-//! The client library: each request to the pod that owns its key.
+//! The client library: routes each request to the pod that owns its key.
 //!
-//! A [`Clerk`] holds the newest assignment of one target. [`Clerk::for_key`] makes a channel that any tonic client
-//! takes; it brings each request to the pod that owns the key at that moment, and to the next owner if ownership has
-//! just moved.
+//! A [`Clerk`] holds the newest assignment of one target. [`Clerk::for_key`] returns a channel for any tonic client. It
+//! sends each request to the pod that owns the key at that moment, and retries at the new owner if ownership has just
+//! moved.
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # // Stands for the client that tonic generates from the service's own `.proto`.
+//! # // In place of the client that tonic generates from the service's own `.proto`.
 //! # use emberkeep_proto::pb::assignment_watch_client::AssignmentWatchClient as ProfilesClient;
 //! # use emberkeep_proto::pb::WatchRequest as ViewRequest;
 //! use emberkeep_clerk::Clerk;
@@ -27,22 +27,23 @@
 //! # }
 //! ```
 //!
-//! For other protocols there is [`Clerk::owner_of`]: a lookup without a lock, a call or an allocation.
+//! For other protocols use [`Clerk::owner_of`]: a lookup without lock, call or allocation.
 
+mod attempt_outcome;
 mod builder;
 mod call;
 mod clerk;
+mod clerk_state;
 mod directory;
 mod error;
-mod outcome;
 mod outgoing_request;
-mod patience;
 mod peer;
 mod reporter;
+mod retry_wait;
 mod routed;
-mod rumour;
 mod seeds;
 mod settings;
+mod staleness_detector;
 mod stats;
 
 pub use builder::ClerkBuilder;

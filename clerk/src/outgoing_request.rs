@@ -1,4 +1,4 @@
-//! A request on its way out, kept so that it can be sent again.
+//! An outgoing request, whose body is buffered so that it can be sent again.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,22 +12,22 @@ use tonic::body::Body;
 
 use crate::ClerkError;
 
-/// What is needed to send a gRPC request. Lives in one place for all attempts, so that the future of a call, which
-/// is allocated each time, stays small.
+/// The parts of a gRPC request. All attempts share one value, so that the future of a call, which is allocated each
+/// time, stays small.
 #[derive(Debug)]
 pub(crate) struct OutgoingRequest {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    message: Message,
+    body: RequestBody,
 }
 
 #[derive(Debug)]
-enum Message {
-    /// As the caller gave it: it can be sent once.
-    Given(Body),
-    /// Read as a whole: it can be sent again, and shares its bytes with what was sent before.
-    Kept(Bytes),
+enum RequestBody {
+    /// The body as the caller passed it: it can be sent once.
+    Original(Body),
+    /// The whole body in memory: it can be sent again. Attempts share the bytes.
+    Buffered(Bytes),
 }
 
 impl OutgoingRequest {
@@ -37,7 +37,7 @@ impl OutgoingRequest {
             method: parts.method,
             uri: parts.uri,
             headers: parts.headers,
-            message: Message::Given(body),
+            body: RequestBody::Original(body),
         }
     }
 
@@ -45,24 +45,24 @@ impl OutgoingRequest {
         &self.headers
     }
 
-    /// Reads the whole body, `size_max` bytes at most.
-    pub(crate) async fn keep(&mut self, size_max: usize) -> Result<(), ClerkError> {
-        if let Message::Given(body) = &mut self.message {
-            self.message = Message::Kept(collected(body, size_max).await?);
+    /// Reads the whole body into memory, at most `size_max` bytes.
+    pub(crate) async fn buffer_body(&mut self, size_max: usize) -> Result<(), ClerkError> {
+        if let RequestBody::Original(body) = &mut self.body {
+            self.body = RequestBody::Buffered(collected(body, size_max).await?);
         }
         Ok(())
     }
 
-    /// Whether it can be sent once more.
-    pub(crate) const fn is_kept(&self) -> bool {
-        matches!(self.message, Message::Kept(_))
+    /// Whether the request can be sent again.
+    pub(crate) const fn is_buffered(&self) -> bool {
+        matches!(self.body, RequestBody::Buffered(_))
     }
 
-    /// The request for one more attempt; without a body after the first one, unless it is kept.
+    /// The request of the next attempt. From the second one on it has a body only if that is buffered.
     pub(crate) fn next_attempt(&mut self) -> http::Request<Body> {
-        let body = match &mut self.message {
-            Message::Given(body) => std::mem::take(body),
-            Message::Kept(bytes) => Body::new(OneFrame(Some(bytes.clone()))),
+        let body = match &mut self.body {
+            RequestBody::Original(body) => std::mem::take(body),
+            RequestBody::Buffered(bytes) => Body::new(OneFrame(Some(bytes.clone()))),
         };
         let mut request = http::Request::new(body);
         *request.method_mut() = self.method.clone();
@@ -73,12 +73,12 @@ impl OutgoingRequest {
     }
 }
 
-/// All bytes of a body. A message usually comes as one frame, which is taken as it is; only further ones are copied.
+/// All bytes of a body. A message is usually one frame, which is not copied; only bodies of several frames are.
 async fn collected(body: &mut Body, size_max: usize) -> Result<Bytes, ClerkError> {
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        // Requests in gRPC have no trailers.
+        // gRPC requests have no trailers, so other frames are ignored.
         let Ok(bytes) = frame.map_err(ClerkError::BodyFailed)?.into_data() else {
             continue;
         };
@@ -95,8 +95,8 @@ async fn collected(body: &mut Body, size_max: usize) -> Result<Bytes, ClerkError
     Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
-/// A body of one frame, which also ends it. Its size is not announced: nobody in gRPC needs a `content-length`, and
-/// both sides would pay for it.
+/// A body of one frame. It announces no size: gRPC does not use `content-length`, and setting and parsing the header
+/// costs time on both sides.
 struct OneFrame(Option<Bytes>);
 
 impl http_body::Body for OneFrame {
@@ -128,10 +128,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_is_kept_is_the_same_each_time() {
+    async fn a_buffered_request_is_the_same_in_each_attempt() {
         let mut outgoing = request(&[b"", b"one", b"two", b"three"]);
-        outgoing.keep(11).await.unwrap();
-        assert!(outgoing.is_kept());
+        outgoing.buffer_body(11).await.unwrap();
+        assert!(outgoing.is_buffered());
         for _ in 0..3 {
             let request = outgoing.next_attempt();
             assert_eq!(request.method(), Method::POST);
@@ -142,10 +142,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_over_the_limit_is_refused_before_all_of_it_is_read() {
+    async fn a_body_over_the_limit_is_rejected_before_it_is_read_to_the_end() {
         let endless = stream::repeat_with(|| Ok::<_, Status>(Frame::data(Bytes::from_static(b"more"))));
         let mut outgoing = OutgoingRequest::new(http::Request::new(Body::new(StreamBody::new(endless))));
-        let error = outgoing.keep(10).await.unwrap_err();
+        let error = outgoing.buffer_body(10).await.unwrap_err();
         assert!(matches!(error, ClerkError::BodyTooLarge { limit: 10 }));
     }
 }

@@ -1,4 +1,4 @@
-//! A peer: one pod as a clerk sees it.
+//! A peer: one pod with the channel to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,24 +11,24 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tower::{Service, ServiceExt};
 
-use crate::outcome::Outcome;
+use crate::attempt_outcome::AttemptOutcome;
 use crate::outgoing_request::OutgoingRequest;
 
-/// One life of one pod, with the one channel to it.
+/// One incarnation of a pod, with the one channel to it.
 #[derive(Debug)]
 pub(crate) struct Peer {
     address: PodAddress,
-    /// Nothing but the address is known of a seed.
+    /// `None` for a seed, of which only the address is known.
     pod: Option<Arc<Pod>>,
     rank: Rank,
     channel: Result<Channel, BadAddress>,
     in_flight: AtomicU64,
-    /// Cancelled when no assignment names the pod any more.
-    gone: CancellationToken,
+    /// Cancelled when the assignment no longer names the pod.
+    removed: CancellationToken,
 }
 
 impl Peer {
-    /// A pod that an assignment or another pod names. `zone` is the caller's.
+    /// A pod of an assignment, or named by another pod. `zone` is the caller's.
     pub(crate) fn of_pod(pod: Pod, zone: Option<&str>, settings: &ChannelSettings) -> Self {
         let is_near = zone.is_some_and(|zone| *zone == *pod.zone);
         Self {
@@ -37,11 +37,11 @@ impl Peer {
             channel: channel_to(pod.address.as_str(), settings),
             pod: Some(Arc::new(pod)),
             in_flight: AtomicU64::new(0),
-            gone: CancellationToken::new(),
+            removed: CancellationToken::new(),
         }
     }
 
-    /// A pod of which only the address is known.
+    /// A configured seed pod.
     pub(crate) fn of_seed(address: PodAddress, settings: &ChannelSettings) -> Self {
         Self {
             channel: channel_to(address.as_str(), settings),
@@ -49,7 +49,7 @@ impl Peer {
             pod: None,
             rank: Rank::Far,
             in_flight: AtomicU64::new(0),
-            gone: CancellationToken::new(),
+            removed: CancellationToken::new(),
         }
     }
 
@@ -65,13 +65,13 @@ impl Peer {
         self.rank
     }
 
-    /// Requests that were sent and are not answered yet.
+    /// The number of requests in flight.
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight.load(Relaxed)
     }
 
-    /// Whether this is the same life of the same pod at the same place, so that its channel may go on being used.
-    pub(crate) fn is(&self, pod: &Pod) -> bool {
+    /// Whether the incarnation, address and zone are the same, so that the peer and its channel can be kept.
+    pub(crate) fn matches(&self, pod: &Pod) -> bool {
         self.address == pod.address
             && self
                 .pod
@@ -79,34 +79,34 @@ impl Peer {
                 .is_some_and(|own| own.incarnation == pod.incarnation && own.zone == pod.zone)
     }
 
-    /// No assignment names the pod any more: it has died, or owns nothing.
-    pub(crate) fn leave(&self) {
-        self.gone.cancel();
+    /// Marks the pod as removed from the assignment: it has died, or owns no slice.
+    pub(crate) fn mark_removed(&self) {
+        self.removed.cancel();
     }
 
-    /// Sends a request that may be sent to another pod, too: it is not waited for once the pod is gone, which may be
-    /// because it does not answer.
-    pub(crate) async fn send_while_it_is_there(&self, request: &mut OutgoingRequest) -> Outcome {
-        let answered = self.gone.run_until_cancelled(self.send(request)).await;
-        answered.unwrap_or(Outcome::Abandoned)
+    /// Sends an idempotent request, and abandons it when the pod is removed from the assignment: a dead pod may never
+    /// answer.
+    pub(crate) async fn send_unless_removed(&self, request: &mut OutgoingRequest) -> AttemptOutcome {
+        let answered = self.removed.run_until_cancelled(self.send(request)).await;
+        answered.unwrap_or(AttemptOutcome::Abandoned)
     }
 
-    /// Sends one request; whatever comes of it is an outcome.
-    pub(crate) async fn send(&self, request: &mut OutgoingRequest) -> Outcome {
+    /// Sends the request once.
+    pub(crate) async fn send(&self, request: &mut OutgoingRequest) -> AttemptOutcome {
         let mut channel = match &self.channel {
             Ok(channel) => channel.clone(),
-            Err(bad) => return Outcome::Failed(CallFailure::NotSent(bad.to_string())),
+            Err(bad) => return AttemptOutcome::Failed(CallFailure::NotSent(bad.to_string())),
         };
         let _in_flight = InFlight::enter(&self.in_flight);
         let answer = match channel.ready().await {
             Ok(channel) => channel.call(request.next_attempt()).await,
-            Err(error) => return Outcome::Failed(CallFailure::NotSent(CallFailure::reason(&error))),
+            Err(error) => return AttemptOutcome::Failed(CallFailure::NotSent(CallFailure::reason(&error))),
         };
-        Outcome::of(answer)
+        AttemptOutcome::of(answer)
     }
 }
 
-/// Counts a request for as long as it lives, so that one that is dropped half-way counts no longer.
+/// Counts a request as in flight until dropped, so that a cancelled one is subtracted too.
 struct InFlight<'a>(&'a AtomicU64);
 
 impl<'a> InFlight<'a> {

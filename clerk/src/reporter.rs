@@ -1,9 +1,9 @@
-//! The reporter: tells the assigner which pods could not be reached, beside the requests that found out.
+//! The reporter: reports unreachable pods to the assigner, outside of the requests that found them unreachable.
 //!
-//! Whom to tell is whom the clerk was given as a source of assignments: members of the assigner, of which one leads and
-//! the others say where it is, and maybe slicelets, which take no reports. A report is a hint that may get lost: each is
-//! worth a few calls, and there will be another one for as long as the pod cannot be reached. No connection is kept for
-//! reports: they are rare, and idle connections of all clerks would be a burden to the one leader.
+//! Reports go to the clerk's sources of assignments: members of the assigner, of which one leads and the others
+//! redirect to it, and possibly slicelets, which do not implement reports. A report is a hint and may get lost: each
+//! has a few calls at most, and requests produce the next one as long as the pod is unreachable. No connection is kept
+//! open: reports are rare, and idle connections of all clerks would load the one leader.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,63 +21,63 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status};
 
-/// Each pod is reported once in this time.
+/// The shortest time between two reports of the same pod.
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
-/// How many reports may wait; further ones are dropped.
-const WAITING_MAX: usize = 64;
-/// How long one call may take.
+/// The capacity of the report queue; further reports are dropped.
+const QUEUE_MAX: usize = 64;
+/// The deadline of one call.
 const CALL_DEADLINE: Duration = Duration::from_secs(1);
-/// How many calls one report is worth.
+/// The most calls for one report, redirects included.
 const CALLS_MAX: usize = 3;
-/// How long a member that takes no reports now is left alone: up to so long at first and in the end.
-const REST_FIRST: Duration = Duration::from_secs(1);
-const REST_MAX: Duration = Duration::from_secs(30);
-/// How long whoever does not know what a report is, as slicelets, is left alone.
-const UNKNOWN_REST: Duration = Duration::from_secs(5 * 60);
+/// The ceilings of the backoff after a failed call to an endpoint: the first, and the largest.
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// How long an endpoint is skipped that does not implement reports, as slicelets do not.
+const UNIMPLEMENTED_PAUSE: Duration = Duration::from_secs(5 * 60);
 
-/// Takes reports from requests, which never wait for it.
+/// Queues the reports of requests. Never blocks them: a full queue drops the report.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     target: TargetName,
-    waiting: mpsc::Sender<PodReport>,
+    queue: mpsc::Sender<PodReport>,
     recent: Mutex<KeyedThrottle<(PodName, Incarnation)>>,
     clock: Clock,
 }
 
-/// Brings reports to the leader, one after the other.
+/// Delivers the queued reports to the leader, one after the other.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    waiting: mpsc::Receiver<PodReport>,
-    sources: Vec<Source>,
-    /// Who took the last report.
+    queue: mpsc::Receiver<PodReport>,
+    endpoints: Vec<ReportEndpoint>,
+    /// The endpoint that accepted the last report.
     leader: Option<String>,
     channel: ChannelSettings,
 }
 
-/// A member of the assigner, or a slicelet.
+/// A configured source of assignments: a member of the assigner, or a slicelet.
 #[derive(Debug)]
-struct Source {
+struct ReportEndpoint {
     url: String,
-    rests_until: Instant,
+    skipped_until: Instant,
     backoff: Backoff,
 }
 
-/// A reporter, and the delivery that has to run for it.
+/// A reporter, and the delivery task of its queue.
 pub(crate) fn reporter(target: TargetName, sources: &[String], channel: ChannelSettings) -> (Reporter, Delivery) {
-    let (sender, waiting) = mpsc::channel(WAITING_MAX);
+    let (sender, queue) = mpsc::channel(QUEUE_MAX);
     let reporter = Reporter {
         target,
-        waiting: sender,
-        recent: Mutex::new(KeyedThrottle::new(REPORT_PAUSE, WAITING_MAX)),
+        queue: sender,
+        recent: Mutex::new(KeyedThrottle::new(REPORT_PAUSE, QUEUE_MAX)),
         clock: Clock::start(),
     };
-    let mut sources: Vec<_> = sources.iter().cloned().map(Source::new).collect();
-    // From a random place on, so that clerks spread over the members until they know which one leads.
-    let start = rand::random_range(0..sources.len().max(1));
-    sources.rotate_left(start);
+    let mut endpoints: Vec<_> = sources.iter().cloned().map(ReportEndpoint::new).collect();
+    // A random first endpoint, so that clerks spread over the members until they know the leader.
+    let start = rand::random_range(0..endpoints.len().max(1));
+    endpoints.rotate_left(start);
     let delivery = Delivery {
-        waiting,
-        sources,
+        queue,
+        endpoints,
         leader: None,
         channel,
     };
@@ -85,7 +85,7 @@ pub(crate) fn reporter(target: TargetName, sources: &[String], channel: ChannelS
 }
 
 impl Reporter {
-    /// The pod could not be reached. Answers whether it will be reported; it was a moment ago if not, or too many are.
+    /// Queues a report of an unreachable pod. False when it was reported less than a second ago or the queue is full.
     pub(crate) fn report(&self, pod: &Pod) -> bool {
         let key = (pod.name.clone(), pod.incarnation);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,14 +97,14 @@ impl Reporter {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
         };
-        self.waiting.try_send(report).is_ok()
+        self.queue.try_send(report).is_ok()
     }
 }
 
 impl Delivery {
-    /// Runs until the reporter is gone.
+    /// Delivers reports until the reporter is dropped.
     pub(crate) async fn run(mut self) {
-        while let Some(report) = self.waiting.recv().await {
+        while let Some(report) = self.queue.recv().await {
             self.deliver(&report).await;
         }
     }
@@ -112,16 +112,16 @@ impl Delivery {
     async fn deliver(&mut self, report: &PodReport) {
         let mut next = self.leader.take();
         for _ in 0..CALLS_MAX {
-            let Some(url) = next.take().or_else(|| self.rested()) else {
+            let Some(url) = next.take().or_else(|| self.available()) else {
                 return;
             };
             let Err(status) = self.call(&url, report).await else {
-                self.took(url);
+                self.on_accepted(url);
                 return;
             };
             next = LeaderRedirect::from_status(&status).and_then(|redirect| redirect.leader);
             if next.is_none() {
-                self.rest(&url, &status);
+                self.on_failed(&url, &status);
             }
         }
     }
@@ -130,42 +130,42 @@ impl Delivery {
         let channel = channel_to(url, &self.channel).map_err(|bad| Status::unavailable(bad.to_string()))?;
         let mut client = PodReportsClient::new(channel);
         let called = timeout(CALL_DEADLINE, client.report(ReportRequest::from(report))).await;
-        let answered = called.map_err(|_| Status::deadline_exceeded("no answer came in time"))?;
+        let answered = called.map_err(|_| Status::deadline_exceeded("no answer within 1 s"))?;
         answered.map(|_| ())
     }
 
-    /// The first source that may be asked now.
-    fn rested(&self) -> Option<String> {
+    /// The first endpoint that is not skipped at present.
+    fn available(&self) -> Option<String> {
         let now = Instant::now();
-        let source = self.sources.iter().find(|source| source.rests_until <= now)?;
-        Some(source.url.clone())
+        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.skipped_until <= now)?;
+        Some(endpoint.url.clone())
     }
 
-    fn took(&mut self, url: String) {
-        if let Some(source) = self.sources.iter_mut().find(|source| source.url == url) {
-            source.backoff.reset();
+    fn on_accepted(&mut self, url: String) {
+        if let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.url == url) {
+            endpoint.backoff.reset();
         }
         self.leader = Some(url);
     }
 
-    fn rest(&mut self, url: &str, status: &Status) {
-        let Some(source) = self.sources.iter_mut().find(|source| source.url == url) else {
+    fn on_failed(&mut self, url: &str, status: &Status) {
+        let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.url == url) else {
             return;
         };
-        let rest = match status.code() {
-            Code::Unimplemented => UNKNOWN_REST,
-            _ => source.backoff.next_delay(),
+        let pause = match status.code() {
+            Code::Unimplemented => UNIMPLEMENTED_PAUSE,
+            _ => endpoint.backoff.next_delay(),
         };
-        source.rests_until = Instant::now() + rest;
+        endpoint.skipped_until = Instant::now() + pause;
     }
 }
 
-impl Source {
+impl ReportEndpoint {
     fn new(url: String) -> Self {
         Self {
             url,
-            rests_until: Instant::now(),
-            backoff: Backoff::new(REST_FIRST, REST_MAX),
+            skipped_until: Instant::now(),
+            backoff: Backoff::new(BACKOFF_FIRST, BACKOFF_MAX),
         }
     }
 }
@@ -184,32 +184,32 @@ mod tests {
 
     use super::*;
 
-    /// Counts the reports that come, and answers all alike.
+    /// A report service that counts calls and gives all the same answer.
     #[derive(Clone)]
-    struct Desk {
+    struct CountingReports {
         answer: Result<(), Status>,
         count: Arc<AtomicUsize>,
     }
 
     #[tonic::async_trait]
-    impl PodReports for Desk {
+    impl PodReports for CountingReports {
         async fn report(&self, _: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
             self.count.fetch_add(1, SeqCst);
             self.answer.clone().map(|()| Response::new(ReportResponse {}))
         }
     }
 
-    impl Desk {
-        async fn open(answer: Result<(), Status>) -> (Self, String) {
-            let desk = Self {
+    impl CountingReports {
+        async fn serve(answer: Result<(), Status>) -> (Self, String) {
+            let service = Self {
                 answer,
                 count: Arc::default(),
             };
             let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
             let url = format!("http://{}", listener.local_addr().unwrap());
-            let server = server_builder().add_service(PodReportsServer::new(desk.clone()));
+            let server = server_builder().add_service(PodReportsServer::new(service.clone()));
             tokio::spawn(server.serve_with_incoming(incoming(listener)));
-            (desk, url)
+            (service, url)
         }
 
         fn count(&self) -> usize {
@@ -235,9 +235,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_follower_leads_to_the_leader_which_is_told_at_once_the_next_time() {
-        let (leader, leader_url) = Desk::open(Ok(())).await;
-        let (follower, follower_url) = Desk::open(Err(leader_redirect_status(Some(&leader_url)))).await;
+    async fn a_redirect_is_followed_and_the_leader_called_first_from_then_on() {
+        let (leader, leader_url) = CountingReports::serve(Ok(())).await;
+        let (follower, follower_url) = CountingReports::serve(Err(leader_redirect_status(Some(&leader_url)))).await;
         let mut delivery = delivery(&[&follower_url]);
         for _ in 0..3 {
             delivery.deliver(&report()).await;
@@ -246,8 +246,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_source_that_does_not_know_reports_is_not_asked_again() {
-        let (slicelet, slicelet_url) = Desk::open(Err(Status::unimplemented("what?"))).await;
+    async fn an_endpoint_without_the_report_service_is_not_called_again() {
+        let (slicelet, slicelet_url) = CountingReports::serve(Err(Status::unimplemented("no such service"))).await;
         let mut delivery = delivery(&[&slicelet_url]);
         for _ in 0..3 {
             delivery.deliver(&report()).await;
@@ -256,27 +256,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_report_is_worth_few_calls_wherever_they_lead() {
-        let (lost, lost_url) = Desk::open(Err(leader_redirect_status(None))).await;
-        let (_, there) = Desk::open(Err(leader_redirect_status(Some(&lost_url)))).await;
-        delivery(&[&there]).deliver(&report()).await;
-        assert_eq!(lost.count(), 1);
+    async fn a_report_has_a_bounded_number_of_calls() {
+        let (leaderless, leaderless_url) = CountingReports::serve(Err(leader_redirect_status(None))).await;
+        let (_, redirect_url) = CountingReports::serve(Err(leader_redirect_status(Some(&leaderless_url)))).await;
+        delivery(&[&redirect_url]).deliver(&report()).await;
+        assert_eq!(leaderless.count(), 1);
 
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let gone = format!("http://{}", listener.local_addr().unwrap());
+        let dead_url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);
-        let (around, around_url) = Desk::open(Err(leader_redirect_status(Some(&gone)))).await;
-        delivery(&[&around_url]).deliver(&report()).await;
-        assert!(around.count() < CALLS_MAX);
+        let (stale, stale_url) = CountingReports::serve(Err(leader_redirect_status(Some(&dead_url)))).await;
+        delivery(&[&stale_url]).deliver(&report()).await;
+        assert!(stale.count() < CALLS_MAX);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pod_is_reported_once_a_second_and_only_so_many_reports_wait() {
+    async fn a_pod_is_reported_once_a_second_and_the_queue_is_bounded() {
         let (reporter, mut delivery) = reporter(target(), &[], ChannelSettings::default());
         assert!(reporter.report(&pod(1)));
         assert!(!reporter.report(&pod(1)));
         let taken = (2..1_000).filter(|number| reporter.report(&pod(*number))).count();
-        assert!(taken < WAITING_MAX);
-        assert_eq!(delivery.waiting.try_recv().unwrap(), report());
+        assert!(taken < QUEUE_MAX);
+        assert_eq!(delivery.queue.try_recv().unwrap(), report());
     }
 }

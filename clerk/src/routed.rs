@@ -1,4 +1,4 @@
-//! A channel that leads to the owner of one key.
+//! A channel to the owner of one key.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,23 +11,22 @@ use tonic::body::Body;
 use tower::Service;
 
 use crate::call::{Call, CallOptions};
-use crate::clerk::Inner;
+use crate::clerk_state::ClerkState;
 use crate::outgoing_request::OutgoingRequest;
 
-/// Where a tonic client takes a channel, this leads each request to the pod that owns the key at that moment. Cheap to
-/// clone.
+/// The transport of a tonic client: sends each request to the pod that owns the key at that moment. Cheap to clone.
 ///
-/// A request that was surely not processed is tried again within its deadline: the pod could not be reached, or it does
-/// not own the key any more. One whose connection broke is repeated only if it is [`idempotent`](Routed::idempotent).
+/// A request that was certainly not processed is retried within its deadline: its pod was unreachable, or no longer
+/// owns the key. After a broken connection it is retried only if it is [`idempotent`](Routed::idempotent).
 #[derive(Clone)]
 pub struct Routed {
-    clerk: Arc<Inner>,
+    clerk: Arc<ClerkState>,
     key: Arc<[u8]>,
     options: CallOptions,
 }
 
 impl Routed {
-    pub(crate) fn new(clerk: Arc<Inner>, key: &[u8]) -> Self {
+    pub(crate) fn new(clerk: Arc<ClerkState>, key: &[u8]) -> Self {
         Self {
             clerk,
             key: key.into(),
@@ -35,23 +34,23 @@ impl Routed {
         }
     }
 
-    /// Processing the request twice does no harm: it may be repeated after a connection broke in the middle.
+    /// Declares that processing the request twice has the effect of once: it is retried after a broken connection.
     #[must_use]
     pub const fn idempotent(mut self) -> Self {
         self.options.is_idempotent = true;
         self
     }
 
-    /// The caller streams its request: it is sent as it comes, kept nowhere, and never sent again. Calls that stream
-    /// only the answer do not need this.
+    /// Declares a streaming request: its body is sent while it is produced, not buffered, and never retried. Calls that
+    /// stream only the answer do not need this.
     #[must_use]
     pub const fn streaming(mut self) -> Self {
         self.options.is_streaming = true;
         self
     }
 
-    /// How long it may take until the pod begins to answer, all attempts together. Where a request carries a
-    /// `grpc-timeout` too, the shorter one counts. The default is in [`ClerkSettings`](crate::ClerkSettings).
+    /// Sets the time until the headers of the answer must be received, all attempts together. If the request carries a
+    /// `grpc-timeout` too, the shorter one counts. The default is [`ClerkSettings::deadline`](crate::ClerkSettings).
     #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = Some(deadline);
@@ -65,7 +64,7 @@ impl Service<http::Request<Body>> for Routed {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        // Which pod is asked, and so which channel has to be ready, shows only at the call.
+        // The channel that has to be ready is known only in `call`, which chooses the pod.
         Poll::Ready(Ok(()))
     }
 

@@ -1,4 +1,4 @@
-//! Seeds: pods to ask before the first assignment has come.
+//! Seeds: the configured pods that receive requests before the first assignment.
 
 use std::sync::Arc;
 
@@ -6,31 +6,31 @@ use hashring::HashRing;
 
 use crate::peer::Peer;
 
-/// Consistent hashing over the seed pods: all clerks with the same seeds ask the same pod for a key, so that even a
-/// cluster without an assigner warms each key in one place.
+/// Consistent hashing over the seed pods: all clerks with the same seeds choose the same pod for a key, so that even
+/// without an assigner each key is warm in one pod only.
 pub(crate) struct Seeds {
     peers: Vec<Arc<Peer>>,
-    ring: HashRing<Point>,
+    ring: HashRing<SeedPoint>,
 }
 
-/// One of a seed's points on the ring. Hashed by address, so that the order of the seeds does not matter.
-struct Point {
+/// A point of a seed on the ring. Hashed by address, so that the order of the seeds does not matter.
+struct SeedPoint {
     address: String,
     number: usize,
     seed: usize,
 }
 
-/// As many as libketama gives each server: shares then differ by about a twelfth, one over the root of the points.
+/// As in libketama. The shares of the seeds then deviate by about 8 %: 1 over the square root of 160.
 const POINTS_PER_SEED: usize = 160;
 
-/// How many places on the ring are tried to find a pod other than the one that failed.
+/// The number of ring positions tried to find a pod other than the failed one.
 const DETOURS_MAX: u64 = 16;
 
 impl Seeds {
     pub(crate) fn new(peers: Vec<Arc<Peer>>) -> Self {
         let points = peers.iter().enumerate().flat_map(|(seed, peer)| {
             let address = peer.address().as_str();
-            (0..POINTS_PER_SEED).map(move |number| Point {
+            (0..POINTS_PER_SEED).map(move |number| SeedPoint {
                 address: address.to_owned(),
                 number,
                 seed,
@@ -41,7 +41,7 @@ impl Seeds {
         Self { peers, ring }
     }
 
-    /// The pod to ask for a key: another one than `failed`, if there is another one.
+    /// The pod for a key; `failed` only if there is no other.
     pub(crate) fn choose(&self, key: &[u8], failed: Option<&Arc<Peer>>) -> Option<&Arc<Peer>> {
         let at = |detour: u64| self.ring.get(&(key, detour)).map(|point| &self.peers[point.seed]);
         let has_failed = |peer: &&Arc<Peer>| failed.is_some_and(|failed| Arc::ptr_eq(peer, failed));
@@ -56,7 +56,7 @@ impl Seeds {
     }
 }
 
-impl std::hash::Hash for Point {
+impl std::hash::Hash for SeedPoint {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         (&self.address, self.number).hash(state);
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_seed_that_failed_is_asked_again_only_if_it_is_the_only_one() {
+    async fn a_failed_seed_is_chosen_again_only_if_there_is_no_other() {
         let (three, alone) = (seeds(&[1, 2, 3]), seeds(&[1]));
         let failed = three.choose(b"key", None).unwrap();
         assert!(!Arc::ptr_eq(three.choose(b"key", Some(failed)).unwrap(), failed));

@@ -1,28 +1,28 @@
-//! The settings of a clerk: data, with defaults that suit requests within one data centre.
+//! The settings of a clerk. The defaults suit requests within one data centre.
 
 use std::time::Duration;
 
 use emberkeep_core::clerk::RetryBudgetSettings;
 use emberkeep_runtime::channel::ChannelSettings;
 
-/// What a clerk goes by.
+/// The settings of a clerk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClerkSettings {
-    /// How long a request may take that brings no `grpc-timeout` and was given no deadline of its own.
+    /// The deadline of requests that carry no `grpc-timeout` and have none of their own.
     pub deadline: Duration,
-    /// How long a request may wait for a pod that takes it, within its deadline.
-    pub patience: Duration,
-    /// How many requests may wait at a time; further ones fail at once.
+    /// How long a request may wait for a pod that accepts it, within its deadline.
+    pub retry_wait_max: Duration,
+    /// The maximum number of waiting requests; further ones fail at once.
     pub waiting_max: usize,
-    /// The ceiling of the first pause between two looks at the assignment; a new assignment ends a pause.
+    /// The ceiling of the first pause between two attempts. A new assignment ends a pause early.
     pub pause_first: Duration,
-    /// The ceiling of all later pauses.
+    /// The ceiling of all later pauses; ceilings double from one pause to the next.
     pub pause_max: Duration,
-    /// The largest request body, in bytes, that is kept so that it can be sent again.
+    /// The largest request body that is buffered for a retry, in bytes.
     pub body_size_max: usize,
-    /// How many second attempts there may be.
+    /// The retry budget: the share of requests that may be retried.
     pub retries: RetryBudgetSettings,
-    /// How connections to pods are made and kept.
+    /// Timeouts and flow control of the connections to pods and sources.
     pub channel: ChannelSettings,
 }
 
@@ -30,7 +30,7 @@ impl Default for ClerkSettings {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(5),
-            patience: Duration::from_secs(2),
+            retry_wait_max: Duration::from_secs(2),
             waiting_max: 4_096,
             pause_first: Duration::from_millis(10),
             pause_max: Duration::from_millis(200),

@@ -1,40 +1,40 @@
-//! What a clerk counts.
+//! Counters of a clerk.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::ClerkError;
 
-/// Counts since the clerk was made.
+/// Counts since the clerk was built, and gauges of one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClerkStats {
-    /// Requests that were begun.
+    /// Requests started, whatever their result.
     pub requests: u64,
-    /// Further attempts of requests.
+    /// Retries: attempts after the first one of a request.
     pub retried: u64,
-    /// Answers of pods that did not own the key, be it that they sent the request on to the owner.
+    /// Answers of pods that did not own the key, whether they rejected or forwarded the request.
     pub misrouted: u64,
-    /// Reports to the assigner of pods that could not be reached.
+    /// Reports of unreachable pods to the assigner.
     pub reported: u64,
-    /// Requests that wait for a pod right now.
+    /// Requests that are waiting for a pod at this moment.
     pub waiting: u64,
-    /// Requests that no pod answered.
+    /// Requests that failed without an answer of a pod.
     pub failed: FailedByKind,
 }
 
-/// Requests that no pod answered, by reason.
+/// Requests that failed without an answer of a pod, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FailedByKind {
-    /// The key or the body was not allowed.
+    /// The key or the body was invalid.
     pub refused: u64,
-    /// No assignment, or no owner of the slice.
+    /// There was no assignment, or the slice had no owner.
     pub no_owner: u64,
-    /// Too many requests waited already.
+    /// The limit of waiting requests was reached.
     pub too_many_waiting: u64,
-    /// The pod was not reached.
+    /// The pod was unreachable and did not receive the request.
     pub unreachable: u64,
-    /// The connection broke before there was an answer.
+    /// The connection broke before the answer.
     pub broken: u64,
-    /// The time was over.
+    /// The deadline passed before the answer.
     pub deadline_exceeded: u64,
 }
 
@@ -54,11 +54,11 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    pub(crate) fn failed(&self, error: &ClerkError) {
+    pub(crate) fn record_failure(&self, error: &ClerkError) {
         let counter = match error {
             ClerkError::BadName(_)
             | ClerkError::BadAddress(_)
-            | ClerkError::NobodyToAsk
+            | ClerkError::NoSources
             | ClerkError::KeyTooLong(_)
             | ClerkError::BodyTooLarge { .. }
             | ClerkError::BodyFailed(_) => &self.refused,

@@ -4,13 +4,13 @@ use clap::{Parser, Subcommand};
 
 use crate::admin::AdminArgs;
 use crate::assigner::AssignerArgs;
-use crate::bench::{BenchArgs, DemoPodArgs, ReaderArgs};
-use crate::dev::{DevArgs, PodArgs, S3Args};
+use crate::bench::{BenchArgs, ReaderArgs};
+use crate::dev::{DemoPodArgs, DevArgs, S3Args};
 use crate::sim::SimArgs;
 
-/// Keeps a service's state warm: decides which pod owns which keys, and takes each request there.
+/// An auto-sharder for stateful services: assigns keys to pods and routes each request to the owner of its key.
 ///
-/// Exit codes: 0 all went well; 1 something failed, or an answer was wrong; 2 the input was bad.
+/// Exit codes: 0 success; 1 a failure or a wrong answer; 2 bad input.
 #[derive(Debug, Parser)]
 #[command(name = "emberkeep", version)]
 pub(crate) struct Args {
@@ -21,25 +21,22 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Dev(DevArgs),
-    /// Run one member of the assigner until it is told to stop.
+    /// Run one member of the assigner until SIGTERM or Ctrl-C
     Assigner(AssignerArgs),
-    /// Look at a running cluster, and change it.
+    /// Inspect and change a running cluster
     Admin(AdminArgs),
-    /// What the brains of a cluster do, without the cluster.
+    /// Simulate a cluster: compare balancers, replay traces and recordings
     Sim(SimArgs),
     Bench(BenchArgs),
-    /// One pod of the demo service, as `dev` starts it.
+    /// One pod of the demo service, as `dev` and `bench` start it
     #[command(hide = true)]
-    DevPod(PodArgs),
-    /// The S3 server of `dev`.
+    DevPod(DemoPodArgs),
+    /// The S3 server of `dev`
     #[command(hide = true)]
     DevS3(S3Args),
-    /// A pod that reads its own keys, as `bench` starts it.
+    /// A pod that reads its own keys, as `bench` starts it
     #[command(hide = true)]
     BenchReader(ReaderArgs),
-    /// One pod of the demo service, as `bench` starts it.
-    #[command(hide = true)]
-    BenchPod(DemoPodArgs),
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use emberkeep_assigner::raft::{MemberId, RaftSettings};
-use emberkeep_assigner::{Assigner, AssignerConfig, AssignerError};
+use emberkeep_assigner::{Assigner, AssignerConfig};
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 use crate::{log, ready, stop};
 
 #[derive(Debug, Args)]
@@ -52,13 +52,13 @@ fn member_from(text: &str) -> Result<(MemberId, String), String> {
 }
 
 /// Runs until it is told to stop.
-pub(crate) async fn run(args: AssignerArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
     log::to_stderr("info");
     if args.with_parent {
         stop::with_parent();
     }
     let stop = stop::on_signal()?;
-    let assigner = Assigner::start(args.config()).await.map_err(failure_of)?;
+    let assigner = Assigner::start(args.config()).await?;
     ready::announce(&format!(
         "assigner at http://{}, metrics at http://{}/metrics",
         args.listen, args.http
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: AssignerArgs) -> Result<(), Failure> {
         () = stop.cancelled() => {}
         () = assigner.failed().cancelled() => {
             assigner.shutdown().await;
-            return Err(Failure::failed("the assigner failed, its log says why"));
+            return Err(CommandError::failed("the assigner failed, its log says why"));
         }
     }
     assigner.shutdown().await;
@@ -91,14 +91,6 @@ impl AssignerArgs {
         config.http = Some(self.http);
         config.record.clone_from(&self.record);
         config
-    }
-}
-
-fn failure_of(error: AssignerError) -> Failure {
-    if error.is_bad_input() {
-        Failure::bad_input(error)
-    } else {
-        Failure::failed(error)
     }
 }
 

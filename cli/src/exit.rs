@@ -1,18 +1,21 @@
-//! How a command ends when it does not end well.
+//! How a command ends that did not succeed.
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// One sentence for whoever ran the command, and whose turn it is to act.
+use emberkeep_assigner::{AdminError, AssignerError};
+use emberkeep_lab::LabError;
+
+/// One sentence, and who has to act.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     /// The input has to be corrected.
     BadInput(String),
-    /// Something else went wrong.
+    /// Anything else.
     Failed(String),
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn bad_input(sentence: impl Display) -> Self {
         Self::BadInput(sentence.to_string())
     }
@@ -21,7 +24,7 @@ impl Failure {
         Self::Failed(sentence.to_string())
     }
 
-    /// Says it, and answers with the exit code that goes with it.
+    /// Prints the sentence on standard error; returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (sentence, code) = match self {
             Self::BadInput(sentence) => (sentence, Self::BAD_INPUT),
@@ -32,6 +35,33 @@ impl Failure {
     }
 
     const FAILED: u8 = 1;
-    /// What clap answers to unknown flags, too.
-    pub(crate) const BAD_INPUT: u8 = 2;
+    /// The code with which clap ends on unknown flags, too.
+    const BAD_INPUT: u8 = 2;
+}
+
+impl From<LabError> for CommandError {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::BadInput(sentence) => Self::BadInput(sentence),
+            LabError::Failed(sentence) => Self::Failed(sentence),
+        }
+    }
+}
+
+impl From<AdminError> for CommandError {
+    fn from(error: AdminError) -> Self {
+        match error.is_bad_input() {
+            true => Self::bad_input(error),
+            false => Self::failed(error),
+        }
+    }
+}
+
+impl From<AssignerError> for CommandError {
+    fn from(error: AssignerError) -> Self {
+        match error.is_bad_input() {
+            true => Self::bad_input(error),
+            false => Self::failed(error),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The one binary of Emberkeep: it reads what is asked for, has it done, and says how it ended.
+//! The one binary of Emberkeep: arguments, calls and printing.
 
 mod admin;
 mod args;
@@ -8,6 +8,7 @@ mod byte_count;
 mod dev;
 mod duration;
 mod exit;
+mod file;
 mod log;
 mod ready;
 mod sim;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::args::{Args, Command};
-use self::exit::Failure;
+use self::exit::CommandError;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -28,18 +29,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
+        .map_err(|error| CommandError::failed(format!("cannot start threads: {error}")))?;
     let outcome = runtime.block_on(perform(command));
-    // Whatever still runs has been told to stop, and nothing it does matters any more.
+    // Tasks that still run were told to stop; their results are not needed.
     runtime.shutdown_background();
     outcome
 }
 
-async fn perform(command: Command) -> Result<(), Failure> {
+async fn perform(command: Command) -> Result<(), CommandError> {
     match command {
         Command::Dev(args) => Box::pin(dev::run(args)).await,
         Command::Assigner(args) => Box::pin(assigner::run(args)).await,
@@ -49,6 +50,5 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
         Command::BenchReader(args) => Box::pin(bench::run_reader(args)).await,
-        Command::BenchPod(args) => Box::pin(bench::run_demo_pod(args)).await,
     }
 }

@@ -1,16 +1,15 @@
-//! How a process says that it does its work from now on.
+//! How a process reports that it is ready.
 
 use std::io::Write;
 
-use crate::exit::Failure;
+use emberkeep_lab::cluster::READY;
 
-/// The beginning of the line on standard output.
-pub(crate) const READY: &str = "ready:";
+use crate::exit::CommandError;
 
-/// Says it to whoever started the process.
-pub(crate) fn announce(what: &str) -> Result<(), Failure> {
+/// Prints the line that the process which started this one waits for.
+pub(crate) fn announce(what: &str) -> Result<(), CommandError> {
     let mut output = std::io::stdout();
     writeln!(output, "{READY} {what}")
         .and_then(|()| output.flush())
-        .map_err(|error| Failure::failed(format!("cannot write to standard output: {error}")))
+        .map_err(|error| CommandError::failed(format!("cannot write to standard output: {error}")))
 }

@@ -1,16 +1,15 @@
-//! When a command is told to stop.
+//! How a command is told to stop.
 
 use std::io::Read;
-use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Cancelled by SIGTERM or Ctrl-C; a second one ends the process at once.
-pub(crate) fn on_signal() -> Result<CancellationToken, Failure> {
-    let cannot = |error| Failure::failed(format!("cannot listen for signals: {error}"));
+pub(crate) fn on_signal() -> Result<CancellationToken, CommandError> {
+    let cannot = |error| CommandError::failed(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let stop = CancellationToken::new();
@@ -30,22 +29,11 @@ pub(crate) fn on_signal() -> Result<CancellationToken, Failure> {
     Ok(stop)
 }
 
-/// Ends this process when standard input does, which is when the process that started it is gone, however it went.
+/// Ends this process when its standard input closes, at the latest when the process that started it ends.
 pub(crate) fn with_parent() {
     std::thread::spawn(|| {
         let mut ignored = [0; 64];
         while matches!(std::io::stdin().read(&mut ignored), Ok(1..)) {}
         std::process::exit(0);
-    });
-}
-
-/// Cancels `stop` once `after` is over.
-pub(crate) fn after(stop: &CancellationToken, after: Duration) {
-    let stop = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            () = tokio::time::sleep(after) => stop.cancel(),
-            () = stop.cancelled() => {}
-        }
     });
 }

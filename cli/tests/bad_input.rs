@@ -110,7 +110,9 @@ fn a_port_in_use_is_named() {
     let sentence = complaint_of(&format!("assigner --listen {address} --data {}", data.display()));
     assert_eq!(
         sentence,
-        format!("{address} is in use by another process: stop it, or choose another port")
+        format!(
+            "the listen address is unavailable: {address} is in use by another process; stop it, or choose another port"
+        )
     );
 }
 

@@ -11,9 +11,11 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
+use emberkeep_lab::demo::pb::AddRequest;
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_proto::convert::NotOwner;
-use emberkeep_proto::demo::AddRequest;
-use emberkeep_proto::demo::demo_client::DemoClient;
+use emberkeep_lab::demo::pb::AddRequest;
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_testkit::address::free_address;
 use emberkeep_testkit::deadline::eventually;
 use emberkeep_testkit::process::{ServerProcess as Server, run as printed};

@@ -123,7 +123,7 @@ fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with
     assert!(
         wrong
             .stderr
-            .starts_with("error: scenario two.txt, line 1: \"six\" is not understood")
+            .starts_with("error: scenario two.txt, line 1: unexpected \"six\", expected ")
     );
 }
 
@@ -132,5 +132,5 @@ fn a_soak_says_how_much_trouble_there_was() {
     let ended = ended(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
     // On a busy machine it also says how far it is.
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.starts_with("2 clusters in ") && ended.stdout.ends_with("every invariant held\n"));
+    assert!(ended.stdout.starts_with("2 clusters, ") && ended.stdout.ends_with("every invariant held\n"));
 }

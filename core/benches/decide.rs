@@ -1,22 +1,21 @@
-//! How long a decision takes: from a cold start, with nothing to do, and after a change of the load, by the number of pods.
+//! The time of a decision by the number of pods: without an assignment, with nothing to change, and after a shift of load.
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed, decide};
+use emberkeep_core::balancer::{BalancerSettings, PodSignal, Scope, Signals, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::time::Timestamp;
 
-/// As many as the balancer cuts at most.
+/// The most that the balancer cuts.
 const SLICES_PER_POD: u64 = 64;
 /// As many as a slicelet reports.
 const HOT_KEYS_PER_POD: u64 = 32;
-/// What one pod can carry.
+/// The capacity of one pod, in units a second.
 const CAPACITY: u64 = 1_000_000;
 
 fn decisions(criterion: &mut Criterion) {
@@ -49,7 +48,7 @@ fn settings() -> BalancerSettings {
     }
 }
 
-/// Where the balancer leaves the load alone.
+/// An assignment that the balancer does not change any more.
 fn settled(signals: &Signals, settings: &BalancerSettings, now: Timestamp) -> Assignment {
     let mut assignment = Assignment::unassigned();
     while let Some(next) = decide(&assignment, signals, settings, now).next {
@@ -58,9 +57,8 @@ fn settled(signals: &Signals, settings: &BalancerSettings, now: Timestamp) -> As
     assignment
 }
 
-/// Pods with 60 % of their capacity in use: pieces of uneven load, and hot keys of which some carry thirty times as
-/// much as others. `changed` of the pieces carry as much more as makes
-/// their pods twice as loaded.
+/// Pods with 60 % of their capacity in use: pieces of uneven load, and hot keys, the hottest with thirty times the load of the
+/// coldest. The first `changed` pieces have so much more load that their pods carry twice as much.
 fn signals(pod_count: u64, changed: u64) -> Signals {
     let piece_count = pod_count * SLICES_PER_POD;
     let even = CAPACITY * 1_000 * 6 / 10 / SLICES_PER_POD;
@@ -84,12 +82,8 @@ fn signals(pod_count: u64, changed: u64) -> Signals {
             SliceMap::try_from_starts(pieces.collect()).expect("pieces are in order"),
             hot.collect(),
         ),
-        left: BTreeSet::new(),
-        warmed: Warmed::All,
         scope: Scope::Balance,
-        ledger: Ledger::default(),
-        pins: Vec::new(),
-        poisoned: Vec::new(),
+        ..Signals::default()
     }
 }
 
@@ -101,15 +95,9 @@ fn demand(milli: u64) -> Demand {
 }
 
 fn pod(number: u64) -> (PodName, PodSignal) {
-    let name = PodName::try_new(&format!("pod-{number:05}")).expect("a name");
-    let pod = Pod {
-        name: name.clone(),
-        incarnation: Incarnation(number.into()),
-        address: PodAddress::try_new(&format!("pod-{number}:80")).expect("a host and a port"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
+    let name = PodName::try_new(&format!("pod-{number:05}")).expect("a valid name");
+    let address = PodAddress::try_new(&format!("pod-{number}:80")).expect("a valid address");
+    let pod = Pod::new(name.clone(), Incarnation(number.into()), address);
     (name, PodSignal { pod, may_own: true })
 }
 

@@ -1,4 +1,4 @@
-//! The load map out of the reports of 1,000 pods, and what it is asked.
+//! Building the load map from the reports of 1,000 pods, and querying it.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -28,15 +28,15 @@ fn load_map(criterion: &mut Criterion) {
     let mut slices = (0..SLICE_COUNT).map(slice).cycle();
     group.bench_function("demand_of", |bencher| {
         bencher.iter(|| {
-            let slice = slices.next().expect("slices go round in a circle");
+            let slice = slices.next().expect("the iterator cycles");
             map.demand_of(black_box(&slice))
         });
     });
     let mut reports = (0..POD_COUNT).map(|pod| (name(pod), report(pod, 1))).cycle();
-    group.bench_function("take_in_a_report", |bencher| {
+    group.bench_function("record_report", |bencher| {
         bencher.iter(|| {
-            let (pod, report) = reports.next().expect("reports go round in a circle");
-            history.reported(&pod, black_box(&report), now);
+            let (pod, report) = reports.next().expect("the iterator cycles");
+            history.record(&pod, black_box(&report), now);
         });
     });
     group.finish();
@@ -46,7 +46,7 @@ fn load_map(criterion: &mut Criterion) {
 fn history(replicas: u32) -> (LoadHistory, Timestamp) {
     let mut history = LoadHistory::default();
     for pod in 0..POD_COUNT {
-        history.reported(&name(pod), &report(pod, replicas), Timestamp::from_millis(pod));
+        history.record(&name(pod), &report(pod, replicas), Timestamp::from_millis(pod));
     }
     (history, Timestamp::from_millis(POD_COUNT))
 }
@@ -86,7 +86,7 @@ fn slice(number: u64) -> Slice {
 }
 
 fn name(pod: u64) -> PodName {
-    PodName::try_new(&format!("pod-{pod:04}")).expect("a good name")
+    PodName::try_new(&format!("pod-{pod:04}")).expect("a valid name")
 }
 
 criterion_group!(benches, load_map);

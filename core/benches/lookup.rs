@@ -1,4 +1,4 @@
-//! A clerk's lookup against a consistent-hashing ring over the same pods: from a 16-byte key to its pod.
+//! The lookup of the pod of a 16-byte key: a clerk's routing table against a consistent-hashing ring over the same pods.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::clerk::RoutingTable;
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::target::KeyMode;
 use hashring::HashRing;
 
@@ -17,7 +17,7 @@ const SLICES_PER_POD: usize = 32;
 /// As many points on the ring as libketama and libmemcached give each server; fewer spread the keys too unevenly.
 const POINTS_PER_POD: usize = 160;
 
-/// More keys than fit in a cache next to the table, so that lookups meet it as cold as in a real service.
+/// More keys than fit in a cache next to the table, so that lookups find it as cold as in a real service.
 const KEY_COUNT: usize = 1 << 16;
 
 fn lookup(criterion: &mut Criterion) {
@@ -30,13 +30,13 @@ fn lookup(criterion: &mut Criterion) {
         let mut next = keys.iter().cycle();
         group.bench_function(BenchmarkId::new("routing_table", slice_count), |bencher| {
             bencher.iter(|| {
-                let key = next.next().expect("keys go round in a circle");
+                let key = next.next().expect("the iterator cycles");
                 table.route(black_box(key)).map(|route| route.serving[0])
             });
         });
         group.bench_function(BenchmarkId::new("hashring", slice_count), |bencher| {
             bencher.iter(|| {
-                let key = next.next().expect("keys go round in a circle");
+                let key = next.next().expect("the iterator cycles");
                 ring.get(black_box(key)).map(|node| node.pod)
             });
         });
@@ -71,18 +71,14 @@ fn assignment(slice_count: usize) -> Arc<Assignment> {
     let slices = SliceMap::try_from_starts(slices.collect()).expect("starts increase");
     let pods = (0..pod_count).map(pod).collect();
     let proposal = Proposal { pods, slices };
-    Arc::new(proposal.after(&Assignment::unassigned()).expect("there are owners now"))
+    Arc::new(proposal.after(&Assignment::unassigned()).expect("the owners are new"))
 }
 
 fn pod(number: usize) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number:04}")).expect("a good name"),
-        incarnation: Incarnation(number as u128),
-        address: PodAddress::try_new(&format!("10.0.{}.{}:8080", number / 256, number % 256)).expect("a good address"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
+    let name = PodName::try_new(&format!("pod-{number:04}")).expect("a valid name");
+    let address =
+        PodAddress::try_new(&format!("10.0.{}.{}:8080", number / 256, number % 256)).expect("a valid address");
+    Pod::new(name, Incarnation(number as u128), address)
 }
 
 /// One point on the ring.

@@ -8,13 +8,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
-use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership};
+use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership, SKETCH_CAPACITY, SKETCH_COUNT};
 
 const SLICE_COUNT: u64 = 64;
 const SECOND: Duration = Duration::from_secs(1);
-/// As the slicelet has them.
-const SKETCH_COUNT: u64 = 8;
-const PLACES: usize = 64;
 
 fn meters(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("meters");
@@ -30,11 +27,11 @@ fn meters(criterion: &mut Criterion) {
     group.bench_function("sampled", |bencher| {
         bencher.iter(|| {
             meter.record(counts.iter().copied(), SECOND);
-            meter.sampled(black_box(&sketches));
+            meter.record_samples(black_box(&sketches));
         });
     });
     group.bench_function("report", |bencher| bencher.iter(|| meter.report()));
-    let (mut sketch, mut keys) = (Hottest::with_capacity(PLACES), (0..10_000).map(key).cycle());
+    let (mut sketch, mut keys) = (Hottest::with_capacity(SKETCH_CAPACITY), (0..10_000).map(key).cycle());
     group.bench_function("sketch_record", |bencher| {
         bencher.iter(|| {
             let key = keys.next().expect("keys go round in a circle");
@@ -77,11 +74,11 @@ fn ownership() -> Arc<Ownership> {
 
 /// Full sketches, after keys of which some are far more frequent than others.
 fn sketches() -> Vec<Hottest> {
-    let mut sketches = vec![Hottest::with_capacity(PLACES); SKETCH_COUNT as usize];
+    let mut sketches = vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT];
     for ordinal in 1..20_000_u64 {
         let number = 10_000 / (1 + ordinal.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 10_000);
         let number = number + ordinal % 7 * 1_000;
-        sketches[(number % SKETCH_COUNT) as usize].record(&key(number), 16);
+        sketches[number as usize % SKETCH_COUNT].record(&key(number), 16);
     }
     sketches
 }

@@ -1,11 +1,11 @@
-//! The pure brains of Emberkeep: what is decided, without clock, socket or chance.
+//! The brains of Emberkeep: all decisions, as pure code without clocks, sockets or random numbers.
 //!
-//! Each role's brain is a module here, its hands are the crate of the same name; the simulator gives the very same
-//! brains another pair of hands. Modules import only what stands before them:
+//! The brain of each role is a module here, its hands are the crate of the same name; the simulator runs the same brains with
+//! other hands. Modules import only modules to their left:
 //!
 //! ```text
-//! time, rate, warmth, brain, name <- pod, target <- keyspace <- assignment <- load <- balancer <- assigner
-//!                                                           \---- slicelet, clerk
+//! time, rate, warmth, brain, name <- pod, target <- keyspace, session_settings <- assignment <- load <- balancer <- assigner
+//!                                                                             \---- slicelet, clerk
 //! ```
 
 pub mod assigner;
@@ -18,6 +18,7 @@ pub mod load;
 pub mod name;
 pub mod pod;
 pub mod rate;
+pub mod session_settings;
 pub mod slicelet;
 pub mod target;
 pub mod time;

@@ -1,8 +1,8 @@
-//! Names: short texts that are checked once and cheap to copy.
+//! Names: short strings that are validated once and cheap to clone.
 
 use thiserror::Error;
 
-/// A name that may not be used, and what may.
+/// A rejected name, with what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{kind} {found:?} is not allowed: it must be {allowed}")]
 pub struct NameError {
@@ -12,7 +12,7 @@ pub struct NameError {
 }
 
 impl NameError {
-    /// `found` is cut short, so that a hostile name cannot fill a log.
+    /// Truncates `found`, so that a hostile name cannot fill a log.
     pub(crate) fn new(kind: &'static str, found: &str, allowed: &'static str) -> Self {
         Self {
             kind,
@@ -22,7 +22,7 @@ impl NameError {
     }
 }
 
-/// Declares a type of names: `kind` is what errors call it, `allowed` says what `is_allowed` takes.
+/// Declares a type of names: `kind` names it in errors, `allowed` describes what `is_allowed` accepts.
 macro_rules! name_type {
     (
         $(#[$doc:meta])*
@@ -35,10 +35,10 @@ macro_rules! name_type {
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            /// The longest one, in bytes.
+            /// The longest name, in bytes.
             pub const LENGTH_MAX: usize = $length_max;
 
-            /// Checks a text.
+            /// Validates a name.
             ///
             /// # Errors
             #[doc = concat!("When it is not ", $allowed, ".")]
@@ -51,7 +51,7 @@ macro_rules! name_type {
                 }
             }
 
-            /// As text.
+            /// The name as a string slice.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

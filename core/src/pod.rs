@@ -17,7 +17,7 @@ name_type! {
 }
 
 name_type! {
-    /// Where a pod is called: the host is a name, an IPv4 address or an IPv6 address in brackets.
+    /// The address that a pod serves at: the host is a name, an IPv4 address or an IPv6 address in brackets.
     PodAddress,
     kind: "address",
     // The longest DNS name, a colon and a port.
@@ -41,7 +41,7 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// One life of a pod: a random 128-bit number (a UUID) drawn when its process starts, so that restarts are told apart.
+/// The incarnation of a pod: a random 128-bit number (a UUID) drawn when its process starts, which tells restarts apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation(pub u128);
 
@@ -57,17 +57,17 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// How much a pod can carry against the others, in thousandths: 1,000 is an ordinary pod.
+/// The capacity of a pod relative to others, in thousandths: 1,000 is an ordinary pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Weight(u32);
 
 impl Weight {
-    /// An ordinary pod.
+    /// The weight of an ordinary pod.
     pub const ONE: Weight = Weight(1_000);
     /// The largest weight: a thousand ordinary pods.
     pub const MAX: Weight = Weight(1_000_000);
 
-    /// A weight in thousandths; `None` unless it lies from 1 to 1,000,000.
+    /// A weight from thousandths; `None` unless they are from 1 to 1,000,000.
     #[must_use]
     pub const fn from_thousandths(thousandths: u32) -> Option<Self> {
         if thousandths >= 1 && thousandths <= Self::MAX.0 {
@@ -95,28 +95,46 @@ impl Default for Weight {
 pub struct Pod {
     /// Unique in its target; a new incarnation of the same name replaces the old one.
     pub name: PodName,
-    /// Which life of that name this is.
+    /// Tells restarts under the same name apart.
     pub incarnation: Incarnation,
-    /// Where clerks call it.
+    /// The address that clerks connect to.
     pub address: PodAddress,
-    /// The failure domain it runs in; empty where there are none.
+    /// Its failure domain; empty if there are none.
     pub zone: Arc<str>,
-    /// How much it can carry against the others.
+    /// Its capacity relative to other pods.
     pub weight: Weight,
-    /// How many bytes of values it can keep warm, if it has said so: then it is given no more.
+    /// How many bytes of values it can keep warm; the balancer assigns no more. `None` if unlimited.
     pub memory_capacity: Option<u64>,
 }
 
-/// What a pod says about itself with every heartbeat.
+impl Pod {
+    /// A pod in no zone, with the weight of an ordinary pod and no memory limit.
+    #[must_use]
+    pub fn new(name: PodName, incarnation: Incarnation, address: PodAddress) -> Self {
+        Self {
+            name,
+            incarnation,
+            address,
+            zone: "".into(),
+            weight: Weight::ONE,
+            memory_capacity: None,
+        }
+    }
+}
+
+/// The phase that a pod reports with every heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PodPhase {
-    /// Not ready for slices yet.
+    /// Not ready to own slices yet.
     Starting,
-    /// Serves what it is assigned.
+    /// Serves its assigned slices.
     Ready,
-    /// Wants to stop: serves until its slices have moved.
+    /// Serves until all its slices have moved, then exits.
     Draining,
 }
+
+#[cfg(test)]
+pub(crate) mod fixtures;
 
 #[cfg(test)]
 mod tests {
@@ -143,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_name_says_what_is_allowed_and_is_cut_short() {
+    fn the_error_for_a_rejected_name_says_what_is_allowed_and_is_truncated() {
         let error = PodName::try_new(&"é".repeat(1_000)).unwrap_err().to_string();
         assert!(error.ends_with("1 to 253 letters, digits, dots, hyphens and underscores"));
         assert!(error.chars().count() < 200);

@@ -1,4 +1,4 @@
-//! Targets: one sharded service each, the unit of tenancy.
+//! Targets: a target is one sharded service, the unit of tenancy.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,31 +16,31 @@ name_type! {
     },
 }
 
-/// How an application key becomes a slice key.
+/// How an application key is converted to a slice key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum KeyMode {
     /// The 8-byte big-endian XXH64 (seed 0) of the application key: load spreads evenly.
     #[default]
     Hashed,
-    /// The application key itself: neighbours stay together and range scans are local.
+    /// The application key itself: adjacent keys stay together, so range scans are local.
     Ordered,
 }
 
-/// What is promised about two pods believing that they own the same key.
+/// The guarantee about two pods that own the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OwnershipMode {
-    /// Each slice always has an owner; for a short time after a change two pods may both believe they are it.
+    /// Every slice has an owner at all times; for a short time after a change two pods may both act as the owner.
     #[default]
     Affinity,
 }
 
-/// What a pod does with a request for a key that another pod owns.
+/// How a pod handles a request for a key that another pod owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum MisrouteMode {
-    /// Answers who owns the key, and the caller goes there: a clerk does.
+    /// Returns the owner in the error, and the caller (a clerk) sends the request there.
     #[default]
     Redirect,
-    /// Sends the request on to the owner and answers what that answers, for callers that know of no owners.
+    /// Forwards the request to the owner and returns its reply, for callers without a clerk.
     Forward,
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_named_like_a_host() {
+    fn a_target_name_is_a_host_name_label() {
         for good in ["a", "profiles", "order-2", &"x".repeat(63)] {
             assert!(TargetName::try_new(good).is_ok(), "{good}");
         }

@@ -1,29 +1,29 @@
-//! Time as a value: core is told what time it is and never asks.
+//! Time as a value: core receives the time as an argument and reads no clock.
 
 use std::ops::Add;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment on the monotonic clock of whoever drives a brain, in microseconds since that clock's origin.
+/// A time on the monotonic clock of the driver of a brain, in microseconds since the origin of that clock.
 ///
-/// Two timestamps compare only if they come from the same clock.
+/// Comparing timestamps of different clocks is meaningless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The clock's origin.
+    /// The origin of the clock.
     pub const ZERO: Timestamp = Timestamp(0);
-    /// Later than every moment: a wake-up that never comes.
+    /// Later than every other time: a wake-up that never comes.
     pub const NEVER: Timestamp = Timestamp(u64::MAX);
 
-    /// The moment that lies this many microseconds after the origin.
+    /// From microseconds after the origin.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// The moment that lies this many milliseconds after the origin.
+    /// From milliseconds after the origin.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
@@ -35,7 +35,7 @@ impl Timestamp {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// The time from `earlier` to this one; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -57,12 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn never_stays_never_whatever_is_added() {
+    fn adding_to_never_saturates() {
         assert_eq!(Timestamp::NEVER + Duration::MAX, Timestamp::NEVER);
     }
 
     #[test]
-    fn a_moment_is_not_before_itself() {
+    fn since_saturates_at_zero() {
         let noon = Timestamp::from_millis(12);
         assert_eq!(noon.since(noon + Duration::from_secs(1)), Duration::ZERO);
         assert_eq!((noon + Duration::from_secs(1)).since(noon), Duration::from_secs(1));

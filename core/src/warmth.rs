@@ -1,17 +1,16 @@
-//! Warmth: how much of a slice's warm state a pod has taken over from the slice's old owner.
+//! Warmth: how much of a slice's warm state its new owner has taken over.
 
 use serde::{Deserialize, Serialize};
 
-/// How warm a slice is at the pod that takes it over.
+/// The warmth of a slice at the pod that takes it over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Warmth {
-    /// Of the heat of all values that the old owner had warm, the part whose values are held here, in the version that the
-    /// old owner had or a newer one; in thousandths, rounded down. All of it where nothing had any heat, none of it where the old
-    /// owner did not say what it had.
+    /// The part of the heat of the old owner's warm values whose values are held here, in the same version or a newer one; in
+    /// thousandths, rounded down. 1,000 if no value had any heat, 0 if the old owner has not listed its values.
     pub heat_share_thousandths: u32,
-    /// How many bytes of memory those values take.
+    /// The memory of those values, in bytes.
     pub size: u64,
-    /// Nothing more is to be had, neither from the old owner nor from object storage.
+    /// Neither the old owner nor object storage has more of the state.
     pub is_complete: bool,
 }
 
@@ -19,13 +18,13 @@ impl Warmth {
     /// The whole heat, in thousandths.
     pub const WHOLE: u32 = 1_000;
 
-    /// Whether a pod that has got so far may be asked for the slice.
+    /// Whether the pod is warm enough to serve the slice.
     #[must_use]
     pub const fn is_enough(&self, heat_share_min_thousandths: u32) -> bool {
         self.is_complete || self.heat_share_thousandths >= heat_share_min_thousandths
     }
 
-    /// `held` of `all` heat, in thousandths.
+    /// The part `held / all` in thousandths, rounded down; 1,000 if `all` is zero.
     #[must_use]
     pub fn share(held: u64, all: u64) -> u32 {
         let thousandths = u128::from(held) * u128::from(Self::WHOLE) / u128::from(all.max(1));
@@ -41,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_rounded_down_so_that_the_whole_is_all_there_is() {
+    fn a_share_is_rounded_down_so_that_only_the_whole_is_1000() {
         assert_eq!(Warmth::share(0, 3), 0);
         assert_eq!(Warmth::share(2, 3), 666);
         assert_eq!(Warmth::share(u64::MAX - 1, u64::MAX), 999);
@@ -49,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_hot_nothing_hot_is_missing() {
+    fn without_any_heat_the_share_is_1000() {
         assert_eq!(Warmth::share(0, 0), 1_000);
     }
 }

@@ -1,11 +1,11 @@
 //! The wire: generated messages and their conversions to and from core.
 //!
 //! ```text
-//! bytes --prost--> pb::X --convert (the only place that doubts input)--> core::X
+//! bytes --prost--> pb::X --convert (the only place that validates input)--> core::X
 //! ```
 //!
-//! A message that breaks a rule becomes an [`InvalidMessage`](convert::InvalidMessage), which says in one sentence
-//! which field is wrong and what is allowed, and turns into a gRPC status of code `INVALID_ARGUMENT`.
+//! A message that violates a rule becomes an [`InvalidMessage`](convert::InvalidMessage), which names the field and
+//! what is allowed, and converts into a gRPC status of code `INVALID_ARGUMENT`.
 
 pub mod convert;
 
@@ -20,12 +20,6 @@ pub mod pb {
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 pub mod raft {
     tonic::include_proto!("emberkeep.raft.v1");
-}
-
-/// The demo service that `emberkeep dev` runs in its pods: generated from `proto/emberkeep/demo/v1/demo.proto`.
-#[allow(missing_docs, unreachable_pub, clippy::all)]
-pub mod demo {
-    tonic::include_proto!("emberkeep.demo.v1");
 }
 
 /// The descriptors of all messages and services, encoded, for gRPC reflection.

@@ -1,4 +1,4 @@
-//! How long to wait before the next try.
+//! The delay before the next attempt.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Delays of up to `first`, later of up to `max`.
+    /// The ceiling of the first delay is `first`, of all later ones at most `max`.
     #[must_use]
     pub const fn new(first: Duration, max: Duration) -> Self {
         Self {
@@ -23,14 +23,14 @@ impl Backoff {
         }
     }
 
-    /// How long to wait now.
+    /// Draws the next delay and doubles the ceiling.
     pub fn next_delay(&mut self) -> Duration {
         let ceiling = self.ceiling.min(self.max);
         self.ceiling = ceiling.saturating_mul(2);
         ceiling.mul_f64(rand::random_range(0.0..=1.0))
     }
 
-    /// A try succeeded: the next delay is short again.
+    /// Sets the ceiling back to `first`, after an attempt succeeded.
     pub const fn reset(&mut self) {
         self.ceiling = self.first;
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_stay_below_a_ceiling_that_doubles_up_to_the_most() {
+    fn delays_stay_below_a_ceiling_that_doubles_up_to_the_maximum() {
         let millis = Duration::from_millis;
         let mut backoff = Backoff::new(millis(100), millis(350));
         for ceiling in [100, 200, 350, 350] {

@@ -1,24 +1,24 @@
-//! Why a gRPC call has no answer: what the transport says, told apart by what may have been done.
+//! The kinds of transport failures of a gRPC call, by whether the server may have received the request.
 
 use std::error::Error;
 use std::iter::successors;
 
 use tonic::{ConnectError, TimeoutExpired};
 
-/// Why there is no answer, with what the transport says. tonic's clients turn all of these into statuses that look like
-/// those of an application; below them, they can still be told apart.
+/// Why a call has no answer, with the error of the transport. tonic's clients turn all of these into statuses that look
+/// like those of an application; at the level of the channel they can still be distinguished.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CallFailure {
-    /// The server never got the request.
+    /// The server did not receive the request: it is safe to send it again.
     NotSent(String),
-    /// The server may have got it.
+    /// The connection broke after sending: the server may have processed the request.
     Broken(String),
-    /// The transport's own clock ran out.
+    /// The timeout that is set on the channel expired: the server may have processed the request.
     TimedOut,
 }
 
 impl CallFailure {
-    /// What kind of failure an error of a channel is.
+    /// Classifies an error of a channel by its chain of causes.
     #[must_use]
     pub fn of(error: &(dyn Error + 'static)) -> Self {
         if causes_of(error).any(|cause| cause.is::<TimeoutExpired>()) {
@@ -30,7 +30,7 @@ impl CallFailure {
         }
     }
 
-    /// The innermost cause: the outer ones only say that something went wrong.
+    /// The text of the innermost cause: the outer ones are generic, such as "transport error".
     #[must_use]
     pub fn reason(error: &(dyn Error + 'static)) -> String {
         causes_of(error).last().unwrap_or(error).to_string()
@@ -41,7 +41,7 @@ fn causes_of<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (
     successors(Some(error), |cause: &&'a (dyn Error + 'static)| (*cause).source())
 }
 
-/// hyper cancels a request only while it is still in its queue: the connection was gone before its turn came.
+/// hyper cancels a request only while it is still queued: the connection closed before the request was written.
 fn proves_unsent(cause: &(dyn Error + 'static)) -> bool {
     cause.is::<ConnectError>()
         || cause

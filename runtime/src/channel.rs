@@ -1,22 +1,23 @@
-//! How a gRPC server is called.
+//! gRPC channels: addresses, timeouts, keepalive.
 
 use std::time::Duration;
 
 use thiserror::Error;
 use tonic::transport::{Channel, Endpoint};
 
-/// How a connection is made and kept. tonic's own defaults have neither deadlines nor keepalive.
+/// The timeouts and flow control of a connection. tonic's own defaults have neither deadlines nor keepalive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelSettings {
-    /// How long connecting may take.
+    /// The deadline of connecting.
     pub connect_timeout: Duration,
-    /// How often the other side is asked whether it is there, whether or not calls are open.
+    /// The time between two keepalive pings (HTTP/2 PING), whether or not calls are open.
     pub keepalive_interval: Duration,
-    /// How long it may take to answer; with the interval, how late a silent connection is given up.
+    /// The deadline of the answer to a ping. Interval and timeout together bound the time until a dead connection is
+    /// closed.
     pub keepalive_timeout: Duration,
-    /// How many bytes one stream may receive ahead.
+    /// The flow-control window of one stream, in bytes.
     pub stream_window: u32,
-    /// How many bytes all streams together may receive ahead.
+    /// The flow-control window of the connection, in bytes: the limit for all its streams together.
     pub connection_window: u32,
 }
 
@@ -32,18 +33,18 @@ impl Default for ChannelSettings {
     }
 }
 
-/// An address that cannot be called.
+/// An address that names no gRPC server.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("address {address:?} cannot be called: it must be host:port or http://host:port")]
+#[error("address {address:?} is invalid: it must be host:port or http://host:port")]
 pub struct BadAddress {
     address: String,
 }
 
-/// A channel to `address`, `host:port` or `http://host:port`. It connects when it is first used, and again whenever
-/// it is used after the connection was lost.
+/// A channel to `address`: `host:port` or `http://host:port`. It connects at the first call, and reconnects at the next
+/// call after the connection was lost.
 ///
 /// # Errors
-/// When the address is neither.
+/// When the address has neither form.
 pub fn channel_to(address: &str, settings: &ChannelSettings) -> Result<Channel, BadAddress> {
     let endpoint = endpoint_of(address).ok_or_else(|| BadAddress {
         address: address.chars().take(80).collect(),

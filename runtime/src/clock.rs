@@ -1,32 +1,30 @@
-//! The clocks: the one that brains are told about, and the wall's.
+//! The clocks: the monotonic one of brains, and the wall clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use emberkeep_core::time::Timestamp;
 use tokio::time::Instant;
 
-/// A monotonic clock with its origin where it was started. Copies show the same time.
-///
-/// It is tokio's clock, so tests may pause it.
+/// A monotonic clock that counts from its start. Copies share the origin. It uses tokio's clock, so tests may pause it.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin: Instant,
 }
 
 impl Clock {
-    /// A clock that begins now.
+    /// A clock whose origin is now.
     #[must_use]
     pub fn start() -> Self {
         Self { origin: Instant::now() }
     }
 
-    /// How late it is.
+    /// The time since the start of the clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::ZERO + self.origin.elapsed()
     }
 
-    /// The moment as tokio counts it; `None` for [`Timestamp::NEVER`], and for what no clock will ever show.
+    /// The moment as an instant of tokio; `None` for [`Timestamp::NEVER`] and moments beyond the range of `Instant`.
     #[must_use]
     pub fn instant_of(&self, moment: Timestamp) -> Option<Instant> {
         let after = Duration::from_micros(moment.as_micros());
@@ -35,7 +33,7 @@ impl Clock {
             .flatten()
     }
 
-    /// Waits until `moment` has come: for ever, if it never does.
+    /// Waits until `moment`; never returns for [`Timestamp::NEVER`].
     pub async fn sleep_until(&self, moment: Timestamp) {
         match self.instant_of(moment) {
             Some(instant) => tokio::time::sleep_until(instant).await,
@@ -44,7 +42,7 @@ impl Clock {
     }
 }
 
-/// How late it is by the wall clock, which pods share but for some skew: milliseconds since 1970.
+/// The wall clock, in milliseconds since 1970. Pods share it up to clock skew; zero if it is set before 1970.
 #[must_use]
 pub fn unix_ms() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -56,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_moment_has_come_once_it_was_waited_for() {
+    async fn sleep_until_returns_at_the_moment() {
         let clock = Clock::start();
         let moment = Timestamp::from_micros(1_500);
         clock.sleep_until(moment).await;
@@ -65,7 +63,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn never_is_no_instant() {
+    async fn never_has_no_instant() {
         assert_eq!(Clock::start().instant_of(Timestamp::NEVER), None);
     }
 }

@@ -1,30 +1,28 @@
 //! The one loop that runs a brain: wait, read the clock, step, perform.
 
-use std::collections::VecDeque;
 use std::future::Future;
 
-use emberkeep_core::brain::Brain;
-use emberkeep_core::time::Timestamp;
+use emberkeep_core::brain::{Brain, Stepper};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 
-/// What carries out a brain's actions.
+/// Performs the actions of a brain.
 pub trait Hands<B: Brain>: Send {
-    /// Carries out one action and answers with what came of it, if the brain is to know.
+    /// Performs one action; returns its outcome, if it has one, as an event.
     ///
-    /// The brain waits meanwhile, so this must be quick: what takes time is spawned, and comes back as an event
-    /// through the channel that the driver reads.
+    /// The brain is not stepped meanwhile, so this must be quick: work that takes time is spawned, and reports by an event
+    /// on the channel that the driver reads.
     fn perform(&mut self, action: B::Action) -> impl Future<Output = Option<B::Event>> + Send;
 }
 
-/// Runs `brain` until `stop` is cancelled or all senders of `events` are gone.
+/// Runs `brain` until `stop` is cancelled or all senders of `events` are dropped.
 ///
-/// The brain is woken once at the start, so that it can say when it wants to be woken next. Outcomes of actions come
-/// before what waits in `events`, and a wake-up that is due comes before both kinds of waiting.
+/// The brain is woken once at the start, which sets its first wake-up. Outcomes of actions are stepped first, then a
+/// wake-up that is due, then the next of `events`.
 pub async fn drive<B, H>(
-    mut brain: B,
+    brain: B,
     mut hands: H,
     mut events: mpsc::Receiver<B::Event>,
     clock: Clock,
@@ -33,27 +31,22 @@ pub async fn drive<B, H>(
     B: Brain,
     H: Hands<B>,
 {
-    let mut outcomes = VecDeque::from([B::woke()]);
-    let mut wake_at = Timestamp::NEVER;
-    let mut now = Timestamp::ZERO;
+    let mut stepper = Stepper::new(brain);
     while !stop.is_cancelled() {
-        let event = match outcomes.pop_front() {
-            Some(outcome) => outcome,
+        let event = match stepper.next_event(clock.now()) {
+            Some(event) => event,
             None => tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = clock.sleep_until(wake_at) => B::woke(),
+                () = clock.sleep_until(stepper.wake_at()) => B::woke(),
                 event = events.recv() => match event {
                     Some(event) => event,
                     None => return,
                 },
             },
         };
-        now = now.max(clock.now());
-        let output = brain.step(event, now);
-        wake_at = output.wake_at;
-        for action in output.actions {
-            outcomes.extend(hands.perform(action).await);
+        for action in stepper.step(event, clock.now()) {
+            stepper.on_performed(hands.perform(action).await);
         }
     }
 }
@@ -63,95 +56,96 @@ mod tests {
     use std::time::Duration;
 
     use emberkeep_core::brain::Output;
+    use emberkeep_core::time::Timestamp;
 
     use super::*;
 
-    /// What a step was called with.
-    type Seen = (Event, Timestamp);
+    /// The arguments of a step.
+    type Step = (QuizEvent, Timestamp);
 
     #[derive(Debug, Clone, PartialEq)]
-    enum Event {
+    enum QuizEvent {
         Woke,
         Asked(u32),
         Answered(u32),
     }
 
-    /// Asks for an answer to each question, and wants to be woken every second.
-    struct Asker {
-        seen: mpsc::UnboundedSender<Seen>,
+    /// Has each question and its successor answered, and wakes a second after each step.
+    struct QuizBrain {
+        steps: mpsc::UnboundedSender<Step>,
     }
 
-    impl Brain for Asker {
-        type Event = Event;
+    impl Brain for QuizBrain {
+        type Event = QuizEvent;
         type Action = u32;
 
-        fn step(&mut self, event: Event, now: Timestamp) -> Output<u32> {
+        fn step(&mut self, event: QuizEvent, now: Timestamp) -> Output<u32> {
             let actions = match event {
-                Event::Asked(question) => vec![question, question + 1],
-                Event::Woke | Event::Answered(_) => Vec::new(),
+                QuizEvent::Asked(question) => vec![question, question + 1],
+                QuizEvent::Woke | QuizEvent::Answered(_) => Vec::new(),
             };
-            let _ = self.seen.send((event, now));
+            let _ = self.steps.send((event, now));
             Output {
                 actions,
                 wake_at: now + Duration::from_secs(1),
             }
         }
 
-        fn woke() -> Event {
-            Event::Woke
+        fn woke() -> QuizEvent {
+            QuizEvent::Woke
         }
     }
 
-    struct Answers;
+    struct QuizHands;
 
-    impl Hands<Asker> for Answers {
-        async fn perform(&mut self, question: u32) -> Option<Event> {
-            Some(Event::Answered(question))
+    impl Hands<QuizBrain> for QuizHands {
+        async fn perform(&mut self, question: u32) -> Option<QuizEvent> {
+            Some(QuizEvent::Answered(question))
         }
     }
 
     struct Driven {
-        events: mpsc::Sender<Event>,
-        seen: mpsc::UnboundedReceiver<Seen>,
+        events: mpsc::Sender<QuizEvent>,
+        steps: mpsc::UnboundedReceiver<Step>,
         stop: CancellationToken,
         driver: tokio::task::JoinHandle<()>,
     }
 
-    fn driven(waiting: &[Event]) -> Driven {
+    fn driven(waiting: &[QuizEvent]) -> Driven {
         let (events, received) = mpsc::channel(8);
-        let (seen_by, seen) = mpsc::unbounded_channel();
+        let (steps_of, steps) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         for event in waiting {
             events.try_send(event.clone()).unwrap();
         }
-        let brain = Asker { seen: seen_by };
-        let driver = tokio::spawn(drive(brain, Answers, received, Clock::start(), stop.clone()));
+        let brain = QuizBrain { steps: steps_of };
+        let driver = tokio::spawn(drive(brain, QuizHands, received, Clock::start(), stop.clone()));
         Driven {
             events,
-            seen,
+            steps,
             stop,
             driver,
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_brain_is_woken_at_the_start_and_whenever_it_wants() {
+    async fn a_brain_is_woken_at_the_start_and_at_each_wake_up() {
         let mut driven = driven(&[]);
         for second in 0..3 {
-            let (event, now) = driven.seen.recv().await.unwrap();
-            assert_eq!(event, Event::Woke);
+            let (event, now) = driven.steps.recv().await.unwrap();
+            assert_eq!(event, QuizEvent::Woke);
             assert!(now >= Timestamp::from_millis(second * 1_000));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn outcomes_come_in_order_and_before_the_next_event() {
-        let mut driven = driven(&[Event::Asked(1), Event::Asked(7)]);
+    async fn outcomes_are_stepped_in_order_and_before_the_next_event() {
+        let mut driven = driven(&[QuizEvent::Asked(1), QuizEvent::Asked(7)]);
         let mut events = Vec::new();
         for _ in 0..7 {
-            events.push(driven.seen.recv().await.unwrap().0);
+            events.push(driven.steps.recv().await.unwrap().0);
         }
-        use Event::{Answered, Asked, Woke};
+        use QuizEvent::{Answered, Asked, Woke};
         let expected = [
             Woke,
             Asked(1),
@@ -172,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_driver_ends_when_nobody_can_tell_it_anything() {
+    async fn the_driver_ends_when_all_senders_are_dropped() {
         let Driven { events, driver, .. } = driven(&[]);
         drop(events);
         driver.await.unwrap();

@@ -1,11 +1,11 @@
-//! The deadline that a gRPC request carries.
+//! The header `grpc-timeout`: the deadline that a gRPC request carries.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
-/// The time that the header `grpc-timeout` allows: up to eight digits and a unit. `None` if it is not there or cannot
-/// be read. (gRPC over HTTP/2, "Requests".)
+/// The timeout in the header `grpc-timeout`: up to eight digits and a unit. `None` if it is absent or malformed. (gRPC
+/// over HTTP/2, "Requests".)
 #[must_use]
 pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get("grpc-timeout")?.to_str().ok()?;
@@ -23,8 +23,8 @@ pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// The value of the header `grpc-timeout` that allows so much time, in the finest unit for which eight digits suffice.
-/// What is lost of a unit is lost to the one who is called.
+/// The header value for a timeout, in the finest unit for which eight digits suffice. It is rounded down, so that the
+/// server never has more time than the caller.
 #[must_use]
 pub fn header_of(timeout: Duration) -> HeaderValue {
     const COUNT_MAX: u128 = 99_999_999;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back_no_longer_than_it_was() {
+    fn a_written_timeout_is_never_read_back_as_longer() {
         for (timeout, value) in [
             (Duration::ZERO, "0n"),
             (Duration::from_millis(99), "99000000n"),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_timeout_is_none() {
+    fn a_malformed_timeout_is_none() {
         for bad in ["", "S", "5", "-5S", "+5S", "5 S", "123456789S", "5x"] {
             assert_eq!(read(bad), None, "{bad}");
         }

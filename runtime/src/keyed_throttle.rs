@@ -14,7 +14,7 @@ pub struct KeyedThrottle<K> {
 }
 
 impl<K: Ord> KeyedThrottle<K> {
-    /// Each key passes once in `pause`, and at most `keys_max` keys do so in this time.
+    /// Allows each key once in `pause`, and at most `keys_max` different keys in this time.
     #[must_use]
     pub const fn new(pause: Duration, keys_max: usize) -> Self {
         Self {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_keys_pass_than_are_remembered() {
+    fn no_more_keys_are_allowed_than_are_remembered() {
         let at = Timestamp::from_millis;
         let mut throttle = KeyedThrottle::new(Duration::from_secs(1), 2);
         assert!(throttle.allow("a", at(0)) && throttle.allow("b", at(1)));

@@ -1,12 +1,12 @@
-//! What the hands of several roles share: clock, driver loop, channels, the watch.
+//! The parts that the hands of several roles share: clock, driver loop, channels, the watch.
 //!
 //! ```text
-//! clock     what a brain is told about time          tasks         supervised, ended by one token
-//! driver    the one loop that runs a brain           backoff       how long until the next try
-//! channel   how a gRPC server is called              serve         how a gRPC server listens
-//! watch     assignments from whoever has them        grpc_timeout  how long a caller waits
-//! status_page  metrics and health over HTTP          call_failure  why a call has no answer
-//! keyed_throttle  what many say, passed on once
+//! clock           the monotonic clock of brains        tasks         supervised tasks, stopped by one token
+//! driver          the one loop that runs a brain       backoff       the delay before the next attempt
+//! channel         gRPC channels: timeouts, keepalive   serve         gRPC servers: listener, keepalive, limits
+//! watch           client and server of assignments     grpc_timeout  the deadline header of gRPC
+//! status_page     metrics and health over HTTP         call_failure  the kinds of transport failures
+//! keyed_throttle  one event per key and interval
 //! ```
 
 pub mod backoff;

@@ -1,4 +1,4 @@
-//! How a gRPC server listens.
+//! gRPC servers: listener, keepalive, limits.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,29 +10,31 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::channel::ChannelSettings;
 
-/// An address at which no server can listen.
+/// Why a server cannot listen at an address.
 #[derive(Debug, Error)]
 pub enum BindError {
-    /// Another process, or another part of this one, listens there.
-    #[error("{address} is in use by another process: stop it, or choose another port")]
+    /// The port is in use, by another process or by this one.
+    #[error(
+        "the listen address is unavailable: {address} is in use by another process; stop it, or choose another port"
+    )]
     InUse {
-        /// Where.
+        /// The address to listen at.
         address: SocketAddr,
     },
-    /// The system refused for another reason.
-    #[error("cannot listen at {address}: {reason}")]
+    /// The operating system rejects the address for another reason.
+    #[error("the listen address is unavailable: {address}: {reason}")]
     Refused {
-        /// Where.
+        /// The address to listen at.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         reason: io::Error,
     },
 }
 
-/// Listens at `address`; port 0 takes any that is free.
+/// Opens a listener at `address`; port 0 chooses a free port.
 ///
 /// # Errors
-/// When the port is in use, or the system refuses.
+/// When the port is in use, or the operating system rejects the address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address).await.map_err(|reason| match reason.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address },
@@ -40,16 +42,17 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// The connections of `listener`, with `TCP_NODELAY`: without it, small answers wait for up to 40 ms.
+/// The connections of `listener`, with `TCP_NODELAY`: without it, Nagle's algorithm delays small answers by up to 40
+/// ms.
 #[must_use]
 pub fn incoming(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true))
 }
 
-/// How many calls one connection may have open at a time; further ones wait at the caller.
+/// The most concurrent calls of one connection; further ones wait in the caller's channel.
 const STREAMS_MAX: u32 = 10_000;
 
-/// A server that notices silent callers and lets streams receive ahead, as channels do.
+/// A server with the keepalive and flow-control windows of [`ChannelSettings`]: connections of dead callers are closed.
 #[must_use]
 pub fn server_builder() -> Server {
     let settings = ChannelSettings::default();
@@ -72,7 +75,9 @@ mod tests {
         let error = bind(address).await.unwrap_err().to_string();
         assert_eq!(
             error,
-            format!("{address} is in use by another process: stop it, or choose another port")
+            format!(
+                "the listen address is unavailable: {address} is in use by another process; stop it, or choose another port"
+            )
         );
     }
 }

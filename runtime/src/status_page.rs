@@ -12,31 +12,31 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Whether the process can do its work; if not, why.
+/// Whether the process can do its work; the error is the reason why it cannot.
 pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// A text that is made when somebody asks for it.
+/// A text page, rendered for each request.
 #[derive(Clone)]
 pub struct TextPage {
-    /// Where, as `/decisions`.
+    /// The path of the page, such as `/decisions`.
     pub path: &'static str,
-    /// What is shown there.
+    /// Renders the page as plain text.
     pub text: Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>,
 }
 
-/// What the status page shows.
+/// The routes of the status page.
 #[derive(Clone)]
 pub struct StatusRoutes {
-    /// The metrics at `/metrics`, in the Prometheus text format.
+    /// Served at `/metrics` in the Prometheus text format.
     pub registry: Registry,
-    /// The health at `/healthz`: 200, or 503 with the reason.
+    /// Served at `/healthz`: status 200, or 503 with the reason.
     pub is_healthy: HealthCheck,
-    /// What a role has to show beside.
+    /// Further pages of the role.
     pub pages: Vec<TextPage>,
 }
 
 impl StatusRoutes {
-    /// The routes, for a server that has others too.
+    /// The routes as an axum router, to which the caller may add others.
     pub fn into_router(self) -> Router {
         let Self {
             registry,
@@ -52,7 +52,7 @@ impl StatusRoutes {
     }
 }
 
-/// Answers at `listener` until `stop` is cancelled.
+/// Serves `router` until `stop` is cancelled.
 ///
 /// # Errors
 /// When the listener fails.
@@ -71,8 +71,8 @@ fn metrics(registry: &Registry) -> Response {
     }
 }
 
-fn health(verdict: Result<(), String>) -> Response {
-    match verdict {
+fn health(result: Result<(), String>) -> Response {
+    match result {
         Ok(()) => "ok".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason).into_response(),
     }
@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    async fn answer_at(port: u16, path: &str) -> String {
+    async fn response_of(port: u16, path: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -98,16 +98,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn metrics_and_health_are_shown_until_it_is_stopped() {
+    async fn metrics_and_health_are_served_until_the_stop() {
         let registry = Registry::new();
         let counter = IntCounter::new("emberkeep_test_total", "Counts.").unwrap();
         registry.register(Box::new(counter.clone())).unwrap();
         counter.inc();
-        let is_ill = Arc::new(AtomicBool::new(false));
-        let symptom = Arc::clone(&is_ill);
+        let is_unhealthy = Arc::new(AtomicBool::new(false));
+        let checked = Arc::clone(&is_unhealthy);
         let routes = StatusRoutes {
             registry,
-            is_healthy: Arc::new(move || match symptom.load(Ordering::Relaxed) {
+            is_healthy: Arc::new(move || match checked.load(Ordering::Relaxed) {
                 true => Err("no leader".to_owned()),
                 false => Ok(()),
             }),
@@ -121,13 +121,17 @@ mod tests {
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve_http(listener, routes.into_router(), stop.clone()));
 
-        assert!(answer_at(port, "/metrics").await.contains("\nemberkeep_test_total 1\n"));
-        let well = answer_at(port, "/healthz").await;
-        assert!(well.starts_with("HTTP/1.1 200") && well.ends_with("\r\n\r\nok"));
-        assert!(answer_at(port, "/weather").await.ends_with("\r\n\r\nfair"));
-        is_ill.store(true, Ordering::Relaxed);
-        let ill = answer_at(port, "/healthz").await;
-        assert!(ill.starts_with("HTTP/1.1 503") && ill.ends_with("\r\n\r\nno leader"));
+        assert!(
+            response_of(port, "/metrics")
+                .await
+                .contains("\nemberkeep_test_total 1\n")
+        );
+        let healthy = response_of(port, "/healthz").await;
+        assert!(healthy.starts_with("HTTP/1.1 200") && healthy.ends_with("\r\n\r\nok"));
+        assert!(response_of(port, "/weather").await.ends_with("\r\n\r\nfair"));
+        is_unhealthy.store(true, Ordering::Relaxed);
+        let unhealthy = response_of(port, "/healthz").await;
+        assert!(unhealthy.starts_with("HTTP/1.1 503") && unhealthy.ends_with("\r\n\r\nno leader"));
 
         stop.cancel();
         server.await.unwrap().unwrap();

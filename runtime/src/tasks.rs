@@ -1,4 +1,4 @@
-//! Tasks that are watched over, and end together.
+//! Supervised tasks that stop together.
 
 use std::any::Any;
 use std::future::Future;
@@ -9,25 +9,23 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The tasks of one process part: a panic in one of them stops all, and so does [`Tasks::shutdown`].
-///
-/// Copies share the same tasks.
+/// A group of tasks: a panic in one of them stops all, and so does [`Tasks::shutdown`]. Clones are the same group.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
-    /// Cancelled when the time to end is over: what still runs is dropped.
+    /// Cancelled when the deadline of the shutdown has passed: tasks that still run are dropped.
     abort: CancellationToken,
 }
 
 impl Tasks {
-    /// No tasks yet.
+    /// An empty group with a stop token of its own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No tasks yet; they stop with `stop`, and a panic in one of them cancels it.
+    /// An empty group with `stop` as its stop token, which a panic in one of its tasks cancels.
     #[must_use]
     pub fn stopped_by(stop: CancellationToken) -> Self {
         Self {
@@ -36,18 +34,18 @@ impl Tasks {
         }
     }
 
-    /// The token that tells every task to end.
+    /// The stop token: every task must end soon after it is cancelled.
     #[must_use]
     pub const fn stop(&self) -> &CancellationToken {
         &self.stop
     }
 
-    /// Runs a task. It must end soon after [`Tasks::stop`] is cancelled.
+    /// Spawns a task, which must end soon after [`Tasks::stop`] is cancelled. `name` is for the log of a panic.
     pub fn spawn_supervised<F>(&self, name: &'static str, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        // On the heap at once: some tasks are large, and each layer around one would copy it over the stack.
+        // Boxed first: some tasks are large, and each wrapper would copy them over the stack.
         let supervised = supervised(name, self.stop.clone(), Box::pin(task));
         let abort = self.abort.clone();
         self.tracker.spawn(async move {
@@ -55,8 +53,8 @@ impl Tasks {
         });
     }
 
-    /// Tells all tasks to end and waits for them, `deadline` at most; what then still runs is dropped. Answers whether
-    /// all ended by themselves.
+    /// Cancels the stop token and waits for all tasks, at most for `deadline`; tasks that still run are then dropped.
+    /// Returns true when all ended within the deadline.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
         self.stop.cancel();
         self.tracker.close();
@@ -64,7 +62,7 @@ impl Tasks {
         if !has_ended {
             tracing::warn!(
                 task_count = self.tracker.len(),
-                "dropping tasks that did not end in time"
+                "dropping tasks that did not end within the shutdown deadline"
             );
             self.abort.cancel();
         }
@@ -72,9 +70,9 @@ impl Tasks {
     }
 }
 
-/// Runs `task`; should it panic, says so and cancels `stop`.
+/// Runs `task`. If it panics, logs the panic and cancels `stop`.
 pub async fn supervised(name: &'static str, stop: CancellationToken, task: impl Future<Output = ()>) {
-    // Nothing of the task is used after it panicked.
+    // Unwind-safe: no state of the task is used after a panic.
     if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
         tracing::error!(task = name, reason = message_of(&*panic), "task panicked, stopping");
         stop.cancel();

@@ -1,4 +1,4 @@
-//! Replays a load trace without any of the heavy crates, for work on the balancer:
+//! Replays a load trace. Depends only on `sim` and `core`, so it builds fast while working on the balancer:
 //!
 //! ```sh
 //! cargo run -p emberkeep-sim --example replay -- TRACE.jsonl ASSIGNMENTS.jsonl SUMMARY.json [BALANCER]
@@ -10,9 +10,9 @@ use std::io::{BufReader, BufWriter};
 use std::time::Instant;
 
 use emberkeep_sim::assignment_log::AssignmentLog;
+use emberkeep_sim::balancers::BalancerKind;
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::replay::{Tick, replay};
-use emberkeep_sim::rivals::Rival;
+use emberkeep_sim::replay::{ReplayTick, replay};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,14 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: replay TRACE.jsonl ASSIGNMENTS.jsonl SUMMARY.json [BALANCER]".into()),
     };
     let trace = LoadTrace::read(BufReader::with_capacity(1 << 20, File::open(trace)?))?;
-    let rival: Rival = balancer.parse()?;
+    let rival: BalancerKind = balancer.parse()?;
     let mut log = AssignmentLog::new(BufWriter::new(File::create(assignments)?));
     let started = Instant::now();
     let found = replay(
         &trace,
         &mut *rival.balancer(&trace),
         &mut || started.elapsed(),
-        &mut |tick: &Tick<'_>| match tick.has_changed {
+        &mut |tick: &ReplayTick<'_>| match tick.has_changed {
             true => log.write(tick.at_ms, tick.ownership, trace.pods()),
             false => Ok(()),
         },

@@ -1,4 +1,4 @@
-//! The assignment log: what a balancer answered, as JSON Lines that any tool can score.
+//! The assignment log: the assignments of a balancer as JSON Lines, which any tool can score.
 //!
 //! ```text
 //! {"at_ms":0,"slices":[["",["pod-0"]],["0200000000000000",["pod-1"]]]}
@@ -8,24 +8,24 @@ use std::io::{self, Write};
 
 use emberkeep_core::pod::PodName;
 
-use crate::ownership::{Owners, Ownership};
+use crate::ownership::{Owners, OwnershipMap};
 
-/// Writes a line whenever the owners of some key change.
+/// Writes a line for each change of ownership.
 pub struct AssignmentLog<W> {
     output: W,
 }
 
 impl<W: Write> AssignmentLog<W> {
-    /// Nothing is written yet.
+    /// A log that appends to `output`; use a buffered one.
     pub fn new(output: W) -> Self {
         Self { output }
     }
 
-    /// From `at_ms` on, this is who owns what; `pods` are the names of the trace's pods.
+    /// Writes the ownership that applies from `at_ms` on; `pods` are the names of the trace's pods, by id.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn write(&mut self, at_ms: u64, ownership: &Ownership, pods: &[PodName]) -> io::Result<()> {
+    /// When the output cannot be written.
+    pub fn write(&mut self, at_ms: u64, ownership: &OwnershipMap, pods: &[PodName]) -> io::Result<()> {
         write!(self.output, "{{\"at_ms\":{at_ms},\"slices\":[")?;
         for (place, (start, owners)) in ownership.ranges().iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
@@ -39,17 +39,17 @@ impl<W: Write> AssignmentLog<W> {
         self.output.write_all(b"]}\n")
     }
 
-    /// Writes out what is still held back.
+    /// Flushes the output and returns it.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the output cannot be written.
     pub fn finish(mut self) -> io::Result<W> {
         self.output.flush()?;
         Ok(self.output)
     }
 }
 
-/// Names hold nothing that JSON would have to escape.
+/// Pod names need no JSON escaping: a [`PodName`] has no quotes, backslashes or control characters.
 fn names(owners: &Owners, pods: &[PodName]) -> String {
     let quoted: Vec<String> = owners
         .iter()
@@ -72,7 +72,7 @@ mod tests {
         let after = key.successor().unwrap();
         let short = SliceKey::try_new(&[2]).unwrap();
         let owners = |pods: &[u32]| pods.iter().copied().map(PodId).collect::<Owners>();
-        let ownership = Ownership::from_starts([
+        let ownership = OwnershipMap::from_starts([
             (SliceKey::EMPTY, owners(&[0])),
             (key, owners(&[1, 0])),
             (after, owners(&[1])),

@@ -1,7 +1,7 @@
-//! The simulator: recorded workloads, a cluster in one thread, and how well it did.
+//! The simulator: load and request traces, a whole cluster in one thread and virtual time, baselines, and scoring.
 
 pub mod assignment_log;
-pub mod chance;
+pub mod balancers;
 pub mod cluster;
 pub mod compare;
 pub mod load_trace;
@@ -9,10 +9,10 @@ pub mod measured;
 pub mod observer;
 pub mod ownership;
 mod quoted;
+pub mod random_stream;
 pub mod recording;
 pub mod replay;
 pub mod requests;
-pub mod rivals;
 pub mod scenario;
 pub mod score;
 pub mod soak;

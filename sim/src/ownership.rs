@@ -1,23 +1,23 @@
-//! Ownership: which pods of a trace serve which keys, and nothing else.
+//! Ownership of keys: which pods of a trace serve which range of keys.
 
 use emberkeep_core::keyspace::SliceKey;
 use smallvec::SmallVec;
 
 use crate::load_trace::PodId;
 
-/// The pods that serve a range, by number.
+/// The pods that serve a range, in ascending order.
 pub type Owners = SmallVec<[PodId; 2]>;
 
-/// Every key with its owners, as ranges in key order of which no two neighbours have the same owners.
+/// The owners of every key, as ranges in key order; neighbouring ranges have different owners.
 ///
-/// Two of them are equal just when every key has the same owners in both.
+/// That form is canonical: two maps are equal exactly if every key has the same owners in both.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ownership {
+pub struct OwnershipMap {
     ranges: Vec<(SliceKey, Owners)>,
 }
 
-impl Ownership {
-    /// Ranges that begin at these keys; the first is the empty key, and they increase.
+impl OwnershipMap {
+    /// Builds a map from the start and owners of each range. Starts ascend, the first one is the empty key.
     #[must_use]
     pub fn from_starts(starts: impl IntoIterator<Item = (SliceKey, Owners)>) -> Self {
         let mut ranges: Vec<(SliceKey, Owners)> = Vec::new();
@@ -31,16 +31,16 @@ impl Ownership {
         Self { ranges }
     }
 
-    /// Where ranges begin, and who owns them, in key order.
+    /// The start and the owners of each range, in key order.
     #[must_use]
     pub fn ranges(&self) -> &[(SliceKey, Owners)] {
         &self.ranges
     }
 
-    /// Who owns a key.
+    /// The owners of a key.
     ///
     /// # Panics
-    /// Where nobody owns anything yet.
+    /// When the map is empty, as before the first decision.
     #[must_use]
     pub fn owners_of(&self, key: &SliceKey) -> &Owners {
         let place = self.ranges.partition_point(|(start, _)| start <= key);
@@ -48,7 +48,7 @@ impl Ownership {
     }
 }
 
-/// The key at which a range begins that starts at this position; the first one begins at the empty key.
+/// The first key of a range that starts at `position`; position 0 stands for the empty key.
 pub(crate) fn range_start(position: u64) -> SliceKey {
     match position {
         0 => SliceKey::EMPTY,
@@ -68,8 +68,8 @@ mod tests {
                 pods.iter().copied().map(PodId).collect::<Owners>(),
             )
         };
-        let cut = Ownership::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
-        let whole = Ownership::from_starts([range(0, &[1, 2]), range(9, &[1])]);
+        let cut = OwnershipMap::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
+        let whole = OwnershipMap::from_starts([range(0, &[1, 2]), range(9, &[1])]);
         assert_eq!(cut, whole);
         assert_eq!(cut.ranges().len(), 2);
     }

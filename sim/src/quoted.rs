@@ -1,8 +1,8 @@
-//! Input as it is shown in errors.
+//! Untrusted input in error messages.
 
 use std::fmt;
 
-/// Input in quotes, escaped and cut short, so that a broken file cannot flood a terminal.
+/// Input in quotes, escaped and truncated, so that a broken file cannot flood a terminal.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {

@@ -1,12 +1,12 @@
-//! Rows of text below each other, as wide as they have to be.
+//! Text tables with aligned columns.
 
 use std::fmt;
 
-/// A header and rows of as many cells; the first columns are texts, the others figures.
+/// A header and rows of the same number of cells.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TextTable<'a> {
     pub(crate) header: &'a [&'a str],
-    /// How many columns are texts, which begin below each other; figures end below each other.
+    /// The first columns are aligned left; the others, which hold figures, right.
     pub(crate) text_columns: usize,
     pub(crate) rows: &'a [Vec<String>],
 }

@@ -1,10 +1,10 @@
-//! Zipf's law: the key of rank `r` is asked for `r^-s` times as often as the first.
+//! Zipf's law: the key of rank `r` has `r^-s` times the load of the first.
 
 use emberkeep_core::load::Load;
 
-/// Divides a load among keys by rank, the most asked for first; `exponent` in thousandths, 0 is evenly.
+/// Divides a load among keys by rank, the hottest first; `exponent` in thousandths, 0 for a uniform distribution.
 ///
-/// Uses nothing but products, quotients and square roots, which IEEE 754 rounds alike on all machines.
+/// Uses only products, quotients and square roots, which IEEE 754 rounds alike on all machines.
 #[must_use]
 pub(crate) fn zipf(total: Load, key_count: u64, exponent: u64) -> Vec<Load> {
     let parts: Vec<f64> = (1..=key_count).map(|rank| 1.0 / power(rank as f64, exponent)).collect();
@@ -14,7 +14,7 @@ pub(crate) fn zipf(total: Load, key_count: u64, exponent: u64) -> Vec<Load> {
     rates.map(Load::from_milli).collect()
 }
 
-/// `base^(exponent / 1000)`: a square root for each binary place of the exponent.
+/// `base^(exponent / 1000)`, by one square root for each binary place of the exponent.
 fn power(base: f64, exponent: u64) -> f64 {
     let whole = (0..exponent / 1_000).fold(1.0, |power, _| power * base);
     let (mut power, mut root, mut rest) = (whole, base, exponent % 1_000);
@@ -29,7 +29,7 @@ fn power(base: f64, exponent: u64) -> f64 {
     power
 }
 
-/// Enough that the rest of the exponent is less than a millionth.
+/// With 20 places, the exponent is exact to a millionth.
 const BINARY_PLACES: u32 = 20;
 
 #[cfg(test)]

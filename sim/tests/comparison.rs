@@ -1,19 +1,19 @@
-//! How all balancers do on the built-in trace, to the last digit, in every build. `UPDATE_GOLDEN=1` rewrites it.
+//! The scores of all balancers on the built-in trace, to the last digit in every build. `UPDATE_GOLDEN=1` rewrites the golden.
 
 use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use emberkeep_sim::balancers::BalancerKind;
 use emberkeep_sim::load_trace::LoadTrace;
 use emberkeep_sim::replay::replay;
-use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::ScoreTable;
 
 fn compared() -> String {
     let trace = LoadTrace::builtin();
     let mut table = ScoreTable::default();
-    for rival in Rival::ALL {
+    for rival in BalancerKind::ALL {
         let balancer = &mut *rival.balancer(&trace);
         let summary = replay::<Infallible>(&trace, balancer, &mut || Duration::ZERO, &mut |_| Ok(()));
         table.push("built-in", rival.as_str(), &summary.unwrap());
@@ -22,7 +22,7 @@ fn compared() -> String {
 }
 
 #[test]
-fn the_balancers_do_as_well_on_the_built_in_trace_as_the_golden_says() {
+fn the_scores_on_the_built_in_trace_equal_the_golden() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/comparison.txt");
     let found = compared();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

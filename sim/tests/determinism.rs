@@ -1,4 +1,4 @@
-//! The same seed leads to the same bytes, in a debug build and in a release build. `UPDATE_GOLDEN=1` rewrites which.
+//! The same seed leads to the same bytes, in debug and release builds. `UPDATE_GOLDEN=1` rewrites their hash.
 
 use std::fs;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use emberkeep_sim::assignment_log::AssignmentLog;
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::measured::Measured;
-use emberkeep_sim::ownership::Ownership;
-use emberkeep_sim::replay::{Tick, replay};
+use emberkeep_sim::measured::MeasuredCluster;
+use emberkeep_sim::ownership::OwnershipMap;
+use emberkeep_sim::replay::{ReplayTick, replay};
 use xxhash_rust::xxh64::xxh64;
 
 /// A hundred keys on six pods; one crashes, two join, and a key gets hot.
@@ -30,22 +30,22 @@ fn trace() -> LoadTrace {
     ] {
         lines.push(line.to_owned());
     }
-    LoadTrace::read((lines.join("\n") + "\n").as_bytes()).expect("the trace is written here")
+    LoadTrace::read((lines.join("\n") + "\n").as_bytes()).expect("the trace is valid")
 }
 
 /// The assignment log and the figures of a measured replay, as bytes.
 fn replayed(seed: u64) -> Vec<u8> {
     let trace = trace();
     let mut log = AssignmentLog::new(Vec::new());
-    let mut sink = |at_ms: u64, ownership: &Ownership| {
+    let mut sink = |at_ms: u64, ownership: &OwnershipMap| {
         log.write(at_ms, ownership, trace.pods())
-            .expect("memory can be written");
+            .expect("writing to a Vec cannot fail");
     };
-    let mut measured = Measured::new(&trace, seed, &mut sink);
-    let mut watch = |_: &Tick<'_>| Ok::<(), ()>(());
-    let summary = replay(&trace, &mut measured, &mut || Duration::ZERO, &mut watch).expect("nobody objects");
+    let mut measured = MeasuredCluster::new(&trace, seed, &mut sink);
+    let mut watch = |_: &ReplayTick<'_>| Ok::<(), ()>(());
+    let summary = replay(&trace, &mut measured, &mut || Duration::ZERO, &mut watch).expect("watch never fails");
     let figures = format!("{summary:?}\n{:?}\n", measured.figures());
-    let mut bytes = log.finish().expect("memory can be written");
+    let mut bytes = log.finish().expect("writing to a Vec cannot fail");
     bytes.extend_from_slice(figures.as_bytes());
     bytes
 }
@@ -54,13 +54,13 @@ fn replayed(seed: u64) -> Vec<u8> {
 fn the_same_seed_leads_to_the_same_bytes_on_every_machine_and_in_every_build() {
     let bytes = replayed(1);
     assert_eq!(bytes, replayed(1));
-    assert_ne!(bytes, replayed(2), "chance has a part in it");
+    assert_ne!(bytes, replayed(2), "the seed has an effect");
     let found = format!("{:016x}\n", xxh64(&bytes, 0));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/measured_replay.hash");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        return fs::write(path, found).expect("the folder is part of the repository");
+        return fs::write(path, found).expect("the golden folder is part of the repository");
     }
-    let expected = fs::read_to_string(path).expect("it is part of the repository");
+    let expected = fs::read_to_string(path).expect("the golden is part of the repository");
     assert_eq!(
         found,
         expected,

@@ -1,4 +1,4 @@
-//! Handoffs in which one of those who take part is lost, at each of their steps: 200 seeded runs.
+//! Handoffs in which a participant is lost, at each of their steps: 200 seeded runs.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,19 +9,19 @@ use emberkeep_core::assignment::Phase;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
-use emberkeep_sim::chance::Chance;
 use emberkeep_sim::cluster::{Cluster, ClusterSettings, Fault, NewPod, Process};
+use emberkeep_sim::random_stream::RandomStream;
 
 const RUN_COUNT: u64 = 200;
 const KEY_COUNT: u64 = 64;
-/// Pods are there, and own everything.
+/// By now the pods are registered and own all keys.
 const SETTLED_AT: Timestamp = Timestamp::from_millis(5_000);
-/// What began with the handoffs is long over.
+/// By now all handoffs have ended.
 const ENDS_AT: Timestamp = Timestamp::from_millis(90_000);
-/// A slice changes hands in so many steps: it is ordered, warm, switched, left; others follow, as places are free.
+/// A handoff has four steps (ordered, warm, switched, left); more slices follow as slots become free.
 const STEP_COUNT: u64 = 12;
 
-/// Who is lost.
+/// The participant that is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Victim {
     OldOwner,
@@ -29,32 +29,32 @@ enum Victim {
     Leader,
 }
 
-/// What sets slices in motion.
+/// The cause of the handoffs.
 #[derive(Debug, Clone, Copy)]
-enum Cause {
+enum HandoffTrigger {
     Drain,
     Join,
     Replacement,
 }
 
-/// One run: what happens in it follows from its seed.
+/// One run, generated from its seed.
 #[derive(Debug)]
-struct Run {
+struct HandoffRun {
     seed: u64,
-    cause: Cause,
+    trigger: HandoffTrigger,
     victim: Victim,
     fault: Fault,
-    /// After so many changes of the assignment, and so long after that.
+    /// The fault is injected this many generations after the trigger, plus `later`.
     step: u64,
     later: Duration,
 }
 
-impl Run {
+impl HandoffRun {
     fn of(seed: u64) -> Self {
-        let mut chance = Chance::stream(seed, 7);
+        let mut chance = RandomStream::new(seed, 7);
         Self {
             seed,
-            cause: [Cause::Drain, Cause::Join, Cause::Replacement][(seed % 3) as usize],
+            trigger: [HandoffTrigger::Drain, HandoffTrigger::Join, HandoffTrigger::Replacement][(seed % 3) as usize],
             victim: [Victim::OldOwner, Victim::NewOwner, Victim::Leader][(seed / 3 % 3) as usize],
             fault: [Fault::Kill, Fault::Lose, Fault::Freeze][chance.below(3) as usize],
             step: seed / 9 % STEP_COUNT,
@@ -62,8 +62,8 @@ impl Run {
         }
     }
 
-    /// Plays it; answers what was wrong, and whether somebody was lost in the middle of a handoff.
-    fn play(&self) -> Result<bool, String> {
+    /// Runs it; returns whether the fault hit a handoff in progress, or the violation.
+    fn execute(&self) -> Result<bool, String> {
         let settings = ClusterSettings {
             seed: self.seed,
             ..ClusterSettings::default()
@@ -76,7 +76,7 @@ impl Run {
         cluster.run_until(SETTLED_AT);
 
         self.begin(&mut cluster);
-        let mut longest = Longest::default();
+        let mut longest = LongestOutage::default();
         let generation = cluster.state().assignment.generation();
         let is_reached = |cluster: &Cluster| {
             let passed = cluster.state().assignment.generation().number() - generation.number();
@@ -99,17 +99,17 @@ impl Run {
     }
 
     fn begin(&self, cluster: &mut Cluster) {
-        match self.cause {
-            Cause::Drain => assert!(cluster.strike(&name(0), Fault::Drain)),
-            Cause::Join => start(cluster, 4),
-            Cause::Replacement => {
+        match self.trigger {
+            HandoffTrigger::Drain => assert!(cluster.strike(&name(0), Fault::Drain)),
+            HandoffTrigger::Join => start(cluster, 4),
+            HandoffTrigger::Replacement => {
                 start(cluster, 4);
                 assert!(cluster.strike(&name(0), Fault::Drain));
             }
         }
     }
 
-    /// Strikes whoever is what the victim is to be; answers whether some slice was changing hands.
+    /// Injects the fault into the victim; returns whether a handoff was in progress.
     fn strike(&self, cluster: &mut Cluster) -> bool {
         let in_phase = |wanted: &[Phase]| {
             let assignment = &cluster.state().assignment;
@@ -130,14 +130,14 @@ impl Run {
     }
 }
 
-/// The longest time in which some key was not answered, without a break.
+/// Tracks the longest contiguous time in which some key was not served.
 #[derive(Default)]
-struct Longest {
+struct LongestOutage {
     since: Option<Timestamp>,
     unanswered: Duration,
 }
 
-impl Longest {
+impl LongestOutage {
     fn run(&mut self, cluster: &mut Cluster, end: Timestamp) {
         loop {
             let has_changed = cluster.run_to_change(end);
@@ -167,7 +167,7 @@ fn start(cluster: &mut Cluster, number: u64) {
     assert!(is_new);
 }
 
-/// No handoff is under way, and living pods own everything.
+/// Checks that no handoff is in progress and running pods own all keys.
 fn settled(cluster: &Cluster) -> Result<(), String> {
     let assignment = &cluster.state().assignment;
     let running: BTreeMap<_, _> = cluster.pods().map(|view| (&view.pod.name, view.process)).collect();
@@ -185,12 +185,12 @@ fn settled(cluster: &Cluster) -> Result<(), String> {
 }
 
 #[test]
-fn whoever_is_lost_at_whatever_step_no_key_is_long_without_owner_and_no_handoff_is_stuck() {
+fn losing_any_participant_at_any_step_neither_orphans_a_key_for_long_nor_blocks_a_handoff() {
     let mut struck: BTreeMap<Victim, u64> = BTreeMap::new();
     let mut wrong = Vec::new();
     for seed in 0..RUN_COUNT {
-        let run = Run::of(seed);
-        match run.play() {
+        let run = HandoffRun::of(seed);
+        match run.execute() {
             Ok(was_moving) => *struck.entry(run.victim).or_default() += u64::from(was_moving),
             Err(what) => wrong.push(format!("{run:?}: {what}")),
         }
@@ -200,6 +200,6 @@ fn whoever_is_lost_at_whatever_step_no_key_is_long_without_owner_and_no_handoff_
     let all = [Victim::OldOwner, Victim::NewOwner, Victim::Leader];
     assert!(
         all.into_iter().all(is_enough),
-        "too few were lost in a handoff: {struck:?}"
+        "too few faults hit a handoff: {struck:?}"
     );
 }

@@ -1,5 +1,5 @@
-//! How the built-in requests fare with all ways to place keys, to the last digit, in every build. `UPDATE_GOLDEN=1`
-//! rewrites it.
+//! The figures of the built-in requests with all placements, to the last digit in every build. `UPDATE_GOLDEN=1` rewrites
+//! the golden and the table in the documentation.
 
 use std::fs;
 use std::path::Path;
@@ -13,16 +13,16 @@ fn table(title: &str, events: PodEvents) -> String {
         events,
         ..Plan::of_pods(4)
     };
-    let play = Play::try_new(&RequestTrace::web12_excerpt(), &plan).expect("the plan is right");
+    let play = Play::try_new(&RequestTrace::web12_excerpt(), &plan).expect("the plan is valid");
     let figures = Way::ALL.map(|way| play.run(way, &mut |_| {}));
     format!("{title}\n{}\n", FigureTable(&figures))
 }
 
 #[test]
-fn the_built_in_requests_fare_as_the_golden_says() {
+fn the_figures_of_the_built_in_requests_equal_the_golden() {
     let nothing = PodEvents::default;
     let found = [
-        table("nothing happens", nothing()),
+        table("no events", nothing()),
         table(
             "a pod is killed every 15 s",
             PodEvents {
@@ -54,16 +54,16 @@ fn the_built_in_requests_fare_as_the_golden_says() {
         root.join("tests/golden/requests.txt"),
         root.join("../docs/simulator.md"),
     );
-    let read = |path: &Path| fs::read_to_string(path).expect("it is in the repository");
+    let read = |path: &Path| fs::read_to_string(path).expect("the file is part of the repository");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let shown = read(&docs).replace(&replaced_in(&read(&golden)), &replaced_in(&found));
-        fs::write(&docs, shown).expect("it may be written");
-        fs::write(&golden, &found).expect("it may be written");
+        fs::write(&docs, shown).expect("the file can be written");
+        fs::write(&golden, &found).expect("the file can be written");
     }
     assert_eq!(found, read(&golden), "UPDATE_GOLDEN=1 rewrites {}", golden.display());
     assert!(
         read(&docs).contains(&replaced_in(&found)),
-        "{} shows another one",
+        "{} shows another table",
         docs.display()
     );
 }
@@ -71,7 +71,7 @@ fn the_built_in_requests_fare_as_the_golden_says() {
 /// The table that the documentation shows.
 fn replaced_in(tables: &str) -> String {
     let mut parts = tables.split("\n\n").filter_map(|part| part.strip_prefix(REPLACED));
-    parts.next().expect("it is one of the tables").to_owned()
+    parts.next().expect("the table is in the golden").to_owned()
 }
 
 const REPLACED: &str = "all pods are replaced\n";

@@ -1,4 +1,4 @@
-//! The scenarios: each comes out as it says below its line. `UPDATE_GOLDEN=1` rewrites what they say.
+//! Each scenario has the outcome stated below its line of hyphens. `UPDATE_GOLDEN=1` rewrites the outcomes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use emberkeep_sim::scenario::{Scenario, difference};
 
 fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let entries = fs::read_dir(&folder).expect("the folder is part of the repository");
+    let entries = fs::read_dir(&folder).expect("the scenario folder is part of the repository");
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     paths.sort();
     paths
 }
 
-/// What is wrong with the scenario in that file, if anything is.
+/// Runs the scenario of a file and compares its outcome.
 fn check(path: &Path, updates: bool) -> Result<(), String> {
     let unusable = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let text = fs::read_to_string(path).map_err(|error| unusable(&error))?;
@@ -25,16 +25,19 @@ fn check(path: &Path, updates: bool) -> Result<(), String> {
     }
     match difference(scenario.expected(), &outcome) {
         None => Ok(()),
-        Some(shown) => Err(format!("{} comes out otherwise than it says:\n{shown}", path.display())),
+        Some(shown) => Err(format!(
+            "the outcome of {} differs from the expected one:\n{shown}",
+            path.display()
+        )),
     }
 }
 
 #[test]
-fn every_scenario_comes_out_as_it_says() {
+fn every_scenario_has_its_expected_outcome() {
     let updates = std::env::var_os("UPDATE_GOLDEN").is_some();
-    // Half of them each: they take their time in a debug build.
+    // In two threads, because scenarios are slow in a debug build.
     let paths = scenarios();
-    assert!(paths.len() > 10, "the scenarios are not where they should be");
+    assert!(paths.len() > 10, "scenarios are missing");
     let (some, others) = paths.split_at(paths.len() / 2);
     let check_all =
         |paths: &[PathBuf]| -> Vec<String> { paths.iter().filter_map(|path| check(path, updates).err()).collect() };
@@ -46,13 +49,13 @@ fn every_scenario_comes_out_as_it_says() {
     });
     assert!(
         wrong.is_empty(),
-        "UPDATE_GOLDEN=1 rewrites what they say.\n{}",
+        "UPDATE_GOLDEN=1 rewrites the expected outcomes.\n{}",
         wrong.join("\n")
     );
 }
 
 #[test]
-fn a_scenario_with_the_same_seed_comes_out_the_same_and_with_another_one_does_not() {
+fn the_seed_alone_decides_the_outcome_of_a_scenario() {
     let text = fs::read_to_string(&scenarios()[0]).unwrap();
     let run = |seed| Scenario::parse(&text).unwrap().run(Some(seed));
     assert_eq!(run(7), run(7));

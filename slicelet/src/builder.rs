@@ -1,4 +1,4 @@
-//! The builder: how a service starts its slicelet.
+//! The builder: collects settings and components, and starts the slicelet.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,23 +8,26 @@ use emberkeep_store::Store;
 
 use crate::byte_size::ByteSize;
 use crate::codec::{Codec, Raw};
-use crate::config::Wishes;
+use crate::config::UncheckedConfig;
 use crate::error::SliceletError;
 use crate::slicelet::Slicelet;
 use crate::warm::{DiskSettings, Freshness};
 
-/// Gathers what a slicelet needs; from [`Slicelet::builder`].
+/// Builds a [`Slicelet`]; from [`Slicelet::builder`].
 #[derive(Debug, Clone)]
 pub struct Builder<C: Codec = Raw> {
-    wishes: Wishes,
+    config: UncheckedConfig,
     store: Option<Store>,
     codec: C,
 }
 
-impl Builder<Raw> {
-    pub(crate) fn new(target: &str) -> Self {
-        Self {
-            wishes: Wishes::new(target),
+impl Slicelet<Raw> {
+    /// Starts to build a slicelet of `target`. [`Builder::assigner`], [`Builder::advertise`] and [`Builder::store`] are
+    /// required; every other setting has a default.
+    #[must_use]
+    pub fn builder(target: impl AsRef<str>) -> Builder<Raw> {
+        Builder {
+            config: UncheckedConfig::new(target.as_ref()),
             store: None,
             codec: Raw,
         }
@@ -32,153 +35,156 @@ impl Builder<Raw> {
 }
 
 impl<C: Codec> Builder<C> {
-    /// The URL of an assigner member; may be called for several.
+    /// Adds the URL of an assigner member.
     #[must_use]
     pub fn assigner(mut self, url: impl Into<String>) -> Self {
-        self.wishes.assigners.push(url.into());
+        self.config.assigners.push(url.into());
         self
     }
 
-    /// The URL of another pod of the target, or one behind which there are all of them; may be called for several. Where no
-    /// assigner answers when the pod starts, it learns from these who owns what, and takes the place of its earlier life.
+    /// Adds the URL of another pod of the target, or of a load balancer in front of them. If no assigner answers when the
+    /// pod starts, it takes the assignment from a peer, and resumes the slices of its earlier incarnation.
     #[must_use]
     pub fn peer(mut self, url: impl Into<String>) -> Self {
-        self.wishes.peers.push(url.into());
+        self.config.peers.push(url.into());
         self
     }
 
-    /// `host:port` at which clerks reach this pod's gRPC server. Bind its listener before starting the slicelet.
+    /// The `host:port` at which clerks reach this pod's gRPC server. Bind its listener before starting the slicelet.
     #[must_use]
     pub fn advertise(mut self, address: impl Into<String>) -> Self {
-        self.wishes.advertise = Some(address.into());
+        self.config.advertise = Some(address.into());
         self
     }
 
-    /// The pod's name, unique in the target. Without it, the environment variable `HOSTNAME` (which Kubernetes sets to
-    /// the pod's name), or else a name made from the advertised address.
+    /// The pod's name, unique in the target. Default: the environment variable `HOSTNAME` (which Kubernetes sets to the
+    /// pod's name), else a name derived from the advertised address.
     #[must_use]
     pub fn pod_name(mut self, name: impl Into<String>) -> Self {
-        self.wishes.pod_name = Some(name.into());
+        self.config.pod_name = Some(name.into());
         self
     }
 
-    /// The failure domain the pod runs in.
+    /// The failure domain the pod runs in, at most 253 bytes. Default: none.
     #[must_use]
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
-        self.wishes.zone = zone.into();
+        self.config.zone = zone.into();
         self
     }
 
-    /// How much the pod can carry against the others, 0.001 to 1000; 1 without it.
+    /// The pod's capacity relative to other pods, 0.001 to 1000. Default: 1.
     #[must_use]
     pub const fn weight(mut self, weight: f64) -> Self {
-        self.wishes.weight = weight;
+        self.config.weight = weight;
         self
     }
 
-    /// Where the truth is.
+    /// The object store that holds the target's durable state.
     #[must_use]
     pub fn store(mut self, store: Store) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// How bytes become values and back; the bytes themselves without it.
+    /// The codec between objects and values. Default: [`Raw`], the bytes themselves.
     #[must_use]
     pub fn values<D: Codec>(self, codec: D) -> Builder<D> {
         Builder {
-            wishes: self.wishes,
+            config: self.config,
             store: self.store,
             codec,
         }
     }
 
-    /// How much memory warm values may take; 1 GiB without it.
+    /// Memory for warm values, at least 1 MiB; the coldest are evicted above it. Default: 1 GiB.
     #[must_use]
     pub const fn memory_budget(mut self, budget: ByteSize) -> Self {
-        self.wishes.memory_budget = budget;
+        self.config.memory_budget = budget;
         self
     }
 
-    /// How much memory the values of all owned keys together may take: the assigner gives the pod no more keys than fit,
-    /// as long as there are other pods. Usually the memory budget; without it, memory does not count where keys are
-    /// placed, and what does not fit is loaded again when it is asked for.
+    /// Memory for the values of all owned keys together, at least 1 MiB: the assigner places no more keys on the pod than
+    /// fit, as long as other pods have room. Usually the memory budget. Default: none; placement ignores memory, and
+    /// values evicted for lack of it are loaded again when requested.
     #[must_use]
     pub const fn memory_capacity(mut self, capacity: ByteSize) -> Self {
-        self.wishes.memory_capacity = Some(capacity);
+        self.config.memory_capacity = Some(capacity);
         self
     }
 
-    /// Keeps objects on disk, too: in `folder`, created if missing, and `size` bytes of it at most. What was read before a
-    /// restart is found there, and what memory has no room for. Each pod needs a folder of its own. Objects of more than
-    /// 16 MiB are not kept there. No disk without it.
+    /// Caches objects on disk in `folder`, created if missing, up to `size` (at least 256 MiB): objects read before a
+    /// restart, and those evicted from memory. Each pod needs its own folder. Objects of more than 16 MiB are not cached.
+    /// Default: no disk cache.
     #[must_use]
     pub fn disk_cache(mut self, folder: impl Into<PathBuf>, size: ByteSize) -> Self {
-        self.wishes.disk = Some(DiskSettings {
+        self.config.disk = Some(DiskSettings {
             folder: folder.into(),
             size,
         });
         self
     }
 
-    /// How long a value counts after it was read; [`Freshness::OwnerWrites`] without it.
+    /// How long a value may be used after it was read, and who writes it. Default: [`Freshness::OwnerWrites`].
     #[must_use]
     pub const fn freshness(mut self, freshness: Freshness) -> Self {
-        self.wishes.freshness = freshness;
+        self.config.freshness = freshness;
         self
     }
 
-    /// The service writes by its guards. Starting then fails if the store lets two writers overwrite each other.
+    /// Permits writes through guards. Starting then fails if the store does not support conditional writes, without which
+    /// two writers could overwrite each other.
     #[must_use]
     pub const fn writable(mut self) -> Self {
-        self.wishes.is_writable = true;
+        self.config.is_writable = true;
         self
     }
 
-    /// How many answered requests each key remembers, and for how long, for [`Guard::once`](crate::Guard::once); 256 for
-    /// 15 minutes without it. They are written with each change of the key, so few and short answers are quick.
+    /// How many answered requests each key stores for [`Guard::once`](crate::Guard::once), 1 to 10,000, and for how long,
+    /// at most 30 days. They are rewritten with each change of the key, which many or long answers slow down. Default: 256
+    /// for 15 minutes.
     #[must_use]
     pub const fn remember_requests(mut self, count: usize, age: Duration) -> Self {
-        self.wishes.answered = AnsweredLimits { count, age };
+        self.config.answered = AnsweredLimits { count, age };
         self
     }
 
-    /// How many requests of the store may run at a time; 64 without it.
+    /// Requests of the store in progress at a time, 1 to 10,000. Default: 64.
     #[must_use]
     pub const fn load_concurrency(mut self, count: usize) -> Self {
-        self.wishes.load_concurrency = count;
+        self.config.load_concurrency = count;
         self
     }
 
-    /// How long a request waits for its value to be loaded, or written; 10 s without it.
+    /// The longest that a request waits for its value to be loaded or written, 1 ms to 10 minutes. Default: 10 s.
     #[must_use]
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.wishes.load_deadline = deadline;
+        self.config.load_deadline = deadline;
         self
     }
 
-    /// Where `/metrics` and `/healthz` are served, as `127.0.0.1:9090`; port 0 takes any free one, see
-    /// [`Slicelet::http_address`]. Nowhere without it.
+    /// The listen address of `/metrics` and `/healthz`, as `127.0.0.1:9090`; port 0 picks a free one, see
+    /// [`Slicelet::http_address`]. Default: not served.
     #[must_use]
     pub fn http_listen(mut self, address: impl Into<String>) -> Self {
-        self.wishes.http_listen = Some(address.into());
+        self.config.http_listen = Some(address.into());
         self
     }
 
-    /// Whether SIGTERM drains the pod; true without it.
+    /// Whether SIGTERM drains the pod. Default: true.
     #[must_use]
     pub const fn drain_on_sigterm(mut self, drains: bool) -> Self {
-        self.wishes.drains_on_sigterm = drains;
+        self.config.drains_on_sigterm = drains;
         self
     }
 
-    /// Starts the slicelet. It finds the assigner in the background and keeps trying; until there is an assignment it
-    /// owns nothing.
+    /// Starts the slicelet. It connects to an assigner in the background, retrying until it succeeds, and owns nothing
+    /// before its first assignment.
     ///
     /// # Errors
-    /// When a setting is missing or not allowed, or the address for metrics and health is taken.
+    /// A setting is missing or out of range, the store or disk cache is unusable, or the listen address of metrics and
+    /// health is unavailable; see [`SliceletError`].
     pub async fn start(self) -> Result<Slicelet<C>, SliceletError> {
         let store = self.store.ok_or(SliceletError::Missing { setting: "store" })?;
-        Slicelet::start(self.wishes.settings()?, store, self.codec).await
+        Slicelet::start(self.config.check()?, store, self.codec).await
     }
 }

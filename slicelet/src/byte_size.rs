@@ -1,31 +1,31 @@
-//! Sizes in bytes.
+//! Sizes in bytes, with their units.
 
 use std::fmt;
 
-/// A number of bytes.
+/// A size in bytes. Units are powers of 1024; constructors saturate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// This many bytes.
+    /// A size of `bytes` bytes.
     #[must_use]
     pub const fn bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// This many times 2^10 bytes.
+    /// A size of `kib` times 2^10 bytes.
     #[must_use]
     pub const fn kib(kib: u64) -> Self {
         Self(kib.saturating_mul(1 << 10))
     }
 
-    /// This many times 2^20 bytes.
+    /// A size of `mib` times 2^20 bytes.
     #[must_use]
     pub const fn mib(mib: u64) -> Self {
         Self(mib.saturating_mul(1 << 20))
     }
 
-    /// This many times 2^30 bytes.
+    /// A size of `gib` times 2^30 bytes.
     #[must_use]
     pub const fn gib(gib: u64) -> Self {
         Self(gib.saturating_mul(1 << 30))

@@ -1,4 +1,4 @@
-//! What a slicelet is started with, checked once.
+//! The configuration of a slicelet, checked once at start.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::byte_size::ByteSize;
 use crate::error::SliceletError;
 use crate::warm::{DiskSettings, Freshness, WarmSettings};
 
-/// What was asked for, unchecked.
+/// The configuration as given to the builder.
 #[derive(Debug, Clone)]
-pub(crate) struct Wishes {
+pub(crate) struct UncheckedConfig {
     pub(crate) target: String,
     pub(crate) assigners: Vec<String>,
     pub(crate) peers: Vec<String>,
@@ -37,7 +37,7 @@ pub(crate) struct Wishes {
     pub(crate) drains_on_sigterm: bool,
 }
 
-/// What the slicelet goes by.
+/// The configuration with every setting present, parsed and in range.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) target: TargetName,
@@ -53,15 +53,17 @@ pub(crate) struct Settings {
     pub(crate) drains_on_sigterm: bool,
 }
 
-/// A missing object stays missing for so long: short enough that a new one is soon seen.
-const MISSING_LIFE: Duration = Duration::from_secs(1);
-/// More requests of the store than these wait in vain anyway, or their store is quick enough to need no line.
+/// Lifetime of a negative entry: long enough to absorb repeated requests for a missing object, short enough that an object
+/// created by another writer is soon visible.
+const MISSING_LIFETIME: Duration = Duration::from_secs(1);
+/// Bound of the admission queue. A longer one does not help: behind so many, requests of a slow store reach their deadline
+/// in the queue, and a fast store has no queue.
 const WAITING_MAX: usize = 4_096;
 const ZONE_LENGTH_MAX: usize = 253;
-/// Nothing is remembered for longer.
+/// Bound of both `remember_requests` and `Freshness::RevalidateAfter`.
 const AGE_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-impl Wishes {
+impl UncheckedConfig {
     pub(crate) fn new(target: &str) -> Self {
         Self {
             target: target.to_owned(),
@@ -87,14 +89,14 @@ impl Wishes {
         }
     }
 
-    /// The settings, if every wish can be granted. Must be called inside a tokio runtime.
-    pub(crate) fn settings(self) -> Result<Settings, SliceletError> {
+    /// The settings, if all are present and in range. Must be called inside a tokio runtime.
+    pub(crate) fn check(self) -> Result<Settings, SliceletError> {
         let pod = self.pod()?;
         Ok(Settings {
             target: TargetName::try_new(&self.target)?,
             assigners: self.checked_assigners()?,
             peers: self.checked_peers(&pod)?,
-            warm: self.warm()?,
+            warm: self.warm_settings()?,
             is_writable: self.is_writable,
             admission: self.admission(&pod)?,
             load_deadline: self.checked_load_deadline()?,
@@ -113,7 +115,7 @@ impl Wishes {
         self.assigners.iter().map(checked).collect()
     }
 
-    /// The others: what the pod itself would say it knows.
+    /// The peers without the pod's own address: as a peer, the pod would only report its own assignment back to itself.
     fn checked_peers(&self, pod: &Pod) -> Result<Vec<String>, SliceletError> {
         let is_other = |url: &&String| url.split("://").last() != Some(pod.address.as_str());
         let checked = |url: &String| checked_url(url).map(str::to_owned);
@@ -124,12 +126,7 @@ impl Wishes {
         let advertise = self.advertise.as_deref();
         let address = PodAddress::try_new(advertise.ok_or(SliceletError::Missing { setting: "advertise" })?)?;
         let zone = self.zone.as_str();
-        check(
-            "zone",
-            zone,
-            zone.len() <= ZONE_LENGTH_MAX,
-            "a text of at most 253 bytes",
-        )?;
+        check("zone", zone, zone.len() <= ZONE_LENGTH_MAX, "at most 253 bytes")?;
         Ok(Pod {
             name: self.name_at(&address)?,
             incarnation: Incarnation(uuid::Uuid::new_v4().as_u128()),
@@ -149,7 +146,7 @@ impl Wishes {
     }
 
     fn checked_weight(&self) -> Result<Weight, SliceletError> {
-        // Out of range, the conversion saturates, and what is saturated or not a number is no weight either.
+        // The conversion saturates out of range and maps NaN to 0; `from_thousandths` rejects both results.
         Weight::from_thousandths((self.weight * 1_000.0) as u32).ok_or_else(|| SliceletError::OutOfRange {
             setting: "weight",
             found: self.weight.to_string(),
@@ -169,7 +166,7 @@ impl Wishes {
         Ok(self.memory_capacity.map(ByteSize::as_bytes))
     }
 
-    fn warm(&self) -> Result<WarmSettings, SliceletError> {
+    fn warm_settings(&self) -> Result<WarmSettings, SliceletError> {
         let (budget, answered) = (self.memory_budget, self.answered);
         check("memory_budget", budget, budget >= ByteSize::mib(1), "at least 1 MiB")?;
         check(
@@ -181,7 +178,7 @@ impl Wishes {
         Ok(WarmSettings {
             memory_budget: budget,
             freshness: self.checked_freshness()?,
-            missing_life: MISSING_LIFE,
+            missing_lifetime: MISSING_LIFETIME,
             answered,
         })
     }
@@ -197,7 +194,7 @@ impl Wishes {
         Ok(AdmissionSettings {
             concurrency,
             waiting_max: WAITING_MAX,
-            // The incarnation is random already; its other half is the session's chance.
+            // The incarnation is random; the high half seeds admission, the low half the session.
             seed: (pod.incarnation.0 >> 64) as u64,
         })
     }
@@ -265,42 +262,42 @@ fn check(
 mod tests {
     use super::*;
 
-    fn wishes() -> Wishes {
-        Wishes {
+    fn config() -> UncheckedConfig {
+        UncheckedConfig {
             assigners: vec!["http://127.0.0.1:7400".to_owned()],
             advertise: Some("[::1]:8081".to_owned()),
             pod_name: Some("pod-1".to_owned()),
-            ..Wishes::new("profiles")
+            ..UncheckedConfig::new("profiles")
         }
     }
 
     #[tokio::test]
-    async fn what_is_allowed_is_granted() {
-        let settings = wishes().settings().unwrap();
+    async fn a_valid_configuration_becomes_settings() {
+        let settings = config().check().unwrap();
         assert_eq!(settings.pod.name.as_str(), "pod-1");
         assert_eq!(settings.pod.weight, Weight::ONE);
     }
 
     #[tokio::test]
-    async fn a_pod_is_no_peer_of_itself_but_one_whose_address_ends_like_its_own_is() {
-        let mut wishes = wishes();
-        wishes.advertise = Some("1.0.0.1:80".to_owned());
-        wishes.peers = ["http://1.0.0.1:80", "1.0.0.1:80", "http://11.0.0.1:80"]
+    async fn a_pod_is_no_peer_of_itself_but_a_pod_whose_address_ends_alike_is() {
+        let mut config = config();
+        config.advertise = Some("1.0.0.1:80".to_owned());
+        config.peers = ["http://1.0.0.1:80", "1.0.0.1:80", "http://11.0.0.1:80"]
             .map(String::from)
             .into();
-        assert_eq!(wishes.settings().unwrap().peers, ["http://11.0.0.1:80"]);
+        assert_eq!(config.check().unwrap().peers, ["http://11.0.0.1:80"]);
     }
 
     #[tokio::test]
-    async fn a_wish_that_cannot_be_granted_is_answered_with_one_sentence() {
-        let spoiled: [(Spoil, &str); 8] = [
+    async fn a_missing_or_invalid_pod_setting_is_refused_with_the_allowed_range() {
+        let cases: [(Misconfiguration, &str); 8] = [
             (
                 |w| w.assigners.clear(),
-                "slicelet needs assigner: set it with Builder::assigner",
+                "slicelet setting assigner is missing: set it with Builder::assigner",
             ),
             (
                 |w| w.advertise = None,
-                "slicelet needs advertise: set it with Builder::advertise",
+                "slicelet setting advertise is missing: set it with Builder::advertise",
             ),
             (|w| w.target = "No".into(), "target \"No\" is not allowed: it must be"),
             (
@@ -324,12 +321,12 @@ mod tests {
                 "slicelet setting http_listen is x, allowed is an IP address",
             ),
         ];
-        assert_refused(&spoiled);
+        assert_refused(&cases);
     }
 
     #[tokio::test]
-    async fn so_is_one_about_how_values_are_kept() {
-        let spoiled: [(Spoil, &str); 4] = [
+    async fn an_invalid_store_or_cache_setting_is_refused_with_the_allowed_range() {
+        let cases: [(Misconfiguration, &str); 4] = [
             (
                 |w| w.load_concurrency = 0,
                 "slicelet setting load_concurrency is 0, allowed is 1 to 10000",
@@ -352,17 +349,17 @@ mod tests {
                 "slicelet setting disk_cache is 1 MiB, allowed is at least 256 MiB",
             ),
         ];
-        assert_refused(&spoiled);
+        assert_refused(&cases);
     }
 
-    /// Makes a wish that cannot be granted.
-    type Spoil = fn(&mut Wishes);
+    /// Makes one setting invalid.
+    type Misconfiguration = fn(&mut UncheckedConfig);
 
-    fn assert_refused(spoiled: &[(Spoil, &str)]) {
-        for (spoil, expected) in spoiled {
-            let mut wishes = wishes();
-            spoil(&mut wishes);
-            let error = wishes.settings().unwrap_err().to_string();
+    fn assert_refused(cases: &[(Misconfiguration, &str)]) {
+        for (misconfigure, expected) in cases {
+            let mut config = config();
+            misconfigure(&mut config);
+            let error = config.check().unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong when a slicelet starts.
+//! Errors of the start of a slicelet.
 
 use emberkeep_core::name::NameError;
 use emberkeep_runtime::channel::BadAddress;
@@ -8,43 +8,38 @@ use thiserror::Error;
 
 use crate::warm::DiskError;
 
-/// A slicelet that could not start.
+/// The slicelet could not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum SliceletError {
-    /// A setting without a default was left out: add it.
-    #[error("slicelet needs {setting}: set it with Builder::{setting}")]
-    Missing {
-        /// Which.
-        setting: &'static str,
-    },
+    /// A setting without a default is missing: set it.
+    #[error("slicelet setting {setting} is missing: set it with Builder::{setting}")]
+    Missing { setting: &'static str },
     /// A setting is outside its limits: correct it.
     #[error("slicelet setting {setting} is {found}, allowed is {allowed}")]
     OutOfRange {
-        /// Which.
         setting: &'static str,
-        /// Its value.
         found: String,
-        /// What is allowed.
         allowed: &'static str,
     },
-    /// The name of the target, of the pod, or its address cannot be used: correct it.
+    /// The name of the target or pod, or the pod's address, is invalid: correct it.
     #[error(transparent)]
     BadName(#[from] NameError),
-    /// An assigner's URL cannot be called: correct it.
+    /// The URL of an assigner or peer is invalid: correct it.
     #[error("assigner: {0}")]
     BadAssigner(#[from] BadAddress),
-    /// The address for metrics and health cannot be listened at: choose another one.
+    /// The listen address of metrics and health is unavailable: choose another one.
     #[error("http_listen: {0}")]
     Http(#[from] BindError),
-    /// The store does not keep writers apart, or cannot be asked: use one that does, or start without
+    /// The store does not support conditional writes, or cannot be reached: use one that does, or start without
     /// [`Builder::writable`](crate::Builder::writable).
     #[error("store: {0}")]
     Store(#[from] StoreError),
-    /// The folder for the disk cache cannot be used: choose another one.
+    /// The folder of the disk cache cannot be used: choose another one.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The process cannot be told of signals: start with `drain_on_sigterm(false)`.
-    #[error("cannot wait for SIGTERM: {0}")]
+    /// The handler of SIGTERM cannot be installed: start with `drain_on_sigterm(false)`.
+    #[error("cannot install the SIGTERM handler: {0}")]
     Signal(std::io::Error),
 }

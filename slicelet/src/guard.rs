@@ -15,47 +15,48 @@ use serde::de::DeserializeOwned;
 use tonic::metadata::MetadataMap;
 
 use crate::codec::{Codec, Raw};
-use crate::own_error::OwnError;
-use crate::slicelet::Slicelet;
-use crate::warm::{Ask, GetError, HashedKey, Hold, WriteError};
+use crate::key_access::KeyAccess;
+use crate::warm::{GetError, HashedKey, LoadRequest, OwnershipFence, WriteError};
+use crate::writer::Writer;
 
-/// The right to answer for one key, from [`Slicelet::own`].
+/// The right to answer for one key, from [`Slicelet::own`](crate::Slicelet::own). Reads and writes of the key's value go
+/// through it.
 ///
-/// A guard costs one unit of load, charged when it is made; [`Guard::charge`] says what it really costs.
+/// Creating a guard charges one unit of load to the key's slice; [`Guard::charge`] corrects that to the actual cost.
 pub struct Guard<'a, C: Codec = Raw> {
-    slicelet: &'a Slicelet<C>,
+    access: &'a KeyAccess<C>,
     key: HashedKey<'a>,
     slice_key: SliceKey,
-    hold: Hold,
+    fence: OwnershipFence,
     epoch: Generation,
-    /// How long the guard's reads and writes may wait; as long as the slicelet's settings allow, if it does not say.
-    patience: Option<Duration>,
-    /// Units that are charged already and that the next charge covers.
+    /// Limits each read and write below the slicelet's `load_deadline`; `None` applies that alone.
+    wait_limit: Option<Duration>,
+    /// Units charged already, to be deducted from the next charge.
     prepaid: u64,
 }
 
 impl<'a, C: Codec> Guard<'a, C> {
     #[inline]
     pub(crate) const fn new(
-        slicelet: &'a Slicelet<C>,
+        access: &'a KeyAccess<C>,
         key: HashedKey<'a>,
         slice_key: SliceKey,
-        hold: Hold,
+        fence: OwnershipFence,
         epoch: Generation,
     ) -> Self {
         Self {
-            slicelet,
+            access,
             key,
             slice_key,
-            hold,
+            fence,
             epoch,
-            patience: None,
+            wait_limit: None,
             prepaid: 1,
         }
     }
 
-    /// Reads and writes by this guard wait no longer than the caller does: takes the deadline that a gRPC request
-    /// carries, if it carries one that is sooner than the slicelet's own.
+    /// Limits each read and write of this guard to the deadline in a gRPC request's `grpc-timeout` header. Without the
+    /// header, or with one later than the slicelet's `load_deadline`, the latter applies.
     #[must_use]
     pub fn until_deadline_of(self, request: &MetadataMap) -> Self {
         match grpc_timeout::of_headers(request.as_ref()) {
@@ -64,54 +65,57 @@ impl<'a, C: Codec> Guard<'a, C> {
         }
     }
 
-    /// Reads and writes by this guard wait for so long at most, each, if that is less than the slicelet allows.
+    /// Limits each read and write of this guard to `wait_limit`, or to the slicelet's `load_deadline` where that is
+    /// shorter.
     #[must_use]
-    pub const fn within(mut self, patience: Duration) -> Self {
-        self.patience = Some(patience);
+    pub const fn within(mut self, wait_limit: Duration) -> Self {
+        self.wait_limit = Some(wait_limit);
         self
     }
 
-    /// The key's value: at once if it is warm, else loaded, once for all who ask at the same time.
+    /// The key's value. A warm value is returned without waiting; otherwise it is loaded, with one read of object storage
+    /// for all concurrent requests.
     ///
     /// # Errors
-    /// When there is no object, or it cannot be loaded; see [`GetError`].
+    /// The object is missing or cannot be loaded; see [`GetError`].
     #[inline]
     pub fn get(&self) -> impl Future<Output = Result<Arc<C::Value>, GetError>> + Send {
-        match self.slicelet.warm_store().warm(&self.key, self.hold) {
+        match self.access.warm.warm_value(&self.key, self.fence) {
             Some(value) => Either::Left(ready(Ok(value))),
-            // Boxed, so that the future of a warm key stays small.
+            // Boxed to keep the future of a warm key small.
             None => Either::Right(Box::pin(self.load())),
         }
     }
 
-    /// The object at `path`, as its bytes: any object of the store, by its name below the store's prefix, written by
-    /// whoever. It is kept warm beside the values of keys, for as long as the pod owns this guard's key.
+    /// The bytes of the object at `path`: any object of the store, named relative to the store's prefix, no matter who
+    /// wrote it. It stays warm beside the values of keys, under the same memory budget, while the pod owns this guard's
+    /// key.
     ///
     /// # Errors
-    /// When there is no object, or it cannot be loaded; see [`GetError`].
+    /// The object is missing or cannot be loaded; see [`GetError`].
     pub async fn get_or_fetch(&self, path: &str) -> Result<Bytes, GetError> {
         let bytes = self.get_or_fetch_as(path, Raw).await?;
         Ok(Bytes::clone(&bytes))
     }
 
-    /// The object at `path`, decoded by `codec`: see [`Guard::get_or_fetch`]. What is kept warm is the decoded value.
+    /// The object at `path`, decoded by `codec`; see [`Guard::get_or_fetch`]. The decoded value stays warm.
     ///
     /// # Errors
-    /// When there is no object, or it cannot be loaded or decoded; see [`GetError`].
+    /// The object is missing, or cannot be loaded or decoded; see [`GetError`].
     pub async fn get_or_fetch_as<D: Codec>(&self, path: &str, codec: D) -> Result<Arc<D::Value>, GetError> {
-        self.slicelet.warm_store().fetch(self.ask(), path, codec).await
+        self.access.warm.fetch(self.load_request(), path, codec).await
     }
 
-    /// Changes the key's value: `change` gets the present one (`None` where there is none) and makes the new one, which
-    /// is answered once it is durable.
+    /// Changes the key's value. `change` receives the present value (`None` if there is none) and returns the new one,
+    /// which this method returns once it is durable.
     ///
-    /// It runs alone for this key on this pod, and is written on the condition that the object still is the version that
-    /// `change` was given; if another pod has written it meanwhile, `change` runs again on what that wrote. Until the
-    /// new value is durable, readers see the present one.
+    /// At most one change of a key runs at a time on this pod. The write is conditional on the version that `change`
+    /// received; if another pod wrote the object meanwhile, `change` runs again on the new version. Readers see the
+    /// present value until the new one is durable.
     ///
     /// # Errors
-    /// Whatever `change` fails with comes back as [`WriteError::Refused`], and nothing is written. For all else see
-    /// [`WriteError`].
+    /// An error of `change` is returned as [`WriteError::Refused`], and nothing is written. See [`WriteError`] for all
+    /// others.
     pub async fn update<E>(
         &self,
         change: impl FnMut(Option<&C::Value>) -> Result<C::Value, E> + Send,
@@ -119,27 +123,26 @@ impl<'a, C: Codec> Guard<'a, C> {
     where
         E: Send,
     {
-        self.slicelet.writer()?.update(self, change).await
+        Writer::try_new(self.access, self.load_request())?.update(change).await
     }
 
-    /// Removes the key's value; answers whether there was one. What was answered by [`Guard::once`] is remembered all the
-    /// same.
+    /// Removes the key's value and returns whether there was one. The answers stored by [`Guard::once`] are kept.
     ///
     /// # Errors
-    /// See [`WriteError`]; it is never [`WriteError::Refused`].
+    /// See [`WriteError`]; never [`WriteError::Refused`].
     pub async fn remove(&self) -> Result<bool, WriteError<std::convert::Infallible>> {
-        self.slicelet.writer()?.remove(self).await
+        Writer::try_new(self.access, self.load_request())?.remove().await
     }
 
-    /// Changes the key's value and answers, once for each `request_id`, however often it is called with it: by several
-    /// clients, on several pods, after a crash between write and answer. A repeated request gets the first answer.
+    /// Changes the key's value and returns an answer, once for each `request_id`: repeated calls with the same id return
+    /// the first answer, also from other clients, on other pods, and after a crash between write and answer.
     ///
-    /// The ids and answers are kept in the key's object beside its value, as many and as long as
-    /// [`Builder::remember_requests`](crate::Builder::remember_requests) says; a request that is repeated later has its
-    /// effect again. Answers are kept as JSON.
+    /// Ids and answers are stored in the key's object beside its value, within the limits of
+    /// [`Builder::remember_requests`](crate::Builder::remember_requests); a request repeated after its id has expired
+    /// takes effect again. Answers are stored as JSON; ids have 1 to 128 bytes.
     ///
     /// # Errors
-    /// As [`Guard::update`]. After [`WriteError::InDoubt`] call again with the same id.
+    /// As [`Guard::update`]. After [`WriteError::InDoubt`], call again with the same id.
     pub async fn once<A, E>(
         &self,
         request_id: impl AsRef<[u8]> + Send,
@@ -149,50 +152,48 @@ impl<'a, C: Codec> Guard<'a, C> {
         A: Serialize + DeserializeOwned + Send,
         E: Send,
     {
-        self.slicelet.writer()?.once(self, request_id.as_ref(), change).await
+        let writer = Writer::try_new(self.access, self.load_request())?;
+        writer.once(request_id.as_ref(), change).await
     }
 
-    /// Says that the request cost this many units of load, the one it was charged when the guard was made included.
-    /// Charging again adds to it.
+    /// Sets the cost of the request to `units` of load, including the one charged at creation. Further calls add to it.
     pub fn charge(&mut self, units: u64) {
         let extra = units.saturating_sub(self.prepaid);
         self.prepaid = self.prepaid.saturating_sub(units);
         if extra > 0 {
-            self.slicelet.charge(&self.slice_key, extra);
+            self.access.charge(&self.slice_key, extra);
         }
     }
 
-    /// Whether the pod has owned the key without interruption since the guard was made.
+    /// Whether the pod has owned the key without interruption since the guard was created.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        let holding = self.slicelet.published().holding.load();
-        holding.ownership.has_held_since(&self.slice_key, self.hold.at)
+        let snapshot = self.access.published.snapshot.load();
+        snapshot.ownership.has_held_since(&self.slice_key, self.fence.at)
     }
 
-    /// The fencing token: the generation at which the owners of the key last changed when the guard was made.
+    /// The fencing token: the generation of the last change of the key's owners before the guard was created.
     #[must_use]
     pub const fn epoch(&self) -> Generation {
         self.epoch
     }
 
-    /// The slice that holds the key now.
+    /// The slice that contains the key in the assignment now in effect.
     #[must_use]
     pub fn slice(&self) -> Slice {
-        let holding = self.slicelet.published().holding.load();
-        holding.ownership.assignment().get(&self.slice_key).0
+        let snapshot = self.access.published.snapshot.load();
+        snapshot.ownership.assignment().get(&self.slice_key).0
     }
 
-    /// The name of the object that holds the key's value: where a service or an import job writes it.
+    /// The name of the object that stores the key's value, for services and import jobs that write it directly.
     ///
     /// # Errors
-    /// When the key is too long to be named in object storage.
+    /// The key is too long for an object name.
     pub fn object_name(&self) -> Result<ObjectName, StoreError> {
-        self.slicelet
-            .warm_store()
-            .object_name(self.key.bytes(), &self.slice_key)
+        self.access.warm.object_name(self.key.bytes(), &self.slice_key)
     }
 
-    /// The application key.
+    /// The application key, as given to [`Slicelet::own`](crate::Slicelet::own).
     #[must_use]
     pub const fn key(&self) -> &'a [u8] {
         self.key.bytes()
@@ -200,20 +201,16 @@ impl<'a, C: Codec> Guard<'a, C> {
 
     #[cold]
     async fn load(&self) -> Result<Arc<C::Value>, GetError> {
-        self.slicelet.warm_store().load(self.ask()).await
+        self.access.warm.load(self.load_request()).await
     }
 
-    /// By what right the key may be written now.
-    pub(crate) fn fence(&self) -> Result<Hold, OwnError> {
-        self.slicelet.fence(&self.slice_key, self.hold.at)
-    }
-
-    pub(crate) fn ask(&self) -> Ask<'_> {
-        Ask {
+    /// A read or write of the key that begins now.
+    pub(crate) fn load_request(&self) -> LoadRequest<'_> {
+        LoadRequest {
             key: self.key,
             slice_key: &self.slice_key,
-            hold: self.hold,
-            deadline: self.slicelet.deadline(self.patience),
+            fence: self.fence,
+            deadline: self.access.deadline(self.wait_limit),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 use emberkeep_core::keyspace::SliceKey;
-use emberkeep_core::slicelet::Hottest;
+use emberkeep_core::slicelet::{Hottest, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 
 /// Sketches of the hottest keys: a key always goes to the same one, one request in [`SAMPLED_ONE_IN`] is recorded, and
 /// not even that one while another thread is at the same sketch. So no request ever waits.
@@ -13,16 +13,10 @@ pub(crate) struct Heat {
     sketches: [Mutex<Hottest>; SKETCH_COUNT],
 }
 
-const SKETCH_COUNT: usize = 8;
-/// With 64 places, a sketch is off by at most 1/64 of the requests for its eighth of the keys.
-const PLACES: usize = 64;
-/// A power of two.
-const SAMPLED_ONE_IN: u64 = 16;
-
 impl Heat {
     pub(crate) fn new() -> Self {
         Self {
-            sketches: std::array::from_fn(|_| Mutex::new(Hottest::with_capacity(PLACES))),
+            sketches: std::array::from_fn(|_| Mutex::new(Hottest::with_capacity(SKETCH_CAPACITY))),
         }
     }
 
@@ -44,12 +38,7 @@ impl Heat {
             .map(|sketch| {
                 // A sketch is whole after each of its methods, even if a holder panicked.
                 let mut sketch = sketch.lock().unwrap_or_else(PoisonError::into_inner);
-                if halves {
-                    sketch.halve();
-                }
-                let snapshot = sketch.clone();
-                sketch.forget_recent();
-                snapshot
+                sketch.collect(halves)
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! The server library: a pod owns keys, keeps their values warm, and answers for them.
+//! The server library: a pod owns keys, keeps their values warm, and answers requests for them.
 //!
 //! ```no_run
 //! use emberkeep_slicelet::{ByteSize, Json, Slicelet, Store};
@@ -21,12 +21,12 @@
 //!     .start()
 //!     .await?;
 //!
-//! // In a handler; all errors become a `tonic::Status`, the first one such that a clerk goes to the owner.
+//! // In a handler. Every error converts into a `tonic::Status`; that of `own` directs a clerk to the owner.
 //! let guard = profiles.own("alice")?;
 //! let profile = guard.get().await?;
 //! println!("{}", profile.name);
 //!
-//! // Durable when it returns, never over what another pod wrote, and once for this request however often it is repeated.
+//! // Durable on return, never overwrites another pod's write, and takes effect once however often the request is repeated.
 //! let visit_count = guard
 //!     .once("request-17", |present| {
 //!         let present = present.ok_or_else(|| tonic::Status::not_found("no such user"))?;
@@ -38,23 +38,23 @@
 //!     .await?;
 //! println!("visit {visit_count}");
 //!
-//! // What the pod's gRPC server carries beside the service itself; around all, clients that know of no owners get answers,
-//! // too, where the target's settings say so.
+//! // Added to the pod's gRPC server: the routes for clerks and other pods, and the layer that forwards requests of clients
+//! // without a clerk to the owner, if the target's setting `misroute` is `forward`.
 //! let server = tonic::transport::Server::builder()
 //!     .layer(profiles.forward_layer())
 //!     .add_routes(profiles.routes());
 //! # let _ = server;
 //!
-//! // When the process is to stop: `Server::serve_with_incoming_shutdown(.., profiles.drained())`, then
+//! // To stop gracefully, serve with `Server::serve_with_incoming_shutdown(.., profiles.drained())`, then
 //! profiles.shutdown().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! ```text
-//! own(key) --> Published (a snapshot, swapped whole) --> Guard --get, update--> WarmStore --in turn--> object storage
-//!                   ^                                      | counts                 +--> disk
-//!                   +--- session <==stream==> assigner <---+
+//! own(key) --> PublishedState (a snapshot, swapped whole) --> Guard --get, update--> WarmStore --admission--> object storage
+//!                   ^                                           | counts                 +--> disk
+//!                   +--- session <==stream==> assigner <--------+
 //! routes() --> the watch, for clerks; the transfer of warm values, for other pods
 //! ```
 
@@ -66,12 +66,13 @@ mod error;
 mod forward;
 mod guard;
 mod heat;
-mod holding;
+mod key_access;
 mod many_keys;
 mod metrics;
 mod overloaded;
 mod own_error;
-mod published;
+mod ownership_snapshot;
+mod published_state;
 mod session;
 mod slicelet;
 mod stats;

@@ -1,4 +1,4 @@
-//! Work on many keys at a time.
+//! Operations on many keys at a time.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use crate::slicelet::Slicelet;
 use crate::warm::{HotValue, WriteError};
 
 impl<C: Codec> Slicelet<C> {
-    /// Changes the values of many keys, each on its own as [`Guard::update`](crate::Guard::update) does, as many at a time
-    /// as the store is read (`load_concurrency`). Answers what came of each, in the order of the keys: some may be
-    /// written and others not.
+    /// Changes the values of many keys, each separately as [`Guard::update`](crate::Guard::update) does, up to
+    /// `load_concurrency` at a time. Returns the outcome of each in the order of the keys: some may be written and others
+    /// not.
     pub async fn update_each<K, E>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -31,29 +31,31 @@ impl<C: Codec> Slicelet<C> {
                 (key, outcome)
             }
         });
-        stream::iter(updates).buffered(self.load_concurrency()).collect().await
+        stream::iter(updates)
+            .buffered(self.access().load_concurrency)
+            .collect()
+            .await
     }
 
-    /// Loads the values of those keys that the pod owns and that are not warm, ahead of their use: after the requests of
-    /// clients, so that nobody waits for it. Answers for how many of the keys there is nothing left to load: their value is
-    /// warm, known to be missing, or about to be loaded by someone else.
+    /// Loads the values of the given keys ahead of their use, as far as the pod owns them and they are not warm. Client
+    /// requests have priority at the store, so none waits for a prefetch. Returns the number of keys with nothing left to
+    /// load: warm, known to be missing, or being loaded by another request.
     pub async fn prefetch<K>(&self, keys: impl IntoIterator<Item = K>) -> usize
     where
         K: AsRef<[u8]> + Sync,
     {
         let loads = keys.into_iter().map(async |key| match self.own(&key) {
-            Ok(guard) => self.warm_store().prefetch(guard.ask()).await.is_ok(),
+            Ok(guard) => self.access().warm.prefetch(guard.load_request()).await.is_ok(),
             Err(_) => false,
         });
-        let loaded = stream::iter(loads).buffer_unordered(self.load_concurrency());
+        let loaded = stream::iter(loads).buffer_unordered(self.access().load_concurrency);
         loaded.filter(|is_warm| std::future::ready(*is_warm)).count().await
     }
 
-    /// The warm keys that are asked for most, hottest first, `count_max` at most: what a service may note down, to
-    /// [prefetch](Self::prefetch) it when it starts again. Looks at all that is warm, so it is nothing to do in each
-    /// request.
+    /// The hottest warm keys, at most `count_max`, hottest first: a service may store them and
+    /// [prefetch](Self::prefetch) them after a restart. Iterates over the whole warm store, so not for every request.
     #[must_use]
     pub fn hottest(&self, count_max: usize) -> Vec<HotValue> {
-        self.warm_store().hottest(count_max)
+        self.access().warm.hottest(count_max)
     }
 }

@@ -1,4 +1,4 @@
-//! What a request hears that the object store has no time for.
+//! The error of requests that the object store cannot serve in time.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use thiserror::Error;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-/// The object store could not be asked in time: nothing was done, try again later. As a [`Status`] it is
-/// `RESOURCE_EXHAUSTED`, with the time to try again as gRPC clients with a retry policy understand it.
+/// The object store is overloaded and would not serve the request before its deadline. Nothing was done: retry later. As a
+/// [`Status`] it is `RESOURCE_EXHAUSTED`, with the retry time in the header that gRPC clients with a retry policy read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the object store cannot be asked in time, try again in {} ms", .retry_after.as_millis())]
+#[error("the object store is overloaded, retry in {} ms", .retry_after.as_millis())]
 pub struct Overloaded {
-    /// When it would have been asked at last.
+    /// The time after which the request would have been admitted.
     pub retry_after: Duration,
 }
 
-/// Where gRPC clients look for how many milliseconds to wait before they try again (gRFC A6, "gRPC Retry Design").
+/// The header with the milliseconds to wait before a retry (gRFC A6, "gRPC Retry Design").
 const PUSHBACK_KEY: &str = "grpc-retry-pushback-ms";
 
 impl From<Overloaded> for Status {
@@ -32,15 +32,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_told_when_to_try_again() {
+    fn the_status_carries_the_retry_time() {
         let status = Status::from(Overloaded {
             retry_after: Duration::from_millis(250),
         });
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert_eq!(
-            status.message(),
-            "the object store cannot be asked in time, try again in 250 ms"
-        );
+        assert_eq!(status.message(), "the object store is overloaded, retry in 250 ms");
         assert_eq!(status.metadata().get(PUSHBACK_KEY).unwrap(), "250");
     }
 }

@@ -1,18 +1,18 @@
-//! Why a pod does not answer for a key.
+//! Errors of ownership checks.
 
 use emberkeep_core::keyspace::KeyTooLong;
 use emberkeep_proto::convert::{NotOwner, not_owner_status};
 use thiserror::Error;
 use tonic::Status;
 
-/// A key that this pod may not answer for. Return it as a [`Status`]: a clerk understands it.
+/// This pod may not answer for a key. Return the error as a [`Status`], from which a clerk learns the owner.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum OwnError {
-    /// Another pod owns the key, or nobody does: the caller is to go there.
+    /// Another pod owns the key, or none does: the caller has to go to the owner.
     #[error("slice {} is not owned by this pod at generation {}", .0.slice, .0.generation)]
     NotOwner(Box<NotOwner>),
-    /// No pod owns such a key: the caller is to use a shorter one.
+    /// The key exceeds the length limit: the caller has to use a shorter one.
     #[error(transparent)]
     KeyTooLong(#[from] KeyTooLong),
 }

@@ -5,13 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assignment::Generation;
-use emberkeep_core::keyspace::{Slice, SliceKey};
+use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::Pod;
 use emberkeep_core::slicelet::Share;
 use emberkeep_core::target::TargetName;
-use emberkeep_core::time::Timestamp;
-use emberkeep_proto::convert::NotOwner;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::tasks::Tasks;
 use emberkeep_runtime::watch::{AssignmentSnapshot, AssignmentSource, WatchLimits, WatchService};
@@ -21,62 +18,49 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::service::Routes;
 
-use crate::builder::Builder;
 use crate::codec::{Codec, Raw};
 use crate::config::Settings;
 use crate::error::SliceletError;
 use crate::forward::{ForwardLayer, Forwarder};
 use crate::guard::Guard;
-use crate::holding::Holding;
+use crate::key_access::KeyAccess;
 use crate::metrics::Metrics;
 use crate::own_error::OwnError;
-use crate::published::Published;
+use crate::published_state::PublishedState;
 use crate::session::{self, SessionParts};
 use crate::stats::Stats;
 use crate::status;
 use crate::stop_signal;
 use crate::store_access::StoreAccess;
 use crate::transfer::TransferService;
-use crate::warm::{DiskTier, HashedKey, Hold, WarmParts, WarmStore, WriteError};
-use crate::writer::Writer;
+use crate::warm::{DiskTier, HashedKey, WarmParts, WarmStore};
 
-/// One pod's part of a target: knows which keys the pod owns, keeps their values warm, and stays in touch with the
-/// assigner. Copies are the same slicelet; when the last one is gone, or after [`Slicelet::shutdown`], its tasks end.
+/// One pod's part of a target: knows which keys the pod owns, keeps their values warm, and maintains the session with the
+/// assigner. Clones share one slicelet; its tasks end with the last clone, or with [`Slicelet::shutdown`].
 pub struct Slicelet<C: Codec = Raw> {
-    inner: Arc<Inner<C>>,
+    inner: Arc<RunningSlicelet<C>>,
 }
 
-struct Inner<C: Codec> {
+struct RunningSlicelet<C: Codec> {
+    access: KeyAccess<C>,
     settings: Settings,
-    published: Arc<Published>,
-    warm: Arc<WarmStore<C>>,
-    clock: Clock,
-    metrics: Metrics,
     http_address: Option<SocketAddr>,
     drain: CancellationToken,
     drained: CancellationToken,
     tasks: Tasks,
-    _ends_the_tasks: DropGuard,
+    _stops_tasks: DropGuard,
 }
 
-/// How long tasks may take to end; none of them has much to finish.
+/// How long [`Slicelet::shutdown`] waits for tasks to end. Only a write in progress takes longer than a moment.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
-
-impl Slicelet<Raw> {
-    /// Begins to describe a slicelet of that target.
-    #[must_use]
-    pub fn builder(target: impl AsRef<str>) -> Builder<Raw> {
-        Builder::new(target.as_ref())
-    }
-}
 
 impl<C: Codec> Slicelet<C> {
     pub(crate) async fn start(settings: Settings, store: Store, codec: C) -> Result<Self, SliceletError> {
         let (clock, tasks) = (Clock::start(), Tasks::new());
-        let ends_the_tasks = tasks.stop().clone().drop_guard();
+        let stops_tasks = tasks.stop().clone().drop_guard();
         let (drain, drained) = (CancellationToken::new(), tasks.stop().child_token());
         let metrics = Metrics::new(settings.target.as_str());
-        let published = Arc::new(Published::nothing());
+        let published = Arc::new(PublishedState::nothing());
         if settings.is_writable {
             store.require_conditional_writes().await?;
         }
@@ -114,44 +98,42 @@ impl<C: Codec> Slicelet<C> {
             drain: drain.clone(),
             drained: drained.clone(),
         });
-        let inner = Inner {
+        let inner = RunningSlicelet {
+            access: key_access(&settings, published, warm, metrics),
             settings,
-            published,
-            warm,
-            clock,
-            metrics,
             http_address,
             drain,
             drained,
-            _ends_the_tasks: ends_the_tasks,
+            _stops_tasks: stops_tasks,
             tasks,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The right to answer for `key`, if this pod has it. Takes no lock, makes no call, allocates nothing.
+    /// Checks that this pod owns `key` and returns the guard for it. Takes no lock, does no I/O, allocates nothing.
     ///
     /// # Errors
-    /// When another pod owns the key: return the error as a [`tonic::Status`], and the clerk goes there.
-    // Inlined always, so that the guard is made where it is used: copying it there took a quarter of the time.
+    /// Another pod owns the key: return the error as a [`tonic::Status`], and the clerk goes to the owner.
+    // Always inlined, so that the guard is built in the caller's frame: copying it there took a quarter of the time.
     #[inline(always)]
     pub fn own<'a>(&'a self, key: &'a (impl AsRef<[u8]> + ?Sized)) -> Result<Guard<'a, C>, OwnError> {
+        let access = &self.inner.access;
         let key = HashedKey::try_new(key.as_ref())?;
-        let holding = self.inner.published.holding.load();
-        let slice_key = key.slice_key(holding.key_mode);
-        let (range, share) = holding.ownership.share_of(&slice_key);
+        let snapshot = access.published.snapshot.load();
+        let slice_key = key.slice_key(snapshot.key_mode);
+        let (range, share) = snapshot.ownership.share_of(&slice_key);
         let Some(share) = share.filter(|share| Share::may_answer(share)) else {
-            return Err(self.not_owner(&holding, &slice_key));
+            return Err(access.not_owner(&snapshot, &slice_key));
         };
-        let ordinal = holding.count_request(range);
-        self.inner.published.heat.sample(&slice_key, 1, ordinal);
-        let hold = holding.hold(range, share, self.inner.settings.warm.freshness);
-        Ok(Guard::new(self, key, slice_key, hold, share.epoch))
+        let ordinal = snapshot.count_request(range);
+        access.published.heat.sample(&slice_key, 1, ordinal);
+        let fence = snapshot.fence(range, share, access.freshness);
+        Ok(Guard::new(access, key, slice_key, fence, share.epoch))
     }
 
-    /// All that the pod's gRPC server carries beside the service itself, for clerks and other pods: the watch of this pod's
-    /// assignment, so that they start and run with no assigner alive; and the transfer of warm values, so that whoever gets
-    /// one of its slices has them before it is asked.
+    /// The gRPC services for clerks and other pods, to be added to the pod's server: the watch of this pod's assignment,
+    /// from which clerks start and run while no assigner is reachable, and the transfer of warm values to the next owner
+    /// of a slice.
     ///
     /// ```no_run
     /// # use emberkeep_slicelet::Slicelet;
@@ -162,78 +144,74 @@ impl<C: Codec> Slicelet<C> {
     /// ```
     #[must_use]
     pub fn routes(&self) -> Routes {
-        let Inner {
-            warm,
-            published,
-            drained,
-            ..
-        } = &*self.inner;
-        let copy = AssignmentCopy {
+        let RunningSlicelet { access, drained, .. } = &*self.inner;
+        let assignment = ServedAssignment {
             target: self.inner.settings.target.clone(),
-            held: self.assignment(),
+            assignment: self.assignment(),
         };
-        // A server that shuts down waits for its streams, so those end with the drain.
-        let watch = WatchService::new(copy, WatchLimits::default(), drained.clone());
-        let transfer = TransferService::new(Arc::clone(warm), Arc::clone(published), drained.clone());
+        // A server shuts down only after its streams have ended, so both services end theirs with the drain.
+        let watch = WatchService::new(assignment, WatchLimits::default(), drained.clone());
+        let (warm, published) = (Arc::clone(&access.warm), Arc::clone(&access.published));
+        let transfer = TransferService::new(warm, published, drained.clone());
         Routes::new(watch.into_server()).add_service(transfer.into_server())
     }
 
-    /// A layer around the pod's services, as `Server::builder().layer(slicelet.forward_layer())`: while the target's
-    /// setting `misroute` is `forward`, requests that a service refuses because another pod owns the key are sent on to
-    /// that pod, within their deadline and at most twice, and get its answer.
+    /// A layer for the pod's services, as `Server::builder().layer(slicelet.forward_layer())`. While the target's setting
+    /// `misroute` is `forward`, a request that a service rejects with `NotOwner` is forwarded to the owner, within the
+    /// request's deadline and at most twice, and the caller gets the owner's response.
     ///
-    /// For clients that cannot go to the owner themselves. A clerk gets the answer too, and learns whom to ask next time.
-    /// Requests with bodies of more than 4 MiB, and those that the client streams, are refused as without the layer.
+    /// For clients without a clerk. A clerk also gets the response, with the owner for its next request. Requests with
+    /// bodies of more than 4 MiB, and client streams still open at the rejection, are not forwarded.
     #[must_use]
     pub fn forward_layer(&self) -> ForwardLayer {
-        let Inner { published, metrics, .. } = &*self.inner;
+        let KeyAccess { published, metrics, .. } = &self.inner.access;
         ForwardLayer::new(Forwarder::new(Arc::clone(published), metrics.forwards.clone()))
     }
 
-    /// The newest assignment, now and later; `None` before the first one.
+    /// Watches the assignment in effect on this pod; `None` before the first one.
     #[must_use]
     pub fn assignment(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
-        self.inner.published.held.subscribe()
+        self.inner.access.published.assignment.subscribe()
     }
 
-    /// Asks for the pod's slices to be moved elsewhere, as SIGTERM does. The pod keeps answering meanwhile; see
+    /// Requests that the pod's slices move to other pods, as SIGTERM does. The pod keeps answering meanwhile; see
     /// [`Slicelet::drained`].
     pub fn drain(&self) {
         self.inner.drain.cancel();
     }
 
-    /// Ends when the pod may stop: after a drain, once others serve what it owned (or there is nowhere to move it and
-    /// the drain timeout is over); when the assigner lets it go; or when the slicelet itself has stopped. Made for
-    /// `serve_with_incoming_shutdown`.
+    /// Completes when the pod may stop: after a drain, once other pods serve its slices or, with no pod to move them to,
+    /// once the drain timeout has expired; when the assigner permits the exit; or when the slicelet itself has stopped.
+    /// Intended for `serve_with_incoming_shutdown`.
     pub fn drained(&self) -> impl Future<Output = ()> + Send + use<C> {
         self.inner.drained.clone().cancelled_owned()
     }
 
-    /// What the slicelet has done so far.
+    /// Counts since the start, and the present state.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let Inner {
+        let KeyAccess {
             published,
             warm,
             metrics,
             ..
-        } = &*self.inner;
+        } = &self.inner.access;
         Stats::of(metrics, published, warm)
     }
 
-    /// The metrics, for a service that exposes them with its own.
+    /// The registry of the slicelet's metrics, for a service that exposes them with its own.
     #[must_use]
     pub fn registry(&self) -> &Registry {
-        &self.inner.metrics.registry
+        &self.inner.access.metrics.registry
     }
 
-    /// Where metrics and health are served, if they are.
+    /// The bound address of `/metrics` and `/healthz`; `None` without [`Builder::http_listen`](crate::Builder::http_listen).
     #[must_use]
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.inner.http_address
     }
 
-    /// The pod as it registers.
+    /// The pod as registered with the assigner.
     #[must_use]
     pub fn pod(&self) -> &Pod {
         &self.inner.settings.pod
@@ -242,9 +220,9 @@ impl<C: Codec> Slicelet<C> {
     /// The slices that the pod serves now.
     #[must_use]
     pub fn served_slices(&self) -> Vec<Slice> {
-        let holding = self.inner.published.holding.load();
+        let snapshot = self.inner.access.published.snapshot.load();
         let is_serving = |(_, share): &(Slice, Share)| share.phase.is_routed_to();
-        holding
+        snapshot
             .ownership
             .owned()
             .filter(is_serving)
@@ -252,73 +230,32 @@ impl<C: Codec> Slicelet<C> {
             .collect()
     }
 
-    /// Ends the session and every other task, within seconds: what is being written is written to its end. Drain first
-    /// where the slices are to move without a gap.
+    /// Ends the session and all other tasks, within seconds; writes in progress are completed. To move the slices without
+    /// a gap, drain first.
     pub async fn shutdown(&self) {
         self.inner.tasks.shutdown(SHUTDOWN_DEADLINE).await;
-        self.inner.warm.close().await;
+        self.inner.access.warm.close().await;
     }
 
-    #[inline]
-    pub(crate) fn warm_store(&self) -> &WarmStore<C> {
-        &self.inner.warm
+    pub(crate) fn access(&self) -> &KeyAccess<C> {
+        &self.inner.access
     }
+}
 
-    #[inline]
-    pub(crate) fn published(&self) -> &Published {
-        &self.inner.published
-    }
-
-    /// Fails if the slicelet was not started to write.
-    pub(crate) fn writer<E>(&self) -> Result<Writer<'_, C>, WriteError<E>> {
-        let Settings { is_writable, warm, .. } = &self.inner.settings;
-        match is_writable {
-            true => Ok(Writer::new(&self.inner.warm, warm.answered, &self.inner.metrics)),
-            false => Err(WriteError::ReadOnly),
-        }
-    }
-
-    pub(crate) fn load_concurrency(&self) -> usize {
-        self.inner.settings.admission.concurrency
-    }
-
-    /// When a read or write that begins now has to be done.
-    pub(crate) fn deadline(&self, patience: Option<Duration>) -> Timestamp {
-        let allowed = self.inner.settings.load_deadline;
-        self.inner.clock.now() + patience.map_or(allowed, |patience| patience.min(allowed))
-    }
-
-    /// By what right a key may be written that the pod has held since it went by generation `since`.
-    ///
-    /// A pod that is leaving a slice may still answer what it knows, but not write: the new owner would not see it.
-    pub(crate) fn fence(&self, slice_key: &SliceKey, since: Generation) -> Result<Hold, OwnError> {
-        let holding = self.inner.published.holding.load();
-        let (range, share) = holding.ownership.share_of(slice_key);
-        match share {
-            Some(share) if share.may_write() && share.held_since <= since => {
-                Ok(holding.hold(range, share, self.inner.settings.warm.freshness))
-            }
-            Some(_) | None => Err(self.not_owner(&holding, slice_key)),
-        }
-    }
-
-    /// Charges more load to the slice that holds the key now.
-    pub(crate) fn charge(&self, slice_key: &SliceKey, units: u64) {
-        let holding = self.inner.published.holding.load();
-        let (range, _) = holding.ownership.share_of(slice_key);
-        let ordinal = holding.count_extra(range, units);
-        self.inner.published.heat.sample(slice_key, units, ordinal);
-    }
-
-    #[cold]
-    fn not_owner(&self, holding: &Holding, slice_key: &SliceKey) -> OwnError {
-        self.inner.metrics.misroutes.inc();
-        let (slice, owner) = holding.ownership.server_of(slice_key);
-        OwnError::NotOwner(Box::new(NotOwner {
-            generation: holding.ownership.generation(),
-            slice,
-            owner: owner.cloned(),
-        }))
+fn key_access<C: Codec>(
+    settings: &Settings,
+    published: Arc<PublishedState>,
+    warm: Arc<WarmStore<C>>,
+    metrics: Metrics,
+) -> KeyAccess<C> {
+    KeyAccess {
+        published,
+        warm,
+        metrics,
+        freshness: settings.warm.freshness,
+        is_writable: settings.is_writable,
+        load_deadline: settings.load_deadline,
+        load_concurrency: settings.admission.concurrency,
     }
 }
 
@@ -346,15 +283,15 @@ impl<C: Codec> std::fmt::Debug for Slicelet<C> {
     }
 }
 
-/// The pod's copy of its target's assignment: what [`Slicelet::routes`] serve.
+/// The assignment in effect on this pod, as served by [`Slicelet::routes`].
 #[derive(Debug)]
-struct AssignmentCopy {
+struct ServedAssignment {
     target: TargetName,
-    held: watch::Receiver<Option<AssignmentSnapshot>>,
+    assignment: watch::Receiver<Option<AssignmentSnapshot>>,
 }
 
-impl AssignmentSource for AssignmentCopy {
+impl AssignmentSource for ServedAssignment {
     fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>> {
-        (self.target == *target).then(|| self.held.clone())
+        (self.target == *target).then(|| self.assignment.clone())
     }
 }

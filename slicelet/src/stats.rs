@@ -1,54 +1,54 @@
-//! What a slicelet has done so far.
+//! Statistics of a slicelet, for services and tests.
 
 use emberkeep_core::assignment::Generation;
 
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
-use crate::metrics::{Cause, Metrics};
-use crate::published::Published;
+use crate::metrics::{Metrics, ReadCause};
+use crate::published_state::PublishedState;
 use crate::warm::WarmStore;
 
-/// Counts since the start, and how things are now.
+/// Counts since the start of the slicelet, and its present state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Requests for keys that the pod owned.
+    /// Requests for keys owned by this pod.
     pub request_count: u64,
-    /// Requests that did not wait for a value to be loaded.
+    /// Requests answered without waiting for a load.
     pub hit_count: u64,
-    /// Answers that there is no object, known without a read.
+    /// Requests for a missing object answered from the negative cache.
     pub missing_hit_count: u64,
-    /// Requests for keys that the pod did not own.
+    /// Requests for keys not owned by this pod.
     pub misroute_count: u64,
-    /// Values that were loaded from disk without asking the store.
+    /// Values loaded from the disk cache without a read of the store.
     pub disk_hit_count: u64,
-    /// Reads of the store.
+    /// Reads of the store, for any cause.
     pub store_read_count: u64,
-    /// Those of them that asked whether what was known still was so.
+    /// Conditional reads among them, which check a cached version.
     pub revalidation_count: u64,
     /// Bytes read from the store.
     pub store_read_size: ByteSize,
-    /// Values that were written.
+    /// Writes confirmed durable by the store.
     pub store_write_count: u64,
-    /// Writes that had to be done again because another pod had written the same object.
-    pub lost_race_count: u64,
-    /// Requests that had been answered before.
-    pub repeat_count: u64,
-    /// The generation that the pod goes by.
+    /// Conditional writes rejected because another pod had written the object.
+    pub write_conflict_count: u64,
+    /// Repeated requests that received the stored answer of the first one.
+    pub deduplicated_request_count: u64,
+    /// The generation of the assignment in effect.
     pub generation: Generation,
-    /// Slices in which the pod has a share.
+    /// Slices of which the pod is a replica in any phase.
     pub owned_slice_count: usize,
     /// Keys with a warm value.
     pub warm_key_count: usize,
-    /// Memory taken by warm values.
+    /// Memory used by warm values.
     pub warm_size: ByteSize,
 }
 
 impl Stats {
-    pub(crate) fn of<C: Codec>(metrics: &Metrics, published: &Published, warm: &WarmStore<C>) -> Self {
-        let holding = published.holding.load();
-        // What was counted since the last measurement is not in the metrics yet.
-        let request_count = metrics.requests.get() + holding.request_count();
+    pub(crate) fn of<C: Codec>(metrics: &Metrics, published: &PublishedState, warm: &WarmStore<C>) -> Self {
+        let snapshot = published.snapshot.load();
+        // The metrics lag behind by the requests since the last load measurement.
+        let request_count = metrics.requests.get() + snapshot.request_count();
         Self {
             request_count,
             hit_count: request_count.saturating_sub(metrics.loads.get()),
@@ -56,13 +56,13 @@ impl Stats {
             misroute_count: metrics.misroutes.get(),
             disk_hit_count: metrics.disk_hits.get(),
             store_read_count: metrics.store.read_count(),
-            revalidation_count: metrics.store.reads_for(Cause::Revalidate),
+            revalidation_count: metrics.store.reads_for(ReadCause::Revalidate),
             store_read_size: ByteSize::bytes(metrics.store.read_bytes.get()),
             store_write_count: metrics.store.writes.get(),
-            lost_race_count: metrics.store.lost_races.get(),
-            repeat_count: metrics.repeats.get(),
-            generation: holding.ownership.generation(),
-            owned_slice_count: holding.ownership.owned().count(),
+            write_conflict_count: metrics.store.write_conflicts.get(),
+            deduplicated_request_count: metrics.deduplicated_requests.get(),
+            generation: snapshot.ownership.generation(),
+            owned_slice_count: snapshot.ownership.owned().count(),
             warm_key_count: warm.key_count(),
             warm_size: ByteSize::bytes(warm.size()),
         }

@@ -1,4 +1,4 @@
-//! SIGTERM: the platform wants the pod to stop.
+//! SIGTERM: the platform's request to stop the pod.
 
 use emberkeep_runtime::tasks::Tasks;
 use tokio::signal::unix::{SignalKind, signal};
@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::SliceletError;
 
-/// Cancels `drain` when the process gets SIGTERM.
+/// Cancels `drain` when the process receives SIGTERM.
 pub(crate) fn drain_on_sigterm(tasks: &Tasks, drain: CancellationToken) -> Result<(), SliceletError> {
     let mut sigterm = signal(SignalKind::terminate()).map_err(SliceletError::Signal)?;
     let stop = tasks.stop().clone();

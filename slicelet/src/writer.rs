@@ -1,64 +1,70 @@
-//! Writing by guards: what a service changes is written by whoever owns the key, and by nobody else.
+//! Writes of one key: the caller's function becomes a [`ValueChange`], which the warm store applies.
+//!
+//! ```text
+//! Guard::update, remove, once --> Writer --ValueChange--> WarmStore::write --conditional put--> object storage
+//!                                                             | before each load and put
+//!                                                             +--> KeyAccess::write_fence: still the owner?
+//! ```
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use emberkeep_core::slicelet::{Answered, AnsweredLimits};
+use emberkeep_core::slicelet::Answered;
 use emberkeep_runtime::clock::unix_ms;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::Codec;
-use crate::guard::Guard;
-use crate::metrics::Metrics;
-use crate::warm::{Change, Manner, WarmStore, WriteError};
+use crate::key_access::KeyAccess;
+use crate::warm::{LoadRequest, ValueChange, WriteError, WriteOptions};
 
-/// Writes for a slicelet that was started to.
+/// Performs one write of one key.
 pub(crate) struct Writer<'a, C: Codec> {
-    warm: &'a Arc<WarmStore<C>>,
-    limits: AnsweredLimits,
-    metrics: &'a Metrics,
+    access: &'a KeyAccess<C>,
+    request: LoadRequest<'a>,
 }
 
-/// The longest request id: ids are kept in the object.
+/// The longest request id, in bytes: ids are stored in the object and read with it.
 const REQUEST_ID_LENGTH_MAX: usize = 128;
 
 impl<'a, C: Codec> Writer<'a, C> {
-    pub(crate) const fn new(warm: &'a Arc<WarmStore<C>>, limits: AnsweredLimits, metrics: &'a Metrics) -> Self {
-        Self { warm, limits, metrics }
+    /// Fails if the slicelet was started without [`Builder::writable`](crate::Builder::writable).
+    pub(crate) fn try_new<E>(access: &'a KeyAccess<C>, request: LoadRequest<'a>) -> Result<Self, WriteError<E>> {
+        match access.is_writable {
+            true => Ok(Self { access, request }),
+            false => Err(WriteError::ReadOnly),
+        }
     }
 
     pub(crate) async fn update<E: Send>(
         self,
-        guard: &Guard<'_, C>,
         mut change: impl FnMut(Option<&C::Value>) -> Result<C::Value, E> + Send,
     ) -> Result<Arc<C::Value>, WriteError<E>> {
         let change = move |present: Option<&C::Value>, answered: &Answered| {
             let value = Arc::new(change(present).map_err(WriteError::Refused)?);
-            Ok(Change::Write {
+            Ok(ValueChange::Write {
                 value: Some(Arc::clone(&value)),
                 answered: answered.clone(),
-                told: value,
+                response: value,
             })
         };
-        self.write(guard, false, change).await
+        self.write(false, change).await
     }
 
-    pub(crate) async fn remove(self, guard: &Guard<'_, C>) -> Result<bool, WriteError<Infallible>> {
+    pub(crate) async fn remove(self) -> Result<bool, WriteError<Infallible>> {
         let change = |present: Option<&C::Value>, answered: &Answered| match present {
-            Some(_) => Ok(Change::Write {
+            Some(_) => Ok(ValueChange::Write {
                 value: None,
                 answered: answered.clone(),
-                told: true,
+                response: true,
             }),
-            None => Ok(Change::Keep(false)),
+            None => Ok(ValueChange::Keep(false)),
         };
-        self.write(guard, false, change).await
+        self.write(false, change).await
     }
 
     pub(crate) async fn once<A, E>(
         self,
-        guard: &Guard<'_, C>,
         request_id: &[u8],
         mut change: impl FnMut(Option<&C::Value>) -> Result<(C::Value, A), E> + Send,
     ) -> Result<A, WriteError<E>>
@@ -72,34 +78,34 @@ impl<'a, C: Codec> Writer<'a, C> {
                 max: REQUEST_ID_LENGTH_MAX,
             });
         }
-        let (limits, metrics) = (self.limits, self.metrics);
+        let (limits, metrics) = (self.access.warm.parts.settings.answered, &self.access.metrics);
         let change = |present: Option<&C::Value>, answered: &Answered| {
             if let Some(answer) = answered.answer_to(request_id) {
-                metrics.repeats.inc();
-                return Ok(Change::Keep(serde_json::from_slice(answer).map_err(unencodable)?));
+                metrics.deduplicated_requests.inc();
+                return Ok(ValueChange::Keep(serde_json::from_slice(answer).map_err(unencodable)?));
             }
             let (value, answer) = change(present).map_err(WriteError::Refused)?;
-            let kept = serde_json::to_vec(&answer).map_err(unencodable)?;
-            Ok(Change::Write {
+            let encoded = serde_json::to_vec(&answer).map_err(unencodable)?;
+            Ok(ValueChange::Write {
                 value: Some(Arc::new(value)),
-                answered: answered.with(request_id, &kept, unix_ms(), limits),
-                told: answer,
+                answered: answered.with(request_id, &encoded, unix_ms(), limits),
+                response: answer,
             })
         };
-        self.write(guard, true, change).await
+        self.write(true, change).await
     }
 
     async fn write<T, E>(
         self,
-        guard: &Guard<'_, C>,
         is_repeatable: bool,
-        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>> + Send,
+        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>> + Send,
     ) -> Result<T, WriteError<E>> {
-        let manner = Manner {
-            fence: &|| guard.fence(),
+        let Self { access, request } = self;
+        let options = WriteOptions {
+            fence: &|| access.write_fence(request.slice_key, request.fence.at),
             is_repeatable,
         };
-        self.warm.write(guard.ask(), manner, change).await
+        access.warm.write(request, options, change).await
     }
 }
 

@@ -1,21 +1,21 @@
-//! The version of an object's content, as the store names it.
+//! The version tag of an object's content.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Names one version of an object's content; two reads with equal tags saw equal bytes.
+/// Identifies one version of an object's content: equal tags mean equal bytes.
 ///
-/// Kept as the store sent it, quotes included, because S3 wants it back the same way.
+/// Kept byte for byte as the store sent it, quotes included, because S3 compares it so in `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ETag(Arc<str>);
 
 impl ETag {
-    /// The tag as the store sent it.
+    /// A tag from the header of a reply.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The tag as the store sent it.
+    /// The tag for a conditional header, quotes included.
     pub fn as_str(&self) -> &str {
         &self.0
     }

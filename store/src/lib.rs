@@ -1,4 +1,4 @@
-//! Object storage: one trait, S3 and a local folder behind it, with conditional writes that hold under concurrent writers.
+//! Object storage: one trait over S3 and local folders, with conditional writes that are atomic under concurrent writers.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), emberkeep_store::StoreError> {
@@ -33,7 +33,7 @@ pub mod embedded;
 pub use error::StoreError;
 pub use etag::ETag;
 pub use folder::{Durability, Folder};
-pub use name::{NAME_BYTES_MAX, ObjectName};
+pub use name::{InvalidObjectName, NAME_BYTES_MAX, ObjectName};
 pub use object_store::{Expect, OBJECT_BYTES_MAX, Object, ObjectStore, Read};
 pub use range::{Listed, NameRange, Page};
 pub use s3::{Credentials, S3, S3Settings};

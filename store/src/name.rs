@@ -5,13 +5,21 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::StoreError;
-
-/// The longest name in bytes. S3 takes 1,024 with the prefix of the store, so that any name fits below any prefix.
+/// The longest name, in bytes. S3 allows 1,024 for prefix and name together, so every name fits below every prefix.
 pub const NAME_BYTES_MAX: usize = 896;
 
-/// What an application key may show as it is; all other bytes become `%XX`.
+/// The bytes of an application key that are percent-encoded: all but letters, digits and `- . _ ~`.
 const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text that is not an object name, and what is allowed: correct it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("object name {name:?} {reason}")]
+pub struct InvalidObjectName {
+    /// The text as given.
+    pub name: String,
+    /// The rule it breaks and what is allowed, to be read after the name.
+    pub reason: String,
+}
 
 /// A validated object name: segments of `A-Z a-z 0-9 - . _ ~ %` between slashes, none empty, none beginning with a dot.
 ///
@@ -20,12 +28,12 @@ const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 pub struct ObjectName(Arc<str>);
 
 impl ObjectName {
-    /// A name from its text.
-    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, StoreError> {
+    /// Validates a name.
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidObjectName> {
         let text = text.into();
         match fault(&text) {
             None => Ok(Self(text)),
-            Some(reason) => Err(StoreError::BadName {
+            Some(reason) => Err(InvalidObjectName {
                 name: text.to_string(),
                 reason,
             }),
@@ -34,13 +42,13 @@ impl ObjectName {
 
     /// The name of a key's object: `{target}/{slice key in hex}/{application key, percent-encoded}`.
     ///
-    /// No slice boundary is in it, so splits, merges and moves touch no object, and one listing of
+    /// The name does not depend on slice boundaries: splits, merges and moves rename no object, and one listing of
     /// [`NameRange::of_keys`](crate::NameRange::of_keys) finds all keys of a slice.
-    pub fn of_key(target: &str, slice_key: &[u8], application_key: &[u8]) -> Result<Self, StoreError> {
+    pub fn of_key(target: &str, slice_key: &[u8], application_key: &[u8]) -> Result<Self, InvalidObjectName> {
         Self::new(format!("{target}/{}/{}", hex(slice_key), percent(application_key)))
     }
 
-    /// The application key in a name made by [`ObjectName::of_key`].
+    /// Decodes the application key of a name made by [`ObjectName::of_key`]; `None` for other names.
     pub fn application_key(&self) -> Option<Vec<u8>> {
         let (_, key) = self.0.split_once('/')?.1.split_once('/')?;
         (!key.contains('/')).then(|| percent_decode_str(key).collect())
@@ -64,7 +72,7 @@ impl fmt::Debug for ObjectName {
     }
 }
 
-/// Lower-case hex, which orders as the bytes do.
+/// Lower-case hex, whose text order is the order of the bytes.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
@@ -74,7 +82,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// An application key as one segment; a leading dot is encoded too, so that no segment is `.`, `..` or hidden.
+/// Encodes an application key as one segment; a leading dot too, so that no segment is `.`, `..` or a hidden file.
 fn percent(key: &[u8]) -> String {
     match key.strip_prefix(b".") {
         Some(rest) => format!("%2E{}", percent_encode(rest, NOT_PLAIN)),
@@ -85,9 +93,12 @@ fn percent(key: &[u8]) -> String {
 fn fault(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~%/".contains(c);
     if text.len() > NAME_BYTES_MAX {
-        Some(format!("is {} bytes long, allowed are {NAME_BYTES_MAX}", text.len()))
+        Some(format!(
+            "is {} bytes long, at most {NAME_BYTES_MAX} are allowed",
+            text.len()
+        ))
     } else if let Some(odd) = text.chars().find(|&c| !is_plain(c)) {
-        Some(format!("holds {odd:?}, allowed are A-Z a-z 0-9 - . _ ~ % and /"))
+        Some(format!("contains {odd:?}, allowed are A-Z a-z 0-9 - . _ ~ % and /"))
     } else if text.split('/').any(str::is_empty) {
         Some("has an empty segment".to_owned())
     } else if text.split('/').any(|segment| segment.starts_with('.')) {
@@ -108,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_key_comes_back_from_its_name() {
+    fn an_application_key_is_decoded_from_its_name() {
         for key in [
             &b"."[..],
             b"..",
@@ -124,17 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_leave_the_store_are_refused() {
+    fn names_that_would_escape_the_store_are_rejected() {
         for text in ["", "/a", "a/", "a//b", ".", "../a", "a/..", "a/.b", "a b", "é", "a\0"] {
             assert!(ObjectName::new(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn a_refused_name_says_what_is_allowed() {
+    fn a_rejected_name_states_what_is_allowed() {
         let error = ObjectName::of_key("t", &[0; 512], b"key").unwrap_err();
         assert!(
-            error.to_string().ends_with("is 1030 bytes long, allowed are 896"),
+            error
+                .to_string()
+                .ends_with("is 1030 bytes long, at most 896 are allowed"),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! The one trait every backend implements.
+//! The trait that every backend implements.
 
 use std::fmt::Debug;
 
@@ -7,68 +7,69 @@ use bytes::Bytes;
 
 use crate::{ETag, NameRange, ObjectName, Page, StoreError};
 
-/// The largest object that is read or written: objects pass through memory whole.
+/// The largest object, in bytes: objects are held in memory as a whole.
 pub const OBJECT_BYTES_MAX: u64 = 1 << 30;
 
-/// Named objects of bytes with conditional writes, ordered by name.
+/// Objects of bytes with conditional writes, ordered by name.
 ///
-/// Every call ends: each backend has its own deadline, after which it answers [`StoreError::Timeout`]. Reads see every write
-/// that was acknowledged before the read began, and never a part of one.
+/// Every call ends: each backend has a deadline of its own, after which it returns [`StoreError::Timeout`]. Reads are
+/// linearizable: a read sees every write that was acknowledged before it began, and never a part of one.
 #[async_trait]
 pub trait ObjectStore: Debug + Send + Sync + 'static {
-    /// Reads an object; with `unless`, only if its content is no longer that version.
+    /// Reads an object; with `unless`, its content is sent only if it is another version (`If-None-Match`).
     async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError>;
 
-    /// Writes an object if `expect` holds, and answers its new version once it is durable.
+    /// Writes an object if `expect` holds; returns its new version once it is durable.
     ///
     /// After [`StoreError::PreconditionFailed`] nothing was written. After [`StoreError::Undecided`], and after any error that
-    /// [is retryable](StoreError::is_retryable), the write may have happened: read, and tell by the content.
+    /// [is retryable](StoreError::is_retryable), the write may have been applied: read the object and compare its content.
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError>;
 
-    /// The first objects of `range`, at most `count_max`, ordered by the bytes of their names.
+    /// Lists the first objects of `range`, at most `count_max`, ordered by the bytes of their names.
     async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError>;
 
-    /// Removes an object; removing one that is not there is no error.
+    /// Deletes an object; a missing object is no error.
     ///
-    /// Never conditional, since few servers can do that: who must not remove another writer's object puts an empty one instead.
+    /// Never conditional, because few servers support that. To delete only a known version, overwrite it with an empty object by a
+    /// conditional [`put`](ObjectStore::put).
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError>;
 
-    /// Where the objects are, for logs and error messages.
+    /// The location of the objects, for logs and error messages.
     fn place(&self) -> &str;
 }
 
-/// An object's bytes and their version.
+/// An object as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// The content.
+    /// The whole content.
     pub bytes: Bytes,
-    /// The version of the content.
+    /// The version of the content, for later conditional reads and writes.
     pub etag: ETag,
 }
 
-/// What [`ObjectStore::get`] found.
+/// The outcome of [`ObjectStore::get`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// The object, in a version other than the one the caller has.
+    /// The object exists, in another version than the caller has.
     Found(Object),
-    /// The object still is the version the caller has.
+    /// The object is still the version that the caller has.
     NotModified,
-    /// There is no such object.
+    /// No object has that name.
     Missing,
 }
 
-/// What must be true for [`ObjectStore::put`] to write.
+/// The condition under which [`ObjectStore::put`] writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// Nothing: write over whatever is there.
+    /// Unconditional: create or overwrite.
     Anything,
-    /// There is no object of that name (`If-None-Match: *`).
+    /// No object has that name (`If-None-Match: *`).
     Absent,
-    /// The object still is this version (`If-Match`).
+    /// The object is still this version (`If-Match`).
     Matches(ETag),
 }
 
-/// Fails for an object larger than any store keeps.
+/// Rejects an object above [`OBJECT_BYTES_MAX`].
 pub(crate) fn require_size(name: &ObjectName, size_bytes: u64) -> Result<(), StoreError> {
     if size_bytes <= OBJECT_BYTES_MAX {
         return Ok(());

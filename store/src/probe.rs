@@ -1,4 +1,4 @@
-//! Finding out at start whether a store can be used, before anything relies on it.
+//! Checks of a store at startup: reachable, accessible, and conditional writes honoured.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use crate::{ETag, Expect, NameRange, ObjectName, ObjectStore, StoreError};
 
-/// How long each step of a check may take: someone is waiting for the verdict, and retries of a silent server would take much longer.
+/// Bounds each step of a check: startup waits for it, and the retries against a silent server would take a minute or more.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One cheap request that only succeeds if the store is there and lets us in.
+/// One cheap request (a listing of one name) that fails if the store is missing or denies access.
 pub(crate) async fn check(store: &dyn ObjectStore) -> Result<(), StoreError> {
     within_time(store, store.list(&NameRange::all(), 1)).await.map(drop)
 }
 
-/// Tries the conditional writes on an object of its own; the object is removed in any case.
+/// Tests conditional writes on a temporary object, which is deleted whatever the outcome.
 pub(crate) async fn require_conditional_writes(store: &dyn ObjectStore) -> Result<(), StoreError> {
     let name = ObjectName::new(format!("probe/{}", Uuid::new_v4())).expect("a UUID holds plain characters only");
     let verdict = within_time(store, try_conditions(store, &name)).await;
@@ -40,12 +40,12 @@ async fn try_conditions(store: &dyn ObjectStore, name: &ObjectName) -> Result<()
     store.put(name, Bytes::from_static(b"first"), Expect::Absent).await?;
     let wrong = ETag::new("\"00000000000000000000000000000000\"");
     must_fail(store, name, Expect::Absent, "it created an object twice").await?;
-    must_fail(store, name, Expect::Matches(wrong), "it wrote over another version").await
+    must_fail(store, name, Expect::Matches(wrong), "it overwrote another version").await
 }
 
 async fn must_fail(store: &dyn ObjectStore, name: &ObjectName, expect: Expect, fault: &str) -> Result<(), StoreError> {
     match store.put(name, Bytes::from_static(b"second"), expect).await {
-        // Nobody else knows the object, so that a refusal after a lost reply is one, too.
+        // No other writer knows the object, so an unknown outcome after a lost reply is a rejection as well.
         Err(StoreError::PreconditionFailed { .. } | StoreError::Undecided { .. }) => Ok(()),
         Ok(_) => Err(StoreError::NoConditionalWrites {
             place: store.place().to_owned(),

@@ -1,4 +1,4 @@
-//! Ranges of names to list, and the pages a listing comes in.
+//! Ranges of names, and pages of a listing.
 
 use crate::ObjectName;
 use crate::name::hex;
@@ -36,7 +36,7 @@ impl NameRange {
         }
     }
 
-    /// The same range without the names up to and including `name`.
+    /// Removes the names up to and including `name` from the range.
     #[must_use]
     pub fn after(mut self, name: &str) -> Self {
         if name > self.after.as_str() {
@@ -55,7 +55,7 @@ impl NameRange {
         self.end.as_deref().is_some_and(|end| name >= end)
     }
 
-    /// Whether a name that begins with `stem` may lie in the range.
+    /// Whether some name with the prefix `stem` may lie in the range.
     pub(crate) fn may_contain_below(&self, stem: &str) -> bool {
         let related = stem.starts_with(&self.prefix) || self.prefix.starts_with(stem);
         let not_over = self.after.starts_with(stem) || stem > self.after.as_str();
@@ -74,7 +74,7 @@ impl NameRange {
 /// One object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// The object's name.
+    /// Relative to the prefix of the store.
     pub name: ObjectName,
     /// The size of its content in bytes.
     pub size_bytes: u64,
@@ -83,9 +83,9 @@ pub struct Listed {
 /// A part of a listing, ordered by the bytes of the names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The objects of this part.
+    /// At most as many as requested; a page may be shorter, even empty, and not be the last.
     pub objects: Vec<Listed>,
-    /// What is left to list; `None` once all names have been seen.
+    /// The range still to list; `None` after the last page.
     pub rest: Option<NameRange>,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn going_on_after_a_name_never_goes_back() {
+    fn a_range_never_grows_by_continuing_after_a_name() {
         let range = NameRange::of_keys("t", &[0x10], None);
         assert_eq!(range.clone().after("t/00/a"), range);
         assert!(!range.clone().after("t/10/a").contains("t/10/a"));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn stems_that_cannot_hold_a_name_of_the_range_are_known() {
+    fn prefixes_without_a_name_in_the_range_are_skipped() {
         let range = NameRange::of_keys("t", &[0x10], Some(&[0x20]));
         assert!(range.may_contain_below(""));
         assert!(range.may_contain_below("t/"));

@@ -1,4 +1,4 @@
-//! The handle a service holds: any backend, cheap to clone.
+//! The handle to a store with any backend, cheap to clone.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use crate::s3::{S3, S3Settings};
 use crate::{Durability, Folder, Listed, NameRange, ObjectStore, StoreError, probe};
 
-/// How many names [`Store::list_all`] asks for at a time: as many as S3 gives.
+/// The page size of [`Store::list_all`]: the most that S3 returns.
 const PAGE_COUNT: usize = 1000;
 
-/// A store of objects, whatever backend keeps them; clones share it.
+/// A store of objects with any backend; clones share it.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<dyn ObjectStore>);
 
 impl Store {
-    /// A store of your own making.
+    /// Wraps a backend, such as one of your own.
     pub fn new(backend: impl ObjectStore) -> Self {
         Self(Arc::new(backend))
     }
 
-    /// Opens the store at `url`, without asking it anything yet (see [`Store::check`]).
+    /// Opens the store at `url` without contacting an S3 server; call [`Store::check`] to test access.
     ///
     /// - `s3://bucket/prefix`, with the options `?endpoint=http://host:port&path_style=true&region=name&ca_file=/path.pem`;
     ///   see [`S3Settings`].
@@ -40,19 +40,19 @@ impl Store {
         }
     }
 
-    /// A bucket of an S3-compatible server, or a part of it.
+    /// Opens a bucket of an S3-compatible server, or the part below a prefix.
     pub async fn s3(settings: S3Settings) -> Result<Self, StoreError> {
         S3::connect(settings).await.map(Self::new)
     }
 
-    /// A local folder, created if missing.
+    /// Opens a local folder with [`Durability::Synced`], created if missing.
     pub async fn folder(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         Folder::open(path, Durability::Synced).await.map(Self::new)
     }
 
-    /// Lists a whole range, page by page: no more than one page of names is held, however many there are.
+    /// Lists a whole range page by page, holding at most one page of names in memory.
     ///
-    /// Objects that come or go meanwhile may be listed or not. The stream ends with the first error.
+    /// Objects created or deleted meanwhile may be listed or not. The stream ends with the first error.
     pub fn list_all(&self, range: NameRange) -> impl Stream<Item = Result<Listed, StoreError>> + Send + use<> {
         let store = self.clone();
         let pages = stream::try_unfold(Some(range), move |rest| {
@@ -60,18 +60,18 @@ impl Store {
             async move {
                 let Some(range) = rest else { return Ok(None) };
                 let page = store.list(&range, PAGE_COUNT).await?;
-                Ok(Some((stream::iter(page.objects).map(Ok), page.rest)))
+                Ok::<_, StoreError>(Some((stream::iter(page.objects).map(Ok), page.rest)))
             }
         });
         pages.try_flatten()
     }
 
-    /// Asks the store for as little as possible: fails if it is not there or does not let us in.
+    /// Fails if the store is missing, unreachable or denies access, by one cheap request.
     pub async fn check(&self) -> Result<(), StoreError> {
         probe::check(&*self.0).await
     }
 
-    /// Fails if the store lets two writers overwrite each other; to be asked before the first write of a target.
+    /// Fails if the store lets two writers overwrite each other; call it before the first write of a target.
     pub async fn require_conditional_writes(&self) -> Result<(), StoreError> {
         probe::require_conditional_writes(&*self.0).await
     }

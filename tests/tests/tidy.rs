@@ -1,42 +1,53 @@
-//! The rules of the house, checked by an ordinary test.
+//! The project's own rules, checked by an ordinary test.
 //!
-//! What the compiler and clippy cannot see: who may import whom, how long a file may grow, what things are called. A finding
-//! is one line that says where, what is wrong, and what to do instead; a run reports all of them at once. Every check is
-//! itself tested against a planted violation.
+//! They cover what the compiler and clippy cannot see: import arrows, circles between files, the length of files and functions, names.
+//! A finding is one line with the place, the fault and the remedy; a run reports all of them at once. Each check is itself tested
+//! against a planted violation.
 
 mod tidy {
     pub(crate) mod core_arrows;
     pub(crate) mod core_purity;
     pub(crate) mod crate_arrows;
+    pub(crate) mod file_arrows;
+    pub(crate) mod file_circles;
     pub(crate) mod file_shape;
     pub(crate) mod finding;
+    pub(crate) mod imports;
     pub(crate) mod leftovers;
     pub(crate) mod links;
     pub(crate) mod metric_names;
     pub(crate) mod names;
+    pub(crate) mod predicates;
     pub(crate) mod rust_source;
     pub(crate) mod sleeps;
     pub(crate) mod tokens;
     pub(crate) mod tree;
+    pub(crate) mod type_names;
 }
 
 use std::path::Path;
 
 use tidy::finding::Finding;
 use tidy::tree::Tree;
-use tidy::{core_arrows, core_purity, crate_arrows, file_shape, leftovers, links, metric_names, names, sleeps};
+use tidy::{
+    core_arrows, core_purity, crate_arrows, file_circles, file_shape, leftovers, links, metric_names, names,
+    predicates, sleeps, type_names,
+};
 
-/// Every check there is: each reads the whole tree and reports what breaks its rule.
-const CHECKS: [fn(&Tree) -> Vec<Finding>; 9] = [
+/// All checks: each reads the whole tree and reports the violations of its rule.
+const CHECKS: [fn(&Tree) -> Vec<Finding>; 12] = [
     crate_arrows::findings,
     core_arrows::findings,
     core_purity::findings,
+    file_circles::findings,
     file_shape::findings,
     names::findings,
+    predicates::findings,
     leftovers::findings,
     metric_names::findings,
     sleeps::findings,
     links::findings,
+    type_names::findings,
 ];
 
 #[test]

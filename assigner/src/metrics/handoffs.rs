@@ -1,20 +1,20 @@
-//! Metrics of slices that change hands.
+//! The metrics of handoffs.
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::Report;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::target::TargetName;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use super::registered;
+use super::registration::registered;
 
-/// Copies count together.
+/// The metrics of slices on their way to a new owner. Clones share the counters.
 #[derive(Debug, Clone)]
 pub(super) struct HandoffMetrics {
     replicas: IntGaugeVec,
     switches: IntCounterVec,
 }
 
-/// The phases by their number.
+/// The label values of the phases, by [`phase_number`].
 const PHASES: [&str; 4] = ["warming", "serving", "yielding", "leaving"];
 
 const fn phase_number(phase: Phase) -> usize {
@@ -30,11 +30,11 @@ impl HandoffMetrics {
     pub(super) fn new(registry: &Registry) -> Self {
         let replicas = Opts::new(
             "emberkeep_assigner_replicas",
-            "Replicas in each phase; those that are not serving are on the move.",
+            "Replicas by phase. A phase other than serving is part of a move.",
         );
         let switches = Opts::new(
             "emberkeep_assigner_switches_total",
-            "Slices whose new owner had got ready and served from then on.",
+            "Completed switches: slices whose new owner was ready and started to serve.",
         );
         Self {
             replicas: registered(registry, IntGaugeVec::new(replicas, &["target", "phase"])),
@@ -42,7 +42,7 @@ impl HandoffMetrics {
         }
     }
 
-    pub(super) fn applied(&self, target: &TargetName, assignment: &Assignment) {
+    pub(super) fn record_applied(&self, target: &TargetName, assignment: &Assignment) {
         let mut counts = [0_i64; PHASES.len()];
         for replica in assignment.slices().values().flat_map(|state| state.replicas.iter()) {
             counts[phase_number(replica.phase)] += 1;
@@ -52,7 +52,7 @@ impl HandoffMetrics {
         }
     }
 
-    pub(super) fn decided(&self, target: &TargetName, report: &Report) {
+    pub(super) fn record_decision(&self, target: &TargetName, report: &DecisionReport) {
         let count = u64::try_from(report.switch_count).unwrap_or(u64::MAX);
         self.switches.with_label_values(&[target.as_str()]).inc_by(count);
     }

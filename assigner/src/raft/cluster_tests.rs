@@ -1,4 +1,4 @@
-//! What a cluster of members promises, checked on real servers and real files.
+//! The guarantees of a cluster, tested with real servers and files.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::testbed::{Cluster, change, soon, state_after};
+use super::test_cluster::{RaftTestCluster, change, soon, state_after};
 use super::type_config::{SnapshotMeta, Vote};
 use super::{Leadership, ProposeError, RaftSettings};
 
-/// Few enough that no snapshot is made.
+/// Above the number of changes in a test, so that no snapshot is built.
 const NO_SNAPSHOT: u64 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_members_elect_one_leader_and_all_reach_its_state() {
-    let cluster = Cluster::start(3, NO_SNAPSHOT).await;
+    let cluster = RaftTestCluster::start(3, NO_SNAPSHOT).await;
     cluster.propose(0..100).await;
     cluster.all_reach(state_after(100)).await;
     // On a slow machine the members may elect again in between.
@@ -39,7 +39,7 @@ async fn three_members_elect_one_leader_and_all_reach_its_state() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_visible_where_it_was_proposed_once_it_is_acknowledged() {
-    let cluster = Cluster::start(1, NO_SNAPSHOT).await;
+    let cluster = RaftTestCluster::start(1, NO_SNAPSHOT).await;
     cluster.leader().await;
     let member = &cluster.member(1).member;
     member.propose(change(0)).await.unwrap();
@@ -48,8 +48,8 @@ async fn a_change_is_visible_where_it_was_proposed_once_it_is_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_leader_stops_another_leads_and_nothing_is_lost() {
-    let mut cluster = Cluster::start(3, NO_SNAPSHOT).await;
+async fn after_the_leader_stops_another_leads_and_nothing_is_lost() {
+    let mut cluster = RaftTestCluster::start(3, NO_SNAPSHOT).await;
     let first = cluster.leader().await;
     cluster.propose(0..50).await;
     cluster.stop(first).await;
@@ -67,7 +67,7 @@ async fn when_the_leader_stops_another_leads_and_nothing_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_members_start_again_from_their_disks() {
-    let mut cluster = Cluster::start(3, 20).await;
+    let mut cluster = RaftTestCluster::start(3, 20).await;
     cluster.propose(0..90).await;
     for id in 1..=3 {
         cluster.stop(id).await;
@@ -82,7 +82,7 @@ async fn all_members_start_again_from_their_disks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_missed_more_than_the_log_keeps_gets_a_snapshot() {
-    let mut cluster = Cluster::start(3, 20).await;
+    let mut cluster = RaftTestCluster::start(3, 20).await;
     let leader = cluster.leader().await;
     let lagging = leader % 3 + 1;
     cluster.propose(0..10).await;
@@ -118,8 +118,8 @@ async fn a_member_that_missed_more_than_the_log_keeps_gets_a_snapshot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_cut_off_from_its_quorum_stops_to_lead_and_acknowledges_nothing() {
-    let mut cluster = Cluster::start(3, NO_SNAPSHOT).await;
+async fn a_leader_without_a_quorum_stops_leading_and_acknowledges_nothing() {
+    let mut cluster = RaftTestCluster::start(3, NO_SNAPSHOT).await;
     let leader = cluster.leader().await;
     cluster.propose(0..1).await;
     for follower in (1..=3).filter(|id| *id != leader) {
@@ -141,7 +141,7 @@ async fn a_leader_cut_off_from_its_quorum_stops_to_lead_and_acknowledges_nothing
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_are_added_and_removed_while_the_cluster_runs() {
-    let mut cluster = Cluster::start(1, NO_SNAPSHOT).await;
+    let mut cluster = RaftTestCluster::start(1, NO_SNAPSHOT).await;
     cluster.propose(0..10).await;
     for id in [2, 3] {
         cluster.start_another(id).await;
@@ -155,12 +155,12 @@ async fn members_are_added_and_removed_while_the_cluster_runs() {
     assert_eq!(cluster.member(1).member.members().len(), 3);
     cluster.all_reach(state_after(10)).await;
 
-    let handed_over = cluster.member(1).member.remove_member(1).await.unwrap_err();
-    let ProposeError::NotLeader { leader: Some(leader) } = handed_over else {
-        panic!("a leader hands over before it is removed: {handed_over}");
+    let redirect = cluster.member(1).member.remove_member(1).await.unwrap_err();
+    let ProposeError::NotLeader { leader: Some(leader) } = redirect else {
+        panic!("a leader transfers the leadership before it is removed: {redirect}");
     };
-    let heir = (2..=3).find(|id| cluster.address(*id) == leader).unwrap();
-    soon("leading", cluster.member(heir).leads()).await;
+    let successor = (2..=3).find(|id| cluster.address(*id) == leader).unwrap();
+    soon("leading", cluster.member(successor).leads()).await;
     // On a slow machine the members may elect again in between.
     let remove = async || {
         let leader = cluster.member(cluster.leader().await);
@@ -175,19 +175,19 @@ async fn members_are_added_and_removed_while_the_cluster_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_member_stays() {
-    let cluster = Cluster::start(1, NO_SNAPSHOT).await;
+async fn the_last_member_cannot_be_removed() {
+    let cluster = RaftTestCluster::start(1, NO_SNAPSHOT).await;
     cluster.leader().await;
     let refused = cluster.member(1).member.remove_member(1).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the members stay as they are: the last member cannot be removed"
+        "the members were not changed: the last member cannot be removed"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_member_says_so_and_frees_its_folder() {
-    let mut cluster = Cluster::start(1, NO_SNAPSHOT).await;
+async fn a_stopped_member_is_reported_and_frees_its_folder() {
+    let mut cluster = RaftTestCluster::start(1, NO_SNAPSHOT).await;
     cluster.leader().await;
     let member = cluster.member(1).member.clone();
     cluster.stop(1).await;
@@ -198,8 +198,8 @@ async fn a_stopped_member_says_so_and_frees_its_folder() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_make_no_sense_are_refused_in_one_sentence() {
-    let cluster = Cluster::start(1, NO_SNAPSHOT).await;
+async fn malformed_messages_are_rejected() {
+    let cluster = RaftTestCluster::start(1, NO_SNAPSHOT).await;
     let mut client = RaftTransportClient::connect(cluster.address(1)).await.unwrap();
     let (to, payload) = (1, vec![0xff; 3]);
 
@@ -254,10 +254,10 @@ async fn messages_that_make_no_sense_are_refused_in_one_sentence() {
     ] {
         assert_eq!(snapshot(&mut client, parts).await, sentence);
     }
-    assert_eq!(cluster.leader().await, 1, "the member goes on");
+    assert_eq!(cluster.leader().await, 1, "the member continues");
 }
 
-/// A header as a leader of some later term would send it.
+/// The payload of a leader of a later term.
 fn snapshot_payload() -> Vec<u8> {
     super::codec::encode(&(Vote::new(7, 2), SnapshotMeta::default())).unwrap()
 }

@@ -1,4 +1,4 @@
-//! The one file a member keeps: `raft.redb`, with its log, its vote and its last snapshot.
+//! The data file of a member: `raft.redb`, with its log, vote and last snapshot.
 
 use std::error::Error;
 use std::io;
@@ -12,25 +12,25 @@ use redb::{
 use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
 
 use super::error::RaftError;
-use super::settings::MemberId;
+use super::member_id::MemberId;
 
-/// What this build writes and reads. Another number means that the bytes in the tables mean something else.
+/// The format of the tables that this build reads and writes. Any change of their content needs a new number.
 pub(super) const FORMAT: u32 = 1;
 
-/// Everything there is one of, by name, in postcard.
+/// Single values by name, in postcard.
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
-/// Log entries by index.
+/// Log entries by index, in postcard.
 pub(super) const LOG: TableDefinition<u64, &[u8]> = TableDefinition::new("log");
-/// What the folder is, readable by every build: plain numbers, not postcard.
+/// The format and owner of the folder. Plain numbers, not postcard, so that every build can read them.
 const LABEL: TableDefinition<&str, u64> = TableDefinition::new("label");
 
-/// The log is small and recent entries are read most; redb would take a gigabyte.
+/// The log is small, and mostly recent entries are read; redb's default cache is a gigabyte.
 const CACHE_BYTES: usize = 16 << 20;
 
-/// Whatever stops a transaction; the caller can only report it.
-pub(super) type Failure = Box<dyn Error + Send + Sync>;
+/// The error of a transaction. Of mixed types, since callers only report it.
+pub(super) type TransactionError = Box<dyn Error + Send + Sync>;
 
-/// The open file. Clones share it; it closes with the last of them.
+/// The open file. Clones share it; it is closed when the last one is dropped.
 #[derive(Clone)]
 pub(super) struct Disk {
     file: Arc<OpenFile>,
@@ -38,12 +38,12 @@ pub(super) struct Disk {
 
 struct OpenFile {
     database: Database,
-    /// Declared after the database, so that it is dropped when the file is already closed.
+    /// Declared after the database, so that it is dropped after the file is closed.
     _open: TaskTrackerToken,
 }
 
 impl Disk {
-    /// Opens or creates the file of `member` in `folder`. `users` is empty again once the file is closed.
+    /// Opens or creates the file of `member` in `folder`. `users` tracks the open file, and is empty once it is closed.
     pub(super) async fn open(folder: &Path, member: MemberId, users: &TaskTracker) -> Result<Self, RaftError> {
         let (folder, open) = (folder.to_owned(), users.token());
         let opened = tokio::task::spawn_blocking(move || {
@@ -59,25 +59,25 @@ impl Disk {
         })
     }
 
-    /// Runs one transaction and returns once it is on disk.
+    /// Runs a transaction and returns after its fsync.
     pub(super) async fn write<T, F>(&self, change: F) -> io::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&WriteTransaction) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<T, TransactionError> + Send + 'static,
     {
         self.commit(Durability::Immediate, change).await
     }
 
-    /// Runs one transaction that every reader sees, and that a crash may undo until the next [`Disk::write`] or
-    /// [`Disk::sync`].
-    pub(super) async fn write_later<F>(&self, change: F) -> io::Result<()>
+    /// Runs a transaction without fsync: it is visible to every reader, but a crash before the next [`Disk::write`] or
+    /// [`Disk::sync`] may undo it.
+    pub(super) async fn write_unsynced<F>(&self, change: F) -> io::Result<()>
     where
-        F: FnOnce(&WriteTransaction) -> Result<(), Failure> + Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<(), TransactionError> + Send + 'static,
     {
         self.commit(Durability::None, change).await
     }
 
-    /// Makes all that was written by now last.
+    /// Syncs all earlier transactions to disk.
     pub(super) async fn sync(&self) -> io::Result<()> {
         self.write(|_| Ok(())).await
     }
@@ -85,7 +85,7 @@ impl Disk {
     async fn commit<T, F>(&self, durability: Durability, change: F) -> io::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&WriteTransaction) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&WriteTransaction) -> Result<T, TransactionError> + Send + 'static,
     {
         self.blocking(move |database| {
             let mut transaction = database.begin_write()?;
@@ -97,11 +97,11 @@ impl Disk {
         .await
     }
 
-    /// Reads from one consistent view.
+    /// Runs a read transaction: one consistent snapshot of the tables.
     pub(super) async fn read<T, F>(&self, view: F) -> io::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&ReadTransaction) -> Result<T, TransactionError> + Send + 'static,
     {
         self.blocking(move |database| view(&database.begin_read()?)).await
     }
@@ -109,7 +109,7 @@ impl Disk {
     async fn blocking<T, F>(&self, work: F) -> io::Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Database) -> Result<T, Failure> + Send + 'static,
+        F: FnOnce(&Database) -> Result<T, TransactionError> + Send + 'static,
     {
         let file = Arc::clone(&self.file);
         match tokio::task::spawn_blocking(move || work(&file.database)).await {
@@ -132,7 +132,7 @@ fn open_labelled(folder: &Path, member: MemberId) -> Result<Database, RaftError>
         folder: folder.to_owned(),
         source: io::Error::other(failure),
     };
-    // Nothing else is touched before the label is known to be ours.
+    // The label is checked before any other table is touched.
     let label = label(&database, member).map_err(damaged)?;
     label.check(folder, member)?;
     create_tables(&database).map_err(damaged)?;
@@ -157,34 +157,34 @@ fn not_opened(folder: PathBuf, error: DatabaseError) -> RaftError {
     }
 }
 
-/// Which format and whose data a folder holds.
+/// The format and the owner of a data folder.
 struct Label {
     format: u64,
     member: MemberId,
 }
 
-/// The label of an old folder, or the one just given to a new folder.
-fn label(database: &Database, member: MemberId) -> Result<Label, Failure> {
+/// The label of the folder; a new folder is labelled first.
+fn label(database: &Database, member: MemberId) -> Result<Label, TransactionError> {
     let transaction = database.begin_write()?;
     let label = labelled(&mut transaction.open_table(LABEL)?, member)?;
     transaction.commit()?;
     Ok(label)
 }
 
-fn labelled(table: &mut Table<'_, &str, u64>, member: MemberId) -> Result<Label, Failure> {
+fn labelled(table: &mut Table<'_, &str, u64>, member: MemberId) -> Result<Label, TransactionError> {
     if table.get("format")?.is_none() {
         table.insert("format", u64::from(FORMAT))?;
         table.insert("member", member)?;
     }
-    let number = |name| Ok::<_, Failure>(table.get(name)?.map_or(0, |number| number.value()));
+    let number = |name| Ok::<_, TransactionError>(table.get(name)?.map_or(0, |number| number.value()));
     Ok(Label {
         format: number("format")?,
         member: number("member")?,
     })
 }
 
-/// So that readers need not ask whether there are any.
-fn create_tables(database: &Database) -> Result<(), Failure> {
+/// Creates the tables, so that readers can rely on them.
+fn create_tables(database: &Database) -> Result<(), TransactionError> {
     let transaction = database.begin_write()?;
     transaction.open_table(META)?;
     transaction.open_table(LOG)?;
@@ -221,14 +221,14 @@ mod tests {
         Disk::open(folder, member, &TaskTracker::new()).await
     }
 
-    async fn refusal(folder: &Path, member: MemberId) -> String {
-        let error = open(folder, member).await.err().expect("the folder is refused");
+    async fn error_of(folder: &Path, member: MemberId) -> String {
+        let error = open(folder, member).await.err().expect("the folder is rejected");
         assert!(error.is_bad_input());
         error.to_string().replace(&folder.display().to_string(), "F")
     }
 
     #[tokio::test]
-    async fn a_folder_of_another_format_is_refused_in_one_sentence() {
+    async fn a_folder_of_another_format_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let disk = open(folder.path(), 1).await.unwrap();
         disk.write(|transaction| {
@@ -239,36 +239,36 @@ mod tests {
         .unwrap();
         drop(disk);
         assert_eq!(
-            refusal(folder.path(), 1).await,
+            error_of(folder.path(), 1).await,
             "data folder F is of format 7, this build reads 1"
         );
     }
 
     #[tokio::test]
-    async fn a_folder_of_another_member_is_refused() {
+    async fn a_folder_of_another_member_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), 1).await.unwrap());
         assert_eq!(
-            refusal(folder.path(), 2).await,
+            error_of(folder.path(), 2).await,
             "data folder F belongs to member 1, not to member 2"
         );
     }
 
     #[tokio::test]
-    async fn a_folder_in_use_is_refused() {
+    async fn a_folder_in_use_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let _held = open(folder.path(), 1).await.unwrap();
         assert_eq!(
-            refusal(folder.path(), 1).await,
+            error_of(folder.path(), 1).await,
             "data folder F is in use by another process"
         );
     }
 
     #[tokio::test]
-    async fn a_file_that_is_no_database_is_called_damaged() {
+    async fn a_file_that_is_no_database_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("raft.redb"), "not a database at all").unwrap();
-        let error = open(folder.path(), 1).await.err().expect("the file is refused");
+        let error = open(folder.path(), 1).await.err().expect("the file is rejected");
         assert!(matches!(error, RaftError::Damaged { .. }), "{error}");
     }
 }

@@ -1,73 +1,74 @@
-//! What can go wrong when a member starts, and when it is asked for something.
+//! The errors of a member: at start, and of its operations.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::settings::MemberId;
+use super::member_id::MemberId;
 
 /// Why a member did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RaftError {
-    /// The settings contradict themselves: correct them.
+    /// The settings are invalid or contradictory: correct them.
     #[error("{reason}")]
     Settings {
-        /// What is wrong, and what is allowed.
+        /// The invalid setting, with the values allowed.
         reason: String,
     },
-    /// The folder cannot be made or read: choose another, or its permissions.
+    /// The folder cannot be created or read: change its permissions, or choose another.
     #[error("data folder {} cannot be used: {source}", folder.display())]
     Folder {
-        /// The folder.
+        /// The configured data folder.
         folder: PathBuf,
-        /// What the file system says.
+        /// The error of the file system.
         source: io::Error,
     },
     /// Another process has the folder open: stop it, or choose another folder.
     #[error("data folder {} is in use by another process", folder.display())]
     Locked {
-        /// The folder.
+        /// The configured data folder.
         folder: PathBuf,
     },
-    /// Another build wrote the folder: run that build, or choose another folder.
+    /// The folder was written by a build with another format: run that build, or choose another folder.
     #[error("data folder {} is of format {found}, this build reads {expected}", folder.display())]
     Format {
-        /// The folder.
+        /// The configured data folder.
         folder: PathBuf,
-        /// What the folder says.
+        /// The format of the folder.
         found: String,
-        /// What this build writes.
+        /// The format of this build.
         expected: u32,
     },
-    /// The folder is another member's: choose this member's own.
+    /// The folder belongs to another member: choose the folder of this one.
     #[error("data folder {} belongs to member {found}, not to member {expected}", folder.display())]
     OtherMember {
-        /// The folder.
+        /// The configured data folder.
         folder: PathBuf,
-        /// Whose it is.
+        /// The owner of the folder.
         found: MemberId,
-        /// Who wanted to open it.
+        /// The member that opened it.
         expected: MemberId,
     },
-    /// The data in the folder cannot be read or written: restore it, or remove the member and add it anew.
+    /// The data in the folder cannot be read or written: restore it, or remove the member and add it under a new
+    /// number.
     #[error("data folder {} is damaged: {source}", folder.display())]
     Damaged {
-        /// The folder.
+        /// The configured data folder.
         folder: PathBuf,
-        /// What the database says.
+        /// The error of the database.
         source: io::Error,
     },
-    /// Raft stopped while starting.
+    /// openraft stopped during the start.
     #[error("raft did not start: {reason}")]
     NotStarted {
-        /// What Raft says.
+        /// The error of openraft.
         reason: String,
     },
 }
 
 impl RaftError {
-    /// True where whoever started the process has to change something, rather than the machine.
+    /// Whether the operator has to change the configuration; otherwise the machine or the data is at fault.
     pub fn is_bad_input(&self) -> bool {
         match self {
             Self::Settings { .. }
@@ -80,53 +81,53 @@ impl RaftError {
     }
 }
 
-/// Why a member did not do what it was asked.
+/// Why an operation of a member failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProposeError {
-    /// Nothing was changed; ask the leader.
-    #[error("this member does not lead, {}", or_nobody(leader))]
+    /// Nothing was changed: call the leader.
+    #[error("this member does not lead; {}", leader_text(leader))]
     NotLeader {
-        /// Where the leader is, if one is known.
+        /// The leader's URL, if a leader is known.
         leader: Option<String>,
     },
-    /// The outcome is unknown: it may still be applied.
+    /// The outcome is unknown: the change may still be applied.
     #[error("no quorum answered within {waited:?}")]
     Timeout {
-        /// How long it was waited for.
+        /// The timeout of the operation.
         waited: Duration,
     },
-    /// The outcome is unknown: leadership changed while it was on its way.
+    /// The outcome is unknown: leadership changed before the change was committed.
     #[error(
-        "leadership changed on the way, it may or may not have been applied, {}",
-        or_nobody(leader)
+        "leadership changed before the commit, the change may or may not be applied; {}",
+        leader_text(leader)
     )]
     Uncertain {
-        /// Where the new leader is, if one is known.
+        /// The new leader's URL, if a leader is known.
         leader: Option<String>,
     },
-    /// Nothing was changed; the change is larger than what members send each other.
+    /// Nothing was changed: the change exceeds the message size between members.
     #[error("the change is {size} bytes, at most {limit} are allowed")]
     TooLarge {
-        /// Its size.
+        /// The size of the encoded change, in bytes.
         size: usize,
-        /// The most that is allowed.
+        /// The largest size allowed, in bytes.
         limit: usize,
     },
-    /// Nothing was changed; the members cannot be changed like this, or not now.
-    #[error("the members stay as they are: {reason}")]
-    Refused {
-        /// Why.
+    /// Nothing was changed: this change of members is invalid, or another one is in progress.
+    #[error("the members were not changed: {reason}")]
+    Rejected {
+        /// The reason for the rejection.
         reason: String,
     },
-    /// This member has stopped, and answers no more.
+    /// This member has stopped: call another one.
     #[error("this member has stopped")]
     Stopped,
 }
 
-fn or_nobody(leader: &Option<String>) -> String {
+fn leader_text(leader: &Option<String>) -> String {
     match leader {
-        Some(address) => format!("{address} does"),
-        None => "nobody does at present".to_owned(),
+        Some(address) => format!("the leader is {address}"),
+        None => "no leader is known".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Makes appended entries last: one fsync for all that wait for it, while more are appended.
+//! Syncs appended entries to disk: one fsync for all waiting appends, while further entries are appended.
 
 use std::io;
 
@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use super::disk::Disk;
 use super::type_config::TypeConfig;
 
-/// How many appends may wait for one fsync; the next one waits until there is room.
+/// The most appends that wait for an fsync; the next append waits until there is room.
 const WAITING_MAX: usize = 1_024;
 
-/// A task that ends when its log store is dropped.
+/// The handle of the flush task, which ends when the handle is dropped.
 pub(super) struct Flusher {
     waiting: mpsc::Sender<IOFlushed<TypeConfig>>,
 }
@@ -23,10 +23,10 @@ impl Flusher {
         Self { waiting }
     }
 
-    /// Calls back, in the order of the calls, once all that is written by now is on disk.
-    pub(super) async fn call_back(&self, flushed: IOFlushed<TypeConfig>) -> io::Result<()> {
+    /// Queues a callback for after the next fsync, which covers everything written so far. Callbacks keep their order.
+    pub(super) async fn notify_flushed(&self, flushed: IOFlushed<TypeConfig>) -> io::Result<()> {
         let queued = self.waiting.send(flushed).await;
-        queued.map_err(|_| io::Error::other("the flusher has ended"))
+        queued.map_err(|_| io::Error::other("the flush task has ended"))
     }
 }
 
@@ -35,12 +35,12 @@ async fn flush_forever(disk: Disk, mut queue: mpsc::Receiver<IOFlushed<TypeConfi
     while queue.recv_many(&mut waiting, WAITING_MAX).await > 0 {
         let outcome = disk.sync().await;
         for flushed in waiting.drain(..) {
-            flushed.io_completed(copied(&outcome));
+            flushed.io_completed(cloned(&outcome));
         }
     }
 }
 
-fn copied(outcome: &io::Result<()>) -> io::Result<()> {
+fn cloned(outcome: &io::Result<()>) -> io::Result<()> {
     match outcome {
         Ok(()) => Ok(()),
         Err(error) => Err(io::Error::new(error.kind(), error.to_string())),

@@ -1,4 +1,9 @@
-//! Who leads, as one member knows it, and when it may act as the leader itself.
+//! Leadership: which member leads, and when this member may act as the leader.
+//!
+//! ```text
+//! Following --own term applied, a quorum answers--> Leading --lease expired or another leader--> Following
+//! Following, Leading --openraft stops--> Stopped
+//! ```
 
 use std::time::Duration;
 
@@ -13,30 +18,30 @@ use tracing::{error, info};
 use super::network::AddressBook;
 use super::type_config::TypeConfig;
 
-/// Who leads, as one member knows it.
+/// The leadership of the cluster as one member sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leadership {
-    /// This member leads, its state holds all that was ever acknowledged, and a quorum answers it.
+    /// This member leads: its state contains every acknowledged change, and a quorum answers it.
     Leading {
-        /// Grows with each time that a member becomes leader.
+        /// The Raft term, which grows with each election.
         term: u64,
     },
-    /// This member does not lead, or not yet, or not surely.
+    /// This member does not lead, or its leadership is not confirmed.
     Following {
-        /// Where the leader is, if one is known.
+        /// The leader's URL, if another member is known to lead.
         leader: Option<String>,
     },
-    /// This member has stopped, for good.
+    /// openraft has stopped. Final.
     Stopped,
 }
 
 impl Leadership {
-    /// True while this member may act as the leader.
+    /// Whether this member may act as the leader.
     pub fn is_leading(&self) -> bool {
         matches!(self, Self::Leading { .. })
     }
 
-    /// Where another member leads, if that is known.
+    /// The URL of another member that leads, if known.
     pub fn leader(&self) -> Option<&str> {
         match self {
             Self::Following { leader } => leader.as_deref(),
@@ -45,20 +50,20 @@ impl Leadership {
     }
 }
 
-/// Tells this member's readers who leads, from what openraft says about itself.
-pub(super) struct Herald {
+/// Derives the leadership from openraft's metrics and publishes it.
+pub(super) struct LeadershipWatcher {
     pub(super) metrics: WatchReceiverOf<TypeConfig, RaftMetrics<TypeConfig>>,
     pub(super) addresses: AddressBook,
-    /// A leader without a quorum for this long is none.
+    /// A leader that no quorum has answered for this long counts as not leading.
     pub(super) lease: Duration,
     pub(super) readers: watch::Sender<Leadership>,
 }
 
-impl Herald {
+impl LeadershipWatcher {
     /// Runs until openraft stops.
     pub(super) async fn run(mut self) {
-        while self.tell() {
-            // A leader that is cut off hears nothing more: look again when its lease would run out.
+        while self.publish() {
+            // The metrics of an isolated leader do not change: check again when its lease expires.
             if let Ok(Err(_)) = tokio::time::timeout(self.lease, self.metrics.changed()).await {
                 break;
             }
@@ -66,29 +71,29 @@ impl Herald {
         self.readers.send_replace(Leadership::Stopped);
     }
 
-    /// Tells the news, if there are any; false once openraft has stopped.
-    fn tell(&mut self) -> bool {
+    /// Publishes the leadership if it has changed; false once openraft has stopped.
+    fn publish(&mut self) -> bool {
         let metrics = self.metrics.borrow_and_update().clone();
         if let Err(stopped) = &metrics.running_state {
             error!(member = metrics.id, reason = %stopped, "raft stopped");
             return false;
         }
-        let seen = seen_in(&metrics, &self.addresses, self.lease);
-        self.readers.send_if_modified(|told| {
-            let is_news = *told != seen;
-            if is_news {
-                info!(member = metrics.id, term = metrics.current_term, leadership = ?seen, "leadership changed");
-                *told = seen;
+        let current = leadership_of(&metrics, &self.addresses, self.lease);
+        self.readers.send_if_modified(|published| {
+            let has_changed = *published != current;
+            if has_changed {
+                info!(member = metrics.id, term = metrics.current_term, leadership = ?current, "leadership changed");
+                *published = current;
             }
-            is_news
+            has_changed
         });
         true
     }
 }
 
-fn seen_in(metrics: &RaftMetrics<TypeConfig>, addresses: &AddressBook, lease: Duration) -> Leadership {
+fn leadership_of(metrics: &RaftMetrics<TypeConfig>, addresses: &AddressBook, lease: Duration) -> Leadership {
     if metrics.state == ServerState::Leader {
-        return match is_current(metrics) && has_quorum(metrics, lease) {
+        return match has_applied_own_term(metrics) && has_quorum(metrics, lease) {
             true => Leadership::Leading {
                 term: metrics.current_term,
             },
@@ -103,8 +108,8 @@ fn seen_in(metrics: &RaftMetrics<TypeConfig>, addresses: &AddressBook, lease: Du
     Leadership::Following { leader: address }
 }
 
-/// A leader begins its term with an empty entry: once that is applied, so is everything acknowledged before.
-fn is_current(metrics: &RaftMetrics<TypeConfig>) -> bool {
+/// A leader starts its term with an empty entry: once it is applied, so is every earlier acknowledged entry.
+fn has_applied_own_term(metrics: &RaftMetrics<TypeConfig>) -> bool {
     let applied = metrics.last_applied.as_ref();
     applied.is_some_and(|applied| applied.leader_id.term == metrics.current_term)
 }

@@ -1,4 +1,4 @@
-//! Reads the log, the vote and the pointers into the log.
+//! Reads the log, the vote and the log positions.
 
 use std::fmt::Debug;
 use std::io;
@@ -10,15 +10,15 @@ use redb::{AccessGuard, ReadableTable};
 use serde::de::DeserializeOwned;
 
 use super::codec::decode;
-use super::disk::{Disk, Failure, LOG, META};
-use super::type_config::{Entry, LogId, TypeConfig, Vote};
+use super::disk::{Disk, LOG, META, TransactionError};
+use super::type_config::{LogId, RaftEntry, TypeConfig, Vote};
 
-/// Names in the table of single values.
+/// Keys of the table [`META`].
 pub(super) const VOTE: &str = "vote";
 pub(super) const COMMITTED: &str = "committed";
 pub(super) const PURGED: &str = "purged";
 
-/// About how many bytes of entries one message to another member carries.
+/// The target size of a batch of entries to another member, in bytes. The last entry may exceed it.
 pub(super) const BATCH_BYTES: usize = 4 << 20;
 
 /// A reader of one member's log; openraft has one for each of its tasks.
@@ -32,7 +32,7 @@ impl LogReader {
         Self { disk }
     }
 
-    /// How far back the log goes, and how far it has come.
+    /// The last and the last purged position of the log.
     pub(super) async fn log_state(&self) -> io::Result<LogState<TypeConfig>> {
         self.disk
             .read(|view| {
@@ -46,22 +46,22 @@ impl LogReader {
             .await
     }
 
-    /// The last committed entry, as far as was noted before the last start.
+    /// The position of the last committed entry that was saved before the start.
     pub(super) async fn committed(&self) -> io::Result<Option<LogId>> {
         self.disk.read(|view| single(&view.open_table(META)?, COMMITTED)).await
     }
 
-    /// Entries of `range` in order, until their bytes reach `budget`; at least one, if there is one.
-    pub(super) async fn entries(&self, range: impl RangeBounds<u64>, budget: usize) -> io::Result<Vec<Entry>> {
+    /// Entries of `range` in order until their size reaches `budget` bytes; at least one, if the range has one.
+    pub(super) async fn entries(&self, range: impl RangeBounds<u64>, budget: usize) -> io::Result<Vec<RaftEntry>> {
         let range = (range.start_bound().cloned(), range.end_bound().cloned());
         self.disk
             .read(move |view| {
-                let (mut entries, mut taken) = (Vec::new(), 0);
+                let (mut entries, mut size) = (Vec::new(), 0);
                 for row in view.open_table(LOG)?.range(range)? {
                     let (index, bytes) = row?;
-                    taken += bytes.value().len();
+                    size += bytes.value().len();
                     entries.push(entry((index, bytes))?);
-                    if taken >= budget {
+                    if size >= budget {
                         break;
                     }
                 }
@@ -75,11 +75,11 @@ impl RaftLogReader<TypeConfig> for LogReader {
     async fn try_get_log_entries<R: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: R,
-    ) -> io::Result<Vec<Entry>> {
+    ) -> io::Result<Vec<RaftEntry>> {
         self.entries(range, usize::MAX).await
     }
 
-    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<RaftEntry>> {
         self.entries(start..end, BATCH_BYTES).await
     }
 
@@ -88,15 +88,15 @@ impl RaftLogReader<TypeConfig> for LogReader {
     }
 }
 
-/// The value of that name, if it was ever set.
+/// The value of that key, if it was ever set.
 fn single<T: DeserializeOwned>(
     table: &impl ReadableTable<&'static str, &'static [u8]>,
     name: &'static str,
-) -> Result<Option<T>, Failure> {
+) -> Result<Option<T>, TransactionError> {
     let bytes = table.get(name)?;
     Ok(bytes.map(|bytes| decode(bytes.value())).transpose()?)
 }
 
-fn entry((_, bytes): (AccessGuard<'_, u64>, AccessGuard<'_, &'static [u8]>)) -> io::Result<Entry> {
+fn entry((_, bytes): (AccessGuard<'_, u64>, AccessGuard<'_, &'static [u8]>)) -> io::Result<RaftEntry> {
     decode(bytes.value())
 }

@@ -1,4 +1,4 @@
-//! Writes the log, the vote and the pointers into the log.
+//! Writes the log, the vote and the log positions.
 
 use std::io;
 
@@ -7,22 +7,22 @@ use openraft::{LogState, OptionalSend};
 use redb::WriteTransaction;
 
 use super::codec::encode;
-use super::disk::{Disk, Failure, LOG, META};
+use super::disk::{Disk, LOG, META, TransactionError};
 use super::flusher::Flusher;
 use super::log_reader::{COMMITTED, LogReader, PURGED, VOTE};
-use super::type_config::{Entry, LogId, TypeConfig, Vote};
+use super::type_config::{LogId, RaftEntry, TypeConfig, Vote};
 
-/// The log of one member. openraft calls from one task, and counts only what was flushed.
+/// The log of one member. openraft calls it from one task, and counts an entry only after its flush callback.
 pub(super) struct LogStore {
     disk: Disk,
     reader: LogReader,
     flusher: Flusher,
-    /// Newer than the one on disk, if there is one.
+    /// The committed position to write with the next entries; `None` if the one on disk is current.
     committed: Option<LogId>,
 }
 
 impl LogStore {
-    /// The log on `disk`, with a task that makes it last.
+    /// The log on `disk`, with its flush task.
     pub(super) fn spawn(disk: Disk) -> Self {
         Self {
             reader: LogReader::new(disk.clone()),
@@ -49,7 +49,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.disk.write(move |transaction| set(transaction, VOTE, &bytes)).await
     }
 
-    /// Written with the next entries: losing it to a crash costs a look at the leader, never an entry.
+    /// Deferred to the next append: a crash before that loses only the position, which the leader sends again, never an
+    /// entry.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         self.committed = committed;
         Ok(())
@@ -62,10 +63,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         }
     }
 
-    /// Returns when the entries can be read, so that they reach the other members while this one's disk still writes.
+    /// Returns when the entries are readable, so that they are replicated while the fsync of this member is running.
     async fn append<I>(&mut self, entries: I, flushed: IOFlushed<TypeConfig>) -> io::Result<()>
     where
-        I: IntoIterator<Item = Entry> + OptionalSend,
+        I: IntoIterator<Item = RaftEntry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
         let rows = entries.into_iter().map(row).collect::<io::Result<Vec<_>>>()?;
@@ -77,8 +78,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             }
             committed.map_or(Ok(()), |bytes| set(transaction, COMMITTED, &bytes))
         };
-        self.disk.write_later(insert).await?;
-        self.flusher.call_back(flushed).await
+        self.disk.write_unsynced(insert).await?;
+        self.flusher.notify_flushed(flushed).await
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
@@ -100,11 +101,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 }
 
-fn row(entry: Entry) -> io::Result<(u64, Vec<u8>)> {
+fn row(entry: RaftEntry) -> io::Result<(u64, Vec<u8>)> {
     Ok((entry.log_id.index, encode(&entry)?))
 }
 
-fn set(transaction: &WriteTransaction, name: &'static str, bytes: &[u8]) -> Result<(), Failure> {
+fn set(transaction: &WriteTransaction, name: &'static str, bytes: &[u8]) -> Result<(), TransactionError> {
     transaction.open_table(META)?.insert(name, bytes)?;
     Ok(())
 }
@@ -126,8 +127,8 @@ mod tests {
 
     use super::super::snapshot_store::SnapshotStore;
     use super::super::state_machine::StateMachine;
-    use super::super::testbed::change;
-    use super::super::type_config::Proposal;
+    use super::super::test_cluster::change;
+    use super::super::type_config::ProposedChange;
     use super::*;
 
     async fn open(folder: &Path) -> Disk {
@@ -147,12 +148,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_store_keeps_all_that_openraft_demands() {
+    async fn the_store_passes_the_suite_of_openraft() {
         Suite::test_all(EmptyFolders).await.unwrap();
     }
 
     #[tokio::test]
-    async fn a_batch_for_another_member_ends_when_it_is_full_but_is_never_empty() {
+    async fn a_batch_ends_at_its_size_but_is_never_empty() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = LogStore::spawn(open(folder.path()).await);
         log.blocking_append((0..3).map(numbered)).await.unwrap();
@@ -169,9 +170,9 @@ mod tests {
     const CHILD_FOLDER: &str = "EMBERKEEP_TEST_RAFT_FOLDER";
     const ROUND_COUNT: u64 = 10;
 
-    /// Kills a writing process ten times, each time after another number of acknowledgements, on the same folder.
+    /// Kills a writing process on the same folder ten times, each time after a different number of acknowledgements.
     #[test]
-    fn what_was_acknowledged_survives_kill_9_in_the_middle_of_writes() {
+    fn acknowledged_entries_survive_kill_9_during_writes() {
         let folder = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let mut next = 0;
@@ -183,9 +184,9 @@ mod tests {
             assert_eq!(
                 indexes,
                 (0..indexes.len() as u64).collect::<Vec<_>>(),
-                "a hole in round {round}"
+                "round {round} left a gap in the log"
             );
-            assert!(acknowledged >= next, "round {round} went on from the log it found");
+            assert!(acknowledged >= next, "round {round} did not continue the log");
             assert!(
                 indexes.last() >= Some(&acknowledged),
                 "round {round} lost acknowledged entries"
@@ -194,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Starts a child on `folder`, kills it after `count` acknowledgements, and answers the last one it gave.
+    /// Starts a child on `folder`, kills it after `count` acknowledgements, and returns the index of the last one.
     fn killed_after(count: u64, folder: &Path) -> u64 {
         let mut child = spawn_child(folder);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -221,7 +222,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Ends by itself when nobody reads what it says any more.
+    /// Ends with a write error when its parent no longer reads.
     #[tokio::test]
     #[ignore = "the child process of another test"]
     async fn a_child_that_appends_until_it_is_killed() {
@@ -243,10 +244,10 @@ mod tests {
         }
     }
 
-    fn numbered(index: u64) -> Entry {
-        Entry {
+    fn numbered(index: u64) -> RaftEntry {
+        RaftEntry {
             log_id: LogId::new(LeaderId { term: 1, node_id: 1 }, index),
-            payload: EntryPayload::Normal(Proposal(change(index))),
+            payload: EntryPayload::Normal(ProposedChange(change(index))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One member of the cluster: a handle that everything else in the assigner uses.
+//! The Raft member of this process: proposals, replicated state, leadership.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,32 +17,33 @@ use tokio_util::task::TaskTracker;
 
 use super::disk::Disk;
 use super::error::{ProposeError, RaftError};
-use super::leadership::{Herald, Leadership};
+use super::error_conversion;
+use super::leadership::{Leadership, LeadershipWatcher};
 use super::log_store::LogStore;
 use super::network::{AddressBook, MESSAGE_BYTES_MAX, Network, PROPOSAL_BYTES_MAX};
-use super::refusal;
+use super::raft_node::RaftNode;
 use super::settings::RaftSettings;
 use super::snapshot_store::SnapshotStore;
 use super::state_machine::StateMachine;
 use super::transport::Transport;
-use super::type_config::{Proposal, RaftNode};
+use super::type_config::ProposedChange;
 
-/// How long [`Member::shutdown`] waits for the last reader of the file.
+/// The deadline of [`Member::shutdown`] for the last reader of the file to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A handle on this process's member. Clones are the same member.
+/// A handle on the Raft member of this process. Clones are the same member.
 #[derive(Clone)]
 pub struct Member {
-    inner: Arc<Inner>,
+    inner: Arc<MemberShared>,
 }
 
-struct Inner {
+struct MemberShared {
     settings: RaftSettings,
     node: RaftNode,
     addresses: AddressBook,
     state: watch::Receiver<Arc<ClusterState>>,
     leadership: watch::Receiver<Leadership>,
-    herald: Mutex<Option<JoinHandle<()>>>,
+    leadership_watcher: Mutex<Option<JoinHandle<()>>>,
     file_users: TaskTracker,
 }
 
@@ -55,10 +56,10 @@ impl std::fmt::Debug for Member {
 }
 
 impl Member {
-    /// Opens the folder, rebuilds the state and takes part. Forms the cluster if this is its first start.
+    /// Opens the data folder, rebuilds the state and joins the cluster, which is formed at its first start.
     ///
     /// # Errors
-    /// [`RaftError::is_bad_input`] tells whether the settings or the folder have to be changed.
+    /// See [`RaftError`]; [`RaftError::is_bad_input`] is true when the settings or the folder have to be changed.
     pub async fn start(settings: RaftSettings) -> Result<Self, RaftError> {
         let config = settings.to_openraft()?;
         let file_users = TaskTracker::new();
@@ -75,28 +76,28 @@ impl Member {
         .await
         .map_err(not_started)?;
         form_cluster(&node, &settings).await?;
-        let (leadership, herald) = spawn_herald(&node, &settings, &addresses);
+        let (leadership, leadership_watcher) = spawn_leadership_watcher(&node, &settings, &addresses);
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(MemberShared {
                 settings,
                 node,
                 addresses,
                 state,
                 leadership,
-                herald: Mutex::new(Some(herald)),
+                leadership_watcher: Mutex::new(Some(leadership_watcher)),
                 file_users,
             }),
         })
     }
 
-    /// Makes `change` part of the replicated state, and says what it did there.
+    /// Commits `change` to the replicated state, and returns its effect there.
     ///
-    /// When this returns `Ok`, the change is on the disks of a quorum and visible in [`Member::state`].
+    /// After `Ok` the change is on the disks of a quorum and visible in [`Member::state`].
     ///
     /// # Errors
-    /// See the variants: after some of them it is unknown whether the change was applied.
+    /// See [`ProposeError`]: after some variants it is unknown whether the change was applied.
     pub async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
-        let proposal = Proposal(change);
+        let proposal = ProposedChange(change);
         let size = postcard::experimental::serialized_size(&proposal).unwrap_or(usize::MAX);
         if size > PROPOSAL_BYTES_MAX {
             return Err(ProposeError::TooLarge {
@@ -108,52 +109,52 @@ impl Member {
             .await
     }
 
-    /// A leader just elected takes no changes until a quorum has answered it once: wait for that, but not longer than a
-    /// healthy quorum takes.
-    async fn write(&self, proposal: Proposal) -> Result<Applied, ProposeError> {
+    /// A newly elected leader rejects changes until a quorum has answered it once. Retries during that time, at most
+    /// for two election timeouts, the time that a healthy quorum takes.
+    async fn write(&self, proposal: ProposedChange) -> Result<Applied, ProposeError> {
         let settings = &self.inner.settings;
-        let patience_ends = Instant::now() + 2 * settings.election_max;
+        let retry_until = Instant::now() + 2 * settings.election_max;
         loop {
             let mut metrics = self.inner.node.metrics();
             metrics.borrow_and_update();
             let error = match self.inner.node.client_write(proposal.clone()).await {
-                Ok(written) => return Ok(written.data.expect("a change is always answered by what it did")),
+                Ok(written) => return Ok(written.data.expect("the state machine answers each change")),
                 Err(error) => error,
             };
-            if !refusal::is_too_early(&error) || Instant::now() > patience_ends {
-                return Err(refusal::of_write(error, &self.inner.addresses));
+            if !error_conversion::is_lease_expired(&error) || Instant::now() > retry_until {
+                return Err(error_conversion::of_write(error, &self.inner.addresses));
             }
-            // The next heartbeat brings the answers, or the next try finds another leader.
+            // Waits for the answers to the next heartbeat, or for a change of the leader.
             let _ = tokio::time::timeout(settings.heartbeat, metrics.changed()).await;
         }
     }
 
-    /// The newest state that this member has applied; on a follower it may lag behind the leader's.
+    /// Follows the applied state of this member; on a follower it may lag behind the leader's.
     pub fn state(&self) -> watch::Receiver<Arc<ClusterState>> {
         self.inner.state.clone()
     }
 
-    /// Who leads.
+    /// Follows the leadership of the cluster as this member sees it.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()
     }
 
-    /// Asks a quorum whether this member still leads. After `Ok`, [`Member::state`] holds all that was acknowledged
-    /// before the question.
+    /// Confirms with a quorum that this member still leads. After `Ok`, [`Member::state`] contains every change that
+    /// was acknowledged before the call.
     ///
     /// # Errors
-    /// [`ProposeError::NotLeader`], or [`ProposeError::Timeout`] where no quorum answers.
+    /// [`ProposeError::NotLeader`], or [`ProposeError::Timeout`] when no quorum answers.
     pub async fn confirm_leadership(&self) -> Result<(), ProposeError> {
         let confirm = async {
             let confirmed = self.inner.node.ensure_linearizable(ReadPolicy::ReadIndex).await;
-            confirmed
-                .map(|_| ())
-                .map_err(|error| refusal::of_read(error, &self.inner.addresses, self.inner.settings.election_max))
+            confirmed.map(|_| ()).map_err(|error| {
+                error_conversion::of_read(error, &self.inner.addresses, self.inner.settings.election_max)
+            })
         };
         self.within(self.inner.settings.propose_timeout, confirm).await
     }
 
-    /// The service that the other members call: mount it on the server at [`RaftSettings::address`].
+    /// The gRPC service for the other members, to be served at [`RaftSettings::address`].
     pub fn transport(&self) -> RaftTransportServer<Transport> {
         let transport = Transport::new(self.inner.settings.id, self.inner.node.clone());
         RaftTransportServer::new(transport)
@@ -161,20 +162,23 @@ impl Member {
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// Stops taking part and closes the file. What was acknowledged is already on disk.
+    /// Stops Raft and closes the data file. Acknowledged changes are already on disk.
     pub async fn shutdown(&self) {
         if let Err(panicked) = self.inner.node.shutdown().await {
             tracing::error!(member = self.inner.settings.id, %panicked, "raft did not stop cleanly");
         }
-        if let Some(herald) = self.inner.herald.lock().await.take() {
-            let _ = herald.await;
+        if let Some(leadership_watcher) = self.inner.leadership_watcher.lock().await.take() {
+            let _ = leadership_watcher.await;
         }
         self.inner.file_users.close();
         if tokio::time::timeout(CLOSE_TIMEOUT, self.inner.file_users.wait())
             .await
             .is_err()
         {
-            tracing::warn!(member = self.inner.settings.id, "the raft file is still in use");
+            tracing::warn!(
+                member = self.inner.settings.id,
+                "the raft file is still in use after the shutdown"
+            );
         }
     }
 
@@ -210,25 +214,25 @@ async fn form_cluster(node: &RaftNode, settings: &RaftSettings) -> Result<(), Ra
         .iter()
         .map(|(id, address)| (*id, BasicNode::new(address)));
     match node.initialize(members.collect::<BTreeMap<_, _>>()).await {
-        // Another member with the same list was faster.
+        // Another member with the same list has formed the cluster first.
         Ok(()) | Err(NodeError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
         Err(error) => Err(not_started(error)),
     }
 }
 
-fn spawn_herald(
+fn spawn_leadership_watcher(
     node: &RaftNode,
     settings: &RaftSettings,
     addresses: &AddressBook,
 ) -> (watch::Receiver<Leadership>, JoinHandle<()>) {
     let (readers, leadership) = watch::channel(Leadership::Following { leader: None });
-    let herald = Herald {
+    let leadership_watcher = LeadershipWatcher {
         metrics: node.metrics(),
         addresses: addresses.clone(),
         lease: settings.election_max,
         readers,
     };
-    (leadership, tokio::spawn(herald.run()))
+    (leadership, tokio::spawn(leadership_watcher.run()))
 }
 
 fn not_started(error: impl std::fmt::Display) -> RaftError {

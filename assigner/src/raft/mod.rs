@@ -1,24 +1,27 @@
-//! Raft: one replicated log of changes, one state that every member reaches. All of openraft stays in this folder.
+//! Raft: a replicated log of changes, and the state that each member derives from it. openraft is used in this folder
+//! only.
 //!
 //! ```text
-//!  propose(change) --> Member --> openraft --> LogStore      raft.redb, fsync before anything is answered
+//!  propose(change) --> Member --> openraft --> LogStore      raft.redb, fsync before an acknowledgement
 //!                                    |    \--> Network       gRPC to the other members' Transport
 //!                                    v
 //!  state() <-- watch <--------- StateMachine --> snapshots   in memory; rebuilt from snapshot and log at start
-//!  leadership() <-- watch <---- Herald                       who leads, and whether its state is current
+//!  leadership() <-- watch <---- LeadershipWatcher            which member leads, confirmed by a quorum
 //! ```
 
 mod codec;
 mod disk;
 mod error;
+mod error_conversion;
 mod flusher;
 mod leadership;
 mod log_reader;
 mod log_store;
 mod member;
+mod member_id;
 mod membership;
 mod network;
-mod refusal;
+mod raft_node;
 mod settings;
 mod snapshot_store;
 mod state_machine;
@@ -28,11 +31,12 @@ mod type_config;
 pub use error::{ProposeError, RaftError};
 pub use leadership::Leadership;
 pub use member::Member;
-pub use membership::Standing;
-pub use settings::{MemberId, RaftSettings};
+pub use member_id::MemberId;
+pub use membership::RaftStatus;
+pub use settings::RaftSettings;
 pub use transport::Transport;
 
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
-mod testbed;
+mod test_cluster;

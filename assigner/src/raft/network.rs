@@ -1,4 +1,4 @@
-//! What this member asks of the others: one lazily connected channel to each, a deadline on each question.
+//! The client side of Raft: one lazily connected channel to each other member, a deadline for each call.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,44 +22,46 @@ use tonic::{Code, Response, Status};
 
 use super::codec::{decode, encode};
 use super::log_reader::BATCH_BYTES;
-use super::settings::{MemberId, RaftSettings};
+use super::member_id::MemberId;
+use super::settings::RaftSettings;
 use super::type_config::{Snapshot, TypeConfig, Vote};
 
-/// The largest change: an assignment of 65,536 slices fits several times.
+/// The largest encoded change, in bytes: several times an assignment of 65,536 slices.
 pub(super) const PROPOSAL_BYTES_MAX: usize = 16 << 20;
-/// The largest message between members: a batch that is one byte short of full, and then the largest change.
+/// The largest message between members, in bytes: a batch one byte below its target size, followed by the largest
+/// change.
 pub(super) const MESSAGE_BYTES_MAX: usize = PROPOSAL_BYTES_MAX + BATCH_BYTES + (1 << 20);
-/// How much of a snapshot travels in one message, so that heartbeats get through in between.
+/// The size of a snapshot chunk, in bytes: small, so that heartbeats on the same connection are not delayed.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where the members are: what this one was told at start wins over what the log says.
+/// The addresses of the members. A configured address takes precedence over the one in the log.
 #[derive(Clone)]
 pub(super) struct AddressBook {
-    told: Arc<BTreeMap<MemberId, String>>,
+    configured: Arc<BTreeMap<MemberId, String>>,
 }
 
 impl AddressBook {
     pub(super) fn new(settings: &RaftSettings) -> Self {
         Self {
-            told: Arc::new(settings.members.clone()),
+            configured: Arc::new(settings.members.clone()),
         }
     }
 
     pub(super) fn address_of(&self, member: MemberId, node: &BasicNode) -> String {
-        self.told.get(&member).unwrap_or(&node.addr).clone()
+        self.configured.get(&member).unwrap_or(&node.addr).clone()
     }
 }
 
-/// Makes the [`Peer`]s that openraft asks for.
+/// Creates the [`RaftPeer`]s of openraft's tasks.
 pub(super) struct Network {
     from: MemberId,
     addresses: AddressBook,
     replication_timeout: Duration,
-    /// By address: openraft asks for a new peer for each of its tasks, they all share one connection.
+    /// By address: openraft creates a peer for each of its tasks, which share one connection.
     channels: BTreeMap<String, Channel>,
 }
 
@@ -91,16 +93,16 @@ impl Network {
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
-    type Network = Peer;
+    type Network = RaftPeer;
 
-    async fn new_client(&mut self, target: MemberId, node: &BasicNode) -> Peer {
+    async fn new_client(&mut self, target: MemberId, node: &BasicNode) -> RaftPeer {
         let address = self.addresses.address_of(target, node);
         let client = self.channel(address.clone()).map(|channel| {
             RaftTransportClient::new(channel)
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX)
         });
-        Peer {
+        RaftPeer {
             from: self.from,
             to: target,
             client: client.map_err(|error| format!("member {target} has no usable address, {address}: {error}")),
@@ -109,16 +111,16 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     }
 }
 
-/// Another member, as seen from this one.
-pub(super) struct Peer {
+/// The calls to one other member.
+pub(super) struct RaftPeer {
     from: MemberId,
     to: MemberId,
-    /// Or why there is none.
+    /// The error is the reason why the address is unusable.
     client: Result<RaftTransportClient<Channel>, String>,
     replication_timeout: Duration,
 }
 
-impl Peer {
+impl RaftPeer {
     fn client(&self) -> Result<RaftTransportClient<Channel>, RPCError<TypeConfig>> {
         match &self.client {
             Ok(client) => Ok(client.clone()),
@@ -126,12 +128,12 @@ impl Peer {
         }
     }
 
-    fn request<T: Serialize>(&self, question: &T) -> Result<RaftRequest, RPCError<TypeConfig>> {
-        let payload = encode(question).map_err(|error| NetworkError::new(&error))?;
+    fn request<T: Serialize>(&self, message: &T) -> Result<RaftRequest, RPCError<TypeConfig>> {
+        let payload = encode(message).map_err(|error| NetworkError::new(&error))?;
         Ok(RaftRequest { to: self.to, payload })
     }
 
-    /// Waits for `reply` no longer than `limit`.
+    /// Decodes the reply, which must arrive within `limit`.
     async fn answer<T: DeserializeOwned>(
         &self,
         action: RPCTypes,
@@ -143,7 +145,7 @@ impl Peer {
                 let payload = response.into_inner().payload;
                 decode(&payload).map_err(|error| NetworkError::new(&error).into())
             }
-            Ok(Err(status)) => Err(refused(&status)),
+            Ok(Err(status)) => Err(error_of(&status)),
             Err(_) => Err(Timeout {
                 action,
                 id: self.from,
@@ -155,48 +157,48 @@ impl Peer {
     }
 }
 
-/// openraft backs off from a member that is unreachable, and asks again at once after any other failure.
-fn refused(status: &Status) -> RPCError<TypeConfig> {
+/// openraft backs off after `Unreachable`, and retries at once after any other error.
+fn error_of(status: &Status) -> RPCError<TypeConfig> {
     match status.code() {
         Code::Unavailable => Unreachable::new(status).into(),
         _ => NetworkError::new(status).into(),
     }
 }
 
-impl RaftNetworkV2<TypeConfig> for Peer {
+impl RaftNetworkV2<TypeConfig> for RaftPeer {
     type SnapshotData = Vec<u8>;
 
-    /// A heartbeat has the time of a heartbeat. Entries have longer: they may be large, and are fsynced over there.
+    /// A heartbeat has openraft's timeout. Entries have longer: they may be large, and the receiver syncs them to disk.
     async fn append_entries(
         &mut self,
-        question: AppendEntriesRequest<TypeConfig>,
+        message: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let limit = match question.entries.is_empty() {
+        let limit = match message.entries.is_empty() {
             true => option.hard_ttl(),
             false => option.hard_ttl().max(self.replication_timeout),
         };
-        let (mut client, request) = (self.client()?, self.request(&question)?);
+        let (mut client, request) = (self.client()?, self.request(&message)?);
         let reply = client.append_entries(request);
         self.answer(RPCTypes::AppendEntries, limit, reply).await
     }
 
     async fn vote(
         &mut self,
-        question: VoteRequest<TypeConfig>,
+        message: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let (mut client, request) = (self.client()?, self.request(&question)?);
+        let (mut client, request) = (self.client()?, self.request(&message)?);
         self.answer(RPCTypes::Vote, option.hard_ttl(), client.vote(request))
             .await
     }
 
     async fn pre_vote(
         &mut self,
-        question: VoteRequest<TypeConfig>,
+        message: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let (mut client, request) = (self.client()?, self.request(&question)?);
+        let (mut client, request) = (self.client()?, self.request(&message)?);
         self.answer(RPCTypes::Vote, option.hard_ttl(), client.pre_vote(request))
             .await
     }
@@ -223,16 +225,16 @@ impl RaftNetworkV2<TypeConfig> for Peer {
 
     async fn transfer_leader(
         &mut self,
-        question: TransferLeaderRequest<TypeConfig>,
+        message: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let (mut client, request) = (self.client()?, self.request(&question)?);
+        let (mut client, request) = (self.client()?, self.request(&message)?);
         let reply = client.transfer_leader(request);
         self.answer(RPCTypes::TransferLeader, option.hard_ttl(), reply).await
     }
 }
 
-/// The header, then the state in chunks, made when the connection has room for them.
+/// The header, then the chunks of the state, each built when the connection accepts it.
 fn parts(header: SnapshotHeader, state: Vec<u8>) -> impl Stream<Item = SnapshotPart> + Send + 'static {
     let chunk_count = state.len().div_ceil(CHUNK_BYTES);
     let chunks = (0..chunk_count).map(move |index| {
@@ -250,7 +252,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_snapshot_travels_as_its_header_and_then_all_its_bytes_in_bounded_chunks() {
+    async fn a_snapshot_is_sent_as_a_header_and_bounded_chunks() {
         let state: Vec<u8> = (0..2 * CHUNK_BYTES + 5).map(|byte| byte as u8).collect();
         let header = SnapshotHeader {
             to: 2,
@@ -264,7 +266,7 @@ mod tests {
         assert_eq!(sent.remove(0), Part::Header(header));
         let chunks = sent.into_iter().map(|part| match part {
             Part::Chunk(chunk) => chunk,
-            Part::Header(_) => panic!("one header is enough"),
+            Part::Header(_) => panic!("a second header"),
         });
         let chunks: Vec<Vec<u8>> = chunks.collect();
         assert_eq!(
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_address_told_at_start_wins_over_the_one_in_the_log() {
+    async fn a_configured_address_takes_precedence_over_the_one_in_the_log() {
         let addresses = AddressBook::new(&RaftSettings::alone("data", "http://127.0.0.1:1"));
         let logged = BasicNode::new("http://127.0.0.1:2");
         assert_eq!(addresses.address_of(1, &logged), "http://127.0.0.1:1");

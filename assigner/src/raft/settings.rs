@@ -1,4 +1,4 @@
-//! What a member is told at start.
+//! The settings of a member's Raft.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,44 +8,43 @@ use openraft::{Config, SnapshotPolicy};
 use tonic::transport::Endpoint;
 
 use super::error::RaftError;
+use super::member_id::MemberId;
 
-/// A member's number, unique in its cluster and never given to another folder.
-pub type MemberId = u64;
-
-/// Everything a member is told at start. [`RaftSettings::alone`] is complete; the rest has defaults.
+/// The settings of a member's Raft, fixed at start. [`RaftSettings::alone`] has all defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaftSettings {
-    /// This member.
+    /// The number of this member.
     pub id: MemberId,
-    /// Where the other members reach this one: `http://host:port`.
+    /// The URL of this member for the other members: `http://host:port`.
     pub address: String,
-    /// The first members with their addresses, this one among them; each of them may be started with the same list.
-    /// Empty for a member that joins a running cluster: it waits until it is added.
+    /// The initial members with their URLs, this one included; all of them are started with the same list. Empty for a
+    /// member that joins a running cluster: it waits until it is added.
     ///
-    /// A listed address wins over the one in the log, so a cluster can be restarted at other addresses.
+    /// A listed address takes precedence over the one in the log, so a cluster can be restarted at other addresses.
     pub members: BTreeMap<MemberId, String>,
-    /// Where `raft.redb` lies. One folder for one member, for ever.
+    /// The data folder with `raft.redb`, bound to this member for ever.
     pub folder: PathBuf,
-    /// How often the leader says that it lives.
+    /// The interval of the leader's heartbeats.
     pub heartbeat: Duration,
-    /// A silent leader is replaced after at least this long.
+    /// The shortest election timeout: a silent leader is replaced after at least this time.
     pub election_min: Duration,
-    /// A leader that no quorum has answered for this long takes no more changes.
+    /// The longest election timeout. Also the leader's lease: without an answer of a quorum for this long it rejects
+    /// changes.
     pub election_max: Duration,
-    /// How many log entries until the next snapshot.
+    /// The number of log entries between two snapshots.
     pub snapshot_every: u64,
-    /// How long one message with log entries may take.
+    /// The deadline of a message with log entries.
     pub replication_timeout: Duration,
-    /// How long a whole snapshot may take to be sent and installed.
+    /// The deadline for sending and installing a snapshot.
     pub snapshot_timeout: Duration,
-    /// How long a change waits for its quorum.
+    /// The deadline of a proposal.
     pub propose_timeout: Duration,
-    /// How long adding or removing a member may take; a new one first gets all the state.
+    /// The deadline of adding or removing a member; a new one first receives the whole state.
     pub membership_timeout: Duration,
 }
 
 impl RaftSettings {
-    /// A cluster of one.
+    /// Default settings of a single-member cluster, whose member has number 1.
     pub fn alone(folder: impl Into<PathBuf>, address: impl Into<String>) -> Self {
         let address = address.into();
         Self {
@@ -64,7 +63,10 @@ impl RaftSettings {
         }
     }
 
-    /// openraft's own settings, or what is wrong with ours.
+    /// The configuration of openraft.
+    ///
+    /// # Errors
+    /// When a setting is invalid.
     pub(super) fn to_openraft(&self) -> Result<Config, RaftError> {
         self.check_members().map_err(|reason| RaftError::Settings { reason })?;
         let election_max = millis(self.election_max);
@@ -79,11 +81,12 @@ impl RaftSettings {
             replication_lag_threshold: self.snapshot_every.saturating_mul(2),
             api_channel_size: Some(1_024),
             notification_channel_size: Some(4_096),
-            // A member cut off from the rest must not depose a healthy leader when it comes back.
+            // A member that was isolated must not depose a healthy leader when it reconnects.
             enable_pre_vote: Some(true),
-            // A leader cut off from its quorum falls silent, so that the others may elect.
+            // An isolated leader stops its heartbeats, so that the others can elect a new one.
             quorum_loss_probe_interval: Some(2 * election_max),
-            // The state is rebuilt at start and may lag behind what this leader once answered: stand for election anew.
+            // The state is rebuilt at start and may lag behind acknowledged changes: a former leader needs a new
+            // election.
             enable_leader_restore: Some(false),
             backoff: "20ms 40ms ...500ms".to_owned(),
             ..Config::default()
@@ -109,7 +112,7 @@ impl RaftSettings {
     }
 }
 
-/// Whether other members can be told to connect there; the reason if not.
+/// Checks that other members can connect to an address.
 pub(super) fn check_address(address: &str) -> Result<(), String> {
     let parsed = Endpoint::from_shared(address.to_owned()).ok();
     let uri = parsed.as_ref().map(Endpoint::uri);
@@ -130,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_missing_in_its_own_list_is_told_so() {
+    fn a_member_missing_in_its_own_list_is_rejected() {
         let mut settings = RaftSettings::alone("data", "http://127.0.0.1:1");
         settings.id = 4;
         let error = settings.to_openraft().unwrap_err();
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn two_addresses_for_one_member_are_refused() {
+    fn two_addresses_for_one_member_are_rejected() {
         let mut settings = RaftSettings::alone("data", "http://127.0.0.1:1");
         settings.address = "http://127.0.0.1:2".to_owned();
         assert_eq!(
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_nobody_can_connect_to_is_refused() {
+    fn an_invalid_address_is_rejected() {
         for address in [
             "",
             "localhost",

@@ -1,17 +1,17 @@
-//! The last snapshot on disk: the state, and how much of the log it stands for.
+//! The last snapshot on disk: the state, and the log position that it covers.
 
 use std::io;
 
 use redb::ReadableTable;
 
 use super::codec::{decode, encode};
-use super::disk::{Disk, Failure, META};
+use super::disk::{Disk, META, TransactionError};
 use super::type_config::{LogId, Snapshot, SnapshotMeta};
 
 const SNAPSHOT_META: &str = "snapshot-meta";
 const SNAPSHOT_STATE: &str = "snapshot-state";
 
-/// Where a member keeps its one snapshot.
+/// The snapshot of a member in its data file. Only the newest one is kept.
 #[derive(Clone)]
 pub(super) struct SnapshotStore {
     disk: Disk,
@@ -22,7 +22,7 @@ impl SnapshotStore {
         Self { disk }
     }
 
-    /// Keeps a snapshot, unless the one on disk covers as much of the log: one may be built while another is received.
+    /// Writes a snapshot, unless the one on disk covers as much of the log: one may be built while another is received.
     pub(super) async fn save(&self, meta: SnapshotMeta, state: Vec<u8>) -> io::Result<()> {
         self.disk
             .write(move |transaction| {
@@ -36,7 +36,7 @@ impl SnapshotStore {
             .await
     }
 
-    /// The one on disk.
+    /// Reads the snapshot, if there is one.
     pub(super) async fn last(&self) -> io::Result<Option<Snapshot>> {
         self.disk
             .read(|view| {
@@ -53,8 +53,8 @@ impl SnapshotStore {
     }
 }
 
-/// The last entry that the snapshot on disk stands for, if there is a snapshot.
-fn covered(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Option<Option<LogId>>, Failure> {
+/// The last log position that the snapshot on disk covers, if there is a snapshot.
+fn covered(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Option<Option<LogId>>, TransactionError> {
     let Some(bytes) = table.get(SNAPSHOT_META)? else {
         return Ok(None);
     };

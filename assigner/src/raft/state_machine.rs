@@ -1,4 +1,4 @@
-//! The replicated state, in memory: changes go in in log order, every reader sees an immutable copy.
+//! The replicated state in memory: applies changes in log order, and publishes immutable copies.
 
 use std::io;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use tokio::sync::watch;
 
 use super::codec::{decode, encode};
 use super::snapshot_store::SnapshotStore;
-use super::type_config::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use super::type_config::{LogId, RaftEntry, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 
-/// The state and the place in the log it stands for.
+/// The state, and the log position that it covers.
 ///
-/// Nothing here is written per change: after a start openraft installs the last snapshot and applies what follows.
+/// A change writes nothing to disk here: at a start openraft installs the last snapshot and applies the later entries.
 pub(super) struct StateMachine {
     last_applied: Option<LogId>,
     membership: StoredMembership,
@@ -25,7 +25,7 @@ pub(super) struct StateMachine {
 }
 
 impl StateMachine {
-    /// An empty state that shows itself to `readers` after each batch of changes.
+    /// An empty state, published to `readers` after each batch of changes.
     pub(super) fn new(snapshots: SnapshotStore, readers: watch::Sender<Arc<ClusterState>>) -> Self {
         Self {
             last_applied: None,
@@ -36,7 +36,7 @@ impl StateMachine {
         }
     }
 
-    fn apply_entry(&mut self, entry: Entry) -> Option<Applied> {
+    fn apply_entry(&mut self, entry: RaftEntry) -> Option<Applied> {
         self.last_applied = Some(entry.log_id);
         match entry.payload {
             EntryPayload::Blank => None,
@@ -48,7 +48,7 @@ impl StateMachine {
         }
     }
 
-    fn show(&self) {
+    fn publish(&self) {
         self.readers.send_replace(Arc::clone(&self.state));
     }
 }
@@ -61,19 +61,19 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         Ok((self.last_applied, self.membership.clone()))
     }
 
-    /// Answers only when readers can see the batch: whoever proposed a change finds it in the state.
+    /// Responds only after the batch is published, so that a proposer finds its change in the state.
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
     where
         S: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
     {
         let mut answers = Vec::new();
-        while let Some((entry, asker)) = entries.try_next().await? {
+        while let Some((entry, responder)) = entries.try_next().await? {
             let applied = self.apply_entry(entry);
-            answers.extend(asker.map(|asker| (asker, applied)));
+            answers.extend(responder.map(|responder| (responder, applied)));
         }
-        self.show();
-        for (asker, applied) in answers {
-            asker.send(applied);
+        self.publish();
+        for (responder, applied) in answers {
+            responder.send(applied);
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.state = Arc::new(state);
-        self.show();
+        self.publish();
         Ok(())
     }
 
@@ -104,7 +104,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 }
 
-/// Writes one moment of the state to disk, while changes go on.
+/// Writes a copy of the state to disk while further changes are applied.
 pub(super) struct SnapshotBuilder {
     meta: SnapshotMeta,
     state: Arc<ClusterState>,
@@ -124,13 +124,13 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     }
 }
 
-/// The bytes of a whole state: too long a work to do between two heartbeats.
+/// Encodes a whole state in a blocking thread: it can take longer than a heartbeat interval.
 async fn encoded(state: Arc<ClusterState>) -> io::Result<Vec<u8>> {
     let work = tokio::task::spawn_blocking(move || encode(state.as_ref()));
     work.await.map_err(io::Error::other)?
 }
 
-/// The state in its bytes, which come back too.
+/// Decodes a state in a blocking thread, and returns the bytes too.
 async fn decoded(bytes: Vec<u8>) -> io::Result<(ClusterState, Vec<u8>)> {
     let work = tokio::task::spawn_blocking(move || Ok((decode(&bytes)?, bytes)));
     work.await.map_err(io::Error::other)?

@@ -1,4 +1,4 @@
-//! What the other members ask of this one: the gRPC service in front of openraft.
+//! The server side of Raft: the gRPC service in front of openraft.
 
 use std::future::Future;
 use std::io;
@@ -13,21 +13,22 @@ use tokio::sync::Mutex;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::codec::{decode, encode};
+use super::member_id::MemberId;
 use super::network::CHUNK_BYTES;
-use super::settings::MemberId;
-use super::type_config::{RaftNode, Snapshot, SnapshotMeta, Vote};
+use super::raft_node::RaftNode;
+use super::type_config::{Snapshot, SnapshotMeta, Vote};
 
-/// The largest snapshot taken from another member; it is held in memory once while it arrives.
+/// The largest snapshot accepted from another member, in bytes; it is held in memory while it is received.
 const SNAPSHOT_BYTES_MAX: u64 = 1 << 30;
-/// How long the sender of a snapshot may pause.
+/// The longest pause between two parts of a snapshot.
 const PART_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Hands the questions of other members to openraft, once they are understood.
+/// Decodes the requests of other members and passes them to openraft.
 #[derive(Clone)]
 pub struct Transport {
     id: MemberId,
     node: RaftNode,
-    /// Held while a snapshot arrives: two at once would only double the memory.
+    /// Locked while a snapshot is received: two at once would double the memory.
     receiving: Arc<Mutex<()>>,
 }
 
@@ -40,7 +41,7 @@ impl Transport {
         }
     }
 
-    fn check_is_for_me(&self, to: MemberId) -> Result<(), Status> {
+    fn check_receiver(&self, to: MemberId) -> Result<(), Status> {
         match to == self.id {
             true => Ok(()),
             false => Err(Status::failed_precondition(format!(
@@ -50,28 +51,28 @@ impl Transport {
         }
     }
 
-    fn question<T: DeserializeOwned>(&self, request: Request<RaftRequest>) -> Result<T, Status> {
+    fn message<T: DeserializeOwned>(&self, request: Request<RaftRequest>) -> Result<T, Status> {
         let request = request.into_inner();
-        self.check_is_for_me(request.to)?;
-        decode(&request.payload).map_err(not_understood)
+        self.check_receiver(request.to)?;
+        decode(&request.payload).map_err(malformed)
     }
 }
 
 #[tonic::async_trait]
 impl RaftTransport for Transport {
     async fn append_entries(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
-        let question = self.question(request)?;
-        reply(self.node.append_entries(question)).await
+        let message = self.message(request)?;
+        reply(self.node.append_entries(message)).await
     }
 
     async fn vote(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
-        let question = self.question(request)?;
-        reply(self.node.vote(question)).await
+        let message = self.message(request)?;
+        reply(self.node.vote(message)).await
     }
 
     async fn pre_vote(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
-        let question = self.question(request)?;
-        reply(self.node.pre_vote(question)).await
+        let message = self.message(request)?;
+        reply(self.node.pre_vote(message)).await
     }
 
     async fn install_snapshot(
@@ -79,24 +80,24 @@ impl RaftTransport for Transport {
         request: Request<Streaming<SnapshotPart>>,
     ) -> Result<Response<RaftResponse>, Status> {
         let mut parts = request.into_inner();
-        let _turn = self
+        let _lock = self
             .receiving
             .try_lock()
-            .map_err(|_| Status::resource_exhausted("another snapshot is arriving, one at a time"))?;
+            .map_err(|_| Status::resource_exhausted("another snapshot is being received, only one at a time"))?;
         let header = header(&mut parts).await?;
-        self.check_is_for_me(header.to)?;
-        let (vote, meta): (Vote, SnapshotMeta) = decode(&header.payload).map_err(not_understood)?;
+        self.check_receiver(header.to)?;
+        let (vote, meta): (Vote, SnapshotMeta) = decode(&header.payload).map_err(malformed)?;
         let snapshot = chunks(&mut parts, header.size).await?;
         reply(self.node.install_full_snapshot(vote, Snapshot { meta, snapshot })).await
     }
 
     async fn transfer_leader(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
-        let question = self.question(request)?;
-        reply(self.node.handle_transfer_leader(question)).await
+        let message = self.message(request)?;
+        reply(self.node.handle_transfer_leader(message)).await
     }
 }
 
-/// openraft fails only when it has stopped; a refused vote or a conflicting log are answers.
+/// openraft returns an error only when it has stopped; a rejected vote or a log conflict is an answer.
 async fn reply<T: Serialize, E: std::fmt::Display>(
     answer: impl Future<Output = Result<T, E>>,
 ) -> Result<Response<RaftResponse>, Status> {
@@ -118,7 +119,8 @@ async fn header(parts: &mut Streaming<SnapshotPart>) -> Result<SnapshotHeader, S
     }
 }
 
-/// The state itself: exactly as many bytes as the header says. Memory grows with what arrived, not with what was said.
+/// The bytes of the state, exactly as many as the header announces. Memory grows with the received bytes, not with the
+/// announced size.
 async fn chunks(parts: &mut Streaming<SnapshotPart>, size: u64) -> Result<Vec<u8>, Status> {
     let mut state = Vec::new();
     while let Some(part) = next_part(parts).await? {
@@ -144,7 +146,7 @@ async fn chunks(parts: &mut Streaming<SnapshotPart>, size: u64) -> Result<Vec<u8
 async fn next_part(parts: &mut Streaming<SnapshotPart>) -> Result<Option<Part>, Status> {
     let message = tokio::time::timeout(PART_TIMEOUT, parts.message())
         .await
-        .map_err(|_| Status::deadline_exceeded(format!("no part of the snapshot came for {PART_TIMEOUT:?}")))??;
+        .map_err(|_| Status::deadline_exceeded(format!("no part of the snapshot within {PART_TIMEOUT:?}")))??;
     match message {
         None => Ok(None),
         Some(SnapshotPart { part: Some(part) }) => Ok(Some(part)),
@@ -152,6 +154,6 @@ async fn next_part(parts: &mut Streaming<SnapshotPart>) -> Result<Option<Part>, 
     }
 }
 
-fn not_understood(error: io::Error) -> Status {
-    Status::invalid_argument(format!("the message is not understood: {error}"))
+fn malformed(error: io::Error) -> Status {
+    Status::invalid_argument(format!("malformed message: {error}"))
 }

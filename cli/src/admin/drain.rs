@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use emberkeep_assigner::AssignerAdmin;
 use emberkeep_proto::pb;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::client::AssignerAdmin;
 use super::report::Report;
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// How often the pod is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -20,7 +20,7 @@ pub(super) async fn drain(
     target: &str,
     pod: &str,
     patience: Option<Duration>,
-) -> Result<Report, Failure> {
+) -> Result<Report, CommandError> {
     let Some(patience) = patience else {
         admin.drain(target, pod).await?;
         return Ok(Report::Done(format!("pod {pod} of target {target} is draining")));
@@ -35,7 +35,7 @@ pub(super) async fn drain(
         Ok(outcome) => outcome.map(|()| Report::Done(format!("pod {pod} of target {target} has drained"))),
         Err(_) => {
             let left = left.map_or(String::new(), |left| format!(": {left}"));
-            Err(Failure::failed(format!(
+            Err(CommandError::failed(format!(
                 "pod {pod} of target {target} had not drained within {patience:?}{left}"
             )))
         }
@@ -47,7 +47,7 @@ async fn until_nothing_is_left(
     target: &str,
     pod: &str,
     shown: &mut Option<Left>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     loop {
         let left = Left::of(&admin.target(target).await?, pod, shown.as_ref());
         if *shown != Some(left) {

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::Args;
 use emberkeep_proto::pb;
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// One application key, or a range of slice keys.
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(super) struct KeysArgs {
 }
 
 impl KeysArgs {
-    pub(super) fn to_wire(&self) -> Result<pb::Keys, Failure> {
+    pub(super) fn to_wire(&self) -> Result<pb::Keys, CommandError> {
         let keys = match self.range {
             true => pb::keys::Keys::Slice(range_from(&self.keys)?),
             false => pb::keys::Keys::Key(self.keys.clone().into_bytes()),
@@ -43,12 +43,12 @@ pub(super) fn printed(slice: &pb::Slice) -> String {
     format!("{}..{end}", hexadecimal(&slice.start))
 }
 
-fn range_from(text: &str) -> Result<pb::Slice, Failure> {
+fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
     let bounds = text
         .split_once("..")
         .and_then(|(start, end)| Some((bytes_from(start)?, bytes_from(end)?)));
     let wrong = || {
-        Failure::bad_input(format!(
+        CommandError::bad_input(format!(
             "{text} is no range: write START..END in hexadecimal, as 40..80 or c0.."
         ))
     };
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_no_range_is_refused_with_what_is_allowed() {
         for text in ["", "40", "4..8", "zz..", "40..8ä"] {
-            let Failure::BadInput(sentence) = range_from(text).unwrap_err() else {
+            let CommandError::BadInput(sentence) = range_from(text).unwrap_err() else {
                 panic!("{text}");
             };
             assert!(

@@ -1,7 +1,6 @@
 //! `emberkeep admin`: looking at a running cluster, and changing it.
 
 mod args;
-mod client;
 mod drain;
 mod explained;
 mod keys;
@@ -11,14 +10,14 @@ mod views;
 
 use std::time::Duration;
 
+use emberkeep_assigner::AssignerAdmin;
 use emberkeep_proto::pb;
 
 pub(crate) use self::args::AdminArgs;
 use self::args::AdminCommand;
-pub(crate) use self::client::{AdminError, AssignerAdmin};
 use self::drain::drain;
 use self::report::Report;
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// How long to look for an answer.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,7 +25,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs one command and prints what came of it.
-pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: AdminArgs) -> Result<(), CommandError> {
     crate::log::to_stderr("warn");
     let admin = AssignerAdmin::new(args.assigner, args.timeout.unwrap_or(DEFAULT_TIMEOUT));
     let patience = args.timeout.unwrap_or(DEFAULT_PATIENCE);
@@ -34,7 +33,7 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     report.print(args.json)
 }
 
-async fn perform(admin: &AssignerAdmin, command: AdminCommand, patience: Duration) -> Result<Report, Failure> {
+async fn perform(admin: &AssignerAdmin, command: AdminCommand, patience: Duration) -> Result<Report, CommandError> {
     match command {
         AdminCommand::Targets => Ok(views::targets(&admin.targets().await?)),
         AdminCommand::Target { target } => Ok(views::target(&admin.target(&target).await?)),
@@ -84,7 +83,7 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand, patience: Duratio
     }
 }
 
-async fn freeze(admin: &AssignerAdmin, target: &str, is_frozen: bool) -> Result<Report, Failure> {
+async fn freeze(admin: &AssignerAdmin, target: &str, is_frozen: bool) -> Result<Report, CommandError> {
     admin.freeze(target, is_frozen).await?;
     Ok(Report::Done(match is_frozen {
         true => format!("target {target} frozen: no slice moves, not even from a pod that dies"),

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// What is printed.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Table {
 pub(super) type Record = Vec<(&'static str, Value)>;
 
 impl Report {
-    pub(super) fn print(&self, as_json: bool) -> Result<(), Failure> {
+    pub(super) fn print(&self, as_json: bool) -> Result<(), CommandError> {
         let text = if as_json {
             format!("{:#}\n", self.json())
         } else {
@@ -50,7 +50,7 @@ impl Report {
         };
         std::io::stdout()
             .write_all(text.as_bytes())
-            .map_err(|error| Failure::failed(format!("cannot write the answer: {error}")))
+            .map_err(|error| CommandError::failed(format!("cannot write the answer: {error}")))
     }
 
     fn json(&self) -> Value {

@@ -4,19 +4,23 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use emberkeep_slicelet::{ByteSize, Freshness};
+use emberkeep_lab::bench::{BenchFreshness, BenchPlace, KeyDistribution};
+use emberkeep_lab::cluster::{DataFolder, StoreChoice};
+use emberkeep_slicelet::ByteSize;
 
 use crate::byte_count::byte_count_from;
-use crate::dev::StoreChoice;
+use crate::exit::CommandError;
+use crate::file::{create, this_program};
+use crate::log;
 
-/// Where things are kept, and where the report goes.
+/// Where objects and data are kept, and where the report goes.
 #[derive(Debug, Clone, Args)]
 pub(super) struct PlaceArgs {
-    /// Where the objects are: s3 (a server of its own), folder, or the URL of a bucket as
+    /// The object store: s3 (a server that is started), folder, or the URL of a bucket as
     /// s3://bucket/prefix?endpoint=http://host:port&path_style=true
     #[arg(long, value_name = "STORE", default_value = "s3")]
     pub(super) store: StoreChoice,
-    /// Where everything is kept; objects that are there already are not written again [default: a temporary folder]
+    /// The folder of all data; present objects are not written again [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
     /// Write the report to this file as JSON
@@ -35,55 +39,76 @@ pub(super) struct ObjectsArgs {
     pub(super) size: u64,
 }
 
-/// How long a value counts.
+impl PlaceArgs {
+    /// Opens the data folder, and directs the log there.
+    pub(super) fn open(self) -> Result<BenchPlace, CommandError> {
+        let folder = DataFolder::open(self.data)?;
+        log::to_file(create(&folder.log_of("bench"))?, "info");
+        Ok(BenchPlace {
+            program: this_program()?,
+            folder,
+            store: self.store,
+        })
+    }
+}
+
+/// How long a value is used without asking the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum FreshnessChoice {
+pub(super) enum FreshnessArg {
     /// Objects never change
     Immutable,
     /// Only the owner writes: checked once after the owner changed
     OwnerWrites,
 }
 
-impl FreshnessChoice {
-    /// The word of the command line.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Immutable => "immutable",
-            Self::OwnerWrites => "owner-writes",
+impl From<FreshnessArg> for BenchFreshness {
+    fn from(arg: FreshnessArg) -> Self {
+        match arg {
+            FreshnessArg::Immutable => Self::Immutable,
+            FreshnessArg::OwnerWrites => Self::OwnerWrites,
         }
     }
 }
 
-impl From<FreshnessChoice> for Freshness {
-    fn from(choice: FreshnessChoice) -> Self {
-        match choice {
-            FreshnessChoice::Immutable => Self::Immutable,
-            FreshnessChoice::OwnerWrites => Self::OwnerWrites,
+/// How requests are distributed over keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DistributionArg {
+    /// The nth most popular object gets 1/n of the requests of the first
+    Zipf,
+    /// Each object gets as many as any other
+    Uniform,
+}
+
+impl From<DistributionArg> for KeyDistribution {
+    fn from(arg: DistributionArg) -> Self {
+        match arg {
+            DistributionArg::Zipf => Self::Zipf,
+            DistributionArg::Uniform => Self::Uniform,
         }
     }
 }
 
-/// A budget of memory or disk.
+/// A size of memory or disk.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget(pub(super) u64);
+pub(super) struct SizeArg(ByteSize);
 
-impl Budget {
-    pub(super) const fn as_size(self) -> ByteSize {
-        ByteSize::bytes(self.0)
+impl From<SizeArg> for ByteSize {
+    fn from(arg: SizeArg) -> Self {
+        arg.0
     }
 }
 
-impl FromStr for Budget {
+impl FromStr for SizeArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        byte_count_from(text).map(Self)
+        byte_count_from(text).map(|count| Self(ByteSize::bytes(count)))
     }
 }
 
-/// An object has a checksum and something that it is of.
+/// Room for a checksum and some content.
 const OBJECT_SIZE_MIN: u64 = 64;
-/// Every object passes through memory whole.
+/// Each object is held in memory as a whole.
 const OBJECT_SIZE_MAX: u64 = 64 << 20;
 
 pub(super) fn object_size_from(text: &str) -> Result<u64, String> {

@@ -1,57 +1,34 @@
-//! `emberkeep bench`: what the state layer gives on this machine, one table each.
-//!
-//! ```text
-//! this process                        processes of their own, which end with this one
-//! state-tax   slicelet, redis client  assigner, dev-s3, redis-server
-//! budget      samples and a table     assigner, dev-s3, bench-reader (slicelet that reads its own keys)
-//! restart     kills and a table       assigner, dev-s3, bench-reader
-//! herd        S3 of limited capacity, assigner, bench-pod ... (demo service on the slicelet SDK)
-//!             load, kills and a table
-//! transfer    load and a table        assigner, dev-s3, bench-pod, and bench-pod that takes its place
-//! ```
+//! `emberkeep bench`: measurements on this machine, with a table each.
 
 mod args;
 mod budget;
-mod choice;
-mod demo_pod;
-mod document;
 mod herd;
-mod herd_report;
-mod local_pod;
-mod memory;
 mod reader;
-mod reads;
-mod redis;
 mod restart;
-mod site;
 mod state_tax;
-mod table;
 mod transfer;
-mod transfer_report;
-mod value;
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
+use emberkeep_lab::bench::{self, BenchReport};
+use emberkeep_lab::report::ProgressEvent;
 
 use self::budget::BudgetArgs;
-pub(crate) use self::demo_pod::{DemoPodArgs, run as run_demo_pod};
 use self::herd::HerdArgs;
 pub(crate) use self::reader::{ReaderArgs, run as run_reader};
 use self::restart::RestartArgs;
 use self::state_tax::StateTaxArgs;
 use self::transfer::TransferArgs;
-use crate::dev::create;
-use crate::exit::Failure;
+use crate::exit::CommandError;
+use crate::file::{create, this_program};
 use crate::stop;
 
-/// Measure on this machine what keeping state warm gives.
+/// Measure on this machine what warm state gives.
 ///
-/// Everything that is needed is started on 127.0.0.1, at free ports, and ended with the measurement.
+/// All processes are started on 127.0.0.1, at free ports, and ended with the measurement.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -67,21 +44,39 @@ enum BenchCommand {
     Transfer(TransferArgs),
 }
 
-/// Measures what was asked for, and prints the table.
-pub(crate) async fn run(args: BenchArgs) -> Result<(), Failure> {
+/// Measures, and prints the table.
+pub(crate) async fn run(args: BenchArgs) -> Result<(), CommandError> {
     let stop = stop::on_signal()?;
     let json = args.command.json().map(create).transpose()?;
-    let measured = async {
-        match args.command {
-            BenchCommand::StateTax(args) => tell(Box::pin(state_tax::run(args)).await?, json),
-            BenchCommand::Budget(args) => tell(Box::pin(budget::run(args)).await?, json),
-            BenchCommand::Restart(args) => tell(Box::pin(restart::run(args)).await?, json),
-            BenchCommand::Herd(args) => tell(Box::pin(herd::run(args)).await?, json),
-            BenchCommand::Transfer(args) => tell(Box::pin(transfer::run(args)).await?, json),
+    // On `stop`, what has been started so far ends when it is dropped.
+    stop.run_until_cancelled(measure(args.command, json))
+        .await
+        .unwrap_or(Ok(()))
+}
+
+async fn measure(command: BenchCommand, json: Option<File>) -> Result<(), CommandError> {
+    match command {
+        BenchCommand::StateTax(args) => {
+            let settings = args.settings();
+            print(bench::state_tax(args.place.open()?, settings, &show).await?, json)
         }
-    };
-    // What has been started so far ends when it is dropped.
-    stop.run_until_cancelled(measured).await.unwrap_or(Ok(()))
+        BenchCommand::Budget(args) => {
+            let settings = args.settings();
+            print(bench::budget(args.place.open()?, settings, &show).await?, json)
+        }
+        BenchCommand::Restart(args) => {
+            let settings = args.settings();
+            print(bench::restart(args.place.open()?, settings, &show).await?, json)
+        }
+        BenchCommand::Herd(args) => {
+            let settings = args.into_settings(this_program()?);
+            print(bench::herd(settings, &show).await?, json)
+        }
+        BenchCommand::Transfer(args) => {
+            let settings = args.settings();
+            print(bench::transfer(args.place.open()?, settings, &show).await?, json)
+        }
+    }
 }
 
 impl BenchCommand {
@@ -96,22 +91,27 @@ impl BenchCommand {
     }
 }
 
-/// What came of a measurement: for people, and as JSON.
-trait Report: Serialize + Display {
-    /// How many values were not what their keys must give.
-    fn wrong(&self) -> u64;
+/// Shows steps on standard error, so that standard output holds only the table.
+fn show(event: ProgressEvent<'_>) {
+    match event {
+        ProgressEvent::Step(step) => eprintln!("{step}"),
+        ProgressEvent::Part { .. }
+        | ProgressEvent::Located(_)
+        | ProgressEvent::LoadStarted { .. }
+        | ProgressEvent::Sample(_) => {}
+    }
 }
 
 /// Prints the report, and fails if a value was wrong.
-fn tell(report: impl Report, json: Option<File>) -> Result<(), Failure> {
-    let cannot = |error| Failure::failed(format!("cannot write the report: {error}"));
+fn print(report: impl BenchReport, json: Option<File>) -> Result<(), CommandError> {
+    let cannot = |error| CommandError::failed(format!("cannot write the report: {error}"));
     if let Some(mut file) = json {
-        let text = serde_json::to_string_pretty(&report).expect("numbers and names can be written");
+        let text = serde_json::to_string_pretty(&report).expect("numbers and names serialize to JSON");
         writeln!(file, "{text}").map_err(cannot)?;
     }
     write!(std::io::stdout(), "{report}").map_err(cannot)?;
     match report.wrong() {
         0 => Ok(()),
-        count => Err(Failure::failed(format!("{count} values were wrong"))),
+        count => Err(CommandError::failed(format!("{count} values were wrong"))),
     }
 }

@@ -1,29 +1,14 @@
-//! `emberkeep bench-reader`: a pod that reads its own keys, in a process of its own so that its memory is its alone.
+//! `emberkeep bench-reader`: a pod that reads its own keys, in a process of its own so that its memory can be measured.
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use emberkeep_slicelet::{Slicelet, Store};
-use rand::SeedableRng;
-use rand::rngs::SmallRng;
-use serde::{Deserialize, Serialize};
+use emberkeep_lab::bench::{ReadSettings, Reader, ReaderReport, ReaderSettings};
 
-use super::args::{Budget, FreshnessChoice, ObjectsArgs};
-use super::choice::{Choice, Chooser};
-use super::local_pod::LocalPod;
-use super::memory::resident_bytes;
-use super::reads::{Reading, ReadsReport};
-use super::value::keys_of;
-use crate::dev::{Child, failure_of_store};
-use crate::exit::Failure;
+use super::args::{DistributionArg, FreshnessArg, ObjectsArgs, SizeArg};
+use crate::exit::CommandError;
 use crate::{log, ready, stop};
-
-/// The target of the objects that are read.
-pub(super) const TARGET: &str = "bench";
-/// How long all reads may take.
-const READS_TIMEOUT: Duration = Duration::from_secs(3_600);
 
 #[derive(Debug, Args)]
 pub(crate) struct ReaderArgs {
@@ -33,101 +18,75 @@ pub(crate) struct ReaderArgs {
     /// The assigner
     #[arg(long)]
     assigner: String,
-    /// Where the objects are
+    /// The URL of the object store
     #[arg(long)]
     store: String,
     #[command(flatten)]
     objects: ObjectsArgs,
     /// Its memory budget
     #[arg(long)]
-    budget: Budget,
-    /// Its disk tier
+    budget: SizeArg,
+    /// The folder of its disk tier
     #[arg(long)]
     disk: PathBuf,
-    /// The size of that
+    /// The size of the disk tier
     #[arg(long)]
-    disk_size: Budget,
-    /// How long values count
+    disk_size: SizeArg,
+    /// How long a value is used without asking the store
     #[arg(long, value_enum)]
-    freshness: FreshnessChoice,
-    /// How many are read at a time
+    freshness: FreshnessArg,
+    /// How many are read concurrently
     #[arg(long)]
-    width: usize,
-    /// How many are read by choice, after each was read once
+    width: u16,
+    /// How many are read by distribution after each was read once
     #[arg(long)]
     reads: u32,
-    /// By which choice
+    /// Which these are
     #[arg(long, value_enum)]
-    choice: Choice,
+    choice: DistributionArg,
 }
 
-/// What a reader says.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ReaderReport {
-    /// How long the slicelet took to start: most of it, to read the index of the disk tier.
-    pub(super) started_in_ms: f64,
-    pub(super) rss_before_bytes: u64,
-    /// Each object once, in order.
-    pub(super) once: ReadsReport,
-    /// By choice.
-    pub(super) chosen: ReadsReport,
-}
-
-impl ReaderReport {
-    /// What the reader says when it has read all.
-    pub(super) async fn of(reader: &mut Child) -> Result<Self, Failure> {
-        let line = reader.line(READS_TIMEOUT).await?;
-        serde_json::from_str(&line).map_err(|error| Failure::failed(format!("a reader said {line:?}: {error}")))
-    }
-}
-
-/// Reads, says what came of it, and waits to be told to stop.
-pub(crate) async fn run(args: ReaderArgs) -> Result<(), Failure> {
+/// Reads, prints the figures as one line of JSON, and waits for SIGTERM.
+pub(crate) async fn run(args: ReaderArgs) -> Result<(), CommandError> {
     log::to_stderr("info");
     stop::with_parent();
     let stop = stop::on_signal()?;
-    let store = Store::from_url(&args.store).await.map_err(failure_of_store)?;
-    let builder = Slicelet::builder(TARGET)
-        .pod_name(&args.name)
-        .assigner(&args.assigner)
-        .store(store)
-        .memory_budget(args.budget.as_size())
-        .disk_cache(&args.disk, args.disk_size.as_size())
-        .freshness(args.freshness.into());
-    let pod = LocalPod::start(builder).await?;
+    let reader = Reader::start(args.into_settings()).await?;
     ready::announce("reader")?;
-    let report = stop.run_until_cancelled(read(&pod, &args)).await.transpose()?;
+    let report = stop.run_until_cancelled(reader.read()).await.transpose()?;
     if let Some(report) = report {
-        say(&report)?;
+        print(&report)?;
         stop.cancelled().await;
     }
-    pod.end().await;
+    reader.end().await;
     Ok(())
 }
 
-async fn read(pod: &LocalPod<emberkeep_slicelet::Raw>, args: &ReaderArgs) -> Result<ReaderReport, Failure> {
-    let ObjectsArgs { objects, size } = args.objects;
-    let keys = keys_of(size, objects);
-    pod.owns(&keys[0]).await?;
-    let rss_before_bytes = resident_bytes()?;
-    let count = keys.len();
-    let reading = Reading::new(pod.slicelet.clone(), keys, size, args.width);
-    let once = reading.of(0..count).await;
-    let mut chance = SmallRng::seed_from_u64(1);
-    let chooser = Chooser::new(args.choice, count, &mut chance);
-    let chosen = reading.of((0..args.reads).map(|_| chooser.draw(&mut chance))).await;
-    Ok(ReaderReport {
-        started_in_ms: pod.started_in.as_secs_f64() * 1e3,
-        rss_before_bytes,
-        once,
-        chosen,
-    })
+impl ReaderArgs {
+    fn into_settings(self) -> ReaderSettings {
+        ReaderSettings {
+            name: self.name,
+            assigner: self.assigner,
+            store: self.store,
+            reads: ReadSettings {
+                objects: self.objects.objects,
+                object_size: self.objects.size,
+                memory_budget: self.budget.into(),
+                disk_size: self.disk_size.into(),
+                freshness: self.freshness.into(),
+                width: self.width,
+                reads: self.reads,
+                distribution: self.choice.into(),
+            },
+            disk: self.disk,
+        }
+    }
 }
 
-fn say(report: &ReaderReport) -> Result<(), Failure> {
-    let line = serde_json::to_string(report).expect("numbers can be written");
+fn print(report: &ReaderReport) -> Result<(), CommandError> {
+    let line = serde_json::to_string(report).expect("numbers serialize to JSON");
     let mut output = std::io::stdout();
     writeln!(output, "{line}")
         .and_then(|()| output.flush())
-        .map_err(|error| Failure::failed(format!("cannot write to standard output: {error}")))
+        .map_err(|error| CommandError::failed(format!("cannot write to standard output: {error}")))
 }

@@ -4,58 +4,74 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use emberkeep_lab::cluster::StoreChoice;
+use emberkeep_lab::dev::DevSettings;
 
-use super::deeds::DeedArgs;
-use super::storage::StoreChoice;
+use super::chaos_args::ChaosArgs;
 use crate::duration::positive_duration_from;
 
 /// Run a whole cluster on this machine and drive recorded requests through it.
 ///
-/// Assigner, store and pods are processes of their own; all listen on 127.0.0.1, at free ports. Each answer is compared
-/// with what its key must give.
+/// Assigner, object store and pods are processes of their own, which listen at free ports of 127.0.0.1. Each answer is
+/// compared with the value that its key must have.
 ///
-/// The summary counts latency from when a request was due, so that a stall is not hidden. The longest unavailability of
-/// any key is the longest time in which requests for it waited or failed and none was answered.
+/// Latency counts from when a request was due, so that a stall is not hidden. A key is unavailable while requests for it
+/// wait or fail and none is answered.
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
     /// How many pods run the demo service
     #[arg(long, value_name = "COUNT", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) pods: u16,
-    /// How many members the assigner has: 1, 3 or 5; one data folder keeps its number
+    /// How many members the assigner has: 1, 3 or 5; a data folder keeps its number
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = member_count_from)]
     pub(super) assigners: u16,
-    /// Requests to drive through the cluster: CSV with the header at_ms,key,load [default: a built-in excerpt, again
-    /// and again]
+    /// Requests to drive through the cluster: CSV with the header at_ms,key,load [default: a built-in excerpt,
+    /// repeatedly]
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
-    /// 1 as recorded, 2 twice as fast; 0 as fast as answers come
+    /// 1 as recorded, 2 twice as fast; 0 as fast as requests are answered
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed_from, conflicts_with = "rate")]
     pub(super) speed: f64,
-    /// So many requests a second, evenly spaced, again and again, whenever they were recorded
+    /// Requests a second, evenly spaced and repeated, instead of the recorded times
     #[arg(long, value_name = "REQUESTS_PER_SECOND", value_parser = rate_from)]
     pub(super) rate: Option<f64>,
-    /// Where the objects are: s3 (a server of its own), folder, or the URL of a bucket as
+    /// The object store: s3 (a server that is started), folder, or the URL of a bucket as
     /// s3://bucket/prefix?endpoint=http://host:port&path_style=true
     #[arg(long, value_name = "STORE", default_value = "s3")]
     pub(super) store: StoreChoice,
     /// How long to send requests; a shorter trace is repeated [default: until the trace ends, or until Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = positive_duration_from)]
     pub(super) duration: Option<Duration>,
-    /// Where everything is kept; given again, the same cluster goes on [default: a temporary folder]
+    /// The folder of all data; given again, the same cluster continues [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
-    /// Write all that the assigner is told and decides to this file, for `emberkeep sim replay-recording`; each further
-    /// member, and each that is started again, writes to FILE.2 and so on
+    /// Record the events and decisions of the assigner to this file, for `emberkeep sim replay-recording`; each further
+    /// member, and each restarted one, writes to FILE.2 and so on
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
     /// Write the summary to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// Let slices switch to their next owners without being warmed there first
+    /// Move slices without transferring their warm values to the new owner first
     #[arg(long)]
     pub(super) no_transfer: bool,
     #[command(flatten)]
-    pub(super) deeds: DeedArgs,
+    pub(super) chaos: ChaosArgs,
+}
+
+impl DevArgs {
+    pub(super) fn settings(&self, program: PathBuf) -> DevSettings {
+        DevSettings {
+            program,
+            pods: self.pods,
+            assigners: self.assigners,
+            store: self.store.clone(),
+            duration: self.duration,
+            record: self.record.clone(),
+            transfer: !self.no_transfer,
+            chaos: self.chaos.settings(),
+        }
+    }
 }
 
 fn speed_from(text: &str) -> Result<f64, String> {

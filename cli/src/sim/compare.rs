@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use emberkeep_sim::compare::{Comparison, Recorder, page};
+use emberkeep_sim::balancers::BalancerKind;
+use emberkeep_sim::compare::{Comparison, RunRecorder, page};
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::measured::Measured;
+use emberkeep_sim::measured::MeasuredCluster;
 use emberkeep_sim::replay::Balancer;
-use emberkeep_sim::rivals::Rival;
 use emberkeep_sim::score::ScoreTable;
 
 use super::progress::Progress;
 use super::{outcome, trace_file};
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Replay load traces with several balancers and compare them, as a table and as a page with plots
 ///
@@ -27,15 +27,15 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "FILE.html")]
     html: Option<PathBuf>,
     /// Compare only these: emberkeep, ring, rendezvous, static
-    #[arg(long, value_name = "BALANCER", value_delimiter = ',', default_values_t = Rival::ALL)]
-    balancer: Vec<Rival>,
+    #[arg(long, value_name = "BALANCER", value_delimiter = ',', default_values_t = BalancerKind::ALL)]
+    balancer: Vec<BalancerKind>,
     /// Replay each trace also through a whole simulated cluster, which measures load and detects failures
     #[arg(long)]
     measured: bool,
 }
 
 /// Replays everything, prints the table, writes the page.
-pub(super) fn run(args: &CompareArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
     let progress = Progress::begin();
     let mut table = ScoreTable::default();
     let mut comparisons = Vec::new();
@@ -67,12 +67,12 @@ fn compared(
     args: &CompareArgs,
     progress: &Progress,
     table: &mut ScoreTable,
-) -> Result<Comparison, Failure> {
+) -> Result<Comparison, CommandError> {
     let mut comparison = Comparison::new(title, trace);
-    let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), Failure> {
-        let mut recorder = Recorder::new(trace);
+    let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), CommandError> {
+        let mut recorder = RunRecorder::new(trace);
         let summary = outcome::replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
-            recorder.watch(tick);
+            recorder.record(tick);
             Ok(())
         })?;
         table.push(title, name, &summary);
@@ -86,7 +86,7 @@ fn compared(
         run(
             MEASURED,
             MEASURED_ABOUT,
-            &mut Measured::new(trace, SEED, &mut |_, _| {}),
+            &mut MeasuredCluster::new(trace, SEED, &mut |_, _| {}),
         )?;
     }
     Ok(comparison)

@@ -18,7 +18,7 @@ use self::replay_recording::ReplayRecordingArgs;
 use self::requests::RequestsArgs;
 use self::run::RunArgs;
 use self::soak::SoakArgs;
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 #[derive(Debug, Args)]
 pub(crate) struct SimArgs {
@@ -37,7 +37,7 @@ enum SimCommand {
 }
 
 /// Runs one command and prints what came of it.
-pub(crate) fn run(args: SimArgs) -> Result<(), Failure> {
+pub(crate) fn run(args: SimArgs) -> Result<(), CommandError> {
     match args.command {
         SimCommand::Compare(args) => compare::run(&args),
         SimCommand::Replay(args) => replay::run(&args),

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::replay::{self, Balancer, Tick};
+use emberkeep_sim::replay::{self, Balancer, ReplayTick};
 use emberkeep_sim::score::Summary;
 use serde::Serialize;
 
 use super::progress::Progress;
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Replays a trace with a balancer that has decided nothing yet; `watch` sees every tick.
 pub(super) fn replay(
@@ -19,8 +19,8 @@ pub(super) fn replay(
     balancer: &mut dyn Balancer,
     what: &str,
     progress: &Progress,
-    mut watch: impl FnMut(&Tick<'_>) -> Result<(), Failure>,
-) -> Result<Summary, Failure> {
+    mut watch: impl FnMut(&ReplayTick<'_>) -> Result<(), CommandError>,
+) -> Result<Summary, CommandError> {
     let started = Instant::now();
     let shown = progress.stage(what, trace.end_ms());
     replay::replay(trace, balancer, &mut || started.elapsed(), &mut |tick| {
@@ -30,19 +30,19 @@ pub(super) fn replay(
 }
 
 /// Writes it as JSON for people and programs.
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value).expect("figures and names are JSON");
     write_text(path, &format!("{text}\n"))
 }
 
 /// Writes a text file.
-pub(super) fn write_text(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_text(path: &Path, text: &str) -> Result<(), CommandError> {
     let written = std::fs::write(path, text);
-    written.map_err(|error| Failure::bad_input(format!("cannot write {}: {error}", path.display())))
+    written.map_err(|error| CommandError::bad_input(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Prints what the command has found.
-pub(super) fn print(text: &impl Display) -> Result<(), Failure> {
+pub(super) fn print(text: &impl Display) -> Result<(), CommandError> {
     let written = write!(std::io::stdout(), "{text}");
-    written.map_err(|error| Failure::failed(format!("cannot write the answer: {error}")))
+    written.map_err(|error| CommandError::failed(format!("cannot write the answer: {error}")))
 }

@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use emberkeep_sim::assignment_log::AssignmentLog;
+use emberkeep_sim::balancers::BalancerKind;
 use emberkeep_sim::load_trace::LoadTrace;
-use emberkeep_sim::measured::{Measured, MeasuredFigures};
-use emberkeep_sim::ownership::Ownership;
-use emberkeep_sim::rivals::Rival;
+use emberkeep_sim::measured::{MeasuredCluster, MeasuredFigures};
+use emberkeep_sim::ownership::OwnershipMap;
 use emberkeep_sim::score::{ScoreTable, Summary};
 use serde::Serialize;
 
 use super::outcome;
 use super::progress::Progress;
 use super::trace_file;
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Replay a load trace: decide at each tick, write what was decided, score it
 #[derive(Debug, Args)]
@@ -34,8 +34,8 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = Signals::Exact)]
     signals: Signals,
     /// Who decides: emberkeep, ring, rendezvous or static
-    #[arg(long, default_value_t = Rival::Emberkeep)]
-    balancer: Rival,
+    #[arg(long, default_value_t = BalancerKind::Emberkeep)]
+    balancer: BalancerKind,
     /// What chance comes from, with measured signals
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -51,10 +51,10 @@ enum Signals {
 }
 
 /// Replays, writes what was asked for, and prints the figures.
-pub(super) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    if args.signals == Signals::Measured && args.balancer != Rival::Emberkeep {
+pub(super) fn run(args: &ReplayArgs) -> Result<(), CommandError> {
+    if args.signals == Signals::Measured && args.balancer != BalancerKind::Emberkeep {
         let rival = args.balancer;
-        return Err(Failure::bad_input(format!(
+        return Err(CommandError::bad_input(format!(
             "--signals measured needs --balancer emberkeep, {rival} measures nothing"
         )));
     }
@@ -87,7 +87,7 @@ struct Replayed {
     measured: Option<MeasuredFigures>,
 }
 
-fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, Failure> {
+fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, CommandError> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let what = format!("{} by {}", trace_file::title(&args.trace), args.balancer);
     let balancer = &mut *args.balancer.balancer(trace);
@@ -103,15 +103,15 @@ fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Re
 }
 
 /// The log has what clients went by, at the time from which they did.
-fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, Failure> {
+fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, CommandError> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let mut written = Ok(());
-    let mut sink = |at_ms: u64, ownership: &Ownership| {
+    let mut sink = |at_ms: u64, ownership: &OwnershipMap| {
         if let Some(log) = log.as_mut().filter(|_| written.is_ok()) {
             written = log.write(at_ms, ownership, trace);
         }
     };
-    let mut measured = Measured::new(trace, args.seed, &mut sink);
+    let mut measured = MeasuredCluster::new(trace, args.seed, &mut sink);
     let what = format!("{} in a cluster", trace_file::title(&args.trace));
     let summary = outcome::replay(trace, &mut measured, &what, progress, |_| Ok(()))?;
     let figures = measured.figures();
@@ -130,24 +130,24 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn create(path: &'a Path) -> Result<Self, Failure> {
+    fn create(path: &'a Path) -> Result<Self, CommandError> {
         let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
         let log = AssignmentLog::new(BufWriter::new(file));
         Ok(Self { path, log })
     }
 
-    fn write(&mut self, at_ms: u64, ownership: &Ownership, trace: &LoadTrace) -> Result<(), Failure> {
+    fn write(&mut self, at_ms: u64, ownership: &OwnershipMap, trace: &LoadTrace) -> Result<(), CommandError> {
         let written = self.log.write(at_ms, ownership, trace.pods());
         written.map_err(|error| cannot_write(self.path, &error))
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    fn finish(self) -> Result<(), CommandError> {
         let path = self.path;
         let finished = self.log.finish().map(|_| ());
         finished.map_err(|error| cannot_write(path, &error))
     }
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::bad_input(format!("cannot write assignments {}: {error}", path.display()))
+fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::bad_input(format!("cannot write assignments {}: {error}", path.display()))
 }

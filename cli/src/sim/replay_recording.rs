@@ -8,7 +8,7 @@ use clap::Args;
 use emberkeep_sim::recording::replay;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Tell a recording of a live assigner to fresh brains, which must decide the same, byte for byte.
 ///
@@ -19,20 +19,20 @@ pub(super) struct ReplayRecordingArgs {
     file: PathBuf,
 }
 
-pub(super) fn run(args: &ReplayRecordingArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &ReplayRecordingArgs) -> Result<(), CommandError> {
     let path = args.file.display();
-    let unreadable = |error| Failure::bad_input(format!("cannot read recording {path}: {error}"));
+    let unreadable = |error| CommandError::bad_input(format!("cannot read recording {path}: {error}"));
     let file = File::open(&args.file).map_err(unreadable)?;
     let byte_count = file.metadata().map_err(unreadable)?.len();
     let progress = ProgressBar::new(byte_count).with_style(style());
     let replayed = replay(BufReader::new(progress.wrap_read(file)));
     progress.finish_and_clear();
-    let replayed = replayed.map_err(|error| Failure::bad_input(format!("recording {path}, {error}")))?;
+    let replayed = replayed.map_err(|error| CommandError::bad_input(format!("recording {path}, {error}")))?;
     writeln!(std::io::stdout(), "{replayed}")
-        .map_err(|error| Failure::failed(format!("cannot write the outcome: {error}")))?;
-    match replayed.difference {
+        .map_err(|error| CommandError::failed(format!("cannot write the outcome: {error}")))?;
+    match replayed.divergence {
         None => Ok(()),
-        Some(difference) => Err(Failure::failed(format!("recording {path}, {difference}"))),
+        Some(divergence) => Err(CommandError::failed(format!("recording {path}, {divergence}"))),
     }
 }
 

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::trace_file;
 use crate::byte_count::byte_count_from;
 use crate::duration::{duration_from, positive_duration_from};
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Play recorded requests to pods: how evenly they are loaded, how many requests find their value warm, and how many
 /// must read the object store
@@ -67,9 +67,9 @@ pub(super) struct RequestsArgs {
 }
 
 /// Plays the requests in each way, and prints and writes the figures.
-pub(super) fn run(args: &RequestsArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &RequestsArgs) -> Result<(), CommandError> {
     let (title, requests) = read(args)?;
-    let play = Play::try_new(&requests, &plan(args)).map_err(Failure::bad_input)?;
+    let play = Play::try_new(&requests, &plan(args)).map_err(CommandError::bad_input)?;
     let progress = Progress::begin();
     let figures = Way::ALL.map(|way| {
         let stage = progress.stage(&format!("{title} by {way}"), play.end_ms());
@@ -121,14 +121,15 @@ impl<'a> Played<'a> {
 /// What the built-in requests are called.
 const BUILTIN: &str = "built-in";
 
-fn read(args: &RequestsArgs) -> Result<(String, RequestTrace), Failure> {
+fn read(args: &RequestsArgs) -> Result<(String, RequestTrace), CommandError> {
     let Some(path) = &args.trace else {
         return Ok((BUILTIN.to_owned(), RequestTrace::web12_excerpt()));
     };
     let shown = path.display();
-    let file = File::open(path).map_err(|error| Failure::bad_input(format!("cannot read trace {shown}: {error}")))?;
+    let file =
+        File::open(path).map_err(|error| CommandError::bad_input(format!("cannot read trace {shown}: {error}")))?;
     let requests = RequestTrace::read(BufReader::new(file))
-        .map_err(|error| Failure::bad_input(format!("trace {shown}, {error}")))?;
+        .map_err(|error| CommandError::bad_input(format!("trace {shown}, {error}")))?;
     Ok((trace_file::title(path), requests))
 }
 

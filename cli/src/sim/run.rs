@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use emberkeep_sim::scenario::{Scenario, difference};
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Play a scenario: a cluster, what happens to it, and what is expected to come of it
 ///
@@ -24,25 +24,26 @@ pub(super) struct RunArgs {
 }
 
 /// Plays it, prints what came of it, and compares.
-pub(super) fn run(args: &RunArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
     let path = args.scenario.display();
     let text = fs::read_to_string(&args.scenario)
-        .map_err(|error| Failure::bad_input(format!("cannot read scenario {path}: {error}")))?;
-    let scenario = Scenario::parse(&text).map_err(|error| Failure::bad_input(format!("scenario {path}, {error}")))?;
+        .map_err(|error| CommandError::bad_input(format!("cannot read scenario {path}: {error}")))?;
+    let scenario =
+        Scenario::parse(&text).map_err(|error| CommandError::bad_input(format!("scenario {path}, {error}")))?;
     let outcome = scenario.run(args.seed);
     let is_compared = args.seed.is_none() && !scenario.expected().is_empty();
     match difference(scenario.expected(), &outcome).filter(|_| is_compared) {
         None => print(&outcome),
         Some(shown) => {
             print(&shown)?;
-            Err(Failure::failed(format!(
+            Err(CommandError::failed(format!(
                 "scenario {path} comes out otherwise than it says"
             )))
         }
     }
 }
 
-fn print(text: &str) -> Result<(), Failure> {
+fn print(text: &str) -> Result<(), CommandError> {
     let written = std::io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| Failure::failed(format!("cannot print the outcome: {error}")))
+    written.map_err(|error| CommandError::failed(format!("cannot print the outcome: {error}")))
 }

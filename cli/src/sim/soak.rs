@@ -5,7 +5,7 @@ use emberkeep_sim::soak::soak;
 
 use super::outcome;
 use super::progress::Progress;
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// Let random trouble happen to random clusters, and check what must hold whatever happens
 ///
@@ -23,7 +23,7 @@ pub(super) struct SoakArgs {
 }
 
 /// Soaks, and prints what held or what broke.
-pub(super) fn run(args: &SoakArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &SoakArgs) -> Result<(), CommandError> {
     let progress = Progress::begin();
     let shown = progress.stage("clusters in trouble", args.seeds);
     let soaked = soak(args.seed, args.seeds, &mut |done| shown.reach(done));
@@ -34,7 +34,7 @@ pub(super) fn run(args: &SoakArgs) -> Result<(), Failure> {
             outcome::print(&failure)?;
             let seed = failure.shrunk.seed();
             let again = format!("see it again with `emberkeep sim soak --seeds 1 --seed {seed}`");
-            Err(Failure::failed(format!("seed {seed} broke an invariant, {again}")))
+            Err(CommandError::failed(format!("seed {seed} broke an invariant, {again}")))
         }
     }
 }

@@ -7,15 +7,15 @@ use std::path::Path;
 use emberkeep_sim::load_trace::LoadTrace;
 
 use super::progress::{Progress, Stage};
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
 /// How much of a file is read at once.
 const READ_BYTES: usize = 1 << 20;
 
 /// Reads a load trace to its end.
-pub(super) fn read(path: &Path, progress: &Progress) -> Result<LoadTrace, Failure> {
+pub(super) fn read(path: &Path, progress: &Progress) -> Result<LoadTrace, CommandError> {
     let shown = path.display();
-    let cannot_read = |error| Failure::bad_input(format!("cannot read trace {shown}: {error}"));
+    let cannot_read = |error| CommandError::bad_input(format!("cannot read trace {shown}: {error}"));
     let file = File::open(path).map_err(cannot_read)?;
     let length = file.metadata().map_err(cannot_read)?.len();
     let counted = Counted {
@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path, progress: &Progress) -> Result<LoadTrace, Failur
         stage: progress.stage(&format!("reading {}", title(path)), length),
     };
     LoadTrace::read(BufReader::with_capacity(READ_BYTES, counted))
-        .map_err(|error| Failure::bad_input(format!("trace {shown}, {error}")))
+        .map_err(|error| CommandError::bad_input(format!("trace {shown}, {error}")))
 }
 
 /// What a trace is called: its file without folder and ending.

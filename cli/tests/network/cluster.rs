@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use emberkeep_clerk::{Clerk, ClerkSettings};
 use emberkeep_core::assignment::Assignment;
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_proto::convert::NotOwner;
-use emberkeep_proto::demo::demo_client::DemoClient;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use emberkeep_clerk::{Clerk, ClerkError, ClerkSettings};
 use emberkeep_core::clerk::RetryBudgetSettings;
-use emberkeep_proto::demo::demo_client::DemoClient;
-use emberkeep_proto::demo::{ViewRequest, ViewResponse};
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
+use emberkeep_lab::demo::pb::{ViewRequest, ViewResponse};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -73,7 +73,7 @@ impl Viewers {
 pub(crate) fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
-        patience: DEADLINE,
+        retry_wait_max: DEADLINE,
         retries: RetryBudgetSettings {
             per_thousand: 1_000,
             floor_per_second: 1_000,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
-use emberkeep_proto::demo::demo_client::DemoClient;
-use emberkeep_proto::demo::{AddRequest, AddResponse};
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
+use emberkeep_lab::demo::pb::{AddRequest, AddResponse};
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::watch;

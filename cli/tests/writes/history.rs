@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
-use emberkeep_proto::demo::AppendRequest;
-use emberkeep_proto::demo::demo_client::DemoClient;
+use emberkeep_lab::demo::pb::AppendRequest;
+use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_testkit::linearizability::{AppendHistory, AppendOutcome};
 use futures::future::join_all;
 use tokio::sync::watch;

@@ -1,25 +1,26 @@
 //! The brain of the assigner for one target.
 
-mod sight;
-mod vigil;
+mod inputs;
+mod liveness;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::caution::Caution;
 use super::cluster::{ChangeKind, PodRecord, TargetState};
 use super::event::{SessionId, TargetAction, TargetEvent};
-use super::flapping::Flapping;
+use super::explanation::{DecisionStatus, Explanation};
+use super::flap_damping::FlapDamping;
 use super::handoff::Handoffs;
 use super::health::Health;
-use super::journal::Journal;
-use super::outage::Outage;
+use super::journal::DecisionJournal;
+use super::mass_failure::MassFailureDetector;
+use super::mass_failure_guard::MassFailureGuard;
 use super::pacing::{Pacing, Verdict};
-use super::poison::Poison;
-use super::question::{Answer, Explanation, Outlook, Question};
-use super::replacement::Replacement;
-use super::sessions::{Session, Sessions};
+use super::pod_sessions::{PodSession, PodSessions};
+use super::poison::PoisonDetector;
+use super::query::{Query, QueryReply};
+use super::rolling_update::RollingUpdateDetector;
 use super::store_budget::{Claim, StoreBudget};
 use super::trouble::Alarm;
 use crate::balancer::{Decision, Scope};
@@ -31,73 +32,74 @@ use crate::rate::Rate;
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
 
-/// How long to wait before a proposal that failed is made again.
-const PROPOSE_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How long after a failed proposal the next one is made.
+const PROPOSAL_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Decides for one target while this member leads. Whatever was proposed and lost is proposed again: each step looks
-/// at the whole state and finds the most urgent difference to what should be.
+/// Decides for one target while this member leads. Each review compares the whole state with the desired one and proposes
+/// the most urgent difference, so a lost proposal is made again.
 #[derive(Debug)]
 pub struct TargetBrain {
     state: Arc<TargetState>,
-    sessions: Sessions,
+    sessions: PodSessions,
     history: LoadHistory,
     health: Health,
     pacing: Pacing,
-    outage: Outage,
-    caution: Caution,
-    flapping: Flapping,
-    /// What was said last to be alerted on.
+    mass_failure: MassFailureDetector,
+    mass_failure_guard: MassFailureGuard,
+    flap_damping: FlapDamping,
+    /// As of the last [`TargetAction::Alert`].
     alarm: Alarm,
-    replacement: Replacement,
-    /// The pods that have lately said that they have more load than they can carry.
+    rolling_update: RollingUpdateDetector,
+    /// The pods whose last load report exceeds their capacity.
     overloaded: BTreeSet<PodName>,
-    poison: Poison,
+    poison: PoisonDetector,
     handoffs: Handoffs,
     store_budget: StoreBudget,
-    journal: Journal,
-    /// One proposal at a time, so that each is made in view of the last.
+    journal: DecisionJournal,
+    /// One proposal at a time, so that each is made on the state that the last one led to.
     is_proposing: bool,
+    /// No proposal is made before, because the last one failed.
     propose_after: Timestamp,
-    /// When there will be something to decide about if nothing happens before.
-    look_again: Timestamp,
-    /// Whether something happened since the last look at the whole.
-    is_stale: bool,
+    /// When the next decision may be due without an event.
+    decide_at: Timestamp,
+    /// Whether an event since the last review makes another one necessary.
+    needs_review: bool,
     wake_at: Timestamp,
 }
 
 impl TargetBrain {
-    /// The brain of a member that has just become the leader: it knows who is registered and has heard nobody yet.
+    /// The brain of a member that has just become the leader: it has the replicated state and no sessions yet.
     #[must_use]
     pub fn new(state: Arc<TargetState>, now: Timestamp) -> Self {
         let mut brain = Self {
             state: Arc::clone(&state),
-            sessions: Sessions::default(),
+            sessions: PodSessions::default(),
             history: LoadHistory::default(),
             health: Health::default(),
             pacing: Pacing::new(now),
-            outage: Outage::default(),
-            caution: Caution::default(),
-            flapping: Flapping::default(),
+            mass_failure: MassFailureDetector::default(),
+            mass_failure_guard: MassFailureGuard::default(),
+            flap_damping: FlapDamping::default(),
             alarm: Alarm::default(),
-            replacement: Replacement::default(),
+            rolling_update: RollingUpdateDetector::default(),
             overloaded: BTreeSet::new(),
-            poison: Poison::default(),
+            poison: PoisonDetector::default(),
             handoffs: Handoffs::default(),
             store_budget: StoreBudget::default(),
-            journal: Journal::default(),
+            journal: DecisionJournal::default(),
             is_proposing: false,
             propose_after: now,
-            look_again: now,
-            is_stale: true,
+            decide_at: now,
+            needs_review: true,
             wake_at: now,
         };
         brain.sync(state, now);
         brain
     }
 
-    /// Notes what happened. Heartbeats and load reports, by far the most events, are no reason to look at the whole.
-    /// Answers, where it was a question.
-    fn take_in(&mut self, event: TargetEvent, now: Timestamp) -> Option<TargetAction> {
+    /// Records an event; returns the reply to a query. Heartbeats and load reports, by far the most events, require a
+    /// review only if they change something.
+    fn record(&mut self, event: TargetEvent, now: Timestamp) -> Option<TargetAction> {
         match event {
             TargetEvent::HeartbeatReceived {
                 session,
@@ -105,91 +107,98 @@ impl TargetBrain {
                 store_demand,
                 warming,
             } => {
-                self.heartbeat(session, phase, store_demand, now);
-                self.warmed(session, &warming);
+                self.on_heartbeat(session, phase, store_demand, now);
+                self.on_warmth_report(session, &warming);
                 return None;
             }
             TargetEvent::LoadReported { session, report } => {
-                self.load_reported(session, &report, now);
+                self.on_load_report(session, &report, now);
                 return None;
             }
-            TargetEvent::Asked { id, question } => {
-                let answer = self.answer(question, now);
-                return Some(TargetAction::Answer { id, answer });
+            TargetEvent::QueryReceived { id, query } => {
+                let reply = self.reply_to(query, now);
+                return Some(TargetAction::Reply { id, reply });
             }
             TargetEvent::Applied { state } => self.sync(state, now),
             TargetEvent::ProposalEnded { outcome, state } => {
+                // ## proposing -> idle: the change was applied or rejected
                 self.is_proposing = false;
                 if outcome.is_none() {
-                    self.propose_after = now + PROPOSE_AGAIN_AFTER;
+                    // ## proposing -> retrying: the outcome is unknown
+                    self.propose_after = now + PROPOSAL_RETRY_INTERVAL;
                 }
                 self.sync(state, now);
             }
             TargetEvent::SessionOpened { session, pod } => {
-                self.health.heard(&pod.name, pod.incarnation, PodPhase::Ready, now);
+                self.health
+                    .on_heartbeat(&pod.name, pod.incarnation, PodPhase::Ready, now);
                 self.sessions.open(session, pod);
             }
             TargetEvent::SessionClosed { session } => {
                 if let Some(closed) = self.sessions.close(session) {
-                    self.health.lost(&closed.pod.name, closed.pod.incarnation, now);
+                    self.health
+                        .on_session_lost(&closed.pod.name, closed.pod.incarnation, now);
                 }
             }
             TargetEvent::Probed {
                 pod,
                 incarnation,
                 outcome,
-            } => self.probed(&pod, incarnation, outcome, now),
-            TargetEvent::PodReported { pod, incarnation } => {
-                self.is_stale |= self.health.reported(&pod, incarnation, now);
+            } => self.on_probe(&pod, incarnation, outcome, now),
+            TargetEvent::UnreachableReported { pod, incarnation } => {
+                self.needs_review |= self.health.on_unreachable_report(&pod, incarnation, now);
                 return None;
             }
-            TargetEvent::LeadershipChecked { leads } => self.leadership_checked(leads, now),
+            TargetEvent::LeadershipChecked { leads } => self.on_leadership_check(leads, now),
             TargetEvent::Woke => {}
         }
-        self.is_stale = true;
+        self.needs_review = true;
         None
     }
 
-    fn heartbeat(&mut self, session: SessionId, phase: PodPhase, store_demand: Rate, now: Timestamp) {
-        let Some(open) = self.sessions.heartbeat(session, phase, store_demand) else {
+    fn on_heartbeat(&mut self, session: SessionId, phase: PodPhase, store_demand: Rate, now: Timestamp) {
+        let Some(open) = self.sessions.on_heartbeat(session, phase, store_demand) else {
             return;
         };
-        let has_changed = self.health.heard(&open.pod.name, open.pod.incarnation, phase, now);
-        self.is_stale |= has_changed;
-        self.store_budget.heard(&open.pod.name, store_demand);
+        let has_changed = self
+            .health
+            .on_heartbeat(&open.pod.name, open.pod.incarnation, phase, now);
+        self.needs_review |= has_changed;
+        self.store_budget.on_demand(&open.pod.name, store_demand);
         self.wake_at = self.wake_at.min(self.store_budget.wake_at());
     }
 
-    /// That a slice has become warm is a reason to look at the whole.
-    fn warmed(&mut self, session: SessionId, warming: &[(Slice, Warmth)]) {
+    /// A slice that has become warm requires a review.
+    fn on_warmth_report(&mut self, session: SessionId, warming: &[(Slice, Warmth)]) {
         if let Some(open) = self.sessions.get(session) {
             let settings = &self.state.settings.handoff;
-            self.is_stale |= self.handoffs.warmed(&open.pod.name, warming, settings);
+            self.needs_review |= self.handoffs.on_warmth_report(&open.pod.name, warming, settings);
         }
     }
 
-    /// That a pod has become overloaded is a reason to look at the whole.
-    fn load_reported(&mut self, session: SessionId, report: &LoadReport, now: Timestamp) {
+    /// A pod that has become overloaded requires a review.
+    fn on_load_report(&mut self, session: SessionId, report: &LoadReport, now: Timestamp) {
         let Some(open) = self.sessions.get(session) else {
             return;
         };
         let name = &open.pod.name;
-        self.history.reported(name, report, now);
+        self.history.record(name, report, now);
         if report.total() > self.state.settings.balancer.capacity_of(open.pod.weight) {
-            self.is_stale |= self.overloaded.insert(name.clone());
+            self.needs_review |= self.overloaded.insert(name.clone());
         } else {
             self.overloaded.remove(name);
         }
     }
 
+    /// Follows the replicated state.
     fn sync(&mut self, state: Arc<TargetState>, now: Timestamp) {
         if state.pods != self.state.pods {
-            self.pacing.pods_changed(now);
+            self.pacing.on_pods_changed(now);
             let grace = state.settings.pacing.join_grace;
-            self.replacement.observe(&self.state.pods, &state.pods, grace, now);
-            self.forget_lives_that_ended(&state, now);
-            self.note_crashes(&state, now);
-            self.flapping.observe(&self.state.pods, &state.pods, now);
+            self.rolling_update.observe(&self.state.pods, &state.pods, grace, now);
+            self.forget_ended_incarnations(&state, now);
+            self.record_crashes(&state, now);
+            self.flap_damping.observe(&self.state.pods, &state.pods, now);
         }
         self.poison.observe(&state.poisoned, now);
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
@@ -198,27 +207,27 @@ impl TargetBrain {
         self.state = state;
     }
 
-    /// Load that pods measured which are gone, or have begun a new life, stands until others have measured it.
-    fn forget_lives_that_ended(&mut self, state: &TargetState, now: Timestamp) {
+    /// The load that ended incarnations reported counts until other pods have measured it.
+    fn forget_ended_incarnations(&mut self, state: &TargetState, now: Timestamp) {
         for (name, record) in &self.state.pods {
-            let life = state.pods.get(name).map(|record| record.pod.incarnation);
-            if life != Some(record.pod.incarnation) {
+            let incarnation = state.pods.get(name).map(|record| record.pod.incarnation);
+            if incarnation != Some(record.pod.incarnation) {
                 self.history.forget(name, now);
                 self.overloaded.remove(name);
             }
         }
     }
 
-    /// A pod that is registered no longer was declared dead; unless it was draining, it has crashed.
-    fn note_crashes(&mut self, state: &TargetState, now: Timestamp) {
-        let is_gone = |(name, record): &(&PodName, &PodRecord)| !record.is_draining && !state.pods.contains_key(*name);
-        for (_, record) in self.state.pods.iter().filter(is_gone) {
-            self.poison.crashed(&record.pod, &self.state.assignment, now);
+    /// A removed pod was declared dead; unless it was draining, it has crashed.
+    fn record_crashes(&mut self, state: &TargetState, now: Timestamp) {
+        let has_crashed =
+            |(name, record): &(&PodName, &PodRecord)| !record.is_draining && !state.pods.contains_key(*name);
+        for (_, record) in self.state.pods.iter().filter(has_crashed) {
+            self.poison.on_crash(&record.pod, &self.state.assignment, now);
         }
     }
 
-    /// Ends sessions that a newer one of the same pod has replaced, and those of pods that were declared dead, so that
-    /// they have to register again if they are not.
+    /// Closes replaced sessions, and sessions of dead pods, so that a pod that is alive after all registers again.
     fn closings(&mut self) -> Vec<TargetAction> {
         let dead: Vec<_> = self
             .health
@@ -226,7 +235,7 @@ impl TargetBrain {
             .map(|(name, incarnation)| (name.clone(), incarnation))
             .collect();
         for (name, incarnation) in dead {
-            self.sessions.replace_life(&name, incarnation);
+            self.sessions.replace_incarnation(&name, incarnation);
         }
         self.sessions
             .take_replaced()
@@ -235,7 +244,7 @@ impl TargetBrain {
             .collect()
     }
 
-    /// Lets drained pods go.
+    /// Permits drained pods to exit.
     fn exits(&mut self) -> Vec<TargetAction> {
         let (state, sessions) = (&self.state, &mut self.sessions);
         let has_drained = |pod: &Pod| {
@@ -244,10 +253,13 @@ impl TargetBrain {
                 record.is_some_and(|record| record.is_draining && record.pod.incarnation == pod.incarnation);
             is_draining && state.assignment.index_of(&pod.name).is_none()
         };
-        sessions.let_exit(has_drained).map(TargetAction::LetExit).collect()
+        sessions
+            .permit_exits(has_drained)
+            .map(TargetAction::PermitExit)
+            .collect()
     }
 
-    /// Deals out what the pods may ask of their object store.
+    /// Grants shares of the object store budget.
     fn grants(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let (state, sessions) = (&self.state, &self.sessions);
         let names = state.pods.keys().chain(sessions.iter().map(|open| &open.pod.name));
@@ -261,33 +273,34 @@ impl TargetBrain {
         });
         let claims = claims.collect();
         let total = state.settings.store.requests_per_second.map(Rate::per_second);
-        let grants = self.store_budget.grants(total, &claims, now).into_iter();
+        let grants = self.store_budget.update(total, &claims, now).into_iter();
         grants
             .map(|(session, rate)| TargetAction::Grant { session, rate })
             .collect()
     }
 
-    /// Tells pods which slices to get ready.
+    /// Orders pods to warm up slices.
     fn orders(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let (health, sessions) = (&self.health, &mut self.sessions);
-        let may_warm = |pod: &PodName| health.is_heard(pod) && sessions.of_pod(pod).is_some();
+        let may_warm = |pod: &PodName| health.is_alive(pod) && sessions.of_pod(pod).is_some();
         self.handoffs.admit(&self.state.settings.handoff, may_warm, now);
         let mut orders = self.handoffs.orders();
-        let told = sessions.warm(|pod| orders.remove(pod).unwrap_or_default());
+        let changed = sessions.update_orders(|pod| orders.remove(pod).unwrap_or_default());
         let warm = |(session, slices)| TargetAction::Warm { session, slices };
-        told.into_iter().map(warm).collect()
+        changed.into_iter().map(warm).collect()
     }
 
-    /// The most urgent change that is not made yet.
+    /// Proposes the most urgent change, if any.
     fn proposal(&mut self, now: Timestamp) -> Vec<TargetAction> {
-        self.look_again = Timestamp::NEVER;
+        self.decide_at = Timestamp::NEVER;
         if self.is_proposing {
             return Vec::new();
         }
         if now < self.propose_after {
-            self.look_again = self.propose_after;
+            self.decide_at = self.propose_after;
             return Vec::new();
         }
+        // ## idle, retrying -> proposing: something is to change
         let actions = match self.overdue_change(now) {
             Some(change) => vec![TargetAction::Propose(change)],
             None => self.decision(now),
@@ -296,7 +309,7 @@ impl TargetBrain {
         actions
     }
 
-    /// What sessions and health know and the replicated state does not.
+    /// The most urgent fact about pods or keys that is not replicated yet.
     fn overdue_change(&self, now: Timestamp) -> Option<ChangeKind> {
         let mut dead = self.health.dead();
         if let Some((name, incarnation)) = dead.find(|(name, _)| self.state.pods.contains_key(*name)) {
@@ -305,12 +318,12 @@ impl TargetBrain {
                 incarnation,
             });
         }
-        let unregistered = self.sessions.iter().find(|open| self.record(&open.pod).is_none());
+        let unregistered = self.sessions.iter().find(|open| self.is_draining(&open.pod).is_none());
         if let Some(open) = unregistered {
             return Some(ChangeKind::RegisterPod { pod: open.pod.clone() });
         }
-        let wants_drain = |open: &&Session| open.is_draining && self.record(&open.pod) == Some(false);
-        if let Some(draining) = self.sessions.iter().find(wants_drain) {
+        let must_drain = |open: &&PodSession| open.is_draining && self.is_draining(&open.pod) == Some(false);
+        if let Some(draining) = self.sessions.iter().find(must_drain) {
             return Some(ChangeKind::DrainPod {
                 name: draining.pod.name.clone(),
             });
@@ -318,29 +331,29 @@ impl TargetBrain {
         self.poison.overdue_change(&self.state.poisoned, now)
     }
 
-    /// Whether exactly this pod is registered, and if so whether it is draining.
-    fn record(&self, pod: &Pod) -> Option<bool> {
+    /// Whether the pod is draining; `None` if exactly this pod is not registered.
+    fn is_draining(&self, pod: &Pod) -> Option<bool> {
         let record = self.state.pods.get(&pod.name).filter(|record| record.pod == *pod);
         record.map(|record| record.is_draining)
     }
 
     fn decision(&mut self, now: Timestamp) -> Vec<TargetAction> {
-        let needs = self.needs(now);
-        let scope = match self.pacing.verdict(needs, &self.state.settings.pacing, now) {
+        let inputs = self.pacing_inputs(now);
+        let scope = match self.pacing.verdict(inputs, &self.state.settings.pacing, now) {
             Verdict::Decide(scope) => scope,
-            Verdict::Keep { look_again, .. } => {
-                self.look_again = look_again.min(self.handoffs.wake_at(&self.state.settings.handoff, now));
+            Verdict::Keep { check_at, .. } => {
+                self.decide_at = check_at.min(self.handoffs.wake_at(&self.state.settings.handoff, now));
                 return Vec::new();
             }
         };
-        let Decision { next, report } = self.situation(scope, now).decide();
-        self.pacing.decided(scope, next.is_some(), now);
-        self.look_again = now;
+        let Decision { next, report } = self.decision_inputs(scope, now).decide();
+        self.pacing.on_decision(scope, next.is_some(), now);
+        self.decide_at = now;
         let Some(next) = next else {
-            self.journal.idle(report);
+            self.journal.on_idle_decision(report);
             return Vec::new();
         };
-        self.journal.proposed(next.generation(), report.clone());
+        self.journal.on_proposal(next.generation(), report.clone());
         let diff = next.diff_since(self.state.assignment.generation());
         vec![
             TargetAction::Explain(report),
@@ -348,36 +361,36 @@ impl TargetBrain {
         ]
     }
 
-    fn answer(&self, question: Question, now: Timestamp) -> Answer {
-        match question {
-            Question::Explain { last } => Answer::Explanation(Explanation {
+    fn reply_to(&self, query: Query, now: Timestamp) -> QueryReply {
+        match query {
+            Query::Explain { last } => QueryReply::Explanation(Explanation {
                 now,
-                outlook: self.outlook(now),
+                status: self.status(now),
                 troubles: self.troubles(now),
                 decisions: self.journal.last(last),
                 idle: self.journal.last_idle(),
             }),
-            Question::Situation => Answer::Situation(Box::new(self.situation(Scope::Repair, now))),
+            Query::DecisionInputs => QueryReply::DecisionInputs(Box::new(self.decision_inputs(Scope::Repair, now))),
         }
     }
 
-    /// What [`TargetBrain::proposal`] would come to now.
-    fn outlook(&self, now: Timestamp) -> Outlook {
+    /// The outcome of [`TargetBrain::proposal`] if it were called now.
+    fn status(&self, now: Timestamp) -> DecisionStatus {
         if self.is_proposing {
-            return Outlook::Proposing;
+            return DecisionStatus::Proposing;
         }
         if now < self.propose_after {
             let after = self.propose_after.since(now);
-            return Outlook::ProposingAgain { after };
+            return DecisionStatus::RetryingProposal { after };
         }
         if self.overdue_change(now).is_some() {
-            return Outlook::Registering;
+            return DecisionStatus::Registering;
         }
         let verdict = self
             .pacing
             .clone()
-            .verdict(self.needs(now), &self.state.settings.pacing, now);
-        Outlook::of(verdict, now)
+            .verdict(self.pacing_inputs(now), &self.state.settings.pacing, now);
+        DecisionStatus::of(verdict, now)
     }
 }
 
@@ -386,17 +399,17 @@ impl Brain for TargetBrain {
     type Action = TargetAction;
 
     fn step(&mut self, event: TargetEvent, now: Timestamp) -> Output<TargetAction> {
-        let mut actions: Vec<TargetAction> = self.take_in(event, now).into_iter().collect();
-        if self.is_stale || now >= self.wake_at {
-            actions.extend(self.watch_pods(now));
+        let mut actions: Vec<TargetAction> = self.record(event, now).into_iter().collect();
+        if self.needs_review || now >= self.wake_at {
+            actions.extend(self.review_liveness(now));
             actions.extend(self.closings());
             actions.extend(self.exits());
             actions.extend(self.grants(now));
             actions.extend(self.orders(now));
             actions.extend(self.proposal(now));
-            self.is_stale = false;
+            self.needs_review = false;
             let others = self.poison.wake_at().min(self.store_budget.wake_at());
-            self.wake_at = self.look_again.min(self.watch_at(now)).min(others);
+            self.wake_at = self.decide_at.min(self.liveness_wake_at(now)).min(others);
         }
         Output {
             actions,

@@ -1,4 +1,4 @@
-//! What every assigner member agrees on, and the changes that Raft replicates.
+//! The cluster state that Raft replicates to every assigner member, and its changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::keyspace::{Marks, Slice};
 use crate::pod::{Incarnation, Pod, PodName};
 use crate::target::TargetName;
 
-/// The replicated state: all targets with their settings, pods and assignments. A copy shares what it can.
+/// The replicated state of all targets. Copies share targets that have not changed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ClusterState {
     targets: BTreeMap<TargetName, Arc<TargetState>>,
@@ -22,167 +22,120 @@ pub struct ClusterState {
 /// The replicated state of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetState {
-    /// What its owner chose.
+    /// Chosen by the owner of the target.
     pub settings: TargetSettings,
-    /// The pods that are registered; a dead pod is not.
+    /// The registered pods; dead pods are removed.
     pub pods: BTreeMap<PodName, PodRecord>,
-    /// Who owns what.
+    /// The owners of all slices, as of the last decision.
     pub assignment: Arc<Assignment>,
-    /// Whether an operator has stopped all changes of the assignment.
+    /// Whether an operator has frozen the assignment.
     pub is_frozen: bool,
-    /// Keys that an operator has bound to a pod.
+    /// Keys that an operator has pinned to a pod.
     pub pinned: Marks<PodName>,
-    /// Keys whose owners crashed one after the other, until an operator lets them go.
+    /// Keys whose owners crashed one after the other, until they are released.
     pub poisoned: Marks<()>,
 }
 
-/// The most pins of a target, and the most poisoned parts of its key space.
+/// The most pinned ranges of a target, and the most poisoned ones.
 pub const MARKS_MAX: usize = 1_000;
 
-/// A registered pod.
+/// A registered pod, and whether it drains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodRecord {
     /// The pod, in its newest incarnation.
     pub pod: Pod,
-    /// Whether it is to lose all its slices.
+    /// Whether all its slices have to move to other pods.
     pub is_draining: bool,
 }
 
 /// A change of one target: one Raft log entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub struct Change {
-    /// Which target.
     pub target: TargetName,
-    /// What changes.
     pub kind: ChangeKind,
 }
 
-/// What changes.
+/// A change of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub enum ChangeKind {
-    /// The target comes into being.
-    CreateTarget {
-        /// What its owner chose.
-        settings: TargetSettings,
-    },
-    /// The target's owner chose anew.
-    ConfigureTarget {
-        /// What its owner chose.
-        settings: TargetSettings,
-    },
+    /// The target is created.
+    CreateTarget { settings: TargetSettings },
+    /// The settings of the target are replaced.
+    ConfigureTarget { settings: TargetSettings },
     /// A pod registered, or a new incarnation of it.
-    RegisterPod {
-        /// The pod.
-        pod: Pod,
-    },
-    /// A pod is to lose all its slices.
-    DrainPod {
-        /// Its name.
-        name: PodName,
-    },
-    /// A pod is gone.
+    RegisterPod { pod: Pod },
+    /// A pod drains: all its slices move to other pods.
+    DrainPod { name: PodName },
+    /// A pod is dead.
     RemovePod {
-        /// Its name.
         name: PodName,
-        /// The life that ended; a later one is not touched.
+        /// The incarnation that died; a later one stays registered.
         incarnation: Incarnation,
     },
-    /// The assignment changes.
+    /// A decision: the assignment moves on to the next generation.
     Assign {
-        /// From the newest generation to the next.
+        /// From the newest generation to the next one.
         diff: AssignmentDiff,
     },
-    /// An operator stops all changes of the assignment, or lets them go on.
+    /// An operator freezes or unfreezes the assignment.
     Freeze {
-        /// Whether they are stopped from now on.
+        /// Whether it is frozen from now on.
         is_frozen: bool,
     },
-    /// An operator binds keys to a pod; what they were bound to before counts no longer.
-    Pin {
-        /// Which keys, and to which pod.
-        pin: Pin,
-    },
-    /// An operator lets keys lie where the balancer wants them.
-    Unpin {
-        /// Which keys.
-        slice: Slice,
-    },
+    /// An operator pins keys to a pod; earlier pins of the same keys are replaced.
+    Pin { pin: Pin },
+    /// An operator removes the pins of keys.
+    Unpin { slice: Slice },
     /// The owners of these keys crashed one after the other.
-    Poison {
-        /// Which keys.
-        slice: Slice,
-    },
-    /// An operator says that these keys do no harm any more.
-    Release {
-        /// Which keys.
-        slice: Slice,
-    },
+    Poison { slice: Slice },
+    /// Poisoned keys are treated as ordinary ones again.
+    Release { slice: Slice },
 }
 
-/// What applying a change did.
+/// The effect of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Applied {
     /// The state has changed.
     Done,
-    /// The state was like this already.
+    /// The state is already as the change wants it.
     Unchanged,
-    /// The change does not fit the state, which stays as it is.
+    /// The change does not fit the state, which is unchanged.
     Rejected(Rejection),
 }
 
-/// Why a change does not fit.
+/// Why a change does not fit the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Rejection {
-    /// There is no such target.
+    /// The target does not exist.
     #[error("there is no target {target}")]
-    UnknownTarget {
-        /// Its name.
-        target: TargetName,
-    },
-    /// There is such a target already.
+    UnknownTarget { target: TargetName },
+    /// The target to be created exists already.
     #[error("target {target} exists already")]
-    TargetExists {
-        /// Its name.
-        target: TargetName,
-    },
-    /// The key mode of a target cannot change: every key would lie elsewhere.
+    TargetExists { target: TargetName },
+    /// The key mode of a target cannot change: every key would get another slice key.
     #[error("the key mode of target {target} was fixed when it was created")]
-    KeyModeFixed {
-        /// Its name.
-        target: TargetName,
-    },
-    /// There is no such pod.
+    KeyModeFixed { target: TargetName },
+    /// The pod is not registered.
     #[error("target {target} has no pod {pod}")]
-    UnknownPod {
-        /// The target.
-        target: TargetName,
-        /// The pod's name.
-        pod: PodName,
-    },
-    /// There are as many pins or poisoned parts as there may be.
-    #[error("target {target} has {MARKS_MAX} of them already, take others off first")]
-    TooManyMarks {
-        /// The target.
-        target: TargetName,
-    },
-    /// The assignment has moved on since the change was decided.
+    UnknownPod { target: TargetName, pod: PodName },
+    /// The target has [`MARKS_MAX`] pinned or poisoned ranges.
+    #[error(
+        "target {target} has the most pinned or poisoned ranges already, {MARKS_MAX}: unpin or release others first"
+    )]
+    TooManyMarks { target: TargetName },
+    /// The decision was made for an earlier generation of the assignment.
     #[error("the assignment of {target} is at generation {held}, the change was decided for {base}")]
     StaleBase {
-        /// The target.
         target: TargetName,
-        /// What the change was decided for.
         base: Generation,
-        /// What is held.
         held: Generation,
     },
-    /// The diff leads to no assignment.
-    #[error("the assignment of {target} cannot change like this: {reason}")]
-    Inconsistent {
-        /// The target.
-        target: TargetName,
-        /// What is wrong.
-        reason: String,
-    },
+    /// The diff does not lead to a valid assignment.
+    #[error("the change does not lead to a valid assignment of {target}: {reason}")]
+    Inconsistent { target: TargetName, reason: String },
 }
 
 impl ClusterState {
@@ -198,7 +151,7 @@ impl ClusterState {
         self.targets.get(name)
     }
 
-    /// Applies one change; the same change on the same state leads every member to the same state.
+    /// Applies one change. Deterministic: every member reaches the same state by the same changes.
     pub fn apply(&mut self, change: &Change) -> Applied {
         let name = &change.target;
         let outcome = match (self.targets.get_mut(name), &change.kind) {
@@ -220,7 +173,7 @@ impl ClusterState {
 }
 
 impl TargetState {
-    /// A target without pods.
+    /// A new target, without pods.
     #[must_use]
     pub fn new(settings: TargetSettings) -> Self {
         Self {
@@ -233,7 +186,7 @@ impl TargetState {
         }
     }
 
-    /// The keys that an operator has bound to a pod.
+    /// The pinned ranges, in key order.
     pub fn pins(&self) -> impl Iterator<Item = Pin> {
         self.pinned.iter().map(|(slice, pod)| Pin {
             slice: slice.clone(),
@@ -241,7 +194,7 @@ impl TargetState {
         })
     }
 
-    /// Answers whether the state has changed.
+    /// Returns whether the state has changed.
     fn apply(&mut self, target: &TargetName, change: &ChangeKind) -> Result<bool, Rejection> {
         match change {
             ChangeKind::CreateTarget { .. } => Err(Rejection::TargetExists { target: target.clone() }),
@@ -267,7 +220,7 @@ impl TargetState {
         }
     }
 
-    /// The same incarnation may register again after its session broke; its drain stays.
+    /// Registers a pod. The same incarnation registers again after it lost its session; then it keeps draining.
     fn register(&mut self, pod: &Pod) -> bool {
         let known = self.pods.get(&pod.name);
         let is_draining = known.is_some_and(|record| record.is_draining && record.pod.incarnation == pod.incarnation);
@@ -281,11 +234,11 @@ impl TargetState {
     }
 
     fn remove(&mut self, name: &PodName, incarnation: Incarnation) -> bool {
-        let is_this_life = self
+        let is_same = self
             .pods
             .get(name)
             .is_some_and(|record| record.pod.incarnation == incarnation);
-        is_this_life && self.pods.remove(name).is_some()
+        is_same && self.pods.remove(name).is_some()
     }
 
     fn assign(&mut self, target: &TargetName, diff: &AssignmentDiff) -> Result<bool, Rejection> {
@@ -316,7 +269,7 @@ fn unknown_pod(target: &TargetName, pod: &PodName) -> Rejection {
     }
 }
 
-/// Changes marks, unless there would be too many.
+/// Applies a change of marked ranges unless there would be too many; returns whether it changed any.
 fn marked<T: Clone + PartialEq>(
     marks: &mut Marks<T>,
     target: &TargetName,
@@ -330,7 +283,7 @@ fn marked<T: Clone + PartialEq>(
     Ok(replace(marks, next))
 }
 
-/// Answers whether the new value is another one.
+/// Replaces a value; returns whether the new one differs.
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     let is_other = *place != value;
     *place = value;

@@ -1,112 +1,88 @@
-//! What the brain of the assigner is told, and what it wants.
+//! The events and actions of a target's brain.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{Applied, ChangeKind, TargetState};
-use super::health::ProbeOutcome;
-use super::question::{Answer, Question, QuestionId};
+use super::probe::ProbeOutcome;
+use super::query::{Query, QueryId, QueryReply};
 use super::trouble::Alarm;
-use crate::balancer::Report;
+use crate::balancer::DecisionReport;
 use crate::keyspace::Slice;
 use crate::load::LoadReport;
 use crate::pod::{Incarnation, Pod, PodName, PodPhase};
 use crate::rate::Rate;
 use crate::warmth::Warmth;
 
-/// One session of a slicelet; the hands draw a new number for each.
+/// The number of one session of a slicelet, unique for each leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub u64);
 
-/// What happened. `S` is how the state is told: in full to a brain, as what changed in a recording.
+/// An event. `S` is the form of the state: in full for a brain, as a difference in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub enum TargetEvent<S = Arc<TargetState>> {
     /// The replicated state of the target changed.
     Applied {
-        /// What it is now.
+        /// The state after the change.
         state: S,
     },
-    /// The proposal that was made is decided; without an outcome it may or may not take effect later.
+    /// The replication of the last proposal ended.
     ProposalEnded {
-        /// What it did.
+        /// Its effect; `None` if that is unknown: it may still be applied later.
         outcome: Option<Applied>,
-        /// What the state is now.
+        /// The state at that time.
         state: S,
     },
     /// A slicelet registered.
-    SessionOpened {
-        /// Its session.
-        session: SessionId,
-        /// Its pod.
-        pod: Pod,
-    },
-    /// A slicelet said that it is alive.
+    SessionOpened { session: SessionId, pod: Pod },
+    /// A slicelet sent a heartbeat.
     HeartbeatReceived {
-        /// Its session.
         session: SessionId,
-        /// What it says about itself.
+        /// The phase that the pod reports.
         phase: PodPhase,
-        /// How many requests of the object store it would make if it were let.
+        /// The object store requests that it would make without a limit.
         store_demand: Rate,
-        /// How far it is with the slices that it gets ready.
+        /// The warmth of the slices that it was ordered to warm up.
         warming: Vec<(Slice, Warmth)>,
     },
-    /// A slicelet said how loaded it is.
-    LoadReported {
-        /// Its session.
-        session: SessionId,
-        /// What it measured.
-        report: LoadReport,
-    },
-    /// A session ended, from whichever side.
-    SessionClosed {
-        /// Which.
-        session: SessionId,
-    },
-    /// A probe came back.
+    /// A slicelet reported its load.
+    LoadReported { session: SessionId, report: LoadReport },
+    /// A session was closed by either side, or broke.
+    SessionClosed { session: SessionId },
+    /// A probe of a pod's address ended.
     Probed {
-        /// Which pod.
         pod: PodName,
-        /// Which life of it.
         incarnation: Incarnation,
-        /// What was found.
         outcome: ProbeOutcome,
     },
     /// A clerk could not reach a pod.
-    PodReported {
-        /// Which pod.
-        pod: PodName,
-        /// Which life of it.
-        incarnation: Incarnation,
-    },
-    /// A quorum of the assigner's members was asked whether this one leads.
+    UnreachableReported { pod: PodName, incarnation: Incarnation },
+    /// A leadership check ended: a quorum of the assigner's members was asked whether this one leads.
     LeadershipChecked {
-        /// Whether it does; false, too, if no quorum answered.
+        /// Whether a quorum has confirmed it; false, too, if no quorum answered.
         leads: bool,
     },
-    /// Somebody wants to know something.
-    Asked {
-        /// What the answer is to name.
-        id: QuestionId,
-        /// What.
-        question: Question,
-    },
-    /// The time that the brain had asked for has come.
+    /// An operator's query arrived.
+    QueryReceived { id: QueryId, query: Query },
+    /// The `wake_at` of the last output has come.
     Woke,
 }
 
 impl<S> TargetEvent<S> {
-    /// The same event with its state told in another way.
+    /// The same event with its state in another form.
     ///
     /// # Errors
-    /// When `told` fails.
-    pub fn try_map_state<T, E>(self, told: impl FnOnce(S) -> Result<T, E>) -> Result<TargetEvent<T>, E> {
+    /// When `converted` fails.
+    pub fn try_map_state<T, E>(self, converted: impl FnOnce(S) -> Result<T, E>) -> Result<TargetEvent<T>, E> {
         Ok(match self {
-            TargetEvent::Applied { state } => TargetEvent::Applied { state: told(state)? },
+            TargetEvent::Applied { state } => TargetEvent::Applied {
+                state: converted(state)?,
+            },
             TargetEvent::ProposalEnded { outcome, state } => TargetEvent::ProposalEnded {
                 outcome,
-                state: told(state)?,
+                state: converted(state)?,
             },
             TargetEvent::SessionOpened { session, pod } => TargetEvent::SessionOpened { session, pod },
             TargetEvent::HeartbeatReceived {
@@ -131,56 +107,52 @@ impl<S> TargetEvent<S> {
                 incarnation,
                 outcome,
             },
-            TargetEvent::PodReported { pod, incarnation } => TargetEvent::PodReported { pod, incarnation },
+            TargetEvent::UnreachableReported { pod, incarnation } => {
+                TargetEvent::UnreachableReported { pod, incarnation }
+            }
             TargetEvent::LeadershipChecked { leads } => TargetEvent::LeadershipChecked { leads },
-            TargetEvent::Asked { id, question } => TargetEvent::Asked { id, question },
+            TargetEvent::QueryReceived { id, query } => TargetEvent::QueryReceived { id, query },
             TargetEvent::Woke => TargetEvent::Woke,
         })
     }
 }
 
-/// What is to be done.
+/// A command to the hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub enum TargetAction {
-    /// Replicate a change, and answer with [`TargetEvent::ProposalEnded`].
+    /// Replicate a change, then send [`TargetEvent::ProposalEnded`].
     Propose(ChangeKind),
-    /// See whether the pod's address answers, and say so by [`TargetEvent::Probed`].
+    /// Connect to the pod's address, then send [`TargetEvent::Probed`].
     Probe(Pod),
-    /// Ask a quorum of the assigner's members whether this one leads, and answer with [`TargetEvent::LeadershipChecked`].
+    /// Ask a quorum of the assigner's members whether this one leads, then send [`TargetEvent::LeadershipChecked`].
     ConfirmLeadership,
-    /// Make what is wrong known, in the place of what was before.
+    /// Set the gauges to be alerted on.
     Alert(Alarm),
-    /// Tell the slicelet that its pod owns nothing any more and may stop.
-    LetExit(SessionId),
-    /// Tell the slicelet how many requests of the object store its pod may make.
+    /// Permit the pod to exit: it owns no slices any more.
+    PermitExit(SessionId),
+    /// Grant the pod a share of the object store budget.
     Grant {
-        /// Its session.
         session: SessionId,
-        /// Its share of what all pods may make together; `None` is any number.
+        /// Object store requests; `None` is unlimited.
         rate: Option<Rate>,
     },
-    /// Tell the slicelet which slices its pod is to get ready now: these and no others.
+    /// Order the pod to warm up these slices, and no others.
     Warm {
-        /// Its session.
         session: SessionId,
-        /// The slices, in key order.
+        /// All slices to warm up, in key order.
         slices: Vec<Slice>,
     },
-    /// End the session; a newer life of the pod has come, or this one was declared dead.
+    /// Close the session: a newer one of the same pod has replaced it, or the pod was declared dead.
     Close(SessionId),
-    /// Make the reasons of a decision known.
-    Explain(Report),
-    /// Tell whoever asked.
-    Answer {
-        /// The question.
-        id: QuestionId,
-        /// What it is answered with.
-        answer: Answer,
-    },
+    /// Log and count a decision.
+    Explain(DecisionReport),
+    /// Send the reply to a query.
+    Reply { id: QueryId, reply: QueryReply },
 }
 
 impl TargetAction {
-    /// The change, if this proposes one.
+    /// The proposed change, if this is a [`TargetAction::Propose`].
     #[must_use]
     pub const fn proposal(&self) -> Option<&ChangeKind> {
         match self {
@@ -188,12 +160,12 @@ impl TargetAction {
             TargetAction::Probe(_)
             | TargetAction::ConfirmLeadership
             | TargetAction::Alert(_)
-            | TargetAction::LetExit(_)
+            | TargetAction::PermitExit(_)
             | TargetAction::Grant { .. }
             | TargetAction::Warm { .. }
             | TargetAction::Close(_)
             | TargetAction::Explain(_)
-            | TargetAction::Answer { .. } => None,
+            | TargetAction::Reply { .. } => None,
         }
     }
 }

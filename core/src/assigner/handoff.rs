@@ -1,12 +1,13 @@
-//! Handoff: how a slice changes hands, step by step.
+//! Handoffs: how a slice moves from its old owner to its new one, step by step.
 //!
 //! ```text
-//! queued --a place is free--> ordered --warm enough, or out of time--> warm --the balancer switches--> serving
-//!                                                                       old owner: leaving --has lingered--> gone
+//! new owner: Queued --slot free--> Ordered --warm enough, or timeout--> Warm --balancer switches--> serving
+//! old owner: yielding -----------------------------------------------------> leaving --lingered--> gone
 //! ```
 //!
-//! The phases are in the assignment, and so are replicated: whoever leads next goes on from there. What is kept here is
-//! how far each replica is within its phase, and is learned anew by a new leader.
+//! The phases (warming, serving, yielding, leaving) are part of the assignment and so are replicated: a new leader
+//! continues from there. The stage of each warming replica is known to this leader alone; a new leader learns it from the
+//! next heartbeats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,7 @@ use crate::warmth::Warmth;
 /// A replica, by the start of its slice and its pod.
 type ReplicaKey = (SliceKey, PodName);
 
-/// The replicas that are warming or leaving, and how far they are.
+/// The warming and leaving replicas of a target, with their progress.
 #[derive(Debug, Default)]
 pub(super) struct Handoffs {
     warming: BTreeMap<ReplicaKey, Warming>,
@@ -30,33 +31,33 @@ pub(super) struct Handoffs {
 #[derive(Debug)]
 struct Warming {
     slice: Slice,
-    /// The life of the pod that gets it ready: another one begins anew.
+    /// The incarnation of the new owner; a later one starts again from [`WarmingStage::Queued`].
     incarnation: Incarnation,
-    /// The pod that the state comes from.
+    /// The pod that the state is transferred from.
     source: Option<PodName>,
-    stage: Stage,
+    stage: WarmingStage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Waits for a place.
+enum WarmingStage {
+    /// Waits for a slot.
     Queued,
-    /// Its pod is to get it ready.
+    /// Its pod is ordered to warm it up.
     Ordered { since: Timestamp },
-    /// Its pod has said that it is ready.
+    /// Its pod has reported that it is warm enough.
     Warm,
 }
 
-/// How many slices get ready, by the pods that take and give them.
+/// The ordered slices that are not warm yet, by receiving and by sending pod.
 #[derive(Default)]
-struct Places {
-    taken: BTreeMap<PodName, u32>,
-    given: BTreeMap<PodName, u32>,
+struct WarmingSlots {
+    received: BTreeMap<PodName, u32>,
+    sent: BTreeMap<PodName, u32>,
     total: u32,
 }
 
 impl Handoffs {
-    /// Takes in a new assignment.
+    /// Follows a new assignment: adds replicas that began to warm or leave, and drops those that no longer do.
     pub(super) fn observe(&mut self, assignment: &Assignment, now: Timestamp) {
         let mut warming = std::mem::take(&mut self.warming);
         let mut leaving_since = std::mem::take(&mut self.leaving_since);
@@ -73,7 +74,7 @@ impl Handoffs {
                             slice: slice.clone(),
                             incarnation: pod.incarnation,
                             source: source.map(|pod| assignment.pod(pod).name.clone()),
-                            stage: known.map_or(Stage::Queued, |known| known.stage),
+                            stage: known.map_or(WarmingStage::Queued, |known| known.stage),
                         };
                         self.warming.insert(key(), next);
                     }
@@ -87,8 +88,13 @@ impl Handoffs {
         }
     }
 
-    /// A pod said how far it is with the slices that it gets ready.
-    pub(super) fn warmed(&mut self, pod: &PodName, slices: &[(Slice, Warmth)], settings: &HandoffSettings) -> bool {
+    /// Records the warmth that a pod reports of its warming slices; returns whether one has become warm enough.
+    pub(super) fn on_warmth_report(
+        &mut self,
+        pod: &PodName,
+        slices: &[(Slice, Warmth)],
+        settings: &HandoffSettings,
+    ) -> bool {
         let mut has_changed = false;
         for (slice, warmth) in slices {
             let found = self.warming.get_mut(&(slice.start().clone(), pod.clone()));
@@ -96,105 +102,107 @@ impl Handoffs {
                 continue;
             };
             if warmth.is_enough(settings.warm_share_thousandths) {
-                has_changed |= warming.stage != Stage::Warm;
-                warming.stage = Stage::Warm;
+                has_changed |= warming.stage != WarmingStage::Warm;
+                // ## Queued, Ordered -> Warm: its pod reports that it is warm enough
+                warming.stage = WarmingStage::Warm;
             }
         }
         has_changed
     }
 
-    /// Gives the free places to slices that wait for one, in key order; `may_warm` says whether a pod can be told to. A
-    /// slice has its place until it is warm or out of time.
+    /// Gives free slots to queued slices, in key order, whose pod may be ordered to warm them (`may_warm`). A slice keeps
+    /// its slot until it is warm or `warm_timeout` is over.
     pub(super) fn admit(&mut self, settings: &HandoffSettings, may_warm: impl Fn(&PodName) -> bool, now: Timestamp) {
-        let mut places = Places::default();
+        let mut slots = WarmingSlots::default();
         for ((_, pod), warming) in &self.warming {
-            if let Stage::Ordered { since } = warming.stage
+            if let WarmingStage::Ordered { since } = warming.stage
                 && now < since + settings.warm_timeout
             {
-                places.take(pod, warming.source.as_ref());
+                slots.occupy(pod, warming.source.as_ref());
             }
         }
         for ((_, pod), warming) in &mut self.warming {
             let Warming { source, stage, .. } = warming;
-            if *stage == Stage::Queued && may_warm(pod) && places.have_room(pod, source.as_ref(), settings) {
-                *stage = Stage::Ordered { since: now };
-                places.take(pod, source.as_ref());
+            if *stage == WarmingStage::Queued && may_warm(pod) && slots.has_free(pod, source.as_ref(), settings) {
+                // ## Queued -> Ordered: a slot is free
+                *stage = WarmingStage::Ordered { since: now };
+                slots.occupy(pod, source.as_ref());
             }
         }
     }
 
-    /// The slices that each pod is to get ready now, in key order. What is warm already stays among them: the rest of its
-    /// state may still be on its way.
+    /// The slices that each pod is ordered to warm up, in key order. Slices that are warm enough stay among them: the rest
+    /// of their state may still be in transfer.
     pub(super) fn orders(&self) -> BTreeMap<&PodName, Vec<Slice>> {
         let mut orders: BTreeMap<&PodName, Vec<Slice>> = BTreeMap::new();
         for ((_, pod), warming) in self
             .warming
             .iter()
-            .filter(|(_, warming)| warming.stage != Stage::Queued)
+            .filter(|(_, warming)| warming.stage != WarmingStage::Queued)
         {
             orders.entry(pod).or_default().push(warming.slice.clone());
         }
         orders
     }
 
-    /// The replicas that may serve: those that are ready, and those that have had their time. A pod that is not heard of
-    /// gets nothing to serve before it is known whether it is alive.
+    /// The warming replicas that may serve: warm enough or past `warm_timeout`, at a pod that is alive. A slice does not
+    /// switch to a suspect.
     pub(super) fn warm(
         &self,
         settings: &HandoffSettings,
-        is_heard: impl Fn(&PodName) -> bool,
+        is_alive: impl Fn(&PodName) -> bool,
         now: Timestamp,
     ) -> BTreeSet<ReplicaKey> {
-        let is_warm = |((_, pod), warming): &(&ReplicaKey, &Warming)| {
-            let has_had_enough = match warming.stage {
-                Stage::Queued => false,
-                Stage::Ordered { since } => now >= since + settings.warm_timeout,
-                Stage::Warm => true,
+        let may_serve = |((_, pod), warming): &(&ReplicaKey, &Warming)| {
+            let is_done = match warming.stage {
+                WarmingStage::Queued => false,
+                WarmingStage::Ordered { since } => now >= since + settings.warm_timeout,
+                WarmingStage::Warm => true,
             };
-            has_had_enough && is_heard(pod)
+            is_done && is_alive(pod)
         };
         self.warming
             .iter()
-            .filter(is_warm)
+            .filter(may_serve)
             .map(|(key, _)| key.clone())
             .collect()
     }
 
-    /// The leaving replicas that have lingered long enough.
-    pub(super) fn left(&self, settings: &HandoffSettings, now: Timestamp) -> BTreeSet<ReplicaKey> {
-        let has_left = |(_, since): &(&ReplicaKey, &Timestamp)| now >= **since + settings.leave_linger;
+    /// The leaving replicas that have lingered for `leave_linger`.
+    pub(super) fn lingered(&self, settings: &HandoffSettings, now: Timestamp) -> BTreeSet<ReplicaKey> {
+        let has_lingered = |(_, since): &(&ReplicaKey, &Timestamp)| now >= **since + settings.leave_linger;
         self.leaving_since
             .iter()
-            .filter(has_left)
+            .filter(has_lingered)
             .map(|(key, _)| key.clone())
             .collect()
     }
 
-    /// When the next replica will have had its time.
+    /// When the next `warm_timeout` or `leave_linger` is over.
     pub(super) fn wake_at(&self, settings: &HandoffSettings, now: Timestamp) -> Timestamp {
         let leaving = self.leaving_since.values().map(|since| *since + settings.leave_linger);
         let warming = self.warming.values().filter_map(|warming| match warming.stage {
-            Stage::Ordered { since } => Some(since + settings.warm_timeout),
-            Stage::Queued | Stage::Warm => None,
+            WarmingStage::Ordered { since } => Some(since + settings.warm_timeout),
+            WarmingStage::Queued | WarmingStage::Warm => None,
         });
         let ends = leaving.chain(warming);
         ends.filter(|end| *end > now).min().unwrap_or(Timestamp::NEVER)
     }
 }
 
-impl Places {
-    fn take(&mut self, to: &PodName, from: Option<&PodName>) {
-        *self.taken.entry(to.clone()).or_default() += 1;
+impl WarmingSlots {
+    fn occupy(&mut self, to: &PodName, from: Option<&PodName>) {
+        *self.received.entry(to.clone()).or_default() += 1;
         if let Some(from) = from {
-            *self.given.entry(from.clone()).or_default() += 1;
+            *self.sent.entry(from.clone()).or_default() += 1;
         }
         self.total += 1;
     }
 
-    fn have_room(&self, to: &PodName, from: Option<&PodName>, settings: &HandoffSettings) -> bool {
+    fn has_free(&self, to: &PodName, from: Option<&PodName>, settings: &HandoffSettings) -> bool {
         let count = |counts: &BTreeMap<PodName, u32>, pod: &PodName| counts.get(pod).copied().unwrap_or(0);
         self.total < settings.warming_max
-            && count(&self.taken, to) < settings.warming_per_pod_max
-            && from.is_none_or(|from| count(&self.given, from) < settings.warming_per_pod_max)
+            && count(&self.received, to) < settings.warming_per_pod_max
+            && from.is_none_or(|from| count(&self.sent, from) < settings.warming_per_pod_max)
     }
 }

@@ -1,64 +1,64 @@
-//! The journal: which decisions took effect lately, and why they were made.
+//! The decision journal: the last decisions that took effect, with their reasons.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::assignment::{Assignment, Generation};
-use crate::balancer::{Ledger, Report};
+use crate::balancer::{DecisionReport, MoveHistory};
 
-/// The most decisions that are remembered.
+/// The most decisions that are kept.
 const DECISIONS_MAX: usize = 1_000;
-/// The most moves of all remembered decisions together, so that a few huge ones do not fill the memory.
+/// The most moves of all kept decisions together: a few huge decisions must not fill the memory.
 const MOVES_MAX: usize = 100_000;
-/// How many moves of one decision are printed.
+/// The most moves of one decision that are printed.
 const PRINTED_MOVES_MAX: usize = 20;
 
-/// A decision and the generation it led to.
+/// A decision that took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// The generation of the assignment that was decided on.
+pub struct AppliedDecision {
+    /// The generation of the assignment that it led to.
     pub generation: Generation,
-    /// Why.
-    pub report: Report,
+    /// The moves, and their reasons.
+    pub report: DecisionReport,
 }
 
-/// What was decided by this leader; a new leader begins with an empty one.
+/// The decisions of this leader; a new leader starts with an empty journal.
 #[derive(Debug, Default)]
-pub(super) struct Journal {
-    /// Proposed, and not known to have taken effect.
-    proposed: Option<Decided>,
-    /// In effect, oldest first.
-    decisions: VecDeque<Arc<Decided>>,
+pub(super) struct DecisionJournal {
+    /// Proposed, but not applied yet.
+    proposed: Option<AppliedDecision>,
+    /// The decisions that took effect, oldest first.
+    decisions: VecDeque<Arc<AppliedDecision>>,
     move_count: usize,
     /// The last decision that changed nothing.
-    idle: Option<Arc<Report>>,
-    ledger: Ledger,
+    idle: Option<Arc<DecisionReport>>,
+    recent_moves: MoveHistory,
 }
 
-impl Journal {
-    /// A decision is to be replicated.
-    pub(super) fn proposed(&mut self, generation: Generation, report: Report) {
-        self.proposed = Some(Decided { generation, report });
+impl DecisionJournal {
+    /// Records a decision that is being replicated.
+    pub(super) fn on_proposal(&mut self, generation: Generation, report: DecisionReport) {
+        self.proposed = Some(AppliedDecision { generation, report });
     }
 
-    /// A decision changed nothing.
-    pub(super) fn idle(&mut self, report: Report) {
+    /// Records a decision that changed nothing.
+    pub(super) fn on_idle_decision(&mut self, report: DecisionReport) {
         self.idle = Some(Arc::new(report));
     }
 
-    /// Takes in an assignment: it shows whether the decision that was proposed has taken effect. While one member
-    /// leads, nobody else decides, so the generation tells; where another has led meanwhile, this journal ends.
+    /// Follows a new assignment. The proposed decision took effect if the generations are equal: only the leader decides,
+    /// and the journal ends with the leadership.
     pub(super) fn observe(&mut self, assignment: &Assignment) {
-        let is_settled = |proposed: &mut Decided| proposed.generation <= assignment.generation();
+        let is_settled = |proposed: &mut AppliedDecision| proposed.generation <= assignment.generation();
         let settled = self.proposed.take_if(is_settled);
         if let Some(decided) = settled.filter(|decided| decided.generation == assignment.generation()) {
-            self.ledger.record(&decided.report);
-            self.keep(decided);
+            self.recent_moves.record(&decided.report);
+            self.push(decided);
         }
     }
 
-    fn keep(&mut self, decided: Decided) {
+    fn push(&mut self, decided: AppliedDecision) {
         self.move_count += decided.report.moves.len();
         self.decisions.push_back(Arc::new(decided));
         while self.decisions.len() > DECISIONS_MAX || (self.move_count > MOVES_MAX && self.decisions.len() > 1) {
@@ -68,29 +68,29 @@ impl Journal {
     }
 
     /// The last `count` decisions, oldest first.
-    pub(super) fn last(&self, count: usize) -> Vec<Arc<Decided>> {
+    pub(super) fn last(&self, count: usize) -> Vec<Arc<AppliedDecision>> {
         let first = self.decisions.len().saturating_sub(count);
         self.decisions.range(first..).cloned().collect()
     }
 
-    /// The last decision that changed nothing, if it was made after all that did.
-    pub(super) fn last_idle(&self) -> Option<Arc<Report>> {
+    /// The last decision that changed nothing, if it is newer than all that did.
+    pub(super) fn last_idle(&self) -> Option<Arc<DecisionReport>> {
         let newest = self.decisions.back().map(|decided| decided.report.decided_at);
-        let is_newer = |report: &&Arc<Report>| newest.is_none_or(|newest| newest <= report.decided_at);
+        let is_newer = |report: &&Arc<DecisionReport>| newest.is_none_or(|newest| newest <= report.decided_at);
         self.idle.as_ref().filter(is_newer).cloned()
     }
 
-    /// What was moved for balance lately.
-    pub(super) const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// The recent moves for balance.
+    pub(super) const fn recent_moves(&self) -> &MoveHistory {
+        &self.recent_moves
     }
 }
 
-/// A report with its moves, a line each.
+/// Prints a report with its first moves, one a line.
 #[derive(Debug)]
-pub struct Detailed<'a>(pub &'a Report);
+pub struct ReportWithMoves<'a>(pub &'a DecisionReport);
 
-impl fmt::Display for Detailed<'_> {
+impl fmt::Display for ReportWithMoves<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(report) = self;
         write!(f, "{report}")?;
@@ -108,22 +108,22 @@ impl fmt::Display for Detailed<'_> {
 mod tests {
     use super::*;
     use crate::assignment::{Proposal, ReplicaSet};
-    use crate::balancer::{Balance, Cause, Move, Scope, Tried};
+    use crate::balancer::{Balance, Move, MoveCause, Scope, SearchStats};
     use crate::keyspace::{Slice, SliceMap};
     use crate::load::Load;
-    use crate::pod::PodName;
+    use crate::pod::fixtures::{pod, pod_name};
     use crate::time::Timestamp;
 
-    fn report(second: u64, move_count: usize) -> Report {
+    fn report(second: u64, move_count: usize) -> DecisionReport {
         let moved = Move {
             slice: Slice::FULL,
             from: None,
-            to: PodName::try_new("pod-1").unwrap(),
+            to: pod_name(1),
             load: Load::from_units(3),
             gain: Load::from_units(3),
-            cause: Cause::Imbalance,
+            cause: MoveCause::Imbalance,
         };
-        Report {
+        DecisionReport {
             switch_count: 0,
             decided_at: Timestamp::from_millis(second * 1_000),
             scope: Scope::Balance,
@@ -131,7 +131,7 @@ mod tests {
             total: Load::from_units(30),
             split_count: 0,
             merge_count: 0,
-            tried: Tried::default(),
+            search: SearchStats::default(),
             before: Balance::default(),
             after: Balance::default(),
         }
@@ -146,7 +146,7 @@ mod tests {
                 replicas.set(0_usize.into(), crate::assignment::Phase::Serving);
             }
             let proposal = Proposal {
-                pods: vec![pod()],
+                pods: vec![pod(1)],
                 slices: SliceMap::full(replicas),
             };
             assignment = proposal.after(&assignment).unwrap();
@@ -154,22 +154,11 @@ mod tests {
         assignment
     }
 
-    fn pod() -> crate::pod::Pod {
-        crate::pod::Pod {
-            name: PodName::try_new("pod-1").unwrap(),
-            incarnation: crate::pod::Incarnation(1),
-            address: crate::pod::PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: crate::pod::Weight::ONE,
-            memory_capacity: None,
-        }
-    }
-
     #[test]
-    fn a_decision_is_kept_and_counted_once_it_is_in_effect() {
+    fn a_decision_is_kept_and_counted_once_it_is_applied() {
         let (before, after) = (at_generation(1), at_generation(2));
-        let mut journal = Journal::default();
-        journal.proposed(after.generation(), report(1, 1));
+        let mut journal = DecisionJournal::default();
+        journal.on_proposal(after.generation(), report(1, 1));
         journal.observe(&before);
         assert!(journal.last(10).is_empty());
         journal.observe(&after);
@@ -177,26 +166,26 @@ mod tests {
         let generations: Vec<_> = journal.last(10).iter().map(|decided| decided.generation).collect();
         assert_eq!(generations, [after.generation()]);
         let moved = journal
-            .ledger()
+            .recent_moves()
             .moved_within(std::time::Duration::from_secs(60), Timestamp::from_millis(2_000));
         assert_eq!(moved, 100_000, "a tenth of all load");
     }
 
     #[test]
     fn a_decision_that_was_overtaken_is_not_kept() {
-        let mut journal = Journal::default();
-        journal.proposed(at_generation(2).generation(), report(1, 1));
+        let mut journal = DecisionJournal::default();
+        journal.on_proposal(at_generation(2).generation(), report(1, 1));
         journal.observe(&at_generation(3));
         assert!(journal.last(10).is_empty());
     }
 
     #[test]
-    fn the_oldest_decisions_go_where_there_are_too_many_or_their_moves_are() {
-        let mut journal = Journal::default();
-        let keep = |journal: &mut Journal, second, move_count| {
+    fn the_oldest_decisions_are_dropped_when_there_are_too_many_decisions_or_moves() {
+        let mut journal = DecisionJournal::default();
+        let keep = |journal: &mut DecisionJournal, second, move_count| {
             let report = report(second, move_count);
             let generation = at_generation(1).generation();
-            journal.keep(Decided { generation, report });
+            journal.push(AppliedDecision { generation, report });
         };
         (0..1_005).for_each(|second| keep(&mut journal, second, 1));
         assert_eq!(journal.last(2_000).len(), 1_000);
@@ -207,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_report_shows_its_first_moves_and_counts_the_others() {
-        let text = Detailed(&report(0, 22)).to_string();
+        let text = ReportWithMoves(&report(0, 22)).to_string();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 22);
         assert_eq!(lines[1], "  [\"\", inf): to pod-1, load 3.000, gain 3.000, imbalance");

@@ -1,24 +1,29 @@
 //! The brain of the assigner.
 //!
-//! [`TargetBrain`] decides for one target while its member leads: sessions, health and load come in as [`TargetEvent`]s,
-//! proposals go out as [`TargetAction`]s. [`ClusterState`] is what Raft replicates, changed by one [`Change`] at a time.
+//! [`TargetBrain`] decides for one target while its member leads: sessions, heartbeats and load reports are its
+//! [`TargetEvent`]s, proposals and orders to slicelets its [`TargetAction`]s. [`ClusterState`] is replicated by Raft and
+//! changed by one [`Change`] at a time.
 
 mod brain;
-mod caution;
 mod cluster;
+mod decision_inputs;
 mod event;
-mod flapping;
+mod explanation;
+mod flap_damping;
 mod handoff;
 mod health;
 mod journal;
-mod outage;
+mod mass_failure;
+mod mass_failure_guard;
 mod pacing;
+mod pod_health;
 mod pod_loads;
+mod pod_sessions;
 mod poison;
-mod question;
+mod probe;
+mod query;
 mod recording;
-mod replacement;
-mod sessions;
+mod rolling_update;
 mod store_budget;
 mod target_settings;
 #[cfg(test)]
@@ -27,13 +32,15 @@ mod trouble;
 
 pub use brain::TargetBrain;
 pub use cluster::{Applied, Change, ChangeKind, ClusterState, MARKS_MAX, PodRecord, Rejection, TargetState};
+pub use decision_inputs::DecisionInputs;
 pub use event::{SessionId, TargetAction, TargetEvent};
-pub use health::{PROBE_DEADLINE, ProbeOutcome};
-pub use journal::{Decided, Detailed};
+pub use explanation::{DecisionStatus, Explanation};
+pub use journal::{AppliedDecision, ReportWithMoves};
 pub use pacing::KeepReason;
 pub use pod_loads::PodLoads;
-pub use question::{Answer, Explanation, Outlook, Question, QuestionId, Situation};
-pub use recording::{BrainId, RECORDING_HEADER, Record, StateChange};
+pub use probe::{PROBE_DEADLINE, ProbeOutcome};
+pub use query::{Query, QueryId, QueryReply};
+pub use recording::{BrainId, RECORDING_HEADER, RecordingEntry, StateChange};
 pub use target_settings::{
     HandoffSettings, HealthSettings, PacingSettings, SettingError, StoreSettings, TargetSettings,
 };

@@ -7,71 +7,71 @@ use super::target_settings::PacingSettings;
 use crate::balancer::Scope;
 use crate::time::Timestamp;
 
-/// What there is to decide about.
+/// The reasons for a decision now, and against one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needs {
-    /// An operator has stopped all changes.
+pub(super) struct PacingInputs {
+    /// An operator has frozen the target.
     pub(super) is_frozen: bool,
-    /// There is no pod that could own anything.
+    /// No pod may own slices.
     pub(super) has_no_owner: bool,
-    /// Slices have lost their owner, new owners are ready, or replicas have lingered long enough.
-    pub(super) repair: bool,
-    /// Slices are to leave pods that may not own them.
-    pub(super) drains: bool,
-    /// Pods have joined that own nothing yet.
-    pub(super) joined: bool,
-    /// Every owner has lately said how loaded it is.
+    /// Slices have lost their owner, new owners are warm, or leaving replicas have lingered long enough.
+    pub(super) needs_repair: bool,
+    /// Slices have to move off pods that may not own them.
+    pub(super) has_misplaced_slices: bool,
+    /// Pods have joined and own nothing yet.
+    pub(super) has_joined_pods: bool,
+    /// Every pod that may own slices has reported its load within the last 10 s.
     pub(super) is_measured: bool,
-    /// An owner has lately said that it has more load than it can carry.
+    /// The last report of a pod that may own slices exceeds its capacity.
     pub(super) is_overloaded: bool,
-    /// Until when slices of draining pods wait for others that take their place.
-    pub(super) awaits_replacement: Option<Timestamp>,
-    /// Until when so many pods are missing that it may be an outage.
-    pub(super) mass_failure: Option<Timestamp>,
+    /// Until when slices of draining pods wait for a replacement.
+    pub(super) replacement_expected_until: Option<Timestamp>,
+    /// Until when a mass failure pauses moves for balance.
+    pub(super) mass_failure_until: Option<Timestamp>,
 }
 
-/// Whether to decide, and why not.
+/// Whether to decide now; if not, why, and when to check again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Decide(Scope),
-    Keep { reason: KeepReason, look_again: Timestamp },
+    Keep { reason: KeepReason, check_at: Timestamp },
 }
 
-/// Why nothing is decided.
+/// Why the assignment is kept without a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepReason {
-    /// An operator has stopped all changes.
+    /// An operator has frozen the target.
     Frozen,
-    /// There is nobody to own anything.
+    /// No pod may own slices.
     NoOwner,
-    /// More pods may be about to come or go.
+    /// Pods joined or drain, and more may follow within `gather`.
     Gathering,
-    /// The same was decided a moment ago and led to nothing.
+    /// The last decision of this kind changed nothing and was made less than a second ago.
     Futile,
-    /// Pods drain, and others are about to take their places.
+    /// Pods drain, and replacements are expected.
     AwaitingReplacement,
-    /// So many pods fell at once that it may be an outage: only what must be is repaired.
+    /// So many pods failed at once that it may be an outage: slices without an owner get one, nothing else moves.
     MassFailure,
-    /// The load has to be measured anew first.
+    /// Pods joined or left less than `settle` ago, or have not reported their load yet.
     Settling,
-    /// It is not yet time to balance again.
+    /// The balance interval is not over.
     Calm,
 }
 
-/// How long a decision that led to nothing is not made again.
+/// The shortest time between two repairs of which the first changed nothing.
 const FUTILE_PAUSE: Duration = Duration::from_secs(1);
 
-/// In an emergency, for so long at most load is no reason to decide after pods came or went.
+/// While a pod is overloaded, `settle` is at most this long.
 const EMERGENCY_SETTLE: Duration = Duration::from_secs(5);
 
-/// When was decided, and since when there has been reason to.
+/// When decisions were made, and since when reasons for the next one have been gathering.
 #[derive(Debug, Clone)]
 pub(super) struct Pacing {
     balanced_at: Timestamp,
     pods_changed_at: Timestamp,
     gathering_since: Option<Timestamp>,
     futile_until: Timestamp,
-    /// How often was decided in the present emergency.
+    /// The decisions for balance since a pod became overloaded.
     emergency_count: u32,
 }
 
@@ -86,14 +86,14 @@ impl Pacing {
         }
     }
 
-    /// Pods came or went.
-    pub(super) fn pods_changed(&mut self, now: Timestamp) {
+    /// Records that pods joined or left.
+    pub(super) fn on_pods_changed(&mut self, now: Timestamp) {
         self.pods_changed_at = now;
         self.futile_until = Timestamp::ZERO;
     }
 
-    /// A decision was made.
-    pub(super) fn decided(&mut self, scope: Scope, has_changed: bool, now: Timestamp) {
+    /// Records a decision; `has_changed` is whether it changed the assignment.
+    pub(super) fn on_decision(&mut self, scope: Scope, has_changed: bool, now: Timestamp) {
         self.gathering_since = None;
         match scope {
             Scope::Balance => {
@@ -105,46 +105,50 @@ impl Pacing {
         }
     }
 
-    pub(super) fn verdict(&mut self, needs: Needs, settings: &PacingSettings, now: Timestamp) -> Verdict {
-        let keep = |reason, look_again| Verdict::Keep { reason, look_again };
-        if needs.is_frozen {
+    /// Whether to decide now, by the first rule that applies.
+    pub(super) fn verdict(&mut self, inputs: PacingInputs, settings: &PacingSettings, now: Timestamp) -> Verdict {
+        let keep = |reason, check_at| Verdict::Keep { reason, check_at };
+        if inputs.is_frozen {
             return keep(KeepReason::Frozen, Timestamp::NEVER);
         }
-        if needs.has_no_owner && !needs.repair {
+        if inputs.has_no_owner && !inputs.needs_repair {
             return keep(KeepReason::NoOwner, Timestamp::NEVER);
         }
-        let pods_come_or_go = needs.drains || needs.joined;
-        if (needs.repair || pods_come_or_go) && now < self.futile_until {
+        let pods_changed = inputs.has_misplaced_slices || inputs.has_joined_pods;
+        if (inputs.needs_repair || pods_changed) && now < self.futile_until {
             return keep(KeepReason::Futile, self.futile_until);
         }
-        if needs.repair {
+        if inputs.needs_repair {
             return Verdict::Decide(Scope::Repair);
         }
-        if pods_come_or_go {
+        // ## gathering -> repair: `gather` is over since the first pod joined or drained
+        if pods_changed {
             let gathered_at = *self.gathering_since.get_or_insert(now) + settings.gather;
             return match now < gathered_at {
                 true => keep(KeepReason::Gathering, gathered_at),
                 false => Verdict::Decide(Scope::Repair),
             };
         }
-        if let Some(until) = needs.awaits_replacement {
+        if let Some(until) = inputs.replacement_expected_until {
             return keep(KeepReason::AwaitingReplacement, until);
         }
-        if let Some(until) = needs.mass_failure {
+        if let Some(until) = inputs.mass_failure_until {
             return keep(KeepReason::MassFailure, until);
         }
-        if !needs.is_overloaded {
+        if !inputs.is_overloaded {
+            // ## emergency -> ordinary: no pod is overloaded any more
             self.emergency_count = 0;
         }
-        let (settle, interval) = match needs.is_overloaded {
+        let (settle, interval) = match inputs.is_overloaded {
             true => (settings.settle.min(EMERGENCY_SETTLE), self.emergency_interval(settings)),
             false => (settings.settle, settings.balance_interval),
         };
         let settled_at = self.pods_changed_at + settle;
         let due_at = self.balanced_at + interval;
-        if now < settled_at || !needs.is_measured {
+        if now < settled_at || !inputs.is_measured {
             return keep(KeepReason::Settling, settled_at.max(now + interval));
         }
+        // ## calm -> balance: the interval is over
         match now < due_at {
             true => keep(KeepReason::Calm, due_at),
             false => Verdict::Decide(Scope::Balance),
@@ -153,7 +157,7 @@ impl Pacing {
 }
 
 impl Pacing {
-    /// Doubles with each decision after the first: what could not be cured a few times is no emergency any more, but how things are.
+    /// Doubles with each decision after the first: an overload that several decisions did not end is no emergency any more.
     fn emergency_interval(&self, settings: &PacingSettings) -> Duration {
         let factor = 2_u32.saturating_pow(self.emergency_count.saturating_sub(1));
         settings
@@ -167,15 +171,15 @@ impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             KeepReason::Frozen => "an operator has frozen the target",
-            KeepReason::NoOwner => "there is no pod that may own slices",
-            KeepReason::Gathering => "more pods may be about to come or go",
-            KeepReason::Futile => "the same was decided a moment ago and changed nothing",
-            KeepReason::AwaitingReplacement => "pods drain, and others are about to take their places",
+            KeepReason::NoOwner => "no pod may own slices",
+            KeepReason::Gathering => "pods joined or drain, and more may follow",
+            KeepReason::Futile => "the last decision was made a moment ago and changed nothing",
+            KeepReason::AwaitingReplacement => "pods drain, and their replacements are expected",
             KeepReason::MassFailure => {
-                "so many pods fell within a minute that it may be an outage, so nothing moves for balance"
+                "so many pods failed within a minute that it may be an outage, so nothing moves for balance"
             }
-            KeepReason::Settling => "pods came or went, and the load has to be measured anew",
-            KeepReason::Calm => "the load was looked at a moment ago",
+            KeepReason::Settling => "pods joined or left, and the load has to be measured again",
+            KeepReason::Calm => "the load was balanced a moment ago",
         })
     }
 }
@@ -185,49 +189,61 @@ mod tests {
     use super::*;
     use crate::assigner::TargetSettings;
 
-    const CALM: Needs = Needs {
+    const CALM: PacingInputs = PacingInputs {
         is_frozen: false,
         has_no_owner: false,
-        repair: false,
-        drains: false,
-        joined: false,
+        needs_repair: false,
+        has_misplaced_slices: false,
+        has_joined_pods: false,
         is_measured: true,
         is_overloaded: false,
-        awaits_replacement: None,
-        mass_failure: None,
+        replacement_expected_until: None,
+        mass_failure_until: None,
     };
 
     fn millis(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)
     }
 
-    fn verdict(pacing: &mut Pacing, needs: Needs, now: Timestamp) -> Verdict {
-        pacing.verdict(needs, &TargetSettings::default().pacing, now)
+    fn verdict(pacing: &mut Pacing, inputs: PacingInputs, now: Timestamp) -> Verdict {
+        pacing.verdict(inputs, &TargetSettings::default().pacing, now)
     }
 
     #[test]
     fn a_lost_owner_is_replaced_at_once() {
-        let needs = Needs { repair: true, ..CALM };
-        let verdict = verdict(&mut Pacing::new(millis(0)), needs, millis(0));
+        let inputs = PacingInputs {
+            needs_repair: true,
+            ..CALM
+        };
+        let verdict = verdict(&mut Pacing::new(millis(0)), inputs, millis(0));
         assert_eq!(verdict, Verdict::Decide(Scope::Repair));
     }
 
     #[test]
-    fn pods_that_come_and_go_together_share_one_decision() {
+    fn pods_that_join_and_drain_together_share_one_decision() {
         let mut pacing = Pacing::new(millis(0));
-        let needs = Needs { joined: true, ..CALM };
-        let gathering = |look_again| Verdict::Keep {
-            reason: KeepReason::Gathering,
-            look_again,
+        let inputs = PacingInputs {
+            has_joined_pods: true,
+            ..CALM
         };
-        assert_eq!(verdict(&mut pacing, needs, millis(100)), gathering(millis(400)));
-        let needs = Needs { drains: true, ..needs };
-        assert_eq!(verdict(&mut pacing, needs, millis(399)), gathering(millis(400)));
-        assert_eq!(verdict(&mut pacing, needs, millis(400)), Verdict::Decide(Scope::Repair));
+        let gathering = |check_at| Verdict::Keep {
+            reason: KeepReason::Gathering,
+            check_at,
+        };
+        assert_eq!(verdict(&mut pacing, inputs, millis(100)), gathering(millis(400)));
+        let inputs = PacingInputs {
+            has_misplaced_slices: true,
+            ..inputs
+        };
+        assert_eq!(verdict(&mut pacing, inputs, millis(399)), gathering(millis(400)));
+        assert_eq!(
+            verdict(&mut pacing, inputs, millis(400)),
+            Verdict::Decide(Scope::Repair)
+        );
     }
 
     #[test]
-    fn load_is_no_reason_until_it_has_been_measured_anew() {
+    fn load_causes_no_decision_until_it_has_settled() {
         let mut pacing = Pacing::new(millis(0));
         assert!(matches!(
             verdict(&mut pacing, CALM, millis(14_999)),
@@ -236,7 +252,7 @@ mod tests {
                 ..
             }
         ));
-        let unmeasured = Needs {
+        let unmeasured = PacingInputs {
             is_measured: false,
             ..CALM
         };
@@ -248,7 +264,7 @@ mod tests {
             verdict(&mut pacing, CALM, millis(15_000)),
             Verdict::Decide(Scope::Balance)
         );
-        pacing.decided(Scope::Balance, true, millis(15_000));
+        pacing.on_decision(Scope::Balance, true, millis(15_000));
         assert!(matches!(
             verdict(&mut pacing, CALM, millis(15_001)),
             Verdict::Keep {
@@ -260,14 +276,14 @@ mod tests {
 
     #[test]
     fn an_overloaded_pod_waits_neither_for_the_interval_nor_for_the_load_to_settle() {
-        let overloaded = Needs {
+        let overloaded = PacingInputs {
             is_overloaded: true,
             ..CALM
         };
         let mut pacing = Pacing::new(millis(0));
         let settling = Verdict::Keep {
             reason: KeepReason::Settling,
-            look_again: millis(5_999),
+            check_at: millis(5_999),
         };
         assert_eq!(verdict(&mut pacing, overloaded, millis(4_999)), settling);
         assert_eq!(
@@ -277,8 +293,8 @@ mod tests {
     }
 
     #[test]
-    fn what_several_decisions_do_not_cure_is_decided_less_and_less_often() {
-        let overloaded = Needs {
+    fn an_overload_that_decisions_do_not_end_is_decided_on_less_and_less_often() {
+        let overloaded = PacingInputs {
             is_overloaded: true,
             ..CALM
         };
@@ -287,7 +303,7 @@ mod tests {
         for second in 20..40 {
             let now = millis(second * 1_000);
             if verdict(&mut pacing, overloaded, now) == Verdict::Decide(Scope::Balance) {
-                pacing.decided(Scope::Balance, true, now);
+                pacing.on_decision(Scope::Balance, true, now);
                 decided_at.push(second);
             }
         }
@@ -299,25 +315,25 @@ mod tests {
         assert_eq!(
             verdict(&mut pacing, overloaded, millis(39_000)),
             Verdict::Decide(Scope::Balance),
-            "a new emergency is one"
+            "a new overload is an emergency again"
         );
     }
 
     #[test]
-    fn in_a_mass_failure_what_is_lost_is_repaired_and_nothing_is_balanced() {
+    fn in_a_mass_failure_lost_slices_are_repaired_and_nothing_is_balanced() {
         let mut pacing = Pacing::new(millis(0));
-        let failure = Needs {
-            mass_failure: Some(millis(70_000)),
+        let failure = PacingInputs {
+            mass_failure_until: Some(millis(70_000)),
             is_overloaded: true,
             ..CALM
         };
         let held = Verdict::Keep {
             reason: KeepReason::MassFailure,
-            look_again: millis(70_000),
+            check_at: millis(70_000),
         };
         assert_eq!(verdict(&mut pacing, failure, millis(20_000)), held);
-        let lost = Needs {
-            repair: true,
+        let lost = PacingInputs {
+            needs_repair: true,
             ..failure
         };
         assert_eq!(
@@ -328,12 +344,12 @@ mod tests {
 
     #[test]
     fn nothing_is_decided_while_frozen() {
-        let needs = Needs {
+        let inputs = PacingInputs {
             is_frozen: true,
-            repair: true,
+            needs_repair: true,
             ..CALM
         };
-        let verdict = verdict(&mut Pacing::new(millis(0)), needs, millis(0));
+        let verdict = verdict(&mut Pacing::new(millis(0)), inputs, millis(0));
         assert!(matches!(
             verdict,
             Verdict::Keep {

@@ -1,26 +1,26 @@
-//! What the pods carry, as far as their reports say, and what they should.
+//! Pod loads: the load of each pod by the last reports, and the mean that the balancer aims at.
 
 use std::collections::BTreeMap;
 
-use super::question::Situation;
+use super::decision_inputs::DecisionInputs;
 use crate::load::Load;
 use crate::pod::PodName;
 
-/// The loads of the pods of one target, each as it would be for a pod of weight 1.
+/// The loads of the pods of one target, each divided by the pod's weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodLoads {
-    /// What each live pod carries.
+    /// The load of each live pod.
     pub loads: BTreeMap<PodName, Load>,
-    /// What a pod that may own slices carries in the mean.
+    /// The mean of all pods that may own slices.
     pub mean: Load,
-    /// How far a pod may lie from that.
+    /// The largest accepted distance from the mean.
     pub tolerance: Load,
 }
 
 impl PodLoads {
-    /// The loads in that situation. The owners of a slice carry equal parts of it.
-    pub fn of(situation: &Situation) -> Self {
-        let (assignment, signals) = (&situation.assignment, &situation.signals);
+    /// The loads by these inputs. The owners of a slice carry equal parts of its load.
+    pub fn of(inputs: &DecisionInputs) -> Self {
+        let (assignment, signals) = (&inputs.assignment, &inputs.signals);
         let mut milli: BTreeMap<&PodName, u64> = signals.pods.keys().map(|name| (name, 0)).collect();
         let demands = signals.load.demands_of(assignment.slices());
         for (state, demand) in assignment.slices().values().zip(demands) {
@@ -37,7 +37,7 @@ impl PodLoads {
             .map(|signal| u128::from(signal.pod.weight.thousandths()))
             .sum::<u128>();
         let mean = signals.load.total().now.share(1_000, weight.max(1));
-        let settings = &situation.settings;
+        let settings = &inputs.settings;
         let level = settings.max_load_hint.max(mean);
         let relative = |(name, milli): (&PodName, u64)| {
             let weight = signals.pods[name].pod.weight.thousandths();
@@ -57,22 +57,12 @@ mod tests {
 
     use super::*;
     use crate::assignment::{Assignment, Generation, Phase, PodIndex, Replica, SliceState};
-    use crate::balancer::{BalancerSettings, Ledger, PodSignal, Scope, Signals, Warmed};
+    use crate::balancer::{BalancerSettings, PodSignal, Signals};
     use crate::keyspace::{SliceKey, SliceMap};
     use crate::load::{Demand, LoadMap};
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
+    use crate::pod::Pod;
+    use crate::pod::fixtures::pod;
     use crate::time::Timestamp;
-
-    fn pod(number: u32) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(number.into()),
-            address: PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
 
     fn owned_by(pods: &[u32]) -> SliceState {
         let serving = |pod: &u32| Replica {
@@ -88,24 +78,19 @@ mod tests {
 
     #[test]
     fn owners_carry_equal_parts_of_their_slices() {
-        let pods = || (0..2).map(|number| pod(number + 1));
+        let pods = || (0..2).map(pod);
         let middle = SliceKey::from_position(1 << 63);
         let slices = vec![(SliceKey::EMPTY, owned_by(&[0, 1])), (middle.clone(), owned_by(&[1]))];
         let slices = SliceMap::try_from_starts(slices).unwrap();
         let demand = |units| Demand::steady(Load::from_units(units));
         let pieces = vec![(SliceKey::EMPTY, demand(60)), (middle, demand(40))];
         let signal = |pod: Pod| PodSignal { pod, may_own: true };
-        let situation = Situation {
+        let inputs = DecisionInputs {
             assignment: Arc::new(Assignment::try_new(Generation::NONE.next(), pods().collect(), slices).unwrap()),
             signals: Signals {
                 pods: pods().map(|pod| (pod.name.clone(), signal(pod))).collect(),
                 load: LoadMap::new(SliceMap::try_from_starts(pieces).unwrap(), Vec::new()),
-                left: Default::default(),
-                warmed: Warmed::All,
-                scope: Scope::Repair,
-                ledger: Ledger::default(),
-                pins: Vec::new(),
-                poisoned: Vec::new(),
+                ..Signals::default()
             },
             settings: BalancerSettings {
                 max_load_hint: Load::from_units(200),
@@ -113,9 +98,9 @@ mod tests {
             },
             now: Timestamp::ZERO,
         };
-        let told = PodLoads::of(&situation);
-        let loads: Vec<_> = told.loads.values().map(|load| load.milli()).collect();
+        let pod_loads = PodLoads::of(&inputs);
+        let loads: Vec<_> = pod_loads.loads.values().map(|load| load.milli()).collect();
         assert_eq!(loads, [30_000, 70_000]);
-        assert_eq!((told.mean.milli(), told.tolerance.milli()), (50_000, 20_000));
+        assert_eq!((pod_loads.mean.milli(), pod_loads.tolerance.milli()), (50_000, 20_000));
     }
 }

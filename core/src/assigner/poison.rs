@@ -1,12 +1,16 @@
-//! Poison: keys that seem to crash whichever pod owns them.
+//! Poison: keys that seem to crash every pod that owns them.
 //!
-//! When a pod crashes, its slices go to other pods. If one of those crashes, too, what both have owned is suspected: a
-//! key whose value, or whose requests, a pod does not survive would go on from pod to pod until none is left. Pods
-//! crash for other reasons as well. So keys are poisoned only if most of the target's recent crashes hit their owners,
-//! and if no more than a small part of the key space is in question; else the next crash tells more.
+//! When a pod crashes, its slices move to other pods. If one of those crashes, too, the keys that both owned are
+//! suspected: a value or a request that no pod survives would crash one pod after the other. Pods also crash for other
+//! reasons, so keys are declared poisoned only if most of the target's recent crashes hit their owners, and only if the
+//! suspected part of the key space is small; otherwise the next crash narrows it down.
 //!
-//! That keys are poisoned is replicated and outlives the leader who found out; the crashes that led to it are not, so a
-//! new leader begins to count anew.
+//! ```text
+//! owned --owner crashed--> suspected --enough crashes--> poisoned --10 min without a crash, or an operator--> released
+//! ```
+//!
+//! Poisoned keys are replicated and survive a change of leader; the crashes are not, so a new leader starts counting from
+//! zero.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -17,60 +21,60 @@ use crate::keyspace::{Marks, Slice};
 use crate::pod::{Incarnation, Pod, PodName};
 use crate::time::Timestamp;
 
-/// For so long a crash is remembered; and after so long without another one, keys are poisoned no more.
+/// How long a crash counts; and after how long without another crash poisoned keys are released.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
-/// The most crashes that are remembered.
+/// The most crashes that are kept; older ones are dropped.
 const CRASHES_MAX: usize = 64;
-/// How many pods have to crash.
+/// Keys are poisoned once this many of their owners have crashed.
 const CRASHED_PODS_MIN: usize = 2;
-/// How many times it has to where only one pod crashes. That may as well be its own fault, so a single slice has to be
-/// in question then.
-const CRASHED_LIVES_MIN: usize = 3;
-/// At most this part of the slices may be in question, but always one. Two of nine pods have about as much in common.
-const PART: usize = 64;
+/// Where only one pod crashed, it must have done so this many times. The cause may be the pod itself, so then a single
+/// slice must be suspected.
+const CRASHED_INCARNATIONS_MIN: usize = 3;
+/// At most one of this many slices may be suspected, but always one. Two of nine pods have about as many in common.
+const SUSPECTED_DIVISOR: usize = 64;
 
-/// What is known of crashes, and of keys that may have caused them.
+/// The recent crashes, and the keys that may have caused them.
 #[derive(Debug, Default)]
-pub(super) struct Poison {
-    /// In the order of time.
+pub(super) struct PoisonDetector {
+    /// The crashes within [`MEMORY`], oldest first.
     crashes: VecDeque<Crash>,
-    /// Found, and not replicated yet.
+    /// Found to be poisoned, but not replicated yet.
     suspects: Vec<Slice>,
-    /// Since when no owner of the poisoned keys has crashed.
+    /// For each poisoned slice, since when none of its owners has crashed.
     quiet_since: BTreeMap<Slice, Timestamp>,
 }
 
 #[derive(Debug)]
 struct Crash {
     at: Timestamp,
-    life: Life,
-    /// What the pod served, in key order, and who else did.
+    pod: PodIncarnation,
+    /// The slices that the pod served, in key order, and their other owners.
     served: Vec<(Slice, Vec<PodName>)>,
 }
 
-/// One life of a pod.
-type Life = (PodName, Incarnation);
+/// One incarnation of a pod.
+type PodIncarnation = (PodName, Incarnation);
 
-/// Keys, and the lives that ended while they owned them.
-type Suspect = (Slice, BTreeSet<Life>);
+/// A slice, and the incarnations that crashed while they owned it.
+type Suspect = (Slice, BTreeSet<PodIncarnation>);
 
-impl Poison {
-    /// A pod has died that had not asked to stop; this was the assignment.
-    pub(super) fn crashed(&mut self, pod: &Pod, assignment: &Assignment, now: Timestamp) {
+impl PoisonDetector {
+    /// Records that a pod died without draining. `assignment` is the one before its death.
+    pub(super) fn on_crash(&mut self, pod: &Pod, assignment: &Assignment, now: Timestamp) {
         let is_forgotten = |crash: &Crash| now.since(crash.at) > MEMORY;
         while self.crashes.len() >= CRASHES_MAX || self.crashes.front().is_some_and(is_forgotten) {
             self.crashes.pop_front();
         }
         self.crashes.push_back(Crash {
             at: now,
-            life: (pod.name.clone(), pod.incarnation),
+            pod: (pod.name.clone(), pod.incarnation),
             served: served_by(&pod.name, assignment),
         });
-        self.disturb(now);
+        self.restart_quiet_time(now);
         self.suspects.extend(self.found(assignment));
     }
 
-    /// Takes in what is poisoned by now.
+    /// Follows the replicated list of poisoned keys.
     pub(super) fn observe(&mut self, poisoned: &Marks<()>, now: Timestamp) {
         self.suspects.retain(|suspect| !poisoned.cover(suspect));
         let known = std::mem::take(&mut self.quiet_since);
@@ -81,9 +85,9 @@ impl Poison {
             .collect();
     }
 
-    /// What is known here and not replicated yet.
+    /// The most urgent change that is not replicated yet: poison keys, or release quiet ones.
     pub(super) fn overdue_change(&self, poisoned: &Marks<()>, now: Timestamp) -> Option<ChangeKind> {
-        // A mark inside another one makes three of it.
+        // Marking the middle of a marked range splits it in three.
         let has_room = poisoned.len() + 2 <= MARKS_MAX;
         let suspect = self.suspects.first().filter(|_| has_room).cloned();
         let quiet = || self.quiet_since.iter().find(|(_, since)| now >= **since + MEMORY);
@@ -93,14 +97,14 @@ impl Poison {
         }
     }
 
-    /// When poisoned keys will have been quiet for long enough.
+    /// When the next poisoned keys are released unless one of their owners crashes.
     pub(super) fn wake_at(&self) -> Timestamp {
         let first = self.quiet_since.values().min();
         first.map_or(Timestamp::NEVER, |since| *since + MEMORY)
     }
 
-    /// Poisoned keys of the pod that crashed last are not quiet.
-    fn disturb(&mut self, now: Timestamp) {
+    /// Restarts the quiet time of the poisoned keys that the last crashed pod owned.
+    fn restart_quiet_time(&mut self, now: Timestamp) {
         let Some(crash) = self.crashes.back() else { return };
         for (slice, since) in &mut self.quiet_since {
             if crash.served_in(slice).next().is_some() {
@@ -109,7 +113,7 @@ impl Poison {
         }
     }
 
-    /// The keys that the last crash shows to be poisoned.
+    /// The keys that the last crash proves to be poisoned.
     fn found(&self, assignment: &Assignment) -> Vec<Slice> {
         let mut crashes = self.crashes.iter().rev();
         let Some(last) = crashes.next() else {
@@ -119,13 +123,13 @@ impl Poison {
         let suspects: Vec<Suspect> = last
             .served
             .iter()
-            .flat_map(|(slice, _)| suspects_in(slice, &last.life, &earlier))
+            .flat_map(|(slice, _)| suspects_in(slice, &last.pod, &earlier))
             .collect();
         let worst = Worst::of(suspects);
-        let is_most_of_the_crashes = worst.life_count * 2 > self.crashes.len();
+        let is_most_of_the_crashes = worst.incarnation_count * 2 > self.crashes.len();
         let count_max = match worst.pod_count {
             ..CRASHED_PODS_MIN => 1,
-            _ => (assignment.slices().slice_count() / PART).max(1),
+            _ => (assignment.slices().slice_count() / SUSPECTED_DIVISOR).max(1),
         };
         match worst.is_proven() && is_most_of_the_crashes && worst.slices.len() <= count_max {
             true => worst.slices,
@@ -134,28 +138,30 @@ impl Poison {
     }
 }
 
-/// The suspects that most lives have ended with.
+/// The suspects with the most crashed incarnations.
 struct Worst {
     slices: Vec<Slice>,
-    life_count: usize,
+    incarnation_count: usize,
     pod_count: usize,
 }
 
 impl Worst {
     fn of(suspects: Vec<Suspect>) -> Self {
-        let life_count = suspects.iter().map(|(_, lives)| lives.len()).max().unwrap_or(0);
-        let worst = suspects.into_iter().filter(|(_, lives)| lives.len() == life_count);
-        let (slices, lives): (Vec<Slice>, Vec<BTreeSet<Life>>) = worst.unzip();
-        let pods: BTreeSet<&PodName> = lives.iter().flatten().map(|(pod, _)| pod).collect();
+        let incarnation_count = suspects.iter().map(|(_, crashed)| crashed.len()).max().unwrap_or(0);
+        let worst = suspects
+            .into_iter()
+            .filter(|(_, crashed)| crashed.len() == incarnation_count);
+        let (slices, crashed): (Vec<Slice>, Vec<BTreeSet<PodIncarnation>>) = worst.unzip();
+        let pods: BTreeSet<&PodName> = crashed.iter().flatten().map(|(pod, _)| pod).collect();
         Self {
-            life_count,
+            incarnation_count,
             pod_count: pods.len(),
             slices,
         }
     }
 
     fn is_proven(&self) -> bool {
-        self.pod_count >= CRASHED_PODS_MIN || self.life_count >= CRASHED_LIVES_MIN
+        self.pod_count >= CRASHED_PODS_MIN || self.incarnation_count >= CRASHED_INCARNATIONS_MIN
     }
 }
 
@@ -168,35 +174,35 @@ impl Crash {
     }
 }
 
-/// The parts of a slice that was served to the end of this life, each with all lives that ended so.
-fn suspects_in(slice: &Slice, life: &Life, earlier: &[&Crash]) -> Vec<Suspect> {
-    let mut suspects = vec![(slice.clone(), BTreeSet::from([life.clone()]))];
+/// The parts of a slice that `pod` served when it crashed, each with all incarnations that crashed while serving it.
+fn suspects_in(slice: &Slice, pod: &PodIncarnation, earlier: &[&Crash]) -> Vec<Suspect> {
+    let mut suspects = vec![(slice.clone(), BTreeSet::from([pod.clone()]))];
     for crash in earlier {
-        // Pods that served the same keys side by side and died together did not do so one after the other.
-        let before = crash.served_in(slice).filter(|(_, others)| !others.contains(&life.0));
+        // Replicas that crashed together did not take the slice over from each other.
+        let before = crash.served_in(slice).filter(|(_, others)| !others.contains(&pod.0));
         for (served, _) in before {
             suspects = suspects
                 .into_iter()
-                .flat_map(|suspect| divided(suspect, served, &crash.life))
+                .flat_map(|suspect| divided(suspect, served, &crash.pod))
                 .collect();
         }
     }
     suspects
 }
 
-/// The part of the suspect that was served in this life, too, and the rest.
-fn divided((slice, mut lives): Suspect, served: &Slice, life: &Life) -> Vec<Suspect> {
+/// The part of the suspect that `pod` served, too, and the rest.
+fn divided((slice, mut crashed): Suspect, served: &Slice, pod: &PodIncarnation) -> Vec<Suspect> {
     let Some(common) = slice.intersection(served) else {
-        return vec![(slice, lives)];
+        return vec![(slice, crashed)];
     };
     let rest = slice
         .without(&common)
         .into_iter()
         .flatten()
-        .map(|part| (part, lives.clone()));
+        .map(|part| (part, crashed.clone()));
     let mut divided: Vec<Suspect> = rest.collect();
-    lives.insert(life.clone());
-    divided.push((common, lives));
+    crashed.insert(pod.clone());
+    divided.push((common, crashed));
     divided
 }
 

@@ -1,9 +1,9 @@
-//! Recordings: what the brains of a live assigner were told and what they proposed, to be told to other brains later.
+//! Recordings: the events and proposals of a live assigner's brains, to be replayed to other brains.
 //!
-//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; then come [`Record`]s, each as the length of
-//! its bytes (4 bytes, little-endian) and its bytes in postcard. That form, and not JSON lines, because nearly all of a
-//! recording is load reports, which are a quarter as long in it, and because equal values have equal bytes in it. A
-//! process that is killed leaves its last record unfinished; all before that counts.
+//! A recording is one file. It begins with the line [`RECORDING_HEADER`]; [`RecordingEntry`]s follow, each as its length
+//! (4 bytes, little-endian) and its bytes in postcard. Postcard and not JSON lines, because nearly all of a recording is
+//! load reports, which are a quarter as long in it, and because equal values have equal bytes in it. A process that is
+//! killed leaves its last entry incomplete; readers ignore that one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,47 +19,39 @@ use crate::pod::PodName;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 
-/// The first line of a recording. Its number grows whenever the bytes of a [`Record`] change their meaning.
+/// The first line of a recording. Its number increases whenever the encoding of [`RecordingEntry`] changes.
 pub const RECORDING_HEADER: &str = "emberkeep recording 3\n";
 
 /// One brain of a recording: one target, for as long as the recording member leads without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BrainId(pub u64);
 
-/// One entry of a recording. `S` is how an event tells the state: as what changed in a file.
-#[expect(clippy::large_enum_variant, reason = "nearly all records are of the largest kind")]
+/// One entry of a recording. `S` is the form of the state in an event: a difference in a file.
+#[expect(clippy::large_enum_variant, reason = "nearly all entries are of the largest kind")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record<S = StateChange> {
-    /// A brain began.
+#[allow(missing_docs, reason = "fields are named by their types")]
+pub enum RecordingEntry<S = StateChange> {
+    /// A brain was created.
     Began {
-        /// Which; all that it does later comes under this number.
+        /// Identifies its later entries.
         brain: BrainId,
-        /// What it decides for.
         target: TargetName,
-        /// What it was created with.
         state: Arc<TargetState>,
-        /// When.
         now: Timestamp,
     },
-    /// A brain took in an event.
+    /// A brain was stepped by an event.
     Stepped {
-        /// Which brain.
         brain: BrainId,
-        /// What it was told.
         event: TargetEvent<S>,
-        /// When.
         now: Timestamp,
-        /// What it decided to change; `None` if nothing.
+        /// The change that it proposed.
         proposal: Option<ChangeKind>,
     },
-    /// A brain ended, because its member leads no longer.
-    Ended {
-        /// Which.
-        brain: BrainId,
-    },
+    /// A brain ended because its member lost leadership.
+    Ended { brain: BrainId },
 }
 
-/// What differs between a state and the one before it. States are large, and little of them changes at a time.
+/// The difference between two successive states of a target: states are large, and changes are small.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StateChange {
     settings: Option<TargetSettings>,
@@ -72,7 +64,7 @@ pub struct StateChange {
 }
 
 impl StateChange {
-    /// What leads from `before` to `after`, a later state of the same target.
+    /// The difference from `before` to `after`, a later state of the same target.
     #[must_use]
     pub fn between(before: &TargetState, after: &TargetState) -> Self {
         let TargetState {
@@ -96,10 +88,10 @@ impl StateChange {
         }
     }
 
-    /// The state that it leads to.
+    /// The state after the change.
     ///
     /// # Errors
-    /// When it did not begin at `before`.
+    /// When the change does not start at `before`.
     pub fn applied_to(self, before: &TargetState) -> Result<TargetState, DiffError> {
         let Self {
             settings,
@@ -139,18 +131,7 @@ mod tests {
     use crate::assigner::{Applied, Change, ClusterState};
     use crate::balancer::Pin;
     use crate::keyspace::Slice;
-    use crate::pod::{Incarnation, Pod, PodAddress, Weight};
-
-    fn pod(name: &str) -> Pod {
-        Pod {
-            name: PodName::try_new(name).unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
+    use crate::pod::fixtures::{pod, pod_name};
 
     fn after(state: &Arc<TargetState>, kinds: &[ChangeKind]) -> Arc<TargetState> {
         let target = TargetName::try_new("profiles").unwrap();
@@ -167,25 +148,22 @@ mod tests {
     #[test]
     fn a_change_leads_from_the_state_before_to_the_state_after() {
         let empty = Arc::new(TargetState::new(TargetSettings::default()));
-        let joins = |name| ChangeKind::RegisterPod { pod: pod(name) };
+        let joins = |number| ChangeKind::RegisterPod { pod: pod(number) };
         let mut settings = TargetSettings::default();
         settings.balancer.min_replicas = 2;
         settings.balancer.max_replicas = 2;
         let slice = Slice::FULL;
         let pin = Pin {
             slice: slice.clone(),
-            pod: PodName::try_new("c").unwrap(),
+            pod: pod_name(3),
         };
         let (pinned, poisoned) = (ChangeKind::Pin { pin }, ChangeKind::Poison { slice });
         let states = [
             empty.clone(),
-            after(&empty, &[joins("a"), joins("b")]),
-            after(
-                &empty,
-                &[joins("b"), joins("c"), ChangeKind::Freeze { is_frozen: true }],
-            ),
-            after(&empty, &[joins("c"), ChangeKind::ConfigureTarget { settings }]),
-            after(&empty, &[joins("c"), pinned, poisoned]),
+            after(&empty, &[joins(1), joins(2)]),
+            after(&empty, &[joins(2), joins(3), ChangeKind::Freeze { is_frozen: true }]),
+            after(&empty, &[joins(3), ChangeKind::ConfigureTarget { settings }]),
+            after(&empty, &[joins(3), pinned, poisoned]),
         ];
         for pair in states.windows(2) {
             let change = StateChange::between(&pair[0], &pair[1]);

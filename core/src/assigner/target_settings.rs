@@ -1,4 +1,4 @@
-//! The settings of one target: data, replicated to every member.
+//! The settings of one target, replicated to every member of the assigner.
 
 use std::time::Duration;
 
@@ -7,88 +7,102 @@ use thiserror::Error;
 
 use crate::balancer::BalancerSettings;
 use crate::load::Load;
+use crate::session_settings::SessionSettings;
 use crate::target::{KeyMode, MisrouteMode, OwnershipMode};
 use crate::warmth::Warmth;
 
-/// All that a target's owner chooses. Validated once by [`TargetSettings::validated`].
+/// The settings of one target. Validated once, by [`TargetSettings::validated`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetSettings {
     /// How application keys become slice keys; fixed when the target is created.
     pub key_mode: KeyMode,
-    /// What is promised about ownership.
+    /// Whether two pods may own a key at the same time.
     pub ownership: OwnershipMode,
-    /// What the balancer goes by.
+    /// Capacity, replicas and tolerance.
     pub balancer: BalancerSettings,
-    /// When the assigner decides.
+    /// When decisions are made.
     pub pacing: PacingSettings,
-    /// When a pod is suspected, and when it is dead.
+    /// When a pod is suspected, and when it is declared dead.
     pub health: HealthSettings,
-    /// How slices change hands.
+    /// How slices move from owner to owner.
     pub handoff: HandoffSettings,
-    /// What the pods may ask of their object store.
+    /// The limit on object store requests.
     pub store: StoreSettings,
-    /// What a pod does with a request for a key that another pod owns.
+    /// How a pod handles requests for keys that another pod owns.
     pub misroute: MisrouteMode,
 }
 
-/// When the assigner decides.
+impl From<&TargetSettings> for SessionSettings {
+    fn from(settings: &TargetSettings) -> Self {
+        Self {
+            key_mode: settings.key_mode,
+            ownership: settings.ownership,
+            heartbeat_interval: settings.health.heartbeat_interval,
+            load_report_interval: settings.health.load_report_interval,
+            drain_timeout: settings.handoff.drain_timeout,
+            warm_share_thousandths: settings.handoff.warm_share_thousandths,
+            misroute: settings.misroute,
+        }
+    }
+}
+
+/// When decisions are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PacingSettings {
-    /// How long pods that join or drain are gathered before slices move, so that pods that start together, or one in the
-    /// place of another, share one change.
+    /// How long pods that join or drain are gathered before slices move, so that pods that start together, or one that
+    /// replaces another, cause one change.
     pub gather: Duration,
-    /// How often load alone may be a reason to decide.
+    /// The shortest interval between two decisions for balance.
     pub balance_interval: Duration,
-    /// How long load is no reason to decide after pods came or went: it has to be measured anew first.
+    /// How long after pods joined or left no decision for balance is made: the load has to be measured again first.
     pub settle: Duration,
-    /// How long the slices of a pod that drains wait for a pod that takes its place, while the target's pods are being
-    /// replaced one after another.
+    /// How long the slices of a draining pod wait for its replacement during a rolling update.
     pub join_grace: Duration,
-    /// How often load may be a reason to decide while a pod has more of it than it can carry.
+    /// The shortest interval between two decisions for balance while a pod is overloaded.
     pub emergency_interval: Duration,
 }
 
-/// When a pod is suspected, and when it is dead.
+/// When a pod is suspected, and when it is declared dead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthSettings {
-    /// How often a pod says that it is alive.
+    /// The interval between two heartbeats of a pod.
     pub heartbeat_interval: Duration,
-    /// How often a pod reports its load.
+    /// The interval between two load reports of a pod.
     pub load_report_interval: Duration,
     /// How many heartbeats in a row a pod may miss before it is suspected and probed.
     pub missed_heartbeats_max: u32,
-    /// How long a suspected pod that does not answer at all is kept.
+    /// How long a suspected pod may be silent before it is declared dead.
     pub dead_after: Duration,
-    /// How long a new leader waits for the pods it knows to come to it.
+    /// How long a new leader waits for registered pods to open a session.
     pub leader_grace: Duration,
-    /// When more than this part of the pods fall at once, in thousandths, it may be the network: nothing moves for
-    /// balance, and what it takes to believe that a pod is dead is more than usual.
+    /// The failure of more than this part of the pods at once, in thousandths, is a mass failure: it may be the network, so
+    /// nothing moves for balance, and pods are declared dead later than usual.
     pub mass_failure_share: u32,
 }
 
-/// How slices change hands.
+/// How slices move from owner to owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandoffSettings {
-    /// How long an old owner keeps answering late requests.
+    /// How long an old owner keeps answering requests that still reach it.
     pub leave_linger: Duration,
-    /// How long a draining pod keeps serving while none of its slices moves.
+    /// How long a draining pod keeps serving while none of its slices moves off it.
     pub drain_timeout: Duration,
-    /// Whether a new owner gets a slice's state ready before it is asked for it.
+    /// Whether a new owner takes over the state of a slice before it serves it.
     pub transfer: bool,
-    /// It is ready with this part of the heat that the old owner's values have, in thousandths.
+    /// A new owner is warm enough with this part of the heat of the old owner's values, in thousandths.
     pub warm_share_thousandths: u32,
-    /// How long it may take: then it is asked for the slice with whatever it has.
+    /// How long a transfer may take; after that the new owner serves with the state that it has.
     pub warm_timeout: Duration,
-    /// How many slices at a time one pod gets ready, and how many are got from one pod.
+    /// The most slices that one pod receives at a time, and the most that one pod sends.
     pub warming_per_pod_max: u32,
-    /// How many slices all pods together get ready at a time.
+    /// The most slices that all pods together receive at a time.
     pub warming_max: u32,
 }
 
-/// What the pods may ask of their object store.
+/// The limit on object store requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreSettings {
-    /// How many requests all pods together may make a second; `None` is any number.
+    /// The requests a second of all pods together; `None` is unlimited.
     pub requests_per_second: Option<u32>,
 }
 
@@ -111,7 +125,7 @@ impl Default for TargetSettings {
                 missed_heartbeats_max: 2,
                 dead_after: Duration::from_secs(3),
                 leader_grace: Duration::from_secs(3),
-                // A zone of three, rounded up: a third is not more than a third.
+                // The loss of one of three zones is a mass failure only if more than exactly a third of the pods fail.
                 mass_failure_share: 334,
             },
             handoff: HandoffSettings {
@@ -141,10 +155,10 @@ pub struct SettingError {
 }
 
 impl TargetSettings {
-    /// The settings, if each is within its limits.
+    /// Checks that each setting is within its limits.
     ///
     /// # Errors
-    /// Names the first setting that is not, and what is allowed.
+    /// The first setting that is not, with its limits.
     pub fn validated(self) -> Result<Self, SettingError> {
         let balancer = &self.balancer;
         let (replicas_min, replicas_max) = (balancer.min_replicas, balancer.max_replicas);
@@ -235,10 +249,10 @@ impl HandoffSettings {
     }
 }
 
-/// No setting may stop the machinery for longer than a day.
+/// The longest duration of any setting: nothing may be blocked for more than a day.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// More than any object store answers in a second.
+/// More than any object store answers a second.
 const STORE_REQUESTS_MAX: u32 = 10_000_000;
 
 fn check(name: &str, found: impl ToString, is_allowed: bool, allowed: &str) -> Result<(), SettingError> {
@@ -257,12 +271,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_allowed() {
+    fn the_defaults_are_within_their_limits() {
         assert!(TargetSettings::default().validated().is_ok());
     }
 
     #[test]
-    fn a_setting_outside_its_limits_is_named_with_what_is_allowed() {
+    fn an_error_names_the_setting_and_its_limits() {
         let mut settings = TargetSettings::default();
         settings.balancer.max_replicas = 0;
         let error = settings.validated().unwrap_err().to_string();

@@ -1,40 +1,38 @@
-//! Trouble: what is wrong with the pods of a target, for operators.
+//! Troubles and alarms: failures of a target's pods that operators have to know of.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::pod::PodName;
 
-/// One thing that is wrong, and what is done about it.
+/// One failure, and how it is handled; as `admin decisions` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// So many pods fell at once that it may be a failure of the network.
+    /// So many pods failed at once that it may be a failure of the network.
     MassFailure {
-        /// How many pods are suspected, or have died lately.
-        fallen_count: usize,
-        /// How many pods there were.
+        /// How many pods were suspected or died within the last ten seconds.
+        failed_count: usize,
+        /// All registered pods, and failed ones that are registered no longer.
         pod_count: usize,
-        /// How long silent pods are kept; `None` while it is not known whether this member still leads, and nobody
-        /// is removed.
-        patience: Option<Duration>,
+        /// How long silent pods are kept; `None` while no pod is removed because leadership is not confirmed.
+        death_timeout: Option<Duration>,
     },
-    /// A pod dies again and again, and gets no slices for a while.
+    /// A pod died repeatedly and gets no slices for a while.
+    #[allow(missing_docs, reason = "the fields of `flap_damping::HeldBackPod`")]
     HeldBack {
-        /// Which.
         pod: PodName,
-        /// How often it died.
         death_count: u32,
-        /// For how long yet.
-        left: Duration,
+        /// How much longer it gets no slices.
+        remaining: Duration,
     },
 }
 
-/// What is to be alerted on.
+/// The values of the gauges to be alerted on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Alarm {
-    /// Whether so many pods fell at once that deaths are not believed as usual.
+    /// Whether the mass failure guard is active.
     pub is_mass_failure: bool,
-    /// How many pods get no slices because they die again and again.
+    /// How many pods get no slices because they died repeatedly.
     pub held_back_count: usize,
 }
 
@@ -42,30 +40,34 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::MassFailure {
-                fallen_count,
+                failed_count,
                 pod_count,
-                patience,
+                death_timeout,
             } => {
-                write!(f, "{fallen_count} of {pod_count} pods fell at once: ")?;
-                match patience {
+                write!(f, "{failed_count} of {pod_count} pods failed at once: ")?;
+                match death_timeout {
                     None => f.write_str("no pod is removed until a quorum has confirmed that this member leads"),
-                    Some(patience) => write!(
+                    Some(timeout) => write!(
                         f,
                         "pods that refuse connections are removed, silent ones only after {}",
-                        Seconds(*patience)
+                        Seconds(*timeout)
                     ),
                 }
             }
-            Trouble::HeldBack { pod, death_count, left } => write!(
+            Trouble::HeldBack {
+                pod,
+                death_count,
+                remaining,
+            } => write!(
                 f,
                 "pod {pod} has died {death_count} times and gets no slices for another {}",
-                Seconds(*left)
+                Seconds(*remaining)
             ),
         }
     }
 }
 
-/// A duration as people read it, in tenths of a second, rounded up.
+/// Prints a duration in tenths of a second, rounded up.
 pub(super) struct Seconds(pub(super) Duration);
 
 impl fmt::Display for Seconds {

@@ -1,4 +1,4 @@
-//! Diffs: only what changed travels.
+//! Diffs: the slices that changed between two generations of an assignment.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,75 +6,62 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::renaming::Renaming;
+use super::renumbering::Renumbering;
 use super::{Assignment, AssignmentError, Generation, SliceState};
 use crate::keyspace::Slice;
 use crate::pod::{Pod, PodName};
 
-/// What changed in an assignment since a generation: the changed slices, and the pods they name.
+/// The changes of an assignment since a generation: the changed slices, and the pods of their replicas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssignmentDiff {
     /// The generation it must be applied to.
     pub base: Generation,
     /// The generation it leads to.
     pub generation: Generation,
-    /// The pods that the slices name, by name.
+    /// The pods of all replicas in `slices`, by name.
     pub pods: Vec<Pod>,
-    /// The slices that changed, in key order; replicas name pods by their place in `pods`.
+    /// The changed slices, in key order; replicas refer to pods by their index in `pods`.
     pub slices: Vec<DiffSlice>,
 }
 
-/// One slice that changed.
+/// One slice that changed, with its new state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub struct DiffSlice {
-    /// Its bounds.
     pub slice: Slice,
-    /// What is assigned for it.
     pub state: SliceState,
 }
 
-/// A diff that cannot be applied: the receiver asks for the full assignment.
+/// A diff that cannot be applied; the receiver requests the full assignment instead.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum DiffError {
-    /// The diff starts from another generation.
+    /// The diff applies to another generation than the one held.
     #[error("the diff applies to generation {base}, but generation {held} is held")]
-    WrongBase {
-        /// What the diff applies to.
-        base: Generation,
-        /// What is held.
-        held: Generation,
-    },
-    /// The diff does not lead forward.
+    WrongBase { base: Generation, held: Generation },
+    /// The diff does not lead to a later generation.
     #[error("the diff leads from generation {base} to {generation}, which is not later")]
-    Backwards {
-        /// Where it starts.
-        base: Generation,
-        /// Where it leads.
-        generation: Generation,
-    },
-    /// The diff's slices do not fit between the slices that are held.
+    Backwards { base: Generation, generation: Generation },
+    /// The changed slices do not start and end where slices of the held assignment do.
     #[error("the slices of the diff from generation {base} do not meet the slices held")]
-    Misaligned {
-        /// What the diff applies to.
-        base: Generation,
-    },
-    /// What comes out is no assignment.
+    Misaligned { base: Generation },
+    /// The result is not a valid assignment.
     #[error(transparent)]
     Inconsistent(#[from] AssignmentError),
 }
 
-/// What a watcher is sent: the whole, or what changed.
+/// What is sent to a watcher: the full assignment, or a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
-    /// The whole assignment.
+    /// All slices, for a watcher that holds no earlier generation.
     Full(Arc<Assignment>),
-    /// What changed since the generation that the watcher holds.
+    /// The changes since the generation that the watcher holds.
     Diff(AssignmentDiff),
 }
 
 impl Assignment {
-    /// What a holder of generation `known` needs to hold this one: a diff, or the whole where that is no larger or
-    /// `known` is not an earlier generation of this assignment.
+    /// The update from generation `known` to this one: a diff, or the full assignment if that is no larger, or if `known` is
+    /// not an earlier generation.
     #[must_use]
     pub fn update_since(self: &Arc<Self>, known: Generation) -> Update {
         if known == Generation::NONE || known >= self.generation() {
@@ -88,28 +75,28 @@ impl Assignment {
         }
     }
 
-    /// All slices that changed after `known`, and the pods they name.
+    /// The diff from generation `known` to this one.
     #[must_use]
     pub fn diff_since(&self, known: Generation) -> AssignmentDiff {
         let changed = || self.slices().iter().filter(|(_, state)| state.changed_at > known);
-        let renaming = Renaming::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
+        let renumbering = Renumbering::to_named(self.pods().len(), changed().map(|(_, state)| &state.replicas));
         AssignmentDiff {
             base: known,
             generation: self.generation(),
-            pods: renaming.kept(self.pods()),
+            pods: renumbering.kept(self.pods()),
             slices: changed()
                 .map(|(slice, state)| DiffSlice {
                     slice,
-                    state: state.renamed(&renaming),
+                    state: state.renumbered(&renumbering),
                 })
                 .collect(),
         }
     }
 
-    /// The assignment that the diff leads to.
+    /// The assignment after the diff.
     ///
     /// # Errors
-    /// When the diff starts from another generation or does not fit; nothing is guessed.
+    /// When the diff applies to another generation, or does not fit the slices held.
     pub fn apply(&self, diff: &AssignmentDiff) -> Result<Assignment, DiffError> {
         if diff.base != self.generation() {
             return Err(DiffError::WrongBase {
@@ -125,43 +112,43 @@ impl Assignment {
         }
         let pods = merged(self.pods(), &diff.pods);
         let (held, newer) = (
-            Renaming::between(self.pods(), &pods),
-            Renaming::between(&diff.pods, &pods),
+            Renumbering::between(self.pods(), &pods),
+            Renumbering::between(&diff.pods, &pods),
         );
         let changes = diff
             .slices
             .iter()
-            .map(|changed| (changed.slice.clone(), changed.state.renamed(&newer)));
+            .map(|changed| (changed.slice.clone(), changed.state.renumbered(&newer)));
         let slices = self
             .slices()
-            .map(|_, state| state.renamed(&held))
+            .map(|_, state| state.renumbered(&held))
             .replaced(changes.collect())
             .ok_or(DiffError::Misaligned { base: diff.base })?;
         Ok(Assignment::try_new(diff.generation, pods, slices)?.without_unnamed_pods())
     }
 
-    /// The same with a pod table of just those that have a share.
+    /// The same assignment without pods that have no replica.
     fn without_unnamed_pods(self) -> Self {
-        let renaming = Renaming::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
-        let pods = renaming.kept(self.pods());
+        let renumbering = Renumbering::to_named(self.pods().len(), self.slices().values().map(|state| &state.replicas));
+        let pods = renumbering.kept(self.pods());
         if pods.len() == self.pods().len() {
             return self;
         }
-        let slices = self.slices().map(|_, state| state.renamed(&renaming));
-        Assignment::try_new(self.generation(), pods, slices).expect("only pods without a share were taken out")
+        let slices = self.slices().map(|_, state| state.renumbered(&renumbering));
+        Assignment::try_new(self.generation(), pods, slices).expect("only pods without a replica were removed")
     }
 }
 
 impl SliceState {
-    fn renamed(&self, renaming: &Renaming) -> Self {
+    fn renumbered(&self, renumbering: &Renumbering) -> Self {
         Self {
-            replicas: renaming.renamed(&self.replicas),
+            replicas: renumbering.renumbered(&self.replicas),
             ..*self
         }
     }
 }
 
-/// Both tables as one, sorted by name; where both name a pod, the newer table is right.
+/// Both pod tables merged, by name; of a pod in both, the newer record counts.
 fn merged(held: &[Pod], newer: &[Pod]) -> Vec<Pod> {
     let renewed: BTreeSet<&PodName> = newer.iter().map(|pod| &pod.name).collect();
     let is_kept = |pod: &&Pod| !renewed.contains(&pod.name);
@@ -177,20 +164,9 @@ mod tests {
     use super::*;
     use crate::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, PodAddress, Weight};
+    use crate::pod::fixtures::pod_in;
 
-    fn pod(number: u8, life: u8) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(life.into()),
-            address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
-    }
-
-    /// Up to 16 slices over up to 5 pods, each pod in one of two lives.
+    /// Up to 16 slices over up to 5 pods, each pod in one of two incarnations.
     fn proposal() -> impl Strategy<Value = Proposal> {
         let replica = (
             0_u32..5,
@@ -203,7 +179,7 @@ mod tests {
         );
         let replicas = prop::collection::vec(replica, 0..3);
         let slices = prop::collection::btree_map(1_u8..16, replicas.clone(), 0..10);
-        (replicas, slices, prop::collection::vec(0_u8..2, 5)).prop_map(|(first, rest, lives)| {
+        (replicas, slices, prop::collection::vec(0_u128..2, 5)).prop_map(|(first, rest, incarnations)| {
             let set = |replicas: Vec<(u32, Phase)>| -> ReplicaSet {
                 let mut set = ReplicaSet::none();
                 replicas
@@ -217,7 +193,10 @@ mod tests {
                     .map(|(start, replicas)| (SliceKey::try_new(&[start]).unwrap(), set(replicas))),
             );
             Proposal {
-                pods: (0..5).zip(lives).map(|(number, life)| pod(number, life)).collect(),
+                pods: (0..5)
+                    .zip(incarnations)
+                    .map(|(number, incarnation)| pod_in(number, incarnation))
+                    .collect(),
                 slices: SliceMap::try_from_starts(entries).unwrap(),
             }
         })
@@ -227,7 +206,7 @@ mod tests {
         prop::collection::vec(proposal(), 1..6).prop_map(|proposals| {
             let mut history = vec![Arc::new(Assignment::unassigned())];
             for proposal in proposals {
-                let last = history.last().expect("there is a first one");
+                let last = history.last().expect("the history is never empty");
                 history.extend(proposal.after(last).map(Arc::new));
             }
             history
@@ -245,13 +224,13 @@ mod tests {
         }
 
         #[test]
-        fn proposing_what_is_changes_nothing(history in history()) {
+        fn proposing_the_current_state_changes_nothing(history in history()) {
             let newest = history.last().unwrap();
             prop_assert_eq!(Proposal::of(newest).after(newest), None);
         }
 
         #[test]
-        fn an_epoch_changes_exactly_when_the_pods_change_that_may_answer_for_a_key(history in history(), probe in 0_u8..20) {
+        fn an_epoch_changes_exactly_when_the_answering_pods_of_a_key_change(history in history(), probe in 0_u8..20) {
             let key = SliceKey::try_new(&[probe]).unwrap();
             for pair in history.windows(2) {
                 let ((_, before), (_, after)) = (pair[0].get(&key), pair[1].get(&key));
@@ -259,12 +238,12 @@ mod tests {
                 if after.epoch == before.epoch {
                     prop_assert!(is_equal);
                 }
-                prop_assert!(after.epoch >= before.epoch, "a fencing token never falls");
+                prop_assert!(after.epoch >= before.epoch, "a fencing token never decreases");
             }
         }
 
         #[test]
-        fn a_diff_on_another_generation_is_refused(history in history()) {
+        fn a_diff_on_another_generation_is_rejected(history in history()) {
             let newest = history.last().unwrap();
             for held in &history {
                 let diff = AssignmentDiff { base: held.generation().next(), ..newest.diff_since(held.generation()) };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of an assignment: strictly increasing for one target for ever. Zero is "nothing yet".
+/// The version of an assignment, strictly increasing for each target. Zero stands for no assignment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Generation(i64);
 
@@ -12,7 +12,7 @@ impl Generation {
     /// Before the first assignment.
     pub const NONE: Generation = Generation(0);
 
-    /// A generation; `None` if it is negative.
+    /// A generation from its number; `None` if that is negative.
     #[must_use]
     pub const fn from_number(number: i64) -> Option<Self> {
         if number >= 0 { Some(Self(number)) } else { None }
@@ -24,7 +24,7 @@ impl Generation {
         self.0
     }
 
-    /// The one that follows.
+    /// The generation after this one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

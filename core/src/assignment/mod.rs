@@ -1,9 +1,9 @@
-//! Assignments: who owns what, at one generation, and what changes between two of them.
+//! Assignments: the owners of all slices at one generation, and the differences between generations.
 
 mod diff;
 mod generation;
 mod proposal;
-mod renaming;
+mod renumbering;
 mod replicas;
 mod snapshot;
 

@@ -1,21 +1,21 @@
-//! Proposals: what an assignment should look like next, before it has a generation.
+//! Proposals: the wanted slices and replicas, before they get a generation.
 
-use super::renaming::Renaming;
+use super::renumbering::Renumbering;
 use super::{Assignment, Generation, ReplicaSet, SliceState};
 use crate::keyspace::{Slice, SliceMap};
 use crate::pod::Pod;
 
-/// The slices and replicas that are wanted next. Replicas name pods by their place in `pods`.
+/// The wanted slices and replicas. Replicas refer to pods by their index in `pods`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// All pods that may be named, sorted by name.
+    /// All pods that replicas may refer to, sorted by name.
     pub pods: Vec<Pod>,
-    /// Who is to have a share in what.
+    /// The wanted replicas of each slice.
     pub slices: SliceMap<ReplicaSet>,
 }
 
 impl Proposal {
-    /// What `assignment` is already, as a proposal.
+    /// The proposal that changes nothing in `assignment`.
     #[must_use]
     pub fn of(assignment: &Assignment) -> Self {
         Self {
@@ -26,8 +26,8 @@ impl Proposal {
 
     /// The assignment that follows `previous`; `None` if nothing would change.
     ///
-    /// Slices that are as they were keep their epoch and their `changed_at`; a slice for whose keys the same pods could
-    /// answer before keeps the newest of their epochs; every other one gets the new generation as its epoch.
+    /// Unchanged slices keep their epoch and their `changed_at`. A slice whose keys all had the same answering pods before
+    /// keeps the newest of their epochs; every other slice gets the new generation as its epoch.
     #[must_use]
     pub fn after(self, previous: &Assignment) -> Option<Assignment> {
         let generation = previous.generation().next();
@@ -37,7 +37,8 @@ impl Proposal {
             epoch: Generation::NONE,
             changed_at: Generation::NONE,
         });
-        let next = Assignment::try_new(generation, named.pods, unversioned).expect("only named pods are left, by name");
+        let next = Assignment::try_new(generation, named.pods, unversioned)
+            .expect("only pods with a replica are left, by name");
         let slices = next
             .slices()
             .map(|slice, state| versioned(&slice, state, &next, previous));
@@ -48,17 +49,17 @@ impl Proposal {
         })
     }
 
-    /// The same with a pod table of just those that have a share.
+    /// The same proposal without pods that have no replica.
     fn only_named_pods(self) -> Self {
-        let renaming = Renaming::to_named(self.pods.len(), self.slices.values());
+        let renumbering = Renumbering::to_named(self.pods.len(), self.slices.values());
         Self {
-            pods: renaming.kept(&self.pods),
-            slices: self.slices.map(|_, replicas| renaming.renamed(replicas)),
+            pods: renumbering.kept(&self.pods),
+            slices: self.slices.map(|_, replicas| renumbering.renumbered(replicas)),
         }
     }
 }
 
-/// The state of a slice of `next`, with the epoch and the change it has after `previous`.
+/// The state of a slice of `next` with its epoch and `changed_at`, computed from `previous`.
 fn versioned(slice: &Slice, state: &SliceState, next: &Assignment, previous: &Assignment) -> SliceState {
     let mut epoch = Some(Generation::NONE);
     let mut changed_at = next.generation();

@@ -1,18 +1,24 @@
-//! Replicas: the pods' shares in a slice.
+//! Replicas: the pods that own a slice, warm up for it or leave it.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-/// What a replica does at this moment.
+/// The phase of a replica.
+///
+/// ```text
+/// new owner                 warming ------> serving
+///                              |  is warm      |
+/// old owner      serving -> yielding -----> leaving -> gone
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
-    /// Gets the state ready; no requests are routed to it.
+    /// Takes over the state; no requests are routed to it.
     Warming,
-    /// Owns the slice; requests are routed to it.
+    /// Owns the slice: requests are routed to it.
     Serving,
-    /// The same, until the pod that is warming here takes its place.
+    /// Owns the slice until the replica that is warming replaces it.
     Yielding,
-    /// No longer routed to; finishes what it has and answers late requests.
+    /// Owns the slice no longer; finishes requests in progress and answers late ones.
     Leaving,
 }
 
@@ -26,9 +32,9 @@ impl Phase {
         }
     }
 
-    /// Whether the replica is to stay when all that is under way has come to its end.
+    /// Whether the replica owns the slice once its handoff is complete.
     #[must_use]
-    pub const fn is_to_stay(self) -> bool {
+    pub const fn is_final_owner(self) -> bool {
         match self {
             Phase::Warming | Phase::Serving => true,
             Phase::Yielding | Phase::Leaving => false,
@@ -36,12 +42,12 @@ impl Phase {
     }
 }
 
-/// A pod's place in the pod table of its assignment.
+/// A pod's index in the pod table of its assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PodIndex(pub u32);
 
 impl PodIndex {
-    /// As an index into the table.
+    /// The index as `usize`, for indexing the table.
     #[must_use]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
@@ -54,21 +60,20 @@ impl From<usize> for PodIndex {
     }
 }
 
-/// One pod's share in a slice.
+/// The part of one pod in a slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub struct Replica {
-    /// Whose share.
     pub pod: PodIndex,
-    /// What it does.
     pub phase: Phase,
 }
 
-/// The replicas of one slice: at most one a pod, ordered by pod.
+/// The replicas of one slice: at most one for each pod, ordered by pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct ReplicaSet(SmallVec<[Replica; 2]>);
 
 impl ReplicaSet {
-    /// No replicas.
+    /// The set without replicas.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -80,13 +85,13 @@ impl ReplicaSet {
         self.0.len()
     }
 
-    /// Whether no pod has a share.
+    /// Whether there are no replicas.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All replicas, by pod.
+    /// All replicas, ordered by pod.
     pub fn iter(&self) -> impl Iterator<Item = Replica> {
         self.0.iter().copied()
     }
@@ -98,34 +103,34 @@ impl ReplicaSet {
             .map(|replica| replica.pod)
     }
 
-    /// The pods that get the slice's state ready.
+    /// The pods that take over the slice's state.
     pub fn warming(&self) -> impl Iterator<Item = PodIndex> {
         self.iter()
             .filter(|replica| replica.phase == Phase::Warming)
             .map(|replica| replica.pod)
     }
 
-    /// The pod that a warming one gets the state from: rather one that yields to it.
+    /// The pod that a warming replica takes the state from: one that yields, or else one that serves.
     #[must_use]
     pub fn source(&self) -> Option<PodIndex> {
         let yielding = self.iter().find(|replica| replica.phase == Phase::Yielding);
         yielding.map(|replica| replica.pod).or_else(|| self.serving().next())
     }
 
-    /// Whether a pod waits for another one to take its place, and none gets ready for it.
+    /// Whether a replica yields, but none is warming to replace it.
     #[must_use]
-    pub fn yields_in_vain(&self) -> bool {
+    pub fn has_stranded_yield(&self) -> bool {
         let yields = self.iter().any(|replica| replica.phase == Phase::Yielding);
         yields && self.warming().next().is_none()
     }
 
-    /// What the pod does here, if it has a share.
+    /// The phase of the pod's replica, if it has one.
     #[must_use]
     pub fn phase_of(&self, pod: PodIndex) -> Option<Phase> {
         self.find(pod).ok().map(|at| self.0[at].phase)
     }
 
-    /// Gives the pod a share in this phase, or changes the phase of the one it has.
+    /// Adds a replica of the pod, or sets the phase of its existing one.
     pub fn set(&mut self, pod: PodIndex, phase: Phase) {
         match self.find(pod) {
             Ok(at) => self.0[at].phase = phase,
@@ -133,7 +138,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Takes the pod's share away; answers whether it had one.
+    /// Removes the pod's replica; returns whether it had one.
     pub fn remove(&mut self, pod: PodIndex) -> bool {
         match self.find(pod) {
             Ok(at) => {
@@ -150,7 +155,7 @@ impl ReplicaSet {
 }
 
 impl FromIterator<Replica> for ReplicaSet {
-    /// Where a pod comes twice, the later phase counts.
+    /// If a pod occurs twice, the later phase counts.
     fn from_iter<I: IntoIterator<Item = Replica>>(replicas: I) -> Self {
         let mut set = Self::none();
         for replica in replicas {
@@ -165,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pod_has_at_most_one_share() {
+    fn a_pod_has_at_most_one_replica() {
         let mut set = ReplicaSet::none();
         set.set(PodIndex(2), Phase::Serving);
         set.set(PodIndex(1), Phase::Warming);

@@ -1,4 +1,4 @@
-//! The assignment itself: every slice with its replicas, at one generation.
+//! The assignment: all slices with their replicas at one generation.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -7,75 +7,60 @@ use super::{Generation, Phase, PodIndex, Replica, ReplicaSet};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::pod::{Pod, PodName};
 
-/// What is assigned for one slice.
+/// The replicas of one slice, with their versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceState {
-    /// Who has a share in it.
+    /// Warming, serving, yielding and leaving pods.
     pub replicas: ReplicaSet,
-    /// The generation at which the pods that may answer for its keys last changed: the fencing token. That another pod
-    /// begins to warm is no such change.
+    /// The generation at which the pods that may answer for its keys changed last: the fencing token. A pod that begins to
+    /// warm does not change it.
     pub epoch: Generation,
-    /// The generation at which its bounds or its replicas last changed: what a diff goes by. A split or a merge of
-    /// slices with the same owners is such a change, but leaves the epoch as it is.
+    /// The generation at which its bounds or its replicas changed last, which decides whether a diff includes it. Cutting or
+    /// joining slices with the same owners changes it, but not the epoch.
     pub changed_at: Generation,
 }
 
 impl SliceState {
-    /// Whether requests are routed to nobody.
+    /// Whether requests are routed to no pod.
     #[must_use]
     pub fn is_unserved(&self) -> bool {
         self.replicas.serving().next().is_none()
     }
 }
 
-/// The full list of slices with their replicas, at one generation. Covers every key, names each pod once.
+/// All slices with their replicas at one generation. Covers every key once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     generation: Generation,
-    /// The pods that have a share somewhere, by name.
+    /// The pods with a replica, by name.
     pods: Vec<Pod>,
     slices: SliceMap<SliceState>,
 }
 
-/// Parts that make no assignment.
+/// Why parts do not make a valid assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum AssignmentError {
-    /// The pod table is not sorted by name, or names a pod twice.
+    /// The pod table is not sorted by name, or holds a pod twice.
     #[error("pods must be sorted by name and named once, but {name} follows {before}")]
-    PodsUnordered {
-        /// The earlier name.
-        before: PodName,
-        /// The name that does not come after it.
-        name: PodName,
-    },
-    /// A replica names a pod that the table does not hold.
+    PodsUnordered { before: PodName, name: PodName },
+    /// A replica refers to a pod beyond the pod table.
     #[error("slice {slice} names pod number {index}, but there are {pod_count}")]
-    UnknownPod {
-        /// The slice.
-        slice: Slice,
-        /// What it names.
-        index: u32,
-        /// How many pods there are.
-        pod_count: usize,
-    },
-    /// Epoch, change and generation of a slice are out of order.
+    UnknownPod { slice: Slice, index: u32, pod_count: usize },
+    /// A slice has an epoch later than its last change, or a change later than the generation.
     #[error(
         "slice {slice} has epoch {epoch} and changed at {changed_at}, which must not be later than generation {generation}"
     )]
-    FromTheFuture {
-        /// The slice.
+    NewerThanAssignment {
         slice: Slice,
-        /// Its epoch.
         epoch: Generation,
-        /// When it last changed.
         changed_at: Generation,
-        /// The generation of the whole.
         generation: Generation,
     },
 }
 
 impl Assignment {
-    /// Before the first decision: one slice that nobody owns, at generation zero.
+    /// The assignment before the first decision: one slice without owners, at generation zero.
     #[must_use]
     pub fn unassigned() -> Self {
         Self {
@@ -89,10 +74,10 @@ impl Assignment {
         }
     }
 
-    /// An assignment of these parts.
+    /// Checks the parts of an assignment.
     ///
     /// # Errors
-    /// When the pods are unsorted, a replica names a pod that is not there, or a slice is newer than the whole.
+    /// See [`AssignmentError`].
     pub fn try_new(
         generation: Generation,
         pods: Vec<Pod>,
@@ -117,7 +102,7 @@ impl Assignment {
                 });
             }
             if state.epoch > state.changed_at || state.changed_at > generation {
-                return Err(AssignmentError::FromTheFuture {
+                return Err(AssignmentError::NewerThanAssignment {
                     slice,
                     epoch: state.epoch,
                     changed_at: state.changed_at,
@@ -132,31 +117,31 @@ impl Assignment {
         })
     }
 
-    /// Its version.
+    /// The version of this assignment.
     #[must_use]
     pub const fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// The pods that have a share somewhere, by name.
+    /// The pods with a replica, by name.
     #[must_use]
     pub fn pods(&self) -> &[Pod] {
         &self.pods
     }
 
-    /// The slices in key order.
+    /// All slices, in key order.
     #[must_use]
     pub const fn slices(&self) -> &SliceMap<SliceState> {
         &self.slices
     }
 
-    /// The pod that a replica of this assignment names.
+    /// The pod that a replica of this assignment refers to.
     #[must_use]
     pub fn pod(&self, index: PodIndex) -> &Pod {
         &self.pods[index.as_usize()]
     }
 
-    /// The index of the pod of that name, if it has a share somewhere.
+    /// The index of the pod with that name, if it has a replica.
     #[must_use]
     pub fn index_of(&self, name: &PodName) -> Option<PodIndex> {
         self.pods
@@ -165,20 +150,20 @@ impl Assignment {
             .map(PodIndex::from)
     }
 
-    /// The slice that holds the key, and what is assigned for it.
+    /// The slice that holds the key, and its state.
     #[must_use]
     pub fn get(&self, key: &SliceKey) -> (Slice, &SliceState) {
         self.slices.get(key)
     }
 
-    /// The slices in which the pod has a share, with the phase of it.
+    /// The slices of which the pod has a replica, with its phase.
     pub fn shares_of(&self, pod: PodIndex) -> impl Iterator<Item = (Slice, &SliceState, Phase)> {
         self.slices
             .iter()
             .filter_map(move |(slice, state)| state.replicas.phase_of(pod).map(|phase| (slice, state, phase)))
     }
 
-    /// Whether two slices, each of its own assignment, have the same pods in the same phases.
+    /// Whether two slices, of this assignment and of another one, have the same pods in the same phases.
     pub(super) fn has_equal_replicas(&self, state: &SliceState, other: &Assignment, others: &SliceState) -> bool {
         state.replicas.len() == others.replicas.len()
             && state
@@ -188,7 +173,7 @@ impl Assignment {
                 .all(|(a, b)| a.phase == b.phase && self.pod(a.pod) == other.pod(b.pod))
     }
 
-    /// Whether the same pods may answer for two slices, each of its own assignment, by the same right.
+    /// Whether two slices, of this assignment and of another one, have the same answering pods, in or out of routing alike.
     pub(super) fn has_equal_owners(&self, state: &SliceState, other: &Assignment, others: &SliceState) -> bool {
         self.answering(state).eq(other.answering(others))
     }

@@ -1,22 +1,22 @@
-//! The band: how much a pod should carry, and how far it may lie from that.
+//! The band: the load that a pod should carry, and the accepted distance from it.
 
 use super::BalancerSettings;
 use super::plan::Plan;
 use super::pricing::Pricing;
 
-/// What a pod of weight 1 should carry, in milli-units a second.
+/// The load of a pod of weight 1, in milli-units a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Band {
-    /// All cost by all weight.
+    /// The total cost divided by the total weight.
     mean: u128,
-    /// The mean of what can be levelled out: keys that are too hot for `max_replicas` pods are set aside, with as many
-    /// pods.
+    /// The mean without the load that cannot be levelled out: keys that are too hot for `max_replicas` pods are excluded,
+    /// together with as many pods.
     pub(super) level: u128,
-    /// A pod that carries more gives slices away.
+    /// A pod with more load than this gives slices away.
     pub(super) upper: u128,
-    /// A pod that carries less gets some.
+    /// A pod with less load than this receives slices.
     pub(super) lower: u128,
-    /// What it can carry at most.
+    /// The most that it can carry.
     pub(super) capacity: u128,
     /// Half the width of the band.
     pub(super) tolerance: u128,
@@ -28,12 +28,12 @@ impl Band {
         let mean = plan.owner_cost() * 1_000 / plan.owner_weight();
         let tolerance = capacity.max(mean) * u128::from(settings.imbalance.thousandths()) / 1_000;
         let level = level(plan, pricing, settings, mean);
-        // A hair inside, for the reserve is part of the cost and not of the load.
+        // Slightly inside the tolerance: the reserve counts as cost, but is no load.
         let upper = level + tolerance - tolerance / 64;
         Self {
             mean,
             level,
-            // Capacity comes first, as long as there is enough of it.
+            // Capacity limits the band while the pods have enough of it together.
             upper: upper.min(capacity.max(level + tolerance / 4)),
             lower: mean.saturating_sub(tolerance).min(level),
             capacity,
@@ -43,23 +43,22 @@ impl Band {
 }
 
 impl Band {
-    /// Whether there is enough load to tell hot from cold: at least a hundredth of what the pods can carry.
+    /// Whether there is enough load to tell hot pods from cold ones: at least a hundredth of the capacity.
     pub(super) fn is_worth_balancing(&self) -> bool {
         self.mean * 100 >= self.capacity
     }
 
-    /// What a pod should carry at most that takes slices from others: far enough from the edge that noise does not bring
-    /// it out again.
+    /// The most that a receiving pod should carry: so far below the upper edge that noise does not push it out again.
     pub(super) fn well_inside(&self) -> u128 {
         self.upper.min(self.level + self.tolerance / 4)
     }
 }
 
-/// The mean without the keys that no assignment could spread far enough, and without the pods that carry them.
+/// The mean without the keys that no assignment could spread far enough, and without the pods that own them.
 fn level(plan: &Plan, pricing: &Pricing, settings: &BalancerSettings, mean: u128) -> u128 {
     let owner_count = plan.owners().count() as u128;
     let replicas = u128::from(settings.max_replicas).min(owner_count).max(1);
-    // A key that is set aside has a larger share than the level, which falls with each, but hardly ever that far.
+    // An excluded key has a larger share than the level. Each exclusion lowers the level, but hardly ever to a sixteenth.
     let large = pricing.points_above(mean * replicas / 16);
     let mut costs: Vec<u128> = large.map(|demand| u128::from(demand.peak().milli())).collect();
     costs.sort_unstable_by(|a, b| b.cmp(a));

@@ -1,4 +1,4 @@
-//! Cut: slices are cut where operators, hot keys, load, and the number of pods ask for it. Owners stay as they are.
+//! Cut: splits slices at pins, around hot keys, by load and by the number of pods. Owners do not change.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -6,12 +6,12 @@ use std::collections::{BTreeSet, BinaryHeap};
 use super::BalancerSettings;
 use super::band::Band;
 use super::plan::Plan;
-use super::plan_slice::{Hold, PlanSlice};
+use super::plan_slice::{PlanSlice, SliceHold};
 use super::pricing::Pricing;
 use super::signals::Signals;
 use crate::keyspace::{Slice, SliceKey};
 
-/// There are no more slices than this times `slices_per_pod_min` a pod.
+/// The most slices a pod, as a multiple of `slices_per_pod_min`.
 const SLICES_PER_POD_FACTOR: usize = 2;
 
 /// Cuts slices at the ends of pins and of poisoned keys.
@@ -19,8 +19,8 @@ pub(super) fn cut_bounds(plan: &mut Plan, signals: &Signals, pricing: &Pricing) 
     cut_at(plan, &bounds(signals), pricing);
 }
 
-/// Cuts slices around hot keys, and in halves until none carries more than half a tolerance and each pod can have
-/// `slices_per_pod_min` replicas. Answers how many slices more there are.
+/// Cuts slices around hot keys, and in halves until none carries more than half a tolerance and there are
+/// `slices_per_pod_min` replicas for each pod. Returns the number of added slices.
 pub(super) fn cut(
     plan: &mut Plan,
     band: &Band,
@@ -35,14 +35,14 @@ pub(super) fn cut(
     plan.slices().len() - count
 }
 
-/// Where pins and poisoned slices start and end.
+/// The starts and ends of pinned and poisoned slices.
 fn bounds(signals: &Signals) -> BTreeSet<SliceKey> {
     let pinned = signals.pins.iter().map(|pin| &pin.slice);
     let ends = |slice: &Slice| [Some(slice.start().clone()), slice.end().cloned()];
     pinned.chain(&signals.poisoned).flat_map(ends).flatten().collect()
 }
 
-/// Both sides of each key that alone is too much for a slice, and of the hot keys among poisoned ones.
+/// Both sides of each key that alone exceeds the load of a slice, and of the hot keys in poisoned slices.
 fn around_hot_keys(plan: &Plan, band: &Band, signals: &Signals, settings: &BalancerSettings) -> BTreeSet<SliceKey> {
     let most = slice_cost_max(band) * u128::from(settings.min_replicas);
     let hot = signals
@@ -82,8 +82,8 @@ fn cut_at(plan: &mut Plan, places: &BTreeSet<SliceKey>, pricing: &Pricing) {
     plan.replace_slices(slices);
 }
 
-/// Halves the costliest slices. The first time their number is rounded up to a power of two: then equal pods get equal
-/// shares of an unmeasured key space.
+/// Halves the costliest slices. The first time their number is rounded up to a power of two, so that equal pods get equal
+/// parts of a key space without measured load.
 fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSettings) {
     let (fewest, most) = slice_count_bounds(plan, settings);
     let count = plan.slices().len();
@@ -93,8 +93,8 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
     if fewest == 0 || (count >= fewest && !plan.slices().iter().any(is_large)) {
         return;
     }
-    let (mut heap, mut done): (BinaryHeap<Costly>, Vec<PlanSlice>) = (BinaryHeap::new(), Vec::new());
-    heap.extend(plan.slices().iter().cloned().map(Costly::new));
+    let (mut heap, mut done): (BinaryHeap<CostRanked>, Vec<PlanSlice>) = (BinaryHeap::new(), Vec::new());
+    heap.extend(plan.slices().iter().cloned().map(CostRanked::new));
     while let Some(costly) = heap.pop() {
         let count = heap.len() + done.len() + 1;
         let is_wanted = count < wanted || (count < most && peak_per_owner(&costly.planned) > cost_max);
@@ -104,7 +104,7 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
         }
         let halves = may_be_cut(&costly.planned).then(|| costly.planned.halved(pricing));
         match halves.flatten() {
-            Some(halves) => heap.extend(halves.map(Costly::new)),
+            Some(halves) => heap.extend(halves.map(CostRanked::new)),
             None => done.push(costly.planned),
         }
     }
@@ -115,14 +115,14 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
     }
 }
 
-/// The fewest and the most slices there should be.
+/// The smallest and the largest number of slices.
 pub(super) fn slice_count_bounds(plan: &Plan, settings: &BalancerSettings) -> (usize, usize) {
     let replica_count = plan.owners().count() * settings.slices_per_pod_min as usize;
     let fewest = replica_count.div_ceil(settings.min_replicas as usize);
     (fewest, fewest * SLICES_PER_POD_FACTOR)
 }
 
-/// What a slice may cost each of its owners: more could not be moved without overshooting the band.
+/// The most that a slice may cost each of its owners: a move of more would overshoot the band.
 pub(super) fn slice_cost_max(band: &Band) -> u128 {
     (band.tolerance / 2).max(1)
 }
@@ -131,18 +131,18 @@ fn peak_per_owner(planned: &PlanSlice) -> u128 {
     u128::from(planned.cost_per_owner().peak().milli())
 }
 
-/// A slice that is held together for other reasons stays whole.
+/// Pinned and poisoned slices stay whole.
 fn may_be_cut(planned: &PlanSlice) -> bool {
-    matches!(planned.hold, Hold::Free | Hold::Resting | Hold::Moving)
+    matches!(planned.hold, SliceHold::Free | SliceHold::Cooldown | SliceHold::Moving)
 }
 
-/// A slice that compares by cost, then by width; of two alike, the first in key order is the greater.
-struct Costly {
+/// A slice ordered by cost, then by width, then by start: of two equal ones, the first in key order is the greater.
+struct CostRanked {
     planned: PlanSlice,
     rank: (u128, u128, Reverse<SliceKey>),
 }
 
-impl Costly {
+impl CostRanked {
     fn new(planned: PlanSlice) -> Self {
         let start = Reverse(planned.slice.start().clone());
         let rank = (peak_per_owner(&planned), planned.slice.width(), start);
@@ -150,21 +150,21 @@ impl Costly {
     }
 }
 
-impl PartialEq for Costly {
+impl PartialEq for CostRanked {
     fn eq(&self, other: &Self) -> bool {
         self.rank == other.rank
     }
 }
 
-impl Eq for Costly {}
+impl Eq for CostRanked {}
 
-impl PartialOrd for Costly {
+impl PartialOrd for CostRanked {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Costly {
+impl Ord for CostRanked {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.rank.cmp(&other.rank)
     }

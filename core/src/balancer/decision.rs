@@ -2,182 +2,181 @@
 
 use std::fmt;
 
+use super::scope::Scope;
 use crate::assignment::Assignment;
 use crate::keyspace::Slice;
 use crate::load::Load;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-use super::Scope;
-
-/// What the assignment should be next, and why.
+/// The next assignment, and the reasons for it.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The next assignment; `None` if the present one is right.
+    /// `None` if the current assignment stays.
     pub next: Option<Assignment>,
-    /// Why.
-    pub report: Report,
+    /// What changes and why; also if nothing changes.
+    pub report: DecisionReport,
 }
 
-/// The reasons of a decision.
+/// What a decision changes, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// When it was made.
+pub struct DecisionReport {
+    /// The `now` of the decision.
     pub decided_at: Timestamp,
-    /// What it was allowed to change.
+    /// Which changes it was allowed to make.
     pub scope: Scope,
-    /// Which slices get a new owner.
+    /// The slices that get a new owner.
     pub moves: Vec<Move>,
-    /// In how many slices a new owner serves that has got ready.
+    /// The slices that switch to a new owner because it is warm.
     pub switch_count: usize,
-    /// The load of all keys.
+    /// The total load of all keys.
     pub total: Load,
-    /// How many slices were cut in two.
+    /// How many slices were added by cuts.
     pub split_count: usize,
-    /// How many slices fewer there are because neighbours were joined.
+    /// How many slices were removed by joining neighbours.
     pub merge_count: usize,
-    /// How many moves for balance were looked at, and why they were not made.
-    pub tried: Tried,
-    /// The balance that it found.
+    /// The moves for balance that were considered and not made.
+    pub search: SearchStats,
+    /// The balance of the current assignment.
     pub before: Balance,
-    /// The balance that it leads to.
+    /// The balance once all moves are complete.
     pub after: Balance,
 }
 
-/// The moves for balance that were looked at.
+/// The moves for balance that a decision considered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Tried {
-    /// How many could have helped.
+pub struct SearchStats {
+    /// How many would have helped.
     pub candidates: usize,
-    /// How many of a hot pod's slices rest, or are held where they are.
+    /// How many slices of hot pods could not move: pinned, poisoned, moving or in cooldown.
     pub held: usize,
-    /// How many were more than may move.
+    /// How many exceeded the allowance.
     pub unaffordable: usize,
-    /// How many no pod has room for.
+    /// How many fitted no other pod.
     pub without_room: usize,
 }
 
 /// A slice that gets a new owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// The slice.
+    /// Its bounds at the time of the move; later cuts of the same decision may divide it.
     pub slice: Slice,
-    /// Who gave it up; `None` where it had no owner, or keeps the ones it has.
+    /// The owner that gives it up; `None` if it had no owner, or gets an additional one.
     pub from: Option<PodName>,
-    /// Who is to own it.
+    /// The pod that becomes an owner.
     pub to: PodName,
-    /// The load that moved: the part of the one who gave it up.
+    /// The load that moves: the part of the owner that gives it up.
     pub load: Load,
-    /// By how much the pod that gave it up carries less, or the one that could not carry it alone.
+    /// How much less load the giving pod has after the move.
     pub gain: Load,
-    /// Why it moved.
-    pub cause: Cause,
+    /// Which rule of the balancer moved it.
+    pub cause: MoveCause,
 }
 
-/// Why a slice got a new owner.
+/// Why a slice gets a new owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
-    /// It had none, or fewer replicas than the target wants.
+pub enum MoveCause {
+    /// It had no owner, or fewer replicas than `min_replicas`.
     Missing,
-    /// A pod that joined took the place of its owner.
+    /// A pod that joined replaces its owner.
     Replaced,
-    /// Its owner is stopping.
+    /// Its owner drains and gives it up.
     Draining,
-    /// An operator has bound it to its new owner.
+    /// An operator has pinned it to its new owner.
     Pinned,
-    /// Its owner has more to keep warm than it has memory for.
+    /// Its owner lacks the memory to keep its values warm.
     Memory,
-    /// It is too hot for its owners alone.
+    /// It is one key that is too hot for its current owners.
     Hot,
-    /// A pod joined and is filled.
+    /// A pod joined and is filled up to the level.
     Joined,
-    /// Its owner carried too much, or another pod too little.
+    /// Its owner has more load than the band, or another pod less.
     Imbalance,
-    /// It was joined with a neighbour.
+    /// It is to be joined with a neighbour that has other owners.
     Merged,
 }
 
-impl Cause {
-    /// Every cause, the most urgent first.
-    pub const ALL: [Cause; 9] = [
-        Cause::Missing,
-        Cause::Replaced,
-        Cause::Draining,
-        Cause::Pinned,
-        Cause::Memory,
-        Cause::Hot,
-        Cause::Joined,
-        Cause::Imbalance,
-        Cause::Merged,
+impl MoveCause {
+    /// All causes, the most urgent first.
+    pub const ALL: [MoveCause; 9] = [
+        MoveCause::Missing,
+        MoveCause::Replaced,
+        MoveCause::Draining,
+        MoveCause::Pinned,
+        MoveCause::Memory,
+        MoveCause::Hot,
+        MoveCause::Joined,
+        MoveCause::Imbalance,
+        MoveCause::Merged,
     ];
 
-    /// In one word, as metrics and reports have it.
+    /// The cause in one word, for metrics and reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Cause::Missing => "missing",
-            Cause::Replaced => "replaced",
-            Cause::Draining => "draining",
-            Cause::Pinned => "pinned",
-            Cause::Memory => "memory",
-            Cause::Hot => "hot",
-            Cause::Joined => "joined",
-            Cause::Imbalance => "imbalance",
-            Cause::Merged => "merged",
+            MoveCause::Missing => "missing",
+            MoveCause::Replaced => "replaced",
+            MoveCause::Draining => "draining",
+            MoveCause::Pinned => "pinned",
+            MoveCause::Memory => "memory",
+            MoveCause::Hot => "hot",
+            MoveCause::Joined => "joined",
+            MoveCause::Imbalance => "imbalance",
+            MoveCause::Merged => "merged",
         }
     }
 
-    /// Whether it is for the sake of balance alone.
+    /// Whether the move is for balance alone, and so limited by the allowance.
     #[must_use]
     pub const fn is_voluntary(self) -> bool {
         match self {
-            Cause::Imbalance | Cause::Merged => true,
-            Cause::Missing
-            | Cause::Replaced
-            | Cause::Draining
-            | Cause::Pinned
-            | Cause::Memory
-            | Cause::Hot
-            | Cause::Joined => false,
+            MoveCause::Imbalance | MoveCause::Merged => true,
+            MoveCause::Missing
+            | MoveCause::Replaced
+            | MoveCause::Draining
+            | MoveCause::Pinned
+            | MoveCause::Memory
+            | MoveCause::Hot
+            | MoveCause::Joined => false,
         }
     }
 }
 
-/// How load is spread over the pods that may own slices, per pod of weight 1.
+/// The spread of load over the pods that may own slices, per pod of weight 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
     /// The least loaded pod.
     pub min: Load,
-    /// All load by all weight.
+    /// The total load divided by the total weight.
     pub mean: Load,
     /// The most loaded pod.
     pub max: Load,
 }
 
-impl Report {
-    /// The load that changed owners for a cause.
+impl DecisionReport {
+    /// The load that moves for this cause.
     #[must_use]
-    pub fn moved(&self, cause: Cause) -> Load {
+    pub fn moved(&self, cause: MoveCause) -> Load {
         let moves = self.moves.iter().filter(|moved| moved.cause == cause);
         moves.map(|moved| moved.load).sum()
     }
 
-    /// Takes in what one more look at the same decision has changed.
-    pub(super) fn extend(&mut self, more: &Report) {
+    /// Adds the changes of one more pass of the same decision.
+    pub(super) fn extend(&mut self, more: &DecisionReport) {
         self.moves.extend_from_slice(&more.moves);
         self.switch_count += more.switch_count;
         self.split_count += more.split_count;
         self.merge_count += more.merge_count;
-        self.tried.candidates += more.tried.candidates;
-        self.tried.held += more.tried.held;
-        self.tried.unaffordable += more.tried.unaffordable;
-        self.tried.without_room += more.tried.without_room;
+        self.search.candidates += more.search.candidates;
+        self.search.held += more.search.held;
+        self.search.unaffordable += more.search.unaffordable;
+        self.search.without_room += more.search.without_room;
         self.after = more.after;
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DecisionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.moves.is_empty() && self.split_count == 0 && self.merge_count == 0 {
             return match self.switch_count {
@@ -186,7 +185,8 @@ impl fmt::Display for Report {
             };
         }
         write!(f, "{} slices moved", self.moves.len())?;
-        let counts = Cause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
+        let counts =
+            MoveCause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
         let mut separator = " (";
         for (cause, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             write!(
@@ -199,7 +199,7 @@ impl fmt::Display for Report {
         }
         let close = if self.moves.is_empty() { "" } else { ")" };
         let Self {
-            before, after, tried, ..
+            before, after, search, ..
         } = self;
         write!(f, "{close}, {} cut, {} joined", self.split_count, self.merge_count)?;
         if self.switch_count > 0 {
@@ -210,14 +210,14 @@ impl fmt::Display for Report {
             ", hottest pod {} -> {} at a mean of {}",
             before.max, after.max, after.mean
         )?;
-        if *tried != Tried::default() {
-            write!(f, "; {tried}")?;
+        if *search != SearchStats::default() {
+            write!(f, "; {search}")?;
         }
         Ok(())
     }
 }
 
-impl fmt::Display for Tried {
+impl fmt::Display for SearchStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             candidates,

@@ -1,14 +1,14 @@
-//! Evict: who is dead loses its slices, who is stopping gives them up.
+//! Evict: dead pods lose their slices, draining pods give them up.
 
 use super::plan::Plan;
-use super::plan_pod::{PlanPod, Standing};
+use super::plan_pod::{PlanPod, PodAvailability};
 use crate::assignment::{Phase, PodIndex, Replica};
 
-/// Takes away the replicas of dead pods, and lets draining ones give up what they own, provided that somebody may take
-/// over; where nobody may, they keep what they serve, and take back what they were giving up.
+/// Removes the replicas of dead pods, and releases the slices of draining pods if any pod may own slices; otherwise they
+/// keep what they serve and take back what they were giving up.
 pub(super) fn evict(plan: &mut Plan) {
     let has_owners = plan.owners().next().is_some();
-    let stays = |pod: &PlanPod| pod.standing == Standing::Owner && !pod.is_renewed;
+    let stays = |pod: &PlanPod| pod.availability == PodAvailability::Eligible && !pod.is_renewed;
     if plan.pods().iter().all(stays) {
         return;
     }
@@ -21,13 +21,13 @@ pub(super) fn evict(plan: &mut Plan) {
     }
 }
 
-/// A share that does not serve lives in the memory of one life of a pod and ends with it. So does one that was to serve
-/// only until another pod is warm.
+/// Removes replicas of dead pods, and of restarted pods unless they serve: a warming, yielding or leaving replica exists only
+/// in the memory of one incarnation.
 fn remove_lost(plan: &mut Plan, slice: usize) {
     let replicas: Vec<Replica> = plan.slices()[slice].before.iter().collect();
     for Replica { pod, phase } in replicas {
         let planned = plan.pod(pod);
-        if planned.standing == Standing::Gone || (planned.is_renewed && phase != Phase::Serving) {
+        if planned.availability == PodAvailability::Dead || (planned.is_renewed && phase != Phase::Serving) {
             plan.remove(slice, pod);
         }
     }
@@ -35,8 +35,8 @@ fn remove_lost(plan: &mut Plan, slice: usize) {
 
 fn give_up(plan: &mut Plan, slice: usize) {
     let owners = plan.slices()[slice].owners();
-    let stopping: Vec<PodIndex> = owners.filter(|pod| !plan.may_own(*pod)).collect();
-    stopping.into_iter().for_each(|pod| plan.release(slice, pod));
+    let draining: Vec<PodIndex> = owners.filter(|pod| !plan.may_own(*pod)).collect();
+    draining.into_iter().for_each(|pod| plan.release(slice, pod));
 }
 
 fn take_back(plan: &mut Plan, slice: usize) {

@@ -1,4 +1,4 @@
-//! Fill: pods that carry too little get slices from the hottest ones.
+//! Fill: pods with too little load receive slices from the hottest pods.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::search::{Candidate, Search};
 use crate::assignment::PodIndex;
 
-/// How many of the hottest pods are asked for something that fits.
+/// The most pods whose slices are considered, hottest first.
 const DONORS_MAX: usize = 16;
 
 impl Search<'_, '_> {
@@ -19,7 +19,7 @@ impl Search<'_, '_> {
         self.fill(joined.collect(), self.band.level);
     }
 
-    /// Fills pods below the band up to its edge.
+    /// Fills pods below the band up to its lower edge.
     pub(super) fn fill_cold(&mut self) {
         let cold = self.placement.up_to(self.band.lower.saturating_sub(1));
         self.fill(cold.collect(), self.band.lower);
@@ -37,7 +37,7 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Moves a slice from one of the hottest pods to this one. `false` if none has one that fits.
+    /// Moves a slice from one of the hottest pods to this one; returns whether one fitted.
     fn fill_one(&mut self, to: PodIndex, goal: u128) -> bool {
         let need = goal - self.burden(to);
         let donors: Vec<_> = self.donors(to).collect();
@@ -47,7 +47,7 @@ impl Search<'_, '_> {
             let fits = |candidate: &Candidate| {
                 candidate.gain <= surplus
                     && self.placement.pod(to).burden_with(candidate.share) <= self.band.well_inside().max(goal)
-                    && self.may_afford(candidate.load, from)
+                    && self.is_affordable(candidate.load, from)
                     && self.placement.may_take(to, candidate.slice, Some(from))
             };
             let candidates = self.candidates(from).into_iter().filter(fits);
@@ -55,12 +55,12 @@ impl Search<'_, '_> {
             Some((best, from))
         });
         if let Some((best, from)) = best {
-            self.carry_out(&best, from, to);
+            self.apply_move(&best, from, to);
         }
         best.is_some()
     }
 
-    /// The hottest pods that have something to give.
+    /// The hottest pods above the level that own more than one slice.
     fn donors(&self, to: PodIndex) -> impl Iterator<Item = PodIndex> {
         let hot = self.placement.coldest_first().rev();
         hot.take_while(|pod| self.burden(*pod) > self.band.level)

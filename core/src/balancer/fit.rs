@@ -1,19 +1,19 @@
-//! Fit: pods with more to keep warm than they have memory for give slices to pods with room.
+//! Fit: pods without enough memory to keep their slices warm give some to pods with free memory.
 
 use std::cmp::Reverse;
 
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::placement::Placement;
-use super::plan_slice::{Hold, PlanSlice};
+use super::plan_slice::{PlanSlice, SliceHold};
 use crate::assignment::PodIndex;
 
-/// Moves slices off pods whose memory is overfull, those with the least load for their bytes first: they are missed least.
+/// Moves slices off pods whose memory is exceeded, those with the least load a byte first: a cold move of them costs least.
 pub(super) fn fit(placement: &mut Placement) {
-    let overfull: Vec<PodIndex> = placement
+    let exceeded: Vec<PodIndex> = placement
         .coldest_first()
         .filter(|pod| excess(placement, *pod) > 0)
         .collect();
-    for pod in overfull {
+    for pod in exceeded {
         let mut held = placement.holdings(pod).to_vec();
         held.retain(|slice| may_move(placement.slice(*slice)));
         held.sort_unstable_by_key(|slice| (load_per_byte(placement.slice(*slice)), *slice));
@@ -25,14 +25,14 @@ pub(super) fn fit(placement: &mut Placement) {
             let to = cold.find(|to| *to != pod && placement.may_take(*to, slice, Some(pod)));
             drop(cold);
             if let Some(to) = to {
-                placement.assign(slice, to, Some(pod), Cause::Memory);
-                placement.slice_mut(slice).hold = Hold::Moving;
+                placement.assign(slice, to, Some(pod), MoveCause::Memory);
+                placement.slice_mut(slice).hold = SliceHold::Moving;
             }
         }
     }
 }
 
-/// The bytes for which the pod has no memory.
+/// By how many bytes the slices of the pod exceed its memory.
 fn excess(placement: &Placement, pod: PodIndex) -> u64 {
     let planned = placement.pod(pod);
     let capacity = planned.pod.memory_capacity.unwrap_or(u64::MAX);
@@ -40,10 +40,10 @@ fn excess(placement: &Placement, pod: PodIndex) -> u64 {
 }
 
 fn may_move(planned: &PlanSlice) -> bool {
-    planned.hold <= Hold::Resting && planned.demand.memory > 0
+    planned.hold <= SliceHold::Cooldown && planned.demand.memory > 0
 }
 
-/// In milli-units a second for a mebibyte; the most is last.
+/// In milli-units a second for each mebibyte; of equal ones, the largest slice is first.
 fn load_per_byte(planned: &PlanSlice) -> (u128, Reverse<u64>) {
     let memory = planned.demand.memory;
     let load = u128::from(planned.demand.peak().milli());

@@ -1,44 +1,44 @@
-//! Hold: what stays where it is, whatever balance would like: pinned, poisoned, and lately moved slices.
+//! Hold: pinned, poisoned and recently moved slices, which balance must not move.
 
 use std::time::Duration;
 
-use super::decision::Cause;
-use super::ledger::{Ledger, ROUND};
+use super::decision::MoveCause;
+use super::move_history::{MoveHistory, ROUND};
 use super::placement::Placement;
 use super::plan::Plan;
-use super::plan_slice::Hold;
+use super::plan_slice::SliceHold;
 use super::signals::Signals;
 use crate::keyspace::Slice;
 use crate::time::Timestamp;
 
-/// How long a slice rests after a move for balance, so that it is not moved for the noise that the move makes.
+/// How long a slice stays after a move for balance: the move itself disturbs the measured load.
 const COOLDOWN: Duration = Duration::from_secs(90);
 
-/// Notes for each slice what holds it; the strongest reason counts.
-pub(super) fn hold(plan: &mut Plan, signals: &Signals, ledger: &Ledger, now: Timestamp) {
+/// Sets the hold of each slice; the strongest reason counts.
+pub(super) fn hold(plan: &mut Plan, signals: &Signals, recent_moves: &MoveHistory, now: Timestamp) {
     for slice in 0..plan.slices().len() {
-        if plan.slices()[slice].is_changing_hands() {
-            plan.slice_mut(slice).hold = Hold::Moving;
+        if plan.slices()[slice].is_in_handoff() {
+            plan.slice_mut(slice).hold = SliceHold::Moving;
         }
     }
-    for slice in ledger.slices_within(COOLDOWN, now) {
-        hold_slices(plan, slice, Hold::Resting);
+    for slice in recent_moves.slices_within(COOLDOWN, now) {
+        hold_slices(plan, slice, SliceHold::Cooldown);
     }
-    // What moved in this round does not move again, whatever happens.
-    for slice in ledger.slices_within(ROUND, now) {
-        hold_slices(plan, slice, Hold::Moving);
+    // A slice that moved in this round does not move again, not even off an overloaded pod.
+    for slice in recent_moves.slices_within(ROUND, now) {
+        hold_slices(plan, slice, SliceHold::Moving);
     }
     for slice in &signals.poisoned {
-        hold_slices(plan, slice, Hold::Poisoned);
+        hold_slices(plan, slice, SliceHold::Poisoned);
     }
     for pin in &signals.pins {
-        if let Some(pod) = plan.place_of(&pin.pod).filter(|pod| plan.may_own(*pod)) {
-            hold_slices(plan, &pin.slice, Hold::Pinned(pod));
+        if let Some(pod) = plan.index_of(&pin.pod).filter(|pod| plan.may_own(*pod)) {
+            hold_slices(plan, &pin.slice, SliceHold::Pinned(pod));
         }
     }
 }
 
-fn hold_slices(plan: &mut Plan, slice: &Slice, hold: Hold) {
+fn hold_slices(plan: &mut Plan, slice: &Slice, hold: SliceHold) {
     let first = plan
         .slices()
         .partition_point(|planned| planned.slice.end().is_some_and(|end| end <= slice.start()));
@@ -51,15 +51,15 @@ fn hold_slices(plan: &mut Plan, slice: &Slice, hold: Hold) {
     }
 }
 
-/// Gives pinned slices to their pods.
+/// Moves pinned slices to their pods.
 pub(super) fn keep_pins(placement: &mut Placement) {
     for slice in 0..placement.slices().len() {
         let planned = placement.slice(slice);
-        let Hold::Pinned(pod) = planned.hold else { continue };
+        let SliceHold::Pinned(pod) = planned.hold else { continue };
         let from = planned.owners().next();
         let is_elsewhere = planned.owners().all(|owner| owner != pod);
         if from.is_some() && is_elsewhere {
-            placement.assign(slice, pod, from, Cause::Pinned);
+            placement.assign(slice, pod, from, MoveCause::Pinned);
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Merge: where slices have become too many, cold neighbours become one.
+//! Merge: joins cold neighbours when there are too many slices.
 
 use super::BalancerSettings;
 use super::allowance::Allowance;
 use super::band::Band;
 use super::cut::{slice_cost_max, slice_count_bounds};
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::plan::Plan;
-use super::plan_slice::{Hold, PlanSlice};
+use super::plan_slice::{PlanSlice, SliceHold};
 use super::pricing::Pricing;
 use crate::assignment::PodIndex;
 use crate::load::Load;
 
-/// Joins neighbours until there are an eighth fewer slices than there may be: first those with the same owners, which
-/// costs nothing. Then, as far as the allowance goes, pairs are brought into the same hands of which the colder one has
-/// the least load to move; they are joined once that has happened. Answers how many fewer there are.
+/// Joins neighbours until there are an eighth fewer slices than the limit. Pairs with the same owners come first, since
+/// joining them moves nothing. Of the others, the pairs with the least load to move are brought to the same owners, within
+/// the allowance, and are joined once the handoff is complete. Returns the number of removed slices.
 pub(super) fn merge(
     plan: &mut Plan,
     band: &Band,
@@ -33,7 +33,7 @@ pub(super) fn merge(
         if chosen.is_empty() {
             break;
         }
-        let is_alike = |at: &usize| plan.slices()[*at].is_held_like(&plan.slices()[*at + 1]);
+        let is_alike = |at: &usize| plan.slices()[*at].has_same_owners_as(&plan.slices()[*at + 1]);
         let (alike, apart): (Vec<_>, Vec<_>) = chosen.into_iter().partition(is_alike);
         bring_together(plan, &apart);
         wanted += apart.len();
@@ -42,15 +42,15 @@ pub(super) fn merge(
     count - plan.slices().len()
 }
 
-/// How many pairs are on their way into the same hands.
+/// How many pairs are being brought to the same owners.
 fn pending_count(plan: &Plan) -> usize {
     let is_pending = |pair: &&[PlanSlice]| {
-        pair.iter().any(|planned| planned.hold == Hold::Moving) && pair[0].owners().eq(pair[1].owners())
+        pair.iter().any(|planned| planned.hold == SliceHold::Moving) && pair[0].owners().eq(pair[1].owners())
     };
     plan.slices().windows(2).filter(is_pending).count()
 }
 
-/// The left places of pairs that do not overlap, in order.
+/// The indexes of the left slices of pairs that do not overlap, in order.
 fn chosen_pairs(
     plan: &Plan,
     wanted: usize,
@@ -72,7 +72,7 @@ fn chosen_pairs(
         }
         let is_covered = load == Load::ZERO || allowance.covers_merge(load);
         if !is_taken[at] && !is_taken[at + 1] && is_covered {
-            allowance.spend_on_merge(load);
+            allowance.record_merge(load);
             (is_taken[at], is_taken[at + 1]) = (true, true);
             chosen.push(at);
         }
@@ -82,9 +82,9 @@ fn chosen_pairs(
 }
 
 fn may_join(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &BalancerSettings) -> bool {
-    let hold_max = match left.is_held_like(right) {
-        true => Hold::Resting,
-        false => Hold::Free,
+    let hold_max = match left.has_same_owners_as(right) {
+        true => SliceHold::Cooldown,
+        false => SliceHold::Free,
     };
     let is_plain =
         |planned: &PlanSlice| planned.hold <= hold_max && planned.owner_count() == settings.min_replicas as usize;
@@ -92,15 +92,15 @@ fn may_join(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &Bala
     is_plain(left) && is_plain(right) && u128::from(cost.milli()) <= cost_max
 }
 
-/// What has to move so that both have the same owners.
+/// The load that has to move so that both have the same owners.
 fn moved_load(left: &PlanSlice, right: &PlanSlice) -> Load {
-    match left.is_held_like(right) {
+    match left.has_same_owners_as(right) {
         true => Load::ZERO,
         false => left.demand.now.min(right.demand.now),
     }
 }
 
-/// Gives the colder one of each pair to the owners of the other one.
+/// Moves the colder slice of each pair to the owners of the other one.
 fn bring_together(plan: &mut Plan, chosen: &[usize]) {
     for at in chosen {
         let (left, right) = (&plan.slices()[*at], &plan.slices()[*at + 1]);
@@ -111,13 +111,13 @@ fn bring_together(plan: &mut Plan, chosen: &[usize]) {
         let planned = plan.slices()[colder].clone();
         let mut going = planned.owners().filter(|pod| !owners.contains(pod));
         for to in owners.iter().filter(|pod| !planned.is_owned_by(**pod)) {
-            plan.assign(colder, *to, going.next(), Cause::Merged);
+            plan.assign(colder, *to, going.next(), MoveCause::Merged);
         }
-        plan.slice_mut(colder).hold = Hold::Moving;
+        plan.slice_mut(colder).hold = SliceHold::Moving;
     }
 }
 
-/// Makes one slice of each pair, which is in the same hands.
+/// Joins pairs that have the same owners.
 fn join(plan: &mut Plan, chosen: &[usize], pricing: &Pricing) {
     if chosen.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! The balancer: what the next assignment is. Read `README.md` beside this file for the algorithm.
+//! The balancer: decides what the next assignment is. `README.md` beside this file describes the algorithm.
 
 mod allowance;
 mod band;
@@ -9,8 +9,8 @@ mod fill;
 mod fit;
 mod handoff;
 mod hold;
-mod ledger;
 mod merge;
+mod move_history;
 mod placement;
 mod plan;
 mod plan_pod;
@@ -18,15 +18,17 @@ mod plan_slice;
 mod pricing;
 mod relieve;
 mod replicate;
+mod scope;
 mod search;
 mod settings;
 mod signals;
 mod succeed;
 
-pub use decision::{Balance, Cause, Decision, Move, Report, Tried};
-pub use ledger::Ledger;
+pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, SearchStats};
+pub use move_history::MoveHistory;
+pub use scope::Scope;
 pub use settings::{BalancerSettings, Imbalance};
-pub use signals::{Pin, PodSignal, Scope, Signals, Warmed};
+pub use signals::{Pin, PodSignal, Signals, WarmReplicas};
 
 use std::borrow::Cow;
 
@@ -34,27 +36,27 @@ use crate::assignment::{Assignment, Proposal};
 use crate::time::Timestamp;
 use allowance::Allowance;
 use band::Band;
-use handoff::Progress;
+use handoff::HandoffProgress;
 use placement::Placement;
 use plan::Plan;
 use pricing::Pricing;
 use search::Search;
 
-/// How often a decision is looked over again: nearly always the second pass finds nothing more to do.
+/// The most passes of one decision; nearly always the second one changes nothing.
 const PASSES_MAX: usize = 8;
 
-/// Decides what the assignment should be next.
+/// Decides on the next assignment.
 ///
-/// Total, deterministic, and idempotent: deciding again on its own result, once the ledger knows of it, changes nothing.
-/// For that a decision is looked over until nothing changes any more.
+/// Total, deterministic, and idempotent: deciding again on its own result, with its moves in `recent_moves`, changes
+/// nothing. For that, passes are repeated until one changes nothing.
 pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSettings, now: Timestamp) -> Decision {
-    let mut ledger = Cow::Borrowed(&signals.ledger);
-    let mut decision = pass(assignment, signals, &ledger, settings, now);
+    let mut recent_moves = Cow::Borrowed(&signals.recent_moves);
+    let mut decision = pass(assignment, signals, &recent_moves, settings, now);
     let mut last_report = decision.report.clone();
     for _ in 1..PASSES_MAX {
         let Some(next) = &decision.next else { break };
-        ledger.to_mut().record(&last_report);
-        let again = pass(next, signals, &ledger, settings, now);
+        recent_moves.to_mut().record(&last_report);
+        let again = pass(next, signals, &recent_moves, settings, now);
         let Some(better) = again.next else { break };
         decision.next = Proposal::of(&better).after(assignment);
         decision.report.extend(&again.report);
@@ -63,42 +65,42 @@ pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSet
     decision
 }
 
-/// One look at the assignment, phase by phase.
+/// One pass over the assignment, phase by phase.
 fn pass(
     assignment: &Assignment,
     signals: &Signals,
-    ledger: &Ledger,
+    recent_moves: &MoveHistory,
     settings: &BalancerSettings,
     now: Timestamp,
 ) -> Decision {
     let pricing = Pricing::of(&signals.load, signals.pods.len());
     let mut plan = Plan::of(assignment, signals, &pricing);
     let band = Band::of(&plan, &pricing, settings);
-    let mut allowance = Allowance::of(ledger, signals.load.total().now, now);
+    let mut allowance = Allowance::of(recent_moves, signals.load.total().now, now);
     let may_balance = signals.scope == Scope::Balance && band.is_worth_balancing();
     let before = plan.balance();
 
     succeed::succeed(&mut plan);
     evict::evict(&mut plan);
     cut::cut_bounds(&mut plan, signals, &pricing);
-    hold::hold(&mut plan, signals, ledger, now);
+    hold::hold(&mut plan, signals, recent_moves, now);
     let split_count = cut::cut(&mut plan, &band, signals, &pricing, settings);
     let mut placement = Placement::of(&mut plan);
     hold::keep_pins(&mut placement);
     replicate::replicate(&mut placement, &band, settings);
     fit::fit(&mut placement);
     Search::for_joined(&mut placement, &band, settings).fill_joined();
-    let (mut tried, mut merge_count) = (Tried::default(), 0);
+    let (mut search, mut merge_count) = (SearchStats::default(), 0);
     if may_balance {
-        tried = Search::for_balance(&mut placement, &band, &mut allowance, settings).balance();
+        search = Search::for_balance(&mut placement, &band, &mut allowance, settings).balance();
         merge_count = merge::merge(&mut plan, &band, settings, &pricing, &mut allowance);
     }
 
     let after = plan.balance();
-    let next = plan.into_next(&Progress::of(signals));
+    let next = plan.into_next(&HandoffProgress::of(signals));
     Decision {
         next: next.proposal.and_then(|proposal| proposal.after(assignment)),
-        report: Report {
+        report: DecisionReport {
             decided_at: now,
             scope: signals.scope,
             moves: next.moves,
@@ -106,7 +108,7 @@ fn pass(
             total: signals.load.total().now,
             split_count,
             merge_count,
-            tried,
+            search,
             before,
             after,
         },

@@ -1,20 +1,20 @@
-//! Placement: who owns what, while the search for something better goes on.
+//! Placement: the owners of all slices while a search changes them.
 
 use std::collections::BTreeSet;
 
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::plan::Plan;
 use super::plan_pod::PlanPod;
 use super::plan_slice::PlanSlice;
 use crate::assignment::PodIndex;
 
-/// The plan with its pods in the order of what they carry and with the slices of each pod at hand. The slices are no
-/// longer cut or joined.
+/// The plan with its pods ordered by burden and with the slices of each pod indexed. Slices are not cut or joined while it
+/// exists.
 pub(super) struct Placement<'a> {
     plan: &'a mut Plan,
     /// The pods that may own slices, by burden.
     order: BTreeSet<(u128, PodIndex)>,
-    /// The slices that each pod is to own.
+    /// The slices of each pod.
     holdings: Vec<Vec<usize>>,
 }
 
@@ -51,17 +51,17 @@ impl<'a> Placement<'a> {
         self.plan.may_own(pod)
     }
 
-    /// The slices that the pod is to own, in no order.
+    /// The slices of the pod, in no order.
     pub(super) fn holdings(&self, pod: PodIndex) -> &[usize] {
         &self.holdings[pod.as_usize()]
     }
 
-    /// The pods that may own slices, the one that carries least first.
+    /// The pods that may own slices, by burden.
     pub(super) fn coldest_first(&self) -> impl DoubleEndedIterator<Item = PodIndex> {
         self.order.iter().map(|(_, pod)| *pod)
     }
 
-    /// The pods that may own slices and are with `burden` or below, the one that carries least first.
+    /// The pods that may own slices and carry at most `burden`, by burden.
     pub(super) fn up_to(&self, burden: u128) -> impl DoubleEndedIterator<Item = PodIndex> {
         self.order.range(..=(burden, PodIndex(u32::MAX))).map(|(_, pod)| *pod)
     }
@@ -71,8 +71,8 @@ impl<'a> Placement<'a> {
         self.order.range((burden + 1, PodIndex(0))..).map(|(_, pod)| *pod)
     }
 
-    /// Whether the pod could own the slice beside its other owners, or instead of `from`: it has no part in it, memory
-    /// for it, and the owners would stand in no fewer zones.
+    /// Whether the pod could own the slice beside its other owners, or instead of `from`: it has no replica of it, has enough
+    /// memory, and the owners would not be in fewer zones.
     pub(super) fn may_take(&self, pod: PodIndex, slice: usize, from: Option<PodIndex>) -> bool {
         let planned = self.slice(slice);
         !planned.has_part(pod)
@@ -88,12 +88,12 @@ impl<'a> Placement<'a> {
             return true;
         }
         let others: Vec<_> = others.collect();
-        let is_taken = |place: PodIndex| others.iter().any(|other| zone(*other) == zone(place));
+        let is_taken = |pod: PodIndex| others.iter().any(|other| zone(*other) == zone(pod));
         !is_taken(pod) || is_taken(from)
     }
 
-    /// Gives the pod the slice, in the place of `from` or beside the other owners.
-    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: Cause) {
+    /// Makes the pod an owner of the slice, instead of `from` or beside the other owners.
+    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: MoveCause) {
         let touched = self.touched(slice, [Some(to), from]);
         self.lift(&touched);
         self.plan.assign(slice, to, from, cause);
@@ -104,7 +104,7 @@ impl<'a> Placement<'a> {
         }
     }
 
-    /// The pod gives the slice up to the other owners.
+    /// Ends the ownership of the pod, which is not the only owner.
     pub(super) fn release(&mut self, slice: usize, pod: PodIndex) {
         let touched = self.touched(slice, [None, None]);
         self.lift(&touched);
@@ -113,7 +113,7 @@ impl<'a> Placement<'a> {
         self.holdings[pod.as_usize()].retain(|held| *held != slice);
     }
 
-    /// The pods whose burden a change of the slice changes.
+    /// The pods whose burden a change of the slice affects.
     fn touched(&self, slice: usize, more: [Option<PodIndex>; 2]) -> Vec<PodIndex> {
         let mut touched: Vec<_> = self.slice(slice).owners().collect();
         touched.extend(more.into_iter().flatten());

@@ -1,8 +1,8 @@
-//! The plan: the assignment while it is being changed, with the sums that the phases go by.
+//! The plan: the assignment while the phases of a decision change it, with the cost of each pod.
 
-use super::decision::{Balance, Cause, Move};
-use super::handoff::Progress;
-use super::plan_pod::{PlanPod, Standing};
+use super::decision::{Balance, Move, MoveCause};
+use super::handoff::HandoffProgress;
+use super::plan_pod::{PlanPod, PodAvailability};
 use super::plan_slice::PlanSlice;
 use super::pricing::Pricing;
 use super::signals::Signals;
@@ -11,7 +11,7 @@ use crate::keyspace::SliceMap;
 use crate::load::{Demand, Load};
 use crate::pod::{Pod, PodName};
 
-/// All that the phases of a decision read and change. Slices and pods are named by their place.
+/// The state that the phases of a decision read and change. Slices and pods are referred to by index.
 pub(super) struct Plan {
     pods: Vec<PlanPod>,
     slices: Vec<PlanSlice>,
@@ -19,34 +19,34 @@ pub(super) struct Plan {
     is_changed: bool,
 }
 
-/// What comes of a plan.
-pub(super) struct Next {
-    /// What the assignment should look like, if anything may have changed.
+/// The result of a plan.
+pub(super) struct PlanOutcome {
+    /// The proposed assignment; `None` if nothing has changed.
     pub(super) proposal: Option<Proposal>,
-    /// Which slices are to get new owners.
+    /// The slices that get a new owner.
     pub(super) moves: Vec<Move>,
-    /// In how many slices one that was warming serves.
+    /// The slices that switch to an owner that was warming.
     pub(super) switch_count: usize,
 }
 
 impl Plan {
     pub(super) fn of(assignment: &Assignment, signals: &Signals, pricing: &Pricing) -> Self {
         let pods = PlanPod::all(assignment, signals);
-        let place = |pod: &Pod| {
+        let index = |pod: &Pod| {
             let found = pods.binary_search_by(|planned| planned.pod.name.cmp(&pod.name));
-            PodIndex::from(found.expect("every pod of the assignment is planned for"))
+            PodIndex::from(found.expect("the plan holds every pod of the assignment"))
         };
-        let places: Vec<PodIndex> = assignment.pods().iter().map(place).collect();
+        let indexes: Vec<PodIndex> = assignment.pods().iter().map(index).collect();
         let slices = assignment
             .slices()
             .iter()
             .zip(signals.load.demands_of(assignment.slices()));
         let slices = slices.map(|((slice, state), demand)| {
-            let renamed = |replica: Replica| Replica {
-                pod: places[replica.pod.as_usize()],
+            let renumbered = |replica: Replica| Replica {
+                pod: indexes[replica.pod.as_usize()],
                 ..replica
             };
-            PlanSlice::new(slice, state.replicas.iter().map(renamed).collect(), demand, pricing)
+            PlanSlice::new(slice, state.replicas.iter().map(renumbered).collect(), demand, pricing)
         });
         let mut plan = Self {
             slices: slices.collect(),
@@ -54,8 +54,8 @@ impl Plan {
             pods,
             moves: Vec::new(),
         };
-        plan.sum_up();
-        plan.note_who_joined();
+        plan.recompute_costs();
+        plan.mark_joined_pods();
         plan
     }
 
@@ -67,8 +67,8 @@ impl Plan {
         &self.pods[pod.as_usize()]
     }
 
-    /// The place of a pod, if it is known.
-    pub(super) fn place_of(&self, name: &PodName) -> Option<PodIndex> {
+    /// The index of a pod, if it is live or has a replica.
+    pub(super) fn index_of(&self, name: &PodName) -> Option<PodIndex> {
         let found = self.pods.binary_search_by(|planned| planned.pod.name.cmp(name));
         found.ok().map(PodIndex::from)
     }
@@ -83,15 +83,15 @@ impl Plan {
 
     /// The pods that may own slices.
     pub(super) fn owners(&self) -> impl Iterator<Item = PodIndex> {
-        let is_owner = |(_, pod): &(usize, &PlanPod)| pod.standing == Standing::Owner;
+        let is_owner = |(_, pod): &(usize, &PlanPod)| pod.availability == PodAvailability::Eligible;
         self.pods.iter().enumerate().filter(is_owner).map(|(at, _)| at.into())
     }
 
     pub(super) fn may_own(&self, pod: PodIndex) -> bool {
-        self.pod(pod).standing == Standing::Owner
+        self.pod(pod).availability == PodAvailability::Eligible
     }
 
-    /// What all slices cost, in milli-units a second.
+    /// The cost of all slices, in milli-units a second.
     pub(super) fn owner_cost(&self) -> u128 {
         let cost: Demand = self.slices.iter().map(|planned| planned.cost).sum();
         u128::from(cost.peak().milli())
@@ -105,8 +105,8 @@ impl Plan {
         weights.sum::<u128>().max(1)
     }
 
-    /// Gives the pod the slice to own, in the place of `from` or beside the other owners.
-    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: Cause) {
+    /// Makes the pod an owner of the slice, instead of `from` or beside the other owners.
+    pub(super) fn assign(&mut self, slice: usize, to: PodIndex, from: Option<PodIndex>, cause: MoveCause) {
         let owner_count = self.slices[slice].owner_count().max(1) as u128;
         let load = self.slices[slice].demand.now.share(1, owner_count);
         let relieved = from.map(|from| (from, self.pod(from).cost.peak()));
@@ -127,17 +127,17 @@ impl Plan {
         });
     }
 
-    /// The pod is to give the slice up.
+    /// Ends the ownership of the pod; its replica leaves.
     pub(super) fn release(&mut self, slice: usize, pod: PodIndex) {
         self.change(slice, |planned| planned.remove_owner(pod));
     }
 
-    /// The pod is to keep the slice after all.
+    /// Makes a former owner an owner again, without a move.
     pub(super) fn resume(&mut self, slice: usize, pod: PodIndex) {
         self.change(slice, |planned| planned.add_owner(pod));
     }
 
-    /// The pod's replica is lost.
+    /// Removes the replica of the pod, which is lost.
     pub(super) fn remove(&mut self, slice: usize, pod: PodIndex) {
         self.change(slice, |planned| {
             planned.before.remove(pod);
@@ -145,14 +145,14 @@ impl Plan {
         });
     }
 
-    /// Puts slices that were cut or joined in the place of the old ones; who owns what stays.
+    /// Replaces the slices by ones that were cut or joined; owners do not change.
     pub(super) fn replace_slices(&mut self, slices: Vec<PlanSlice>) {
         self.is_changed = true;
         self.slices = slices;
-        self.sum_up();
+        self.recompute_costs();
     }
 
-    /// How load is spread over the pods that may own slices.
+    /// The spread of load over the pods that may own slices.
     pub(super) fn balance(&self) -> Balance {
         let mut loads = vec![Load::ZERO; self.pods.len()];
         for slice in &self.slices {
@@ -173,16 +173,16 @@ impl Plan {
         }
     }
 
-    /// The next step to what is wanted, if there may be one.
-    pub(super) fn into_next(self, progress: &Progress) -> Next {
-        let mut next = Next {
+    /// The next step towards the planned owners.
+    pub(super) fn into_next(self, progress: &HandoffProgress) -> PlanOutcome {
+        let mut next = PlanOutcome {
             proposal: None,
             moves: self.moves,
             switch_count: 0,
         };
         let name = |pod: PodIndex| &self.pods[pod.as_usize()].pod.name;
-        let goes_on = || self.slices.iter().any(|planned| planned.goes_on(progress, name));
-        if !self.is_changed && !goes_on() {
+        let is_handoff_due = || self.slices.iter().any(|planned| planned.is_handoff_due(progress, name));
+        if !self.is_changed && !is_handoff_due() {
             return next;
         }
         let entries = self.slices.iter().map(|planned| {
@@ -198,7 +198,7 @@ impl Plan {
         next
     }
 
-    /// Changes a slice and keeps the sums of its owners true.
+    /// Changes a slice, and updates the costs of its owners.
     fn change(&mut self, slice: usize, change: impl FnOnce(&mut PlanSlice)) {
         self.is_changed = true;
         let planned = &mut self.slices[slice];
@@ -211,7 +211,7 @@ impl Plan {
         planned.owners().for_each(|pod| self.pods[pod.as_usize()].cost += after);
     }
 
-    fn sum_up(&mut self) {
+    fn recompute_costs(&mut self) {
         self.pods.iter_mut().for_each(|pod| pod.cost = Demand::NONE);
         for planned in &self.slices {
             let share = planned.cost_per_owner();
@@ -219,10 +219,10 @@ impl Plan {
         }
     }
 
-    fn note_who_joined(&mut self) {
+    fn mark_joined_pods(&mut self) {
         self.pods
             .iter_mut()
-            .for_each(|pod| pod.has_joined = pod.standing == Standing::Owner);
+            .for_each(|pod| pod.has_joined = pod.availability == PodAvailability::Eligible);
         for pod in self.slices.iter().flat_map(|planned| planned.owners()) {
             self.pods[pod.as_usize()].has_joined = false;
         }

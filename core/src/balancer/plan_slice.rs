@@ -1,4 +1,4 @@
-//! A slice while an assignment is being planned.
+//! A slice in a plan.
 
 use smallvec::SmallVec;
 
@@ -7,51 +7,51 @@ use crate::assignment::{Phase, PodIndex, ReplicaSet};
 use crate::keyspace::{Slice, SliceKey};
 use crate::load::Demand;
 
-/// One slice. Who is to own it is planned without a thought to how it gets there: see [`handoff`](super::handoff).
+/// One slice with its planned owners; [`handoff`](super::handoff) computes the steps that lead there.
 #[derive(Clone)]
 pub(super) struct PlanSlice {
     pub(super) slice: Slice,
-    /// The replicas as they are, without those that are lost.
+    /// The current replicas, without lost ones.
     pub(super) before: ReplicaSet,
-    /// The pods that are to own it, in order.
+    /// The planned owners, by index.
     owners: SmallVec<[PodIndex; 2]>,
-    /// What its keys ask.
+    /// The demand of its keys.
     pub(super) demand: Demand,
-    /// What it costs all its owners together.
+    /// The cost for all its owners together.
     pub(super) cost: Demand,
-    /// Whether its owner may be changed for the sake of balance.
-    pub(super) hold: Hold,
+    /// Whether balance may move it.
+    pub(super) hold: SliceHold,
 }
 
-/// What keeps a slice where it is.
+/// The reason why balance may not move a slice; the last one is the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Hold {
-    /// Nothing.
+pub(super) enum SliceHold {
+    /// No reason: balance may move it.
     Free,
-    /// It was moved a while ago, and rests unless its pod is overloaded.
-    Resting,
-    /// It was moved just now, or is still changing hands.
+    /// It moved for balance less than 90 s ago; only an overloaded pod may give it away.
+    Cooldown,
+    /// It moved in this round, or a handoff is in progress.
     Moving,
     /// Its owners crashed one after the other.
     Poisoned,
-    /// An operator has bound it to a pod.
+    /// An operator has pinned it to a pod.
     Pinned(PodIndex),
 }
 
 impl PlanSlice {
     pub(super) fn new(slice: Slice, replicas: ReplicaSet, demand: Demand, pricing: &Pricing) -> Self {
-        let staying = replicas.iter().filter(|replica| replica.phase.is_to_stay());
+        let owners = replicas.iter().filter(|replica| replica.phase.is_final_owner());
         Self {
-            hold: Hold::Free,
+            hold: SliceHold::Free,
             cost: pricing.cost_of(&slice, demand),
-            owners: staying.map(|replica| replica.pod).collect(),
+            owners: owners.map(|replica| replica.pod).collect(),
             before: replicas,
             slice,
             demand,
         }
     }
 
-    /// The pods that are to own it, in order.
+    /// The planned owners, by index.
     pub(super) fn owners(&self) -> impl Iterator<Item = PodIndex> {
         self.owners.iter().copied()
     }
@@ -64,12 +64,12 @@ impl PlanSlice {
         self.owners.binary_search(&pod).is_ok()
     }
 
-    /// Whether the pod is to own it, or had a part in it.
+    /// Whether the pod is a planned owner or has a replica.
     pub(super) fn has_part(&self, pod: PodIndex) -> bool {
         self.is_owned_by(pod) || self.before.phase_of(pod).is_some()
     }
 
-    /// Whether the pod gives it up, and has it warm.
+    /// Whether the pod is giving it up, and so has it warm.
     pub(super) fn is_given_up_by(&self, pod: PodIndex) -> bool {
         let is_warm = self.before.phase_of(pod).is_some_and(|phase| phase != Phase::Warming);
         is_warm && !self.is_owned_by(pod)
@@ -85,7 +85,7 @@ impl PlanSlice {
         self.owners.retain(|owner| *owner != pod);
     }
 
-    /// What it costs each of its owners; all of it while it has none. Each owner has all of its memory.
+    /// The cost for each of its owners; the whole cost while it has none. Each owner needs all of its memory.
     pub(super) fn cost_per_owner(&self) -> Demand {
         let owner_count = self.owner_count().max(1) as u128;
         Demand {
@@ -94,17 +94,17 @@ impl PlanSlice {
         }
     }
 
-    /// Whether a pod is still getting it ready, or giving it up.
-    pub(super) fn is_changing_hands(&self) -> bool {
+    /// Whether a handoff is in progress.
+    pub(super) fn is_in_handoff(&self) -> bool {
         self.before.iter().any(|replica| replica.phase != Phase::Serving)
     }
 
-    /// Whether the two are in the same hands, and are to stay so.
-    pub(super) fn is_held_like(&self, other: &PlanSlice) -> bool {
+    /// Whether the two have the same replicas and the same planned owners.
+    pub(super) fn has_same_owners_as(&self, other: &PlanSlice) -> bool {
         self.owners == other.owners && self.before == other.before
     }
 
-    /// The parts before and from `key`, with the same owners.
+    /// The parts before `key` and from `key` on, with the same owners.
     pub(super) fn cut_at(&self, key: &SliceKey, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
         let (left, right) = self.slice.split_at(key)?;
         let demand = pricing.load.demand_of(&left);
@@ -114,10 +114,10 @@ impl PlanSlice {
         ])
     }
 
-    /// One slice of this and `right`, which follows it and is held like it.
+    /// This slice joined with `right`, which follows it and has the same owners.
     pub(super) fn joined_with(&self, right: &PlanSlice, pricing: &Pricing) -> PlanSlice {
         let slice = Slice::new(self.slice.start().clone(), right.slice.end().cloned());
-        let slice = slice.expect("the end of the right one comes after the start of the left one");
+        let slice = slice.expect("the right slice ends after the left one starts");
         self.with_bounds(slice, self.demand + right.demand, pricing)
     }
 
@@ -132,7 +132,7 @@ impl PlanSlice {
         }
     }
 
-    /// The two halves by load, or by width where there is next to none; `None` for a slice that is one key.
+    /// Two halves by load, or by width if there is nearly no load; `None` for a single key.
     pub(super) fn halved(&self, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
         let half = self.demand.steady.share(1, 2);
         let by_load = || pricing.load.cut(&self.slice, half);

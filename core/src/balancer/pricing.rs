@@ -1,20 +1,20 @@
-//! Pricing: what a slice costs the pods that own it.
+//! Pricing: the cost of a slice for the pods that own it.
 
 use crate::keyspace::Slice;
 use crate::load::{Demand, Load, LoadMap};
 
-/// How demand becomes cost. Both rates count, for a pod must bear the larger one, and they are made comparable: the
-/// steady rates tell how load is spread, the present ones how much there is.
+/// Converts demand to cost. Both rates count, since a pod must bear the larger one, so they are made comparable: the spread of
+/// load follows the steady rates, its total the current ones.
 pub(super) struct Pricing<'a> {
     pub(super) load: &'a LoadMap,
     total: Demand,
-    /// Load that is set aside for all keys alike, in milli-units a second, so that slices that nobody has measured yet
-    /// weigh something too and unloaded slices are dealt out evenly.
+    /// Load that is added evenly over the key space, in milli-units a second, so that slices without measured load have a
+    /// cost, too, and are spread evenly.
     reserve: u128,
 }
 
 impl<'a> Pricing<'a> {
-    /// A thousandth of the whole load is set aside, but at least one unit for each pod.
+    /// The reserve is a thousandth of the total load, but at least one unit for each pod.
     pub(super) fn of(load: &'a LoadMap, pod_count: usize) -> Self {
         let total = load.total();
         Self {
@@ -24,7 +24,7 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// What the slice costs, if its keys ask so much.
+    /// The cost of a slice with this demand.
     pub(super) fn cost_of(&self, slice: &Slice, demand: Demand) -> Demand {
         // Positions have 64 bits; without the lowest 20 of a width the product has at most 64 + 44 bits.
         let reserve = load_of((self.reserve * (slice.width() >> 20)) >> 44);
@@ -36,7 +36,7 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    /// What hot keys ask of which either rate is above `milli`, with scaled steady rates.
+    /// The demands of hot keys with either rate above `milli`, with scaled steady rates.
     pub(super) fn points_above(&self, milli: u128) -> impl Iterator<Item = Demand> {
         let now = u64::try_from(milli).unwrap_or(u64::MAX);
         let unscaled = milli * u128::from(self.total.steady.milli()) / u128::from(self.total.now.milli().max(1));
@@ -46,7 +46,7 @@ impl<'a> Pricing<'a> {
         above.map(|demand| self.scaled(demand))
     }
 
-    /// The demand with a steady rate as it would be if the total were what it is now.
+    /// The demand with its steady rate scaled so that the total steady rate equals the current rate.
     pub(super) fn scaled(&self, demand: Demand) -> Demand {
         let (now, steady) = (self.total.now.milli(), self.total.steady.milli());
         if now == 0 || steady == 0 {

@@ -1,24 +1,24 @@
-//! Relieve: pods that carry too much give slices away, the hottest first.
+//! Relieve: pods with too much load give slices away, the hottest first.
 
 use std::collections::BinaryHeap;
 
-use super::decision::{Cause, Tried};
-use super::plan_slice::{Hold, PlanSlice};
+use super::decision::{MoveCause, SearchStats};
+use super::plan_slice::{PlanSlice, SliceHold};
 use super::search::{Candidate, Search};
 use crate::assignment::PodIndex;
 use crate::load::Load;
 
-/// How many of the coldest pods are asked whether they would swap.
+/// The most pods that are considered for a swap, coldest first.
 const SWAP_PARTNERS_MAX: usize = 8;
 
-/// How often the search starts over.
+/// The most rounds of relieving and filling in one search.
 const ROUNDS_MAX: usize = 4;
 
 impl Search<'_, '_> {
-    /// Brings all pods into the band. Those with a slice that is too much for any pod come last, after the ones below
-    /// the band: nothing makes them well.
-    pub(super) fn balance(mut self) -> Tried {
-        // What was moved may have made room for what could not be moved before.
+    /// Brings all pods into the band. Pods with a slice that exceeds the band alone come last, after the pods below the
+    /// band: no move brings them into it.
+    pub(super) fn balance(mut self) -> SearchStats {
+        // The moves of one round may have made room for further ones.
         for _ in 0..ROUNDS_MAX {
             let incurable = self.relieve();
             self.fill_cold();
@@ -30,10 +30,10 @@ impl Search<'_, '_> {
             }
             self.level_out();
         }
-        self.tried
+        self.stats
     }
 
-    /// Relieves the pods above the band; answers those that cannot be brought into it.
+    /// Relieves the pods above the band; returns the ones that no move can bring into it.
     fn relieve(&mut self) -> Vec<PodIndex> {
         let above = self.placement.above(self.band.upper);
         let mut hottest: BinaryHeap<_> = above.map(|pod| (self.burden(pod), pod)).collect();
@@ -52,11 +52,13 @@ impl Search<'_, '_> {
         incurable
     }
 
-    /// One step that brings the pod closer to the band: a small slice less, or, where all small ones together would not
-    /// do, a large one exchanged for small ones, or one more owner for a hot key. Answers who took it.
+    /// Takes one step that brings the pod closer to the band: moves a small slice away, or, if all small ones together are
+    /// not enough, swaps a large one for small ones, or adds an owner to a hot key. Returns the receiving pod.
     fn relieve_one(&mut self, pod: PodIndex) -> Option<PodIndex> {
         let goal = self.band.upper;
-        match self.can_be_shed(pod) {
+        let candidates = self.candidates(pod);
+        self.stats.held += self.placement.holdings(pod).len() - candidates.len();
+        match self.is_sheddable(&candidates, pod) {
             true => self
                 .shed_one(pod, goal)
                 .or_else(|| self.swap(pod))
@@ -68,18 +70,16 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Whether slices for which the coldest pod has room would together bring the pod into the band.
-    fn can_be_shed(&mut self, pod: PodIndex) -> bool {
+    /// Whether moving all candidates that fit the coldest pod would bring the pod into the band.
+    fn is_sheddable(&self, candidates: &[Candidate], pod: PodIndex) -> bool {
         let room = self.room();
         let excess = self.burden(pod).saturating_sub(self.band.upper);
-        let candidates = self.candidates(pod);
-        self.tried.held += self.placement.holdings(pod).len() - candidates.len();
-        let small = candidates.into_iter().filter(|candidate| candidate.gain <= room);
+        let small = candidates.iter().filter(|candidate| candidate.gain <= room);
         small.map(|candidate| candidate.gain).sum::<u128>() >= excess
     }
 
-    /// Moves the slice that brings the pod furthest towards the goal without going beyond, or the smallest that goes
-    /// beyond, to the coldest pod.
+    /// Moves one slice to the coldest pod: the one that brings the pod closest to the goal without passing it, or else the
+    /// smallest one that passes it.
     fn shed_one(&mut self, from: PodIndex, goal: u128) -> Option<PodIndex> {
         let excess = self.burden(from).saturating_sub(goal);
         if excess == 0 {
@@ -87,14 +87,14 @@ impl Search<'_, '_> {
         }
         let mut candidates = self.candidates(from);
         candidates.sort_unstable_by_key(|candidate| candidate.order_for(excess));
-        // Who takes something should stay well inside the band, if that can be.
+        // A recipient should stay well inside the band if possible.
         for highest in [self.band.well_inside(), self.highest(from)] {
             for candidate in &candidates {
-                if !self.is_affordable(candidate.load, from) {
+                if !self.check_allowance(candidate.load, from) {
                     continue;
                 }
                 if let Some(to) = self.recipient(candidate, from, highest) {
-                    self.carry_out(candidate, from, to);
+                    self.apply_move(candidate, from, to);
                     return Some(to);
                 }
             }
@@ -102,8 +102,8 @@ impl Search<'_, '_> {
         None
     }
 
-    /// Moves a large slice to a pod that gives away small ones to make room. That costs much, so it is not done for
-    /// what may be noise.
+    /// Moves a large slice to a pod that gives small ones away to make room. A swap costs much, so only a steady load above
+    /// the band justifies it.
     fn swap(&mut self, from: PodIndex) -> Option<PodIndex> {
         if self.placement.pod(from).steady_burden() <= self.band.upper {
             return None;
@@ -111,14 +111,14 @@ impl Search<'_, '_> {
         let (excess, room) = (self.burden(from).saturating_sub(self.band.upper), self.room());
         let mut candidates = self.candidates(from);
         candidates.retain(|candidate| candidate.gain > room);
-        // The smallest that is enough; where none is, the smallest.
+        // The smallest that is enough; if none is, the smallest.
         candidates.sort_unstable_by_key(|candidate| (candidate.gain < excess, candidate.gain, candidate.slice));
         let cold = self.placement.coldest_first().filter(|pod| *pod != from);
         let partners: Vec<_> = cold.take(SWAP_PARTNERS_MAX).collect();
         for large in candidates {
             for to in partners.iter().copied() {
                 if let Some(small) = self.given_for(&large, from, to) {
-                    self.carry_out(&large, from, to);
+                    self.apply_move(&large, from, to);
                     self.give_away(small, to);
                     return Some(to);
                 }
@@ -127,7 +127,7 @@ impl Search<'_, '_> {
         None
     }
 
-    /// What a pod would give away to make room for a slice; `None` if that would not make the two better off.
+    /// The slices that a pod would give away to make room for `large`; `None` if the swap would not help.
     fn given_for(&self, large: &Candidate, from: PodIndex, to: PodIndex) -> Option<Vec<Candidate>> {
         let limit = self.highest(from).max(self.alone(large.slice, to));
         if limit >= self.burden(from) || !self.placement.may_take(to, large.slice, Some(from)) {
@@ -145,26 +145,26 @@ impl Search<'_, '_> {
             excess = excess.saturating_sub(best.gain);
             given.push(best);
         }
-        // What cannot be given away in this round is in the next one.
+        // Slices that cannot be given away in this round are given away in the next one.
         let moved: Load = given.iter().map(|small| small.load).sum();
-        let is_better = crowded < self.burden(from) || self.may_afford(large.load + moved, from);
-        (is_better && self.may_afford(large.load, from)).then_some(given)
+        let is_better = crowded < self.burden(from) || self.is_affordable(large.load + moved, from);
+        (is_better && self.is_affordable(large.load, from)).then_some(given)
     }
 
     fn give_away(&mut self, small: Vec<Candidate>, from: PodIndex) {
         for candidate in small {
-            if !self.is_affordable(candidate.load, from) {
+            if !self.check_allowance(candidate.load, from) {
                 continue;
             }
             let well_inside = self.recipient(&candidate, from, self.band.well_inside());
             let to = well_inside.or_else(|| self.recipient(&candidate, from, self.band.upper));
             if let Some(to) = to {
-                self.carry_out(&candidate, from, to);
+                self.apply_move(&candidate, from, to);
             }
         }
     }
 
-    /// Gives the pod's largest hot key one more owner, beside the warm ones.
+    /// Adds an owner to the hottest slice of the pod if that is one key.
     fn share_one(&mut self, pod: PodIndex) -> Option<PodIndex> {
         let largest = self.placement.holdings(pod).iter().copied();
         let largest = largest.max_by_key(|slice| (self.alone(*slice, pod), *slice))?;
@@ -179,16 +179,18 @@ impl Search<'_, '_> {
             self.placement.pod(*to).burden_with(share) <= highest && self.placement.may_take(*to, largest, None)
         };
         let to = self.placement.up_to(highest).find(fits)?;
-        self.placement.assign(largest, to, None, Cause::Hot);
+        self.placement.assign(largest, to, None, MoveCause::Hot);
         self.receivers.insert(to);
         Some(to)
     }
 
     fn may_be_shared(&self, planned: &PlanSlice) -> bool {
-        planned.slice.holds_one_key() && planned.hold != Hold::Poisoned && planned.owner_count() < self.owner_count_max
+        planned.slice.holds_one_key()
+            && planned.hold != SliceHold::Poisoned
+            && planned.owner_count() < self.owner_count_max
     }
 
-    /// Whoever had to take more than is good gives small slices on, so that nobody is left at the edge.
+    /// Pods that received slices and are near the upper edge give small ones away again.
     fn level_out(&mut self) {
         for pod in std::mem::take(&mut self.receivers) {
             while self.shed_one(pod, self.band.well_inside()).is_some() {}

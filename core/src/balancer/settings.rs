@@ -1,4 +1,4 @@
-//! What a target's owner chooses about its balance.
+//! The balancer's settings for one target.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::pod::Weight;
 pub enum Imbalance {
     /// 2.5 %: for services whose pods run close to their capacity.
     Tight,
-    /// 10 %.
+    /// 10 %: a compromise for most services.
     #[default]
     Default,
     /// 40 %: for services whose state is costly to rebuild.
@@ -32,20 +32,20 @@ impl Imbalance {
 /// The balancer's settings for one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalancerSettings {
-    /// What one pod of weight 1 can carry.
+    /// The capacity of a pod of weight 1.
     pub max_load_hint: Load,
-    /// How far a pod may lie from the mean.
+    /// How far the load of a pod may lie from the mean.
     pub imbalance: Imbalance,
     /// The fewest serving replicas of a slice, at least 1; fewer only while there are fewer pods.
     pub min_replicas: u32,
     /// The most serving replicas of a slice, at least `min_replicas`.
     pub max_replicas: u32,
-    /// Slices are cut until there are this many replicas a pod, so that there is something to move.
+    /// Slices are cut until there are this many replicas for each pod, so that balance has enough to move.
     pub slices_per_pod_min: u32,
 }
 
 impl BalancerSettings {
-    /// What a pod of this weight can carry.
+    /// The capacity of a pod of this weight.
     #[must_use]
     pub fn capacity_of(&self, weight: Weight) -> Load {
         let milli = u128::from(self.max_load_hint.milli()) * u128::from(weight.thousandths()) / 1_000;

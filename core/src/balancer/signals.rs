@@ -1,67 +1,59 @@
-//! Signals: all that the balancer knows beside the assignment.
+//! Signals: the inputs of a decision beside the assignment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Ledger;
+use super::move_history::MoveHistory;
+use super::scope::Scope;
 use crate::keyspace::{Slice, SliceKey};
 use crate::load::LoadMap;
 use crate::pod::{Pod, PodName};
 
-/// What is known of pods and load when a decision is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The pods, their load and what operators have pinned, when a decision is made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Signals {
-    /// The live pods; one that is not here is dead.
+    /// The live pods; all others are dead.
     pub pods: BTreeMap<PodName, PodSignal>,
-    /// Where the load is.
+    /// The load by key.
     pub load: LoadMap,
-    /// Leaving replicas that have lingered long enough, by the start of their slice and their pod.
-    pub left: BTreeSet<(SliceKey, PodName)>,
-    /// Which new owners are warm.
-    pub warmed: Warmed,
-    /// What may change.
+    /// Leaving replicas that have lingered long enough, by the start of the slice and the pod.
+    pub lingered: BTreeSet<(SliceKey, PodName)>,
+    /// The warming replicas that may serve.
+    pub warm: WarmReplicas,
+    /// Which changes the decision may make.
     pub scope: Scope,
-    /// What was moved for balance lately.
-    pub ledger: Ledger,
-    /// Keys that an operator has bound to a pod; where pins overlap, the last one counts.
+    /// The moves for balance of the last ten minutes, for budgets and cooldowns.
+    pub recent_moves: MoveHistory,
+    /// Keys that an operator has pinned; where pins overlap, the last one counts.
     pub pins: Vec<Pin>,
     /// Keys whose owners crashed one after the other.
     pub poisoned: Vec<Slice>,
 }
 
-/// Keys that an operator has bound to a pod: it owns them as long as it may own any.
+/// Keys that an operator has pinned to a pod, which owns them while it may own slices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
 pub struct Pin {
-    /// The keys.
     pub slice: Slice,
-    /// The pod.
     pub pod: PodName,
 }
 
-/// What is known of a live pod.
+/// A live pod, and whether it may own slices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodSignal {
     /// The pod in its newest incarnation.
     pub pod: Pod,
-    /// Whether it may get slices; a draining pod keeps what it has only until another pod takes over.
+    /// Whether it may own slices; a draining pod keeps its slices only until another pod takes them over.
     pub may_own: bool,
 }
 
-/// Which pods have what they need to serve a slice that they get, or got.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warmed {
-    /// All of them: slices switch at once.
+/// The warming replicas that may serve.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WarmReplicas {
+    /// All of them: slices switch to their new owners at once.
+    #[default]
     All,
-    /// These replicas, by the start of their slice and their pod; all others get ready first.
+    /// These, by the start of the slice and the pod; all others warm up first.
     Only(BTreeSet<(SliceKey, PodName)>),
-}
-
-/// What a decision may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// What pods that came or went require: every slice is owned, pods that joined are filled.
-    Repair,
-    /// The same, and moves for the sake of balance.
-    Balance,
 }

@@ -1,11 +1,11 @@
-//! Succeed: a pod that replaces another one takes over all that it had, so that each key moves once.
+//! Succeed: a pod that replaces another one takes over all its slices, so that each key moves once.
 
-use super::decision::Cause;
+use super::decision::MoveCause;
 use super::plan::Plan;
-use super::plan_pod::{PlanPod, Standing};
+use super::plan_pod::{PlanPod, PodAvailability};
 use crate::assignment::PodIndex;
 
-/// Pairs pods that go with pods that have joined, equal ones first, and lets each successor take over.
+/// Pairs dead and draining pods with pods that joined, equal ones first, and assigns all slices of one to the other.
 pub(super) fn succeed(plan: &mut Plan) {
     let mut successors: Vec<PodIndex> = plan.owners().filter(|pod| plan.pod(*pod).has_joined).collect();
     if successors.is_empty() {
@@ -26,15 +26,16 @@ pub(super) fn succeed(plan: &mut Plan) {
         let served: Vec<PodIndex> = plan.slices()[slice].owners().collect();
         for leaving in served {
             if let Some(successor) = successor_of[leaving.as_usize()] {
-                plan.assign(slice, successor, Some(leaving), Cause::Replaced);
+                plan.assign(slice, successor, Some(leaving), MoveCause::Replaced);
             }
         }
     }
 }
 
-/// The pods that own slices and are to lose them, by name.
+/// The dead and draining pods that own slices, by name.
 fn leaving_pods(plan: &Plan) -> Vec<PodIndex> {
-    let is_leaving = |(_, pod): &(usize, &PlanPod)| pod.standing != Standing::Owner && pod.cost.peak().milli() > 0;
+    let is_leaving =
+        |(_, pod): &(usize, &PlanPod)| pod.availability != PodAvailability::Eligible && pod.cost.peak().milli() > 0;
     plan.pods()
         .iter()
         .enumerate()

@@ -1,142 +1,142 @@
-//! The overlay: who owns which keys by the word of pods that go by a newer generation than the assignment.
+//! The overlay: owners of keys by hints of pods that hold a newer generation than the clerk's assignment.
 
 use crate::assignment::Generation;
 use crate::keyspace::{Slice, SliceIndex, SliceKey, SliceMap};
 use crate::target::KeyMode;
 
-/// What pods said that the assignment does not say yet. Immutable like the routing table that it lies over: what is
-/// heard makes another one.
+/// The owner hints that are newer than the assignment. Immutable like the routing table that it supplements: each further hint
+/// makes another overlay.
 #[derive(Debug, Clone)]
-pub struct Overlay<O>(Option<Box<Words<O>>>);
+pub struct Overlay<O>(Option<Box<HintMap<O>>>);
 
-/// Who owns some keys since a generation.
+/// The owner of some keys as of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word<O> {
-    /// The generation that the pod went by that said so.
+pub struct OwnerHint<O> {
+    /// The generation that the hinting pod holds.
     pub generation: Generation,
-    /// Whom it named.
+    /// The owner that the pod named.
     pub owner: O,
 }
 
 #[derive(Debug, Clone)]
-struct Words<O> {
-    by_slice: SliceMap<Option<Word<O>>>,
+struct HintMap<O> {
+    by_slice: SliceMap<Option<OwnerHint<O>>>,
     index: SliceIndex,
 }
 
 impl<O> Overlay<O> {
-    /// The most words that are kept. What is heard beyond them is not: forgetting a word instead would lead requests
-    /// back to an owner that is known not to be one.
-    pub const WORD_COUNT_MAX: usize = 1_024;
+    /// The most hints of an overlay. Further hints are rejected: dropping an older hint instead would route requests back to a
+    /// pod that is known not to be the owner.
+    pub const HINT_COUNT_MAX: usize = 1_024;
 
-    /// Nothing was heard.
+    /// An overlay without hints.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Whether nothing was heard.
+    /// Whether there are no hints.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// What was heard of the key; nothing, if it is too long to be one. Allocates nothing.
+    /// The hint for the key; `None` for a key over the length limit. Does not allocate.
     #[inline]
     #[must_use]
-    pub fn word_on(&self, application_key: &[u8], mode: KeyMode) -> Option<&Word<O>> {
-        self.0.as_deref()?.word_on(application_key, mode)
+    pub fn hint_for(&self, application_key: &[u8], mode: KeyMode) -> Option<&OwnerHint<O>> {
+        self.0.as_deref()?.hint_for(application_key, mode)
     }
 
-    /// Whom the words name; one that owns several slices comes several times.
+    /// The owner of each hint, with repetitions.
     pub fn owners(&self) -> impl Iterator<Item = &O> {
-        let words = self.0.iter().flat_map(|words| words.by_slice.values().flatten());
-        words.map(|word| &word.owner)
+        let hints = self.0.iter().flat_map(|hints| hints.by_slice.values().flatten());
+        hints.map(|hint| &hint.owner)
     }
 
-    /// With one more word, which counts for those keys of the slice of which nothing as new was heard; `None` if there
-    /// are none, or the overlay is full.
+    /// The overlay with one more hint for the keys of the slice that have no hint of the same or a newer generation; `None` if
+    /// there are no such keys, or the overlay is full.
     #[must_use]
-    pub fn with(&self, slice: &Slice, word: &Word<O>) -> Option<Self>
+    pub fn with(&self, slice: &Slice, hint: &OwnerHint<O>) -> Option<Self>
     where
         O: Clone,
     {
-        let Some(words) = &self.0 else {
-            return Some(Self::of(overlaid(&SliceMap::full(None), slice, word)));
+        let Some(hints) = &self.0 else {
+            return Some(Self::of(overlaid(&SliceMap::full(None), slice, hint)));
         };
-        let is_news = |(_, known): (Slice, &Option<Word<O>>)| is_newer(word, known.as_ref());
-        if !words.by_slice.overlapping(slice).any(is_news) {
+        let is_change = |(_, known): (Slice, &Option<OwnerHint<O>>)| is_newer(hint, known.as_ref());
+        if !hints.by_slice.overlapping(slice).any(is_change) {
             return None;
         }
-        let entries = overlaid(&words.by_slice, slice, word);
-        let word_count = entries.iter().filter(|(_, word)| word.is_some()).count();
-        (word_count <= Self::WORD_COUNT_MAX).then(|| Self::of(entries))
+        let entries = overlaid(&hints.by_slice, slice, hint);
+        let hint_count = entries.iter().filter(|(_, hint)| hint.is_some()).count();
+        (hint_count <= Self::HINT_COUNT_MAX).then(|| Self::of(entries))
     }
 
-    /// Without the words that an assignment of this generation has overtaken.
+    /// The overlay without hints that an assignment of this generation supersedes.
     #[must_use]
     pub fn newer_than(&self, generation: Generation) -> Self
     where
         O: Clone,
     {
-        self.retained(|word| word.generation > generation)
+        self.retained(|hint| hint.generation > generation)
     }
 
-    /// Without the words that name such an owner.
+    /// The overlay without hints that name such an owner.
     #[must_use]
     pub fn without(&self, is_gone: impl Fn(&O) -> bool) -> Self
     where
         O: Clone,
     {
-        self.retained(|word| !is_gone(&word.owner))
+        self.retained(|hint| !is_gone(&hint.owner))
     }
 
-    fn retained(&self, is_kept: impl Fn(&Word<O>) -> bool) -> Self
+    fn retained(&self, is_kept: impl Fn(&OwnerHint<O>) -> bool) -> Self
     where
         O: Clone,
     {
-        let Some(words) = &self.0 else { return Self::none() };
-        let kept = |word: &Option<Word<O>>| word.clone().filter(|word| is_kept(word));
-        let map = &words.by_slice;
+        let Some(hints) = &self.0 else { return Self::none() };
+        let kept = |hint: &Option<OwnerHint<O>>| hint.clone().filter(|hint| is_kept(hint));
+        let map = &hints.by_slice;
         Self::of(map.starts().cloned().zip(map.values().map(kept)).collect())
     }
 
     /// `entries` begin at the empty key, in key order.
-    fn of(mut entries: Vec<(SliceKey, Option<Word<O>>)>) -> Self {
+    fn of(mut entries: Vec<(SliceKey, Option<OwnerHint<O>>)>) -> Self {
         entries.dedup_by(|(_, next), (_, before)| before.is_none() && next.is_none());
         if let [(_, None)] = &*entries {
             return Self::none();
         }
-        let by_slice = SliceMap::try_from_starts(entries).expect("cut out of a map that covers every key");
+        let by_slice = SliceMap::try_from_starts(entries).expect("the entries start at the empty key and increase");
         let index = SliceIndex::of(&by_slice);
-        Self(Some(Box::new(Words { by_slice, index })))
+        Self(Some(Box::new(HintMap { by_slice, index })))
     }
 }
 
-impl<O> Words<O> {
+impl<O> HintMap<O> {
     #[cold]
-    fn word_on(&self, application_key: &[u8], mode: KeyMode) -> Option<&Word<O>> {
+    fn hint_for(&self, application_key: &[u8], mode: KeyMode) -> Option<&OwnerHint<O>> {
         let at = self.index.slice_of_application_key(application_key, mode).ok()?;
         self.by_slice.at(at).1.as_ref()
     }
 }
 
-fn is_newer<O>(word: &Word<O>, known: Option<&Word<O>>) -> bool {
-    known.is_none_or(|known| known.generation < word.generation)
+fn is_newer<O>(hint: &OwnerHint<O>, known: Option<&OwnerHint<O>>) -> bool {
+    known.is_none_or(|known| known.generation < hint.generation)
 }
 
-/// The map with the word in place of all that is older in the slice. Each key that it takes in one run is one entry.
+/// The map with the hint instead of all older ones in the slice; adjacent keys with the new hint become one entry.
 fn overlaid<O: Clone>(
-    map: &SliceMap<Option<Word<O>>>,
+    map: &SliceMap<Option<OwnerHint<O>>>,
     slice: &Slice,
-    word: &Word<O>,
-) -> Vec<(SliceKey, Option<Word<O>>)> {
+    hint: &OwnerHint<O>,
+) -> Vec<(SliceKey, Option<OwnerHint<O>>)> {
     let mut entries = Vec::with_capacity(map.slice_count() + 2);
     let mut is_in_run = false;
     for (known_slice, known) in map.iter() {
         let common = known_slice.intersection(slice);
-        let Some(common) = common.filter(|_| is_newer(word, known.as_ref())) else {
+        let Some(common) = common.filter(|_| is_newer(hint, known.as_ref())) else {
             entries.push((known_slice.start().clone(), known.clone()));
             is_in_run = false;
             continue;
@@ -144,7 +144,7 @@ fn overlaid<O: Clone>(
         let [before, after] = known_slice.without(&common);
         entries.extend(before.map(|before| (before.start().clone(), known.clone())));
         if !is_in_run {
-            entries.push((common.start().clone(), Some(word.clone())));
+            entries.push((common.start().clone(), Some(hint.clone())));
         }
         is_in_run = after.is_none();
         entries.extend(after.map(|after| (after.start().clone(), known.clone())));
@@ -161,14 +161,14 @@ mod tests {
     const KEY_COUNT: u8 = 32;
 
     #[derive(Debug, Clone)]
-    enum Step {
-        Hear(Slice, Word<u8>),
+    enum OverlayOp {
+        Hint(Slice, OwnerHint<u8>),
         Assign(Generation),
         Lose(u8),
     }
 
-    /// What is known of each key, with no thought of slices.
-    type Model = Vec<Option<Word<u8>>>;
+    /// The hint for each key, one by one.
+    type OverlayModel = Vec<Option<OwnerHint<u8>>>;
 
     fn generation(number: i64) -> Generation {
         Generation::from_number(number).unwrap()
@@ -182,80 +182,80 @@ mod tests {
         Slice::new(key(start), end.map(key)).unwrap()
     }
 
-    fn word(number: i64, owner: u8) -> Word<u8> {
-        Word {
+    fn hint(number: i64, owner: u8) -> OwnerHint<u8> {
+        OwnerHint {
             generation: generation(number),
             owner,
         }
     }
 
-    fn step() -> impl Strategy<Value = Step> {
-        let heard = (0..KEY_COUNT, 1..=KEY_COUNT, any::<bool>(), 1_i64..9, 0_u8..4);
-        let heard = heard.prop_map(|(start, length, has_end, number, owner)| {
-            Step::Hear(slice(start, has_end.then_some(start + length)), word(number, owner))
+    fn step() -> impl Strategy<Value = OverlayOp> {
+        let hinted = (0..KEY_COUNT, 1..=KEY_COUNT, any::<bool>(), 1_i64..9, 0_u8..4);
+        let hinted = hinted.prop_map(|(start, length, has_end, number, owner)| {
+            OverlayOp::Hint(slice(start, has_end.then_some(start + length)), hint(number, owner))
         });
         prop_oneof![
-            6 => heard,
-            1 => (1_i64..9).prop_map(|number| Step::Assign(generation(number))),
-            1 => (0_u8..4).prop_map(Step::Lose),
+            6 => hinted,
+            1 => (1_i64..9).prop_map(|number| OverlayOp::Assign(generation(number))),
+            1 => (0_u8..4).prop_map(OverlayOp::Lose),
         ]
     }
 
-    fn step_model(model: &mut Model, step: &Step) {
+    fn step_model(model: &mut OverlayModel, step: &OverlayOp) {
         for (number, known) in (0..KEY_COUNT).zip(model) {
             let is_kept = match step {
-                Step::Hear(slice, word) => {
-                    if slice.contains(&key(number)) && known.is_none_or(|known| known.generation < word.generation) {
-                        *known = Some(*word);
+                OverlayOp::Hint(slice, hint) => {
+                    if slice.contains(&key(number)) && known.is_none_or(|known| known.generation < hint.generation) {
+                        *known = Some(*hint);
                     }
                     continue;
                 }
-                Step::Assign(generation) => known.is_some_and(|known| known.generation > *generation),
-                Step::Lose(owner) => known.is_some_and(|known| known.owner != *owner),
+                OverlayOp::Assign(generation) => known.is_some_and(|known| known.generation > *generation),
+                OverlayOp::Lose(owner) => known.is_some_and(|known| known.owner != *owner),
             };
             *known = known.filter(|_| is_kept);
         }
     }
 
-    fn after(overlay: &Overlay<u8>, step: &Step) -> Overlay<u8> {
+    fn after(overlay: &Overlay<u8>, step: &OverlayOp) -> Overlay<u8> {
         match step {
-            Step::Hear(slice, word) => overlay.with(slice, word).unwrap_or_else(|| overlay.clone()),
-            Step::Assign(generation) => overlay.newer_than(*generation),
-            Step::Lose(owner) => overlay.without(|named| named == owner),
+            OverlayOp::Hint(slice, hint) => overlay.with(slice, hint).unwrap_or_else(|| overlay.clone()),
+            OverlayOp::Assign(generation) => overlay.newer_than(*generation),
+            OverlayOp::Lose(owner) => overlay.without(|named| named == owner),
         }
     }
 
     proptest! {
         #[test]
-        fn each_key_goes_by_the_newest_word_that_was_heard_of_it(steps in prop::collection::vec(step(), 1..40)) {
+        fn each_key_has_its_newest_hint(steps in prop::collection::vec(step(), 1..40)) {
             let (mut overlay, mut model) = (Overlay::none(), vec![None; KEY_COUNT.into()]);
             for step in &steps {
                 overlay = after(&overlay, step);
                 step_model(&mut model, step);
-                let heard: Model = (0..KEY_COUNT)
-                    .map(|number| overlay.word_on(&[number], KeyMode::Ordered).copied())
+                let hinted: OverlayModel = (0..KEY_COUNT)
+                    .map(|number| overlay.hint_for(&[number], KeyMode::Ordered).copied())
                     .collect();
-                prop_assert_eq!(&heard, &model, "after {:?}", step);
+                prop_assert_eq!(&hinted, &model, "after {:?}", step);
             }
         }
     }
 
     #[test]
-    fn nothing_is_left_once_an_assignment_says_it_all() {
-        let overlay = Overlay::none().with(&slice(3, Some(5)), &word(7, 1)).unwrap();
+    fn an_assignment_supersedes_hints_of_its_generation() {
+        let overlay = Overlay::none().with(&slice(3, Some(5)), &hint(7, 1)).unwrap();
         assert!(!overlay.newer_than(generation(6)).is_empty());
         assert!(overlay.newer_than(generation(7)).is_empty());
     }
 
     #[test]
-    fn what_is_known_already_changes_nothing() {
-        let overlay = Overlay::none().with(&Slice::FULL, &word(7, 1)).unwrap();
-        assert!(overlay.with(&slice(3, Some(5)), &word(7, 1)).is_none());
-        assert!(overlay.with(&slice(3, Some(5)), &word(6, 2)).is_none());
+    fn a_hint_that_is_not_newer_changes_nothing() {
+        let overlay = Overlay::none().with(&Slice::FULL, &hint(7, 1)).unwrap();
+        assert!(overlay.with(&slice(3, Some(5)), &hint(7, 1)).is_none());
+        assert!(overlay.with(&slice(3, Some(5)), &hint(6, 2)).is_none());
     }
 
     #[test]
-    fn a_full_overlay_takes_newer_words_only_on_what_it_knows_of() {
+    fn a_full_overlay_accepts_hints_only_for_keys_that_have_one() {
         let slice = |number: u64| {
             let (start, end) = (
                 SliceKey::from_position(number * 2),
@@ -264,11 +264,11 @@ mod tests {
             Slice::new(start, Some(end)).unwrap()
         };
         let mut overlay = Overlay::none();
-        let word_count_max = Overlay::<u8>::WORD_COUNT_MAX as u64;
-        for number in 0..word_count_max {
-            overlay = overlay.with(&slice(number), &word(7, 1)).unwrap();
+        let hint_count_max = Overlay::<u8>::HINT_COUNT_MAX as u64;
+        for number in 0..hint_count_max {
+            overlay = overlay.with(&slice(number), &hint(7, 1)).unwrap();
         }
-        assert!(overlay.with(&slice(word_count_max), &word(7, 1)).is_none());
-        assert!(overlay.with(&slice(5), &word(8, 2)).is_some());
+        assert!(overlay.with(&slice(hint_count_max), &hint(7, 1)).is_none());
+        assert!(overlay.with(&slice(5), &hint(8, 2)).is_some());
     }
 }

@@ -1,43 +1,43 @@
-//! The pick: one of several pods that all serve a key.
+//! The pick: chooses one of several pods that serve a key.
 
 use crate::assignment::PodIndex;
 
-/// How a pod stands at the moment of a pick.
+/// The properties of a pod that a pick compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// Pods of a lower rank are only asked where there are none of a higher one.
+pub struct PodScore {
+    /// Only pods of the best rank are picked.
     pub rank: Rank,
-    /// Requests that were sent to it and are not answered yet.
+    /// Requests of this clerk that it has not answered yet.
     pub in_flight: u64,
 }
 
-/// How gladly a pod is asked, most gladly first.
+/// The preference for a pod, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rank {
-    /// In the caller's zone.
+    /// It is in the caller's zone.
     Near,
-    /// In another zone.
+    /// It is in another zone, or its zone is unknown.
     Far,
-    /// It failed this very request a moment ago.
+    /// An earlier attempt of the same request failed at it.
     Failed,
 }
 
-/// The pod to ask, by power of two choices: of two pods drawn at random, the one with fewer requests in flight.
-/// Nearly as even as asking for the least of all, but callers who do not know of each other never all run to the same
-/// pod (Mitzenmacher 1996). Only pods of the best rank are drawn. `chance` is a random number.
-pub fn pick(serving: &[PodIndex], standing: impl Fn(PodIndex) -> Standing, chance: u64) -> Option<PodIndex> {
+/// Picks a pod by the power of two choices: of two pods of the best rank drawn at random, the one with fewer requests in
+/// flight. Nearly as even as the least loaded of all, but independent clerks do not all pick the same pod (Mitzenmacher
+/// 1996). `chance` is a random number.
+pub fn pick(serving: &[PodIndex], score: impl Fn(PodIndex) -> PodScore, chance: u64) -> Option<PodIndex> {
     if let [only] = serving {
         return Some(*only);
     }
-    let best = serving.iter().map(|pod| standing(*pod).rank).min()?;
-    let drawable = || serving.iter().copied().filter(|pod| standing(*pod).rank == best);
+    let best = serving.iter().map(|pod| score(*pod).rank).min()?;
+    let drawable = || serving.iter().copied().filter(|pod| score(*pod).rank == best);
     let (first, second) = two_of(drawable().count() as u64, chance);
     let (first, second) = (drawable().nth(first)?, drawable().nth(second)?);
-    let is_busier = standing(first).in_flight > standing(second).in_flight;
+    let is_busier = score(first).in_flight > score(second).in_flight;
     Some(if is_busier { second } else { first })
 }
 
-/// Two numbers below `count`, which are distinct where there are two.
+/// Two numbers below `count`, distinct if `count` is at least 2.
 fn two_of(count: u64, chance: u64) -> (usize, usize) {
     let (high, low) = (chance >> 32, chance & u64::from(u32::MAX));
     let first = low % count;
@@ -53,8 +53,8 @@ mod tests {
 
     const PODS: [PodIndex; 4] = [PodIndex(0), PodIndex(1), PodIndex(2), PodIndex(3)];
 
-    fn near(in_flight: u64) -> Standing {
-        Standing {
+    fn near(in_flight: u64) -> PodScore {
+        PodScore {
             rank: Rank::Near,
             in_flight,
         }
@@ -68,10 +68,10 @@ mod tests {
         }
 
         #[test]
-        fn another_zone_is_asked_only_where_the_own_has_no_pod(chance in any::<u64>()) {
+        fn another_zone_is_picked_only_if_the_own_one_has_no_pod(chance in any::<u64>()) {
             let far_but_idle = |pod: PodIndex| match pod.0 {
                 1 => near(1_000),
-                _ => Standing { rank: Rank::Far, in_flight: 0 },
+                _ => PodScore { rank: Rank::Far, in_flight: 0 },
             };
             prop_assert_eq!(pick(&PODS, far_but_idle, chance), Some(PodIndex(1)));
             prop_assert!(pick(&PODS[2..], far_but_idle, chance).is_some());
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn all_idle_pods_get_their_share() {
+    fn idle_pods_are_picked_evenly() {
         let mut counts = [0; 4];
         for draw in 0..4_000_u64 {
             // Knuth's multiplier spreads the draws over all 64 bits.
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_picked_where_nobody_serves_and_the_only_one_always_is() {
+    fn no_pod_is_picked_without_owners_and_a_single_owner_always_is() {
         assert_eq!(pick(&[], |_| near(0), 7), None);
         assert_eq!(
             pick(
                 &PODS[..1],
-                |_| Standing {
+                |_| PodScore {
                     rank: Rank::Failed,
                     in_flight: 9
                 },

@@ -1,15 +1,15 @@
-//! The retry budget: second attempts may never be more than a small share of all requests.
+//! The retry budget: limits retries to a small share of all requests.
 
 use crate::time::Timestamp;
 
-/// How many retries are allowed.
+/// The limits of a [`RetryBudget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryBudgetSettings {
     /// Retries allowed per thousand requests.
     pub per_thousand: u32,
-    /// Retries allowed each second however few requests there are.
+    /// Retries allowed each second, regardless of the number of requests.
     pub floor_per_second: u32,
-    /// The most retries that can be saved up.
+    /// The most unused retries that are saved.
     pub saved_max: u32,
 }
 
@@ -23,26 +23,26 @@ impl Default for RetryBudgetSettings {
     }
 }
 
-/// A bucket of tokens that requests and time fill and retries empty.
+/// A token bucket that requests and time fill and retries empty. Without it, retrying clients multiply the load of pods that
+/// are failing already.
 ///
-/// It is told how many requests there were, so that a request costs it nothing: it is only asked when a retry is
-/// wanted. Without it, clients that retry multiply the load of pods that are failing already.
+/// The caller counts requests and passes the count with each retry, so that an ordinary request does not touch the bucket.
 #[derive(Debug, Clone)]
 pub struct RetryBudget {
     settings: RetryBudgetSettings,
-    /// What has been saved up, in thousandths of a retry.
+    /// The saved retries, in thousandths.
     saved_milli: u64,
-    /// The count of requests that has been credited.
+    /// The request count up to which retries were credited.
     requests: u64,
-    /// The time that has been credited.
+    /// The time up to which retries were credited.
     filled_at: Timestamp,
 }
 
-/// A retry, in the unit of the bucket.
+/// One retry in the unit of the bucket.
 const RETRY_MILLI: u64 = 1_000;
 
 impl RetryBudget {
-    /// A full bucket: a clerk that has just started may well meet pods that are starting too.
+    /// A full bucket, since a clerk that has just started often meets pods that are starting, too.
     #[must_use]
     pub fn new(settings: RetryBudgetSettings, now: Timestamp) -> Self {
         Self {
@@ -53,8 +53,8 @@ impl RetryBudget {
         }
     }
 
-    /// Takes one retry out, if there is one. `requests` is how many there were so far, first attempts only.
-    pub fn take(&mut self, requests: u64, now: Timestamp) -> bool {
+    /// Withdraws one retry if one is saved; returns whether it did. `requests` is the number of first attempts so far.
+    pub fn try_withdraw(&mut self, requests: u64, now: Timestamp) -> bool {
         self.fill(requests, now);
         let is_allowed = self.saved_milli >= RETRY_MILLI;
         if is_allowed {
@@ -67,7 +67,7 @@ impl RetryBudget {
         let by_requests = requests
             .saturating_sub(self.requests)
             .saturating_mul(self.settings.per_thousand.into());
-        // Whole milliseconds only, and the rest is kept for later: a retry a second is a thousandth a millisecond.
+        // Credits whole milliseconds and keeps the rest for later: one retry a second is one thousandth a millisecond.
         let elapsed_ms = (now.as_micros().saturating_sub(self.filled_at.as_micros())) / 1_000;
         let by_time = elapsed_ms.saturating_mul(self.settings.floor_per_second.into());
         self.requests = self.requests.max(requests);
@@ -90,12 +90,12 @@ mod tests {
             ..RetryBudgetSettings::default()
         };
         let mut budget = RetryBudget::new(settings, Timestamp::ZERO);
-        while budget.take(0, Timestamp::ZERO) {}
+        while budget.try_withdraw(0, Timestamp::ZERO) {}
         budget
     }
 
     fn allowed(budget: &mut RetryBudget, requests: u64, now: Timestamp) -> usize {
-        (0..5_000).filter(|_| budget.take(requests, now)).count()
+        (0..5_000).filter(|_| budget.try_withdraw(requests, now)).count()
     }
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_retries_a_second_are_allowed_however_few_requests_there_are() {
+    fn a_few_retries_a_second_are_allowed_without_requests() {
         let mut budget = empty(10);
         assert_eq!(allowed(&mut budget, 0, Timestamp::from_millis(99)), 0);
         assert_eq!(allowed(&mut budget, 0, Timestamp::from_millis(100)), 1);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_night_saves_up_no_more_than_the_limit() {
+    fn no_more_retries_are_saved_than_the_limit() {
         let mut budget = empty(10);
         assert_eq!(allowed(&mut budget, 0, Timestamp::NEVER), 1_000);
     }

@@ -1,4 +1,4 @@
-//! The routing table: from an application key to the pods that serve it, without a lock or an allocation.
+//! The routing table: looks up the pods that serve an application key, without a lock or an allocation.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,15 +8,15 @@ use crate::assignment::{Assignment, PodIndex};
 use crate::keyspace::{KeyTooLong, SliceIndex};
 use crate::target::KeyMode;
 
-/// One assignment, laid out for looking up keys.
+/// One assignment, arranged for lookups of keys.
 #[derive(Debug, Clone)]
 pub struct RoutingTable {
     assignment: Arc<Assignment>,
     key_mode: KeyMode,
     index: SliceIndex,
-    /// Where in `serving` the pods of each slice are.
+    /// The span of each slice in `serving`.
     spans: Box<[Span]>,
-    /// The serving pods of each slice; slices with the same ones share a place, so that this stays in a cache.
+    /// The serving pods of all slices; slices with the same pods share a span, so that the array fits a cache.
     serving: Box<[PodIndex]>,
 }
 
@@ -26,17 +26,17 @@ struct Span {
     length: u32,
 }
 
-/// Where requests for a key go.
+/// The pods that serve a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route<'a> {
-    /// The number of the slice that holds the key, in key order.
+    /// The index of the key's slice, in key order.
     pub slice: usize,
-    /// The pods that serve it, as places in the pod table of the assignment; empty if it has no owner.
+    /// The pods that serve it, as indexes into the pod table of the assignment; empty if it has no owner.
     pub serving: &'a [PodIndex],
 }
 
 impl RoutingTable {
-    /// The table of an assignment.
+    /// Builds the table of an assignment.
     #[must_use]
     pub fn new(assignment: Arc<Assignment>, key_mode: KeyMode) -> Self {
         let mut serving = Vec::new();
@@ -56,10 +56,10 @@ impl RoutingTable {
         }
     }
 
-    /// Where requests for the key go.
+    /// The pods that serve the key.
     ///
     /// # Errors
-    /// When the key is longer than a key may be.
+    /// When the key is longer than [`SliceKey::LENGTH_MAX`](crate::keyspace::SliceKey::LENGTH_MAX).
     #[inline]
     pub fn route(&self, application_key: &[u8]) -> Result<Route<'_>, KeyTooLong> {
         let slice = self.index.slice_of_application_key(application_key, self.key_mode)?;
@@ -69,13 +69,13 @@ impl RoutingTable {
         })
     }
 
-    /// What the table was made from.
+    /// The assignment that the table was built from.
     #[must_use]
     pub const fn assignment(&self) -> &Arc<Assignment> {
         &self.assignment
     }
 
-    /// How application keys become slice keys.
+    /// How the table converts application keys to slice keys.
     #[must_use]
     pub const fn key_mode(&self) -> KeyMode {
         self.key_mode
@@ -106,19 +106,10 @@ mod tests {
     use super::*;
     use crate::assignment::{Phase, Proposal, ReplicaSet};
     use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use crate::pod::fixtures::pod;
 
     fn assignment(owners: &[Vec<(u32, Phase)>]) -> Arc<Assignment> {
-        let pods = (0..4)
-            .map(|number| Pod {
-                name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-                incarnation: Incarnation(number),
-                address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-                zone: "".into(),
-                weight: Weight::ONE,
-                memory_capacity: None,
-            })
-            .collect();
+        let pods = (0..4).map(pod).collect();
         let start = |number: usize| SliceKey::from_position((u64::MAX / owners.len() as u64) * number as u64);
         let slices = owners.iter().enumerate().map(|(number, replicas)| {
             let mut set = ReplicaSet::none();
@@ -158,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_over_the_limit_is_refused_in_either_mode() {
+    fn a_key_over_the_limit_is_rejected_in_either_mode() {
         for mode in [KeyMode::Hashed, KeyMode::Ordered] {
             let table = RoutingTable::new(assignment(&[vec![]]), mode);
             assert!(table.route(&[0; SliceKey::LENGTH_MAX]).is_ok());

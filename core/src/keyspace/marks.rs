@@ -1,10 +1,10 @@
-//! Marks: values on parts of the key space.
+//! Marks: a sparse map from ranges of keys to values.
 
 use serde::{Deserialize, Serialize};
 
 use super::Slice;
 
-/// Parts of the key space with a value each, in key order, none overlapping; most of the space has none.
+/// A sparse map: disjoint slices with a value each, in key order; keys outside them have none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks<T>(Vec<(Slice, T)>);
 
@@ -15,14 +15,14 @@ impl<T> Default for Marks<T> {
 }
 
 impl<T: Clone> Marks<T> {
-    /// Marks all of the slice, whatever was marked in it before.
+    /// Sets the value of all keys of the slice, replacing earlier ones.
     pub fn set(&mut self, slice: &Slice, value: T) {
         self.clear(slice);
         let place = self.0.partition_point(|(marked, _)| marked < slice);
         self.0.insert(place, (slice.clone(), value));
     }
 
-    /// Takes the marks off the slice; of a larger one the rest stays.
+    /// Removes the values of all keys of the slice; the rest of a mark that reaches beyond it stays.
     pub fn clear(&mut self, slice: &Slice) {
         let left = self.0.iter().flat_map(|(marked, value)| {
             let rest = marked.without(slice).into_iter().flatten();
@@ -47,13 +47,13 @@ impl<T: Clone> Marks<T> {
         rest.is_empty()
     }
 
-    /// How many there are.
+    /// The number of marks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing is marked.
+    /// Whether there are no marks.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_mark_of_a_key_counts_and_the_rest_of_others_stays() {
+    fn a_new_mark_replaces_the_overlapping_part_of_others() {
         let mut marks = Marks::default();
         marks.set(&slice(1, 9), 'a');
         marks.set(&slice(3, 5), 'b');

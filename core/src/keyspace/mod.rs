@@ -1,11 +1,11 @@
-//! Keys and ranges: the space that is cut into slices.
+//! The key space: keys, and the slices that it is cut into.
 //!
 //! ```text
 //! application key --KeyMode--> SliceKey   ""  <= k < infinity, unsigned bytes
 //!                              Slice      [start, end)
 //!                              SliceMap   every key has exactly one value
 //!                              Marks      some keys have a value
-//!                              SliceIndex the same, immutable and fast to look up
+//!                              SliceIndex from a key to the number of its slice, fast
 //! ```
 
 mod marks;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SliceKey;
 
-/// The range `[start, end)` of slice keys, never empty; without an end it reaches to the end of the key space.
+/// The range `[start, end)` of slice keys, never empty; without `end` it reaches to the end of the key space.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slice {
     start: SliceKey,
@@ -14,13 +14,13 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// All keys.
+    /// The whole key space.
     pub const FULL: Slice = Slice {
         start: SliceKey::EMPTY,
         end: None,
     };
 
-    /// The slice `[start, end)`; `None` if it would hold no key.
+    /// The slice `[start, end)`; `None` if it would be empty.
     #[must_use]
     pub fn new(start: SliceKey, end: Option<SliceKey>) -> Option<Self> {
         match &end {
@@ -29,13 +29,13 @@ impl Slice {
         }
     }
 
-    /// The first key.
+    /// The smallest key of the slice.
     #[must_use]
     pub const fn start(&self) -> &SliceKey {
         &self.start
     }
 
-    /// The first key after the slice; `None` if there is none.
+    /// The first key after the slice; `None` if it reaches to the end of the key space.
     #[must_use]
     pub const fn end(&self) -> Option<&SliceKey> {
         self.end.as_ref()
@@ -58,7 +58,7 @@ impl Slice {
         Slice::new(start, end.cloned())
     }
 
-    /// The parts before and after the keys that are in both slices; all of it, where there are none.
+    /// The parts before and after the intersection with `other`; the whole slice if that is empty.
     #[must_use]
     pub fn without(&self, other: &Slice) -> [Option<Slice>; 2] {
         if self.intersection(other).is_none() {
@@ -69,7 +69,7 @@ impl Slice {
         [before, after]
     }
 
-    /// Whether the slice is a single key.
+    /// Whether the slice holds exactly one key.
     #[must_use]
     pub fn holds_one_key(&self) -> bool {
         let is_narrow = |end: &SliceKey| end.position() == self.start.position();
@@ -77,14 +77,14 @@ impl Slice {
         end.is_some_and(|end| self.start.successor().as_ref() == Some(end))
     }
 
-    /// How much of the key space the slice holds, in 8-byte positions; the whole space is 2^64.
+    /// The width of the slice in 8-byte positions; the whole key space has 2^64.
     #[must_use]
     pub fn width(&self) -> u128 {
         let end = self.end.as_ref().map_or(1 << 64, |end| u128::from(end.position()));
         end - u128::from(self.start.position())
     }
 
-    /// The key that halves the slice by position; `None` where no 8-byte key lies between its ends.
+    /// The key that halves the slice by position; `None` if no 8-byte key lies inside it.
     #[must_use]
     pub fn middle(&self) -> Option<SliceKey> {
         let position = u128::from(self.start.position()) + self.width() / 2;
@@ -92,7 +92,7 @@ impl Slice {
         (self.start < middle && self.contains(&middle)).then_some(middle)
     }
 
-    /// The two parts before and from `key`; `None` unless both would hold keys.
+    /// The parts before `key` and from `key` on; `None` if one would be empty.
     #[must_use]
     pub fn split_at(&self, key: &SliceKey) -> Option<(Slice, Slice)> {
         (self.start < *key && self.contains(key)).then(|| {

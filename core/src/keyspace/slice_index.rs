@@ -1,30 +1,30 @@
-//! The slice index: from a key to its slice in a few nanoseconds, without a lock.
+//! The slice index: looks up the slice of a key in a few nanoseconds, without a lock.
 
 use super::slice_key::{check_length, hashed_position, padded_prefix};
 use super::{KeyTooLong, SliceKey, SliceMap};
 use crate::target::KeyMode;
 
-/// An immutable index over where slices start.
+/// An immutable index over the starts of slices.
 ///
-/// The key space is divided into equal buckets, two to four for each slice; each bucket knows the slice that holds its
-/// first key. Where slices are about even, most buckets lie within one slice and are the answer. Where keys cluster, a
-/// binary search inside the bucket bounds the work to log2 of the slices.
+/// The key space is divided into equal buckets, two to four for each slice; each bucket stores the slice of its first key. If
+/// slices are about even, most buckets lie within one slice, and no search is necessary. If keys cluster, a binary search
+/// inside the bucket takes at most log2 of the number of slices.
 #[derive(Debug, Clone)]
 pub struct SliceIndex {
     /// One for each bucket, and one more for the last slice of all.
     buckets: Box<[Bucket]>,
-    /// How far a position is shifted to get its bucket.
+    /// The bucket of a position is `position >> shift`.
     shift: u32,
-    /// Where slices start, as positions, beside each other in memory.
+    /// The starts as positions, contiguous in memory.
     positions: Box<[u64]>,
     starts: Box<[SliceKey]>,
 }
 
-/// More buckets than this would not stay in a cache.
+/// More buckets would not stay in a cache.
 const BUCKET_BITS_MAX: u32 = 20;
 
-/// The number of the slice that holds a bucket's first key, and in the highest bit whether it holds all the others too:
-/// four bytes, so that as many buckets as possible stay in a cache.
+/// The number of the slice that holds a bucket's first key; the highest bit is set if it holds the whole bucket. Four bytes, so
+/// that many buckets stay in a cache.
 #[derive(Debug, Clone, Copy)]
 struct Bucket(u32);
 
@@ -84,7 +84,7 @@ impl SliceIndex {
             .unwrap_or_else(|| self.last_start(key.position(), |start| start <= key))
     }
 
-    /// The number of the slice that holds an application key; allocates nothing.
+    /// The number of the slice that holds an application key. Does not allocate.
     ///
     /// # Errors
     /// When the key is longer than [`SliceKey::LENGTH_MAX`].
@@ -101,16 +101,16 @@ impl SliceIndex {
         }))
     }
 
-    /// The slice of a key at this position, where the whole bucket lies within one.
+    /// The slice of a key at this position if its whole bucket lies within one slice.
     #[inline]
     fn within_one(&self, position: u64) -> Option<usize> {
         let bucket = self.buckets[(position >> self.shift) as usize];
-        // A key of fewer than 8 bytes shares the bucket's first position and yet lies before the bucket.
+        // A key of fewer than 8 bytes may have the first position of the bucket and still lie before the bucket.
         let is_at_edge = position.trailing_zeros() >= self.shift;
         (bucket.is_within_one() && !is_at_edge).then(|| bucket.slice())
     }
 
-    /// The last slice whose start is not after a key; `position` is the key's, `is_reached` compares with all of it.
+    /// The last slice whose start is not after a key. `position` is that of the key; `is_reached` compares a start with the key.
     #[inline(never)]
     fn last_start(&self, position: u64, is_reached: impl Fn(&SliceKey) -> bool) -> usize {
         let number = (position >> self.shift) as usize;
@@ -120,7 +120,7 @@ impl SliceIndex {
         if self.positions[slice] < position || is_reached(&self.starts[slice]) {
             return slice;
         }
-        // Several slices start at keys with the same first 8 bytes; then the whole keys decide.
+        // Several slices start at keys with the same first 8 bytes, so whole keys are compared.
         self.starts[..slice].partition_point(is_reached) - 1
     }
 }

@@ -9,19 +9,19 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::target::KeyMode;
 
-/// How many leading bytes are compared as one integer.
+/// The number of leading bytes that are compared as one integer.
 const PREFIX_LENGTH: usize = 8;
 
 /// A byte string of at most [`SliceKey::LENGTH_MAX`] bytes.
 ///
-/// The first 8 bytes are held as a big-endian integer, padded with zeros. The order of the fields is the order of
-/// comparison: where the padded prefixes are equal, a key without a tail is a prefix of the other one, and so is the
-/// shorter of two keys without tails.
+/// The first 8 bytes are stored as a big-endian integer, padded with zeros. The order of the fields is the order of
+/// comparison: if the padded prefixes are equal, a key without a tail is a prefix of the other key, and so is the shorter of
+/// two keys without tails.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
 pub struct SliceKey {
     prefix: u64,
-    /// The bytes after the eighth; `None` where there are none.
+    /// The bytes after the eighth; `None` if there are none.
     tail: Option<Arc<[u8]>>,
     length: u16,
 }
@@ -44,7 +44,7 @@ impl SliceKey {
         length: 0,
     };
 
-    /// A key of these bytes.
+    /// The key with these bytes.
     ///
     /// # Errors
     /// When there are more than [`SliceKey::LENGTH_MAX`].
@@ -73,7 +73,7 @@ impl SliceKey {
     /// The slice key of an application key.
     ///
     /// # Errors
-    /// When the application key is longer than [`SliceKey::LENGTH_MAX`], in either mode: its object could not be named.
+    /// When the application key is longer than [`SliceKey::LENGTH_MAX`], in either mode: an object name could not hold it.
     #[inline]
     pub fn of(application_key: &[u8], mode: KeyMode) -> Result<Self, KeyTooLong> {
         check_length(application_key)?;
@@ -83,7 +83,7 @@ impl SliceKey {
         }
     }
 
-    /// The smallest key that is greater than this one: itself and a zero byte. `None` for a key of full length.
+    /// The smallest key that is greater than this one: this key with a zero byte appended. `None` for a key of maximum length.
     #[must_use]
     pub fn successor(&self) -> Option<Self> {
         let mut bytes = self.to_bytes();
@@ -91,23 +91,23 @@ impl SliceKey {
         Self::try_new(&bytes).ok()
     }
 
-    /// Where the key lies in the key space: its first 8 bytes, big-endian, padded with zeros.
+    /// The position of the key in the key space: its first 8 bytes, big-endian, padded with zeros.
     #[inline]
     #[must_use]
     pub const fn position(&self) -> u64 {
         self.prefix
     }
 
-    /// Whether the key comes before the key of these bytes or is it. Builds no key.
+    /// Whether the key is not after the key with these bytes, without constructing that key.
     pub(super) fn is_at_most(&self, bytes: &[u8]) -> bool {
         let head = usize::from(self.length).min(PREFIX_LENGTH);
         let tail = self.tail.as_deref().unwrap_or_default();
         let (other_head, other_tail) = bytes.split_at(bytes.len().min(PREFIX_LENGTH));
-        // A head shorter than 8 bytes has no tail, so comparing part by part is comparing the whole.
+        // A head shorter than 8 bytes has no tail, so comparing head and tail equals comparing the whole.
         (&self.prefix.to_be_bytes()[..head], tail) <= (other_head, other_tail)
     }
 
-    /// The key's bytes.
+    /// A copy of the bytes of the key.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let head = usize::from(self.length).min(PREFIX_LENGTH);
@@ -123,7 +123,7 @@ impl SliceKey {
     }
 }
 
-/// What every door to the key space asks first.
+/// Rejects keys over the length limit.
 #[inline]
 pub(super) fn check_length(key: &[u8]) -> Result<(), KeyTooLong> {
     match key.len() {
@@ -138,7 +138,7 @@ pub(super) fn hashed_position(application_key: &[u8]) -> u64 {
     xxh64(application_key, 0)
 }
 
-/// The position of the key of these bytes.
+/// The position of the key with these bytes.
 #[inline]
 pub(super) fn padded_prefix(bytes: &[u8]) -> u64 {
     let mut prefix = [0; PREFIX_LENGTH];
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_over_the_limit_is_refused_in_both_modes() {
+    fn a_key_over_the_limit_is_rejected_in_both_modes() {
         let long = vec![b'x'; SliceKey::LENGTH_MAX + 1];
         for mode in [KeyMode::Hashed, KeyMode::Ordered] {
             assert!(SliceKey::of(&long[1..], mode).is_ok());

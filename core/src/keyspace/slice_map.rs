@@ -1,13 +1,13 @@
-//! Slice maps: every key of the space has exactly one value.
+//! Slice maps: total maps from keys to values.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Slice, SliceKey};
 
-/// A total map from the key space to values, as sorted slices that touch each other.
+/// A total map from the key space to values, as sorted adjacent slices.
 ///
-/// That no key is without a value and none has two holds by construction: only where slices start is stored.
+/// Every key has exactly one value by construction, since only the starts of slices are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<(SliceKey, T)>", into = "Vec<(SliceKey, T)>")]
 #[serde(bound(serialize = "T: Clone + Serialize", deserialize = "T: Deserialize<'de>"))]
@@ -16,30 +16,23 @@ pub struct SliceMap<T> {
     entries: Vec<(SliceKey, T)>,
 }
 
-/// Slices that do not cover every key once.
+/// Slices that do not cover every key exactly once.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum CoverError {
-    /// There is no slice at all.
+    /// There are no slices.
     #[error("no slices: the first one must start at the empty key")]
     Empty,
     /// Keys before the first slice have no value.
     #[error("the first slice starts at {start}, it must start at the empty key")]
-    Uncovered {
-        /// Where the first slice starts.
-        start: SliceKey,
-    },
+    Uncovered { start: SliceKey },
     /// Slices are out of order, or two start at the same key.
     #[error("slice starts must increase, but {start} follows {before}")]
-    Unordered {
-        /// The earlier start.
-        before: SliceKey,
-        /// The start that does not lie after it.
-        start: SliceKey,
-    },
+    Unordered { before: SliceKey, start: SliceKey },
 }
 
 impl<T> SliceMap<T> {
-    /// One value for all keys.
+    /// The map with one value for all keys.
     #[must_use]
     pub fn full(value: T) -> Self {
         Self {
@@ -47,7 +40,7 @@ impl<T> SliceMap<T> {
         }
     }
 
-    /// A map of values by the start of their slices.
+    /// A map from the starts of slices to values.
     ///
     /// # Errors
     /// When the starts do not begin at the empty key and strictly increase.
@@ -65,7 +58,7 @@ impl<T> SliceMap<T> {
         }
     }
 
-    /// How many slices there are, at least one.
+    /// The number of slices, at least one.
     #[must_use]
     pub fn slice_count(&self) -> usize {
         self.entries.len()
@@ -76,12 +69,12 @@ impl<T> SliceMap<T> {
         (0..self.entries.len()).map(|at| (self.slice_at(at), &self.entries[at].1))
     }
 
-    /// The values in key order.
+    /// The values, in key order.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &T> {
         self.entries.iter().map(|(_, value)| value)
     }
 
-    /// Where slices start, in order; the first is the empty key.
+    /// The starts of all slices, in order; the first is the empty key.
     pub fn starts(&self) -> impl ExactSizeIterator<Item = &SliceKey> {
         self.entries.iter().map(|(start, _)| start)
     }
@@ -93,7 +86,7 @@ impl<T> SliceMap<T> {
         (self.slice_at(at), &self.entries[at].1)
     }
 
-    /// The slices that share keys with `slice`, whole, in key order.
+    /// The slices that share keys with `slice`, with their full bounds, in key order.
     pub fn overlapping<'a>(&'a self, slice: &'a Slice) -> impl Iterator<Item = (Slice, &'a T)> {
         let first = self.position_of(slice.start());
         self.entries[first..]
@@ -103,7 +96,7 @@ impl<T> SliceMap<T> {
             .map(move |(offset, (_, value))| (self.slice_at(first + offset), value))
     }
 
-    /// The same slices with other values.
+    /// The map with the same slices and other values.
     pub fn map<U>(&self, mut value: impl FnMut(Slice, &T) -> U) -> SliceMap<U> {
         let entries = (0..self.entries.len())
             .map(|at| {
@@ -114,8 +107,8 @@ impl<T> SliceMap<T> {
         SliceMap { entries }
     }
 
-    /// The map with the values of `changes` in their place; `None` unless each run of touching changes replaces
-    /// whole slices of this map. `changes` are in key order and do not overlap.
+    /// The map with some slices replaced by `changes`; `None` unless each run of adjacent changes replaces whole slices of this
+    /// map. `changes` are in key order and do not overlap.
     #[must_use]
     pub fn replaced(&self, changes: Vec<(Slice, T)>) -> Option<Self>
     where
@@ -127,7 +120,7 @@ impl<T> SliceMap<T> {
         while let Some((slice, value)) = changes.next() {
             let before = rest + self.entries[rest..].partition_point(|(start, _)| start < slice.start());
             entries.extend_from_slice(&self.entries[rest..before]);
-            // A run of touching changes may move bounds inside it, but begins and ends where slices do.
+            // A run of adjacent changes may have other bounds inside, but starts and ends where slices do.
             if self.entries.get(before)?.0 != *slice.start() {
                 return None;
             }
@@ -146,16 +139,16 @@ impl<T> SliceMap<T> {
         Self::try_from_starts(entries).ok()
     }
 
-    /// The slice at that place, counted in key order from 0, and its value.
+    /// The slice with that index in key order, and its value.
     ///
     /// # Panics
-    /// When there are not as many slices.
+    /// When the index is not below [`SliceMap::slice_count`].
     #[must_use]
     pub fn at(&self, at: usize) -> (Slice, &T) {
         (self.slice_at(at), &self.entries[at].1)
     }
 
-    /// The place of the slice that holds the key.
+    /// The index of the slice that holds the key.
     #[must_use]
     pub fn position_of(&self, key: &SliceKey) -> usize {
         // The first start is the empty key, so at least one start is not after the key.
@@ -214,7 +207,7 @@ mod tests {
         }
 
         #[test]
-        fn overlapping_finds_what_shares_keys(starts in starts(), a in 0_u8..255, b in 1_u8..=255) {
+        fn overlapping_finds_all_slices_that_share_keys(starts in starts(), a in 0_u8..255, b in 1_u8..=255) {
             prop_assume!(a < b);
             let map = map_of(&starts);
             let slice = Slice::new(key(a), Some(key(b))).unwrap();
@@ -233,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_cuts_through_a_slice_is_refused() {
+    fn a_change_that_cuts_through_a_slice_is_rejected() {
         let map = map_of(&[10, 20]);
         let within = Slice::new(key(12), Some(key(20))).unwrap();
         let across = Slice::new(key(10), Some(key(15))).unwrap();

@@ -1,4 +1,4 @@
-//! The amount of load: an integer, so that sums do not depend on their order.
+//! Load as an integer, so that sums do not depend on their order.
 
 use std::fmt;
 use std::iter::Sum;
@@ -6,21 +6,21 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use serde::{Deserialize, Serialize};
 
-/// Cost units a second, in thousandths. Arithmetic saturates.
+/// Load in thousandths of a cost unit a second. Arithmetic saturates.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Load(u64);
 
 impl Load {
-    /// No load.
+    /// The load of keys without requests.
     pub const ZERO: Load = Load(0);
 
-    /// This many thousandths of a unit a second.
+    /// From thousandths of a unit a second.
     #[must_use]
     pub const fn from_milli(milli: u64) -> Self {
         Self(milli)
     }
 
-    /// This many units a second.
+    /// From units a second.
     #[must_use]
     pub const fn from_units(units: u64) -> Self {
         Self(units.saturating_mul(1_000))
@@ -32,13 +32,13 @@ impl Load {
         self.0
     }
 
-    /// The part `numerator / denominator` of it, rounded down; all of it where the part is no real one.
+    /// The part `numerator / denominator` of it, rounded down; all of it if the fraction is not below 1.
     #[must_use]
     pub fn share(self, numerator: u128, denominator: u128) -> Self {
         if numerator >= denominator {
             return self;
         }
-        // Positions have 65 bits, so a real part has at most 64, and so has a load.
+        // The numerator of a fraction below 1 has at most 64 bits, and so has a load.
         let part = u128::from(self.0) * numerator / denominator;
         Self(u64::try_from(part).expect("a part is not larger than the whole"))
     }

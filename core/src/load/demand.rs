@@ -1,30 +1,30 @@
-//! Demand: what keys ask of the pod that owns them.
+//! Demand: the load and the memory of keys.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use super::Load;
 
-/// What keys ask of their owners: work, and memory. Arithmetic saturates.
+/// The load that keys cause, and the memory that their warm values take. Arithmetic saturates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Demand {
-    /// The rate at this moment: what says that a pod is overloaded.
+    /// The current rate, which decides whether a pod is overloaded.
     pub now: Load,
-    /// The rate to plan by: what is left of the rate when noise is taken away.
+    /// The rate to plan by, from which noise is removed.
     pub steady: Load,
-    /// The bytes that are warm.
+    /// Bytes of warm values.
     pub memory: u64,
 }
 
 impl Demand {
-    /// Nothing.
+    /// No load and no memory.
     pub const NONE: Demand = Demand {
         now: Load::ZERO,
         steady: Load::ZERO,
         memory: 0,
     };
 
-    /// A load that does not change, without memory.
+    /// A constant load, without memory.
     #[must_use]
     pub const fn steady(load: Load) -> Self {
         Self {
@@ -34,13 +34,13 @@ impl Demand {
         }
     }
 
-    /// The larger of the two rates: what an owner had better have room for.
+    /// The larger of the two rates, for which an owner must have room.
     #[must_use]
     pub fn peak(self) -> Load {
         self.now.max(self.steady)
     }
 
-    /// The part `numerator / denominator` of it, rounded down; all of it where the part is no real one.
+    /// The part `numerator / denominator` of it, rounded down; all of it if the fraction is not below 1.
     #[must_use]
     pub fn share(self, numerator: u128, denominator: u128) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Estimates: what one pod's share says of a whole slice.
+//! Estimates: the demand of a whole slice, computed from the share of one replica.
 
 use std::iter;
 use std::time::Duration;
@@ -6,39 +6,39 @@ use std::time::Duration;
 use super::{Demand, KeyLoad, Load, LoadReport, SliceLoad};
 use crate::keyspace::{Slice, SliceKey};
 
-/// What one pod's share says of the demand of the whole slice: as replicas share the load about evenly, it is the share
-/// times their number. The `steady` of its demands is the slow rate as it was reported.
+/// An estimate of the demand of a slice by one replica: its share times the number of replicas, since they share the load
+/// about evenly. The `steady` rate of its demands is the reported slow rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Estimate {
     pub(super) slice: Slice,
-    /// How long the share was measured.
+    /// How long the share has been measured.
     pub(super) window: Duration,
     replicas: u32,
-    /// What all keys but the points ask.
+    /// The demand of all keys except the points.
     rest: Demand,
-    /// Between two neighbours lies an equal part of the rest.
+    /// Keys that divide the rest into equal parts.
     cuts: Vec<SliceKey>,
     /// Hot keys, in key order.
     points: Vec<(SliceKey, Demand)>,
 }
 
-/// A part of the slice inside which the rest is even.
+/// A part of the slice with evenly spread demand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(super) struct EstimatePart<'a> {
     pub(super) start: &'a SliceKey,
     pub(super) end: Option<&'a SliceKey>,
     pub(super) demand: Demand,
 }
 
 impl Estimate {
-    /// What a report says, in key order. Keys outside of its slices say nothing.
+    /// The estimates of a report, in key order. Hot keys outside its slices are ignored.
     pub(super) fn all_of(report: &LoadReport) -> Vec<Self> {
         let mut estimates: Vec<_> = report.slices.iter().map(Self::of_share).collect();
         for key in &report.hottest {
             let after = estimates.partition_point(|estimate| *estimate.slice.start() <= key.key);
             let holder = estimates[..after].last_mut();
             if let Some(estimate) = holder.filter(|estimate| estimate.slice.contains(&key.key)) {
-                estimate.take_point(key);
+                estimate.add_point(key);
             }
         }
         estimates.iter_mut().for_each(Self::sort_points);
@@ -50,22 +50,25 @@ impl Estimate {
         &self.points
     }
 
-    /// Where the parts of the slice but the first begin.
+    /// The starts of all parts except the first.
     pub(super) fn cuts(&self) -> &[SliceKey] {
         &self.cuts
     }
 
-    /// The parts of the slice, in key order; together they have exactly what is not the points'.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    /// The parts of the slice, in key order; their demands add up exactly to the rest.
+    pub(super) fn parts(&self) -> impl Iterator<Item = EstimatePart<'_>> {
         let starts = iter::once(self.slice.start()).chain(&self.cuts);
         let ends = self.cuts.iter().map(Some).chain([self.slice.end()]);
         let count = self.cuts.len() as u128 + 1;
         let before = move |part: u128| self.rest.share(part, count);
-        starts.zip(ends).zip(0..).map(move |((start, end), number)| Part {
-            start,
-            end,
-            demand: before(number + 1) - before(number),
-        })
+        starts
+            .zip(ends)
+            .zip(0..)
+            .map(move |((start, end), number)| EstimatePart {
+                start,
+                end,
+                demand: before(number + 1) - before(number),
+            })
     }
 
     fn of_share(share: &SliceLoad) -> Self {
@@ -85,8 +88,8 @@ impl Estimate {
         }
     }
 
-    /// Makes a key a point. It has no more than is left of its slice.
-    fn take_point(&mut self, key: &KeyLoad) {
+    /// Moves the demand of a key from the rest to a point, at most all of the rest.
+    fn add_point(&mut self, key: &KeyLoad) {
         let demand = Demand {
             now: times(key.fast, self.replicas).min(self.rest.now),
             steady: times(key.slow, self.replicas).min(self.rest.steady),
@@ -144,12 +147,12 @@ mod tests {
     }
 
     fn parts(estimate: &Estimate) -> Vec<(u64, u64)> {
-        let part = |part: Part<'_>| (part.start.position(), part.demand.now.milli() / 1_000);
+        let part = |part: EstimatePart<'_>| (part.start.position(), part.demand.now.milli() / 1_000);
         estimate.parts().map(part).collect()
     }
 
     #[test]
-    fn the_share_of_one_of_four_replicas_says_a_fourth_of_the_whole() {
+    fn the_share_of_one_of_four_replicas_counts_four_times() {
         let [estimate] = Estimate::all_of(&report(4, &[], &[(20, 60)])).try_into().unwrap();
         assert_eq!(parts(&estimate), [(10, 160)]);
         assert_eq!(estimate.points()[0].1.now, Load::from_units(240));
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn between_cuts_lie_equal_parts_of_what_the_hot_keys_leave() {
+    fn cuts_divide_the_rest_into_equal_parts() {
         let [estimate] = Estimate::all_of(&report(1, &[12, 14, 20], &[(13, 20)]))
             .try_into()
             .unwrap();
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn hot_keys_never_have_more_than_their_slice() {
+    fn hot_keys_never_have_more_load_than_their_slice() {
         let [estimate] = Estimate::all_of(&report(1, &[], &[(13, 80), (40, 70), (13, 5), (200, 9)]))
             .try_into()
             .unwrap();

@@ -1,10 +1,10 @@
-//! Half-lives: how much of something is left after a time, in integers, so that every machine gets the same.
+//! Exponential decay in integers, so that every machine computes the same.
 
 use std::time::Duration;
 
-/// Binary places of the numbers below one.
+/// Binary places of fixed-point numbers.
 pub(crate) const PLACES: u32 = 32;
-/// One, with these places.
+/// One as a fixed-point number.
 pub(crate) const ONE: u64 = 1 << PLACES;
 
 /// Binary places of [`ROOTS`].
@@ -24,8 +24,8 @@ const ROOTS: [u64; PLACES as usize] = {
     roots
 };
 
-/// What is left after `elapsed`, `2^(-elapsed / half_life)`, with [`PLACES`] binary places: each binary digit of the
-/// exponent takes one root.
+/// The part that remains after `elapsed`, `2^(-elapsed / half_life)`, with [`PLACES`] binary places: one multiplication by a
+/// root for each binary digit of the exponent.
 pub(crate) fn kept(elapsed: Duration, half_life: Duration) -> u64 {
     let (elapsed, half_life) = (elapsed.as_micros(), half_life.as_micros().max(1));
     let halvings = elapsed / half_life;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_half_life_halves_what_is_left() {
+    fn each_half_life_halves_the_rest() {
         let kept = |seconds| kept(Duration::from_secs(seconds), Duration::from_secs(10));
         assert_eq!(kept(10), ONE / 2);
         assert_eq!(kept(30), ONE / 8);

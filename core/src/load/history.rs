@@ -1,70 +1,70 @@
-//! The load history: what all pods have reported of late, and what it says of the whole.
+//! The load history: the last reports of all pods, combined into a load map.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::estimate::Estimate;
-use super::survey::{Voice, combined};
+use super::partition::{WeightedEstimate, combined};
 use super::{Demand, Load, LoadMap, LoadReport, half_life};
 use crate::keyspace::Slice;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-/// A share that was measured for longer says no more about the present: as long as the half-life of the fast rate.
-const EVIDENCE_MAX: Duration = Duration::from_secs(10);
-/// In this time a report comes to count half.
+/// The longest measuring time that adds weight: the half-life of the fast rate.
+const WINDOW_MAX: Duration = Duration::from_secs(10);
+/// The age at which a report has half its weight.
 const AGE_HALF_LIFE: Duration = Duration::from_secs(10);
-/// A pod that has reported within this time is measured.
+/// A pod whose last report is not older than this is measured.
 const FRESH: Duration = Duration::from_secs(10);
-/// For so long the last figures stand for keys of which nobody has reported since.
+/// How long the last report counts for keys that no pod has reported since.
 const KNOWN_FOR: Duration = Duration::from_secs(5 * 60);
-/// No more slices that pods have lost are remembered; far more than move in [`KNOWN_FOR`].
-const PAST_COUNT_MAX: usize = 100_000;
+/// The most superseded estimates that are kept; far more than slices move in [`KNOWN_FOR`].
+const SUPERSEDED_COUNT_MAX: usize = 100_000;
 
-/// What pods reported, and the load map that it makes.
+/// The last reports of all pods.
 ///
-/// Each share is an estimate of its whole slice: its rate times the replicas. The estimates of a key are combined by
-/// what they are worth: the time over which the share was measured, halved with each 10 s of age. So a load is known as
-/// soon as one replica has measured it and never counted twice; and when a slice moves, what its old owner measured
-/// stands until the new one has measured as much.
+/// Each share is an estimate of its whole slice: its rate times the number of replicas. The load of a key is the mean of its
+/// estimates, weighted by the time for which each was measured and halved with each 10 s of age. So a load is known as soon
+/// as one replica has measured it, and is never counted twice; and when a slice moves, the estimate of its old owner counts
+/// until the new one has measured for as long.
 #[derive(Debug, Clone, Default)]
 pub struct LoadHistory {
-    newest: BTreeMap<PodName, Reported>,
-    /// What pods reported of keys that they no longer serve.
-    past: Vec<Past>,
+    newest: BTreeMap<PodName, LatestReport>,
+    /// Estimates of keys that their pods no longer serve.
+    superseded: Vec<SupersededEstimate>,
 }
 
 #[derive(Debug, Clone)]
-struct Reported {
-    /// In key order.
+struct LatestReport {
+    /// One for each slice of the report, in key order.
     estimates: Vec<Estimate>,
     at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
-struct Past {
+struct SupersededEstimate {
     estimate: Estimate,
-    /// The keys that the pod has lost of it.
+    /// The part of the slice that the pod no longer serves.
     within: Slice,
     at: Timestamp,
 }
 
 impl LoadHistory {
-    /// A pod has reported.
-    pub fn reported(&mut self, pod: &PodName, report: &LoadReport, now: Timestamp) {
-        let newest = Reported {
+    /// Records the report of a pod.
+    pub fn record(&mut self, pod: &PodName, report: &LoadReport, now: Timestamp) {
+        let newest = LatestReport {
             estimates: Estimate::all_of(report),
             at: now,
         };
         let before = self.newest.get(pod).map(|before| before.lost_in(&newest));
         self.newest.insert(pod.clone(), newest);
-        self.remember(before.unwrap_or_default(), now);
+        self.keep(before.unwrap_or_default(), now);
     }
 
-    /// A pod is gone, or begins a new life; what it measured is not forgotten as fast.
+    /// Records that a pod is gone or has restarted. Its estimates become superseded ones.
     pub fn forget(&mut self, pod: &PodName, now: Timestamp) {
-        let lost = self.newest.remove(pod).map(Reported::into_past);
-        self.remember(lost.unwrap_or_default(), now);
+        let lost = self.newest.remove(pod).map(LatestReport::into_superseded);
+        self.keep(lost.unwrap_or_default(), now);
     }
 
     /// Whether the pod has reported in the last 10 s.
@@ -73,45 +73,52 @@ impl LoadHistory {
         self.newest.get(pod).is_some_and(|newest| now.since(newest.at) <= FRESH)
     }
 
-    /// How load is spread now, by all that is known.
+    /// The current load map.
     #[must_use]
     pub fn map(&self, now: Timestamp) -> LoadMap {
         let is_known = |at: Timestamp| now.since(at) <= KNOWN_FOR;
         let newest = self.newest.values().filter(|newest| is_known(newest.at));
         let newest = newest.flat_map(|newest| {
             let kept = half_life::kept(now.since(newest.at), AGE_HALF_LIFE);
-            newest.estimates.iter().map(move |estimate| Voice {
+            newest.estimates.iter().map(move |estimate| WeightedEstimate {
                 estimate,
                 within: &estimate.slice,
-                weight: estimate.worth(kept),
+                weight: estimate.weight(kept),
             })
         });
-        let past = self.past.iter().filter(|past| is_known(past.at)).map(|past| Voice {
-            estimate: &past.estimate,
-            within: &past.within,
-            weight: past.estimate.worth(half_life::kept(now.since(past.at), AGE_HALF_LIFE)),
-        });
-        combined(&newest.chain(past).collect::<Vec<_>>(), without_noise)
+        let superseded = self
+            .superseded
+            .iter()
+            .filter(|superseded| is_known(superseded.at))
+            .map(|superseded| WeightedEstimate {
+                estimate: &superseded.estimate,
+                within: &superseded.within,
+                weight: superseded
+                    .estimate
+                    .weight(half_life::kept(now.since(superseded.at), AGE_HALF_LIFE)),
+            });
+        combined(&newest.chain(superseded).collect::<Vec<_>>(), without_noise)
     }
 
-    fn remember(&mut self, lost: Vec<Past>, now: Timestamp) {
+    fn keep(&mut self, lost: Vec<SupersededEstimate>, now: Timestamp) {
         if lost.is_empty() {
             return;
         }
-        self.past.retain(|past| now.since(past.at) <= KNOWN_FOR);
-        self.past.extend(lost);
-        let surplus = self.past.len().saturating_sub(PAST_COUNT_MAX);
-        self.past.drain(..surplus);
+        self.superseded
+            .retain(|superseded| now.since(superseded.at) <= KNOWN_FOR);
+        self.superseded.extend(lost);
+        let surplus = self.superseded.len().saturating_sub(SUPERSEDED_COUNT_MAX);
+        self.superseded.drain(..surplus);
     }
 }
 
-impl Reported {
-    /// What is known of keys that the pod has lost since, or began to measure anew.
-    fn lost_in(&self, newest: &Reported) -> Vec<Past> {
+impl LatestReport {
+    /// The estimates of keys that the pod has lost since, or began to measure again.
+    fn lost_in(&self, newest: &LatestReport) -> Vec<SupersededEstimate> {
         let mut lost = Vec::new();
         for estimate in &self.estimates {
             let parts = estimate.not_continued_by(&newest.estimates).into_iter();
-            lost.extend(parts.map(|within| Past {
+            lost.extend(parts.map(|within| SupersededEstimate {
                 estimate: estimate.clone(),
                 within,
                 at: self.at,
@@ -120,34 +127,34 @@ impl Reported {
         lost
     }
 
-    fn into_past(self) -> Vec<Past> {
-        let past = |estimate: Estimate| Past {
+    fn into_superseded(self) -> Vec<SupersededEstimate> {
+        let superseded = |estimate: Estimate| SupersededEstimate {
             within: estimate.slice.clone(),
             estimate,
             at: self.at,
         };
-        self.estimates.into_iter().map(past).collect()
+        self.estimates.into_iter().map(superseded).collect()
     }
 }
 
 impl Estimate {
-    /// How much it counts; `kept` is what its age has left of it.
-    fn worth(&self, kept: u64) -> u64 {
-        let micros = self.window.min(EVIDENCE_MAX).as_micros();
-        let micros = u64::try_from(micros).expect("ten seconds have few microseconds");
+    /// The weight of the estimate; `kept` is the part that its age leaves.
+    fn weight(&self, kept: u64) -> u64 {
+        let micros = self.window.min(WINDOW_MAX).as_micros();
+        let micros = u64::try_from(micros).expect("ten seconds are less than 2^64 microseconds");
         (micros * kept).max(1)
     }
 
-    /// The parts of the slice whose keys no later estimate of the same pod has gone on measuring.
+    /// The parts of the slice that no later estimate of the same pod continues.
     fn not_continued_by(&self, later: &[Estimate]) -> Vec<Slice> {
         let first = later.partition_point(|other| other.slice.end().is_some_and(|end| end <= self.slice.start()));
         let overlapping = later[first..]
             .iter()
             .take_while(|other| self.slice.end().is_none_or(|end| other.slice.start() < end));
-        let evidence = self.window.min(EVIDENCE_MAX);
+        let window = self.window.min(WINDOW_MAX);
         let mut gaps = Vec::new();
         let mut rest = Some(self.slice.clone());
-        for other in overlapping.filter(|other| other.window >= evidence) {
+        for other in overlapping.filter(|other| other.window >= window) {
             let Some(left) = rest else { break };
             let before = left.split_at(other.slice.start());
             gaps.extend(before.map(|(gap, _)| gap));
@@ -161,14 +168,14 @@ impl Estimate {
     }
 }
 
-/// The rate to plan by is the slow one, which noise hardly moves. Where the fast one is more than twice or less than
-/// half of it, that is no noise but news.
+/// The rate to plan by is the slow one, which noise hardly affects. A fast rate above twice or below half of it is a real
+/// change and replaces it.
 fn without_noise(measured: Demand) -> Demand {
     let Demand { now, steady, memory } = measured;
-    let is_news = twice(now) < steady || twice(steady) < now;
+    let is_change = twice(now) < steady || twice(steady) < now;
     Demand {
         now,
-        steady: if is_news { now } else { steady },
+        steady: if is_change { now } else { steady },
         memory,
     }
 }
@@ -191,7 +198,7 @@ mod tests {
         Timestamp::from_millis(1_000 * second)
     }
 
-    /// A share in the keys `[start, end)`: its units a second, its replicas, and for how many seconds it was measured.
+    /// A share of the keys `[start, end)`: its fast and slow rate, its replicas, and for how many seconds it was measured.
     fn share((start, end): (u64, u64), (fast, slow): (u64, u64), replicas: u32, seconds: u64) -> SliceLoad {
         let bounds = (SliceKey::from_position(start), SliceKey::from_position(end));
         SliceLoad {
@@ -220,25 +227,25 @@ mod tests {
     const ALL: (u64, u64) = (0, 100);
 
     #[test]
-    fn one_of_three_replicas_is_enough_to_know_the_whole() {
+    fn the_report_of_one_of_three_replicas_is_enough() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 3, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 3, 60)]), second(0));
         assert_eq!(units(&history, second(0)), (300, 300));
-        history.reported(&pod("b"), &report([share(ALL, (80, 80), 3, 60)]), second(0));
-        history.reported(&pod("c"), &report([share(ALL, (120, 120), 3, 60)]), second(0));
+        history.record(&pod("b"), &report([share(ALL, (80, 80), 3, 60)]), second(0));
+        history.record(&pod("c"), &report([share(ALL, (120, 120), 3, 60)]), second(0));
         assert_eq!(units(&history, second(0)), (300, 300));
     }
 
     #[test]
-    fn a_new_owner_is_believed_as_much_as_it_has_measured() {
+    fn the_weight_of_a_new_owner_grows_with_its_measuring_time() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
-        history.reported(&pod("a"), &report([]), second(1));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([]), second(1));
         let known: Vec<_> = (1..=4)
             .map(|tenth| {
                 let now = second(10 * tenth);
                 let new = share(ALL, (200, 200), 1, 10 * tenth);
-                history.reported(&pod("b"), &report([new]), now);
+                history.record(&pod("b"), &report([new]), now);
                 units(&history, now).0
             })
             .collect();
@@ -246,46 +253,46 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pod_goes_on_measuring_replaces_what_it_said_before() {
+    fn a_later_report_of_the_same_keys_replaces_the_earlier_one() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
         let halves = [share((0, 50), (10, 10), 1, 60), share((50, 100), (20, 20), 1, 60)];
-        history.reported(&pod("a"), &report(halves), second(1));
+        history.record(&pod("a"), &report(halves), second(1));
         assert_eq!(units(&history, second(1)), (30, 30));
-        history.reported(&pod("a"), &report([share(ALL, (40, 40), 1, 60)]), second(2));
+        history.record(&pod("a"), &report([share(ALL, (40, 40), 1, 60)]), second(2));
         assert_eq!(units(&history, second(2)), (40, 40));
     }
 
     #[test]
-    fn of_a_slice_half_of_which_is_lost_only_that_half_is_remembered() {
+    fn only_the_lost_half_of_a_slice_is_kept() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
-        history.reported(&pod("a"), &report([share((0, 50), (10, 10), 1, 60)]), second(1));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share((0, 50), (10, 10), 1, 60)]), second(1));
         assert_eq!(units(&history, second(1)), (60, 60));
     }
 
     #[test]
-    fn a_share_that_begins_anew_does_not_wipe_out_what_was_known() {
+    fn a_restarted_measurement_does_not_erase_the_earlier_estimate() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
-        history.reported(&pod("a"), &report([share(ALL, (0, 0), 1, 0)]), second(1));
-        assert_eq!(units(&history, second(1)), (99, 99), "but for what rounding takes");
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (0, 0), 1, 0)]), second(1));
+        assert_eq!(units(&history, second(1)), (99, 99), "rounded down");
     }
 
     #[test]
-    fn a_silent_pod_stands_by_what_it_said_for_five_minutes() {
+    fn the_last_report_of_a_silent_pod_counts_for_five_minutes() {
         let mut history = LoadHistory::default();
-        history.reported(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
+        history.record(&pod("a"), &report([share(ALL, (100, 100), 1, 60)]), second(0));
         assert!(history.is_fresh(&pod("a"), second(10)) && !history.is_fresh(&pod("a"), second(11)));
         assert_eq!(units(&history, second(300)), (100, 100));
         assert_eq!(units(&history, second(301)), (0, 0));
     }
 
     #[test]
-    fn noise_is_planned_without_and_news_with() {
+    fn noise_does_not_change_the_planned_rate_and_a_real_change_does() {
         let planned = |fast, slow| {
             let mut history = LoadHistory::default();
-            history.reported(&pod("a"), &report([share(ALL, (fast, slow), 1, 60)]), second(0));
+            history.record(&pod("a"), &report([share(ALL, (fast, slow), 1, 60)]), second(0));
             units(&history, second(0)).1
         };
         assert_eq!(

@@ -5,28 +5,35 @@ use std::ops::Range;
 use super::{Demand, Load};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
-/// Demand over the key space: pieces inside which it is even, and single hot keys on top of them. Any slice has a
-/// demand, whatever was cut since it was measured, and the demands of slices that touch add up exactly.
+/// Demand over the key space: pieces with evenly spread demand, and single hot keys on top of them. Every slice has a demand,
+/// whatever was cut or joined since the measurement, and the demands of adjacent slices add up exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadMap {
     pieces: SliceMap<Demand>,
-    /// What lies before each piece, without points.
+    /// The demand before each piece, without points.
     before_pieces: Vec<Demand>,
     points: Vec<(SliceKey, Demand)>,
-    /// How many points lie before each piece, and at the end how many there are.
+    /// The number of points before each piece, and at the end of all points.
     first_points: Vec<usize>,
-    /// What the points before each point ask, and at the end what all ask.
+    /// The demand of the points before each point, and at the end of all points.
     before_points: Vec<Demand>,
 }
 
+impl Default for LoadMap {
+    /// The same as [`LoadMap::idle`].
+    fn default() -> Self {
+        Self::idle()
+    }
+}
+
 impl LoadMap {
-    /// No load anywhere.
+    /// A map without any load.
     #[must_use]
     pub fn idle() -> Self {
         Self::new(SliceMap::full(Demand::NONE), Vec::new())
     }
 
-    /// A map of pieces and of hot keys, whose demand the pieces do not count. The keys increase.
+    /// A map of pieces and hot keys (points), in key order; pieces do not include the demand of points.
     #[must_use]
     pub fn new(pieces: SliceMap<Demand>, points: Vec<(SliceKey, Demand)>) -> Self {
         debug_assert!(
@@ -42,14 +49,14 @@ impl LoadMap {
         }
     }
 
-    /// What the keys of the slice ask.
+    /// The demand of the slice.
     #[must_use]
     pub fn demand_of(&self, slice: &Slice) -> Demand {
         let end = slice.end().map_or_else(|| self.total(), |end| self.before(end));
         end - self.before(slice.start())
     }
 
-    /// What the keys of each slice ask, of slices that cover the key space; faster than asking for one after the other.
+    /// The demand of each slice, in one pass over the map: faster than [`LoadMap::demand_of`] for each.
     #[must_use]
     pub fn demands_of<T>(&self, slices: &SliceMap<T>) -> Vec<Demand> {
         let piece_starts: Vec<&SliceKey> = self.pieces.starts().collect();
@@ -64,7 +71,7 @@ impl LoadMap {
         before.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
-    /// What all keys ask.
+    /// The demand of all keys.
     #[must_use]
     pub fn total(&self) -> Demand {
         let last = |sums: &[Demand]| sums.last().copied().unwrap_or_default();
@@ -87,13 +94,13 @@ impl LoadMap {
         &self.points[first..end]
     }
 
-    /// Where to cut the slice so that its left part asks about `wanted` of steady load; `None` where it cannot be cut.
+    /// The key at which to cut the slice so that its left part has about the steady load `wanted`; `None` if there is none.
     #[must_use]
     pub fn cut(&self, slice: &Slice, wanted: Load) -> Option<SliceKey> {
         let before = self.before(slice.start()).steady;
         let is_inside = |key: &SliceKey| slice.start() < key && slice.contains(key);
         let key = self.key_at(before + wanted);
-        // A hot key lies across the place: it goes to the side that comes closer to what is wanted.
+        // A hot key at the cut goes to the side that comes closer to the wanted load.
         let point = self.points.binary_search_by(|(hot, _)| hot.cmp(&key)).ok();
         let after = point.and_then(|point| self.after_point(point)).filter(is_inside);
         let distance = |key: &SliceKey| (self.before(key).steady - before).milli().abs_diff(wanted.milli());
@@ -104,7 +111,7 @@ impl LoadMap {
         }
     }
 
-    /// What the keys before `key` ask.
+    /// The demand of all keys before `key`.
     fn before(&self, key: &SliceKey) -> Demand {
         let piece = self.pieces.position_of(key);
         let points = self.points_in(piece);
@@ -112,7 +119,7 @@ impl LoadMap {
         self.before_in(key, piece, point)
     }
 
-    /// The same, with the piece that holds the key and the number of points before it.
+    /// The demand before `key`, by the index of its piece and the number of points before it.
     fn before_in(&self, key: &SliceKey, piece: usize, point: usize) -> Demand {
         let (slice, demand) = self.pieces.at(piece);
         let part = match slice.width() {
@@ -122,12 +129,12 @@ impl LoadMap {
         self.before_pieces[piece] + part + self.before_points[point]
     }
 
-    /// The places of the points in a piece.
+    /// The indexes of the points in a piece.
     fn points_in(&self, piece: usize) -> Range<usize> {
         self.first_points[piece]..self.first_points[piece + 1]
     }
 
-    /// The last key before which there is no more than `steady`, as far as 8-byte keys and hot keys tell.
+    /// The last 8-byte key or hot key with at most `steady` load before it.
     fn key_at(&self, steady: Load) -> SliceKey {
         let before_piece = |at: usize| self.before_pieces[at] + self.before_points[self.first_points[at]];
         let is_not_after = |before: Demand| before.steady <= steady;
@@ -152,7 +159,7 @@ impl LoadMap {
         SliceKey::from_position(u64::try_from(position).unwrap_or(u64::MAX)).max(from.clone())
     }
 
-    /// A key between a hot key and the next one: a short one, if there is one.
+    /// The key after a hot key: an 8-byte one if it lies before the next hot key.
     fn after_point(&self, point: usize) -> Option<SliceKey> {
         let key = &self.points[point].0;
         let short = key.position().checked_add(1).map(SliceKey::from_position);
@@ -161,7 +168,7 @@ impl LoadMap {
     }
 }
 
-/// The sum of what comes before each demand, and of all at the end.
+/// The sum of the demands before each one, and at the end of all.
 fn sums_before(demands: impl ExactSizeIterator<Item = Demand>) -> Vec<Demand> {
     let mut sums = Vec::with_capacity(demands.len() + 1);
     let mut sum = Demand::NONE;
@@ -173,7 +180,7 @@ fn sums_before(demands: impl ExactSizeIterator<Item = Demand>) -> Vec<Demand> {
     sums
 }
 
-/// The first number of the range of which `is_before` is not true; it is true of none after one of which it is not.
+/// The first number of the range for which `is_before` is false; it is false for all after it.
 fn partition_point(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (range.start, range.end);
     while low < high {
@@ -187,7 +194,7 @@ fn partition_point(range: Range<usize>, is_before: impl Fn(usize) -> bool) -> us
     low
 }
 
-/// The same from `from` on up to `end`, quick where it is near: steps double until they go too far.
+/// [`partition_point`] in `from..end` by galloping search, fast if the result is near `from`.
 fn first_not(from: usize, end: usize, is_before: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut step) = (from, 1);
     while low + step <= end && is_before(low + step - 1) {
@@ -197,7 +204,7 @@ fn first_not(from: usize, end: usize, is_before: impl Fn(usize) -> bool) -> usiz
     partition_point(low..end.min(low + step), is_before)
 }
 
-/// For each piece the number of points before it, and at the end the number of all.
+/// The number of points before each piece, and at the end of all points.
 fn points_before(pieces: &SliceMap<Demand>, points: &[(SliceKey, Demand)]) -> Vec<usize> {
     let mut count = 0;
     let before = |start: &SliceKey| {
@@ -219,7 +226,7 @@ mod tests {
         Slice::new(SliceKey::from_position(start), Some(SliceKey::from_position(end))).unwrap()
     }
 
-    /// A map of pieces that begin at these positions, in thousandths of a unit.
+    /// A map of pieces that start at these positions, in thousandths of a unit.
     fn map_of(pieces: &[(u64, u64)]) -> LoadMap {
         let start = |at: u64| {
             if at == 0 {
@@ -242,13 +249,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_carries_what_its_parts_have() {
+    fn the_demand_of_a_slice_is_the_sum_of_its_pieces() {
         let map = map_of(&[(0, 7), (10, 5), (30, 0)]);
         assert_eq!(map.demand_of(&slice(0, 30)).now, Load::from_milli(12));
         assert_eq!(map.total().now, Load::from_milli(12));
     }
 
-    /// A map of even pieces with hot keys on top, and places at which to cut it.
+    /// A map of even pieces with hot keys on top.
     fn any_map() -> impl Strategy<Value = LoadMap> {
         let pieces = prop::collection::btree_map(1_u64..1_000, 0_u64..10_000, 0..8);
         let points = prop::collection::btree_map(0_u64..1_000, 0_u64..10_000, 0..8);
@@ -280,7 +287,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_is_as_close_to_what_is_wanted_as_hot_keys_let_it(map in any_map(), wanted in 0_u64..40_000) {
+        fn a_cut_is_as_close_to_the_wanted_load_as_hot_keys_permit(map in any_map(), wanted in 0_u64..40_000) {
             let wanted = Load::from_milli(wanted).min(map.total().steady);
             let Some(cut) = map.cut(&Slice::FULL, wanted) else { return Ok(()) };
             let (left, _) = Slice::FULL.split_at(&cut).unwrap();
@@ -292,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn one_hot_key_keeps_its_load_although_it_has_no_width() {
+    fn a_slice_of_one_hot_key_has_its_load_although_it_has_no_width() {
         let key = SliceKey::try_new(b"hot").unwrap();
         let alone = Slice::new(key.clone(), key.successor()).unwrap();
         let hot = Demand::steady(Load::from_milli(9_000));

@@ -1,7 +1,7 @@
-//! Load: how much work the keys cause, and where. Read `README.md` beside this file for how it is measured.
+//! Load: how much work keys cause. `README.md` beside this file describes how it is measured.
 //!
 //! ```text
-//! LoadReport, one a pod --LoadHistory--> LoadMap --> the balancer
+//! LoadReport of each pod --LoadHistory--> LoadMap --> balancer
 //! ```
 
 mod amount;
@@ -10,12 +10,12 @@ mod estimate;
 pub(crate) mod half_life;
 mod history;
 mod load_map;
+mod partition;
 mod report;
-mod survey;
 
 pub use amount::Load;
 pub use demand::Demand;
 pub use history::LoadHistory;
 pub use load_map::LoadMap;
+pub(crate) use partition::load_map_of;
 pub use report::{KeyLoad, LoadReport, SliceLoad};
-pub(crate) use survey::surveyed;

@@ -1,4 +1,4 @@
-//! What a slicelet reports about its load.
+//! Load reports: the measured load of one pod.
 
 use std::time::Duration;
 
@@ -12,40 +12,40 @@ use crate::keyspace::{Slice, SliceKey};
 pub struct LoadReport {
     /// The slices that the pod serves, in key order.
     pub slices: Vec<SliceLoad>,
-    /// The hottest keys, by the fast rate, hottest first; those of a slice have no more together than it has.
+    /// The hottest keys by the fast rate, hottest first; those of a slice have at most its load together.
     pub hottest: Vec<KeyLoad>,
-    /// No key that is left out of `hottest` has more, so far as samples tell.
+    /// The most load of a key that is not in `hottest`, as far as samples show.
     pub unlisted_max: Load,
 }
 
-/// A pod's share in the load of a slice.
+/// A pod's share of the load of a slice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SliceLoad {
-    /// The slice.
+    /// Its bounds by the assignment that the pod holds.
     pub slice: Slice,
-    /// The rate that sees a change soon, with a half-life of 10 s.
+    /// The rate that follows changes fast, with a half-life of 10 s.
     pub fast: Load,
-    /// The rate that noise hardly moves, with a half-life of 60 s.
+    /// The rate that noise hardly affects, with a half-life of 60 s.
     pub slow: Load,
-    /// The bytes that the pod keeps warm; 0 where that is unknown.
+    /// The bytes that the pod keeps warm; 0 if unknown.
     pub memory: u64,
-    /// How many pods serve the slice and so share its load, by the assignment that the pod goes by; at least 1.
+    /// How many pods serve the slice and so share its load, by the assignment that the pod holds; at least 1.
     pub replicas: u32,
-    /// How long the share has been measured; it stays with the keys when slices are cut or joined.
+    /// How long the share has been measured; cutting or joining slices does not restart it.
     pub window: Duration,
-    /// Keys inside the slice, in key order, that cut its load without the hottest keys into equal parts. None where the
-    /// load is about even, or too little of it was sampled.
+    /// Keys inside the slice, in key order, that divide its load without the hottest keys into equal parts. Empty if the load
+    /// is about even, or too little of it was sampled.
     pub cuts: Vec<SliceKey>,
 }
 
-/// A pod's share in the load of a key.
+/// A pod's share of the load of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyLoad {
-    /// The key.
+    /// A key of one of the reported slices.
     pub key: SliceKey,
-    /// The rate that sees a change soon, with a half-life of 10 s.
+    /// The rate that follows changes fast, with a half-life of 10 s.
     pub fast: Load,
-    /// The rate that noise hardly moves, with a half-life of 60 s.
+    /// The rate that noise hardly affects, with a half-life of 60 s.
     pub slow: Load,
 }
 

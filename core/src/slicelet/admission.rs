@@ -1,4 +1,4 @@
-//! Admission: which requests of the object store may be made now, which wait, and which cannot be made in time.
+//! Admission: which requests to the object store may be made now, which wait, and which are refused.
 
 #[cfg(test)]
 mod tests;
@@ -9,129 +9,126 @@ use std::time::Duration;
 use super::arrivals::Arrivals;
 use super::concurrency_limit::ConcurrencyLimit;
 use super::service_time::ServiceTime;
+pub use super::ticket::Ticket;
 use super::token_bucket::TokenBucket;
 use super::waiting_line::WaitingLine;
 use crate::brain::{Brain, Output};
 use crate::rate::Rate;
 use crate::time::Timestamp;
 
-/// What the admission of a pod goes by.
+/// The limits of a pod's requests to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionSettings {
-    /// How many requests of the store may run at a time, at least one.
+    /// Requests that may run at a time, at least one.
     pub concurrency: usize,
-    /// How many may wait.
+    /// Requests that may wait.
     pub waiting_max: usize,
-    /// A random number of the pod's own; chance is a parameter.
+    /// Seed of the jitter, random and different between pods.
     pub seed: u64,
 }
 
-/// One who wants to make one request of the store; each draws a higher number than all before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// What a request of the store is made for.
+/// The priority of a request to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
-    /// A client waits for it.
+    /// A client waits for the answer.
     Request,
-    /// It is work done ahead.
+    /// It loads values before they are requested.
     Prefetch,
 }
 
-/// How a request of the store ended.
+/// The outcome of a request to the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outcome {
-    /// The store dealt with it, whatever it answered.
+pub enum StoreOutcome {
+    /// The store handled it, with success or error.
     Served,
-    /// The store said that it has too much to do.
+    /// The store answered that it is overloaded.
     Busy,
 }
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdmissionEvent {
-    /// Somebody wants to make a request of the store.
+    /// A request to the store asks for admission.
     Asked {
-        /// Who.
+        /// Identifies the request in later events.
         ticket: Ticket,
-        /// What for.
+        /// Its priority.
         urgency: Urgency,
-        /// When it is too late to begin.
+        /// The request is refused if it is not admitted before.
         deadline: Timestamp,
     },
-    /// Whoever asked wants it no longer.
+    /// A request was cancelled, before or after its admission.
     Withdrawn {
-        /// Who.
+        /// The ticket of the request.
         ticket: Ticket,
     },
-    /// A request that was admitted has ended.
+    /// An admitted request has ended.
     Ended {
-        /// Whose.
+        /// The ticket of the request.
         ticket: Ticket,
-        /// How.
-        outcome: Outcome,
+        /// What the store answered.
+        outcome: StoreOutcome,
     },
-    /// The assigner dealt out the store requests that all pods of the target may make together.
+    /// The assigner divided the store requests of the target among its pods.
     Granted {
-        /// This pod's share; without one there is no limit.
+        /// This pod's share; `None` is no limit.
         rate: Option<Rate>,
     },
-    /// The time to wake at has come.
+    /// `wake_at` is reached.
     Woke,
 }
 
-/// What is to be done.
+/// The answer to a request that asked for admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdmissionAction {
-    /// Let it make its request, and tell how it ended.
+    /// Make the request, and report its end by [`AdmissionEvent::Ended`] or [`AdmissionEvent::Withdrawn`].
     Admit(Ticket),
-    /// Tell it that its request cannot be made in time.
+    /// Refuse the request: it cannot start before its deadline, or too many wait.
     Refuse {
-        /// Whom.
+        /// The ticket of the request.
         ticket: Ticket,
-        /// After how long one who asks again has its turn.
+        /// The expected wait of a request that asks now.
         retry_after: Duration,
     },
 }
 
-/// Stands between a pod and its object store, so that a pod which has lost its neighbours, its values or its store asks
-/// for as much as the store can take, for the most urgent first, and lets nothing pile up.
+/// Limits the requests of one pod to its object store, so that a pod with a cold or failing store sends no more than the
+/// store can answer, the most urgent first, and queues do not grow without bound.
 ///
 /// ```text
-/// Asked --> in time? --> waiting line --> place, pause, token? --> Admit --> Ended --> what the store can take
+/// Asked --> in time? --> waiting line --> slot, pause, token? --> Admit --> Ended --> concurrency limit, service time
 ///              \--> Refuse <-- deadline, line full
 /// ```
 ///
-/// Requests go before prefetches, which take half of the places at most, and none while a request waits.
+/// Requests go before prefetches. Prefetches use at most half of the slots, and none while a request waits.
 #[derive(Debug)]
 pub struct Admission {
     waiting_max: usize,
     requests: WaitingLine,
     prefetches: WaitingLine,
-    running: BTreeMap<Ticket, Running>,
+    running: BTreeMap<Ticket, AdmittedRequest>,
     running_prefetch_count: usize,
     limit: ConcurrencyLimit,
-    /// None, if there is no limit to the rate.
+    /// `None` if the rate is not limited.
     bucket: Option<TokenBucket>,
     service_time: ServiceTime,
     arrivals: Arrivals,
 }
 
-/// A request of the store that is under way.
+/// A request that runs at the store.
 #[derive(Debug, Clone, Copy)]
-struct Running {
+struct AdmittedRequest {
     urgency: Urgency,
     admitted_at: Timestamp,
 }
 
-/// Whoever is refused is not told to come back sooner than that ...
+/// The shortest retry hint ...
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
-/// ... nor later than that: by then there may be more pods, or a larger share.
+/// ... and the longest one: by then the target may have more pods, or the pod a larger share.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 
 impl Admission {
-    /// Nobody has asked yet, and there is no limit to the rate.
+    /// An admission without requests and without a rate limit.
     #[must_use]
     pub fn new(settings: AdmissionSettings) -> Self {
         Self {
@@ -147,59 +144,59 @@ impl Admission {
         }
     }
 
-    /// How many requests of the store a second the pod would make if it were let: what came lately, and what waits.
+    /// Requests a second that the pod would make without a limit: the rate of arrivals, plus the requests that wait.
     #[must_use]
     pub fn demand(&self, now: Timestamp) -> u64 {
         self.arrivals.per_second(now) + self.waiting_count() as u64
     }
 
-    /// How many wait.
+    /// Requests that wait.
     #[must_use]
     pub fn waiting_count(&self) -> usize {
         self.requests.len() + self.prefetches.len()
     }
 
-    /// How many are under way.
+    /// Requests that run.
     #[must_use]
     pub fn running_count(&self) -> usize {
         self.running.len()
     }
 
-    /// How many may be under way now.
+    /// Requests that may run at a time, as adapted to the store's answers.
     #[must_use]
     pub const fn limit(&self) -> usize {
         self.limit.count()
     }
 
-    /// The pod's share of what all pods may ask of the store, if that is limited.
+    /// The granted rate, if it is limited.
     #[must_use]
     pub fn rate(&self) -> Option<Rate> {
         self.bucket.as_ref().map(TokenBucket::rate)
     }
 
-    fn take_in(&mut self, event: AdmissionEvent, now: Timestamp) -> Option<AdmissionAction> {
+    fn apply(&mut self, event: AdmissionEvent, now: Timestamp) -> Option<AdmissionAction> {
         match event {
             AdmissionEvent::Asked {
                 ticket,
                 urgency,
                 deadline,
-            } => return self.asked(ticket, urgency, deadline, now),
-            AdmissionEvent::Withdrawn { ticket } => self.withdrawn(ticket),
-            AdmissionEvent::Ended { ticket, outcome } => self.ended(ticket, outcome, now),
-            AdmissionEvent::Granted { rate } => self.granted(rate, now),
+            } => return self.on_asked(ticket, urgency, deadline, now),
+            AdmissionEvent::Withdrawn { ticket } => self.on_withdrawn(ticket),
+            AdmissionEvent::Ended { ticket, outcome } => self.on_ended(ticket, outcome, now),
+            AdmissionEvent::Granted { rate } => self.on_granted(rate, now),
             AdmissionEvent::Woke => {}
         }
         None
     }
 
-    fn asked(
+    fn on_asked(
         &mut self,
         ticket: Ticket,
         urgency: Urgency,
         deadline: Timestamp,
         now: Timestamp,
     ) -> Option<AdmissionAction> {
-        self.arrivals.count(now);
+        self.arrivals.record(now);
         let is_too_late = now + self.wait_of_newcomer(urgency, now) >= deadline;
         if is_too_late {
             return Some(self.refusal(ticket, urgency, now));
@@ -208,34 +205,34 @@ impl Admission {
         None
     }
 
-    fn withdrawn(&mut self, ticket: Ticket) {
+    fn on_withdrawn(&mut self, ticket: Ticket) {
         self.requests.remove(ticket);
         self.prefetches.remove(ticket);
-        self.leave(ticket);
+        self.free_slot(ticket);
     }
 
-    fn ended(&mut self, ticket: Ticket, outcome: Outcome, now: Timestamp) {
-        let Some(Running { admitted_at, .. }) = self.leave(ticket) else {
+    fn on_ended(&mut self, ticket: Ticket, outcome: StoreOutcome, now: Timestamp) {
+        let Some(AdmittedRequest { admitted_at, .. }) = self.free_slot(ticket) else {
             return;
         };
         match outcome {
-            Outcome::Served => {
-                self.limit.served(admitted_at);
+            StoreOutcome::Served => {
+                self.limit.on_served(admitted_at);
                 self.service_time.record(now.since(admitted_at));
             }
-            Outcome::Busy => self.limit.busy(admitted_at, now),
+            StoreOutcome::Busy => self.limit.on_busy(admitted_at, now),
         }
     }
 
-    fn granted(&mut self, rate: Option<Rate>, now: Timestamp) {
+    fn on_granted(&mut self, rate: Option<Rate>, now: Timestamp) {
         match (&mut self.bucket, rate) {
             (Some(bucket), Some(rate)) => bucket.change(rate, now),
             (bucket, rate) => *bucket = rate.map(|rate| TokenBucket::full(rate, now)),
         }
     }
 
-    /// Gives the place of a ticket free, if it has one.
-    fn leave(&mut self, ticket: Ticket) -> Option<Running> {
+    /// Frees the slot of a ticket, if it has one.
+    fn free_slot(&mut self, ticket: Ticket) -> Option<AdmittedRequest> {
         let running = self.running.remove(&ticket)?;
         self.running_prefetch_count -= usize::from(running.urgency == Urgency::Prefetch);
         Some(running)
@@ -260,13 +257,13 @@ impl Admission {
             self.line(urgency).remove(ticket);
             self.running_prefetch_count += usize::from(urgency == Urgency::Prefetch);
             let admitted_at = now;
-            self.running.insert(ticket, Running { urgency, admitted_at });
+            self.running.insert(ticket, AdmittedRequest { urgency, admitted_at });
             admitted.push(AdmissionAction::Admit(ticket));
         }
         admitted
     }
 
-    /// Where too many wait, the youngest goes; a prefetch, if there is one.
+    /// If too many wait, refuses the newest one, a prefetch if there is one.
     fn refuse_overflow(&mut self, now: Timestamp) -> Option<AdmissionAction> {
         if self.waiting_count() <= self.waiting_max {
             return None;
@@ -278,25 +275,25 @@ impl Admission {
         Some(self.refusal(ticket, urgency, now))
     }
 
-    /// Who takes the next place, if there is one for it.
+    /// The ticket for the next free slot, if there is one.
     fn next(&self) -> Option<(Ticket, Urgency)> {
         let (line, urgency) = match self.requests.len() {
             0 => (&self.prefetches, Urgency::Prefetch),
             _ => (&self.requests, Urgency::Request),
         };
-        let ticket = line.first().filter(|_| self.free_places(urgency) > 0);
+        let ticket = line.first().filter(|_| self.free_slots(urgency) > 0);
         ticket.map(|ticket| (ticket, urgency))
     }
 
-    fn free_places(&self, urgency: Urgency) -> usize {
+    fn free_slots(&self, urgency: Urgency) -> usize {
         let free = self.limit.count().saturating_sub(self.running.len());
         match urgency {
             Urgency::Request => free,
-            Urgency::Prefetch => free.min(self.places(urgency).saturating_sub(self.running_prefetch_count)),
+            Urgency::Prefetch => free.min(self.slots(urgency).saturating_sub(self.running_prefetch_count)),
         }
     }
 
-    fn places(&self, urgency: Urgency) -> usize {
+    fn slots(&self, urgency: Urgency) -> usize {
         match urgency {
             Urgency::Request => self.limit.count(),
             Urgency::Prefetch => (self.limit.count() / 2).max(1),
@@ -311,21 +308,21 @@ impl Admission {
         }
     }
 
-    /// How long one who asks now would wait, as far as can be told.
+    /// The expected wait of a request that asks now.
     fn wait_of_newcomer(&self, urgency: Urgency, now: Timestamp) -> Duration {
         let ahead = match urgency {
             Urgency::Request => self.requests.len(),
             Urgency::Prefetch => self.waiting_count(),
         };
-        let must_leave = (ahead + 1).saturating_sub(self.free_places(urgency));
-        let for_place = self.service_time.of(must_leave, self.places(urgency));
+        let ends_needed = (ahead + 1).saturating_sub(self.free_slots(urgency));
+        let for_slot = self.service_time.of(ends_needed, self.slots(urgency));
         let for_pause = self.limit.paused_until().since(now);
         let token_at = self
             .bucket
             .as_ref()
             .map(|bucket| bucket.ready_at(ahead as u64 + 1, now));
         let for_token = token_at.map_or(Duration::ZERO, |at| at.since(now));
-        for_pause.saturating_add(for_place).max(for_token)
+        for_pause.saturating_add(for_slot).max(for_token)
     }
 
     const fn line(&mut self, urgency: Urgency) -> &mut WaitingLine {
@@ -335,7 +332,7 @@ impl Admission {
         }
     }
 
-    /// When somebody has its turn or gives up, if nothing happens before.
+    /// When the next request can be admitted or must be refused, if no event arrives before.
     fn wake_at(&self, now: Timestamp) -> Timestamp {
         let turn = self.next().map(|_| {
             let token_at = self.bucket.as_ref().map_or(now, |bucket| bucket.ready_at(1, now));
@@ -351,7 +348,7 @@ impl Brain for Admission {
     type Action = AdmissionAction;
 
     fn step(&mut self, event: AdmissionEvent, now: Timestamp) -> Output<AdmissionAction> {
-        let mut actions: Vec<AdmissionAction> = self.take_in(event, now).into_iter().collect();
+        let mut actions: Vec<AdmissionAction> = self.apply(event, now).into_iter().collect();
         actions.extend(self.refuse_expired(now));
         actions.extend(self.admit(now));
         actions.extend(self.refuse_overflow(now));

@@ -1,11 +1,11 @@
-//! Answered requests: what a key has answered lately, so that a repeated request has its effect once.
+//! Answered requests: the recent answers of a key, so that a repeated request has its effect once.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The requests that a key has answered lately, oldest first, each with its answer. They are kept with the key's value:
-/// a change of the value and the memory of it are one write.
+/// The recent requests of a key with their answers, oldest first. They are stored with the key's value, so that a change
+/// and its answer are one write.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     requests: Vec<AnsweredRequest>,
@@ -14,29 +14,29 @@ pub struct Answered {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct AnsweredRequest {
     id: Box<[u8]>,
-    /// By the wall clock of the pod that answered: milliseconds since 1970.
+    /// Wall clock of the pod that answered, in milliseconds since 1970.
     at_unix_ms: u64,
     answer: Box<[u8]>,
 }
 
-/// How long answers are remembered: a repeat that comes later than both allow has its effect again.
+/// How long answers are kept. A repeat after either limit has its effect again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnsweredLimits {
-    /// How many requests a key remembers.
+    /// Most requests kept for a key.
     pub count: usize,
-    /// For how long.
+    /// Longest time for which a request is kept.
     pub age: Duration,
 }
 
 impl Answered {
-    /// What the request of that id was answered, if it is remembered.
+    /// The answer to the request of that id, if it is kept.
     #[must_use]
     pub fn answer_to(&self, id: &[u8]) -> Option<&[u8]> {
         let request = self.requests.iter().find(|request| *request.id == *id)?;
         Some(&request.answer)
     }
 
-    /// The memory once this request is answered at `now_unix_ms`, without what is too old or too much.
+    /// These requests and one that is answered at `now_unix_ms`, without those beyond the limits.
     #[must_use]
     pub fn with(&self, id: &[u8], answer: &[u8], now_unix_ms: u64, limits: AnsweredLimits) -> Self {
         let age_ms = u64::try_from(limits.age.as_millis()).unwrap_or(u64::MAX);
@@ -54,13 +54,13 @@ impl Answered {
         }
     }
 
-    /// Whether nothing is remembered.
+    /// Whether no request is kept.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 
-    /// About how much memory it takes, in bytes.
+    /// Approximate size in memory, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         let of_one = |request: &AnsweredRequest| size_of::<AnsweredRequest>() + request.id.len() + request.answer.len();
@@ -78,7 +78,7 @@ mod tests {
     };
 
     #[test]
-    fn a_request_that_is_remembered_has_the_answer_it_got() {
+    fn a_kept_request_has_its_answer() {
         let answered = Answered::default()
             .with(b"a", b"1", 0, LIMITS)
             .with(b"b", b"2", 1, LIMITS);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_when_there_are_too_many() {
+    fn the_oldest_request_goes_when_there_are_too_many() {
         let ids = [b"a", b"b", b"c", b"d"];
         let answered = ids
             .iter()
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_goes_with_the_next_answer() {
+    fn expired_requests_go_with_the_next_answer() {
         let answered = Answered::default().with(b"a", b"", 0, LIMITS);
         assert!(answered.with(b"b", b"", 60_000, LIMITS).answer_to(b"a").is_some());
         assert!(answered.with(b"b", b"", 60_001, LIMITS).answer_to(b"a").is_none());
     }
 
     #[test]
-    fn a_clock_that_is_behind_makes_nothing_old() {
+    fn a_clock_that_is_behind_expires_no_request() {
         let answered = Answered::default().with(b"a", b"", 90_000, LIMITS);
         assert!(answered.with(b"b", b"", 0, LIMITS).answer_to(b"a").is_some());
     }

@@ -1,27 +1,27 @@
-//! Cuts: where the load of a slice lies, told by samples of its keys.
+//! Cuts: keys that divide the load of a slice, estimated from samples of its keys.
 
 use crate::keyspace::{Slice, SliceKey};
 
-/// With fewer samples nothing is said.
+/// Fewer samples than this give no cuts.
 const SAMPLE_COUNT_MIN: usize = 8;
-/// So many samples lie between two cuts: then a part is right within half of it.
+/// Samples between two cuts; the load of a part is then right within half of it.
 const SAMPLES_PER_PART: usize = 4;
-/// More parts than this are not cut at once.
+/// The most cuts of one slice.
 const CUT_COUNT_MAX: u128 = 63;
-/// The square of the largest deviation that chance explains, times the samples: 2 by the test of Kolmogorov and Smirnov
-/// means that in one of 1,500 even loads a deviation is seen.
+/// The square of the deviation beyond which a load is uneven, times the samples. By the test of Kolmogorov and Smirnov,
+/// with a deviation of 2 one in 1,500 even loads is taken for uneven.
 const DEVIATION_SQUARED: u128 = 4;
 
-/// Keys that cut the load of the slice into equal parts, by samples of its keys with the part of all load that each
-/// stands for (with 32 binary places), in key order. None where the load is even, as hashed keys make it: there the
-/// width tells more than samples do.
+/// Keys that cut the load of the slice into equal parts. `samples` are keys in key order, each with the part of all load
+/// that it stands for (with 32 binary digits). An even load, as of hashed keys, gives no cuts: its width tells more than
+/// samples.
 pub(super) fn cuts(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey> {
     let total: u128 = samples.iter().map(|(_, part)| u128::from(*part)).sum();
     if samples.len() < SAMPLE_COUNT_MIN || total == 0 || is_even(slice, samples, total) {
         return Vec::new();
     }
     let heaviest = samples.iter().map(|(_, part)| u128::from(*part)).max().unwrap_or(total);
-    // No sample weighs more than a part, so each part begins at another one.
+    // No sample weighs more than a part, so each part starts at a sample of its own.
     let part_count = (total / heaviest).min((samples.len() / SAMPLES_PER_PART) as u128);
     let part_count = part_count.min(CUT_COUNT_MAX + 1);
     let mut cuts: Vec<SliceKey> = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn cuts(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey>
     cuts
 }
 
-/// Whether the samples lie as evenly as chance would strew them.
+/// Whether the samples lie as evenly as random ones would.
 fn is_even(slice: &Slice, samples: &[(&SliceKey, u64)], total: u128) -> bool {
     const ONE: u128 = 1 << 32;
     let squares: u128 = samples.iter().map(|(_, part)| u128::from(*part).pow(2)).sum();
@@ -47,15 +47,15 @@ fn is_even(slice: &Slice, samples: &[(&SliceKey, u64)], total: u128) -> bool {
     let mut before = 0;
     let mut deviation = 0;
     for (key, part) in samples {
-        let place = ((u128::from(key.position()) - start) << 32) / width;
+        let position = ((u128::from(key.position()) - start) << 32) / width;
         let after = before + u128::from(*part);
-        let distance = |sum: u128| ((sum << 32) / total).abs_diff(place);
+        let distance = |sum: u128| ((sum << 32) / total).abs_diff(position);
         deviation = deviation.max(distance(before)).max(distance(after));
         before = after;
     }
-    // Samples of unequal weight are worth as much as this many of equal weight (Kish, 1965).
-    let worth = total * total / squares;
-    deviation * deviation * worth <= DEVIATION_SQUARED * ONE * ONE
+    // The effective number of samples of unequal weight (Kish, 1965).
+    let effective_count = total * total / squares;
+    deviation * deviation * effective_count <= DEVIATION_SQUARED * ONE * ONE
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_lie_evenly_are_not_cut() {
+    fn even_keys_are_not_cut() {
         let spread = (0..200_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44);
         let mut spread: Vec<_> = spread.collect();
         spread.sort_unstable();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_in_a_corner_are_cut_where_they_lie() {
+    fn clustered_keys_are_cut_where_they_lie() {
         let corner = (0..64).map(|number| 5_000 + number);
         let cuts = cut_at(&slice(0, 1 << 40), corner);
         let expected: Vec<_> = (1..16).map(|part| 5_000 + 4 * part).collect();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_the_same_first_bytes_are_told_apart() {
+    fn keys_with_the_same_first_bytes_are_cut_as_well() {
         let bounds = (
             SliceKey::try_new(b"customer/").unwrap(),
             SliceKey::try_new(b"customer0").unwrap(),
@@ -109,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn a_few_samples_say_nothing() {
+    fn few_samples_give_no_cuts() {
         assert!(cut_at(&slice(0, 1 << 40), 0..7).is_empty());
     }
 
     #[test]
-    fn heavy_samples_count_as_what_they_stand_for() {
+    fn samples_count_by_the_load_they_stand_for() {
         let keys: Vec<_> = (100..120).map(key).collect();
         let part = |at: usize| if at == 0 { 5_000 } else { 1_000 };
         let samples: Vec<_> = keys.iter().enumerate().map(|(at, key)| (key, part(at))).collect();
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(
             cuts,
             [102, 108, 114],
-            "of 24, each part has 6: the first is the heavy key and one more"
+            "of 24 units, each part has 6: the first is the heavy key and one more"
         );
     }
 }

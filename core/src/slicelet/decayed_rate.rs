@@ -1,11 +1,11 @@
-//! The decayed rate: how much happens a second, with the past counting ever less.
+//! The decayed rate: an exponentially weighted mean of events a second.
 
 use std::time::Duration;
 
 use crate::load::{Load, half_life};
 use half_life::{ONE, PLACES};
 
-/// An exponentially weighted mean of a rate: what happened one half-life ago counts half.
+/// An exponentially weighted mean of a rate: an event one half-life ago counts half.
 ///
 /// Counts come with the time they took. With `f = 2^(-elapsed / half_life)` and the rate `r = count / elapsed`,
 ///
@@ -15,20 +15,20 @@ use half_life::{ONE, PLACES};
 /// rate      = weighted / weight
 /// ```
 ///
-/// which is exact for any, also irregular, intervals. Dividing by the weight corrects the bias of a mean that starts
-/// at nothing, so that the rate is right from the first second (Kingma and Ba, "Adam", 2015, section 3). All numbers
-/// are integers with 32 binary places, so every machine gets the same rate.
+/// which is exact for any, also irregular, intervals. Dividing by the weight corrects the bias of a mean that starts at
+/// zero, so that the rate is right from the first second (Kingma and Ba, "Adam", 2015, section 3). All numbers are
+/// integers with 32 binary digits, so every machine computes the same rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecayedRate {
     half_life: Duration,
-    /// Thousandths a second, with [`PLACES`] binary places.
+    /// Thousandths a second, with [`PLACES`] binary digits.
     weighted: u128,
     /// At most [`ONE`].
     weight: u64,
 }
 
 impl DecayedRate {
-    /// Nothing has happened yet. A half-life of zero counts as a microsecond.
+    /// A rate without counts. A half-life of zero counts as a microsecond.
     #[must_use]
     pub const fn new(half_life: Duration) -> Self {
         Self {
@@ -38,13 +38,13 @@ impl DecayedRate {
         }
     }
 
-    /// `units` have happened in the last `elapsed`; no time is shorter than a microsecond.
+    /// Records the units counted in the last `elapsed`, which is at least a microsecond.
     pub fn record(&mut self, units: u64, elapsed: Duration) {
         let elapsed = elapsed.max(Duration::from_micros(1));
         self.record_kept(units, elapsed, half_life::kept(elapsed, self.half_life));
     }
 
-    /// The same, where it is known what `elapsed` leaves of the rate.
+    /// The same, with the part of older counts that remains after `elapsed`.
     pub(super) fn record_kept(&mut self, units: u64, elapsed: Duration, kept: u64) {
         let micros = elapsed.as_micros().max(1);
         let share = u128::from(ONE - kept);
@@ -54,14 +54,14 @@ impl DecayedRate {
         self.weight = ((self.weight * kept) >> PLACES) + (ONE - kept);
     }
 
-    /// The rate; nothing before the first record.
+    /// The rate; zero before the first record.
     #[must_use]
     pub fn rate(&self) -> Load {
         let milli = self.weighted.checked_div(self.weight.into()).unwrap_or_default();
         Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX))
     }
 
-    /// A rate that is known from elsewhere, as well as if it had been measured for so long.
+    /// A rate that is known, and worth as much as if it had been measured for `measured`.
     #[must_use]
     pub fn known(half_life: Duration, rate: Load, measured: Duration) -> Self {
         let weight = ONE - half_life::kept(measured, half_life);
@@ -73,7 +73,7 @@ impl DecayedRate {
     }
 }
 
-/// `number * factor`, the factor with [`PLACES`] binary places and at most one; no step overflows.
+/// `number * factor`, where the factor has [`PLACES`] binary digits and is at most one; no step overflows.
 const fn scaled(number: u128, factor: u64) -> u128 {
     let (high, low) = (number >> PLACES, number & (ONE as u128 - 1));
     high * factor as u128 + ((low * factor as u128) >> PLACES)
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_life_after_a_change_half_of_it_is_seen() {
+    fn a_half_life_after_a_change_the_rate_shows_half_of_it() {
         let mut rate = steady(1_000, 600);
         (0..10).for_each(|_| rate.record(0, SECOND));
         assert!(is_about(&rate, 500), "{:?}", rate.rate());
@@ -117,19 +117,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_from_elsewhere_counts_as_if_it_had_been_measured() {
-        let mut told = DecayedRate::known(HALF_LIFE, Load::from_units(700), 5 * SECOND);
+    fn a_known_rate_counts_as_if_it_had_been_measured() {
+        let mut known = DecayedRate::known(HALF_LIFE, Load::from_units(700), 5 * SECOND);
         let mut measured = steady(700, 5);
-        told.record(100, SECOND);
+        known.record(100, SECOND);
         measured.record(100, SECOND);
-        assert!(told.rate().milli().abs_diff(measured.rate().milli()) <= 1);
+        assert!(known.rate().milli().abs_diff(measured.rate().milli()) <= 1);
         let unmeasured = DecayedRate::known(HALF_LIFE, Load::from_units(700), Duration::ZERO);
         assert_eq!(unmeasured.rate(), Load::ZERO);
     }
 
     proptest! {
         #[test]
-        fn how_time_is_cut_does_not_matter(cuts in prop::collection::vec(1_u64..5_000, 1..40)) {
+        fn the_lengths_of_intervals_do_not_matter(cuts in prop::collection::vec(1_u64..5_000, 1..40)) {
             let mut cut = DecayedRate::new(HALF_LIFE);
             cuts.iter().for_each(|millis| cut.record(millis * 3, Duration::from_millis(*millis)));
             prop_assert!(is_about(&cut, 3_000), "{:?}", cut.rate());

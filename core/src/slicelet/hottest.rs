@@ -2,25 +2,25 @@
 
 use crate::keyspace::SliceKey;
 
-/// A key that may be hot, with how often it was seen.
+/// A key with a counter in a sketch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HotKey {
     /// The key.
     pub key: SliceKey,
-    /// The most it can have been seen.
+    /// Upper bound of its requests.
     pub count: u64,
-    /// How much of the count may belong to keys whose place it took.
+    /// The part of the count that may belong to keys whose counter it took over.
     pub error: u64,
-    /// How much of it was counted since the recent was last forgotten: exact, nothing is inherited.
+    /// Requests since the last collection: exact, nothing of it is inherited.
     pub recent: u64,
-    /// How many samples of it there were since it has its place.
+    /// Samples since the key has its counter.
     pub sample_count: u64,
 }
 
 impl HotKey {
-    /// The least it has been seen.
+    /// Lower bound of its requests.
     #[must_use]
-    pub const fn surely(&self) -> u64 {
+    pub const fn count_min(&self) -> u64 {
         self.count - self.error
     }
 
@@ -42,94 +42,105 @@ impl HotKey {
 }
 
 /// Space-saving (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k Elements in Data
-/// Streams", 2005): `capacity` places, each with a key and its count; a new key takes the place of the rarest and
-/// inherits its count as error.
+/// Streams", 2005): `capacity` counters, each of one key; a new key takes over the lowest counter and inherits its count
+/// as error.
 ///
-/// With `total` counted, each key seen more than `total / capacity` times has a place, and no count is too high by
-/// more than `total / capacity`. [`Hottest::halve`] halves everything, total and errors too, so the bound keeps
-/// holding for the decayed counts, but for one for each halving.
-#[derive(Debug, Clone)]
+/// With `total` counted, each key seen more than `total / capacity` times has a counter, and no count is too high by more
+/// than `total / capacity`. [`Hottest::halve`] halves total, counts and errors, so the bound also holds for the decayed
+/// counts, but for one request per halving.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hottest {
-    places: Vec<HotKey>,
+    counters: Vec<HotKey>,
     capacity: usize,
     total: u64,
 }
 
 impl Hottest {
-    /// Nothing counted yet. At least one place.
+    /// An empty sketch with at least one counter.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let capacity = capacity.max(1);
         Self {
-            places: Vec::with_capacity(capacity),
+            counters: Vec::with_capacity(capacity),
             capacity,
             total: 0,
         }
     }
 
-    /// The key was seen `count` times, which one sample told.
+    /// Records one sample of the key that stands for `count` requests.
     pub fn record(&mut self, key: &SliceKey, count: u64) {
         self.record_many(key, count, 1);
     }
 
-    /// The key was seen `count` times, which so many samples told.
+    /// Records `sample_count` samples of the key that stand for `count` requests together.
     pub fn record_many(&mut self, key: &SliceKey, count: u64, sample_count: u64) {
         self.total = self.total.saturating_add(count);
-        self.place_of(key).add(count, sample_count);
+        self.counter_of(key).add(count, sample_count);
     }
 
-    /// All that was counted, of every key.
+    /// The requests counted, of all keys.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total
     }
 
-    /// The keys that have a place, in no order.
+    /// The keys that have a counter, in no order.
     #[must_use]
     pub fn keys(&self) -> &[HotKey] {
-        &self.places
+        &self.counters
     }
 
-    /// The most a key without a place can have been seen.
+    /// Upper bound of the requests of a key without a counter.
     #[must_use]
     pub fn absent_max(&self) -> u64 {
-        let is_full = self.places.len() == self.capacity;
-        let rarest = self.places.iter().map(|place| place.count).min();
+        let is_full = self.counters.len() == self.capacity;
+        let rarest = self.counters.iter().map(|counter| counter.count).min();
         rarest.filter(|_| is_full).unwrap_or_default()
     }
 
-    /// What is counted from here on is recent.
+    /// Starts the recent counts over.
     pub fn forget_recent(&mut self) {
-        self.places.iter_mut().for_each(|place| place.recent = 0);
+        self.counters.iter_mut().for_each(|counter| counter.recent = 0);
     }
 
-    /// Lets the past count half; a key that comes to nothing loses its place.
+    /// The snapshot for a collection of counts, after a halving if one is due; starts the recent counts over.
+    #[must_use]
+    pub fn collect(&mut self, halves: bool) -> Self {
+        if halves {
+            self.halve();
+        }
+        let snapshot = self.clone();
+        self.forget_recent();
+        snapshot
+    }
+
+    /// Halves all counts; a key whose count becomes zero loses its counter.
     pub fn halve(&mut self) {
         self.total /= 2;
-        for place in &mut self.places {
-            place.count /= 2;
-            place.error /= 2;
+        for counter in &mut self.counters {
+            counter.count /= 2;
+            counter.error /= 2;
         }
-        self.places.retain(|place| place.count > 0);
+        self.counters.retain(|counter| counter.count > 0);
     }
 
-    /// The place that the key has, or gets.
-    fn place_of(&mut self, key: &SliceKey) -> &mut HotKey {
-        let found = self.places.iter().position(|place| place.key == *key);
+    /// The counter of the key, which it may take over.
+    fn counter_of(&mut self, key: &SliceKey) -> &mut HotKey {
+        let found = self.counters.iter().position(|counter| counter.key == *key);
         let at = match found {
             Some(at) => at,
-            None if self.places.len() < self.capacity => {
-                self.places.push(HotKey::without_samples(key.clone(), 0));
-                self.places.len() - 1
+            None if self.counters.len() < self.capacity => {
+                self.counters.push(HotKey::without_samples(key.clone(), 0));
+                self.counters.len() - 1
             }
             None => {
-                let rarest = (0..self.places.len()).min_by_key(|at| self.places[*at].count);
-                let rarest = rarest.expect("there is at least one place, and all are taken");
-                self.places[rarest] = HotKey::without_samples(key.clone(), self.places[rarest].count);
+                let rarest = (0..self.counters.len()).min_by_key(|at| self.counters[*at].count);
+                let rarest = rarest.expect("there is at least one counter, and all are taken");
+                self.counters[rarest] = HotKey::without_samples(key.clone(), self.counters[rarest].count);
                 rarest
             }
         };
-        &mut self.places[at]
+        &mut self.counters[at]
     }
 }
 
@@ -159,14 +170,14 @@ mod tests {
             let bound = hottest.total() / CAPACITY as u64;
             for (number, count) in truth {
                 match hottest.keys().iter().find(|hot| hot.key == key(number)) {
-                    Some(hot) => prop_assert!(hot.surely() <= count && count <= hot.count && hot.error <= bound),
+                    Some(hot) => prop_assert!(hot.count_min() <= count && count <= hot.count && hot.error <= bound),
                     None => prop_assert!(count <= hottest.absent_max() && hottest.absent_max() <= bound),
                 }
             }
         }
 
         #[test]
-        fn what_is_recent_is_exact_for_a_key_that_keeps_its_place(
+        fn recent_counts_are_exact_for_a_key_that_keeps_its_counter(
             before in prop::collection::vec(1_u64..9, 0..9),
             after in prop::collection::vec(1_u64..9, 0..9),
         ) {
@@ -192,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_longer_used_is_forgotten() {
+    fn a_key_without_requests_is_forgotten() {
         let mut hottest = Hottest::with_capacity(CAPACITY);
         hottest.record(&key(1), 5);
         (0..3).for_each(|_| hottest.halve());

@@ -1,4 +1,4 @@
-//! The load meter: counts by slice become rates, and slices keep their history when they are cut or joined.
+//! The load meter: turns counts by range into rates, and keeps the history of slices that are cut or joined.
 
 use std::cell::LazyCell;
 use std::cmp::Reverse;
@@ -8,59 +8,56 @@ use std::time::Duration;
 
 use super::cuts::cuts;
 use super::hot_keys::HotKeys;
-use super::metered_rate::{FAST_HALF_LIFE, INFERRED, MeteredRate, SLOW_HALF_LIFE, Tick};
+use super::metered_rate::{CountInterval, INFERRED, MeteredRate, SLOW_HALF_LIFE};
 use super::{Hottest, Ownership, Share};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
-use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, surveyed};
+use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, load_map_of};
 
-/// No more hot keys are reported than the balancer could ever tell apart.
+/// The most hot keys in a report; the balancer isolates fewer.
 const HOTTEST_COUNT_MAX: usize = 32;
 
 /// The decayed load of each slice that a pod serves, and of its hottest keys.
 #[derive(Debug, Clone)]
 pub struct LoadMeter {
     ownership: Arc<Ownership>,
-    /// As many as the ownership has ranges, by their number; where the pod serves nothing there is nothing to measure.
-    shares: Vec<Option<Measured>>,
+    /// By range number; `None` where the pod serves nothing.
+    shares: Vec<Option<ShareLoad>>,
     hot_keys: HotKeys,
-    /// How much of the fast half-life has gone since the counts of the hottest keys were halved.
-    since_halving: Duration,
     since_sampled: Duration,
 }
 
-/// What is known of the pod's share in a slice.
+/// The measured load of the pod's share in a slice.
 #[derive(Debug, Clone)]
-struct Measured {
+struct ShareLoad {
     rate: MeteredRate,
-    /// How long the share has been measured, up to what the slow rate still knows.
+    /// How long the share has been measured, at most the half-life of the slow rate.
     window: Duration,
     memory: u64,
     replicas: u32,
 }
 
 impl LoadMeter {
-    /// Nothing measured yet.
+    /// A meter without counts.
     #[must_use]
     pub fn new(ownership: Arc<Ownership>) -> Self {
         let shares = ownership
             .ranges()
             .values()
-            .map(|share| served(*share).map(Measured::new));
+            .map(|share| served(*share).map(ShareLoad::new));
         Self {
             shares: shares.collect(),
             ownership,
             hot_keys: HotKeys::default(),
-            since_halving: Duration::ZERO,
             since_sampled: Duration::ZERO,
         }
     }
 
-    /// The pod goes by another ownership from now on. A slice that is cut passes its load on to its parts, as far as it
-    /// is known where it lies; slices that are joined add theirs; where another number of replicas share a load, each
-    /// has another part of it. What is new to the pod begins at nothing.
+    /// The counts belong to `ownership` from now on. A slice that is cut passes its load on to its parts, by hot keys, cuts
+    /// and width; slices that are joined add theirs; if the number of replicas changes, each gets another part of the
+    /// load. A slice that is new to the pod starts without counts.
     pub fn follow(&mut self, ownership: Arc<Ownership>) {
         // Most assignments change nothing for this pod.
-        let whole = LazyCell::new(|| surveyed(&self.report()));
+        let whole = LazyCell::new(|| load_map_of(&self.report()));
         let mut shares = self.shares.iter();
         let before = self
             .ownership
@@ -86,36 +83,26 @@ impl LoadMeter {
         &self.ownership
     }
 
-    /// Takes in what was counted in the last `elapsed`: the units of each range, by its number.
+    /// Records the units counted in the last `elapsed`, by range number.
     pub fn record(&mut self, counts: impl IntoIterator<Item = u64>, elapsed: Duration) {
-        let tick = Tick::of(elapsed);
+        let interval = CountInterval::of(elapsed);
         for (share, units) in self.shares.iter_mut().zip(counts) {
             if let Some(share) = share {
-                share.rate.record(units, tick);
+                share.rate.record(units, interval);
                 share.window = (share.window + elapsed).min(SLOW_HALF_LIFE);
             }
         }
-        self.since_halving += elapsed;
         self.since_sampled += elapsed;
     }
 
-    /// Whether another fast half-life has gone, so that the counts of the hottest keys are to be halved.
-    pub fn takes_halving(&mut self) -> bool {
-        let is_due = self.since_halving >= FAST_HALF_LIFE;
-        if is_due {
-            self.since_halving = Duration::ZERO;
-        }
-        is_due
-    }
-
-    /// Takes in what the sketches of the hottest keys have sampled since the last time, by what is recent in them.
-    pub fn sampled(&mut self, sketches: &[Hottest]) {
+    /// Records the recent counts of the sketches of the hottest keys.
+    pub fn record_samples(&mut self, sketches: &[Hottest]) {
         let elapsed = std::mem::take(&mut self.since_sampled);
-        self.hot_keys.sampled(sketches, Tick::of(elapsed));
+        self.hot_keys.record(sketches, CountInterval::of(elapsed));
     }
 
-    /// Takes in how many bytes are warm in each range, by its number.
-    pub fn weighed(&mut self, bytes: impl IntoIterator<Item = u64>) {
+    /// Records the warm bytes of each range, by range number.
+    pub fn record_memory(&mut self, bytes: impl IntoIterator<Item = u64>) {
         for (share, bytes) in self.shares.iter_mut().zip(bytes) {
             if let Some(share) = share {
                 share.memory = bytes;
@@ -135,7 +122,7 @@ impl LoadMeter {
         self.shares.iter().flatten().map(|share| share.rate.slow()).sum()
     }
 
-    /// What the assigner is told.
+    /// The message to the assigner.
     #[must_use]
     pub fn report(&self) -> LoadReport {
         let hottest = self.hottest();
@@ -154,12 +141,12 @@ impl LoadMeter {
         }
     }
 
-    /// The hottest keys. Those of a slice have no more together than it has: the hottest come first.
+    /// The hottest keys, hottest first. The keys of a slice together have at most its load, assigned hottest first.
     fn hottest(&self) -> Vec<KeyLoad> {
         let number_of = |key: &SliceKey| self.ownership.share_of(key).0;
         let is_served = |key: &SliceKey| self.shares[number_of(key)].is_some();
         let mut hottest = self.hot_keys.hottest(is_served, HOTTEST_COUNT_MAX);
-        let rate = |share: &Option<Measured>| share.as_ref().map(|share| (share.rate.fast(), share.rate.slow()));
+        let rate = |share: &Option<ShareLoad>| share.as_ref().map(|share| (share.rate.fast(), share.rate.slow()));
         let mut left: Vec<_> = self
             .shares
             .iter()
@@ -176,7 +163,7 @@ impl LoadMeter {
         hottest
     }
 
-    /// The sampled keys of each range, by its number, without those that are listed as hot.
+    /// The sampled keys of each range, by range number, without the keys that are listed as hot.
     fn samples(&self, listed: &BTreeSet<&SliceKey>) -> Vec<Vec<(&SliceKey, u64)>> {
         let mut samples = vec![Vec::new(); self.shares.len()];
         for (key, stands_for) in self.hot_keys.sample().filter(|(key, _)| !listed.contains(key)) {
@@ -186,7 +173,7 @@ impl LoadMeter {
     }
 }
 
-impl Measured {
+impl ShareLoad {
     fn new(replicas: u32) -> Self {
         Self {
             rate: MeteredRate::new(),
@@ -209,21 +196,22 @@ impl Measured {
     }
 }
 
-/// How many pods serve the slice, if requests are routed to the pod: of a share that is warming or leaving, no request tells
-/// how much load the slice has.
+/// The number of pods that serve the slice, if requests are routed to this one. A share that is warming or leaving gets no
+/// requests, so its counts say nothing about the slice.
 fn served(share: Option<Share>) -> Option<u32> {
     share
         .filter(|share| share.phase.is_routed_to())
         .map(|share| share.serving_count)
 }
 
-/// What is known of the pod's share in a slice from the shares it had before; `demand` is what those say of the whole.
+/// The load of the pod's share in a slice, inferred from its shares before; `demand` is the load of the whole slice by
+/// those shares.
 fn inherited(
-    before: &SliceMap<Option<&Measured>>,
+    before: &SliceMap<Option<&ShareLoad>>,
     slice: &Slice,
     replicas: u32,
     demand: impl FnOnce() -> Demand,
-) -> Measured {
+) -> ShareLoad {
     let mut parts = before.overlapping(slice).peekable();
     let parent = match parts.peek() {
         Some((old, Some(parent))) if old == slice => Some(*parent),
@@ -235,16 +223,16 @@ fn inherited(
     let (mut window, mut is_inferred) = (SLOW_HALF_LIFE, false);
     for (old, parent) in parts {
         let Some(parent) = parent else {
-            return Measured::new(replicas);
+            return ShareLoad::new(replicas);
         };
         window = window.min(parent.window);
         is_inferred |= parent.replicas != replicas || old.intersection(slice).as_ref() != Some(&old);
     }
     let demand = demand();
-    let known_for = if is_inferred { window.min(INFERRED) } else { window };
+    let worth = if is_inferred { window.min(INFERRED) } else { window };
     let shared = |load: Load| load.share(1, replicas.into());
-    Measured {
-        rate: MeteredRate::known(shared(demand.now), shared(demand.steady), known_for),
+    ShareLoad {
+        rate: MeteredRate::known(shared(demand.now), shared(demand.steady), worth),
         window,
         memory: demand.memory,
         replicas,
@@ -301,9 +289,9 @@ mod tests {
     }
 
     #[test]
-    fn every_slice_of_the_pod_is_reported_and_nothing_else() {
+    fn only_the_slices_of_the_pod_are_reported() {
         let mut meter = LoadMeter::new(ownership(&[10, 20, 30]));
-        // The gap before the first slice is number 0.
+        // Range 0 is the gap before the first slice.
         meter.record([99, 700, 50, 99], SECOND);
         assert_eq!(loads(&meter), [700, 50]);
         assert_eq!(meter.report().slices[0].window, SECOND);
@@ -326,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_that_is_new_to_the_pod_starts_at_nothing() {
+    fn a_slice_that_is_new_to_the_pod_starts_without_load() {
         let mut meter = LoadMeter::new(ownership(&[0, 40]));
         meter.record([0, 300], SECOND);
         meter.follow(ownership(&[0, 40, 100]));
@@ -336,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hottest_keys_come_first_and_never_with_more_than_their_slice() {
+    fn the_hottest_keys_come_first_and_have_at_most_the_load_of_their_slice() {
         let mut meter = LoadMeter::new(ownership(&[0, 40, 100]));
         let mut sketch = Hottest::with_capacity(8);
         for (position, count) in [(50, 40), (1, 500), (2, 10), (200, 100)] {
@@ -344,14 +332,14 @@ mod tests {
             (0..10).for_each(|_| sketch.record(&key, count / 10));
         }
         meter.record([0, 300, 700], SECOND);
-        meter.sampled(&[sketch]);
+        meter.record_samples(&[sketch]);
         let report = meter.report();
         let units = |hot: &KeyLoad| (hot.key.position(), hot.fast.milli() / 1_000);
         let hottest: Vec<_> = report.hottest.iter().map(units).collect();
         assert_eq!(
             hottest,
             [(1, 300), (50, 40)],
-            "nothing is left for key 2, and the key at 200 belongs to others"
+            "no load is left for key 2, and the key at 200 belongs to another pod"
         );
     }
 }

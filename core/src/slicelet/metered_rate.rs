@@ -1,4 +1,4 @@
-//! The metered rate: one that sees a change soon beside one that noise hardly moves; a step both see at once.
+//! The metered rate: a fast and a slow mean of the same counts; after a step both restart.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use super::DecayedRate;
 use super::step_watch::StepWatch;
 use crate::load::{Load, half_life};
 
-/// The half-life of the rate that sees an overload soon.
+/// The half-life of the fast rate, which shows an overload early.
 pub(super) const FAST_HALF_LIFE: Duration = Duration::from_secs(10);
-/// The half-life of the rate that is calm enough to guide placement.
+/// The half-life of the slow rate, which is calm enough to guide placement.
 pub(super) const SLOW_HALF_LIFE: Duration = Duration::from_secs(60);
-/// What was not measured but follows from what was counts as if it had been measured for so long: in as much time the
-/// truth weighs more.
+/// The measuring time that an inferred rate is worth: after as long, measured counts weigh more than it.
 pub(super) const INFERRED: Duration = Duration::from_secs(10);
 
-/// A time in which was counted, with what it leaves of the rates: worked out once for all that was counted in it.
+/// The time in which counts were made, with the part of older counts that remains after it: computed once for all counts
+/// of an interval.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tick {
+pub(super) struct CountInterval {
     elapsed: Duration,
     fast_kept: u64,
     slow_kept: u64,
 }
 
-impl Tick {
-    /// No time is shorter than a microsecond.
+impl CountInterval {
+    /// An interval of at least a microsecond.
     pub(super) fn of(elapsed: Duration) -> Self {
         let elapsed = elapsed.max(Duration::from_micros(1));
         Self {
@@ -34,10 +34,10 @@ impl Tick {
     }
 }
 
-/// How much happens a second.
+/// Units a second.
 ///
-/// After a step both rates begin anew with what was counted since: with a half-life of 10 s alone, a key that gets hot
-/// would be seen at half of its load after 10 s, while a few seconds are enough to be sure of it.
+/// After a step both rates restart from the counts since the step. With a half-life of 10 s alone, a key that gets hot
+/// would show half of its load after 10 s, while a few seconds are enough to be sure of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MeteredRate {
     fast: DecayedRate,
@@ -46,7 +46,7 @@ pub(super) struct MeteredRate {
 }
 
 impl MeteredRate {
-    /// Nothing has happened yet.
+    /// A rate without counts.
     pub(super) fn new() -> Self {
         Self {
             fast: DecayedRate::new(FAST_HALF_LIFE),
@@ -55,7 +55,7 @@ impl MeteredRate {
         }
     }
 
-    /// Rates that are known from elsewhere, as well as if they had been measured for so long.
+    /// Rates that are known, and worth as much as if they had been measured for `measured`.
     pub(super) fn known(fast: Load, slow: Load, measured: Duration) -> Self {
         Self {
             fast: DecayedRate::known(FAST_HALF_LIFE, fast, measured),
@@ -64,19 +64,19 @@ impl MeteredRate {
         }
     }
 
-    /// `units` have happened in the last tick.
-    pub(super) fn record(&mut self, units: u64, tick: Tick) {
+    /// Records the units counted in the last interval.
+    pub(super) fn record(&mut self, units: u64, interval: CountInterval) {
         let before = self.fast.rate();
-        self.fast.record_kept(units, tick.elapsed, tick.fast_kept);
-        self.slow.record_kept(units, tick.elapsed, tick.slow_kept);
-        if let Some(since) = self.steps.record(units, tick.elapsed, before) {
+        self.fast.record_kept(units, interval.elapsed, interval.fast_kept);
+        self.slow.record_kept(units, interval.elapsed, interval.slow_kept);
+        if let Some(since) = self.steps.record(units, interval.elapsed, before) {
             self.fast = DecayedRate::known(FAST_HALF_LIFE, since.rate(), since.elapsed());
             self.slow = DecayedRate::known(SLOW_HALF_LIFE, since.rate(), since.elapsed());
         }
     }
 
-    /// What is to be expected when another number of replicas shares the load.
-    pub(super) fn shared_anew(&self, before: u32, after: u32) -> Self {
+    /// The expected rate of one replica if `after` replicas share the load of `before`.
+    pub(super) fn redistributed(&self, before: u32, after: u32) -> Self {
         let shared =
             |load: Load| Load::from_milli(load.milli().saturating_mul(before.into()) / u64::from(after.max(1)));
         Self::known(shared(self.fast()), shared(self.slow()), INFERRED)
@@ -99,7 +99,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Draws numbers, always the same for a seed.
+    /// A generator of numbers from a seed.
     struct Dice(u64);
 
     impl Dice {
@@ -111,7 +111,7 @@ mod tests {
             self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
         }
 
-        /// How many of `64 * mean` things happen that are each as likely as one in 64: nearly Poisson.
+        /// The successes of `64 * mean` trials of probability 1/64: nearly Poisson.
         fn poisson(&mut self, mean: u64) -> u64 {
             let chances = (0..8 * mean).map(|_| self.next().to_be_bytes());
             chances
@@ -124,27 +124,27 @@ mod tests {
         let mut rate = MeteredRate::new();
         counts
             .into_iter()
-            .for_each(|units| rate.record(units, Tick::of(SECOND)));
+            .for_each(|units| rate.record(units, CountInterval::of(SECOND)));
         rate
     }
 
-    /// Records the counts and tells after which of them both rates began anew.
+    /// Records the counts; the numbers of those after which both rates restarted.
     fn steps(counts: impl IntoIterator<Item = u64>) -> Vec<usize> {
         let mut rate = MeteredRate::new();
-        let mut begun_anew = Vec::new();
+        let mut restarts = Vec::new();
         for (at, units) in (1..).zip(counts) {
-            rate.record(units, Tick::of(SECOND));
-            let anew = DecayedRate::known(SLOW_HALF_LIFE, rate.slow(), 3 * SECOND);
-            let anew_below = DecayedRate::known(SLOW_HALF_LIFE, rate.slow(), 5 * SECOND);
-            if at > 10 && (rate.slow == anew || rate.slow == anew_below) {
-                begun_anew.push(at);
+            rate.record(units, CountInterval::of(SECOND));
+            let restarted = DecayedRate::known(SLOW_HALF_LIFE, rate.slow(), 3 * SECOND);
+            let restarted_below = DecayedRate::known(SLOW_HALF_LIFE, rate.slow(), 5 * SECOND);
+            if at > 10 && (rate.slow == restarted || rate.slow == restarted_below) {
+                restarts.push(at);
             }
         }
-        begun_anew
+        restarts
     }
 
     #[test]
-    fn a_step_is_seen_in_full_after_three_seconds() {
+    fn a_step_shows_in_full_after_three_seconds() {
         let calm = [100; 60];
         let before = after(calm.into_iter().chain([3_000; 2]));
         assert!(before.fast() < Load::from_units(600), "{:?}", before.fast());
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn a_load_that_begins_on_an_idle_slice_is_seen_as_soon() {
+    fn a_load_on_an_idle_slice_shows_as_early() {
         assert_eq!(after([0; 60].into_iter().chain([50; 3])).fast(), Load::from_units(50));
     }
 
     #[test]
-    fn a_load_that_ends_is_forgotten_after_five_seconds_and_a_pause_is_not() {
+    fn a_load_that_ends_is_forgotten_after_five_seconds_and_a_pause_is_bridged() {
         let calm = [1_000; 60];
         assert_eq!(steps(calm.into_iter().chain([10; 30])), [65]);
         let paused = after(calm.into_iter().chain([0; 4]).chain([1_000; 2]));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_always_comes_in_bursts_makes_no_steps() {
+    fn regular_bursts_are_no_steps() {
         let bursts = (0..600).map(|second| if second % 8 < 3 { 800 } else { 20 });
         assert!(steps(bursts).is_empty());
     }
@@ -193,7 +193,7 @@ mod tests {
         }
 
         #[test]
-        fn a_step_of_three_times_is_seen_in_noise_as_well(seed in 1_u64.., mean in 40_u64..100) {
+        fn a_step_to_three_times_the_load_shows_in_noise_as_well(seed in 1_u64.., mean in 40_u64..100) {
             let mut dice = Dice(seed);
             let calm: Vec<_> = (0..60).map(|_| dice.poisson(mean)).collect();
             let hot: Vec<_> = (0..4).map(|_| dice.poisson(3 * mean)).collect();

@@ -1,4 +1,4 @@
-//! Ownership: what one pod holds under one assignment, and since when without interruption.
+//! Ownership: the slices that one pod holds under one assignment, and since when without interruption.
 
 use std::sync::Arc;
 
@@ -6,21 +6,21 @@ use crate::assignment::{Assignment, Generation, Phase, PodIndex, SliceState};
 use crate::keyspace::{Slice, SliceIndex, SliceKey, SliceMap};
 use crate::pod::{Incarnation, Pod, PodName};
 
-/// Who a pod is: its name, and which life of that name.
+/// The identity of a pod: its name and incarnation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Unique in the target.
+    /// The pod's name, unique in the target.
     pub name: PodName,
-    /// Tells this process from one of the same name before it.
+    /// Distinguishes this process from earlier ones of the same name.
     pub incarnation: Incarnation,
 }
 
 /// A pod's share in one slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// What the pod does there.
+    /// The pod's phase in the slice.
     pub phase: Phase,
-    /// How many pods serve the slice.
+    /// The number of pods that serve the slice.
     pub serving_count: u32,
     /// The fencing token.
     pub epoch: Generation,
@@ -30,7 +30,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// Whether the pod answers requests: it owns the slice, or did a moment ago and takes the late ones.
+    /// Whether the pod answers requests: it owns the slice, or owned it until now and answers late ones.
     #[must_use]
     pub const fn may_answer(&self) -> bool {
         match self.phase {
@@ -39,17 +39,17 @@ impl Share {
         }
     }
 
-    /// Whether the pod may change values: it owns the slice, and nobody has taken its place yet.
+    /// Whether the pod may change values: it owns the slice, and no successor serves it yet.
     #[must_use]
     pub const fn may_write(&self) -> bool {
         self.phase.is_routed_to()
     }
 }
 
-/// What one pod holds under one assignment: immutable, made anew for each assignment, quick to ask.
+/// The slices that one pod holds under one assignment: immutable, rebuilt for each assignment, fast to look up.
 ///
-/// Only the pod's own slices are told apart; what lies between them is one gap. So a lookup touches little memory,
-/// however many slices the target has.
+/// The space between two slices of the pod is one gap, whatever slices of other pods it has. So a lookup touches little
+/// memory, however many slices the target has.
 #[derive(Debug, Clone)]
 pub struct Ownership {
     assignment: Arc<Assignment>,
@@ -60,15 +60,15 @@ pub struct Ownership {
 }
 
 impl Ownership {
-    /// Before the first assignment: nothing is held.
+    /// Before the first assignment: no slices.
     #[must_use]
     pub fn none() -> Self {
         Self::of_ranges(Arc::new(Assignment::unassigned()), SliceMap::full(None))
     }
 
-    /// What the pod of that identity holds once `assignment` follows this one.
+    /// The ownership of the pod of that identity under `assignment`, which replaces this one.
     ///
-    /// A pod of the same name in another life holds nothing here: it was assigned to that life.
+    /// A pod of the same name with another incarnation owns nothing: slices are assigned to an incarnation.
     #[must_use]
     pub fn followed_by(&self, assignment: Arc<Assignment>, identity: &Identity) -> Self {
         let is_identity = |index: &PodIndex| assignment.pod(*index).incarnation == identity.incarnation;
@@ -77,13 +77,13 @@ impl Ownership {
         Self::of_ranges(assignment, ranges)
     }
 
-    /// The assignment that this follows from.
+    /// The assignment that this ownership is taken from.
     #[must_use]
     pub const fn assignment(&self) -> &Arc<Assignment> {
         &self.assignment
     }
 
-    /// The version of the assignment.
+    /// The generation of the assignment.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.assignment.generation()
@@ -116,13 +116,19 @@ impl Ownership {
             .filter_map(|(slice, share)| share.map(|share| (slice, share)))
     }
 
+    /// How many slices the pod serves.
+    #[must_use]
+    pub fn served_count(&self) -> usize {
+        self.owned().filter(|(_, share)| share.phase.is_routed_to()).count()
+    }
+
     /// Whether the pod has no share at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shares.iter().all(Option::is_none)
     }
 
-    /// Whether the pod has held the key without interruption since it went by generation `since`.
+    /// Whether the pod has held the key without interruption since generation `since`.
     #[must_use]
     pub fn has_held_since(&self, key: &SliceKey, since: Generation) -> bool {
         let (_, share) = self.share_of(key);
@@ -154,7 +160,7 @@ impl Ownership {
     fn ranges_of(&self, assignment: &Assignment, pod: PodIndex) -> SliceMap<Option<Share>> {
         let (slices, generation) = (assignment.slices(), assignment.generation());
         let mut entries: Vec<(SliceKey, Option<Share>)> = Vec::new();
-        // Nearly all slices are those of others, so little is done for them.
+        // Nearly all slices belong to other pods, so they must cost little.
         for (at, (start, state)) in slices.starts().zip(slices.values()).enumerate() {
             let phase = state.replicas.phase_of(pod);
             let share = phase.map(|phase| self.share_after(&slices.at(at).0, state, phase, generation));
@@ -177,8 +183,8 @@ impl Ownership {
         if !share.may_answer() {
             return share;
         }
-        // Between this generation and one further on than the next, the slice may have come and gone unseen. An
-        // epoch that is no newer than what was held says that it did not.
+        // If generations were skipped, the slice may have been lost and regained in between. An epoch that is not newer than
+        // the generation held before proves that it was not.
         let is_seamless = generation <= self.generation().next() || state.epoch <= self.generation();
         let held_since = if is_seamless { self.held_since(slice) } else { None };
         Share {
@@ -187,7 +193,7 @@ impl Ownership {
         }
     }
 
-    /// The generation since which all keys of the slice are held; `None` if one is not.
+    /// The generation since which all keys of the slice are held; `None` if some key is not.
     fn held_since(&self, slice: &Slice) -> Option<Generation> {
         let held = |share: &Option<Share>| share.filter(Share::may_answer).map(|share| share.held_since);
         self.ranges
@@ -207,7 +213,7 @@ impl Ownership {
     }
 }
 
-/// The parts of the slices of `some` for which `others` has no share; parts that touch are one.
+/// The parts of the shares of `some` that have no share in `others`; adjacent parts are merged.
 fn only_in(some: &SliceMap<Option<Share>>, others: &SliceMap<Option<Share>>) -> Vec<Slice> {
     let mut parts: Vec<Slice> = Vec::new();
     for (slice, _) in some.iter().filter(|(_, share)| share.is_some()) {
@@ -232,10 +238,10 @@ mod tests {
     use crate::assignment::{Proposal, Replica, ReplicaSet};
     use crate::pod::{PodAddress, Weight};
 
-    fn pod(number: u8, life: u128) -> Pod {
+    fn pod(number: u8, incarnation: u128) -> Pod {
         Pod {
             name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(life),
+            incarnation: Incarnation(incarnation),
             address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
             zone: "".into(),
             weight: Weight::ONE,
@@ -243,10 +249,10 @@ mod tests {
         }
     }
 
-    fn identity(life: u128) -> Identity {
+    fn identity(incarnation: u128) -> Identity {
         Identity {
             name: pod(0, 0).name,
-            incarnation: Incarnation(life),
+            incarnation: Incarnation(incarnation),
         }
     }
 
@@ -259,9 +265,9 @@ mod tests {
     }
 
     /// Slices by their start with the replicas of pods 0 and 1.
-    type Plan = Vec<(u8, Vec<(u32, Phase)>)>;
+    type SlicePlan = Vec<(u8, Vec<(u32, Phase)>)>;
 
-    fn proposal(plan: &Plan, life: u128) -> Proposal {
+    fn proposal(plan: &SlicePlan, incarnation: u128) -> Proposal {
         let set = |replicas: &[(u32, Phase)]| -> ReplicaSet {
             let replica = |&(pod, phase)| Replica {
                 pod: PodIndex(pod),
@@ -272,13 +278,13 @@ mod tests {
         let start = |at: u8| if at == 0 { SliceKey::EMPTY } else { key(at) };
         let entries = plan.iter().map(|(at, replicas)| (start(*at), set(replicas)));
         Proposal {
-            pods: vec![pod(0, life), pod(1, 0)],
+            pods: vec![pod(0, incarnation), pod(1, 0)],
             slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
         }
     }
 
-    /// Every assignment that comes of the plans one after the other, and the ownership of pod 0 in life 7 under each.
-    fn history(plans: &[Plan]) -> Vec<Ownership> {
+    /// The ownership of pod 0 with incarnation 7 under the assignment of each plan, one after the other.
+    fn history(plans: &[SlicePlan]) -> Vec<Ownership> {
         let mut history = vec![Ownership::none()];
         for plan in plans {
             let before = history.last().unwrap();
@@ -299,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_in_another_life_owns_nothing() {
+    fn a_pod_of_another_incarnation_owns_nothing() {
         let assignment = Arc::new(
             proposal(&vec![(0, MINE.to_vec())], 7)
                 .after(&Assignment::unassigned())
@@ -332,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_away_is_held_anew() {
+    fn a_slice_that_was_lost_is_held_since_its_return() {
         let history = history(&[
             vec![(0, MINE.to_vec())],
             vec![(0, OTHERS.to_vec())],
@@ -345,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_away_unseen_is_held_anew() {
+    fn a_slice_that_may_have_been_lost_unseen_is_held_since_its_return() {
         let seen = history(&[
             vec![(0, MINE.to_vec())],
             vec![(0, OTHERS.to_vec())],
@@ -356,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_over_changes_elsewhere_interrupts_nothing() {
+    fn skipped_generations_with_changes_elsewhere_interrupt_nothing() {
         let here_and_there = |there: &[(u32, Phase)]| vec![(0, MINE.to_vec()), (100, there.to_vec())];
         let seen = history(&[here_and_there(OTHERS), here_and_there(MINE), here_and_there(OTHERS)]);
         let jumped = seen[1].followed_by(Arc::clone(seen[3].assignment()), &identity(7));
@@ -374,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_and_what_went_is_told_in_whole_ranges() {
+    fn gained_and_lost_slices_are_merged_to_ranges() {
         let history = history(&[
             vec![
                 (0, OTHERS.to_vec()),
@@ -388,7 +394,7 @@ mod tests {
         assert_eq!(history[2].gained_since(&history[1]), vec![slice(20, 50)]);
     }
 
-    fn plan() -> impl Strategy<Value = Plan> {
+    fn plan() -> impl Strategy<Value = SlicePlan> {
         let phase = prop_oneof![
             Just(Phase::Warming),
             Just(Phase::Serving),

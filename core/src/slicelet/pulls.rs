@@ -1,4 +1,4 @@
-//! Pulls: the slices that a pod gets ready before it serves them.
+//! Ordered pulls: the slices that a pod warms before it serves them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,62 +9,63 @@ use crate::keyspace::{Slice, SliceKey};
 use crate::pod::Pod;
 use crate::warmth::Warmth;
 
-/// The slices that the assigner wants to have ready, and how far each is.
+/// The slices that the assigner ordered to warm, with the progress of each.
 #[derive(Debug, Default)]
-pub(super) struct Pulls {
+pub(super) struct OrderedPulls {
     ordered: Vec<Slice>,
-    /// By the start of their slices. Some go on after their slice is served: the rest is still on its way.
-    running: BTreeMap<SliceKey, Pull>,
+    /// By the start of their slices. A pull may go on after its slice is served, until all values have arrived.
+    running: BTreeMap<SliceKey, OrderedPull>,
 }
 
 #[derive(Debug)]
-struct Pull {
+struct OrderedPull {
     slice: Slice,
     warmth: Warmth,
 }
 
-/// What is to be done about a slice.
+/// A command about one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
-    /// Begin to get it ready.
+pub(super) enum PullCommand {
+    /// Pull its values from `source`.
     Start { slice: Slice, source: Arc<Pod> },
-    /// Give it up.
+    /// Stop a pull that is not complete.
     Stop { slice: Slice },
 }
 
-impl Pulls {
-    /// The assigner wants these and no others. What has begun goes on all the same, as long as the pod has a share in it.
-    pub(super) fn ordered(&mut self, slices: Vec<Slice>) {
+impl OrderedPulls {
+    /// The assigner ordered these slices; earlier orders are void. Running pulls go on while the pod has a share in them.
+    pub(super) fn on_ordered(&mut self, slices: Vec<Slice>) {
         self.ordered = slices;
     }
 
-    /// What is to be begun and what to be given up under this ownership.
-    pub(super) fn follow(&mut self, ownership: &Ownership) -> Vec<Deed> {
-        let mut deeds = self.stop(ownership);
+    /// The pulls to stop and to start under this ownership.
+    pub(super) fn follow(&mut self, ownership: &Ownership) -> Vec<PullCommand> {
+        let mut commands = self.stop(ownership);
         for slice in &self.ordered {
             if !is_warming(ownership, slice) || self.covering(slice).is_some() {
                 continue;
             }
             let (_, state) = ownership.assignment().get(slice.start());
             let source = state.replicas.source().map(|pod| ownership.assignment().pod(pod));
-            // Where nobody has it warm, there is nothing to wait for.
+            // If no pod has the slice warm, there is nothing to pull.
             let warmth = Warmth {
                 is_complete: source.is_none(),
                 ..Warmth::default()
             };
             let slice = slice.clone();
-            deeds.extend(source.map(|source| Deed::Start {
+            commands.extend(source.map(|source| PullCommand::Start {
                 slice: slice.clone(),
                 source: Arc::new(source.clone()),
             }));
-            self.running.insert(slice.start().clone(), Pull { slice, warmth });
+            self.running
+                .insert(slice.start().clone(), OrderedPull { slice, warmth });
         }
-        deeds
+        commands
     }
 
-    /// Gives up slices in which the pod has no share any more, and forgets those that are served and complete.
-    fn stop(&mut self, ownership: &Ownership) -> Vec<Deed> {
-        let mut deeds = Vec::new();
+    /// Stops the pulls of slices in which the pod has no share any more, and removes those that are served and complete.
+    fn stop(&mut self, ownership: &Ownership) -> Vec<PullCommand> {
+        let mut commands = Vec::new();
         self.running.retain(|_, pull| {
             let shares = ownership.ranges().overlapping(&pull.slice);
             let mut phases = shares
@@ -74,30 +75,30 @@ impl Pulls {
             let is_done = pull.warmth.is_complete && phases.all(|phase| phase != Phase::Warming);
             if !has_share && !pull.warmth.is_complete {
                 let slice = pull.slice.clone();
-                deeds.push(Deed::Stop { slice });
+                commands.push(PullCommand::Stop { slice });
             }
             has_share && !is_done
         });
-        deeds
+        commands
     }
 
-    /// More of a slice has come. Answers whether it is enough now, or all, and was not before.
-    pub(super) fn warmed(&mut self, slice: &Slice, warmth: Warmth, heat_share_min_thousandths: u32) -> bool {
+    /// Records the progress of a pull; whether the slice has become warm enough by it.
+    pub(super) fn on_warmed(&mut self, slice: &Slice, warmth: Warmth, heat_share_min_thousandths: u32) -> bool {
         let found = self.running.get_mut(slice.start()).filter(|pull| pull.slice == *slice);
         let Some(pull) = found else { return false };
         let before = std::mem::replace(&mut pull.warmth, warmth);
         warmth.is_enough(heat_share_min_thousandths) && !before.is_enough(heat_share_min_thousandths)
     }
 
-    /// How far the slices are that the assigner waits for.
+    /// The warmth of the ordered slices that are not served yet.
     pub(super) fn report(&self, ownership: &Ownership) -> Vec<(Slice, Warmth)> {
         let awaited = self.ordered.iter().filter(|slice| is_warming(ownership, slice));
-        let told = awaited.filter_map(|slice| Some((slice.clone(), self.covering(slice)?.warmth)));
-        told.collect()
+        let reported = awaited.filter_map(|slice| Some((slice.clone(), self.covering(slice)?.warmth)));
+        reported.collect()
     }
 
-    /// The pull that gets all of the slice: it may have been cut since.
-    fn covering(&self, slice: &Slice) -> Option<&Pull> {
+    /// The pull that covers the slice, which may have been cut from a larger one since the pull started.
+    fn covering(&self, slice: &Slice) -> Option<&OrderedPull> {
         let (_, pull) = self.running.range(..=slice.start()).next_back()?;
         let is_covered = pull.slice.intersection(slice).as_ref() == Some(slice);
         is_covered.then_some(pull)
@@ -142,7 +143,7 @@ mod tests {
         Slice::new(key(start), end.map(key)).unwrap()
     }
 
-    /// What the pod `me` owns after `before`, if slices begin there with these phases of `me` and the pod `other`.
+    /// What the pod `me` owns after `before`, with slices of these starts and phases of the pods `me` and `other`.
     fn ownership(before: &Ownership, slices: &[(u8, Option<Phase>, Option<Phase>)]) -> Ownership {
         let replicas = |me: Option<Phase>, other: Option<Phase>| {
             let mut replicas = ReplicaSet::none();
@@ -168,18 +169,18 @@ mod tests {
     const WARMING: (Option<Phase>, Option<Phase>) = (Some(Phase::Warming), Some(Phase::Yielding));
     const SWITCHED: (Option<Phase>, Option<Phase>) = (Some(Phase::Serving), Some(Phase::Leaving));
 
-    fn warming() -> (Pulls, Ownership) {
-        let mut pulls = Pulls::default();
+    fn warming() -> (OrderedPulls, Ownership) {
+        let mut pulls = OrderedPulls::default();
         let owned = ownership(
             &Ownership::none(),
             &[(0, None, Some(Phase::Serving)), (50, WARMING.0, WARMING.1)],
         );
-        pulls.ordered(vec![slice(50, None)]);
-        let deeds = pulls.follow(&owned);
+        pulls.on_ordered(vec![slice(50, None)]);
+        let commands = pulls.follow(&owned);
         let source = Arc::new(pod("other"));
         assert_eq!(
-            deeds,
-            [Deed::Start {
+            commands,
+            [PullCommand::Start {
                 slice: slice(50, None),
                 source
             }]
@@ -196,31 +197,31 @@ mod tests {
     }
 
     #[test]
-    fn an_order_waits_for_the_assignment_that_it_is_about() {
-        let mut pulls = Pulls::default();
-        pulls.ordered(vec![slice(50, None)]);
+    fn an_order_waits_for_its_assignment() {
+        let mut pulls = OrderedPulls::default();
+        pulls.on_ordered(vec![slice(50, None)]);
         assert_eq!(pulls.follow(&Ownership::none()), []);
         let owned = ownership(
             &Ownership::none(),
             &[(0, None, Some(Phase::Serving)), (50, WARMING.0, WARMING.1)],
         );
         assert_eq!(pulls.follow(&owned).len(), 1);
-        assert_eq!(pulls.follow(&owned), [], "once is enough");
+        assert_eq!(pulls.follow(&owned), [], "the pull runs");
     }
 
     #[test]
-    fn that_a_slice_has_become_warm_is_news_once() {
+    fn a_slice_becomes_warm_enough_once() {
         let (mut pulls, owned) = warming();
-        assert!(!pulls.warmed(&slice(50, None), warmth(949), ENOUGH));
-        assert!(pulls.warmed(&slice(50, None), warmth(950), ENOUGH));
-        assert!(!pulls.warmed(&slice(50, None), warmth(1_000), ENOUGH));
+        assert!(!pulls.on_warmed(&slice(50, None), warmth(949), ENOUGH));
+        assert!(pulls.on_warmed(&slice(50, None), warmth(950), ENOUGH));
+        assert!(!pulls.on_warmed(&slice(50, None), warmth(1_000), ENOUGH));
         assert_eq!(pulls.report(&owned), [(slice(50, None), warmth(1_000))]);
     }
 
     #[test]
-    fn both_parts_of_a_slice_that_was_cut_are_as_warm_as_the_whole() {
+    fn both_parts_of_a_cut_slice_are_as_warm_as_the_whole() {
         let (mut pulls, owned) = warming();
-        pulls.warmed(&slice(50, None), warmth(700), ENOUGH);
+        pulls.on_warmed(&slice(50, None), warmth(700), ENOUGH);
         let cut = [
             (0, None, Some(Phase::Serving)),
             (50, WARMING.0, WARMING.1),
@@ -228,27 +229,27 @@ mod tests {
         ];
         let cut = ownership(&owned, &cut);
         let parts = [slice(50, Some(70)), slice(70, None)];
-        pulls.ordered(parts.to_vec());
+        pulls.on_ordered(parts.to_vec());
         assert_eq!(pulls.follow(&cut), []);
         assert_eq!(pulls.report(&cut), parts.map(|part| (part, warmth(700))));
     }
 
     #[test]
-    fn the_rest_comes_after_the_switch_and_nothing_more_once_the_slice_is_gone() {
+    fn a_pull_goes_on_after_the_switch_and_stops_once_the_slice_is_gone() {
         let (mut pulls, owned) = warming();
         let switched = ownership(&owned, &[(0, None, Some(Phase::Serving)), (50, SWITCHED.0, SWITCHED.1)]);
-        pulls.ordered(Vec::new());
+        pulls.on_ordered(Vec::new());
         assert_eq!(pulls.follow(&switched), []);
-        assert_eq!(pulls.report(&switched), [], "nobody waits for it");
+        assert_eq!(pulls.report(&switched), [], "no order is open");
         let gone = ownership(&switched, &[(0, None, Some(Phase::Serving))]);
-        assert_eq!(pulls.follow(&gone), [Deed::Stop { slice: slice(50, None) }]);
+        assert_eq!(pulls.follow(&gone), [PullCommand::Stop { slice: slice(50, None) }]);
     }
 
     #[test]
-    fn a_slice_that_nobody_has_warm_is_complete_at_once() {
-        let mut pulls = Pulls::default();
+    fn a_slice_that_no_pod_has_warm_is_complete_at_once() {
+        let mut pulls = OrderedPulls::default();
         let owned = ownership(&Ownership::none(), &[(0, WARMING.0, None)]);
-        pulls.ordered(vec![Slice::FULL]);
+        pulls.on_ordered(vec![Slice::FULL]);
         assert_eq!(pulls.follow(&owned), []);
         assert!(pulls.report(&owned)[0].1.is_complete);
     }

@@ -1,14 +1,14 @@
-//! The service time: how long the store takes for a request.
+//! The service time: how long the store takes to answer a request.
 
 use std::time::Duration;
 
-/// A moving mean: what was measured eight requests ago counts about a third.
+/// An exponentially weighted mean: a request eight requests ago counts about a third of the newest one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ServiceTime {
     mean: Option<Duration>,
 }
 
-/// The part of the mean that each measurement replaces.
+/// Each measurement replaces one part in this many of the mean.
 const REPLACED: u32 = 8;
 
 impl ServiceTime {
@@ -17,7 +17,7 @@ impl ServiceTime {
         self.mean = Some(mean - mean / REPLACED + took / REPLACED);
     }
 
-    /// How long so many requests take, so many at a time; no time at all as long as nothing is known.
+    /// How long `request_count` requests take with `places` at a time; zero before the first measurement.
     pub(super) fn of(&self, request_count: usize, places: usize) -> Duration {
         let (count, places) = (request_count as u128, places.max(1) as u128);
         let nanos = self.mean.unwrap_or_default().as_nanos().saturating_mul(count) / places;

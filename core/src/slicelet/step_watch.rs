@@ -1,41 +1,39 @@
-//! The step watch: tells a step of a rate from noise, seconds after it was made.
+//! The step watch: tells a step of a rate from noise within seconds.
 
 use std::time::Duration;
 
 use crate::load::Load;
 
-/// Watches whether a rate has made a step: several counts in a row that lie far outside of what noise explains, all on
-/// the same side.
+/// Watches for a step of a rate: several outliers in a row, all on the same side.
 ///
-/// A count of a second is far outside when it is more than twice or less than half of what the rate would make, and off
+/// A count of a second is an outlier if it is more than twice or less than half of the count expected at the rate, and off
 /// by more than three standard deviations. The variance of counts is `noise` times their mean; noise is 1 for Poisson
 /// arrivals of one unit each and larger for bursts, for requests of uneven cost and for samples. It is learned as the
-/// mean of `(count - mean)^2 / mean` (the index of dispersion), so that a load which always comes in bursts makes none
-/// of them a step.
+/// mean of `(count - mean)^2 / mean` (the index of dispersion), so that regular bursts are no steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct StepWatch {
-    /// What is counted until it is enough time to judge by.
-    block: Counted,
+    /// The counts since the last judgement.
+    block: CountBlock,
     noise: Noise,
-    run: Option<Run>,
+    run: Option<OutlierRun>,
 }
 
 /// Units, and the time in which they were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Counted {
+pub(super) struct CountBlock {
     units: u64,
     elapsed: Duration,
 }
 
-/// Counts in a row that are far outside on one side.
+/// Outliers in a row on one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Run {
+struct OutlierRun {
     side: Side,
-    /// The rate before the first of them.
+    /// The rate before the first outlier.
     level: Load,
     blocks: u32,
-    counted: Counted,
-    /// What they would add to the noise if they turn out to be some.
+    counted: CountBlock,
+    /// The dispersion of each, to be learned as noise if the run ends without a step.
     deviations: [u64; BELOW_COUNT],
 }
 
@@ -52,26 +50,25 @@ struct Noise {
     block_count: u64,
 }
 
-/// Counts of less time are taken together; reports come each second, a little early or late.
+/// Shorter counts are added up; collections come each second, a little early or late.
 const BLOCK_MIN: Duration = Duration::from_millis(800);
-/// An overload is to be seen within 4 s.
+/// Outliers that make a step up: an overload shows within 4 s.
 const ABOVE_COUNT: usize = 3;
-/// A load that is gone hurts nobody, and a pause of all requests for some seconds is no reason to forget it.
+/// Outliers that make a step down: a load that has ended does no harm, and a pause of some seconds should not reset it.
 const BELOW_COUNT: usize = 5;
-/// Before so many counts nothing is known of the noise. The rate itself has not much to forget by then.
+/// Counts before the noise is known. Until then the rate has little history to forget.
 const LEARNED_AFTER: u64 = 5;
-/// The noise is the mean of about so many counts.
+/// The noise is the mean of about this many counts.
 const NOISE_COUNT_MAX: u64 = 32;
 /// The square of three standard deviations.
 const DEVIATIONS_SQUARED: u128 = 9;
-/// What Poisson arrivals of one unit each have.
+/// The noise of Poisson arrivals of one unit each, in thousandths.
 const NOISE_MIN: u64 = 1_000;
 
 impl StepWatch {
-    /// Takes in what was counted while the rate before was `level`. Answers with all that was counted since a step, once
-    /// it is sure that there was one.
-    pub(super) fn record(&mut self, units: u64, elapsed: Duration, level: Load) -> Option<Counted> {
-        self.block = self.block.plus(Counted { units, elapsed });
+    /// Records units counted while the rate before was `level`. Returns the counts since a step once one is certain.
+    pub(super) fn record(&mut self, units: u64, elapsed: Duration, level: Load) -> Option<CountBlock> {
+        self.block = self.block.plus(CountBlock { units, elapsed });
         if self.block.elapsed < BLOCK_MIN {
             return None;
         }
@@ -85,7 +82,7 @@ impl StepWatch {
         if self.run.as_ref().is_some_and(|run| run.side != side) {
             self.end_run();
         }
-        let run = self.run.get_or_insert_with(|| Run::new(side, level));
+        let run = self.run.get_or_insert_with(|| OutlierRun::new(side, level));
         run.add(block);
         let counted = run.is_step().then_some(run.counted);
         if counted.is_some() {
@@ -94,7 +91,7 @@ impl StepWatch {
         counted
     }
 
-    /// The counts in a row were no step after all, but noise.
+    /// The outliers were noise.
     fn end_run(&mut self) {
         if let Some(run) = self.run.take() {
             let deviations = &run.deviations[..run.blocks as usize];
@@ -103,8 +100,8 @@ impl StepWatch {
     }
 }
 
-impl Counted {
-    /// The mean rate.
+impl CountBlock {
+    /// The mean rate of the counts.
     pub(super) fn rate(&self) -> Load {
         let milli = u128::from(self.units) * 1_000_000_000 / self.elapsed.as_micros().max(1);
         Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX))
@@ -114,32 +111,32 @@ impl Counted {
         self.elapsed
     }
 
-    fn plus(self, other: Counted) -> Counted {
-        Counted {
+    fn plus(self, other: CountBlock) -> CountBlock {
+        CountBlock {
             units: self.units.saturating_add(other.units),
             elapsed: self.elapsed.saturating_add(other.elapsed),
         }
     }
 
-    /// In thousandths of a unit.
+    /// Units in thousandths.
     const fn milli(&self) -> u64 {
         self.units.saturating_mul(1_000)
     }
 
-    /// What a rate makes in the same time, in thousandths of a unit.
+    /// The expected units at a rate in the same time, in thousandths.
     fn expected(&self, level: Load) -> u64 {
         let milli = u128::from(level.milli()).saturating_mul(self.elapsed.as_micros()) / 1_000_000;
         u64::try_from(milli).unwrap_or(u64::MAX)
     }
 }
 
-impl Run {
+impl OutlierRun {
     const fn new(side: Side, level: Load) -> Self {
         Self {
             side,
             level,
             blocks: 0,
-            counted: Counted {
+            counted: CountBlock {
                 units: 0,
                 elapsed: Duration::ZERO,
             },
@@ -147,7 +144,7 @@ impl Run {
         }
     }
 
-    fn add(&mut self, block: Counted) {
+    fn add(&mut self, block: CountBlock) {
         self.deviations[self.blocks as usize] = dispersion(block, self.level);
         self.counted = self.counted.plus(block);
         self.blocks += 1;
@@ -163,8 +160,8 @@ impl Run {
 }
 
 impl Noise {
-    /// On which side of the level a count lies far outside, if it does.
-    fn side_of(&self, block: Counted, level: Load) -> Option<Side> {
+    /// The side of the level on which a count is an outlier, if it is one.
+    fn side_of(&self, block: CountBlock, level: Load) -> Option<Side> {
         let (count, expected) = (block.milli(), block.expected(level));
         let larger = u128::from(count.max(expected));
         let deviation = u128::from(count.abs_diff(expected));
@@ -174,12 +171,12 @@ impl Noise {
         if !is_known || deviation * deviation < explained {
             return None;
         }
-        // As far outside as this, one is more than twice the other or it is not worth to be told.
+        // Smaller steps are left to the decay of the rates.
         let is_double = larger > 2 * u128::from(count.min(expected));
         is_double.then_some(if count > expected { Side::Above } else { Side::Below })
     }
 
-    /// The first count has no rate before it to be compared with.
+    /// Learns the dispersion of one count. The first count is skipped: there is no rate before it to compare it with.
     fn learn(&mut self, deviation: u64) {
         if self.block_count > 0 {
             let count = u128::from(self.block_count.min(NOISE_COUNT_MAX));
@@ -190,8 +187,8 @@ impl Noise {
     }
 }
 
-/// The squared distance from what was expected, by what was expected, in thousandths.
-fn dispersion(block: Counted, level: Load) -> u64 {
+/// `(count - expected)^2 / expected`, in thousandths.
+fn dispersion(block: CountBlock, level: Load) -> u64 {
     let expected = block.expected(level);
     let deviation = u128::from(block.milli().abs_diff(expected));
     let dispersion = deviation * deviation / u128::from(expected.max(1_000));

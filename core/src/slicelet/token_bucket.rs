@@ -1,15 +1,15 @@
-//! The token bucket: how many requests a rate allows, to the last one.
+//! The token bucket: limits requests to a rate, without rounding.
 
 use std::time::Duration;
 
 use crate::rate::Rate;
 use crate::time::Timestamp;
 
-/// A bucket that time fills at a rate and that each request takes one token from.
+/// A bucket that fills at a rate; each request takes one token.
 ///
-/// In any time `t` it lets through at most `rate * t` requests and one burst: what a quarter of a second brings, or one
-/// request where that is more. A rate in thousandths a second times microseconds makes billionths of a token, so
-/// nothing is ever rounded, however often it is asked.
+/// In any time `t` at most `rate * t` requests pass, plus one burst: the tokens of a quarter of a second, or one if that is
+/// more. A rate in thousandths a second times microseconds gives billionths of a token, so the level is never rounded,
+/// however often it is read.
 #[derive(Debug, Clone)]
 pub(super) struct TokenBucket {
     rate: Rate,
@@ -35,14 +35,14 @@ impl TokenBucket {
         self.rate
     }
 
-    /// Fills at another rate from now on; what has been saved up stays, as far as there is room for it.
+    /// Fills at another rate from `now` on. The level stays, up to the new capacity.
     pub(super) fn change(&mut self, rate: Rate, now: Timestamp) {
         self.level = self.level_at(now).min(capacity(rate));
         self.filled_at = now;
         self.rate = rate;
     }
 
-    /// Takes one token out, if there is one.
+    /// Takes one token; whether there was one.
     pub(super) fn take(&mut self, now: Timestamp) -> bool {
         self.level = self.level_at(now);
         self.filled_at = self.filled_at.max(now);
@@ -53,7 +53,7 @@ impl TokenBucket {
         has_token
     }
 
-    /// When so many tokens will have come, if each is taken as it comes.
+    /// When `count` tokens will have arrived, if each is taken at once.
     pub(super) fn ready_at(&self, count: u64, now: Timestamp) -> Timestamp {
         let missing = u128::from(count) * u128::from(TOKEN);
         let missing = missing.saturating_sub(self.level_at(now).into());
@@ -74,7 +74,7 @@ impl TokenBucket {
     }
 }
 
-/// How much there is room for. The highest rate brings less in a quarter of a second than 64 bits hold.
+/// The highest level. A quarter of a second at the highest rate fits in 64 bits.
 fn capacity(rate: Rate) -> u64 {
     (rate.milli() * BURST.as_micros() as u64).max(TOKEN)
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_nothing_comes_until_there_is_one() {
+    fn at_rate_zero_no_token_arrives_until_the_rate_changes() {
         let mut bucket = TokenBucket::full(Rate::per_second(4), Timestamp::ZERO);
         bucket.change(Rate::ZERO, at(0));
         assert_eq!(taken(&mut bucket, at(1_000_000)), 1);
@@ -126,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_window_lets_through_more_than_the_rate_and_a_burst_and_nothing_is_lost(
+        fn in_no_window_more_than_the_rate_and_a_burst_passes_and_no_token_is_lost(
             milli in 1_u64..5_000_000,
             steps in prop::collection::vec(1_u64..400_000, 1..200),
         ) {
@@ -145,7 +145,7 @@ mod tests {
                 let let_through = u128::from(seen[seen.len() - 1].1 - before) * u128::from(TOKEN);
                 prop_assert!(let_through <= brought(*from, now) + u128::from(capacity(rate)));
             }
-            // Where the bucket never ran over, all that was brought has been let through, but for part of a token.
+            // If the bucket never overflowed, all tokens have been taken, except for part of one.
             if seen.windows(2).all(|pair| brought(pair[0].0, pair[1].0) + u128::from(TOKEN) <= u128::from(capacity(rate))) {
                 let let_through = u128::from(seen[seen.len() - 1].1 + 1) * u128::from(TOKEN);
                 prop_assert!(let_through > brought(Timestamp::ZERO, now));

@@ -1,15 +1,15 @@
-//! The waiting line: tickets that wait for their turn, first come first served, each until its deadline.
+//! The waiting line: tickets in the order in which they were issued, each with its deadline.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::admission::Ticket;
+use super::ticket::Ticket;
 use crate::time::Timestamp;
 
-/// Tickets in the order in which they were drawn.
+/// Tickets with their deadlines, lowest ticket first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WaitingLine {
     tickets: BTreeMap<Ticket, Timestamp>,
-    /// The same, whose time is over first in front.
+    /// The same tickets, earliest deadline first.
     deadlines: BTreeSet<(Timestamp, Ticket)>,
 }
 
@@ -18,17 +18,17 @@ impl WaitingLine {
         self.tickets.len()
     }
 
-    /// Whose turn is next.
+    /// The ticket to admit next.
     pub(super) fn first(&self) -> Option<Ticket> {
         self.tickets.keys().next().copied()
     }
 
-    /// Who came last.
+    /// The ticket that was issued last.
     pub(super) fn last(&self) -> Option<Ticket> {
         self.tickets.keys().next_back().copied()
     }
 
-    /// When the first of them gives up.
+    /// The earliest deadline; `NEVER` if the line is empty.
     pub(super) fn next_deadline(&self) -> Timestamp {
         self.deadlines
             .first()
@@ -37,18 +37,18 @@ impl WaitingLine {
 
     pub(super) fn push(&mut self, ticket: Ticket, deadline: Timestamp) {
         let twin = self.tickets.insert(ticket, deadline);
-        debug_assert!(twin.is_none(), "{ticket:?} was drawn twice");
+        debug_assert!(twin.is_none(), "{ticket:?} was issued twice");
         self.deadlines.insert((deadline, ticket));
     }
 
-    /// Takes a ticket out, if it waits.
+    /// Removes a ticket, if it waits.
     pub(super) fn remove(&mut self, ticket: Ticket) {
         if let Some(deadline) = self.tickets.remove(&ticket) {
             self.deadlines.remove(&(deadline, ticket));
         }
     }
 
-    /// Takes out those whose deadline has come.
+    /// Removes the tickets whose deadline is reached, earliest first.
     pub(super) fn take_expired(&mut self, now: Timestamp) -> Vec<Ticket> {
         let mut expired = Vec::new();
         while let Some((deadline, ticket)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {

@@ -105,13 +105,10 @@ impl MeteredPods {
                 self.sample_hot(number);
                 let (meter, sketch) = &mut self.meters[number];
                 meter.record(counts, SECOND);
-                if meter.takes_halving() {
-                    sketch.halve();
-                }
-                meter.sampled(std::slice::from_ref(sketch));
-                sketch.forget_recent();
+                let halves = self.now.as_micros() / 1_000_000 % 10 == 0;
+                meter.record_samples(&[sketch.collect(halves)]);
                 let (name, at) = (pod(number).name, self.now + Duration::from_millis(100 * number as u64));
-                self.history.reported(&name, &meter.report(), at);
+                self.history.record(&name, &meter.report(), at);
             }
         }
     }
@@ -288,7 +285,7 @@ fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> MeteredPods {
         pods.now = pods.now + SECOND;
         let meter = &mut pods.meters[0].0;
         meter.record([32_000], SECOND);
-        meter.sampled(&sketches);
+        meter.record_samples(&sketches);
         sketches.iter_mut().for_each(Hottest::forget_recent);
     }
     let report = pods.meters[0].0.report();

@@ -1,4 +1,4 @@
-//! What is to be done for an order: reserve, charge, ship, and how each is undone.
+//! The workflow of an order: reserve, charge and ship, each with its undo.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::partners::carrier_client::CarrierClient;
 use crate::partners::payment_client::PaymentClient;
 use crate::partners::warehouse_client::WarehouseClient;
 use crate::partners::{ChargeRequest, Receipt, ReserveRequest, ShipRequest, UndoRequest};
-use crate::steps::{Failure, Retries, Step, Stepwise, Workflow};
+use crate::steps::{Retries, StepError, Stepwise, Workflow, WorkflowStep};
 
-/// The steps of an order, by the outside services at `partners`.
+/// The steps of an order, as calls to the outside services at `partners`.
 #[must_use]
 pub fn workflow(partners: &Channel, retries: Retries) -> Workflow<Order> {
     let (warehouse, payment, carrier) = (
@@ -26,9 +26,9 @@ pub fn workflow(partners: &Channel, retries: Retries) -> Workflow<Order> {
         .then(ship(carrier))
 }
 
-fn reserve(warehouse: WarehouseClient<Channel>) -> Step<Order> {
-    let releasing = warehouse.clone();
-    Step::new("reserve", move |order: Arc<Order>, idempotency_key| {
+fn reserve(warehouse: WarehouseClient<Channel>) -> WorkflowStep<Order> {
+    let undo_warehouse = warehouse.clone();
+    WorkflowStep::new("reserve", move |order: Arc<Order>, idempotency_key| {
         let mut warehouse = warehouse.clone();
         let request = ReserveRequest {
             idempotency_key,
@@ -38,14 +38,14 @@ fn reserve(warehouse: WarehouseClient<Channel>) -> Step<Order> {
         async move { answer(warehouse.reserve(request).await) }
     })
     .undone_by(move |order, key| {
-        let mut warehouse = releasing.clone();
+        let mut warehouse = undo_warehouse.clone();
         async move { answer(warehouse.release(undo(&order, "reserve", key)).await) }
     })
 }
 
-fn charge(payment: PaymentClient<Channel>) -> Step<Order> {
-    let refunding = payment.clone();
-    Step::new("charge", move |order: Arc<Order>, idempotency_key| {
+fn charge(payment: PaymentClient<Channel>) -> WorkflowStep<Order> {
+    let undo_payment = payment.clone();
+    WorkflowStep::new("charge", move |order: Arc<Order>, idempotency_key| {
         let mut payment = payment.clone();
         let request = ChargeRequest {
             idempotency_key,
@@ -54,14 +54,14 @@ fn charge(payment: PaymentClient<Channel>) -> Step<Order> {
         async move { answer(payment.charge(request).await) }
     })
     .undone_by(move |order, key| {
-        let mut payment = refunding.clone();
+        let mut payment = undo_payment.clone();
         async move { answer(payment.refund(undo(&order, "charge", key)).await) }
     })
 }
 
-fn ship(carrier: CarrierClient<Channel>) -> Step<Order> {
-    let recalling = carrier.clone();
-    Step::new("ship", move |order: Arc<Order>, idempotency_key| {
+fn ship(carrier: CarrierClient<Channel>) -> WorkflowStep<Order> {
+    let undo_carrier = carrier.clone();
+    WorkflowStep::new("ship", move |order: Arc<Order>, idempotency_key| {
         let mut carrier = carrier.clone();
         let request = ShipRequest {
             idempotency_key,
@@ -71,7 +71,7 @@ fn ship(carrier: CarrierClient<Channel>) -> Step<Order> {
         async move { answer(carrier.ship(request).await) }
     })
     .undone_by(move |order, key| {
-        let mut carrier = recalling.clone();
+        let mut carrier = undo_carrier.clone();
         async move { answer(carrier.recall(undo(&order, "ship", key)).await) }
     })
 }
@@ -83,10 +83,13 @@ fn undo(order: &Order, step: &str, idempotency_key: String) -> UndoRequest {
     }
 }
 
-fn answer(outcome: Result<Response<Receipt>, Status>) -> Result<String, Failure> {
+/// FAILED_PRECONDITION is the documented rejection; every other error may be transient.
+fn answer(outcome: Result<Response<Receipt>, Status>) -> Result<String, StepError> {
     match outcome {
         Ok(receipt) => Ok(receipt.into_inner().number),
-        Err(status) if status.code() == Code::FailedPrecondition => Err(Failure::Refused(status.message().to_owned())),
-        Err(status) => Err(Failure::Passing(status.message().to_owned())),
+        Err(status) if status.code() == Code::FailedPrecondition => {
+            Err(StepError::Rejected(status.message().to_owned()))
+        }
+        Err(status) => Err(StepError::Transient(status.message().to_owned())),
     }
 }

@@ -1,35 +1,35 @@
-//! An order: what was asked for, and how far it has come.
+//! An order: the request and its progress.
 
 use serde::{Deserialize, Serialize};
 
 use crate::pb;
-use crate::steps::{Progress, Stage, Stepwise};
+use crate::steps::{StepProgress, Stepwise, WorkStage};
 
-/// The value of a key, as JSON in its object.
+/// The value of a key, stored as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
-    /// What was asked for.
+    /// The request that created the order.
     pub asked: pb::PlaceRequest,
-    progress: Progress,
+    progress: StepProgress,
 }
 
 impl Order {
-    /// An order with which nothing has been done.
+    /// An order before its first step.
     #[must_use]
     pub fn new(asked: pb::PlaceRequest) -> Self {
         Self {
             asked,
-            progress: Progress::default(),
+            progress: StepProgress::default(),
         }
     }
 }
 
 impl Stepwise for Order {
-    fn progress(&self) -> &Progress {
+    fn progress(&self) -> &StepProgress {
         &self.progress
     }
 
-    fn with_progress(self, progress: Progress) -> Self {
+    fn with_progress(self, progress: StepProgress) -> Self {
         Self { progress, ..self }
     }
 }
@@ -37,10 +37,10 @@ impl Stepwise for Order {
 impl From<&Order> for pb::Order {
     fn from(order: &Order) -> Self {
         let (stage, because) = match order.progress.stage() {
-            Stage::Running => (pb::Stage::Running, ""),
-            Stage::Undoing { because, .. } => (pb::Stage::Undoing, because.as_str()),
-            Stage::Finished => (pb::Stage::Finished, ""),
-            Stage::Cancelled { because } => (pb::Stage::Cancelled, because.as_str()),
+            WorkStage::Running => (pb::Stage::Running, ""),
+            WorkStage::Undoing { because, .. } => (pb::Stage::Undoing, because.as_str()),
+            WorkStage::Finished => (pb::Stage::Finished, ""),
+            WorkStage::Cancelled { because } => (pb::Stage::Cancelled, because.as_str()),
         };
         let done = order.progress.done().iter().map(|done| pb::DoneStep {
             step: done.step.clone(),

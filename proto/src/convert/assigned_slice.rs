@@ -1,4 +1,4 @@
-//! One slice with what is assigned for it.
+//! One slice with its replicas.
 
 use emberkeep_core::assignment::{DiffSlice, PodIndex, Replica, ReplicaSet, SliceState};
 use emberkeep_core::keyspace::Slice;
@@ -12,7 +12,7 @@ use crate::pb;
 impl TryFrom<pb::AssignedSlice> for DiffSlice {
     type Error = InvalidMessage;
 
-    /// Whether the pods that the replicas name are there can only be seen from the whole message.
+    /// Does not check the pod indexes of the replicas: their bound is known only to the surrounding message.
     fn try_from(wire: pb::AssignedSlice) -> Result<Self, InvalidMessage> {
         Ok(Self {
             slice: required(wire.slice, "slice")?,
@@ -55,7 +55,7 @@ impl From<Replica> for pb::Replica {
     }
 }
 
-/// Replicas come ordered by pod, which also shows at once where a pod comes twice.
+/// Replicas must be sorted by pod index, which also rules out duplicates.
 fn replica_set(wire: &[pb::Replica]) -> Result<ReplicaSet, InvalidMessage> {
     if let Some(pair) = wire.windows(2).find(|pair| pair[0].pod >= pair[1].pod) {
         let reason = format!(

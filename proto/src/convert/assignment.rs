@@ -1,4 +1,4 @@
-//! Assignments, whole or as what changed.
+//! Assignments, in full or as diffs.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use emberkeep_core::pod::Pod;
 use super::InvalidMessage;
 use super::assigned_slice::assigned_slice;
 use super::invalid_message::each;
-use super::slice::{generation, in_order};
+use super::slice::{check_order, generation};
 use crate::pb;
 
-/// The most slices of an assignment.
+/// The largest number of slices in an assignment.
 pub const SLICES_MAX: usize = 1_000_000;
-/// The most pods of an assignment.
+/// The largest number of pods in an assignment.
 pub const PODS_MAX: usize = 100_000;
 
 impl TryFrom<pb::Assignment> for Assignment {
@@ -23,7 +23,7 @@ impl TryFrom<pb::Assignment> for Assignment {
     fn try_from(wire: pb::Assignment) -> Result<Self, InvalidMessage> {
         let pods = each(wire.pods, "pods", PODS_MAX)?;
         let slices: Vec<DiffSlice> = each(wire.slices, "slices", SLICES_MAX)?;
-        touching(&slices)?;
+        check_contiguous(&slices)?;
         let starts = slices
             .into_iter()
             .map(|assigned| (assigned.slice.start().clone(), assigned.state));
@@ -62,10 +62,10 @@ impl TryFrom<pb::AssignmentDiff> for AssignmentDiff {
             );
             return Err(InvalidMessage::new("generation", reason));
         }
-        sorted_by_name(&diff.pods)?;
-        in_order(diff.slices.iter().map(|changed| &changed.slice))?;
+        check_sorted_by_name(&diff.pods)?;
+        check_order(diff.slices.iter().map(|changed| &changed.slice))?;
         for (at, changed) in diff.slices.iter().enumerate() {
-            fits(&changed.state, &diff).map_err(|invalid| invalid.within(format_args!("slices[{at}]")))?;
+            check_state(&changed.state, &diff).map_err(|invalid| invalid.within(format_args!("slices[{at}]")))?;
         }
         Ok(diff)
     }
@@ -115,8 +115,8 @@ impl From<&Update> for pb::AssignmentUpdate {
     }
 }
 
-/// Refuses slices of which one does not end where the next starts, or the last one ends.
-fn touching(slices: &[DiffSlice]) -> Result<(), InvalidMessage> {
+/// Rejects slices with a gap or an overlap, and a last slice that does not extend to the end of the key space.
+fn check_contiguous(slices: &[DiffSlice]) -> Result<(), InvalidMessage> {
     let starts = slices.iter().skip(1).map(|next| Some(next.slice.start()));
     let expected = starts.chain([None]);
     let mut pairs = slices.iter().map(|assigned| &assigned.slice).zip(expected).enumerate();
@@ -137,7 +137,7 @@ fn gap(at: usize, slice: &Slice, end: Option<&SliceKey>) -> InvalidMessage {
     )
 }
 
-fn sorted_by_name(pods: &[Pod]) -> Result<(), InvalidMessage> {
+fn check_sorted_by_name(pods: &[Pod]) -> Result<(), InvalidMessage> {
     match pods.windows(2).find(|pair| pair[0].name >= pair[1].name) {
         None => Ok(()),
         Some(pair) => {
@@ -150,8 +150,8 @@ fn sorted_by_name(pods: &[Pod]) -> Result<(), InvalidMessage> {
     }
 }
 
-/// Refuses a state that names pods which the diff does not hold, or that did not change between its two generations.
-fn fits(state: &SliceState, diff: &AssignmentDiff) -> Result<(), InvalidMessage> {
+/// Rejects pod indexes outside the diff, and epochs and changes outside its range of generations.
+fn check_state(state: &SliceState, diff: &AssignmentDiff) -> Result<(), InvalidMessage> {
     if let Some(unknown) = state
         .replicas
         .iter()

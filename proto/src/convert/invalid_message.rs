@@ -1,22 +1,22 @@
-//! What is wrong with a message, and where.
+//! The error of a message that violates a rule.
 
 use std::fmt::Display;
 
 use thiserror::Error;
 use tonic::Status;
 
-/// A message that breaks a rule. Nothing of it has been used.
+/// A message that violates a rule. No part of it takes effect.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field}: {reason}")]
 pub struct InvalidMessage {
-    /// Where, from the outermost message inwards: `slices[3].replicas`.
+    /// The path of the field from the outermost message: `slices[3].replicas`.
     pub field: String,
-    /// What is wrong, and what is allowed.
+    /// The value found and the values allowed.
     pub reason: String,
 }
 
 impl InvalidMessage {
-    /// Something is wrong with `field`.
+    /// An error in `field`.
     pub fn new(field: impl Into<String>, reason: impl Display) -> Self {
         Self {
             field: field.into(),
@@ -24,13 +24,13 @@ impl InvalidMessage {
         }
     }
 
-    /// A field that must be there is not.
+    /// The error of a required field that is absent.
     #[must_use]
     pub fn missing(field: &str) -> Self {
         Self::new(field, "it is missing, but must be set")
     }
 
-    /// The same, seen from the message that has the invalid one as its `field`.
+    /// The same error with the path extended by `field` of the surrounding message.
     #[must_use]
     pub fn within(self, field: impl Display) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl From<InvalidMessage> for Status {
     }
 }
 
-/// Converts a nested message that must be there.
+/// Converts a required nested message.
 pub(super) fn required<W, T>(message: Option<W>, field: &str) -> Result<T, InvalidMessage>
 where
     T: TryFrom<W, Error = InvalidMessage>,
@@ -55,12 +55,12 @@ where
     T::try_from(message).map_err(|invalid| invalid.within(field))
 }
 
-/// Converts a list of nested messages, `count_max` at most.
+/// Converts a list of at most `count_max` nested messages.
 pub(super) fn each<W, T>(messages: Vec<W>, field: &str, count_max: usize) -> Result<Vec<T>, InvalidMessage>
 where
     T: TryFrom<W, Error = InvalidMessage>,
 {
-    at_most(count_max, messages.len(), field)?;
+    check_count(count_max, messages.len(), field)?;
     let converted = messages
         .into_iter()
         .enumerate()
@@ -68,8 +68,8 @@ where
     converted.collect()
 }
 
-/// Refuses lists that are too long.
-pub(super) fn at_most(count_max: usize, count: usize, field: &str) -> Result<(), InvalidMessage> {
+/// Rejects lists of more than `count_max` entries.
+pub(super) fn check_count(count_max: usize, count: usize, field: &str) -> Result<(), InvalidMessage> {
     if count <= count_max {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Keys as operators name them.
+//! Keys in requests of operators.
 
 use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::target::KeyMode;
@@ -7,23 +7,23 @@ use super::InvalidMessage;
 use super::invalid_message::required;
 use crate::pb;
 
-/// The slice keys that an operator has named: one application key, or a range.
+/// The slice of a request: that of one application key, or a range of slice keys.
 ///
 /// # Errors
-/// When no keys are named, or what is named cannot be a key or a range.
+/// When neither is set, or the key or the range is invalid.
 pub fn named_keys(wire: Option<pb::Keys>, mode: KeyMode) -> Result<Slice, InvalidMessage> {
     use pb::keys::Keys;
     match wire.and_then(|wire| wire.keys) {
-        Some(Keys::Key(key)) => alone(&key, mode),
+        Some(Keys::Key(key)) => single_key_slice(&key, mode),
         Some(Keys::Slice(slice)) => required(Some(slice), "keys.slice"),
         None => Err(InvalidMessage::missing("keys")),
     }
 }
 
-/// The slice that holds this key and no other.
-fn alone(application_key: &[u8], mode: KeyMode) -> Result<Slice, InvalidMessage> {
+/// The slice that holds only this key.
+fn single_key_slice(application_key: &[u8], mode: KeyMode) -> Result<Slice, InvalidMessage> {
     let key = SliceKey::of(application_key, mode).map_err(|error| InvalidMessage::new("keys.key", error))?;
-    let too_long = || InvalidMessage::new("keys.key", "it is as long as a key may be: name a range instead");
+    let too_long = || InvalidMessage::new("keys.key", "it has the maximum length of a key: name a range instead");
     let end = key.successor().ok_or_else(too_long)?;
     Ok(Slice::new(key, Some(end)).expect("a key comes before its successor"))
 }
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_as_the_application_calls_it() {
+    fn an_application_key_becomes_the_slice_of_that_key() {
         let hashed = named_keys(key(b"alice"), KeyMode::Hashed).unwrap();
         assert!(hashed.contains(&SliceKey::of(b"alice", KeyMode::Hashed).unwrap()));
         let ordered = named_keys(key(b"a"), KeyMode::Ordered).unwrap();
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_keys_is_refused() {
+    fn invalid_keys_and_ranges_are_rejected() {
         assert_eq!(named_keys(None, KeyMode::Hashed).unwrap_err().field, "keys");
         let longest = named_keys(key(&[7; 512]), KeyMode::Ordered).unwrap_err();
         assert_eq!(longest.field, "keys.key");

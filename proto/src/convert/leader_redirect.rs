@@ -1,16 +1,16 @@
-//! What a follower answers to what only the leader can do.
+//! The redirect of a follower to the leader.
 
 use http::Uri;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-/// The metadata key under which a status carries the leader's address; empty where no leader is known.
+/// The metadata key of the leader's address in a status. The value is empty if no leader is known.
 pub const LEADER_KEY: &str = "emberkeep-leader";
 
-/// Another member leads.
+/// The redirect that a status carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaderRedirect {
-    /// The URL at which the leader is reached; `None` while there is none.
+    /// The leader's URL; `None` if no leader is known.
     pub leader: Option<String>,
 }
 
@@ -23,14 +23,14 @@ pub fn leader_redirect_status(leader: Option<&str>) -> Status {
         None => "this member does not lead, and no leader is known".to_owned(),
     };
     let mut metadata = MetadataMap::new();
-    // An address that no header can hold is no address, so nothing is lost.
+    // An address that is no valid header value is no valid URL either.
     let value = MetadataValue::try_from(address).unwrap_or_else(|_| MetadataValue::from_static(""));
     metadata.insert(LEADER_KEY, value);
     Status::with_metadata(Code::FailedPrecondition, sentence, metadata)
 }
 
 impl LeaderRedirect {
-    /// What a status carries; `None` if it is no redirect. An address that cannot be read counts as unknown.
+    /// The redirect in a status; `None` if there is none. A malformed address counts as unknown.
     #[must_use]
     pub fn from_status(status: &Status) -> Option<Self> {
         let value = status.metadata().get(LEADER_KEY)?;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_read_counts_as_unknown() {
+    fn a_malformed_address_counts_as_unknown() {
         let status = leader_redirect_status(Some("http://a b/\n"));
         assert_eq!(
             LeaderRedirect::from_status(&status),

@@ -1,4 +1,4 @@
-//! Load reports.
+//! Load reports of slicelets.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 
 use super::InvalidMessage;
-use super::invalid_message::{at_most, each, required};
-use super::slice::{in_order, slice_key};
+use super::invalid_message::{check_count, each, required};
+use super::slice::{check_order, slice_key};
 use super::target_settings::millis;
 use crate::pb;
 
-/// The most slices of one report.
+/// The largest number of slices in a report.
 pub const REPORTED_SLICES_MAX: usize = 100_000;
-/// The most hottest keys of one report.
+/// The largest number of hottest keys in a report.
 pub const HOTTEST_MAX: usize = 10_000;
-/// The most keys that cut one slice.
+/// The largest number of cuts of a slice.
 pub const CUTS_MAX: usize = 255;
-/// The longest time over which load may have been measured.
+/// The longest measuring window.
 pub const WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
 
 impl TryFrom<pb::LoadReport> for LoadReport {
     type Error = InvalidMessage;
 
-    /// What a report of an older slicelet does not say is filled in: the slow rate by the fast one, the windows of
-    /// slices by that of the report, one replica.
+    /// Fills in the fields that an older slicelet does not set: the slow rate from the fast one, the windows of slices
+    /// from that of the report, one replica.
     fn try_from(mut wire: pb::LoadReport) -> Result<Self, InvalidMessage> {
         window(wire.window_ms, 1)?;
         for share in &mut wire.slices {
             share.window_ms.get_or_insert(wire.window_ms);
         }
         let slices: Vec<SliceLoad> = each(wire.slices, "slices", REPORTED_SLICES_MAX)?;
-        in_order(slices.iter().map(|share| &share.slice))?;
+        check_order(slices.iter().map(|share| &share.slice))?;
         let hottest: Vec<KeyLoad> = each(wire.hottest, "hottest", HOTTEST_MAX)?;
         if !hottest.is_sorted_by(|hotter, next| hotter.fast >= next.fast) {
-            return Err(InvalidMessage::new("hottest", "keys must come hottest first"));
+            return Err(InvalidMessage::new("hottest", "keys must be sorted, hottest first"));
         }
         Ok(Self {
             slices,
@@ -118,9 +118,9 @@ fn window(millis: u64, millis_min: u64) -> Result<Duration, InvalidMessage> {
     Err(InvalidMessage::new("window_ms", reason))
 }
 
-/// Keys that cut a slice lie inside it, each after the one before.
+/// Cuts must lie inside their slice, in key order.
 fn cuts(slice: &Slice, wire: &[Vec<u8>]) -> Result<Vec<SliceKey>, InvalidMessage> {
-    at_most(CUTS_MAX, wire.len(), "cuts")?;
+    check_count(CUTS_MAX, wire.len(), "cuts")?;
     let mut cuts: Vec<SliceKey> = Vec::with_capacity(wire.len());
     for (at, bytes) in wire.iter().enumerate() {
         let field = format!("cuts[{at}]");
@@ -158,43 +158,43 @@ mod tests {
         }
     }
 
-    fn refusal(wire: pb::LoadReport) -> String {
+    fn error_of(wire: pb::LoadReport) -> String {
         LoadReport::try_from(wire).unwrap_err().to_string()
     }
 
     #[test]
-    fn a_window_of_nothing_or_of_more_than_an_hour_is_refused() {
+    fn a_window_of_zero_or_of_more_than_an_hour_is_rejected() {
         for window_ms in [0, 3_600_001, u64::MAX] {
             let wire = pb::LoadReport {
                 window_ms,
                 ..report(vec![])
             };
             assert_eq!(
-                refusal(wire),
+                error_of(wire),
                 format!("window_ms: it is {window_ms}, allowed is 1 to 3600000")
             );
         }
     }
 
     #[test]
-    fn slices_out_of_order_or_overlapping_are_refused() {
+    fn slices_out_of_order_or_overlapping_are_rejected() {
         assert!(LoadReport::try_from(report(vec![slice(1, 2), slice(2, 3), slice(5, 6)])).is_ok());
         let expected = "slices[1]: slices must be in key order and not overlap, but [01, 03) follows [02, 04)";
-        assert_eq!(refusal(report(vec![slice(2, 4), slice(1, 3)])), expected);
-        assert!(refusal(report(vec![slice(2, 4), slice(3, 5)])).starts_with("slices[1]"));
+        assert_eq!(error_of(report(vec![slice(2, 4), slice(1, 3)])), expected);
+        assert!(error_of(report(vec![slice(2, 4), slice(3, 5)])).starts_with("slices[1]"));
     }
 
     #[test]
-    fn a_report_that_is_too_long_is_refused() {
+    fn a_report_of_too_many_slices_is_rejected() {
         let long = report(vec![slice(1, 2); REPORTED_SLICES_MAX + 1]);
         assert_eq!(
-            refusal(long),
+            error_of(long),
             "slices: it has 100001 entries, at most 100000 are allowed"
         );
     }
 
     #[test]
-    fn an_oversize_key_is_found_where_it_is() {
+    fn an_oversize_key_is_rejected_with_its_path() {
         let key = |length| pb::KeyLoad {
             key: vec![0; length],
             ..pb::KeyLoad::default()
@@ -204,13 +204,13 @@ mod tests {
             ..report(vec![])
         };
         assert_eq!(
-            refusal(wire),
+            error_of(wire),
             "hottest[1].key: key is 513 bytes long, at most 512 are allowed"
         );
     }
 
     #[test]
-    fn a_report_of_an_older_slicelet_is_understood() {
+    fn the_fields_that_an_older_slicelet_lacks_are_filled_in() {
         let wire = pb::LoadReport {
             hottest: vec![pb::KeyLoad {
                 key: vec![1],
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_outside_of_their_slice_or_out_of_order_are_refused() {
+    fn cuts_outside_of_their_slice_or_out_of_order_are_rejected() {
         let cut_at = |cuts: &[u8]| {
             report(vec![pb::SliceLoad {
                 cuts: cuts.iter().map(|cut| vec![*cut]).collect(),
@@ -236,16 +236,16 @@ mod tests {
         };
         assert!(LoadReport::try_from(cut_at(&[3, 8])).is_ok());
         assert_eq!(
-            refusal(cut_at(&[3, 9])),
+            error_of(cut_at(&[3, 9])),
             "slices[0].cuts[1]: 09 must lie after 03 and inside [02, 09)"
         );
         assert_eq!(
-            refusal(cut_at(&[2])),
+            error_of(cut_at(&[2])),
             "slices[0].cuts[0]: 02 must lie after 02 and inside [02, 09)"
         );
-        assert!(refusal(cut_at(&[4, 4])).contains("04 must lie after 04"));
+        assert!(error_of(cut_at(&[4, 4])).contains("04 must lie after 04"));
         assert_eq!(
-            refusal(cut_at(&[3; CUTS_MAX + 1])),
+            error_of(cut_at(&[3; CUTS_MAX + 1])),
             "slices[0].cuts: it has 256 entries, at most 255 are allowed"
         );
     }

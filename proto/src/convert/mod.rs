@@ -1,7 +1,7 @@
-//! Bytes into meaning and back.
+//! Conversions between wire messages and plain types.
 //!
-//! Each message of `emberkeep.v1` that carries meaning has a plain type: core's own where there is one, else one
-//! from here. `TryFrom<pb::X>` checks everything and trusts nothing; `From<&X> for pb::X` cannot fail.
+//! Each message of `emberkeep.v1` has a plain type: core's if there is one, else one from here. `TryFrom<pb::X>` checks
+//! every field; `From<&X> for pb::X` cannot fail.
 
 mod assigned_slice;
 mod assignment;
@@ -28,8 +28,8 @@ pub use modes::{imbalance_of, key_mode_of, misroute_mode_of, ownership_mode_of, 
 pub use not_owner::{NOT_OWNER_KEY, NotOwner, is_refusal, not_owner_status};
 pub use pod::ZONE_LENGTH_MAX;
 pub use report::PodReport;
-pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration, Welcome};
-pub use target_settings::settings_over;
+pub use session::{FromAssigner, FromSlicelet, Heartbeat, Registration};
+pub use target_settings::patched_settings;
 pub use transfer::{
     BATCH_COUNT_MAX, BATCH_SIZE_MAX, ETAG_LENGTH_MAX, MANIFEST_COUNT_MAX, ManifestEntry, ManifestPage, PAGE_COUNT_MAX,
     SENT_OBJECT_SIZE_MAX, TRANSFER_MESSAGE_SIZE_MAX, TransferStart, Transferred, WarmValue,

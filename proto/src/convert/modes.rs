@@ -1,7 +1,6 @@
-//! The closed lists: modes, phases and tolerances.
+//! The enums: modes, phases and tolerances.
 //!
-//! A wire message carries an enum as a number. What is not on the list, and the zero of a field that was not set, are
-//! refused.
+//! A wire message carries an enum as a number. Unknown numbers, and the zero of an unset field, are rejected.
 
 use emberkeep_core::assignment::Phase;
 use emberkeep_core::balancer::Imbalance;
@@ -11,7 +10,7 @@ use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
 use super::InvalidMessage;
 use crate::pb;
 
-/// Both directions of one enum, and the reading of its number.
+/// Both directions of one enum, and the parsing of its number.
 macro_rules! closed_list {
     ($core:ident, $wire:ident, $reading:ident, $field:literal, [$($value:ident),+], $what:literal) => {
         impl From<$core> for pb::$wire {
@@ -22,7 +21,7 @@ macro_rules! closed_list {
             }
         }
 
-        #[doc = concat!("Reads ", $what, " from its number.\n\n# Errors\nWhen the number is not on the list.")]
+        #[doc = concat!("Parses ", $what, " from its number.\n\n# Errors\nWhen the number is unknown or zero.")]
         pub fn $reading(number: i32) -> Result<$core, InvalidMessage> {
             match pb::$wire::try_from(number) {
                 $(Ok(pb::$wire::$value) => Ok($core::$value),)+
@@ -54,7 +53,7 @@ closed_list!(
     misroute_mode_of,
     "misroute",
     [Redirect, Forward],
-    "what is done with misroutes"
+    "a misroute mode"
 );
 closed_list!(
     Phase,
@@ -83,7 +82,7 @@ closed_list!(
 
 fn unlisted(field: &str, number: i32, listed: &[&str]) -> InvalidMessage {
     let allowed = listed.join(", ").to_lowercase();
-    InvalidMessage::new(field, format!("{number} is not on the list: {allowed}"))
+    InvalidMessage::new(field, format!("{number} is unknown, allowed is one of: {allowed}"))
 }
 
 #[cfg(test)]
@@ -91,18 +90,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_on_the_list_is_refused_and_the_list_is_named() {
+    fn an_unknown_number_is_rejected_with_the_allowed_names() {
         for number in [0, 5, -1] {
             let error = phase_of(number).unwrap_err().to_string();
             assert_eq!(
                 error,
-                format!("phase: {number} is not on the list: warming, serving, yielding, leaving")
+                format!("phase: {number} is unknown, allowed is one of: warming, serving, yielding, leaving")
             );
         }
     }
 
     #[test]
-    fn what_is_written_is_what_is_read() {
+    fn each_phase_is_parsed_from_its_number() {
         for phase in [Phase::Warming, Phase::Serving, Phase::Yielding, Phase::Leaving] {
             assert_eq!(phase_of(pb::Phase::from(phase).into()), Ok(phase));
         }

@@ -1,4 +1,4 @@
-//! What a pod answers when it is asked for a key that it does not own.
+//! The answer of a pod to a request for a key that it does not own.
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::Slice;
@@ -13,21 +13,22 @@ use super::invalid_message::required;
 use super::slice::generation;
 use crate::pb;
 
-/// The metadata key under which a status carries a [`NotOwner`].
+/// The metadata key of a [`NotOwner`] in a status.
 pub const NOT_OWNER_KEY: &str = "emberkeep-not-owner-bin";
 
-/// A pod does not own the key that it was asked for, and tells what it knows.
+/// The routing information of a pod that does not own the requested key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotOwner {
-    /// The generation that the pod goes by; none if it has no assignment yet.
+    /// The generation of the pod's assignment; [`Generation::NONE`] if it has none yet.
     pub generation: Generation,
     /// The slice that holds the key.
     pub slice: Slice,
-    /// Who owns it, as far as the pod knows.
+    /// The owner of the slice, if the pod knows one.
     pub owner: Option<Pod>,
 }
 
-/// The status of code `UNAVAILABLE` that carries `not_owner`: nothing was done, and the call may go to the owner.
+/// The status of code `UNAVAILABLE` that carries `not_owner`: the request was not processed and may be sent to the
+/// owner.
 #[must_use]
 pub fn not_owner_status(not_owner: &NotOwner) -> Status {
     let NotOwner {
@@ -46,16 +47,16 @@ pub fn not_owner_status(not_owner: &NotOwner) -> Status {
     Status::with_metadata(Code::Unavailable, sentence, metadata)
 }
 
-/// Whether an answer with these headers is nothing but a status, in its headers: that it carries a [`NotOwner`] then
-/// means that nothing was done. In the headers of any other answer it means that the owner has given it.
+/// Whether the headers belong to an answer that is only a status. A [`NotOwner`] in it means that the request was not
+/// processed; in the headers of any other answer it means that the request was forwarded and the owner answered.
 #[must_use]
 pub fn is_refusal(headers: &HeaderMap) -> bool {
     headers.contains_key("grpc-status")
 }
 
 impl NotOwner {
-    /// Notes in the headers of the owner's answer that it is the owner's, unless a pod closer to it has done so.
-    pub fn note_in(&self, headers: &mut HeaderMap) {
+    /// Marks the owner's answer as forwarded in its headers, unless a pod next to the owner has already marked it.
+    pub fn insert_into(&self, headers: &mut HeaderMap) {
         let bytes = pb::NotOwner::from(self).encode_to_vec();
         let mut metadata = MetadataMap::new();
         metadata.insert_bin(NOT_OWNER_KEY, MetadataValue::from_bytes(&bytes));
@@ -64,18 +65,18 @@ impl NotOwner {
         }
     }
 
-    /// What a status carries, if it carries one that can be read.
+    /// The `NotOwner` in a status; `None` if there is none or it is malformed.
     #[must_use]
     pub fn from_status(status: &Status) -> Option<Self> {
         Self::from_metadata(status.metadata())
     }
 
-    /// What the headers or trailers of an answer carry, if they carry one that can be read.
+    /// The `NotOwner` in the headers or trailers of an answer; `None` if there is none or it is malformed.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(NOT_OWNER_KEY)?;
-        let alone = [(HeaderName::from_static(NOT_OWNER_KEY), value.clone())];
-        Self::from_metadata(&MetadataMap::from_headers(alone.into_iter().collect()))
+        let only = [(HeaderName::from_static(NOT_OWNER_KEY), value.clone())];
+        Self::from_metadata(&MetadataMap::from_headers(only.into_iter().collect()))
     }
 
     fn from_metadata(metadata: &MetadataMap) -> Option<Self> {
@@ -140,20 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn the_pod_next_to_the_owner_is_the_one_that_is_noted() {
+    fn the_mark_of_the_pod_next_to_the_owner_is_kept() {
         let mut headers = HeaderMap::new();
-        not_owner().note_in(&mut headers);
+        not_owner().insert_into(&mut headers);
         let further = NotOwner {
             owner: None,
             ..not_owner()
         };
-        further.note_in(&mut headers);
+        further.insert_into(&mut headers);
         assert_eq!(NotOwner::from_headers(&headers), Some(not_owner()));
         assert!(!is_refusal(&headers));
     }
 
     #[test]
-    fn what_cannot_be_read_counts_as_not_there() {
+    fn a_malformed_not_owner_counts_as_absent() {
         assert_eq!(NotOwner::from_status(&Status::unavailable("gone")), None);
         let mut metadata = MetadataMap::new();
         metadata.insert_bin(NOT_OWNER_KEY, MetadataValue::from_bytes(b"\xff\xff\xff"));

@@ -1,11 +1,11 @@
-//! Pods.
+//! Pods with their names, addresses and limits.
 
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 
 use super::InvalidMessage;
 use crate::pb;
 
-/// The longest name of a zone, in bytes: that of a DNS name.
+/// The longest name of a zone, in bytes: the limit of a DNS name.
 pub const ZONE_LENGTH_MAX: usize = 253;
 
 impl TryFrom<pb::Pod> for Pod {
@@ -60,7 +60,7 @@ fn memory_capacity(bytes: u64) -> Result<u64, InvalidMessage> {
     }
 }
 
-/// Text for people and logs: not too long, and nothing that would break a line.
+/// Text for display and logs: bounded, and without control characters such as line breaks.
 pub(super) fn short_text<'a>(text: &'a str, field: &str, length_max: usize) -> Result<&'a str, InvalidMessage> {
     if text.len() <= length_max && !text.contains(char::is_control) {
         return Ok(text);
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn each_field_of_a_pod_is_checked() {
         assert!(Pod::try_from(wire()).is_ok());
-        type Spoil = fn(&mut pb::Pod);
-        let bad: [(&str, Spoil); 8] = [
+        type CorruptPod = fn(&mut pb::Pod);
+        let bad: [(&str, CorruptPod); 8] = [
             ("name", |pod| pod.name.clear()),
             ("name", |pod| pod.name = "x".repeat(254)),
             ("incarnation", |pod| pod.incarnation = vec![1; 15]),
@@ -98,9 +98,9 @@ mod tests {
             ("weight_thousandths", |pod| pod.weight_thousandths = 0),
             ("memory_capacity_bytes", |pod| pod.memory_capacity_bytes = Some(0)),
         ];
-        for (field, spoil) in bad {
+        for (field, corrupt) in bad {
             let mut wire = wire();
-            spoil(&mut wire);
+            corrupt(&mut wire);
             assert_eq!(Pod::try_from(wire).unwrap_err().field, field);
         }
     }

@@ -1,4 +1,4 @@
-//! What clerks report of pods.
+//! Reports of clerks about unreachable pods.
 
 use emberkeep_core::pod::{Incarnation, PodName};
 use emberkeep_core::target::TargetName;
@@ -8,14 +8,14 @@ use super::pod::incarnation;
 use super::watch::target_name;
 use crate::pb;
 
-/// A clerk could not reach a pod.
+/// The report of a clerk that a pod is unreachable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodReport {
-    /// Whose pod it is.
+    /// The target of the pod.
     pub target: TargetName,
-    /// Which pod.
+    /// The name of the unreachable pod.
     pub pod: PodName,
-    /// Which life of it.
+    /// The incarnation that was called.
     pub incarnation: Incarnation,
 }
 
@@ -53,16 +53,16 @@ mod tests {
             incarnation: vec![1; 16],
         };
         assert!(PodReport::try_from(wire()).is_ok());
-        type Spoil = fn(&mut pb::ReportRequest);
-        let bad: [(&str, Spoil); 4] = [
+        type CorruptReport = fn(&mut pb::ReportRequest);
+        let bad: [(&str, CorruptReport); 4] = [
             ("target", |report| report.target = "No".into()),
             ("pod", |report| report.pod.clear()),
             ("pod", |report| report.pod = "x".repeat(254)),
             ("incarnation", |report| report.incarnation = vec![1; 17]),
         ];
-        for (field, spoil) in bad {
+        for (field, corrupt) in bad {
             let mut wire = wire();
-            spoil(&mut wire);
+            corrupt(&mut wire);
             assert_eq!(PodReport::try_from(wire).unwrap_err().field, field);
         }
     }

@@ -1,15 +1,14 @@
-//! What a slicelet and the leading assigner tell each other.
+//! The messages between a slicelet and the leading assigner.
 
 use std::time::Duration;
 
-use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::{Pod, PodPhase};
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::SessionSettings;
-use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
+use emberkeep_core::session_settings::SessionSettings;
+use emberkeep_core::target::TargetName;
 use emberkeep_core::warmth::Warmth;
 
 use super::InvalidMessage;
@@ -20,111 +19,54 @@ use super::target_settings::millis;
 use super::watch::target_name;
 use crate::pb;
 
-/// All that a slicelet says.
+/// A message of a slicelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromSlicelet {
-    /// The first message: who it is.
+    /// The first message: the identity of the pod.
     Register(Registration),
-    /// It is alive.
+    /// Sent periodically: the pod is alive, with its phase and progress.
     Heartbeat(Heartbeat),
-    /// How much work it has.
+    /// Sent periodically: the load of the pod's slices.
     LoadReport(LoadReport),
 }
 
-/// Who a slicelet is.
+/// The registration of a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// The target whose slices it wants to own.
+    /// The target whose slices the pod offers to own.
     pub target: TargetName,
-    /// The pod it runs in.
+    /// The pod, with address and incarnation.
     pub pod: Pod,
-    /// The generation it holds.
+    /// The generation of the slicelet's assignment.
     pub known: Generation,
 }
 
-/// How a slicelet is.
+/// The periodic state of a slicelet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// What it does.
+    /// The phase of the pod.
     pub phase: PodPhase,
-    /// The generation that it has applied.
+    /// The generation that the slicelet has applied.
     pub applied: Generation,
-    /// How many requests of the object store it would make if it were let.
+    /// The object store requests a second that the pod would make without a limit.
     pub store_demand: Rate,
-    /// How warm the slices are that it was told to get ready.
+    /// The warmth of the slices of the last warm order.
     pub warming: Vec<(Slice, Warmth)>,
 }
 
-/// All that the assigner says to a slicelet.
+/// A message of the assigner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromAssigner {
-    /// The first message: what the slicelet goes by.
-    Welcome(Welcome),
-    /// Who owns what.
+    /// The first message: the settings of the session.
+    Welcome(SessionSettings),
+    /// A new assignment, in full or as a diff.
     Update(Update),
-    /// The pod owns nothing any more and may stop.
+    /// The drain is complete: the pod owns no slice and may exit.
     MayExit,
-    /// How many requests of the object store the pod may make; `None` is any number.
+    /// The pod's limit on object store requests a second; `None` lifts the limit.
     StoreGrant(Option<Rate>),
-    /// The slices that the pod is to get ready: these and no others.
+    /// The slices for the pod to warm. Each order replaces the one before.
     WarmOrder(Vec<Slice>),
-}
-
-/// What a slicelet goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Welcome {
-    /// How application keys become slice keys.
-    pub key_mode: KeyMode,
-    /// What is promised about ownership.
-    pub ownership: OwnershipMode,
-    /// How often it says that it is alive.
-    pub heartbeat_interval: Duration,
-    /// How often it reports its load.
-    pub load_report_interval: Duration,
-    /// How long it keeps serving when it drains and has nowhere to move to.
-    pub drain_timeout: Duration,
-    /// With this part of the heat, in thousandths, a slice is warm enough to be served.
-    pub warm_share_thousandths: u32,
-    /// What it does with a request for a key that another pod owns.
-    pub misroute: MisrouteMode,
-}
-
-impl From<&TargetSettings> for Welcome {
-    /// The part of a target's settings that its slicelets go by.
-    fn from(settings: &TargetSettings) -> Self {
-        Self {
-            key_mode: settings.key_mode,
-            ownership: settings.ownership,
-            heartbeat_interval: settings.health.heartbeat_interval,
-            load_report_interval: settings.health.load_report_interval,
-            drain_timeout: settings.handoff.drain_timeout,
-            warm_share_thousandths: settings.handoff.warm_share_thousandths,
-            misroute: settings.misroute,
-        }
-    }
-}
-
-impl From<Welcome> for SessionSettings {
-    /// What the brain of a session goes by; there is one ownership mode only, so it needs not to be told which.
-    fn from(welcome: Welcome) -> Self {
-        let Welcome {
-            key_mode,
-            ownership: OwnershipMode::Affinity,
-            heartbeat_interval,
-            load_report_interval,
-            drain_timeout,
-            warm_share_thousandths,
-            misroute,
-        } = welcome;
-        Self {
-            key_mode,
-            heartbeat_interval,
-            load_report_interval,
-            drain_timeout,
-            warm_share_thousandths,
-            misroute,
-        }
-    }
 }
 
 impl TryFrom<pb::SessionRequest> for FromSlicelet {
@@ -241,7 +183,7 @@ impl TryFrom<pb::SessionResponse> for FromAssigner {
             Some(Message::Directive(number)) => match pb::Directive::try_from(number) {
                 Ok(pb::Directive::MayExit) => Ok(Self::MayExit),
                 Ok(pb::Directive::Unspecified) | Err(_) => {
-                    let reason = format!("{number} is not on the list: may_exit");
+                    let reason = format!("{number} is unknown, allowed is one of: may_exit");
                     Err(InvalidMessage::new("directive", reason))
                 }
             },
@@ -254,7 +196,7 @@ impl From<&FromAssigner> for pb::SessionResponse {
     fn from(message: &FromAssigner) -> Self {
         use pb::session_response::Message;
         let message = match message {
-            FromAssigner::Welcome(welcome) => Message::Welcome(welcome.into()),
+            FromAssigner::Welcome(settings) => Message::Welcome(settings.into()),
             FromAssigner::Update(update) => Message::Update(update.into()),
             FromAssigner::MayExit => Message::Directive(pb::Directive::MayExit.into()),
             FromAssigner::StoreGrant(rate) => Message::StoreGrant(pb::StoreGrant {
@@ -268,7 +210,7 @@ impl From<&FromAssigner> for pb::SessionResponse {
     }
 }
 
-impl TryFrom<pb::Welcome> for Welcome {
+impl TryFrom<pb::Welcome> for SessionSettings {
     type Error = InvalidMessage;
 
     fn try_from(wire: pb::Welcome) -> Result<Self, InvalidMessage> {
@@ -284,21 +226,21 @@ impl TryFrom<pb::Welcome> for Welcome {
     }
 }
 
-impl From<&Welcome> for pb::Welcome {
-    fn from(welcome: &Welcome) -> Self {
+impl From<&SessionSettings> for pb::Welcome {
+    fn from(settings: &SessionSettings) -> Self {
         Self {
-            key_mode: pb::KeyMode::from(welcome.key_mode).into(),
-            ownership: pb::OwnershipMode::from(welcome.ownership).into(),
-            heartbeat_interval_ms: millis(welcome.heartbeat_interval),
-            load_report_interval_ms: millis(welcome.load_report_interval),
-            drain_timeout_ms: millis(welcome.drain_timeout),
-            warm_share_thousandths: welcome.warm_share_thousandths,
-            misroute: pb::MisrouteMode::from(welcome.misroute).into(),
+            key_mode: pb::KeyMode::from(settings.key_mode).into(),
+            ownership: pb::OwnershipMode::from(settings.ownership).into(),
+            heartbeat_interval_ms: millis(settings.heartbeat_interval),
+            load_report_interval_ms: millis(settings.load_report_interval),
+            drain_timeout_ms: millis(settings.drain_timeout),
+            warm_share_thousandths: settings.warm_share_thousandths,
+            misroute: pb::MisrouteMode::from(settings.misroute).into(),
         }
     }
 }
 
-/// What is done again and again must not be done without a pause.
+/// The interval of a periodic action, at least 1 ms.
 fn interval(millis: u64, field: &str) -> Result<Duration, InvalidMessage> {
     match millis {
         0 => Err(InvalidMessage::new(field, "it is 0, but must be at least 1")),
@@ -308,29 +250,33 @@ fn interval(millis: u64, field: &str) -> Result<Duration, InvalidMessage> {
 
 #[cfg(test)]
 mod tests {
+    use emberkeep_core::assigner::TargetSettings;
+    use emberkeep_core::target::{KeyMode, MisrouteMode};
+
     use super::*;
 
     #[test]
-    fn a_session_goes_by_the_settings_of_its_target() {
+    fn a_welcome_carries_the_settings_of_the_target() {
         let mut settings = TargetSettings::default();
         settings.health.load_report_interval = Duration::from_secs(9);
         settings.key_mode = KeyMode::Ordered;
         settings.misroute = MisrouteMode::Forward;
-        let welcome = Welcome::try_from(pb::Welcome::from(&Welcome::from(&settings))).unwrap();
-        let told = SessionSettings::from(welcome);
-        assert_eq!(told.load_report_interval, Duration::from_secs(9));
-        assert_eq!(told.key_mode, KeyMode::Ordered);
-        assert_eq!(told.misroute, MisrouteMode::Forward);
-        assert_eq!(told.drain_timeout, settings.handoff.drain_timeout);
+        let sent = SessionSettings::from(&settings);
+        let received = SessionSettings::try_from(pb::Welcome::from(&sent)).unwrap();
+        assert_eq!(received, sent);
+        assert_eq!(received.load_report_interval, Duration::from_secs(9));
+        assert_eq!(received.key_mode, KeyMode::Ordered);
+        assert_eq!(received.misroute, MisrouteMode::Forward);
+        assert_eq!(received.drain_timeout, settings.handoff.drain_timeout);
     }
 
     #[test]
-    fn a_heartbeat_without_a_pause_is_refused() {
+    fn a_heartbeat_interval_of_zero_is_rejected() {
         let wire = pb::Welcome {
             heartbeat_interval_ms: 0,
-            ..pb::Welcome::from(&Welcome::from(&TargetSettings::default()))
+            ..pb::Welcome::from(&SessionSettings::default())
         };
-        let error = Welcome::try_from(wire).unwrap_err().to_string();
+        let error = SessionSettings::try_from(wire).unwrap_err().to_string();
         assert_eq!(error, "heartbeat_interval_ms: it is 0, but must be at least 1");
     }
 }

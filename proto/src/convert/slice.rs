@@ -35,8 +35,8 @@ pub(super) fn generation(number: i64, field: &str) -> Result<Generation, Invalid
     Generation::from_number(number).ok_or_else(negative)
 }
 
-/// Refuses slices that do not come in key order or that overlap.
-pub(super) fn in_order<'a>(slices: impl Iterator<Item = &'a Slice>) -> Result<(), InvalidMessage> {
+/// Rejects slices that are not in key order or that overlap.
+pub(super) fn check_order<'a>(slices: impl Iterator<Item = &'a Slice>) -> Result<(), InvalidMessage> {
     let mut before: Option<&Slice> = None;
     for (at, slice) in slices.enumerate() {
         if let Some(before) = before.filter(|before| before.end().is_none_or(|end| end > slice.start())) {
@@ -52,7 +52,7 @@ pub(super) fn in_order<'a>(slices: impl Iterator<Item = &'a Slice>) -> Result<()
 mod tests {
     use super::*;
 
-    fn refusal(start: &[u8], end: Option<&[u8]>) -> String {
+    fn error_of(start: &[u8], end: Option<&[u8]>) -> String {
         let wire = pb::Slice {
             start: start.to_vec(),
             end: end.map(<[u8]>::to_vec),
@@ -61,21 +61,21 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_that_holds_no_key_is_refused() {
+    fn an_empty_slice_is_rejected() {
         let expected = "end: it must lie after the start, a slice is never empty";
-        assert_eq!(refusal(b"b", Some(b"b")), expected);
-        assert_eq!(refusal(b"b", Some(b"a")), expected);
-        assert_eq!(refusal(b"", Some(b"")), expected);
+        assert_eq!(error_of(b"b", Some(b"b")), expected);
+        assert_eq!(error_of(b"b", Some(b"a")), expected);
+        assert_eq!(error_of(b"", Some(b"")), expected);
     }
 
     #[test]
-    fn an_oversize_key_is_refused() {
+    fn an_oversize_key_is_rejected() {
         let expected = "end: key is 513 bytes long, at most 512 are allowed";
-        assert_eq!(refusal(b"", Some(&[7; 513])), expected);
+        assert_eq!(error_of(b"", Some(&[7; 513])), expected);
     }
 
     #[test]
-    fn a_negative_generation_is_refused() {
+    fn a_negative_generation_is_rejected() {
         let error = generation(-1, "base").unwrap_err();
         assert_eq!(error.to_string(), "base: it is -1, but must not be negative");
     }

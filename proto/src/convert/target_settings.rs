@@ -10,19 +10,19 @@ use super::InvalidMessage;
 use super::modes::{imbalance_of, key_mode_of, misroute_mode_of, ownership_mode_of};
 use crate::pb;
 
-/// `base` with all that `wire` sets in its place.
+/// `base` with the fields that `wire` sets replaced.
 ///
 /// # Errors
-/// Names the first setting that is outside its limits, and what is allowed.
-pub fn settings_over(base: TargetSettings, wire: &pb::TargetSettings) -> Result<TargetSettings, InvalidMessage> {
+/// Names the first setting outside its limits, and the limits.
+pub fn patched_settings(base: TargetSettings, wire: &pb::TargetSettings) -> Result<TargetSettings, InvalidMessage> {
     let settings = TargetSettings {
         key_mode: wire.key_mode.map_or(Ok(base.key_mode), key_mode_of)?,
         ownership: wire.ownership.map_or(Ok(base.ownership), ownership_mode_of)?,
-        balancer: balancer_over(base.balancer, wire)?,
-        pacing: pacing_over(base.pacing, wire),
-        health: health_over(base.health, wire),
-        handoff: handoff_over(base.handoff, wire),
-        store: store_over(base.store, wire),
+        balancer: patched_balancer(base.balancer, wire)?,
+        pacing: patched_pacing(base.pacing, wire),
+        health: patched_health(base.health, wire),
+        handoff: patched_handoff(base.handoff, wire),
+        store: patched_store(base.store, wire),
         misroute: wire.misroute.map_or(Ok(base.misroute), misroute_mode_of)?,
     };
     settings
@@ -30,7 +30,7 @@ pub fn settings_over(base: TargetSettings, wire: &pb::TargetSettings) -> Result<
         .map_err(|error| InvalidMessage::new("settings", error))
 }
 
-fn balancer_over(base: BalancerSettings, wire: &pb::TargetSettings) -> Result<BalancerSettings, InvalidMessage> {
+fn patched_balancer(base: BalancerSettings, wire: &pb::TargetSettings) -> Result<BalancerSettings, InvalidMessage> {
     Ok(BalancerSettings {
         max_load_hint: wire.max_load_hint_milli.map_or(base.max_load_hint, Load::from_milli),
         imbalance: wire.imbalance.map_or(Ok(base.imbalance), imbalance_of)?,
@@ -40,40 +40,40 @@ fn balancer_over(base: BalancerSettings, wire: &pb::TargetSettings) -> Result<Ba
     })
 }
 
-fn pacing_over(base: PacingSettings, wire: &pb::TargetSettings) -> PacingSettings {
+fn patched_pacing(base: PacingSettings, wire: &pb::TargetSettings) -> PacingSettings {
     PacingSettings {
-        gather: over(base.gather, wire.gather_ms),
-        balance_interval: over(base.balance_interval, wire.balance_interval_ms),
-        settle: over(base.settle, wire.settle_ms),
-        join_grace: over(base.join_grace, wire.join_grace_ms),
-        emergency_interval: over(base.emergency_interval, wire.emergency_interval_ms),
+        gather: patched(base.gather, wire.gather_ms),
+        balance_interval: patched(base.balance_interval, wire.balance_interval_ms),
+        settle: patched(base.settle, wire.settle_ms),
+        join_grace: patched(base.join_grace, wire.join_grace_ms),
+        emergency_interval: patched(base.emergency_interval, wire.emergency_interval_ms),
     }
 }
 
-fn health_over(base: HealthSettings, wire: &pb::TargetSettings) -> HealthSettings {
+fn patched_health(base: HealthSettings, wire: &pb::TargetSettings) -> HealthSettings {
     HealthSettings {
-        heartbeat_interval: over(base.heartbeat_interval, wire.heartbeat_interval_ms),
-        load_report_interval: over(base.load_report_interval, wire.load_report_interval_ms),
+        heartbeat_interval: patched(base.heartbeat_interval, wire.heartbeat_interval_ms),
+        load_report_interval: patched(base.load_report_interval, wire.load_report_interval_ms),
         missed_heartbeats_max: wire.missed_heartbeats_max.unwrap_or(base.missed_heartbeats_max),
-        dead_after: over(base.dead_after, wire.dead_after_ms),
-        leader_grace: over(base.leader_grace, wire.leader_grace_ms),
+        dead_after: patched(base.dead_after, wire.dead_after_ms),
+        leader_grace: patched(base.leader_grace, wire.leader_grace_ms),
         mass_failure_share: wire.mass_failure_share.unwrap_or(base.mass_failure_share),
     }
 }
 
-fn handoff_over(base: HandoffSettings, wire: &pb::TargetSettings) -> HandoffSettings {
+fn patched_handoff(base: HandoffSettings, wire: &pb::TargetSettings) -> HandoffSettings {
     HandoffSettings {
-        leave_linger: over(base.leave_linger, wire.leave_linger_ms),
-        drain_timeout: over(base.drain_timeout, wire.drain_timeout_ms),
+        leave_linger: patched(base.leave_linger, wire.leave_linger_ms),
+        drain_timeout: patched(base.drain_timeout, wire.drain_timeout_ms),
         transfer: wire.transfer.unwrap_or(base.transfer),
         warm_share_thousandths: wire.warm_share_thousandths.unwrap_or(base.warm_share_thousandths),
-        warm_timeout: over(base.warm_timeout, wire.warm_timeout_ms),
+        warm_timeout: patched(base.warm_timeout, wire.warm_timeout_ms),
         warming_per_pod_max: wire.warming_per_pod_max.unwrap_or(base.warming_per_pod_max),
         warming_max: wire.warming_max.unwrap_or(base.warming_max),
     }
 }
 
-fn store_over(base: StoreSettings, wire: &pb::TargetSettings) -> StoreSettings {
+fn patched_store(base: StoreSettings, wire: &pb::TargetSettings) -> StoreSettings {
     StoreSettings {
         requests_per_second: match wire.store_requests_per_second {
             None => base.requests_per_second,
@@ -83,12 +83,12 @@ fn store_over(base: StoreSettings, wire: &pb::TargetSettings) -> StoreSettings {
     }
 }
 
-fn over(base: Duration, millis: Option<u64>) -> Duration {
+fn patched(base: Duration, millis: Option<u64>) -> Duration {
     millis.map_or(base, Duration::from_millis)
 }
 
 impl From<&TargetSettings> for pb::TargetSettings {
-    /// In full: every setting is set.
+    /// Sets every field of the message.
     fn from(settings: &TargetSettings) -> Self {
         let TargetSettings {
             key_mode,
@@ -132,7 +132,7 @@ impl From<&TargetSettings> for pb::TargetSettings {
     }
 }
 
-/// Whole milliseconds; what is longer than 2^64 of them is that long.
+/// Whole milliseconds, saturating at `u64::MAX`.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_set_stays_as_it_is() {
+    fn absent_settings_keep_their_value() {
         let base = TargetSettings::default();
         let wire = pb::TargetSettings {
             min_replicas: Some(2),
@@ -152,11 +152,11 @@ mod tests {
         let mut expected = base.clone();
         expected.balancer.min_replicas = 2;
         expected.balancer.max_replicas = 3;
-        assert_eq!(settings_over(base, &wire), Ok(expected));
+        assert_eq!(patched_settings(base, &wire), Ok(expected));
     }
 
     #[test]
-    fn settings_written_in_full_are_read_back_over_any_base() {
+    fn a_full_patch_replaces_every_setting() {
         let mut settings = TargetSettings::default();
         settings.health.dead_after = Duration::from_secs(7);
         settings.handoff.transfer = false;
@@ -166,29 +166,29 @@ mod tests {
         settings.misroute = emberkeep_core::target::MisrouteMode::Forward;
         settings.health.mass_failure_share = 500;
         let wire = pb::TargetSettings::from(&settings);
-        assert_eq!(settings_over(TargetSettings::default(), &wire), Ok(settings));
+        assert_eq!(patched_settings(TargetSettings::default(), &wire), Ok(settings));
     }
 
     #[test]
-    fn a_limit_of_nothing_lifts_the_limit() {
+    fn a_store_limit_of_zero_lifts_the_limit() {
         let wire = |requests| pb::TargetSettings {
             store_requests_per_second: requests,
             ..pb::TargetSettings::default()
         };
-        let limited = settings_over(TargetSettings::default(), &wire(Some(5_000))).unwrap();
+        let limited = patched_settings(TargetSettings::default(), &wire(Some(5_000))).unwrap();
         assert_eq!(limited.store.requests_per_second, Some(5_000));
-        assert_eq!(settings_over(limited.clone(), &wire(None)).as_ref(), Ok(&limited));
-        let lifted = settings_over(limited, &wire(Some(0))).unwrap();
+        assert_eq!(patched_settings(limited.clone(), &wire(None)).as_ref(), Ok(&limited));
+        let lifted = patched_settings(limited, &wire(Some(0))).unwrap();
         assert_eq!(lifted, TargetSettings::default());
     }
 
     #[test]
-    fn a_setting_outside_its_limits_is_named() {
+    fn a_setting_outside_its_limits_is_rejected_by_name() {
         let wire = pb::TargetSettings {
             min_replicas: Some(0),
             ..pb::TargetSettings::default()
         };
-        let error = settings_over(TargetSettings::default(), &wire).unwrap_err();
+        let error = patched_settings(TargetSettings::default(), &wire).unwrap_err();
         assert_eq!(
             error.to_string(),
             "settings: setting min_replicas is 0, allowed is 1 to 100"

@@ -1,4 +1,4 @@
-//! What a pod asks for when it takes a slice over, and what it is sent.
+//! The warm transfer of a slice: the request of the new owner, and the manifest and values of the old one.
 
 use std::time::Duration;
 
@@ -7,83 +7,83 @@ use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::target::TargetName;
 
 use super::InvalidMessage;
-use super::invalid_message::{at_most, each, required};
+use super::invalid_message::{check_count, each, required};
 use super::slice::generation;
 use super::target_settings::millis;
 use super::watch::target_name;
 use crate::pb;
 
-/// The most entries of a manifest, and the most versions that a receiver may hold already: a request with so many fits
-/// into a message.
+/// The largest number of entries in a manifest, and of versions that a request lists as held: such a request fits into
+/// one message.
 pub const MANIFEST_COUNT_MAX: usize = 500_000;
-/// The most entries of one page of a manifest.
+/// The largest number of entries in a manifest page.
 pub const PAGE_COUNT_MAX: usize = 2_048;
-/// The most values of one batch.
+/// The largest number of values in a batch.
 pub const BATCH_COUNT_MAX: usize = 4_096;
-/// The most bytes of objects in one batch, unless it holds one alone.
+/// The largest total size of the objects in a batch of several, in bytes.
 pub const BATCH_SIZE_MAX: usize = 1 << 20;
 /// The largest object that is sent, in bytes.
 pub const SENT_OBJECT_SIZE_MAX: usize = 4 << 20;
-/// The largest message that is sent or accepted, in bytes: keys and ETags have room beside the objects.
+/// The largest message that is sent or accepted, in bytes: the objects, and 4 MiB for keys and ETags.
 pub const TRANSFER_MESSAGE_SIZE_MAX: usize = SENT_OBJECT_SIZE_MAX + (4 << 20);
 /// The longest ETag, in bytes.
 pub const ETAG_LENGTH_MAX: usize = 512;
 
-/// What a receiver wants.
+/// The request of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferStart {
-    /// Whose slice it is.
+    /// The target of the slice.
     pub target: TargetName,
-    /// The slice that is taken over.
+    /// The slice whose values are requested.
     pub slice: Slice,
-    /// The fingerprints of what the receiver has already.
+    /// The fingerprints of the values that the receiver already holds.
     pub held: Vec<u64>,
 }
 
-/// All that a receiver is sent.
+/// A message to the receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transferred {
-    /// What is warm.
+    /// A part of the list of warm values.
     Manifest(ManifestPage),
-    /// Some of it; never empty.
+    /// Some of the values; never empty.
     Values(Vec<WarmValue>),
 }
 
-/// A part of a list of warm values, hottest first, and by key where equally hot.
+/// A page of the list of warm values, sorted by heat, hottest first, then by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestPage {
-    /// The values; none only where none is warm.
+    /// The values; empty only in the last page.
     pub entries: Vec<ManifestEntry>,
-    /// Whether the list ends here.
+    /// Whether this is the last page.
     pub is_last: bool,
 }
 
-/// A value that is warm.
+/// The description of a warm value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestEntry {
-    /// Its application key.
+    /// The application key of the value.
     pub key: Vec<u8>,
-    /// How often it was asked for of late.
+    /// The recent access frequency of the value.
     pub heat: u32,
-    /// Its version: the XXH64 of the ETag, seeded by the XXH64 of the key.
+    /// The version: the XXH64 of the ETag, seeded by the XXH64 of the key.
     pub fingerprint: u64,
-    /// How much memory it takes, in bytes.
+    /// The memory of the value, in bytes.
     pub size: u64,
 }
 
-/// A value on its way.
+/// A value in transfer, with its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WarmValue {
-    /// Its application key.
+    /// The application key of the value.
     pub key: Vec<u8>,
-    /// Its version, as the store names it.
+    /// The ETag of the version in the store.
     pub etag: String,
-    /// The object that the store would hold. Bytes of its own: it may be kept for as long as the value is warm.
+    /// The object as it is stored. An allocation of its own, because it may be kept as long as the value is warm.
     pub object: Vec<u8>,
-    /// The generation by which it was last known to be the newest version.
+    /// The generation at which this version was last known to be the newest.
     pub checked_by: Generation,
-    /// How long before the request came that was, to the millisecond, rounded up: a receiver counts from when it asked,
-    /// so that no time on the way makes a value younger than it is.
+    /// The time from that moment to the arrival of the request, rounded up to milliseconds. The receiver adds the time
+    /// since it sent the request, so network delay never makes a value look younger than it is.
     pub checked_before: Duration,
 }
 
@@ -91,7 +91,7 @@ impl TryFrom<pb::TransferRequest> for TransferStart {
     type Error = InvalidMessage;
 
     fn try_from(wire: pb::TransferRequest) -> Result<Self, InvalidMessage> {
-        at_most(MANIFEST_COUNT_MAX, wire.held.len(), "held")?;
+        check_count(MANIFEST_COUNT_MAX, wire.held.len(), "held")?;
         Ok(Self {
             target: target_name(&wire.target)?,
             slice: required(wire.slice, "slice")?,
@@ -123,7 +123,7 @@ impl TryFrom<pb::TransferResponse> for Transferred {
     }
 }
 
-/// Takes what it is made of: values are large.
+/// By value, because the objects are large.
 impl From<Transferred> for pb::TransferResponse {
     fn from(transferred: Transferred) -> Self {
         use pb::transfer_response::Message;
@@ -143,11 +143,11 @@ impl TryFrom<pb::ManifestPage> for ManifestPage {
     fn try_from(wire: pb::ManifestPage) -> Result<Self, InvalidMessage> {
         let entries: Vec<ManifestEntry> = each(wire.entries, "entries", PAGE_COUNT_MAX)?;
         if entries.is_empty() && !wire.is_last {
-            let reason = "there are none, which is allowed on the last page only";
+            let reason = "it is empty, which is allowed in the last page only";
             return Err(InvalidMessage::new("entries", reason));
         }
         if let Some(at) = entries.windows(2).position(|pair| !pair[0].comes_before(&pair[1])) {
-            let reason = "entries must come hottest first, by key where equally hot, and each once";
+            let reason = "entries must be sorted by heat, hottest first, then by key, without duplicates";
             return Err(InvalidMessage::new(format!("entries[{}]", at + 1), reason));
         }
         Ok(Self {
@@ -167,7 +167,7 @@ impl From<ManifestPage> for pb::ManifestPage {
 }
 
 impl ManifestEntry {
-    /// Whether the two are in the order of a manifest.
+    /// Whether `next` may follow this entry in a manifest.
     #[must_use]
     pub fn comes_before(&self, next: &Self) -> bool {
         self.heat > next.heat || (self.heat == next.heat && self.key < next.key)
@@ -204,7 +204,7 @@ fn values(wire: Vec<pb::WarmValue>) -> Result<Vec<WarmValue>, InvalidMessage> {
     match values.len() {
         0 => Err(InvalidMessage::new(
             "values",
-            "there are none, a batch holds at least one",
+            "it is empty, but a batch has at least one value",
         )),
         1 => Ok(values),
         _ if size <= BATCH_SIZE_MAX => Ok(values),
@@ -252,7 +252,7 @@ impl From<WarmValue> for pb::WarmValue {
     }
 }
 
-/// An application key is as long as a slice key may be, whatever becomes of it.
+/// Application keys have the length limit of slice keys in every key mode.
 fn application_key(key: Vec<u8>) -> Result<Vec<u8>, InvalidMessage> {
     let (length, max) = (key.len(), SliceKey::LENGTH_MAX);
     if length > max {
@@ -297,15 +297,15 @@ mod tests {
         pb::TransferResponse { message: Some(message) }
     }
 
-    fn refusal(wire: pb::TransferResponse) -> String {
+    fn error_of(wire: pb::TransferResponse) -> String {
         Transferred::try_from(wire).unwrap_err().to_string()
     }
 
     #[test]
     fn each_field_of_a_value_is_checked() {
         assert!(Transferred::try_from(batch(vec![value(SENT_OBJECT_SIZE_MAX)])).is_ok());
-        type Spoil = fn(&mut pb::WarmValue);
-        let bad: [(&str, Spoil); 5] = [
+        type CorruptValue = fn(&mut pb::WarmValue);
+        let bad: [(&str, CorruptValue); 5] = [
             ("values[0].key: it has 513 bytes, allowed are 512", |value| {
                 value.key = vec![7; 513]
             }),
@@ -325,73 +325,74 @@ mod tests {
                 },
             ),
         ];
-        for (expected, spoil) in bad {
+        for (expected, corrupt) in bad {
             let mut value = value(1);
-            spoil(&mut value);
-            assert_eq!(refusal(batch(vec![value])), expected);
+            corrupt(&mut value);
+            assert_eq!(error_of(batch(vec![value])), expected);
         }
     }
 
     #[test]
     fn a_batch_is_neither_empty_nor_too_large() {
         assert_eq!(
-            refusal(batch(vec![])),
-            "values: there are none, a batch holds at least one"
+            error_of(batch(vec![])),
+            "values: it is empty, but a batch has at least one value"
         );
         let many = vec![value(0); BATCH_COUNT_MAX + 1];
         assert_eq!(
-            refusal(batch(many)),
+            error_of(batch(many)),
             "values: it has 4097 entries, at most 4096 are allowed"
         );
         let large = vec![value(1), value(BATCH_SIZE_MAX)];
         assert_eq!(
-            refusal(batch(large)),
+            error_of(batch(large)),
             "values: 2 objects have 1048577 bytes, allowed are 1048576"
         );
     }
 
     #[test]
-    fn a_manifest_comes_hottest_first() {
+    fn a_manifest_is_sorted_by_heat() {
         let sorted = page(vec![entry("b", 7), entry("a", 3), entry("c", 3)], false);
         assert!(Transferred::try_from(sorted).is_ok());
-        let expected = "manifest.entries[1]: entries must come hottest first, by key where equally hot, and each once";
+        let expected =
+            "manifest.entries[1]: entries must be sorted by heat, hottest first, then by key, without duplicates";
         for (key, heat) in [("c", 8), ("a", 7), ("b", 7)] {
-            assert_eq!(refusal(page(vec![entry("b", 7), entry(key, heat)], true)), expected);
+            assert_eq!(error_of(page(vec![entry("b", 7), entry(key, heat)], true)), expected);
         }
     }
 
     #[test]
-    fn a_page_is_not_too_long_and_only_the_last_one_is_empty() {
+    fn a_page_is_bounded_and_only_the_last_one_may_be_empty() {
         assert!(Transferred::try_from(page(vec![], true)).is_ok());
-        let expected = "manifest.entries: there are none, which is allowed on the last page only";
-        assert_eq!(refusal(page(vec![], false)), expected);
+        let expected = "manifest.entries: it is empty, which is allowed in the last page only";
+        assert_eq!(error_of(page(vec![], false)), expected);
         let many = vec![entry("a", 1); PAGE_COUNT_MAX + 1];
         let expected = "manifest.entries: it has 2049 entries, at most 2048 are allowed";
-        assert_eq!(refusal(page(many, true)), expected);
+        assert_eq!(error_of(page(many, true)), expected);
         let nothing = pb::TransferResponse { message: None };
-        assert_eq!(refusal(nothing), "message: it is missing, but must be set");
+        assert_eq!(error_of(nothing), "message: it is missing, but must be set");
     }
 
     #[test]
-    fn a_request_names_its_slice_and_holds_no_more_than_a_manifest_has() {
+    fn a_request_names_its_slice_and_lists_a_bounded_number_of_versions() {
         let wire = pb::TransferRequest {
             target: "numbers".into(),
             slice: Some((&Slice::FULL).into()),
             held: vec![7; MANIFEST_COUNT_MAX],
         };
         assert!(TransferStart::try_from(wire.clone()).is_ok());
-        let refusal = |spoil: fn(&mut pb::TransferRequest)| {
+        let error_of = |corrupt: fn(&mut pb::TransferRequest)| {
             let mut wire = wire.clone();
-            spoil(&mut wire);
+            corrupt(&mut wire);
             TransferStart::try_from(wire).unwrap_err().to_string()
         };
         assert_eq!(
-            refusal(|wire| wire.slice = None),
+            error_of(|wire| wire.slice = None),
             "slice: it is missing, but must be set"
         );
-        assert!(refusal(|wire| wire.target = "No".into()).starts_with("target: target \"No\" is not allowed"));
+        assert!(error_of(|wire| wire.target = "No".into()).starts_with("target: target \"No\" is not allowed"));
         let expected = "held: it has 500001 entries, at most 500000 are allowed";
-        assert_eq!(refusal(|wire| wire.held.push(7)), expected);
+        assert_eq!(error_of(|wire| wire.held.push(7)), expected);
     }
 
     #[test]

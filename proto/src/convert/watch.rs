@@ -1,4 +1,4 @@
-//! What watchers ask for and what they are told.
+//! The requests of watchers and the updates that they receive.
 
 use emberkeep_core::assignment::{Generation, Update};
 use emberkeep_core::target::{KeyMode, TargetName};
@@ -10,26 +10,26 @@ use super::pod::short_text;
 use super::slice::generation;
 use crate::pb;
 
-/// The longest name that a watcher may give itself, in bytes.
+/// The longest name of a watcher, in bytes.
 pub const WATCHER_LENGTH_MAX: usize = 253;
 
-/// How a watch starts.
+/// The request of a watcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchStart {
-    /// Whose assignment is watched.
+    /// The target whose assignment is watched.
     pub target: TargetName,
-    /// The generation that the watcher holds.
+    /// The generation of the watcher's assignment.
     pub known: Generation,
-    /// Who asks, for logs.
+    /// The name of the watcher, for logs.
     pub watcher: String,
 }
 
-/// What a watcher is told at a time.
+/// One update of a watcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchUpdate {
-    /// The whole, or what changed.
+    /// The full assignment, or a diff.
     pub update: Update,
-    /// How application keys become slice keys.
+    /// The conversion of application keys to slice keys.
     pub key_mode: KeyMode,
 }
 
@@ -68,10 +68,10 @@ impl TryFrom<pb::WatchResponse> for WatchUpdate {
 }
 
 impl From<&WatchUpdate> for pb::WatchResponse {
-    fn from(told: &WatchUpdate) -> Self {
+    fn from(update: &WatchUpdate) -> Self {
         Self {
-            update: Some((&told.update).into()),
-            key_mode: pb::KeyMode::from(told.key_mode).into(),
+            update: Some((&update.update).into()),
+            key_mode: pb::KeyMode::from(update.key_mode).into(),
         }
     }
 }

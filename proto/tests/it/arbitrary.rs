@@ -8,11 +8,12 @@ use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
 use emberkeep_core::load::{KeyLoad, Load, LoadReport, SliceLoad};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
 use emberkeep_core::rate::Rate;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode, TargetName};
 use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{
     FromAssigner, FromSlicelet, Heartbeat, ManifestEntry, ManifestPage, NotOwner, PodReport, Registration,
-    TransferStart, Transferred, WarmValue, WatchStart, WatchUpdate, Welcome,
+    TransferStart, Transferred, WarmValue, WatchStart, WatchUpdate,
 };
 use proptest::prelude::*;
 
@@ -208,7 +209,7 @@ pub(crate) fn from_assigner() -> impl Strategy<Value = FromAssigner> {
     let millis = || (1..=86_400_000_u64).prop_map(Duration::from_millis);
     let share = 0..=Warmth::WHOLE;
     let welcome = (key_mode(), millis(), millis(), millis(), share);
-    let welcome = welcome.prop_map(|(key_mode, heartbeat, report, drain, share)| Welcome {
+    let welcome = welcome.prop_map(|(key_mode, heartbeat, report, drain, share)| SessionSettings {
         key_mode,
         ownership: OwnershipMode::Affinity,
         heartbeat_interval: heartbeat,

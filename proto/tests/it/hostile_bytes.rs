@@ -6,7 +6,8 @@ use emberkeep_core::load::{LoadHistory, LoadReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::{
-    FromAssigner, FromSlicelet, NotOwner, PodReport, TransferStart, Transferred, WatchStart, WatchUpdate, settings_over,
+    FromAssigner, FromSlicelet, NotOwner, PodReport, TransferStart, Transferred, WatchStart, WatchUpdate,
+    patched_settings,
 };
 use emberkeep_proto::pb;
 use proptest::prelude::*;
@@ -29,12 +30,12 @@ fn read_as_everything(bytes: &[u8]) {
     if let Some(report) = read::<pb::LoadReport, LoadReport>(bytes) {
         let (pod, now) = (PodName::try_new("pod").unwrap(), Timestamp::ZERO);
         let mut history = LoadHistory::default();
-        history.reported(&pod, &report, now);
+        history.record(&pod, &report, now);
         history.forget(&pod, now);
         let _ = history.map(now);
     }
     if let Ok(wire) = pb::TargetSettings::decode(bytes) {
-        let _ = settings_over(TargetSettings::default(), &wire);
+        let _ = patched_settings(TargetSettings::default(), &wire);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a watcher holds, and how it moves on.
+//! The assignment that a watcher holds, and the application of updates to it.
 
 use std::sync::Arc;
 
@@ -7,36 +7,36 @@ use emberkeep_core::target::KeyMode;
 use emberkeep_proto::convert::WatchUpdate;
 use thiserror::Error;
 
-/// An assignment, and how application keys become its slice keys. Cheap to copy.
+/// An assignment with the key mode of its target. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignmentSnapshot {
-    /// Who owns what.
+    /// All slices of the target with their replicas.
     pub assignment: Arc<Assignment>,
     /// How application keys become slice keys.
     pub key_mode: KeyMode,
 }
 
-/// A diff that leads on from something else than what is held: the whole assignment has to be asked for.
+/// Why a diff cannot be applied: the full assignment has to be requested.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NeedsFull {
-    /// Nothing is held.
-    #[error("a diff came, but nothing is held")]
+    /// There is no assignment that the diff could be applied to.
+    #[error("received a diff, but no assignment is held")]
     NothingHeld,
-    /// Something else is held.
+    /// The held assignment is not the base of the diff.
     #[error(transparent)]
     DoesNotFit(#[from] DiffError),
 }
 
 impl AssignmentSnapshot {
-    /// What is held after `told`; `None` if that is nothing newer. Generations never go back.
+    /// The snapshot after an update; `None` if the update is not newer than `held`, so that generations never go back.
     ///
     /// # Errors
-    /// When a diff to a later generation does not fit what is held.
+    /// When a diff to a newer generation does not have `held` as its base.
     pub fn after(
         held: Option<&AssignmentSnapshot>,
-        told: WatchUpdate,
+        update: WatchUpdate,
     ) -> Result<Option<AssignmentSnapshot>, NeedsFull> {
-        let WatchUpdate { update, key_mode } = told;
+        let WatchUpdate { update, key_mode } = update;
         let is_newer = |generation: Generation| held.is_none_or(|held| generation > held.assignment.generation());
         let assignment = match (update, held) {
             (Update::Full(full), _) => is_newer(full.generation()).then_some(full),

@@ -1,4 +1,4 @@
-//! The asking side of the watch.
+//! The client side of the watch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,29 +21,29 @@ use crate::backoff::Backoff;
 use crate::channel::{BadAddress, ChannelSettings, channel_to};
 use crate::tasks::supervised;
 
-/// Whose assignment is watched, and how.
+/// The settings of a watcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchSettings {
-    /// Whose assignment is watched.
+    /// The target whose assignment is watched.
     pub target: TargetName,
-    /// The addresses of assigner members or slicelets, any of which may answer.
+    /// The addresses of assigner members and slicelets, each of which can serve the watch.
     pub sources: Vec<String>,
-    /// Who asks, for the logs of whoever answers.
+    /// The name of this watcher in the logs of its sources.
     pub watcher: String,
-    /// How connections are made and kept.
+    /// Timeouts and flow control of the connections.
     pub channel: ChannelSettings,
-    /// How long a source may take to connect and to accept a watch.
+    /// The deadline for a source to connect and accept the watch.
     pub answer_timeout: Duration,
-    /// How long it may take from then on until a watcher that holds nothing has received the whole assignment.
+    /// The deadline for the first full assignment after the watch was accepted, while the watcher holds none.
     pub first_update_timeout: Duration,
-    /// The ceiling of the first delay between two tries.
+    /// The ceiling of the first delay between two attempts.
     pub retry_first: Duration,
-    /// The ceiling of all later ones; a watch that lasted as long counts as a success.
+    /// The ceiling of all later delays. A watch that lasted this long resets the backoff.
     pub retry_max: Duration,
 }
 
 impl WatchSettings {
-    /// Settings with the default times.
+    /// Settings with the default timeouts and delays.
     #[must_use]
     pub fn new(target: TargetName, sources: Vec<String>, watcher: impl Into<String>) -> Self {
         Self {
@@ -59,118 +59,119 @@ impl WatchSettings {
     }
 }
 
-/// Holds the newest assignment that any source has told, for as long as it lives.
+/// Holds the newest assignment received from any source. Dropping it stops the watch.
 ///
-/// One task asks one source at a time. When that one fails, falls silent or does not know the target, the next one is
-/// asked, after a pause with backoff. What is held stays held meanwhile, and never goes back in generation.
+/// One task watches one source at a time. When that one fails, times out or does not know the target, the task watches
+/// the next one after a backoff delay. The held assignment stays available meanwhile, and its generation never goes
+/// back.
 #[derive(Debug)]
 pub struct AssignmentWatcher {
     held: watch::Receiver<Option<AssignmentSnapshot>>,
-    asking: Arc<Asking>,
-    _ends_the_task: DropGuard,
+    sources: Arc<SharedSources>,
+    _stop_on_drop: DropGuard,
 }
 
-/// What the watcher and its task share.
+/// The sources that the watcher and its task share.
 #[derive(Debug)]
-struct Asking {
-    sources: Mutex<Sources>,
-    /// Somebody wants another source to be asked.
-    elsewhere: Notify,
-    /// A source was learned.
-    learned: Notify,
+struct SharedSources {
+    round: Mutex<Sources>,
+    /// Notified when the task shall change to the next source.
+    next_requested: Notify,
+    /// Notified when a source was added.
+    added: Notify,
 }
 
 impl AssignmentWatcher {
-    /// Starts to watch, until `stop` is cancelled or the watcher is dropped.
+    /// Starts the watch. It runs until `stop` is cancelled or the watcher is dropped.
     #[must_use]
     pub fn start(settings: WatchSettings, stop: &CancellationToken) -> Self {
         let (publish, held) = watch::channel(None);
-        let asking = Arc::new(Asking {
-            sources: Mutex::new(Sources::new(settings.sources.clone())),
-            elsewhere: Notify::new(),
-            learned: Notify::new(),
+        let sources = Arc::new(SharedSources {
+            round: Mutex::new(Sources::new(settings.sources.clone())),
+            next_requested: Notify::new(),
+            added: Notify::new(),
         });
         let end = stop.child_token();
-        let watching = Watching {
+        let task = WatchTask {
             backoff: Backoff::new(settings.retry_first, settings.retry_max),
             settings,
-            asking: Arc::clone(&asking),
+            sources: Arc::clone(&sources),
             publish,
-            wants_full: false,
+            needs_full: false,
         };
-        let task = end.clone().run_until_cancelled_owned(watching.run());
+        let task = end.clone().run_until_cancelled_owned(task.run());
         tokio::spawn(supervised("assignment watch", stop.clone(), task.map(|_| ())));
         Self {
             held,
-            asking,
-            _ends_the_task: end.drop_guard(),
+            sources,
+            _stop_on_drop: end.drop_guard(),
         }
     }
 
-    /// What is held, now and later; `None` before the first answer.
+    /// Follows the held assignment; `None` before the first one was received.
     #[must_use]
     pub fn held(&self) -> watch::Receiver<Option<AssignmentSnapshot>> {
         self.held.clone()
     }
 
-    /// More addresses that may answer. One that fails is forgotten until it is added again, the configured ones are
-    /// not.
+    /// Adds addresses of further sources. Unlike a configured one, an added source is removed when it fails; it may be
+    /// added again.
     pub fn add_sources(&self, addresses: impl IntoIterator<Item = String>) {
-        let mut sources = self.asking.sources();
-        addresses.into_iter().for_each(|address| sources.learn(address));
-        self.asking.learned.notify_one();
+        let mut round = self.sources.round();
+        addresses.into_iter().for_each(|address| round.add(address));
+        self.sources.added.notify_one();
     }
 
-    /// Asks the next source, because what is held is known to be old: somebody spoke of a later generation. Asking
-    /// often is no more than asking once.
-    pub fn look_elsewhere(&self) {
-        self.asking.elsewhere.notify_one();
-    }
-}
-
-impl Asking {
-    fn sources(&self) -> std::sync::MutexGuard<'_, Sources> {
-        // The list is whole after each of its methods, even if a holder panicked.
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Changes to the next source, because a pod uses a newer generation than the present source has delivered.
+    /// Repeated calls before the change count as one.
+    pub fn try_next_source(&self) {
+        self.sources.next_requested.notify_one();
     }
 }
 
-/// Why a source is no longer asked.
+impl SharedSources {
+    fn round(&self) -> std::sync::MutexGuard<'_, Sources> {
+        // A panic of a lock holder leaves the list intact: each method is a single change.
+        self.round.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the watch of a source ended.
 #[derive(Debug, Error)]
-enum Parting {
+enum WatchError {
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
-    #[error("it did not answer in time")]
-    Silent(#[from] Elapsed),
-    #[error("it answered {}: {}", .0.code(), .0.message())]
-    Refused(#[from] Status),
-    #[error("it ended the watch")]
+    #[error("no answer within the timeout")]
+    TimedOut(#[from] Elapsed),
+    #[error("rejected with {}: {}", .0.code(), .0.message())]
+    Rejected(#[from] Status),
+    #[error("the source ended the watch")]
     Ended,
-    #[error("it sent an invalid message: {0}")]
+    #[error("invalid message: {0}")]
     Invalid(#[from] InvalidMessage),
-    #[error("the whole is asked for: {0}")]
+    #[error("the full assignment is needed: {0}")]
     NeedsFull(#[from] NeedsFull),
-    #[error("another source may know more")]
-    Elsewhere,
+    #[error("a newer generation exists than the source has delivered")]
+    Stale,
 }
 
 /// The task of a watcher.
-struct Watching {
+struct WatchTask {
     settings: WatchSettings,
-    asking: Arc<Asking>,
+    sources: Arc<SharedSources>,
     publish: watch::Sender<Option<AssignmentSnapshot>>,
     backoff: Backoff,
-    /// What is held is no base for diffs: the next source is asked for the whole.
-    wants_full: bool,
+    /// The held assignment was not the base of a diff: the next watch requests the full assignment.
+    needs_full: bool,
 }
 
-impl Watching {
+impl WatchTask {
     async fn run(mut self) {
         loop {
             let source = self.next_source().await;
             let start = Instant::now();
-            let Err(parting) = self.follow(&source).await;
-            self.part(&source, &parting);
+            let Err(error) = self.follow(&source).await;
+            self.on_watch_ended(&source, &error);
             if start.elapsed() >= self.settings.retry_max {
                 self.backoff.reset();
             }
@@ -180,29 +181,29 @@ impl Watching {
 
     async fn next_source(&self) -> String {
         loop {
-            let next = self.asking.sources().next();
+            let next = self.sources.round().next();
             match next {
                 Some(source) => return source,
-                None => self.asking.learned.notified().await,
+                None => self.sources.added.notified().await,
             }
         }
     }
 
-    /// Takes in what `source` tells until there is a reason to part.
-    async fn follow(&mut self, source: &str) -> Result<std::convert::Infallible, Parting> {
-        let mut told = self.ask(source).await?;
-        // Who asked for another source before this one answered has got what it wanted.
-        let _ = self.asking.elsewhere.notified().now_or_never();
+    /// Applies the updates of `source` until the watch ends.
+    async fn follow(&mut self, source: &str) -> Result<std::convert::Infallible, WatchError> {
+        let mut responses = self.open(source).await?;
+        // A request for the next source from before this watch was accepted is satisfied by it.
+        let _ = self.sources.next_requested.notified().now_or_never();
         loop {
             let response = tokio::select! {
-                response = self.next_response(&mut told) => response?,
-                () = self.asking.elsewhere.notified() => return Err(Parting::Elsewhere),
+                response = self.next_response(&mut responses) => response?,
+                () = self.sources.next_requested.notified() => return Err(WatchError::Stale),
             };
-            self.take_in(WatchUpdate::try_from(response)?)?;
+            self.apply(WatchUpdate::try_from(response)?)?;
         }
     }
 
-    async fn ask(&self, source: &str) -> Result<Streaming<WatchResponse>, Parting> {
+    async fn open(&self, source: &str) -> Result<Streaming<WatchResponse>, WatchError> {
         let channel = channel_to(source, &self.settings.channel)?;
         let mut client = AssignmentWatchClient::new(channel).max_decoding_message_size(UPDATE_SIZE_MAX);
         let start = WatchStart {
@@ -211,25 +212,25 @@ impl Watching {
             watcher: self.settings.watcher.clone(),
         };
         let answer = client.watch(WatchRequest::from(&start));
-        let told = timeout(self.settings.answer_timeout, answer).await??;
-        Ok(told.into_inner())
+        let accepted = timeout(self.settings.answer_timeout, answer).await??;
+        Ok(accepted.into_inner())
     }
 
-    /// There is a deadline only while nothing is held: later, silence means that nothing changes, and keepalive
-    /// notices a connection that is dead.
-    async fn next_response(&self, told: &mut Streaming<WatchResponse>) -> Result<WatchResponse, Parting> {
+    /// The next response, with a deadline only while no assignment is held: later on silence means that nothing
+    /// changes, and keepalive detects a dead connection.
+    async fn next_response(&self, responses: &mut Streaming<WatchResponse>) -> Result<WatchResponse, WatchError> {
         let holds_nothing = self.publish.borrow().is_none();
         let response = if holds_nothing {
-            timeout(self.settings.first_update_timeout, told.message()).await??
+            timeout(self.settings.first_update_timeout, responses.message()).await??
         } else {
-            told.message().await?
+            responses.message().await?
         };
-        response.ok_or(Parting::Ended)
+        response.ok_or(WatchError::Ended)
     }
 
-    fn take_in(&mut self, told: WatchUpdate) -> Result<(), Parting> {
-        let next = AssignmentSnapshot::after(self.publish.borrow().as_ref(), told)?;
-        self.wants_full = false;
+    fn apply(&mut self, update: WatchUpdate) -> Result<(), WatchError> {
+        let next = AssignmentSnapshot::after(self.publish.borrow().as_ref(), update)?;
+        self.needs_full = false;
         if let Some(next) = next {
             self.publish.send_replace(Some(next));
         }
@@ -238,26 +239,26 @@ impl Watching {
 
     fn known(&self) -> Generation {
         match self.publish.borrow().as_ref() {
-            Some(held) if !self.wants_full => held.assignment.generation(),
+            Some(held) if !self.needs_full => held.assignment.generation(),
             Some(_) | None => Generation::NONE,
         }
     }
 
-    fn part(&mut self, source: &str, parting: &Parting) {
+    fn on_watch_ended(&mut self, source: &str, error: &WatchError) {
         let target = &self.settings.target;
-        match parting {
-            Parting::Elsewhere => tracing::debug!(%target, source, "watching another source: {parting}"),
-            Parting::NeedsFull(_) => {
-                self.wants_full = true;
-                tracing::info!(%target, source, "watching anew: {parting}");
+        match error {
+            WatchError::Stale => tracing::debug!(%target, source, "changing to the next source: {error}"),
+            WatchError::NeedsFull(_) => {
+                self.needs_full = true;
+                tracing::info!(%target, source, "restarting the watch: {error}");
             }
-            Parting::BadAddress(_)
-            | Parting::Silent(_)
-            | Parting::Refused(_)
-            | Parting::Ended
-            | Parting::Invalid(_) => {
-                self.asking.sources().forget(source);
-                tracing::warn!(%target, source, "watch failed: {parting}");
+            WatchError::BadAddress(_)
+            | WatchError::TimedOut(_)
+            | WatchError::Rejected(_)
+            | WatchError::Ended
+            | WatchError::Invalid(_) => {
+                self.sources.round().on_failed(source);
+                tracing::warn!(%target, source, "watch failed: {error}");
             }
         }
     }

@@ -1,10 +1,10 @@
-//! The watch: assignments flow from whoever has them to whoever asks.
+//! The watch: streams assignments from assigner members and slicelets to watchers.
 //!
 //! ```text
 //! Sender<Option<AssignmentSnapshot>> --subscribe--> WatchService ==gRPC==> AssignmentWatcher --> Receiver<Option<AssignmentSnapshot>>
 //! ```
 //!
-//! Both ends look alike, so a slicelet that watches can serve what it holds to others.
+//! Both ends have the same interface, so a watching slicelet can serve its assignment to other watchers.
 
 mod assignment_snapshot;
 mod client;
@@ -17,5 +17,5 @@ pub use client::{AssignmentWatcher, WatchSettings};
 pub use server::{AssignmentSource, WatchLimits, WatchService};
 pub use updates::updates_since;
 
-/// The largest update that is sent or accepted, in bytes: about a million slices.
+/// The largest update that is sent or accepted, in bytes. A million slices fit.
 pub const UPDATE_SIZE_MAX: usize = 64 << 20;

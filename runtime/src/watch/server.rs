@@ -1,4 +1,4 @@
-//! The serving side of the watch.
+//! The server side of the watch.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use tonic::{Request, Response, Status};
 
 use super::{AssignmentSnapshot, UPDATE_SIZE_MAX, updates_since};
 
-/// Whoever has assignments: an assigner member those of all targets, a slicelet that of its own.
+/// The assignments that a watch serves: an assigner member has those of all targets, a slicelet that of its own.
 pub trait AssignmentSource: Send + Sync + 'static {
-    /// The newest assignment of `target`, now and later; `None` if there is no such target. As long as nothing is
-    /// held, watchers are sent away, so that they find somebody who has something.
+    /// Follows the newest assignment of `target`; `None` if the target is unknown. While the channel is empty, watchers
+    /// are rejected with `UNAVAILABLE`, so that they try another source.
     fn subscribe(&self, target: &TargetName) -> Option<watch::Receiver<Option<AssignmentSnapshot>>>;
 }
 
@@ -27,10 +27,10 @@ impl<S: AssignmentSource> AssignmentSource for Arc<S> {
     }
 }
 
-/// How much a watch serves.
+/// The limits of a watch service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchLimits {
-    /// How many watchers are served at a time.
+    /// The maximum number of concurrent watchers; further ones are rejected with `RESOURCE_EXHAUSTED`.
     pub watchers_max: usize,
 }
 
@@ -40,31 +40,31 @@ impl Default for WatchLimits {
     }
 }
 
-/// Tells watchers what they lack, then each change.
+/// Serves watchers: first the update from their generation to the newest, then each change.
 ///
-/// Nothing queues up for a slow watcher: the next update is made when the connection takes it, and leads from what
-/// the watcher has to the newest generation. See [`updates_since`] for what a watcher from the future is told.
+/// Nothing is queued for a slow watcher: an update is built when the connection accepts it, and leads from the
+/// watcher's generation to the newest one. See [`updates_since`] for a watcher that is ahead of this server.
 #[derive(Debug)]
 pub struct WatchService<S> {
     source: S,
     limits: WatchLimits,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl<S: AssignmentSource> WatchService<S> {
-    /// Serves what `source` has; all streams end when `stop` is cancelled.
+    /// Serves the assignments of `source`; all streams end when `stop` is cancelled.
     pub fn new(source: S, limits: WatchLimits, stop: CancellationToken) -> Self {
-        let places = Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS)));
+        let permits = Arc::new(Semaphore::new(limits.watchers_max.min(Semaphore::MAX_PERMITS)));
         Self {
             source,
             limits,
-            places,
+            permits,
             stop,
         }
     }
 
-    /// The service as a server takes it, with the limits of message sizes set.
+    /// The gRPC service, with the message size limit of the watch.
     pub fn into_server(self) -> AssignmentWatchServer<Self> {
         AssignmentWatchServer::new(self).max_encoding_message_size(UPDATE_SIZE_MAX)
     }
@@ -80,21 +80,23 @@ impl<S: AssignmentSource> AssignmentWatch for WatchService<S> {
         let held = held.ok_or_else(|| Status::not_found(format!("there is no target {target} here")))?;
         if held.borrow().is_none() {
             return Err(Status::unavailable(
-                "no assignment has come here yet, ask another member or pod",
+                "no assignment received here yet, try another member or pod",
             ));
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            let most = self.limits.watchers_max;
-            Status::resource_exhausted(format!("{most} watchers are served already, ask another member or pod"))
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
+            let limit = self.limits.watchers_max;
+            Status::resource_exhausted(format!(
+                "the limit of {limit} watchers is reached, try another member or pod"
+            ))
         })?;
-        tracing::debug!(%target, generation = %known, watcher, "watch starts");
-        let told = updates_since(held, known).map(move |told| {
-            // The place is taken for as long as the stream lives.
-            let _ = &place;
-            Ok(WatchResponse::from(&told))
+        tracing::debug!(%target, generation = %known, watcher, "watch started");
+        let updates = updates_since(held, known).map(move |update| {
+            // Moves the permit into the stream, which holds it until it is dropped.
+            let _ = &permit;
+            Ok(WatchResponse::from(&update))
         });
         Ok(Response::new(
-            told.take_until(self.stop.clone().cancelled_owned()).boxed(),
+            updates.take_until(self.stop.clone().cancelled_owned()).boxed(),
         ))
     }
 }

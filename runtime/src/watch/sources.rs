@@ -1,11 +1,11 @@
-//! Whom a watcher may ask.
+//! The sources of a watcher.
 
 use std::collections::VecDeque;
 
-/// The most sources that are remembered beyond the configured ones.
+/// The most learned sources that are kept beside the configured ones.
 const LEARNED_MAX: usize = 1_024;
 
-/// Sources in the order in which they are asked: round and round, from a random start, so that watchers spread.
+/// Sources in round-robin order, from a random start, so that watchers spread over them.
 #[derive(Debug)]
 pub(super) struct Sources {
     queue: VecDeque<Source>,
@@ -14,21 +14,24 @@ pub(super) struct Sources {
 #[derive(Debug)]
 struct Source {
     url: String,
-    /// Configured, so never forgotten.
-    is_lasting: bool,
+    /// Configured sources are never removed.
+    is_configured: bool,
 }
 
 impl Sources {
-    /// The configured sources.
+    /// Only configured sources, from a random start.
     pub(super) fn new(urls: Vec<String>) -> Self {
-        let queue = urls.into_iter().map(|url| Source { url, is_lasting: true });
+        let queue = urls.into_iter().map(|url| Source {
+            url,
+            is_configured: true,
+        });
         let mut sources = Self { queue: queue.collect() };
         let start = random_below(sources.queue.len());
         sources.queue.rotate_left(start);
         sources
     }
 
-    /// Who is asked next.
+    /// The next source in the round.
     pub(super) fn next(&mut self) -> Option<String> {
         let next = self.queue.pop_front()?;
         let url = next.url.clone();
@@ -36,24 +39,24 @@ impl Sources {
         Some(url)
     }
 
-    /// Remembers a source, to be asked before the one that was asked last is asked again. One that is known already,
-    /// or one too many, changes nothing.
-    pub(super) fn learn(&mut self, url: String) {
-        let learned_count = self.queue.iter().filter(|source| !source.is_lasting).count();
+    /// Adds a learned source at a random position of the round, before the source used last. Does nothing if the source
+    /// is known or [`LEARNED_MAX`] is reached.
+    pub(super) fn add(&mut self, url: String) {
+        let learned_count = self.queue.iter().filter(|source| !source.is_configured).count();
         if learned_count < LEARNED_MAX && self.queue.iter().all(|source| source.url != url) {
-            let place = random_below(self.queue.len());
-            let is_lasting = false;
-            self.queue.insert(place, Source { url, is_lasting });
+            let position = random_below(self.queue.len());
+            let is_configured = false;
+            self.queue.insert(position, Source { url, is_configured });
         }
     }
 
-    /// A source failed: unless it is configured, it is forgotten until it is learned again.
-    pub(super) fn forget(&mut self, url: &str) {
-        self.queue.retain(|source| source.is_lasting || source.url != url);
+    /// Removes a source that failed, unless it is configured. It may be learned again.
+    pub(super) fn on_failed(&mut self, url: &str) {
+        self.queue.retain(|source| source.is_configured || source.url != url);
     }
 }
 
-/// Zero if there is nothing below `end`.
+/// A random number below `end`; zero if `end` is zero.
 fn random_below(end: usize) -> usize {
     if end == 0 { 0 } else { rand::random_range(0..end) }
 }
@@ -63,34 +66,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_source_is_asked_in_a_round() {
+    fn a_round_has_each_source_once() {
         let mut sources = Sources::new(vec!["a".into(), "b".into()]);
-        sources.learn("c".into());
-        sources.learn("c".into());
+        sources.add("c".into());
+        sources.add("c".into());
         let mut round: Vec<_> = (0..3).filter_map(|_| sources.next()).collect();
         round.sort();
         assert_eq!(round, ["a", "b", "c"]);
     }
 
     #[test]
-    fn a_learned_source_is_asked_before_the_last_one_is_asked_again() {
+    fn a_learned_source_comes_before_the_source_used_last() {
         let mut sources = Sources::new(vec!["a".into()]);
         sources.next();
-        sources.learn("b".into());
+        sources.add("b".into());
         assert_eq!(sources.next(), Some("b".into()));
     }
 
     #[test]
-    fn a_learned_source_that_fails_is_forgotten_and_a_configured_one_is_not() {
+    fn a_failed_source_is_removed_unless_it_is_configured() {
         let mut sources = Sources::new(vec!["a".into()]);
-        sources.learn("b".into());
-        sources.forget("a");
-        sources.forget("b");
+        sources.add("b".into());
+        sources.on_failed("a");
+        sources.on_failed("b");
         assert_eq!([sources.next(), sources.next()], [Some("a".into()), Some("a".into())]);
     }
 
     #[test]
-    fn without_sources_nobody_is_asked() {
+    fn without_sources_there_is_no_next() {
         assert_eq!(Sources::new(vec![]).next(), None);
     }
 }

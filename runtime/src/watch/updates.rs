@@ -1,4 +1,4 @@
-//! What a watcher lacks, as a stream.
+//! The stream of updates that a watcher lacks.
 
 use std::sync::Arc;
 
@@ -10,49 +10,49 @@ use tokio::sync::watch;
 
 use super::AssignmentSnapshot;
 
-/// What a holder of generation `known` lacks at once, then each change, as a diff or as a whole, whichever is
-/// smaller. Ends when whoever publishes is gone.
+/// The updates for a watcher at generation `known`: at once the one to the newest generation, then each change. An
+/// update is a diff or the full assignment, whichever is smaller. The stream ends when the publisher is dropped.
 ///
-/// Nothing queues up: who asks late gets one update from what it has to the newest. A watcher that knows a later
-/// generation than is held here is told nothing until there is a later one still, and then the whole, because its
-/// history may be another one.
+/// Nothing is queued: a slow reader gets one update from its generation to the newest. A watcher that is ahead of
+/// `held` gets nothing until there is a still newer generation, and then the full assignment, because its history may
+/// be that of another log.
 pub fn updates_since(
     held: watch::Receiver<Option<AssignmentSnapshot>>,
     known: Generation,
 ) -> impl Stream<Item = WatchUpdate> + Send + use<> {
-    let start = Position {
+    let start = WatchCursor {
         held,
         known: (known != Generation::NONE).then_some(known),
         is_ahead: false,
     };
-    stream::unfold(start, |mut position| async move {
-        let told = position.next().await?;
-        Some((told, position))
+    stream::unfold(start, |mut cursor| async move {
+        let update = cursor.next().await?;
+        Some((update, cursor))
     })
 }
 
-/// How far a watcher has come.
-struct Position {
+/// The generation that a watcher has reached.
+struct WatchCursor {
     held: watch::Receiver<Option<AssignmentSnapshot>>,
-    /// What the watcher holds, if anything.
+    /// The watcher's generation; `None` if it holds no assignment.
     known: Option<Generation>,
-    /// Whether the watcher came with a later generation than was held here.
+    /// Whether the watcher started with a newer generation than was held here.
     is_ahead: bool,
 }
 
-impl Position {
+impl WatchCursor {
     async fn next(&mut self) -> Option<WatchUpdate> {
         loop {
             let held = self.held.borrow_and_update().clone();
-            if let Some(told) = held.and_then(|held| self.lacking(&held)) {
-                return Some(told);
+            if let Some(update) = held.and_then(|held| self.update_to(&held)) {
+                return Some(update);
             }
             self.held.changed().await.ok()?;
         }
     }
 
-    /// What the watcher lacks of `held`; once it is told, it holds the same.
-    fn lacking(&mut self, held: &AssignmentSnapshot) -> Option<WatchUpdate> {
+    /// The update from the watcher's generation to `held`, which the cursor counts as received.
+    fn update_to(&mut self, held: &AssignmentSnapshot) -> Option<WatchUpdate> {
         let AssignmentSnapshot { assignment, key_mode } = held;
         let newest = assignment.generation();
         self.is_ahead |= self.known.is_some_and(|known| known > newest);
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// The assignment of each generation up to `newest`: each time another one of eight slices is served.
+    /// The assignments of all generations up to `newest`: each one serves another of eight slices.
     fn history(newest: u64) -> Vec<AssignmentSnapshot> {
         let pod = pod(1);
         let starts = (0..8_u64).map(|slice| match slice {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_watcher_gets_one_update_to_the_newest() {
+    async fn a_slow_watcher_gets_one_update_to_the_newest_generation() {
         let history = history(5);
         let (publish, held) = watch::channel(None);
         let mut updates = updates_since(held, Generation::NONE).boxed();
@@ -125,26 +125,26 @@ mod tests {
         for newer in &history[2..] {
             publish.send_replace(Some(newer.clone()));
         }
-        let told = updates.next().await.unwrap();
-        assert!(matches!(told.update, Update::Diff(_)));
-        watcher = AssignmentSnapshot::after(watcher.as_ref(), told).unwrap();
+        let update = updates.next().await.unwrap();
+        assert!(matches!(update.update, Update::Diff(_)));
+        watcher = AssignmentSnapshot::after(watcher.as_ref(), update).unwrap();
         assert_eq!(watcher.as_ref(), history.last());
         assert!(updates.next().now_or_never().is_none());
     }
 
     #[tokio::test]
-    async fn a_watcher_that_holds_the_newest_is_told_only_what_comes_later() {
+    async fn a_watcher_at_the_newest_generation_gets_only_later_changes() {
         let history = history(3);
         let (publish, held) = watch::channel(Some(history[2].clone()));
         let mut updates = updates_since(held, known(2)).boxed();
         assert!(updates.next().now_or_never().is_none());
         publish.send_replace(Some(history[3].clone()));
-        let told = updates.next().await.unwrap();
-        assert_eq!(told.update, history[3].assignment.update_since(known(2)));
+        let update = updates.next().await.unwrap();
+        assert_eq!(update.update, history[3].assignment.update_since(known(2)));
     }
 
     #[tokio::test]
-    async fn a_watcher_from_the_future_is_told_the_whole_once_there_is_a_later_one() {
+    async fn a_watcher_that_is_ahead_gets_the_full_assignment_once_there_is_a_newer_one() {
         let history = history(4);
         let (publish, held) = watch::channel(Some(history[1].clone()));
         let mut updates = updates_since(held, known(3)).boxed();
@@ -153,12 +153,12 @@ mod tests {
             assert!(updates.next().now_or_never().is_none());
         }
         publish.send_replace(Some(history[4].clone()));
-        let told = updates.next().await.unwrap();
-        assert_eq!(told.update, Update::Full(Arc::clone(&history[4].assignment)));
+        let update = updates.next().await.unwrap();
+        assert_eq!(update.update, Update::Full(Arc::clone(&history[4].assignment)));
     }
 
     #[tokio::test]
-    async fn the_stream_ends_with_its_publisher() {
+    async fn the_stream_ends_when_the_publisher_is_dropped() {
         let (publish, held) = watch::channel(None);
         drop(publish);
         assert_eq!(updates_since(held, Generation::NONE).boxed().next().await, None);

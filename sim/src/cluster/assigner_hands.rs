@@ -1,4 +1,4 @@
-//! The hands of the leading brain: what it wants is done here, with the delays of a network and of Raft.
+//! The hands of the leading brain, with the delays of a network and of Raft.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,37 +7,39 @@ use emberkeep_core::assigner::{
     Applied, Change, ChangeKind, PROBE_DEADLINE, ProbeOutcome, SessionId, TargetAction, TargetBrain, TargetEvent,
 };
 use emberkeep_core::assignment::{Generation, Update};
-use emberkeep_core::brain::{Brain, Output};
+use emberkeep_core::brain::Stepper;
 use emberkeep_core::pod::Pod;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{SessionEvent, SessionSettings};
+use emberkeep_core::session_settings::SessionSettings;
+use emberkeep_core::slicelet::SessionEvent;
 
-use super::alarm::Alarm;
 use super::cluster::Cluster;
-use super::event::{FromPod, Line, Message, Pending};
+use super::event::{FromPod, Pending, PodLink, PodMessage};
 use super::news::Happening;
 use super::pod::Process;
+use super::wake_up_timer::WakeUpTimer;
 
-/// How long a leader waits for a proposal.
+/// How long a leader waits for the outcome of a proposal.
 const PROPOSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Cluster {
-    /// A member leads, with a brain that knows only what is replicated.
-    pub(super) fn elected(&mut self, term: u64) {
+    /// A member becomes leader, with a brain that starts from the replicated state.
+    pub(super) fn elect(&mut self, term: u64) {
         if term != self.term {
             return;
         }
-        self.alarm = Alarm::off();
-        self.brain = Some(TargetBrain::new(Arc::clone(self.state()), self.now));
-        self.tell(Happening::Elected);
+        self.wake_up = WakeUpTimer::off();
+        let brain = TargetBrain::new(Arc::clone(self.state()), self.now);
+        self.brain = Some(Stepper::new(brain));
+        self.record_event(Happening::Elected);
         self.step_assigner(TargetEvent::Woke);
     }
 
     pub(super) fn step_assigner(&mut self, event: TargetEvent) {
         let Some(brain) = &mut self.brain else { return };
-        let Output { actions, wake_at } = brain.step(event, self.now);
-        if let Some(at) = self.alarm.set(wake_at.max(self.now)) {
-            self.queue.put(at, Pending::AssignerAlarm);
+        let actions = brain.step(event, self.now);
+        if let Some(at) = self.wake_up.set(brain.wake_at().max(self.now)) {
+            self.queue.put(at, Pending::WakeAssigner);
         }
         actions.into_iter().for_each(|action| self.perform(action));
     }
@@ -47,22 +49,22 @@ impl Cluster {
             TargetAction::Propose(change) => self.propose(Some(self.term), change),
             TargetAction::Probe(pod) => self.probe(pod),
             TargetAction::ConfirmLeadership => self.confirm_leadership(),
-            TargetAction::LetExit(session) => {
-                if let Some(line) = self.desk.line_of(session) {
-                    let connection = line.connection;
-                    self.send_to_pod(line.life, SessionEvent::MayExitReceived { connection });
+            TargetAction::PermitExit(session) => {
+                if let Some(link) = self.sessions.link_of(session) {
+                    let connection = link.connection;
+                    self.send_to_pod(link.incarnation, SessionEvent::MayExitReceived { connection });
                 }
             }
             TargetAction::Warm { session, slices } => {
-                if let Some(line) = self.desk.line_of(session) {
-                    let connection = line.connection;
-                    self.send_to_pod(line.life, SessionEvent::WarmingOrdered { connection, slices });
+                if let Some(link) = self.sessions.link_of(session) {
+                    let connection = link.connection;
+                    self.send_to_pod(link.incarnation, SessionEvent::WarmingOrdered { connection, slices });
                 }
             }
             TargetAction::Close(session) => self.close(session),
-            TargetAction::Explain(report) => self.tell(Happening::Decided(report)),
-            // Nobody asks or watches here, and there is no store.
-            TargetAction::Answer { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
+            TargetAction::Explain(report) => self.record_event(Happening::Decided(report)),
+            // There are no queries, alerts or store in a simulated cluster.
+            TargetAction::Reply { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
         }
     }
 
@@ -74,31 +76,31 @@ impl Cluster {
             self.queue
                 .put(self.now + PROPOSAL_TIMEOUT, Pending::ProposalFailed { term });
         }
-        // Whether or not it is known, it may have reached the others.
-        if self.chance.is_within(500) {
+        // A proposal that times out may still have been replicated.
+        if self.chance.draw_bool(500) {
             self.log(None, change);
         }
     }
 
     /// Appends an entry to the log, which is applied in order.
     fn log(&mut self, term: Option<u64>, change: ChangeKind) {
-        let at = self.now + self.draw(self.settings.raft_delay);
+        let at = self.now + self.draw_delay(self.settings.raft_delay);
         self.logged_until = self.logged_until.max(at);
         self.queue.put(self.logged_until, Pending::Replicated { term, change });
     }
 
-    pub(super) fn proposal_failed(&mut self) {
+    pub(super) fn on_proposal_failed(&mut self) {
         let state = Arc::clone(self.state());
         self.step_assigner(TargetEvent::ProposalEnded { outcome: None, state });
     }
 
-    /// A log entry is applied by all members, whoever leads by now.
+    /// All members apply a log entry, whichever of them leads by now.
     pub(super) fn replicate(&mut self, term: Option<u64>, change: ChangeKind) {
         let outcome = self.replicated.apply(&Change {
             target: self.target.clone(),
             kind: change.clone(),
         });
-        self.tell(Happening::Replicated {
+        self.record_event(Happening::Replicated {
             change,
             outcome: outcome.clone(),
         });
@@ -114,36 +116,36 @@ impl Cluster {
         }
     }
 
-    /// Tells all who watch the assignment what they lack.
+    /// Sends the newest assignment to clients, and updates to pods.
     fn publish(&mut self) {
         let assignment = Arc::clone(&self.state().assignment);
         if assignment.generation() <= self.published {
             return;
         }
         self.published = assignment.generation();
-        let untold = self.desk.take_untold(self.published);
-        let delay = self.draw(self.settings.network_delay);
+        let outdated = self.sessions.take_outdated(self.published);
+        let delay = self.draw_delay(self.settings.network_delay);
         self.queue.put(self.now + delay, Pending::ToClients(assignment));
-        for (line, known) in untold {
-            self.send_update(line, known);
+        for (link, known) in outdated {
+            self.send_update(link, known);
         }
     }
 
-    fn send_update(&mut self, line: Line, known: Generation) {
+    fn send_update(&mut self, link: PodLink, known: Generation) {
         let assignment = &self.state().assignment;
         let update = match self.settings.sends_diffs {
             true => assignment.update_since(known),
             false => Update::Full(Arc::clone(assignment)),
         };
-        let connection = line.connection;
-        self.send_to_pod(line.life, SessionEvent::UpdateReceived { connection, update });
+        let connection = link.connection;
+        self.send_to_pod(link.incarnation, SessionEvent::UpdateReceived { connection, update });
     }
 
-    /// While Raft fails, no quorum answers.
+    /// Asks a quorum; while Raft fails, none answers.
     fn confirm_leadership(&mut self) {
         let leads = self.now >= self.raft_fails_until;
         let delay = match leads {
-            true => self.draw(self.settings.network_delay) * 2,
+            true => self.draw_delay(self.settings.network_delay) * 2,
             false => PROPOSAL_TIMEOUT,
         };
         let term = self.term;
@@ -151,7 +153,7 @@ impl Cluster {
             .put(self.now + delay, Pending::LeadershipChecked { term, leads });
     }
 
-    /// What a probe finds is decided when it is sent.
+    /// Probes a pod; the result is fixed when the probe is sent.
     fn probe(&mut self, pod: Pod) {
         let place = self.places.get(&pod.name).copied();
         let found = place.map(|place| &self.pods[place]);
@@ -162,75 +164,69 @@ impl Cluster {
         };
         let delay = match outcome {
             ProbeOutcome::Silent => PROBE_DEADLINE,
-            ProbeOutcome::Answered | ProbeOutcome::Refused => self.draw(self.settings.network_delay) * 2,
+            ProbeOutcome::Answered | ProbeOutcome::Refused => self.draw_delay(self.settings.network_delay) * 2,
         };
         let term = self.term;
         self.queue.put(self.now + delay, Pending::Probed { term, pod, outcome });
     }
 
-    /// A pod has said something.
-    pub(super) fn hear(&mut self, said: FromPod) {
-        let FromPod { line, message } = said;
-        if let Message::Register { known } = message {
-            return self.register(line, known);
+    /// Handles a message of a pod.
+    pub(super) fn receive_from_pod(&mut self, sent: FromPod) {
+        let FromPod { link, message } = sent;
+        if let PodMessage::Register { known } = message {
+            return self.register(link, known);
         }
-        // What comes on a line without session was said to an earlier leader, or before the session was closed.
-        let Some(session) = self.desk.session_on(line) else {
+        // A message on a link without session was sent to an earlier leader, or before the session was closed.
+        let Some(session) = self.sessions.session_on(link) else {
             return;
         };
         match message {
-            Message::Register { .. } => {}
-            Message::Heartbeat { phase, warming } => self.step_assigner(TargetEvent::HeartbeatReceived {
+            PodMessage::Register { .. } => {}
+            PodMessage::Heartbeat { phase, warming } => self.step_assigner(TargetEvent::HeartbeatReceived {
                 session,
                 phase,
                 store_demand: Rate::ZERO,
                 warming,
             }),
-            Message::LoadReport(report) => self.step_assigner(TargetEvent::LoadReported { session, report }),
-            Message::Closed => {
-                self.desk.close(session);
+            PodMessage::LoadReport(report) => self.step_assigner(TargetEvent::LoadReported { session, report }),
+            PodMessage::Closed => {
+                self.sessions.close(session);
                 self.step_assigner(TargetEvent::SessionClosed { session });
             }
         }
     }
 
-    fn register(&mut self, line: Line, known: Generation) {
-        let connection = line.connection;
+    fn register(&mut self, link: PodLink, known: Generation) {
+        let connection = link.connection;
         if self.brain.is_none() {
-            return self.send_to_pod(line.life, SessionEvent::ConnectionLost { connection });
+            return self.send_to_pod(link.incarnation, SessionEvent::ConnectionLost { connection });
         }
-        let target = &self.state().settings;
-        let settings = SessionSettings {
-            key_mode: target.key_mode,
-            heartbeat_interval: target.health.heartbeat_interval,
-            load_report_interval: target.health.load_report_interval,
-            drain_timeout: target.handoff.drain_timeout,
-            warm_share_thousandths: target.handoff.warm_share_thousandths,
-            misroute: target.misroute,
-        };
+        let settings = SessionSettings::from(&self.state().settings);
         let newest = self.newest();
-        let session = self.desk.open(line, newest.max(known));
-        self.send_to_pod(line.life, SessionEvent::Connected { connection, settings });
+        let session = self.sessions.open(link, newest.max(known));
+        self.send_to_pod(link.incarnation, SessionEvent::Connected { connection, settings });
         if known < newest {
-            self.send_update(line, known);
+            self.send_update(link, known);
         }
-        let pod = self.pod_of(line);
+        let pod = self.pod_of(link);
         self.step_assigner(TargetEvent::SessionOpened { session, pod });
     }
 
-    /// The pod as it said it was when it registered.
-    fn pod_of(&self, line: Line) -> Pod {
+    /// The pod as it registered on that link.
+    fn pod_of(&self, link: PodLink) -> Pod {
         Pod {
-            incarnation: line.life.incarnation,
-            ..self.pods[line.life.place].pod.clone()
+            incarnation: link.incarnation.number,
+            ..self.pods[link.incarnation.place].pod.clone()
         }
     }
 
-    /// The assigner ends a session.
+    /// Closes a session from the assigner's side.
     pub(super) fn close(&mut self, session: SessionId) {
-        let Some(line) = self.desk.close(session) else { return };
-        let connection = line.connection;
-        self.send_to_pod(line.life, SessionEvent::ConnectionLost { connection });
+        let Some(link) = self.sessions.close(session) else {
+            return;
+        };
+        let connection = link.connection;
+        self.send_to_pod(link.incarnation, SessionEvent::ConnectionLost { connection });
         let term = self.term;
         self.queue.put(self.now, Pending::SessionEnded { term, session });
     }

@@ -1,76 +1,77 @@
-//! The cluster: its state, and the loop through virtual time.
+//! The simulated cluster: its state, and the loop through virtual time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use emberkeep_core::assigner::{Change, ChangeKind, ClusterState, TargetBrain, TargetEvent, TargetState};
 use emberkeep_core::assignment::{Assignment, Generation};
+use emberkeep_core::brain::Stepper;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{Pod, PodName};
 use emberkeep_core::slicelet::{Ownership, SessionEvent};
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
 
-use super::alarm::Alarm;
-use super::desk::Desk;
-use super::event::{Life, Pending};
+use super::event::{Pending, PodIncarnation};
+use super::event_queue::EventQueue;
 use super::news::{Happening, News};
 use super::outage::Outage;
 use super::pod::{Process, SimPod};
-use super::queue::Queue;
-use super::routing::Routing;
+use super::routing::ClientRouting;
+use super::session_table::SessionTable;
 use super::settings::{ClusterSettings, Delay};
 use super::traffic::Traffic;
-use crate::chance::Chance;
+use super::wake_up_timer::WakeUpTimer;
+use crate::random_stream::RandomStream;
 
-/// A simulated cluster of one target: an assigner, pods, clients. It stands still until [`Cluster::run_until`].
+/// A simulated cluster of one target: an assigner, pods, clients. Time passes only in [`Cluster::run_until`].
 #[derive(Debug)]
 pub struct Cluster {
     pub(super) settings: ClusterSettings,
     pub(super) now: Timestamp,
-    pub(super) queue: Queue<Pending>,
+    pub(super) queue: EventQueue<Pending>,
     pub(super) target: TargetName,
-    /// What Raft replicates; it outlives every leader.
+    /// The state that Raft replicates; it outlives every leader.
     pub(super) replicated: ClusterState,
-    /// `None` while nobody leads.
-    pub(super) brain: Option<TargetBrain>,
+    /// The leader's brain; `None` without a leader.
+    pub(super) brain: Option<Stepper<TargetBrain>>,
     pub(super) term: u64,
-    pub(super) alarm: Alarm,
-    pub(super) desk: Desk,
+    pub(super) wake_up: WakeUpTimer,
+    pub(super) sessions: SessionTable,
     pub(super) pods: Vec<SimPod>,
     pub(super) places: BTreeMap<PodName, usize>,
     pub(super) traffic: Traffic,
-    pub(super) routing: Routing,
+    pub(super) routing: ClientRouting,
     reroute_count: u64,
     pub(super) outage: Outage,
     /// Until when proposals fail.
     pub(super) raft_fails_until: Timestamp,
-    /// When the newest entry of the log is applied.
+    /// When the newest log entry is applied.
     pub(super) logged_until: Timestamp,
-    /// The newest generation that all who watch were sent.
+    /// The newest generation that was sent to pods and clients.
     pub(super) published: Generation,
-    /// The chance of all that is not a pod.
-    pub(super) chance: Chance,
+    /// The random stream of everything but the pods.
+    pub(super) chance: RandomStream,
     pub(super) news: Vec<News>,
 }
 
-/// A pod as an observer who sees everything sees it.
+/// The state of a pod, for observers.
 #[derive(Debug)]
 pub struct PodView<'a> {
-    /// The pod in its newest life.
+    /// The pod, with its newest incarnation.
     pub pod: &'a Pod,
-    /// What its process is up to.
+    /// The state of its process.
     pub process: Process,
     /// Whether the network to it is down.
     pub is_cut_off: bool,
-    /// What it goes by.
+    /// The ownership that it has published.
     pub ownership: &'a Arc<Ownership>,
-    /// The load that reaches it.
+    /// The true load that reaches it.
     pub load: Load,
 }
 
 impl Cluster {
-    /// A cluster without pods and load, whose assigner has just been elected.
+    /// A cluster without pods and load, with a leader that was just elected.
     #[must_use]
     pub fn new(settings: ClusterSettings) -> Self {
         let target = TargetName::try_new("simulated").expect("it is made of lower-case letters");
@@ -83,20 +84,20 @@ impl Cluster {
             kind,
         });
         let mut cluster = Self {
-            chance: Chance::stream(settings.seed, 0),
+            chance: RandomStream::new(settings.seed, 0),
             settings,
             now: Timestamp::ZERO,
-            queue: Queue::new(),
+            queue: EventQueue::new(),
             target,
             replicated,
             brain: None,
             term: 0,
-            alarm: Alarm::off(),
-            desk: Desk::default(),
+            wake_up: WakeUpTimer::off(),
+            sessions: SessionTable::default(),
             pods: Vec::new(),
             places: BTreeMap::new(),
             traffic: Traffic::default(),
-            routing: Routing::unknown(),
+            routing: ClientRouting::unknown(),
             reroute_count: 0,
             outage: Outage::default(),
             raft_fails_until: Timestamp::ZERO,
@@ -104,38 +105,38 @@ impl Cluster {
             published: Generation::NONE,
             news: Vec::new(),
         };
-        cluster.elected(0);
+        cluster.elect(0);
         cluster
     }
 
-    /// Lets everything happen that happens no later than `end`.
+    /// Executes all events up to `end`.
     pub fn run_until(&mut self, end: Timestamp) {
         while self.run_to_change(end) {}
     }
 
-    /// The same, but stops right after requests have begun to go other ways; answers whether it did.
+    /// Executes events up to `end`, but stops after the first one that changes the routing; whether there was one.
     pub fn run_to_change(&mut self, end: Timestamp) -> bool {
         let reroute_count = self.reroute_count;
         while let Some((at, pending)) = self.queue.take_until(end) {
             debug_assert!(at >= self.now, "time does not go back");
             self.now = at;
-            self.happens(pending);
+            self.execute(pending);
             if self.reroute_count > reroute_count {
                 return true;
             }
         }
         self.now = self.now.max(end);
-        self.outage.changes(self.outage.unanswered, self.now);
+        self.outage.record(self.outage.unanswered, self.now);
         false
     }
 
-    /// What time it is.
+    /// The virtual time.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// What the assigner's members agree on.
+    /// The replicated state of the target.
     #[must_use]
     pub fn state(&self) -> &Arc<TargetState> {
         self.replicated
@@ -149,19 +150,19 @@ impl Cluster {
         &self.traffic
     }
 
-    /// Where requests go.
+    /// The routing of all clients.
     #[must_use]
-    pub const fn routing(&self) -> &Routing {
+    pub const fn routing(&self) -> &ClientRouting {
         &self.routing
     }
 
-    /// What could not be answered so far.
+    /// The load that was not answered so far.
     #[must_use]
     pub const fn outage(&self) -> &Outage {
         &self.outage
     }
 
-    /// All pods there ever were, in the order in which they were added.
+    /// All pods that were ever added, in the order in which they were.
     pub fn pods(&self) -> impl Iterator<Item = PodView<'_>> {
         self.pods.iter().enumerate().map(|(place, pod)| PodView {
             pod: &pod.pod,
@@ -172,30 +173,30 @@ impl Cluster {
         })
     }
 
-    /// What has happened since it was last asked for.
+    /// Takes the events since the last call.
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 
     /// Changes the rates of some keys, by the positions of their slice keys.
     pub fn set_loads(&mut self, rates: impl IntoIterator<Item = (u64, Load)>) {
-        self.count_everywhere();
+        self.count_in_all_pods();
         self.traffic.set(rates);
         self.route_by(Arc::clone(self.routing.assignment()));
     }
 
-    fn happens(&mut self, pending: Pending) {
+    pub(super) fn execute(&mut self, pending: Pending) {
         match pending {
-            Pending::AssignerAlarm => self.assigner_alarm(),
-            Pending::PodAlarm(life) => self.pod_alarm(life),
-            Pending::ToAssigner(said) => self.hear(said),
-            Pending::ToPod(life, event) => self.reach_pod(life, event),
-            Pending::InPod(life, event) => self.note(life, event),
+            Pending::WakeAssigner => self.wake_assigner(),
+            Pending::WakePod(incarnation) => self.wake_pod(incarnation),
+            Pending::ToAssigner(sent) => self.receive_from_pod(sent),
+            Pending::ToPod(incarnation, event) => self.receive_in_pod(incarnation, event),
+            Pending::InPod(incarnation, event) => self.deliver(incarnation, event),
             Pending::SessionEnded { term, session } if term == self.term => {
                 self.step_assigner(TargetEvent::SessionClosed { session });
             }
             Pending::Replicated { term, change } => self.replicate(term, change),
-            Pending::ProposalFailed { term } if term == self.term => self.proposal_failed(),
+            Pending::ProposalFailed { term } if term == self.term => self.on_proposal_failed(),
             Pending::Probed { term, pod, outcome } if term == self.term => self.step_assigner(TargetEvent::Probed {
                 pod: pod.name,
                 incarnation: pod.incarnation,
@@ -204,10 +205,10 @@ impl Cluster {
             Pending::LeadershipChecked { term, leads } if term == self.term => {
                 self.step_assigner(TargetEvent::LeadershipChecked { leads });
             }
-            Pending::ToClients(assignment) => self.tell_clients(assignment),
-            Pending::SilenceEnds { life, silence } => self.silence_ends(life, silence),
-            Pending::Elected { term } => self.elected(term),
-            // A leader that leads no longer does not want to know.
+            Pending::ToClients(assignment) => self.update_clients(assignment),
+            Pending::SilenceOver { incarnation, silence } => self.on_silence_over(incarnation, silence),
+            Pending::Elected { term } => self.elect(term),
+            // Answers to an earlier leader are lost.
             Pending::Probed { .. }
             | Pending::SessionEnded { .. }
             | Pending::ProposalFailed { .. }
@@ -215,90 +216,90 @@ impl Cluster {
         }
     }
 
-    pub(super) fn tell(&mut self, what: Happening) {
+    pub(super) fn record_event(&mut self, what: Happening) {
         self.news.push(News { at: self.now, what });
     }
 
-    pub(super) fn life(&self, place: usize) -> Life {
-        Life {
+    pub(super) fn incarnation_at(&self, place: usize) -> PodIncarnation {
+        PodIncarnation {
             place,
-            incarnation: self.pods[place].pod.incarnation,
+            number: self.pods[place].pod.incarnation,
         }
     }
 
-    pub(super) fn is_this_life(&self, life: Life) -> bool {
-        self.life(life.place) == life
+    pub(super) fn is_current(&self, incarnation: PodIncarnation) -> bool {
+        self.incarnation_at(incarnation.place) == incarnation
     }
 
-    /// How long something takes that no pod has a part in.
-    pub(super) fn draw(&mut self, delay: Delay) -> std::time::Duration {
+    /// Draws a delay in which no pod has a part.
+    pub(super) fn draw_delay(&mut self, delay: Delay) -> std::time::Duration {
         self.chance.between(delay.min, delay.max)
     }
 
-    /// Clients go by that assignment, and pods answer or not as they do now.
+    /// Routes requests by that assignment, to the pods that answer now.
     pub(super) fn route_by(&mut self, assignment: Arc<Assignment>) {
-        self.count_everywhere();
+        self.count_in_all_pods();
         let place_of = |pod: &Pod| {
             let place = *self.places.get(&pod.name)?;
-            let is_it = self.pods[place].pod.incarnation == pod.incarnation && self.pods[place].answers();
-            is_it.then_some(place)
+            let is_current = self.pods[place].pod.incarnation == pod.incarnation && self.pods[place].answers();
+            is_current.then_some(place)
         };
         self.reroute_count += 1;
-        self.routing = Routing::new(assignment, &self.traffic, self.pods.len(), place_of);
+        self.routing = ClientRouting::new(assignment, &self.traffic, self.pods.len(), place_of);
         for place in 0..self.pods.len() {
             self.follow(place);
         }
-        self.outage.changes(self.routing.unanswered(&self.traffic), self.now);
+        self.outage.record(self.routing.unanswered(&self.traffic), self.now);
     }
 
-    /// Whether a pod answers has changed.
+    /// A pod has become reachable or unreachable.
     pub(super) fn reroute(&mut self) {
         self.route_by(Arc::clone(self.routing.assignment()));
     }
 
-    /// The pod's counter goes by what it owns, and by where requests go now.
+    /// The pod's counter follows its ownership and the routing.
     pub(super) fn follow(&mut self, place: usize) {
         let pod = &mut self.pods[place];
         pod.counter.follow(&pod.ownership, &self.routing, place, &self.traffic);
     }
 
-    fn tell_clients(&mut self, assignment: Arc<Assignment>) {
+    fn update_clients(&mut self, assignment: Arc<Assignment>) {
         let before = Arc::clone(self.routing.assignment());
-        // A message that was overtaken brings nothing new.
+        // A message that was overtaken is older than the assignment held.
         if assignment.generation() <= before.generation() {
             return;
         }
         let after = Arc::clone(&assignment);
         self.route_by(assignment);
-        self.tell(Happening::Routed { before, after });
+        self.record_event(Happening::Routed { before, after });
     }
 
-    fn count_everywhere(&mut self) {
+    fn count_in_all_pods(&mut self) {
         for pod in self.pods.iter_mut().filter(|pod| pod.answers()) {
             pod.counter.count(&self.traffic, self.now);
         }
     }
 
-    fn pod_alarm(&mut self, life: Life) {
-        if !self.is_this_life(life) || !self.pods[life.place].is_alive() {
+    fn wake_pod(&mut self, incarnation: PodIncarnation) {
+        if !self.is_current(incarnation) || !self.pods[incarnation.place].is_alive() {
             return;
         }
-        match self.pods[life.place].alarm.rings(self.now) {
-            Ok(()) => self.note(life, SessionEvent::Woke),
-            Err(Some(at)) => self.queue.put(at, Pending::PodAlarm(life)),
+        match self.pods[incarnation.place].wake_up.fire(self.now) {
+            Ok(()) => self.deliver(incarnation, SessionEvent::Woke),
+            Err(Some(at)) => self.queue.put(at, Pending::WakePod(incarnation)),
             Err(None) => {}
         }
     }
 
-    fn assigner_alarm(&mut self) {
-        match self.alarm.rings(self.now) {
+    fn wake_assigner(&mut self) {
+        match self.wake_up.fire(self.now) {
             Ok(()) => self.step_assigner(TargetEvent::Woke),
-            Err(Some(at)) => self.queue.put(at, Pending::AssignerAlarm),
+            Err(Some(at)) => self.queue.put(at, Pending::WakeAssigner),
             Err(None) => {}
         }
     }
 
-    /// The newest generation that the assigner's members hold.
+    /// The newest replicated generation.
     pub(super) fn newest(&self) -> Generation {
         self.state().assignment.generation()
     }

@@ -1,4 +1,4 @@
-//! What is under way in a simulated cluster.
+//! The scheduled events of a simulated cluster, and the messages of its pods.
 
 use std::sync::Arc;
 
@@ -10,65 +10,65 @@ use emberkeep_core::pod::{Incarnation, Pod, PodPhase};
 use emberkeep_core::slicelet;
 use emberkeep_core::warmth::Warmth;
 
-/// What will happen at its time.
+/// An event that is executed at its time.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// The leading brain may want to be woken.
-    AssignerAlarm,
-    /// A pod may want to be woken.
-    PodAlarm(Life),
+    /// The wake-up timer of the leading brain may be due.
+    WakeAssigner,
+    /// The wake-up timer of a pod may be due.
+    WakePod(PodIncarnation),
     /// A message of a pod reaches the assigner.
     ToAssigner(FromPod),
     /// A message reaches a pod.
-    ToPod(Life, slicelet::SessionEvent),
-    /// A pod itself notes something.
-    InPod(Life, slicelet::SessionEvent),
+    ToPod(PodIncarnation, slicelet::SessionEvent),
+    /// An event arises inside a pod.
+    InPod(PodIncarnation, slicelet::SessionEvent),
     /// The assigner's side of a session has ended.
     SessionEnded { term: u64, session: SessionId },
     /// A proposal has been replicated.
     Replicated {
-        /// The leader that proposed it; `None` for an operator.
+        /// The term of the leader that proposed it; `None` for an operator.
         term: Option<u64>,
         change: ChangeKind,
     },
-    /// A leader gives up waiting for its proposal; it may have taken effect or not.
+    /// A leader's proposal times out; it may have taken effect or not.
     ProposalFailed { term: u64 },
-    /// A probe came back.
+    /// The result of a probe reaches the leader.
     Probed { term: u64, pod: Pod, outcome: ProbeOutcome },
-    /// A quorum was asked whether the leader of that term leads.
+    /// The answer of a quorum whether the leader of that term still leads.
     LeadershipChecked { term: u64, leads: bool },
-    /// Clients learn of an assignment.
+    /// Clients receive an assignment.
     ToClients(Arc<Assignment>),
-    /// A connection on which nothing was heard is given up, if it is still the same silence.
-    SilenceEnds { life: Life, silence: u64 },
-    /// A member leads.
+    /// The keepalive timeout of an unreachable pod is over, unless another silence has started since.
+    SilenceOver { incarnation: PodIncarnation, silence: u64 },
+    /// A member becomes leader.
     Elected { term: u64 },
 }
 
-/// One life of the pod at a place.
+/// One incarnation of the pod at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Life {
+pub(super) struct PodIncarnation {
     pub(super) place: usize,
-    pub(super) incarnation: Incarnation,
+    pub(super) number: Incarnation,
 }
 
-/// What a pod says on one of its connections.
+/// A message of a pod, with the link it was sent on.
 #[derive(Debug)]
 pub(super) struct FromPod {
-    pub(super) line: Line,
-    pub(super) message: Message,
+    pub(super) link: PodLink,
+    pub(super) message: PodMessage,
 }
 
-/// One connection of one life of a pod.
+/// One connection of one incarnation of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Line {
-    pub(super) life: Life,
+pub(super) struct PodLink {
+    pub(super) incarnation: PodIncarnation,
     pub(super) connection: u64,
 }
 
-/// What a pod says.
+/// The messages of a pod.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum PodMessage {
     Register {
         known: Generation,
     },
@@ -77,6 +77,6 @@ pub(super) enum Message {
         warming: Vec<(Slice, Warmth)>,
     },
     LoadReport(LoadReport),
-    /// Its side has closed the connection.
+    /// The pod has closed the connection.
     Closed,
 }

@@ -1,55 +1,55 @@
-//! News: what happened in a simulated cluster, for whoever watches it.
+//! The events of a simulated cluster that observers read.
 
 use std::sync::Arc;
 
 use emberkeep_core::assigner::{Applied, ChangeKind};
 use emberkeep_core::assignment::Assignment;
-use emberkeep_core::balancer::Report;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
-/// What happened, and when.
+/// An event with its time.
 #[derive(Debug, Clone)]
 pub struct News {
-    /// In virtual time.
+    /// Virtual time.
     pub at: Timestamp,
-    /// What.
+    /// The event.
     pub what: Happening,
 }
 
-/// What happened.
+/// An event that observers read.
 #[derive(Debug, Clone)]
 pub enum Happening {
     /// A change was replicated.
     Replicated {
-        /// What was wanted.
+        /// The proposed change.
         change: ChangeKind,
-        /// What it did.
+        /// Its effect.
         outcome: Applied,
     },
-    /// The brain of the assigner decided; its proposal may still be lost.
-    Decided(Report),
-    /// Clients go by a new assignment.
+    /// The assigner's brain decided; its proposal may still be lost.
+    Decided(DecisionReport),
+    /// Clients route by a new assignment.
     Routed {
-        /// What they went by.
+        /// The assignment they routed by.
         before: Arc<Assignment>,
-        /// What they go by now.
+        /// The assignment they route by now.
         after: Arc<Assignment>,
     },
-    /// A pod goes by another assignment.
+    /// A pod has published another assignment.
     Published {
-        /// The pod.
+        /// The name of the pod.
         pod: PodName,
-        /// Which one.
+        /// The assignment it follows now.
         assignment: Arc<Assignment>,
     },
     /// A pod has drained and its process has ended.
     Exited {
-        /// The pod.
+        /// The name of the pod.
         pod: PodName,
-        /// Whether it gave up waiting for others to take over.
+        /// Whether its drain timeout was over while it still owned slices.
         is_forced: bool,
     },
-    /// A member of the assigner leads, and knows nothing but what is replicated.
+    /// A member of the assigner became leader, with the replicated state only.
     Elected,
 }

@@ -1,174 +1,175 @@
-//! The hands of a pod's session: what it wants is done here, over a network with delays and cuts.
+//! The hands of a pod's session, over a network with delays and cuts.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
-use emberkeep_core::brain::{Brain, Output};
 use emberkeep_core::keyspace::Slice;
-use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{Ownership, SessionAction, SessionEvent};
+use emberkeep_core::slicelet::{Ownership, RangeCounts, SessionAction, SessionEvent};
 use emberkeep_core::warmth::Warmth;
 
 use super::cluster::Cluster;
-use super::event::{FromPod, Life, Line, Message, Pending};
+use super::event::{FromPod, Pending, PodIncarnation, PodLink, PodMessage};
 use super::news::Happening;
 use super::pod::Process;
 
-/// How long an assigner may take to welcome a pod, as the slicelet's link has it.
+/// How long the slicelet's link waits for the assigner to accept a registration.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl Cluster {
-    /// A message has come: it waits while the network is down or the process sleeps.
-    pub(super) fn reach_pod(&mut self, life: Life, event: SessionEvent) {
-        match self.is_this_life(life) && self.pods[life.place].is_cut_off {
-            true => self.pods[life.place].held_in.push(event),
-            false => self.note(life, event),
+    /// A message reaches the pod; it is queued while the network is down or the process is frozen.
+    pub(super) fn receive_in_pod(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+        match self.is_current(incarnation) && self.pods[incarnation.place].is_cut_off {
+            true => self.pods[incarnation.place].queued_in.push(event),
+            false => self.deliver(incarnation, event),
         }
     }
 
-    /// Something is known in the pod itself: it waits while the process sleeps.
-    pub(super) fn note(&mut self, life: Life, event: SessionEvent) {
-        if !self.is_this_life(life) {
+    /// Delivers an event to the process; it is queued while the process is frozen.
+    pub(super) fn deliver(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+        if !self.is_current(incarnation) {
             return;
         }
-        let pod = &mut self.pods[life.place];
+        let pod = &mut self.pods[incarnation.place];
         match pod.process {
             Process::Ended | Process::Lost => {}
-            Process::Frozen => pod.held_in.push(event),
-            Process::Running => self.step_pod(life, event),
+            Process::Frozen => pod.queued_in.push(event),
+            Process::Running => self.step_pod(incarnation, event),
         }
     }
 
-    fn step_pod(&mut self, life: Life, event: SessionEvent) {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let pod = &mut self.pods[life.place];
-            let Output { actions, wake_at } = pod.session.step(event, self.now);
-            if let Some(at) = pod.alarm.set(wake_at.max(self.now)) {
-                self.queue.put(at, Pending::PodAlarm(life));
+    fn step_pod(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let pod = &mut self.pods[incarnation.place];
+            let actions = pod.session.step(event, self.now);
+            if let Some(at) = pod.wake_up.set(pod.session.wake_at().max(self.now)) {
+                self.queue.put(at, Pending::WakePod(incarnation));
             }
             for action in actions {
-                events.extend(self.perform_for(life, action));
+                let outcome = self.perform_for_pod(incarnation, action);
+                self.pods[incarnation.place].session.on_performed(outcome);
             }
-            if !self.pods[life.place].is_alive() {
+            if !self.pods[incarnation.place].is_alive() {
                 return;
             }
+            next = self.pods[incarnation.place].session.next_outcome();
         }
     }
 
-    fn perform_for(&mut self, life: Life, action: SessionAction) -> Option<SessionEvent> {
+    fn perform_for_pod(&mut self, incarnation: PodIncarnation, action: SessionAction) -> Option<SessionEvent> {
         match action {
-            SessionAction::Connect { connection, known, .. } => self.connect(life, connection, known),
+            SessionAction::Connect { connection, known, .. } => self.connect(incarnation, connection, known),
             SessionAction::SendHeartbeat { phase, warming, .. } => {
-                self.say(life, Message::Heartbeat { phase, warming })
+                self.send_to_assigner(incarnation, PodMessage::Heartbeat { phase, warming })
             }
-            SessionAction::SendLoadReport(report) => self.say(life, Message::LoadReport(report)),
-            SessionAction::MeasureLoad => {
-                let report = self.measure(life.place);
-                return Some(SessionEvent::LoadMeasured { report });
+            SessionAction::SendLoadReport(report) => self.send_to_assigner(incarnation, PodMessage::LoadReport(report)),
+            SessionAction::CollectCounts { halves_sketches } => {
+                return Some(self.collect_counts(incarnation.place, halves_sketches));
             }
-            // Nobody grants anything here, and pods know of no others.
-            SessionAction::LimitStoreRate(_) | SessionAction::LeavePeers | SessionAction::HandleMisroutes(_) => {}
-            SessionAction::Pull { slice, .. } => self.pull(life, slice),
-            // What comes of it is not wanted any more, and does no harm.
+            // There is no store here, nor values, metrics or peers.
+            SessionAction::LimitStoreRate(_)
+            | SessionAction::StopPeerWatches
+            | SessionAction::HandleMisroutes(_)
+            | SessionAction::CoolValues
+            | SessionAction::ShowLoad { .. } => {}
+            SessionAction::Pull { slice, .. } => self.pull(incarnation, slice),
+            // The pending `Warmed` event of the pull has no effect.
             SessionAction::StopPull { .. } => {}
-            SessionAction::Publish { ownership, .. } => self.publish_in(life.place, ownership),
+            SessionAction::Publish { ownership, .. } => return Some(self.publish_in_pod(incarnation.place, ownership)),
             SessionAction::Drained { is_forced } => {
-                let pod = self.pods[life.place].pod.name.clone();
-                self.tell(Happening::Exited { pod, is_forced });
-                self.end_process(life.place);
+                let pod = self.pods[incarnation.place].pod.name.clone();
+                self.record_event(Happening::Exited { pod, is_forced });
+                self.end_process(incarnation.place);
             }
         }
         None
     }
 
-    /// All of a slice's state comes at once: from its source, or from the store if that is gone.
-    fn pull(&mut self, life: Life, slice: Slice) {
+    /// Warms a slice: all of its state arrives at once.
+    fn pull(&mut self, incarnation: PodIncarnation, slice: Slice) {
         let delay = self.settings.warm_delay;
-        let takes = self.pods[life.place].network.between(delay.min, delay.max);
+        let takes = self.pods[incarnation.place].network.between(delay.min, delay.max);
         let warmth = Warmth {
             heat_share_thousandths: Warmth::WHOLE,
             size: 0,
             is_complete: true,
         };
-        let warmed = Pending::InPod(life, SessionEvent::Warmed { slice, warmth });
+        let warmed = Pending::InPod(incarnation, SessionEvent::Warmed { slice, warmth });
         self.queue.put(self.now + takes, warmed);
     }
 
-    fn connect(&mut self, life: Life, connection: u64, known: Generation) {
-        let is_first = self.pods[life.place].connection == 0;
+    fn connect(&mut self, incarnation: PodIncarnation, connection: u64, known: Generation) {
+        let is_first = self.pods[incarnation.place].connection == 0;
         if !is_first {
-            self.say(life, Message::Closed);
+            self.send_to_assigner(incarnation, PodMessage::Closed);
         }
-        let pod = &mut self.pods[life.place];
+        let pod = &mut self.pods[incarnation.place];
         pod.connection = connection;
-        // Nothing of the last connection will be delivered.
-        pod.held_out.clear();
+        // Messages of the previous connection are lost.
+        pod.queued_out.clear();
         match pod.is_cut_off {
             true => {
-                let lost = Pending::InPod(life, SessionEvent::ConnectionLost { connection });
+                let lost = Pending::InPod(incarnation, SessionEvent::ConnectionLost { connection });
                 self.queue.put(self.now + WELCOME_TIMEOUT, lost);
             }
-            false => self.say(life, Message::Register { known }),
+            false => self.send_to_assigner(incarnation, PodMessage::Register { known }),
         }
     }
 
-    /// Sends on the newest connection.
-    pub(super) fn say(&mut self, life: Life, message: Message) {
+    /// Sends a message on the newest connection.
+    pub(super) fn send_to_assigner(&mut self, incarnation: PodIncarnation, message: PodMessage) {
         let (delay, now) = (self.settings.network_delay, self.now);
-        let pod = &mut self.pods[life.place];
-        let line = Line {
-            life,
+        let pod = &mut self.pods[incarnation.place];
+        let link = PodLink {
+            incarnation,
             connection: pod.connection,
         };
-        let said = FromPod { line, message };
+        let sent = FromPod { link, message };
         if pod.is_cut_off {
-            pod.held_out.push(said);
+            pod.queued_out.push(sent);
             return;
         }
         let delay = pod.network.between(delay.min, delay.max);
         pod.arrives_out = pod.arrives_out.max(now + delay);
-        self.queue.put(pod.arrives_out, Pending::ToAssigner(said));
+        self.queue.put(pod.arrives_out, Pending::ToAssigner(sent));
     }
 
-    /// Sends to a pod, in order.
-    pub(super) fn send_to_pod(&mut self, life: Life, event: SessionEvent) {
+    /// Sends an event to a pod; events arrive in order.
+    pub(super) fn send_to_pod(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
         let (delay, now) = (self.settings.network_delay, self.now);
-        let pod = &mut self.pods[life.place];
+        let pod = &mut self.pods[incarnation.place];
         let delay = pod.network.between(delay.min, delay.max);
         pod.arrives_in = pod.arrives_in.max(now + delay);
-        self.queue.put(pod.arrives_in, Pending::ToPod(life, event));
+        self.queue.put(pod.arrives_in, Pending::ToPod(incarnation, event));
     }
 
-    fn measure(&mut self, place: usize) -> LoadReport {
-        self.record(place);
-        let pod = &mut self.pods[place];
-        let halves = pod.meter.takes_halving();
-        pod.meter.sampled(pod.counter.sketches(halves));
-        pod.counter.forget_recent();
-        pod.meter.report()
+    fn collect_counts(&mut self, place: usize, halves_sketches: bool) -> SessionEvent {
+        SessionEvent::Counted {
+            counts: self.take_counts(place),
+            sketches: self.pods[place].counter.collect_sketches(halves_sketches),
+            memory: None,
+        }
     }
 
-    fn record(&mut self, place: usize) {
+    fn take_counts(&mut self, place: usize) -> RangeCounts {
         let pod = &mut self.pods[place];
         if pod.answers() {
             pod.counter.count(&self.traffic, self.now);
         }
-        let elapsed = self.now.since(pod.measured_at);
-        pod.measured_at = self.now;
-        pod.meter.record(pod.counter.take(), elapsed);
+        RangeCounts {
+            units: pod.counter.take(),
+            taken_at: self.now,
+        }
     }
 
-    fn publish_in(&mut self, place: usize, ownership: Arc<Ownership>) {
-        self.record(place);
-        let pod = &mut self.pods[place];
-        pod.meter.follow(Arc::clone(&ownership));
-        pod.ownership = Arc::clone(&ownership);
+    fn publish_in_pod(&mut self, place: usize, ownership: Arc<Ownership>) -> SessionEvent {
+        let counts = self.take_counts(place);
+        self.pods[place].ownership = Arc::clone(&ownership);
         self.follow(place);
         let pod = self.pods[place].pod.name.clone();
         let assignment = Arc::clone(ownership.assignment());
-        self.tell(Happening::Published { pod, assignment });
+        self.record_event(Happening::Published { pod, assignment });
+        SessionEvent::Published { counts }
     }
 }

@@ -1,4 +1,4 @@
-//! Routing: where the requests of all clients go, by the assignment that clients hold.
+//! The routing of all clients, by the assignment that they hold.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,34 +10,34 @@ use emberkeep_core::pod::Pod;
 
 use super::traffic::Traffic;
 
-/// Which pods the requests for each slice reach. Replicas that answer share a slice's requests equally; where none
-/// does, requests fail.
+/// The pods that the requests for each slice reach. Replicas that answer share the requests of a slice equally; without
+/// one, they fail.
 #[derive(Debug)]
-pub struct Routing {
+pub struct ClientRouting {
     assignment: Arc<Assignment>,
-    routes: Vec<Route>,
-    /// The routes that lead to each pod, by the pod's place.
+    routes: Vec<SliceRoute>,
+    /// The numbers of the routes to each pod, by the pod's place.
     of_pod: Vec<Vec<usize>>,
 }
 
-/// The requests for one slice.
+/// The route of the requests for one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub struct SliceRoute {
     /// The slice.
     pub slice: Slice,
-    /// Its keys, by their places in the traffic.
+    /// The keys of the slice, by their places in the traffic.
     pub keys: Range<usize>,
-    /// The places of the pods that answer.
+    /// The places of the pods that answer them.
     pub answered_by: Vec<usize>,
 }
 
-impl Routing {
-    /// Before clients know any assignment.
+impl ClientRouting {
+    /// The routing before clients have an assignment.
     pub(super) fn unknown() -> Self {
         Self::new(Arc::new(Assignment::unassigned()), &Traffic::default(), 0, |_| None)
     }
 
-    /// The way of requests by `assignment`. `place_of` finds a pod that answers among `pod_count` of them.
+    /// The routing by `assignment`. `place_of` returns the place of a pod among `pod_count` pods, if it answers.
     pub(super) fn new(
         assignment: Arc<Assignment>,
         traffic: &Traffic,
@@ -51,7 +51,7 @@ impl Routing {
             let answering = state.replicas.serving().filter_map(|pod| places[pod.as_usize()]);
             let answered_by: Vec<usize> = answering.collect();
             answered_by.iter().for_each(|pod| of_pod[*pod].push(routes.len()));
-            routes.push(Route {
+            routes.push(SliceRoute {
                 keys: traffic.keys_in(&slice),
                 slice,
                 answered_by,
@@ -70,14 +70,14 @@ impl Routing {
         &self.assignment
     }
 
-    /// The requests for each slice, in key order.
+    /// The route of each slice, in key order.
     #[must_use]
-    pub fn routes(&self) -> &[Route] {
+    pub fn routes(&self) -> &[SliceRoute] {
         &self.routes
     }
 
-    /// The requests that reach the pod at that place.
-    pub fn to_pod(&self, pod: usize) -> impl Iterator<Item = &Route> {
+    /// The routes to the pod at that place.
+    pub fn to_pod(&self, pod: usize) -> impl Iterator<Item = &SliceRoute> {
         let numbers = self.of_pod.get(pod).into_iter().flatten();
         numbers.map(|number| &self.routes[*number])
     }
@@ -88,7 +88,7 @@ impl Routing {
         self.to_pod(pod).map(|route| route.share(traffic)).sum()
     }
 
-    /// The load that reaches nobody.
+    /// The load that no pod answers.
     #[must_use]
     pub fn unanswered(&self, traffic: &Traffic) -> Load {
         let unanswered = self.routes.iter().filter(|route| route.answered_by.is_empty());
@@ -96,8 +96,8 @@ impl Routing {
     }
 }
 
-impl Route {
-    /// What one of the pods that answer gets.
+impl SliceRoute {
+    /// The load of each pod that answers.
     #[must_use]
     pub fn share(&self, traffic: &Traffic) -> Load {
         traffic.load_of(&self.keys).share(1, self.answered_by.len() as u128)

@@ -1,44 +1,44 @@
-//! What a simulated cluster goes by.
+//! The settings of a simulated cluster.
 
 use std::time::Duration;
 
 use emberkeep_core::assigner::TargetSettings;
 
-/// All that is chosen before a simulated cluster starts.
+/// The settings of a simulated cluster, fixed at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterSettings {
-    /// What all chance comes from: delays, noise, the waits of pods that reconnect.
+    /// The seed of all random numbers: delays, noise, the waits of reconnecting pods.
     pub seed: u64,
-    /// The settings of the target, as an operator chooses them.
+    /// The settings of the target, as an operator sets them.
     pub target: TargetSettings,
-    /// How long a message takes, one way.
+    /// The one-way delay of a message.
     pub network_delay: Delay,
-    /// How long a change takes until it is replicated and applied.
+    /// The time until a change is replicated and applied.
     pub raft_delay: Delay,
-    /// How long a pod takes to get a slice ready.
+    /// The time a pod takes to warm a slice.
     pub warm_delay: Delay,
-    /// What a pod counts of the load that it gets.
+    /// How a pod counts the load that reaches it.
     pub counts: Counts,
-    /// Whether pods are sent diffs, as in production, or always the whole assignment. A diff makes each pod build an
-    /// assignment of its own, which does not fit in one memory where there are thousands of pods.
+    /// Whether pods are sent diffs, as in production, or always the whole assignment. With diffs each pod builds an
+    /// assignment of its own, which takes too much memory for thousands of pods.
     pub sends_diffs: bool,
 }
 
-/// A time that varies: each is equally likely.
+/// A delay with an even distribution between two bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delay {
-    /// The shortest.
+    /// The shortest delay.
     pub min: Duration,
-    /// The longest.
+    /// The longest delay.
     pub max: Duration,
 }
 
-/// What a pod counts of the load that it gets.
+/// How a pod counts the load that reaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Counts {
-    /// As many requests as are expected at that rate.
+    /// The expected number of requests at that rate.
     Expected,
-    /// As many as come where requests are independent of each other: a Poisson distribution around what is expected.
+    /// A random number, as of independent requests: a Poisson distribution around the expected number.
     #[default]
     Poisson,
 }

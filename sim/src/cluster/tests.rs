@@ -1,4 +1,6 @@
-//! Whole clusters as stories: what is done to them, and what they do about it.
+//! Whole clusters as stories: faults, and how the cluster recovers.
+
+mod load_reports;
 
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
 
 use super::*;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
 const KEY_COUNT: u64 = 500;
 
@@ -23,7 +25,7 @@ fn seconds(seconds: u64) -> Timestamp {
 /// `pod_count` pods that share 1,000 units of load a second each, after a minute.
 fn cluster(pod_count: u64, settings: ClusterSettings) -> Cluster {
     let mut cluster = Cluster::new(settings);
-    let mut chance = Chance::stream(7, 7);
+    let mut chance = RandomStream::new(7, 7);
     let rate = Load::from_milli(pod_count * 1_000_000 / KEY_COUNT);
     cluster.set_loads((0..KEY_COUNT).map(|_| (chance.next(), rate)));
     for number in 0..pod_count {
@@ -47,7 +49,7 @@ fn settings() -> ClusterSettings {
     }
 }
 
-/// The pods that requests reach, with their load in units.
+/// The pods with load, each with its load in units.
 fn loads(cluster: &Cluster) -> Vec<(String, u64)> {
     let loaded = cluster.pods().filter(|pod| pod.load > Load::ZERO);
     loaded
@@ -55,7 +57,7 @@ fn loads(cluster: &Cluster) -> Vec<(String, u64)> {
         .collect()
 }
 
-/// For how long keys had no owner while that was done and in the 20 s after it.
+/// The outage by that fault within 20 s.
 fn outage_of(cluster: &mut Cluster, pod: u64, fault: Fault) -> Duration {
     let before = cluster.outage().lasted;
     assert!(cluster.strike(&name(pod), fault));
@@ -74,7 +76,7 @@ fn pods_that_start_together_share_the_load() {
 }
 
 #[test]
-fn a_pod_that_drains_is_let_go_and_no_request_fails() {
+fn a_draining_pod_exits_and_no_request_fails() {
     let mut cluster = cluster(3, settings());
     assert_eq!(outage_of(&mut cluster, 1, Fault::Drain), Duration::ZERO);
     let exits: Vec<_> = cluster.take_news();
@@ -85,7 +87,7 @@ fn a_pod_that_drains_is_let_go_and_no_request_fails() {
 }
 
 #[test]
-fn a_killed_pod_is_missed_for_a_moment_and_a_lost_one_for_as_long_as_it_may_be_silent() {
+fn a_killed_pod_is_replaced_at_once_and_a_lost_one_after_the_silence_timeout() {
     let mut killed = cluster(3, settings());
     let outage = outage_of(&mut killed, 1, Fault::Kill);
     assert!(
@@ -99,7 +101,7 @@ fn a_killed_pod_is_missed_for_a_moment_and_a_lost_one_for_as_long_as_it_may_be_s
 }
 
 #[test]
-fn a_frozen_pod_and_one_that_is_cut_off_come_back() {
+fn a_frozen_pod_and_a_disconnected_one_come_back() {
     for (fault, end) in [(Fault::Freeze, Fault::Thaw), (Fault::CutOff, Fault::Reconnect)] {
         let mut cluster = cluster(3, settings());
         outage_of(&mut cluster, 1, fault);
@@ -119,7 +121,7 @@ fn a_pod_that_restarts_takes_over_its_own_slices() {
 }
 
 #[test]
-fn a_new_leader_moves_nothing_while_the_pods_come_to_it() {
+fn a_new_leader_moves_no_slice_while_pods_reconnect() {
     let mut cluster = cluster(3, settings());
     let before = cluster.state().assignment.generation();
     cluster.change_leader(Duration::from_millis(500));
@@ -128,14 +130,15 @@ fn a_new_leader_moves_nothing_while_the_pods_come_to_it() {
     assert_eq!(cluster.outage().unanswered, Load::ZERO);
     assert!(cluster.strike(&name(0), Fault::Kill));
     cluster.run_until(cluster.now() + Duration::from_secs(10));
-    assert_eq!(loads(&cluster).len(), 2, "the new leader watches over the pods");
+    assert_eq!(loads(&cluster).len(), 2, "the new leader detects failures");
 }
 
 #[test]
 fn a_pod_measures_what_reaches_it() {
     for counts in [Counts::Expected, Counts::Poisson] {
         let cluster = cluster(2, ClusterSettings { counts, ..settings() });
-        let measured: Vec<Load> = cluster.pods.iter().map(|pod| pod.meter.fast()).collect();
+        let fast = |pod: &pod::SimPod| pod.session.brain().metering().fast();
+        let measured: Vec<Load> = cluster.pods.iter().map(fast).collect();
         for (pod, measured) in cluster.pods().zip(measured) {
             let difference = measured.milli().abs_diff(pod.load.milli());
             assert!(difference < pod.load.milli() / 20, "{measured} of {}", pod.load);
@@ -144,7 +147,7 @@ fn a_pod_measures_what_reaches_it() {
 }
 
 #[test]
-fn the_same_seed_leads_to_the_same_news() {
+fn the_same_seed_leads_to_the_same_events() {
     let story = |seed| {
         let mut cluster = cluster(4, ClusterSettings { seed, ..settings() });
         cluster.strike(&name(2), Fault::Kill);

@@ -1,4 +1,4 @@
-//! Traffic: the true load of each key, which nobody in the cluster knows.
+//! Traffic: the true load of each key, which pods can only count.
 
 use std::cmp::Reverse;
 use std::ops::Range;
@@ -6,13 +6,13 @@ use std::ops::Range;
 use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::load::Load;
 
-/// Keys with their rates. Any slice's load is one subtraction.
+/// Keys with their rates. The load of a slice is one subtraction.
 #[derive(Debug, Clone)]
 pub struct Traffic {
-    /// The keys by position, ascending.
+    /// The positions of the keys, ascending.
     positions: Vec<u64>,
     rates: Vec<Load>,
-    /// What the keys before each one ask for, in thousandths, and at the end what all do.
+    /// The sum of the rates of the keys before each key, in thousandths, and at the end the sum of all.
     before: Vec<u64>,
     /// How often rates were changed.
     change_count: u64,
@@ -30,8 +30,7 @@ impl Default for Traffic {
 }
 
 impl Traffic {
-    /// Changes the rates of some keys; the later of two rates for one key counts. A key that is not asked for any more
-    /// stays, without load.
+    /// Changes the rates of some keys; the later of two rates for one key counts. A key of rate zero stays.
     pub fn set(&mut self, rates: impl IntoIterator<Item = (u64, Load)>) {
         let mut unknown = Vec::new();
         for (position, rate) in rates {
@@ -89,7 +88,7 @@ impl Traffic {
         places
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     #[must_use]
     pub const fn key_count(&self) -> usize {
         self.positions.len()
@@ -101,7 +100,7 @@ impl Traffic {
         (self.positions[place], self.rates[place])
     }
 
-    /// How many keys come before `start`. One that starts right after an 8-byte key has the same position.
+    /// The number of keys before `start`. A start right after an 8-byte key has the same position as the key.
     fn place_of(&self, start: &SliceKey) -> usize {
         let (position, is_after) = (start.position(), *start > SliceKey::from_position(start.position()));
         self.positions

@@ -1,42 +1,42 @@
-//! Bands: who owns which part of the key space over time, coarse enough for a picture.
+//! Bands: ownership of the key space over time, sampled for a picture.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::load_trace::LoadTrace;
-use crate::ownership::Ownership;
+use crate::ownership::OwnershipMap;
 
-/// How many pieces the key space is shown in.
+/// The samples of the key space in a row.
 const COLUMNS: u64 = 512;
-/// How many where many pods own many small slices: broad stripes can be followed, and each stands for the keys around it.
+/// The samples with more than [`MANY_PODS`] pods, which own many small slices: only broad stripes can be followed by eye.
 const COLUMNS_OF_MANY: u64 = 160;
-/// What counts as many pods.
+/// See [`COLUMNS_OF_MANY`].
 const MANY_PODS: usize = 40;
-/// How many moments are shown at most.
+/// The most rows of a picture.
 const ROWS_MAX: u64 = 200;
 
-/// Rows of a picture, from the first moment to the last; each column is the owner of the key in the middle of a piece.
+/// A picture of ownership: rows are moments in order, columns the first owner of equally spaced keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Bands {
-    /// How many columns a row has.
+    /// Samples in a row.
     pub columns: u64,
-    /// How much time a row stands for, in milliseconds.
+    /// The time between two rows, in milliseconds.
     pub row_ms: u64,
-    /// How many rows there are.
+    /// Rows in the picture.
     pub row_count: u64,
-    /// The pods of the first row.
+    /// The pod ids of the first row; `u32::MAX` for keys without an owner.
     pub first: Vec<u32>,
-    /// What is different in a later row: row, column and pod, one after the other.
+    /// The differences of later rows from the row above: row, column and pod id, flattened.
     pub changes: Vec<u64>,
     #[serde(skip)]
     newest: Vec<u32>,
     #[serde(skip)]
-    shown: Option<Arc<Ownership>>,
+    shown: Option<Arc<OwnershipMap>>,
 }
 
 impl Bands {
-    /// A picture of this trace, empty yet.
+    /// An empty picture for this trace.
     #[must_use]
     pub fn new(trace: &LoadTrace) -> Self {
         let end_ms = trace.end_ms();
@@ -53,8 +53,8 @@ impl Bands {
         }
     }
 
-    /// Adds what is so from this moment on; of several in one row the last one is shown, from the next row on.
-    pub fn add(&mut self, at_ms: u64, ownership: &Arc<Ownership>) {
+    /// Adds the ownership from `at_ms` on. It appears in the next row; of several in one row the last one wins.
+    pub fn add(&mut self, at_ms: u64, ownership: &Arc<OwnershipMap>) {
         if self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, ownership)) {
             return;
         }
@@ -73,8 +73,8 @@ impl Bands {
     }
 }
 
-/// The first owner in the middle of each column.
-fn sampled(ownership: &Ownership, columns: u64) -> Vec<u32> {
+/// The first owner of the key in the middle of each column.
+fn sampled(ownership: &OwnershipMap, columns: u64) -> Vec<u32> {
     let width = u64::MAX / columns;
     let middles = (0..columns).map(|column| column * width + width / 2);
     let ranges = ownership.ranges();

@@ -1,46 +1,46 @@
-//! A comparison: several balancers on one trace.
+//! A comparison of several balancers on one trace.
 
 use serde::Serialize;
 
 use super::{Bands, Curves};
-use crate::load_trace::{Change, LoadTrace};
+use crate::load_trace::{LoadTrace, TraceChange};
 use crate::score::Summary;
 
-/// Several balancers on one trace.
+/// The runs of several balancers on one trace, serialized into the page.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     title: String,
-    /// The names of all pods there ever are.
+    /// The names of all pods that ever join, by id.
     pods: Vec<String>,
     key_count: usize,
     end_ms: u64,
     decide_every_ms: u64,
-    /// What a pod can carry, in units a second.
+    /// The capacity of a pod, in units a second.
     max_load_hint: f64,
-    /// How far a pod may be above the mean, as a part of the larger of mean and hint.
+    /// How far a pod may be above the mean, as a fraction of the larger of mean and capacity.
     tolerance: f64,
     min_replicas: u32,
     max_replicas: u32,
     pod_changes: Vec<PodChange>,
-    runs: Vec<Run>,
+    runs: Vec<BalancerRun>,
 }
 
-/// One balancer on one trace.
+/// The run of one balancer on one trace.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Run {
-    /// What it is called.
+pub struct BalancerRun {
+    /// The name on the command line.
     pub balancer: &'static str,
-    /// What it does, in one sentence.
+    /// One sentence on its algorithm.
     pub about: &'static str,
-    /// How well it did.
+    /// The scores of the whole trace.
     pub summary: Summary,
-    /// How it went.
+    /// Loads and moves over time.
     pub curves: Curves,
-    /// Who owned what.
+    /// Ownership over time.
     pub bands: Bands,
 }
 
-/// Pods that came and went at one moment.
+/// Pods that joined and left at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct PodChange {
     at_ms: u64,
@@ -50,7 +50,7 @@ struct PodChange {
 }
 
 impl Comparison {
-    /// Nobody has been seen on the trace yet.
+    /// A comparison on `trace` without runs.
     #[must_use]
     pub fn new(title: &str, trace: &LoadTrace) -> Self {
         let config = trace.config();
@@ -69,13 +69,13 @@ impl Comparison {
         }
     }
 
-    /// Adds a balancer.
-    pub fn push(&mut self, run: Run) {
+    /// Appends a run; the page shows runs in this order.
+    pub fn push(&mut self, run: BalancerRun) {
         self.runs.push(run);
     }
 }
 
-/// What happened to pods, one entry a moment.
+/// The pod changes of a trace, one entry a moment.
 fn pod_changes(trace: &LoadTrace) -> Vec<PodChange> {
     let mut moments: Vec<PodChange> = Vec::new();
     for timed in trace.changes().iter().filter(|timed| timed.change.is_of_pods()) {
@@ -90,10 +90,10 @@ fn pod_changes(trace: &LoadTrace) -> Vec<PodChange> {
         }
         let Some(moment) = moments.last_mut() else { continue };
         match &timed.change {
-            Change::PodsAdded(pods) => moment.joined += pods.len(),
-            Change::PodsDrained(pods) => moment.stopped += pods.len(),
-            Change::PodsCrashed(pods) => moment.crashed += pods.len(),
-            Change::LoadSet(_) => {}
+            TraceChange::PodsAdded(pods) => moment.joined += pods.len(),
+            TraceChange::PodsDrained(pods) => moment.stopped += pods.len(),
+            TraceChange::PodsCrashed(pods) => moment.crashed += pods.len(),
+            TraceChange::LoadSet(_) => {}
         }
     }
     moments

@@ -1,44 +1,44 @@
-//! Curves: what a plot shows of a balancer over time.
+//! Curves: the load of pods and the moves of a balancer over time, for plots.
 
 use serde::Serialize;
 
 use crate::load_trace::LoadTrace;
-use crate::replay::Tick;
+use crate::replay::ReplayTick;
 
-/// How many points a curve has at most: more cannot be told apart on a screen.
+/// The most points of a curve; more are indistinguishable on a screen.
 const POINTS_MAX: u64 = 720;
 
-/// Loads over the mean of their tick, and shares of all load that moved. Ticks that fall on the same point are shown
-/// by the worst of them, and what moved in them is added up.
+/// Loads as multiples of the mean of their tick, and shares of all load that moved. Of ticks that fall on the same point
+/// the worst value is kept, and the moved shares are added up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Curves {
-    /// How much time a point stands for, in milliseconds.
+    /// The time between two points, in milliseconds.
     pub point_ms: u64,
-    /// When each point begins, in milliseconds since the trace began.
+    /// The start of each point, in milliseconds since the trace began.
     pub at_ms: Vec<u64>,
     /// The least loaded pod.
     pub min: Vec<f64>,
-    /// A tenth of the pods has less.
+    /// The 10th percentile of pods.
     pub p10: Vec<f64>,
-    /// A tenth of the pods has more.
+    /// The 90th percentile of pods.
     pub p90: Vec<f64>,
-    /// The hottest pod.
+    /// The most loaded pod.
     pub max: Vec<f64>,
-    /// What a pod can carry.
+    /// The capacity of a pod over the mean load.
     pub capacity: Vec<f64>,
     /// The hottest remaining pod over the remaining mean.
     pub rest: Vec<f64>,
-    /// What moved because pods came or went.
+    /// The share of load moved in ticks in which pods joined or left.
     pub forced: Vec<f64>,
-    /// What moved otherwise; what moved in the first minute included.
+    /// The share of load moved in all other ticks, the first minute included.
     pub voluntary: Vec<f64>,
-    /// What a pod can carry, in milli-units a second.
+    /// The capacity of a pod, in milli-units a second.
     #[serde(skip)]
     max_load_hint: f64,
 }
 
 impl Curves {
-    /// Curves of this trace, without a point yet.
+    /// Empty curves for this trace.
     #[must_use]
     pub fn new(trace: &LoadTrace) -> Self {
         Self {
@@ -48,8 +48,8 @@ impl Curves {
         }
     }
 
-    /// Adds a tick that comes after all others.
-    pub fn add(&mut self, tick: &Tick<'_>) {
+    /// Adds a tick; ticks come in order of time.
+    pub fn add(&mut self, tick: &ReplayTick<'_>) {
         let begins_ms = tick.at_ms / self.point_ms * self.point_ms;
         if self.at_ms.last() != Some(&begins_ms) {
             self.begin(begins_ms);
@@ -100,7 +100,7 @@ impl Loads {
         Self { sorted, mean }
     }
 
-    /// The load over the mean at this place in order; the nearest pod's.
+    /// The load over the mean at this quantile, that of the nearest pod.
     fn quantile(&self, numerator: usize, denominator: usize) -> f64 {
         let last = self.sorted.len().saturating_sub(1);
         let place = (last * numerator + denominator / 2) / denominator;
@@ -112,7 +112,7 @@ impl Loads {
     }
 }
 
-/// Three places are finer than any plot.
+/// To three decimals, finer than any plot.
 fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }

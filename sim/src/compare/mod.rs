@@ -1,22 +1,22 @@
-//! Comparing balancers: what is seen of each of them over time, and a page that shows it.
+//! Comparing balancers: curves and ownership over time, and an HTML page that plots them.
 //!
 //! ```text
-//! Tick --> Recorder --> Run      one balancer on one trace: its figures, and curves of at most 720 points
+//! ReplayTick --> RunRecorder --> BalancerRun      one balancer on one trace: figures, and curves of at most 720 points
 //!                        |
-//!            Comparison --+--> Page --> HTML in one file, readable without a network
+//!            Comparison --+--> Page --> one HTML file that needs no network
 //! ```
 
 mod bands;
 mod comparison;
 mod curves;
 mod page;
-mod recorder;
+mod run_recorder;
 
 pub use bands::Bands;
-pub use comparison::{Comparison, Run};
+pub use comparison::{BalancerRun, Comparison};
 pub use curves::Curves;
 pub use page::page;
-pub use recorder::Recorder;
+pub use run_recorder::RunRecorder;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 const comparisons = JSON.parse(document.getElementById("figures").textContent);
 const tip = document.getElementById("tip");
 
-// ---- small tools ----
+// ---- helpers for elements and text ----
 const SVG = "http://www.w3.org/2000/svg";
 function html(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -35,19 +35,19 @@ const FIGURES = [
     ["worst", "max_rest", 3, "The same at its worst"]]],
   ["Hottest pod", [["\u00d7 mean", "mean_over_mean", 3, "The hottest pod over the mean of all pods, on average"]]],
   ["Load moved an hour (1 = all load once)", [
-    ["forced", "forced_per_h", 3, "When pods came or went"],
-    ["needed", "needed_per_h", 3, "What pods that came and went made necessary"],
-    ["voluntary", "voluntary_per_h", 3, "At all other times"]]],
+    ["forced", "forced_per_h", 3, "In ticks in which pods joined or left"],
+    ["needed", "needed_per_h", 3, "Made necessary by pods that joined and left"],
+    ["voluntary", "voluntary_per_h", 3, "In all other ticks"]]],
   ["Load moved at once", [
     ["1st minute", "first_minute", 3, "While settling in"],
-    ["largest", "max_round_moved", 3, "In one tick in which no pod came or went"]]],
+    ["largest", "max_round_moved", 3, "In one tick in which no pod joined or left"]]],
   ["Ticks", [
-    ["over band", "over_band_ticks", 0, "Ticks in which some pod was more than the tolerance above what it could have"],
+    ["over band", "over_band_ticks", 0, "Ticks in which some pod exceeded its attainable load by more than the tolerance"],
     ["uncovered", "uncovered", 0, "Ticks in which some key had no live owner: must be 0"]]],
-  ["Time to decide", [["mean ms", "decide_ms_mean", 1, "On average, on the machine that made this page"],
+  ["Time to decide", [["mean ms", "decide_ms_mean", 1, "On average, on the machine that rendered this page"],
     ["p99 ms", "decide_ms_p99", 1, "The 99th of a hundred"]]],
 ];
-/** Figures in which there is nothing to win: needed is the same for all, and a placement that never looks at load decides fast. */
+/** Figures without a best value: needed is the same for all, and a placement that ignores load decides fast. */
 const NOT_JUDGED = new Set(["needed_per_h", "decide_ms_mean", "decide_ms_p99"]);
 
 function figuresTable(comparison) {
@@ -57,7 +57,7 @@ function figuresTable(comparison) {
     for (const [name, , , title] of columns) names.append(html("th", { title }, name));
   }
   const columns = FIGURES.flatMap(([, columns]) => columns);
-  // A cluster counts moves and failures as they are noticed, so its figures stand beside the others but do not compete.
+  // A simulated cluster counts moves and failures when it detects them, so its figures are shown but not compared.
   const rivals = comparison.runs.filter(run => run.summary.decisions > 0);
   const best = Object.fromEntries(columns.map(([, key]) => [key, Math.min(...rivals.map(run => run.summary[key]))]));
   const worst = Object.fromEntries(columns.map(([, key]) => [key, Math.max(...rivals.map(run => run.summary[key]))]));
@@ -77,12 +77,12 @@ function figuresTable(comparison) {
 function definitions(comparison) {
   const list = html("dl");
   const define = (term, text) => list.append(html("dt", {}, term), html("dd", {}, text));
-  define("rest", "hottest pod over the mean, without keys that are too hot for as many pods as may share them, and without their pods");
-  define("forced, voluntary", "share of all load whose keys lost an owner, added up and per hour; forced in ticks in which pods came or went");
-  define("needed", "in each such tick the larger of the load whose owner left and the share that joining pods make up of all pods");
+  define("rest", "hottest pod over the mean, without the keys that are too hot for the replicas they may have, and without the pods of those");
+  define("forced, voluntary", "share of all load whose keys lost an owner, summed per hour; forced in ticks in which pods joined or left");
+  define("needed", "in each such tick the larger of the load whose owner left and the fraction of joining pods among all pods");
   define("largest", "largest share moved in one tick without pod changes, after the first tick");
-  define("over band", `ticks in which some pod was more than ${percent(comparison.tolerance)} (of capacity, or of the mean where that is larger) above what it could have: the remaining mean, or its part of a hot key if as many pods shared it as may`);
-  define("settling in", "all but 1st minute, largest and uncovered count from the first minute on");
+  define("over band", `ticks in which some pod was more than ${percent(comparison.tolerance)} (of capacity, or of the mean where that is larger) above its attainable load: the remaining mean, or its part of a hot key shared by as many replicas as allowed`);
+  define("settling in", "the first minute counts only in 1st minute, largest and uncovered");
   return html("details", {}, html("summary", {}, "What the figures mean"), list);
 }
 
@@ -99,7 +99,7 @@ function timeTicks(endMs) {
   return { ticks, label: at => `${+(at / length).toFixed(2)}${at === ticks.at(-1) ? ` ${unit}` : ""}` };
 }
 
-/** A plot with axes. `shape` bends the scale, `marks` are the values that are written at it. */
+/** A plot with axes. `shape` transforms the scale, `marks` are its labelled values. */
 function frame(comparison, low, high, marks, format, shape = value => value) {
   const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img" });
   const x = ms => LEFT + ms / comparison.end_ms * plotWidth;
@@ -118,7 +118,7 @@ function roundMarks(high) {
   const step = [1, 2, 2.5, 5, 10].map(factor => factor * magnitude).find(step => step >= raw);
   return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, place) => +(place * step).toPrecision(6));
 }
-/** Bends a scale so that what lies near 1 is shown large and what is far off still fits. */
+/** A scale that magnifies values near 1 and compresses larger ones logarithmically. */
 const nearOne = value => value < 1 ? (value - 1) * 10 : Math.log(1 + (value - 1) * 10);
 const MARKS_NEAR_ONE = [1, 1.1, 1.3, 2, 4, 10, 30, 100, 300, 1000];
 function drawTimes(root, comparison, x) {
@@ -133,9 +133,9 @@ function drawTimes(root, comparison, x) {
     if (change.joined) mark("joined", "\u25b2", change.crashed || change.stopped ? 7 : 0);
   }
 }
-/** Up to where the tolerance reaches: so much of a pod's capacity, or of the mean where that is larger. */
+/** The upper end of the tolerance: a fraction of a pod's capacity, or of the mean where that is larger. */
 const toleranceOf = (comparison, curves) => curves.capacity.map(capacity => 1 + comparison.tolerance * Math.max(1, capacity));
-/** Points of a curve as steps: a value holds until the next one; what is no number is left out. */
+/** Points of a curve as steps: a value holds until the next one; NaN is skipped. */
 function steps(plot, curves, values, endMs) {
   return values.flatMap((value, at) => {
     if (Number.isNaN(value)) return [];
@@ -192,7 +192,7 @@ function churnPlot(comparison, run, scale) {
     plot.front.append(svg("rect", { class: share > scale.churn ? `${kind} cut` : kind, x: plot.x(curves.at_ms[at]).toFixed(1), width: width.toFixed(1), y: y.toFixed(1), height: Math.max(.8, TOP + plotHeight - y).toFixed(1) }));
   });
   const sum = values => percent(values.reduce((sum, share) => sum + share, 0));
-  note(plot, `in all: forced ${sum(curves.forced)}, voluntary ${sum(curves.voluntary)}`, "remark");
+  note(plot, `total: forced ${sum(curves.forced)}, voluntary ${sum(curves.voluntary)}`, "remark");
   return figure("Load that moved", "% of all load", plot, comparison, ms => {
     const at = indexAt(curves, ms);
     return `forced     ${percent(curves.forced[at])}\nvoluntary  ${percent(curves.voluntary[at])}`;
@@ -205,7 +205,7 @@ function figure(title, unit, plot, comparison, read) {
   return html("figure", {}, caption, plot.root);
 }
 
-// ---- pointing at plots ----
+// ---- pointer and tooltip ----
 function watchPointer(root, comparison, read) {
   const cursor = svg("line", { class: "cursor", y1: TOP, y2: TOP + plotHeight, visibility: "hidden" });
   root.append(cursor);
@@ -235,7 +235,7 @@ function hideTip(comparison) {
 }
 
 // ---- who owns which keys ----
-/** Hues a golden angle apart, so that pods that follow each other differ; muted, so that a thousand of them can be looked at. */
+/** Hues a golden angle apart, so that consecutive pods differ; muted, so that a thousand of them stay readable. */
 function colour(pod) {
   const hue = (pod * 137.508 + 210) % 360, lightness = 0.48 + (pod * 7 % 5) * 0.055, chroma = 0.42 * Math.min(lightness, 1 - lightness);
   const part = offset => {
@@ -264,7 +264,7 @@ function bandsPlot(comparison, run) {
   root.append(svg("image", { href: canvas.toDataURL(), x: LEFT, y: TOP, width: plotWidth, height: plotHeight, preserveAspectRatio: "none", style: "image-rendering: pixelated" }));
   const { ticks, label } = timeTicks(comparison.end_ms);
   for (const at of ticks) root.append(svg("text", { x: LEFT - 5, y: y(at) + (at ? at === comparison.end_ms ? 0 : 4 : 9), "text-anchor": "end" }, label(at).replace(/ .*/, "")));
-  for (const [share, text, anchor] of [[0, "first key", "start"], [.5, `key space, looked at in ${bands.columns} places \u2192`, "middle"], [1, "last key", "end"]])
+  for (const [share, text, anchor] of [[0, "first key", "start"], [.5, `key space, sampled at ${bands.columns} keys \u2192`, "middle"], [1, "last key", "end"]])
     root.append(svg("text", { x: LEFT + share * plotWidth, y: TOP + plotHeight + 14, "text-anchor": anchor }, text));
   root.addEventListener("pointermove", event => {
     const box = root.getBoundingClientRect();
@@ -273,7 +273,7 @@ function bandsPlot(comparison, run) {
     const pod = rows[row]?.[column];
     if (pod === undefined) return hideTip(comparison);
     const key = (column + .5) / bands.columns;
-    showTip(event, `${clock(row * bands.row_ms)}\n${comparison.pods[pod] ?? "nobody"} owns keys around ${Math.floor(key * 65536).toString(16).padStart(4, "0")}\u2026`);
+    showTip(event, `${clock(row * bands.row_ms)}\n${comparison.pods[pod] ?? "no pod"} owns keys around ${Math.floor(key * 65536).toString(16).padStart(4, "0")}\u2026`);
   });
   root.addEventListener("pointerleave", () => hideTip(comparison));
   const unit = timeTicks(comparison.end_ms).label(timeTicks(comparison.end_ms).ticks.at(-1)).split(" ")[1];
@@ -281,7 +281,7 @@ function bandsPlot(comparison, run) {
 }
 
 // ---- the page ----
-/** The same scales for all balancers of a trace, so that their plots compare at a glance. */
+/** The same scales for all balancers of a trace, so that their plots are comparable. */
 function scales(comparison) {
   const most = pick => Math.max(...comparison.runs.map(run => Math.max(...pick(run.curves))));
   const load = Math.min(Math.max(most(curves => curves.max) * 1.05, 1.5), 3);
@@ -299,9 +299,9 @@ function section(comparison) {
   comparison.cursors = [];
   const scale = scales(comparison), part = html("section", {}, html("h2", {}, comparison.title));
   part.append(html("p", { class: "facts" }, [
-    `${group(comparison.pods.length)} pods in all`, `${group(comparison.key_count)} keys`, duration(comparison.end_ms),
-    `a decision each ${duration(comparison.decide_every_ms).replace("1 minutes", "minute")}`,
-    `a pod can carry ${group(comparison.max_load_hint)} units a second, the mean is ${group(Math.round(meanLoad(comparison)))}`,
+    `${group(comparison.pods.length)} pods in total`, `${group(comparison.key_count)} keys`, duration(comparison.end_ms),
+    `one decision every ${duration(comparison.decide_every_ms).replace("1 minutes", "minute")}`,
+    `capacity of a pod ${group(comparison.max_load_hint)} units a second, mean load ${group(Math.round(meanLoad(comparison)))}`,
     comparison.max_replicas > 1 ? `${comparison.min_replicas} to ${comparison.max_replicas} owners a key` : "one owner a key",
   ].join(" \u00b7 ")));
   part.append(figuresTable(comparison), definitions(comparison));

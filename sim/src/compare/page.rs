@@ -1,4 +1,4 @@
-//! The page: a comparison as HTML in one file, which needs nothing else.
+//! The page: comparisons as one self-contained HTML file.
 
 use super::Comparison;
 
@@ -6,13 +6,13 @@ const FRAME: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page of these comparisons, in the order given.
+/// Renders the comparisons in the given order.
 #[must_use]
 pub fn page(comparisons: &[Comparison]) -> String {
-    let figures = serde_json::to_string(comparisons).expect("figures and names are JSON");
+    let figures = serde_json::to_string(comparisons).expect("comparisons serialize to JSON");
     FRAME
         .replace("/*STYLE*/", STYLE)
         .replace("/*SCRIPT*/", SCRIPT)
-        // Last, so that nothing a trace is called is taken for a place to fill; and no name ends the script element.
+        // Replaced last, so that a trace title is not taken for a placeholder; `<` is escaped so that none ends the script element.
         .replace("/*FIGURES*/", &figures.replace('<', "\\u003c"))
 }

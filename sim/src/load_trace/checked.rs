@@ -1,20 +1,20 @@
-//! What a line says: whether it has the fields of its event and no others, and whether their values make sense.
+//! Validation of a line: exactly the fields of its event, with values in range.
 
 use std::time::Duration;
 
 use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
 
-use super::line::{EventName, ImbalanceName, Line, Position, Rate};
-use super::{LoadTraceFault, TraceConfig, TraceWhat};
+use super::trace_line::{EventName, HexKey, ImbalanceName, JsonLoad, TraceLine};
+use super::{LoadTraceFault, TraceConfig, TraceEventKind};
 
-/// What the first line says.
-pub(super) fn config_of(line: &Line) -> Result<TraceConfig, LoadTraceFault> {
+/// The configuration in the first line.
+pub(super) fn config_of(line: &TraceLine) -> Result<TraceConfig, LoadTraceFault> {
     if line.event != EventName::Config {
         return Err(LoadTraceFault::NoConfig);
     }
-    refuse_unless(line.at_ms == 0, "at_ms of the config", line.at_ms, "0")?;
-    refuse_fields(line, &["pods", "loads"])?;
+    reject_unless(line.at_ms == 0, "at_ms of the config", line.at_ms, "0")?;
+    reject_fields(line, &["pods", "loads"])?;
     let missing = |field| LoadTraceFault::Missing { event: "config", field };
     let max_load_hint = line.max_load_hint.ok_or(missing("max_load_hint"))?.load();
     let imbalance = line.imbalance.ok_or(missing("imbalance"))?;
@@ -22,11 +22,11 @@ pub(super) fn config_of(line: &Line) -> Result<TraceConfig, LoadTraceFault> {
     let max_replicas = line.max_replicas.ok_or(missing("max_replicas"))?;
     let decide_every_ms = line.decide_every_ms.ok_or(missing("decide_every_ms"))?;
     let has_hint = max_load_hint > Load::ZERO;
-    refuse_unless(has_hint, "max_load_hint", max_load_hint, "at least 0.001")?;
-    refuse_unless(min_replicas > 0, "min_replicas", min_replicas, "at least 1")?;
+    reject_unless(has_hint, "max_load_hint", max_load_hint, "at least 0.001")?;
+    reject_unless(min_replicas > 0, "min_replicas", min_replicas, "at least 1")?;
     let is_range = max_replicas >= min_replicas;
-    refuse_unless(is_range, "max_replicas", max_replicas, "at least min_replicas")?;
-    refuse_unless(decide_every_ms > 0, "decide_every_ms", decide_every_ms, "at least 1")?;
+    reject_unless(is_range, "max_replicas", max_replicas, "at least min_replicas")?;
+    reject_unless(decide_every_ms > 0, "decide_every_ms", decide_every_ms, "at least 1")?;
     Ok(TraceConfig {
         max_load_hint,
         imbalance: imbalance_of(imbalance),
@@ -44,31 +44,31 @@ fn imbalance_of(name: ImbalanceName) -> Imbalance {
     }
 }
 
-/// What happens by a line after the first.
-pub(super) fn what_of(line: Line, config: &TraceConfig) -> Result<TraceWhat, LoadTraceFault> {
+/// The event in a line after the first.
+pub(super) fn kind_of(line: TraceLine, config: &TraceConfig) -> Result<TraceEventKind, LoadTraceFault> {
     let event = line.event.as_str();
     let missing = |field| LoadTraceFault::Missing { event, field };
     if line.event == EventName::Config {
         return Err(LoadTraceFault::SecondConfig);
     }
-    refuse_fields(&line, fields_refused_by(line.event))?;
+    reject_fields(&line, fields_rejected_by(line.event))?;
     let pods = line.pods.ok_or(missing("pods"));
     match line.event {
-        EventName::PodsAdded => Ok(TraceWhat::PodsAdded(pods?)),
-        EventName::PodsCrashed => Ok(TraceWhat::PodsCrashed(pods?)),
-        EventName::PodsDrained => Ok(TraceWhat::PodsDrained(pods?)),
+        EventName::PodsAdded => Ok(TraceEventKind::PodsAdded(pods?)),
+        EventName::PodsCrashed => Ok(TraceEventKind::PodsCrashed(pods?)),
+        EventName::PodsDrained => Ok(TraceEventKind::PodsDrained(pods?)),
         EventName::LoadSet => {
             let loads = line.loads.ok_or(missing("loads"))?;
-            refuse_coarse(&loads, config)?;
+            reject_coarse(&loads, config)?;
             let loads = loads.into_iter().map(|(position, rate)| (position.0, rate.load()));
-            Ok(TraceWhat::LoadSet(loads.collect()))
+            Ok(TraceEventKind::LoadSet(loads.collect()))
         }
-        EventName::Config | EventName::End => Ok(TraceWhat::End),
+        EventName::Config | EventName::End => Ok(TraceEventKind::End),
     }
 }
 
-/// Refuses loads of which rounding takes or adds a part that counts: a hundredth of them, and of what a pod can carry.
-fn refuse_coarse(loads: &[(Position, Rate)], config: &TraceConfig) -> Result<(), LoadTraceFault> {
+/// Rejects loads that rounding to thousandths changes by more than 1 % of their sum and by more than 1 % of a pod's capacity.
+fn reject_coarse(loads: &[(HexKey, JsonLoad)], config: &TraceConfig) -> Result<(), LoadTraceFault> {
     let in_units = |load: Load| load.milli() as f64 / 1_000.0;
     let written: f64 = loads.iter().map(|(_, rate)| rate.0).sum();
     let rounded: f64 = loads.iter().map(|(_, rate)| in_units(rate.load())).sum();
@@ -82,8 +82,8 @@ fn refuse_coarse(loads: &[(Position, Rate)], config: &TraceConfig) -> Result<(),
     }
 }
 
-/// The fields of other events.
-fn fields_refused_by(event: EventName) -> &'static [&'static str] {
+/// The fields that the event must not have.
+fn fields_rejected_by(event: EventName) -> &'static [&'static str] {
     match event {
         EventName::PodsAdded | EventName::PodsCrashed | EventName::PodsDrained => &["loads", "settings"],
         EventName::LoadSet => &["pods", "settings"],
@@ -92,7 +92,7 @@ fn fields_refused_by(event: EventName) -> &'static [&'static str] {
     }
 }
 
-fn refuse_fields(line: &Line, fields: &[&'static str]) -> Result<(), LoadTraceFault> {
+fn reject_fields(line: &TraceLine, fields: &[&'static str]) -> Result<(), LoadTraceFault> {
     let has_settings = line.max_load_hint.is_some()
         || line.imbalance.is_some()
         || line.min_replicas.is_some()
@@ -120,7 +120,7 @@ fn refuse_fields(line: &Line, fields: &[&'static str]) -> Result<(), LoadTraceFa
     }
 }
 
-fn refuse_unless(
+fn reject_unless(
     is_allowed: bool,
     field: &'static str,
     found: impl ToString,

@@ -1,4 +1,4 @@
-//! The first line of a load trace: what its target wants.
+//! The configuration of a load trace, its first line.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use emberkeep_core::load::Load;
 /// The configuration of a trace's target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceConfig {
-    /// What one pod can carry.
+    /// The capacity of one pod.
     pub max_load_hint: Load,
-    /// How far a pod may lie from the mean.
+    /// The tolerance: how far a pod may be above the mean.
     pub imbalance: Imbalance,
     /// The fewest replicas of a slice, at least 1.
     pub min_replicas: u32,
     /// The most replicas of a slice, at least `min_replicas`.
     pub max_replicas: u32,
-    /// The time between two decisions, at least a millisecond.
+    /// The time between two decisions, at least 1 ms.
     pub decide_every: Duration,
 }
 
 impl TraceConfig {
-    /// The balancer's settings for such a target; what a trace does not say has its default.
+    /// The balancer's settings for the target; settings that a trace does not contain have their defaults.
     #[must_use]
     pub fn balancer_settings(&self) -> BalancerSettings {
         BalancerSettings {

@@ -1,28 +1,28 @@
-//! One line of a load trace after the first.
+//! An event of a load trace: one line after the first.
 
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
-/// Something that happens to the target.
+/// A change of the target's pods or loads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceEvent {
-    /// When, in milliseconds since the trace began.
+    /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// What.
-    pub what: TraceWhat,
+    /// The change.
+    pub what: TraceEventKind,
 }
 
-/// What happens.
+/// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TraceWhat {
-    /// Pods join.
+pub enum TraceEventKind {
+    /// Pods that join.
     PodsAdded(Vec<PodName>),
-    /// Pods are gone without notice.
+    /// Pods that crash without notice.
     PodsCrashed(Vec<PodName>),
-    /// Pods stop as planned.
+    /// Pods that drain as planned.
     PodsDrained(Vec<PodName>),
-    /// Keys, by their position in the key space, get another load; none removes the key.
+    /// New loads of keys, by position in the key space; 0 removes the key.
     LoadSet(Vec<(u64, Load)>),
-    /// The trace is over.
+    /// The end of the trace.
     End,
 }

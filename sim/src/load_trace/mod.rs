@@ -1,4 +1,4 @@
-//! Load traces: what happens to a target, as JSON Lines that any tool can write.
+//! Load traces: the pods and loads of a target over time, as JSON Lines that any tool can write.
 //!
 //! ```text
 //! {"at_ms":0,"event":"config","max_load_hint":1000.0,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}
@@ -13,13 +13,15 @@ mod builtin;
 mod checked;
 mod config;
 mod event;
-mod line;
+mod limits;
 mod reader;
 mod trace;
 mod trace_error;
+mod trace_line;
 
 pub use config::TraceConfig;
-pub use event::{TraceEvent, TraceWhat};
-pub use reader::{LINE_BYTES_MAX, LoadTraceReader};
-pub use trace::{Change, KeyId, LoadTrace, PodId, TimedChange};
+pub use event::{TraceEvent, TraceEventKind};
+pub use limits::LINE_BYTES_MAX;
+pub use reader::LoadTraceReader;
+pub use trace::{KeyId, LoadTrace, PodId, TimedChange, TraceChange};
 pub use trace_error::{LoadTraceError, LoadTraceFault};

@@ -1,4 +1,4 @@
-//! Reads a load trace line by line, in memory for one line.
+//! Reads a load trace line by line, holding one line in memory.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
@@ -6,17 +6,15 @@ use std::io::{BufRead, Read};
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
-use super::checked::{config_of, out_of_range, what_of};
-use super::line::Line;
-use super::{LoadTraceError, LoadTraceFault, TraceConfig, TraceEvent, TraceWhat};
+use super::checked::{config_of, kind_of, out_of_range};
+use super::limits::LINE_BYTES_MAX;
+use super::trace_line::TraceLine;
+use super::{LoadTraceError, LoadTraceFault, TraceConfig, TraceEvent, TraceEventKind};
 
-/// The longest line that is read: the loads of several million keys fit.
-pub const LINE_BYTES_MAX: usize = 256 << 20;
-
-/// An iterator over the events of a load trace, [`TraceWhat::End`] being the last.
+/// An iterator over the events of a load trace up to [`TraceEventKind::End`].
 ///
-/// Strict: times never go back, pods join and go only once each time, some pod is always there, no field is unknown.
-/// The first wrong line is the last item.
+/// Strict: times never decrease, only absent pods join and only present ones leave, at least one pod is present whenever time
+/// passes, and no field is unknown. The error of the first invalid line is the last item.
 pub struct LoadTraceReader<R> {
     input: R,
     line: u64,
@@ -29,10 +27,10 @@ pub struct LoadTraceReader<R> {
 }
 
 impl<R: BufRead> LoadTraceReader<R> {
-    /// Reads and checks the configuration.
+    /// Reads and validates the configuration.
     ///
     /// # Errors
-    /// When the first line is none.
+    /// When the first line is not a valid configuration.
     pub fn try_new(mut input: R) -> Result<Self, LoadTraceError> {
         let mut buffer = Vec::new();
         let config = next_line(&mut input, &mut buffer)
@@ -51,7 +49,7 @@ impl<R: BufRead> LoadTraceReader<R> {
         })
     }
 
-    /// What the first line says.
+    /// The configuration in the first line.
     pub fn config(&self) -> &TraceConfig {
         &self.config
     }
@@ -59,14 +57,14 @@ impl<R: BufRead> LoadTraceReader<R> {
     fn next_event(&mut self) -> Result<TraceEvent, LoadTraceFault> {
         self.line += 1;
         let line = next_line(&mut self.input, &mut self.buffer)?.ok_or(LoadTraceFault::NoEnd)?;
-        self.pass_time_to(line.at_ms)?;
+        self.advance_time_to(line.at_ms)?;
         let at_ms = line.at_ms;
-        let what = what_of(line, &self.config)?;
-        self.follow(&what)?;
+        let what = kind_of(line, &self.config)?;
+        self.track_pods_and_load(&what)?;
         Ok(TraceEvent { at_ms, what })
     }
 
-    fn pass_time_to(&mut self, at_ms: u64) -> Result<(), LoadTraceFault> {
+    fn advance_time_to(&mut self, at_ms: u64) -> Result<(), LoadTraceFault> {
         let previous_ms = self.previous_ms;
         if at_ms < previous_ms {
             return Err(LoadTraceFault::OutOfOrder { at_ms, previous_ms });
@@ -78,17 +76,19 @@ impl<R: BufRead> LoadTraceReader<R> {
         Ok(())
     }
 
-    /// Keeps track of who is there.
-    fn follow(&mut self, what: &TraceWhat) -> Result<(), LoadTraceFault> {
+    /// Tracks which pods are present and whether any load was set.
+    fn track_pods_and_load(&mut self, what: &TraceEventKind) -> Result<(), LoadTraceFault> {
         match what {
-            TraceWhat::PodsAdded(pods) => pods.iter().try_for_each(|pod| self.join(pod)),
-            TraceWhat::PodsCrashed(pods) | TraceWhat::PodsDrained(pods) => pods.iter().try_for_each(|pod| self.go(pod)),
-            TraceWhat::LoadSet(loads) => {
+            TraceEventKind::PodsAdded(pods) => pods.iter().try_for_each(|pod| self.join(pod)),
+            TraceEventKind::PodsCrashed(pods) | TraceEventKind::PodsDrained(pods) => {
+                pods.iter().try_for_each(|pod| self.leave(pod))
+            }
+            TraceEventKind::LoadSet(loads) => {
                 self.has_load |= loads.iter().any(|(_, load)| *load > Load::ZERO);
                 Ok(())
             }
-            TraceWhat::End if !self.has_load => Err(LoadTraceFault::NoLoad),
-            TraceWhat::End => self.expect_nothing_more(),
+            TraceEventKind::End if !self.has_load => Err(LoadTraceFault::NoLoad),
+            TraceEventKind::End => self.expect_nothing_more(),
         }
     }
 
@@ -100,9 +100,9 @@ impl<R: BufRead> LoadTraceReader<R> {
             .ok_or(LoadTraceFault::AlreadyThere { pod: pod_name })
     }
 
-    fn go(&mut self, pod: &PodName) -> Result<(), LoadTraceFault> {
-        let was_there = self.pods.remove(pod);
-        was_there
+    fn leave(&mut self, pod: &PodName) -> Result<(), LoadTraceFault> {
+        let was_present = self.pods.remove(pod);
+        was_present
             .then_some(())
             .ok_or_else(|| LoadTraceFault::NotThere { pod: pod.to_string() })
     }
@@ -128,7 +128,7 @@ impl<R: BufRead> Iterator for LoadTraceReader<R> {
         }
         let event = self.next_event();
         self.is_done = match &event {
-            Ok(event) => event.what == TraceWhat::End,
+            Ok(event) => event.what == TraceEventKind::End,
             Err(_) => true,
         };
         let line = self.line;
@@ -136,14 +136,14 @@ impl<R: BufRead> Iterator for LoadTraceReader<R> {
     }
 }
 
-fn next_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<Option<Line>, LoadTraceFault> {
+fn next_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<Option<TraceLine>, LoadTraceFault> {
     match read_line(input, buffer)? {
-        true => Line::parse(buffer).map(Some),
+        true => TraceLine::parse(buffer).map(Some),
         false => Ok(None),
     }
 }
 
-/// Fills the buffer with the next line; answers whether there was one.
+/// Fills the buffer with the next line; returns `false` at the end of the file.
 fn read_line(input: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<bool, LoadTraceFault> {
     buffer.clear();
     let read = input.by_ref().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', buffer);
@@ -175,7 +175,7 @@ mod tests {
         LoadTraceReader::try_new(text.as_bytes())?.collect()
     }
 
-    fn complaint(lines: &[&str]) -> String {
+    fn error_of(lines: &[&str]) -> String {
         read(lines).unwrap_err().to_string()
     }
 
@@ -188,21 +188,21 @@ mod tests {
         let events = read(&[CONFIG, &two, LOAD, crash, drain, more, END]).unwrap();
         let pod = |name: &str| PodName::try_new(name).unwrap();
         let expected = [
-            (0, TraceWhat::PodsAdded(vec![pod("a"), pod("b")])),
+            (0, TraceEventKind::PodsAdded(vec![pod("a"), pod("b")])),
             (
                 0,
-                TraceWhat::LoadSet(vec![(0x00ff_00ff_00ff_00ff, Load::from_milli(532))]),
+                TraceEventKind::LoadSet(vec![(0x00ff_00ff_00ff_00ff, Load::from_milli(532))]),
             ),
-            (60_000, TraceWhat::PodsCrashed(vec![pod("b")])),
-            (70_000, TraceWhat::PodsDrained(vec![pod("a")])),
-            (70_000, TraceWhat::PodsAdded(vec![pod("b")])),
-            (600_000, TraceWhat::End),
+            (60_000, TraceEventKind::PodsCrashed(vec![pod("b")])),
+            (70_000, TraceEventKind::PodsDrained(vec![pod("a")])),
+            (70_000, TraceEventKind::PodsAdded(vec![pod("b")])),
+            (600_000, TraceEventKind::End),
         ];
         assert_eq!(events, expected.map(|(at_ms, what)| TraceEvent { at_ms, what }));
     }
 
     #[test]
-    fn the_first_line_is_what_the_target_wants() {
+    fn the_first_line_is_the_configuration() {
         let reader = LoadTraceReader::try_new(CONFIG.as_bytes()).unwrap();
         let expected = TraceConfig {
             max_load_hint: Load::from_units(1_000),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_configuration_is_named() {
+    fn an_invalid_configuration_is_rejected() {
         let with = |field: &str, value: &str| CONFIG.replace(field, value);
         let cases = [
             (
@@ -245,23 +245,23 @@ mod tests {
             ),
         ];
         for (config, expected) in cases {
-            assert_eq!(complaint(&[&config, POD, LOAD, END]), expected);
+            assert_eq!(error_of(&[&config, POD, LOAD, END]), expected);
         }
     }
 
     #[test]
-    fn each_wrong_line_is_named_with_what_is_allowed() {
+    fn each_invalid_line_is_rejected_with_what_is_allowed() {
         let cases = [
             ("{", "line 4: column 1: the line ends within an object"),
             ("", "line 4: column 0: the line ends within a value"),
-            (CONFIG, "line 4: a second config event; only the first line is one"),
+            (CONFIG, "line 4: a second config event; only the first line may be one"),
             (
                 POD,
-                "line 4: pod \"a\" joins, but it is there already; let it crash or drain first",
+                "line 4: pod \"a\" is added but present already; it must crash or drain first",
             ),
             (
                 r#"{"at_ms":0,"event":"pods_drained","pods":["b"]}"#,
-                "line 4: pod \"b\" goes, but it is not there; only pods that were added may",
+                "line 4: pod \"b\" crashes or drains but is not present; it must be added first",
             ),
             (
                 r#"{"at_ms":0,"event":"pods_drained"}"#,
@@ -293,12 +293,12 @@ mod tests {
             ),
         ];
         for (line, expected) in cases {
-            assert_eq!(complaint(&[CONFIG, POD, LOAD, line, END]), expected, "{line}");
+            assert_eq!(error_of(&[CONFIG, POD, LOAD, line, END]), expected, "{line}");
         }
     }
 
     #[test]
-    fn time_goes_on_some_pod_is_there_and_the_end_is_the_end() {
+    fn time_never_decreases_a_pod_is_present_and_the_end_is_last() {
         let back = r#"{"at_ms":599999,"event":"end"}"#;
         let drain = r#"{"at_ms":5,"event":"pods_drained","pods":["a"]}"#;
         let idle = LOAD.replace("5.3215e-01", "0");
@@ -313,41 +313,41 @@ mod tests {
             ),
             (
                 &[POD, LOAD, drain, END],
-                "line 5: there is no pod from 5 ms on; at least one must be there at any time",
+                "line 5: no pod is present from 5 ms on; at least one must be at any time",
             ),
             (
                 &[LOAD, END],
-                "line 3: there is no pod from 0 ms on; at least one must be there at any time",
+                "line 3: no pod is present from 0 ms on; at least one must be at any time",
             ),
             (
                 &[POD, &idle, END],
-                "line 4: the trace ends and has set no load; a load_set event does",
+                "line 4: the trace sets no load; add a load_set event",
             ),
             (
                 &[POD, LOAD],
-                "line 4: the trace stops without its last line, {\"at_ms\":...,\"event\":\"end\"}",
+                "line 4: the trace ends without its last line, {\"at_ms\":...,\"event\":\"end\"}",
             ),
         ];
         for (lines, expected) in cases {
-            assert_eq!(complaint(&[&[CONFIG], lines].concat()), expected);
+            assert_eq!(error_of(&[&[CONFIG], lines].concat()), expected);
         }
     }
 
     #[test]
-    fn loads_too_small_to_be_counted_are_refused_and_a_few_cold_keys_are_not() {
+    fn loads_too_small_for_thousandths_are_rejected_and_a_few_cold_keys_are_not() {
         let config = CONFIG.replace("1000.0", "1");
         let small = |count: usize| {
             let loads = vec![r#"["0000000000000001",0.0004]"#; count].join(",");
             format!(r#"{{"at_ms":0,"event":"load_set","loads":[{loads}]}}"#)
         };
         assert!(read(&[&config, POD, LOAD, &small(25), END]).is_ok());
-        let sentence = "line 4: loads of 0.0104 units together are counted as 0.000 in thousandths; multiply all loads and max_load_hint by 1,000";
-        assert_eq!(complaint(&[&config, POD, LOAD, &small(26), END]), sentence);
+        let sentence = "line 4: loads with a sum of 0.0104 units become 0.000 when rounded to thousandths; multiply all loads and max_load_hint by 1,000";
+        assert_eq!(error_of(&[&config, POD, LOAD, &small(26), END]), sentence);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_get_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_rejected_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let text = [CONFIG.as_bytes(), b"\n", &bytes].concat();
             let reader = LoadTraceReader::try_new(text.as_slice()).unwrap();
             prop_assert!(reader.collect::<Result<Vec<_>, _>>().is_err());

@@ -1,4 +1,4 @@
-//! A whole load trace in memory: keys and pods are numbers, so that replaying it is cheap.
+//! A whole load trace in memory; keys and pods are numbered, so that replays are fast.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufRead;
@@ -6,18 +6,18 @@ use std::io::BufRead;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 
-use super::{LoadTraceError, LoadTraceReader, TraceConfig, TraceEvent, TraceWhat};
+use super::{LoadTraceError, LoadTraceReader, TraceConfig, TraceEvent, TraceEventKind};
 
-/// A key of a trace: its place in [`LoadTrace::keys`].
+/// A key of a trace: its index in [`LoadTrace::keys`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub u32);
 
-/// A pod of a trace: its place in [`LoadTrace::pods`].
+/// A pod of a trace: its index in [`LoadTrace::pods`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub u32);
 
 impl KeyId {
-    /// As an index.
+    /// The id as an index into vectors by id.
     #[must_use]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
@@ -25,14 +25,14 @@ impl KeyId {
 }
 
 impl PodId {
-    /// As an index.
+    /// The id as an index into vectors by id.
     #[must_use]
     pub const fn as_usize(self) -> usize {
         self.0 as usize
     }
 }
 
-/// What happens to one target, from the first event at 0 ms to the end.
+/// The pods and loads of one target over time, from 0 ms to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadTrace {
     config: TraceConfig,
@@ -42,35 +42,35 @@ pub struct LoadTrace {
     end_ms: u64,
 }
 
-/// Something that changes, and when.
+/// A change and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimedChange {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// What changes.
-    pub change: Change,
+    /// The change.
+    pub change: TraceChange,
 }
 
-/// What changes.
+/// A change of pods or loads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Pods join.
+pub enum TraceChange {
+    /// Pods that join.
     PodsAdded(Vec<PodId>),
-    /// Pods are gone without notice.
+    /// Pods that crash without notice.
     PodsCrashed(Vec<PodId>),
-    /// Pods stop as planned.
+    /// Pods that drain as planned.
     PodsDrained(Vec<PodId>),
-    /// Keys have this load from now on.
+    /// The loads of keys from now on.
     LoadSet(Vec<(KeyId, Load)>),
 }
 
-impl Change {
-    /// Whether pods come or go.
+impl TraceChange {
+    /// Whether pods join or leave.
     #[must_use]
     pub fn is_of_pods(&self) -> bool {
         match self {
-            Change::PodsAdded(_) | Change::PodsCrashed(_) | Change::PodsDrained(_) => true,
-            Change::LoadSet(_) => false,
+            TraceChange::PodsAdded(_) | TraceChange::PodsCrashed(_) | TraceChange::PodsDrained(_) => true,
+            TraceChange::LoadSet(_) => false,
         }
     }
 }
@@ -79,24 +79,24 @@ impl LoadTrace {
     /// Reads a trace to its end.
     ///
     /// # Errors
-    /// The first wrong line.
+    /// The first invalid line.
     pub fn read(input: impl BufRead) -> Result<Self, LoadTraceError> {
         let reader = LoadTraceReader::try_new(input)?;
-        let mut gathered = Gathered::new(reader.config().clone());
+        let mut builder = TraceBuilder::new(reader.config().clone());
         for event in reader {
-            gathered.add(event?);
+            builder.add(event?);
         }
-        Ok(gathered.into_trace())
+        Ok(builder.into_trace())
     }
 
-    /// A trace of events as a reader would give them: ordered by time, [`TraceWhat::End`] last.
+    /// A trace of events ordered by time, [`TraceEventKind::End`] last, as a reader returns them.
     pub(crate) fn of_events(config: TraceConfig, events: impl IntoIterator<Item = TraceEvent>) -> Self {
-        let mut gathered = Gathered::new(config);
-        events.into_iter().for_each(|event| gathered.add(event));
-        gathered.into_trace()
+        let mut builder = TraceBuilder::new(config);
+        events.into_iter().for_each(|event| builder.add(event));
+        builder.into_trace()
     }
 
-    /// What the target wants.
+    /// The configuration of the target.
     #[must_use]
     pub fn config(&self) -> &TraceConfig {
         &self.config
@@ -114,7 +114,7 @@ impl LoadTrace {
         &self.keys
     }
 
-    /// The names of all pods there ever are, in the order they first join.
+    /// The names of all pods that ever join, in the order of their first join.
     #[must_use]
     pub fn pods(&self) -> &[PodName] {
         &self.pods
@@ -126,21 +126,21 @@ impl LoadTrace {
         &self.changes
     }
 
-    /// When the trace is over, in milliseconds since it began.
+    /// The time of the end event, in milliseconds since the trace began.
     #[must_use]
     pub fn end_ms(&self) -> u64 {
         self.end_ms
     }
 }
 
-/// What has been read of a trace; keys are numbered as they come.
-struct Gathered {
+/// A trace while it is read; keys are numbered in the order of their first load.
+struct TraceBuilder {
     trace: LoadTrace,
     key_ids: HashMap<u64, KeyId>,
     pod_ids: BTreeMap<PodName, PodId>,
 }
 
-impl Gathered {
+impl TraceBuilder {
     fn new(config: TraceConfig) -> Self {
         Self {
             trace: LoadTrace {
@@ -158,16 +158,16 @@ impl Gathered {
     fn add(&mut self, event: TraceEvent) {
         let at_ms = event.at_ms;
         let change = match event.what {
-            TraceWhat::PodsAdded(pods) => Change::PodsAdded(self.pod_ids(pods)),
-            TraceWhat::PodsCrashed(pods) => Change::PodsCrashed(self.pod_ids(pods)),
-            TraceWhat::PodsDrained(pods) => Change::PodsDrained(self.pod_ids(pods)),
-            TraceWhat::LoadSet(loads) => Change::LoadSet(
+            TraceEventKind::PodsAdded(pods) => TraceChange::PodsAdded(self.pod_ids(pods)),
+            TraceEventKind::PodsCrashed(pods) => TraceChange::PodsCrashed(self.pod_ids(pods)),
+            TraceEventKind::PodsDrained(pods) => TraceChange::PodsDrained(self.pod_ids(pods)),
+            TraceEventKind::LoadSet(loads) => TraceChange::LoadSet(
                 loads
                     .into_iter()
                     .map(|(position, load)| (self.key_id(position), load))
                     .collect(),
             ),
-            TraceWhat::End => {
+            TraceEventKind::End => {
                 self.trace.end_ms = at_ms;
                 return;
             }
@@ -195,7 +195,7 @@ impl Gathered {
         })
     }
 
-    /// Numbers the keys by their order.
+    /// Renumbers the keys in key order.
     fn into_trace(self) -> LoadTrace {
         let mut trace = self.trace;
         let seen = trace.keys.clone();
@@ -205,7 +205,7 @@ impl Gathered {
             ordered[self.key_ids[position].as_usize()] = KeyId(number(place));
         }
         for changed in &mut trace.changes {
-            if let Change::LoadSet(loads) = &mut changed.change {
+            if let TraceChange::LoadSet(loads) = &mut changed.change {
                 loads.iter_mut().for_each(|(key, _)| *key = ordered[key.as_usize()]);
             }
         }
@@ -242,13 +242,13 @@ mod tests {
         assert_eq!(trace.end_ms(), 20);
         let set = |loads: &[(u32, u64)]| {
             let loads = loads.iter().map(|(key, units)| (KeyId(*key), Load::from_units(*units)));
-            Change::LoadSet(loads.collect())
+            TraceChange::LoadSet(loads.collect())
         };
         let changes = [
-            (0, Change::PodsAdded(vec![PodId(0), PodId(1)])),
+            (0, TraceChange::PodsAdded(vec![PodId(0), PodId(1)])),
             (0, set(&[(2, 1), (0, 2)])),
             (7, set(&[(1, 3), (2, 0)])),
-            (9, Change::PodsCrashed(vec![PodId(1)])),
+            (9, TraceChange::PodsCrashed(vec![PodId(1)])),
         ];
         assert_eq!(
             trace.changes(),

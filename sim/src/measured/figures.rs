@@ -1,35 +1,35 @@
-//! What only a whole cluster can tell.
+//! The figures that only a simulated cluster yields.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How a trace went between its ticks. Times are in milliseconds, shares of all load; the first minute does not count.
+/// The figures of a trace between its ticks. Times are in milliseconds, shares are of all load; the first minute does not count.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MeasuredFigures {
-    /// For how long some key that was asked for had no pod that answered.
+    /// The time in which some key with load had no serving pod.
     pub uncovered_ms: u64,
-    /// The units of load that were not answered.
+    /// The units of load that were not served.
     pub unanswered_units: u64,
-    /// The share of load that lost an owner which left.
+    /// The share of load whose owner left.
     pub owners_left: f64,
-    /// The share of load that lost an owner which stayed.
+    /// The share of load that moved away from an owner that stayed.
     pub owners_stayed: f64,
-    /// For how long pods were above the tolerance that could have been within it.
+    /// The time in which some pod avoidably exceeded the tolerance.
     pub over_band_ms: u64,
-    /// The steps of the load that pushed pods above the tolerance.
+    /// The load changes that pushed a pod above the tolerance.
     pub load_steps: Vec<LoadStep>,
-    /// How long the slowest of these steps took to cure; nothing where one never was.
+    /// The longest recovery from such a change; `None` if one was never recovered from.
     pub hot_key_cured_after_ms: Option<u64>,
 }
 
-/// A step of the load that pushed a pod above the tolerance.
+/// A load change that pushed a pod above the tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct LoadStep {
-    /// When it was, in milliseconds since the trace began.
+    /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// How long it took until all pods were within the tolerance that can be; nothing where they never were.
+    /// The time until all pods were within the tolerance again; `None` if they never were.
     pub cured_after_ms: Option<u64>,
 }
 
@@ -42,26 +42,23 @@ impl fmt::Display for MeasuredFigures {
         let (uncovered, units) = (self.uncovered_ms, self.unanswered_units);
         writeln!(
             f,
-            "some key had no owner for {uncovered} ms in all, {units} units of load were not answered"
+            "some key had no owner for {uncovered} ms in total, {units} units of load were not served"
         )?;
         let (left, stayed) = (self.owners_left, self.owners_stayed);
-        writeln!(
-            f,
-            "load that lost an owner which left {left:.3}, which stayed {stayed:.3}, in all"
-        )?;
-        write!(f, "over band for {} ms in all; ", self.over_band_ms)?;
+        writeln!(f, "share of load moved: owner left {left:.3}, owner stayed {stayed:.3}")?;
+        write!(f, "over band for {} ms in total; ", self.over_band_ms)?;
         match (self.load_steps.as_slice(), self.hot_key_cured_after_ms) {
-            ([], _) => writeln!(f, "no step of the load pushed a pod over it"),
+            ([], _) => writeln!(f, "no load step pushed a pod over it"),
             (steps, Some(slowest)) => {
                 writeln!(
                     f,
-                    "{} steps of the load pushed pods over it, the slowest cure took {slowest} ms",
+                    "{} load steps pushed pods over it, the slowest recovery took {slowest} ms",
                     steps.len()
                 )
             }
             (steps, None) => writeln!(
                 f,
-                "{} steps of the load pushed pods over it, one was never cured",
+                "{} load steps pushed pods over it, one was never recovered from",
                 steps.len()
             ),
         }

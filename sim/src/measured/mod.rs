@@ -1,17 +1,15 @@
-//! Replaying a load trace through a whole cluster: the assigner knows of load and pods only what it is told, when it is
-//! told.
+//! Replaying a load trace through a simulated cluster: the assigner learns of load and pods only by reports and sessions.
 //!
 //! ```text
-//! LoadTrace --> Cluster (meters, reports, network, Raft) --> what clients go by --> Scorer, as with exact signals
+//! LoadTrace --> Cluster (meters, reports, network, Raft) --> assignment of clients --> Scorer, as with exact signals
 //! ```
 //!
-//! The cluster has [`HEAD_START`] before the trace begins, so that the pods of its first moment own keys by then. Pods
-//! that crash refuse connections; pods that drain say that they stop, and are gone at once, as a trace has it. Between
-//! that and the next assignment nobody has their keys: no detection is instant.
+//! The cluster runs for [`HEAD_START`] before the trace begins, so that its initial pods own keys by then. Pods that crash
+//! refuse connections; pods that drain announce it and are gone at once, as in the trace. Until the next assignment their keys
+//! have no owner, because detection takes time.
 
 mod figures;
-#[expect(clippy::module_inception, reason = "a measured replay is what this module is about")]
-mod measured;
+mod measured_cluster;
 
 pub use figures::{LoadStep, MeasuredFigures};
-pub use measured::{HEAD_START, LogSink, Measured};
+pub use measured_cluster::{HEAD_START, LogSink, MeasuredCluster};

@@ -1,4 +1,4 @@
-//! Churn: how much load lost an owner when clients began to go by another assignment.
+//! Churn: the load that lost an owner when clients switched to a new assignment.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use emberkeep_core::pod::PodName;
 
 use crate::cluster::Traffic;
 
-/// The load that lost an owner; a replica's part of it where there were several.
+/// The load that lost an owner; of a slice with several replicas, the share of each lost one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Churn {
-    /// Its owner went, or is to go.
+    /// The owner left or is draining.
     pub forced: Load,
-    /// Its owner stayed.
+    /// The owner stayed.
     pub voluntary: Load,
 }
 
 impl Churn {
-    /// What was lost from one assignment to the next. A pod that restarted under its name is the same owner.
+    /// The churn from one assignment to the next. A pod that restarted under its name is the same owner.
     #[must_use]
     pub fn between(
         before: &Assignment,
@@ -48,7 +48,7 @@ fn owners<'a>(assignment: &'a Assignment, state: &SliceState) -> BTreeSet<&'a Po
     state.replicas.serving().map(|pod| &assignment.pod(pod).name).collect()
 }
 
-/// The slices in which neither assignment has a bound, where something changed.
+/// The changed slices of `after`, cut at the bounds of `before`, so that each piece has one owner set in both.
 fn pieces(before: &Assignment, after: &Assignment) -> Vec<Slice> {
     let known = before.generation();
     let changed = after.slices().iter().filter(|(_, state)| state.changed_at > known);
@@ -107,11 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn only_what_lost_an_owner_counts_and_a_replica_for_its_part() {
+    fn only_lost_owners_count_and_a_replica_for_its_share() {
         let mut traffic = Traffic::default();
         traffic.set((0..100).map(|position| (position, Load::from_units(1))));
         let before = assignment(&Assignment::unassigned(), &[(0, &[0]), (50, &[1, 2])]);
-        // 20 keys go from pod-0 to pod-1, of which 10 go at once to where pod-2 served with pod-1 before.
+        // 20 keys change owners: 10 move from pod-0 to pod-1, 10 lose pod-2 and keep pod-1.
         let after = assignment(&before, &[(0, &[0]), (40, &[1]), (60, &[1, 2])]);
         let churn = |stays: fn(&PodName) -> bool| Churn::between(&before, &after, &traffic, stays);
         assert_eq!(churn(|_| true).voluntary, Load::from_units(10 + 5));

@@ -1,14 +1,14 @@
-//! Observing: how well a simulated cluster does, by what is true and not by what it measures.
+//! Observing a simulated cluster: balance, moves and outages by the true loads, not by the measured ones.
 
-mod band;
 mod churn;
-mod cure;
+mod movement_totals;
 #[expect(clippy::module_inception, reason = "an observer is what this module is about")]
 mod observer;
-mod tally;
+mod recovery;
+mod tolerance_band;
 
-pub use band::{Band, Reading};
 pub use churn::Churn;
-pub use cure::{Cure, Cures};
+pub use movement_totals::{CauseTotals, MovementTotals};
 pub use observer::Observer;
-pub use tally::{CauseTally, Tally};
+pub use recovery::{Recoveries, Recovery};
+pub use tolerance_band::{BalanceSample, ToleranceBand};

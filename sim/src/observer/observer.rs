@@ -1,119 +1,119 @@
-//! The observer: takes a reading whenever something changes.
+//! The observer: samples the cluster after every change.
 
 use std::time::Duration;
 
 use emberkeep_core::assigner::{Applied, ChangeKind};
-use emberkeep_core::balancer::{BalancerSettings, Report};
+use emberkeep_core::balancer::{BalancerSettings, DecisionReport};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
-use super::band::may_own;
-use super::{Band, Churn, Cures, Reading, Tally};
+use super::tolerance_band::may_own;
+use super::{BalanceSample, Churn, MovementTotals, Recoveries, ToleranceBand};
 use crate::cluster::{Cluster, Happening, News, Outage};
 
-/// What a band was made for: how often rates had changed, over how many pods of what weight, and with what settings.
+/// The inputs of a band: the change count of rates, pod count, total weight, and settings.
 type BandFor = (u64, usize, u64, BalancerSettings);
 
-/// Watches a cluster from a moment on. All it says is exact: between two changes nothing changes.
+/// Observes a cluster from a moment on. Its figures are exact: it samples after every change.
 #[derive(Debug)]
 pub struct Observer {
     watches_from: Timestamp,
-    reading: Reading,
-    read_at: Timestamp,
-    worst: (Reading, Timestamp),
+    latest: BalanceSample,
+    sampled_at: Timestamp,
+    worst: (BalanceSample, Timestamp),
     over_band: Duration,
     outage_before: Outage,
-    cures: Cures,
-    tally: Tally,
-    /// The reasons of the decision that is being replicated.
-    proposed: Option<Report>,
-    band: Band,
+    recoveries: Recoveries,
+    movements: MovementTotals,
+    /// The report of the decision being replicated.
+    proposed: Option<DecisionReport>,
+    band: ToleranceBand,
     band_for: Option<BandFor>,
 }
 
 impl Observer {
-    /// Watches from that moment on; what was before is settling in.
+    /// An observer whose figures count from `watches_from` on, after the cluster has settled.
     #[must_use]
     pub fn new(watches_from: Timestamp) -> Self {
         Self {
             watches_from,
-            reading: Reading::default(),
-            read_at: Timestamp::ZERO,
-            worst: (Reading::default(), Timestamp::ZERO),
+            latest: BalanceSample::default(),
+            sampled_at: Timestamp::ZERO,
+            worst: (BalanceSample::default(), Timestamp::ZERO),
             over_band: Duration::ZERO,
             outage_before: Outage::default(),
-            cures: Cures::default(),
-            tally: Tally::default(),
+            recoveries: Recoveries::default(),
+            movements: MovementTotals::default(),
             proposed: None,
-            band: Band::default(),
+            band: ToleranceBand::default(),
             band_for: None,
         }
     }
 
-    /// Lets the cluster run until `end`, and shows `see` all news with the cluster as it was right after them.
-    pub fn run(&mut self, cluster: &mut Cluster, end: Timestamp, see: &mut dyn FnMut(&Cluster, &News)) {
+    /// Runs the cluster until `end`; calls `on_each` for each event, with the cluster right after it.
+    pub fn run(&mut self, cluster: &mut Cluster, end: Timestamp, on_each: &mut dyn FnMut(&Cluster, &News)) {
         if cluster.now() < self.watches_from && self.watches_from < end {
-            self.run(cluster, self.watches_from, see);
+            self.run(cluster, self.watches_from, on_each);
         }
-        let mut goes_on = true;
-        while goes_on {
-            goes_on = cluster.run_to_change(end);
+        let mut has_more = true;
+        while has_more {
+            has_more = cluster.run_to_change(end);
             for news in cluster.take_news() {
-                self.hear(cluster, &news);
-                see(cluster, &news);
+                self.on_news(cluster, &news);
+                on_each(cluster, &news);
             }
-            self.read(cluster, false);
+            self.sample(cluster, false);
         }
     }
 
-    /// Something was done to the cluster just now.
-    pub fn look(&mut self, cluster: &Cluster) {
-        self.read(cluster, false);
+    /// Samples after an operation on the cluster.
+    pub fn on_cluster_changed(&mut self, cluster: &Cluster) {
+        self.sample(cluster, false);
     }
 
-    /// The load was changed just now.
-    pub fn load_changed(&mut self, cluster: &Cluster) {
-        self.read(cluster, true);
+    /// Samples after a change of the load.
+    pub fn on_load_changed(&mut self, cluster: &Cluster) {
+        self.sample(cluster, true);
     }
 
-    /// How load is spread now.
+    /// The latest sample.
     #[must_use]
-    pub const fn reading(&self) -> &Reading {
-        &self.reading
+    pub const fn latest(&self) -> &BalanceSample {
+        &self.latest
     }
 
-    /// When the most loaded pod was furthest above the mean, and how far.
+    /// The sample with the largest ratio of hottest pod to mean, and its time.
     #[must_use]
-    pub const fn worst(&self) -> &(Reading, Timestamp) {
+    pub const fn worst(&self) -> &(BalanceSample, Timestamp) {
         &self.worst
     }
 
-    /// For how long pods were over the band that could have been in it.
+    /// The time in which some pod was over the band.
     #[must_use]
     pub const fn over_band(&self) -> Duration {
         self.over_band
     }
 
-    /// For how long load was not answered, and how many units of it.
+    /// The time in which some load was not served, and the units of load lost.
     #[must_use]
     pub fn outage(&self, cluster: &Cluster) -> (Duration, u64) {
         let (now, before) = (cluster.outage(), &self.outage_before);
         (now.lasted - before.lasted, now.lost_units() - before.lost_units())
     }
 
-    /// How long it took to answer steps of the load.
+    /// The recoveries from load steps.
     #[must_use]
-    pub const fn cures(&self) -> &Cures {
-        &self.cures
+    pub const fn recoveries(&self) -> &Recoveries {
+        &self.recoveries
     }
 
-    /// What moved, and why.
+    /// The moves by cause and the churn.
     #[must_use]
-    pub const fn tally(&self) -> &Tally {
-        &self.tally
+    pub const fn movements(&self) -> &MovementTotals {
+        &self.movements
     }
 
-    fn hear(&mut self, cluster: &Cluster, news: &News) {
+    fn on_news(&mut self, cluster: &Cluster, news: &News) {
         match &news.what {
             Happening::Decided(report) => self.proposed = Some(report.clone()),
             Happening::Replicated {
@@ -122,8 +122,8 @@ impl Observer {
             } => {
                 let report = self.proposed.take().filter(|_| *outcome == Applied::Done);
                 if let Some(report) = report.filter(|_| news.at >= self.watches_from) {
-                    self.tally
-                        .decided(&report, &cluster.state().assignment, cluster.traffic());
+                    self.movements
+                        .record_decision(&report, &cluster.state().assignment, cluster.traffic());
                 }
             }
             Happening::Routed { before, after } if news.at >= self.watches_from => {
@@ -132,7 +132,7 @@ impl Observer {
                     record.is_some_and(|record| !record.is_draining)
                 };
                 let churn = Churn::between(before, after, cluster.traffic(), stays);
-                self.tally.churned(churn, cluster.traffic());
+                self.movements.record_churn(churn, cluster.traffic());
             }
             Happening::Routed { .. }
             | Happening::Replicated { .. }
@@ -142,21 +142,21 @@ impl Observer {
         }
     }
 
-    fn read(&mut self, cluster: &Cluster, is_step: bool) {
+    fn sample(&mut self, cluster: &Cluster, is_step: bool) {
         let now = cluster.now();
-        if self.reading.over_count > 0 {
-            self.over_band += now.since(self.read_at.max(self.watches_from));
+        if self.latest.over_count > 0 {
+            self.over_band += now.since(self.sampled_at.max(self.watches_from));
         }
-        self.read_at = now;
+        self.sampled_at = now;
         if now <= self.watches_from {
             self.outage_before = *cluster.outage();
         }
         self.refresh_band(cluster);
-        self.reading = self.band.read(cluster);
-        self.cures.read(&self.reading, is_step, now);
-        let is_worse = self.reading.max_over_mean() > self.worst.0.max_over_mean();
+        self.latest = self.band.sample(cluster);
+        self.recoveries.record(&self.latest, is_step, now);
+        let is_worse = self.latest.max_over_mean() > self.worst.0.max_over_mean();
         if now >= self.watches_from && is_worse {
-            self.worst = (self.reading, now);
+            self.worst = (self.latest, now);
         }
     }
 
@@ -167,7 +167,7 @@ impl Observer {
         let settings = &cluster.state().settings.balancer;
         let band_for = Some((cluster.traffic().change_count(), pod_count, weight, settings.clone()));
         if self.band_for != band_for {
-            self.band = Band::of(cluster.traffic(), settings, pod_count, weight);
+            self.band = ToleranceBand::of(cluster.traffic(), settings, pod_count, weight);
             self.band_for = band_for;
         }
     }

@@ -1,6 +1,6 @@
-//! Recordings of live assigners: read from a file, and told to fresh brains that must decide the same.
+//! Recordings of live assigners: read from a file and replayed to fresh brains, which must reach the same decisions.
 //!
-//! What a recording holds is in [`emberkeep_core::assigner::Record`]; `emberkeep assigner --record FILE` writes one.
+//! The format is documented in [`emberkeep_core::assigner::RecordingEntry`]; `emberkeep assigner --record FILE` writes one.
 
 mod error;
 mod reader;
@@ -8,4 +8,4 @@ mod replay;
 
 pub use error::{RecordingError, RecordingFault};
 pub use reader::RecordingReader;
-pub use replay::{Difference, Replayed, replay};
+pub use replay::{Divergence, ReplayReport, replay};

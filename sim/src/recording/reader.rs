@@ -1,20 +1,20 @@
-//! Reading a recording, record by record.
+//! Reads a recording record by record.
 
 use std::io::{self, BufRead, Read};
 
-use emberkeep_core::assigner::{RECORDING_HEADER, Record};
+use emberkeep_core::assigner::{RECORDING_HEADER, RecordingEntry};
 
 use super::error::{RecordingError, RecordingFault};
 
-/// Longer than any record of a target with a million slices; a greater length is none.
+/// Bounds the length of a record, above that of any record of a target with a million slices.
 const RECORD_BYTES_MAX: u32 = 1 << 30;
 
-/// An iterator over the records of a file. A record that the writer could not finish ends it: what is before counts.
+/// An iterator over the records of a file. An incomplete last record, cut off by a crash of the writer, ends it without an error.
 #[derive(Debug)]
 pub struct RecordingReader<R> {
     source: R,
     number: u64,
-    /// Where the record that was read last begins.
+    /// The offset of the last record read.
     offset: u64,
     next_offset: u64,
     torn_bytes: u64,
@@ -22,10 +22,10 @@ pub struct RecordingReader<R> {
 }
 
 impl<R: BufRead> RecordingReader<R> {
-    /// A reader that has read the header.
+    /// Opens a recording and reads its header.
     ///
     /// # Errors
-    /// When the source is no recording, or one in a form that this version does not read.
+    /// When the source is not a recording, or one of another format version.
     pub fn open(mut source: R) -> Result<Self, RecordingError> {
         let header = header_in(&mut source);
         let next_offset = header.map_err(|fault| RecordingError {
@@ -43,13 +43,13 @@ impl<R: BufRead> RecordingReader<R> {
         })
     }
 
-    /// How many bytes at the end belong to a record that was never finished.
+    /// The bytes of an incomplete record at the end.
     #[must_use]
     pub const fn torn_bytes(&self) -> u64 {
         self.torn_bytes
     }
 
-    /// What is wrong with the record that was read last.
+    /// An error with the position of the last record read.
     pub(super) const fn error(&self, fault: RecordingFault) -> RecordingError {
         RecordingError {
             number: self.number,
@@ -58,12 +58,12 @@ impl<R: BufRead> RecordingReader<R> {
         }
     }
 
-    /// How many records have been read.
+    /// The number of the last record read, counted from 1.
     pub(super) const fn number(&self) -> u64 {
         self.number
     }
 
-    fn read(&mut self) -> Result<Option<Record>, RecordingFault> {
+    fn read(&mut self) -> Result<Option<RecordingEntry>, RecordingFault> {
         let mut length = [0; 4];
         let found = read_up_to(&mut self.source, &mut length)?;
         let byte_count = u32::from_le_bytes(length);
@@ -72,7 +72,7 @@ impl<R: BufRead> RecordingReader<R> {
             return Ok(None);
         }
         if byte_count == 0 || byte_count > RECORD_BYTES_MAX {
-            let reason = format!("it is {byte_count} bytes long, allowed is 1 to {RECORD_BYTES_MAX}");
+            let reason = format!("its length is {byte_count} bytes, allowed are 1 to {RECORD_BYTES_MAX}");
             return Err(RecordingFault::Broken { reason });
         }
         let mut bytes = Vec::new();
@@ -86,7 +86,7 @@ impl<R: BufRead> RecordingReader<R> {
         };
         let (record, rest) = postcard::take_from_bytes(&bytes).map_err(broken)?;
         if !rest.is_empty() {
-            let reason = format!("{} bytes of it have no meaning", rest.len());
+            let reason = format!("{} bytes are left over", rest.len());
             return Err(RecordingFault::Broken { reason });
         }
         self.next_offset += (length.len() + bytes.len()) as u64;
@@ -95,7 +95,7 @@ impl<R: BufRead> RecordingReader<R> {
 }
 
 impl<R: BufRead> Iterator for RecordingReader<R> {
-    type Item = Result<Record, RecordingError>;
+    type Item = Result<RecordingEntry, RecordingError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.has_ended {
@@ -109,7 +109,7 @@ impl<R: BufRead> Iterator for RecordingReader<R> {
     }
 }
 
-/// Reads the first line; answers how long it is.
+/// Reads the header line; returns its length.
 fn header_in(source: &mut impl BufRead) -> Result<u64, RecordingFault> {
     let mut header = Vec::new();
     let longest = 64;
@@ -133,7 +133,7 @@ fn header_in(source: &mut impl BufRead) -> Result<u64, RecordingFault> {
     })
 }
 
-/// Fills `bytes` as far as the source reaches; answers how far.
+/// Fills `bytes` up to the end of the source; returns the number of bytes read.
 fn read_up_to(source: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {

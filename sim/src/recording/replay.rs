@@ -1,4 +1,4 @@
-//! Telling a recording to fresh brains.
+//! Replaying a recording to fresh brains.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io::BufRead;
 use std::sync::Arc;
 
 use emberkeep_core::assigner::{
-    BrainId, ChangeKind, Record, StateChange, TargetAction, TargetBrain, TargetEvent, TargetState,
+    BrainId, ChangeKind, RecordingEntry, StateChange, TargetAction, TargetBrain, TargetEvent, TargetState,
 };
 use emberkeep_core::brain::Brain;
 use emberkeep_core::target::TargetName;
@@ -15,105 +15,105 @@ use emberkeep_core::time::Timestamp;
 use super::error::{RecordingError, RecordingFault};
 use super::reader::RecordingReader;
 
-/// Tells all of a recording to fresh brains, up to the first decision that differs.
+/// Replays a recording to fresh brains, up to the first decision that differs.
 ///
 /// # Errors
-/// When the source is no recording, or is damaged before its end.
-pub fn replay(source: impl BufRead) -> Result<Replayed, RecordingError> {
+/// When the source is not a recording, or is damaged before its end.
+pub fn replay(source: impl BufRead) -> Result<ReplayReport, RecordingError> {
     let mut reader = RecordingReader::open(source)?;
-    let mut retold = Retold::default();
+    let mut player = RecordingPlayer::default();
     while let Some(record) = reader.next() {
-        retold
-            .take(record?, reader.number())
+        player
+            .apply(record?, reader.number())
             .map_err(|fault| reader.error(fault))?;
-        if retold.replayed.difference.is_some() {
+        if player.replayed.divergence.is_some() {
             break;
         }
     }
-    retold.replayed.torn_bytes = reader.torn_bytes();
-    Ok(retold.replayed)
+    player.replayed.torn_bytes = reader.torn_bytes();
+    Ok(player.replayed)
 }
 
-/// A recording, as far as it has been told.
+/// The brains and counts of a replay in progress.
 #[derive(Debug, Default)]
-struct Retold {
-    brains: BTreeMap<BrainId, Seat>,
-    replayed: Replayed,
+struct RecordingPlayer {
+    brains: BTreeMap<BrainId, ReplayedBrain>,
+    replayed: ReplayReport,
 }
 
-/// One brain, and the state that it was told last.
+/// A fresh brain and the last state given to it.
 #[derive(Debug)]
-struct Seat {
+struct ReplayedBrain {
     target: TargetName,
     brain: TargetBrain,
     state: Arc<TargetState>,
 }
 
-/// What came of a replay.
+/// The outcome of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Replayed {
-    /// How many brains there were: one a target and term of leadership.
+pub struct ReplayReport {
+    /// Brains replayed: one for each target and term of leadership.
     pub brain_count: u64,
-    /// How many events they took in.
+    /// Events replayed.
     pub event_count: u64,
-    /// How many changes they proposed.
+    /// Changes proposed.
     pub proposal_count: u64,
-    /// How many of those change the assignment.
+    /// Proposals that change the assignment.
     pub assignment_count: u64,
-    /// How many bytes at the end belong to a record that was never finished.
+    /// The bytes of an incomplete record at the end.
     pub torn_bytes: u64,
-    /// The first decision that is not the recorded one.
-    pub difference: Option<Difference>,
+    /// The first decision that differs from the recorded one.
+    pub divergence: Option<Divergence>,
 }
 
-/// A decision that is not the recorded one.
+/// A decision that differs from the recorded one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// At which record, counted from 1.
+pub struct Divergence {
+    /// The number of the record, counted from 1.
     pub number: u64,
-    /// For which target.
+    /// The target of the brain.
     pub target: TargetName,
-    /// When, on the clock of the recorded assigner.
+    /// The time of the event on the clock of the recorded assigner.
     pub now: Timestamp,
-    /// What was recorded; `None` for no change.
+    /// The recorded proposal; `None` for no change.
     pub recorded: Option<ChangeKind>,
-    /// What was decided now.
+    /// The proposal of the fresh brain.
     pub decided: Option<ChangeKind>,
 }
 
-impl Retold {
-    fn take(&mut self, record: Record, number: u64) -> Result<(), RecordingFault> {
+impl RecordingPlayer {
+    fn apply(&mut self, record: RecordingEntry, number: u64) -> Result<(), RecordingFault> {
         match record {
-            Record::Began {
+            RecordingEntry::Began {
                 brain,
                 target,
                 state,
                 now,
             } => {
-                let mind = TargetBrain::new(Arc::clone(&state), now);
-                self.brains.insert(brain, Seat::new(target, mind, state));
+                let fresh = TargetBrain::new(Arc::clone(&state), now);
+                self.brains.insert(brain, ReplayedBrain::new(target, fresh, state));
                 self.replayed.brain_count += 1;
             }
-            Record::Stepped {
+            RecordingEntry::Stepped {
                 brain,
                 event,
                 now,
                 proposal,
             } => {
                 let unknown = || RecordingFault::Inconsistent {
-                    reason: format!("brain {} has not begun", brain.0),
+                    reason: format!("brain {} was not started", brain.0),
                 };
-                let seat = self.brains.get_mut(&brain).ok_or_else(unknown)?;
-                let decided = seat.step(event, now)?;
-                self.replayed.compare(Difference {
+                let replayed_brain = self.brains.get_mut(&brain).ok_or_else(unknown)?;
+                let decided = replayed_brain.step(event, now)?;
+                self.replayed.compare(Divergence {
                     number,
-                    target: seat.target.clone(),
+                    target: replayed_brain.target.clone(),
                     now,
                     recorded: proposal,
                     decided,
                 });
             }
-            Record::Ended { brain } => {
+            RecordingEntry::Ended { brain } => {
                 self.brains.remove(&brain);
             }
         }
@@ -121,45 +121,45 @@ impl Retold {
     }
 }
 
-impl Replayed {
-    /// Counts a decision, or keeps it if it is not the recorded one.
-    fn compare(&mut self, compared: Difference) {
+impl ReplayReport {
+    /// Counts a decision that equals the recorded one, or keeps it as the divergence.
+    fn compare(&mut self, compared: Divergence) {
         let decided = compared.decided.as_ref();
         self.event_count += 1;
         if bytes_of(decided) == bytes_of(compared.recorded.as_ref()) {
             self.proposal_count += u64::from(decided.is_some());
             self.assignment_count += u64::from(matches!(decided, Some(ChangeKind::Assign { .. })));
         } else {
-            self.difference = Some(compared);
+            self.divergence = Some(compared);
         }
     }
 }
 
-impl Seat {
+impl ReplayedBrain {
     const fn new(target: TargetName, brain: TargetBrain, state: Arc<TargetState>) -> Self {
         Self { target, brain, state }
     }
 
-    /// What the brain proposes.
+    /// Gives the brain an event; returns its proposal.
     fn step(&mut self, event: TargetEvent<StateChange>, now: Timestamp) -> Result<Option<ChangeKind>, RecordingFault> {
-        let told = event.try_map_state(|change| {
+        let event = event.try_map_state(|change| {
             self.state = Arc::new(change.applied_to(&self.state)?);
             Ok(Arc::clone(&self.state))
         });
         let inconsistent = |error: emberkeep_core::assignment::DiffError| RecordingFault::Inconsistent {
             reason: error.to_string(),
         };
-        let output = self.brain.step(told.map_err(inconsistent)?, now);
+        let output = self.brain.step(event.map_err(inconsistent)?, now);
         Ok(output.actions.iter().find_map(TargetAction::proposal).cloned())
     }
 }
 
-/// What is compared: two changes are the same if they would be the same on every member's disk.
+/// The replicated encoding of a change, by which changes are compared.
 fn bytes_of(change: Option<&ChangeKind>) -> Vec<u8> {
-    postcard::to_stdvec(&change).expect("changes are replicated in this form")
+    postcard::to_stdvec(&change).expect("every change can be encoded")
 }
 
-impl fmt::Display for Replayed {
+impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             brain_count,
@@ -167,24 +167,24 @@ impl fmt::Display for Replayed {
             proposal_count,
             assignment_count,
             torn_bytes,
-            difference,
+            divergence,
         } = self;
         write!(
             f,
             "brains {brain_count}, events {event_count}, proposals {proposal_count}, assignments {assignment_count}: "
         )?;
-        match difference {
+        match divergence {
             None => f.write_str("all as recorded")?,
             Some(_) => f.write_str("as recorded up to the next decision")?,
         }
         match torn_bytes {
             0 => Ok(()),
-            count => write!(f, "\nthe last {count} bytes are of a record that was not finished"),
+            count => write!(f, "\nthe last {count} bytes are an incomplete record"),
         }
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             number,
@@ -204,7 +204,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// A change in few words.
+/// A proposal in a short form.
 struct Proposed<'a>(Option<&'a ChangeKind>);
 
 impl fmt::Display for Proposed<'_> {
@@ -236,8 +236,8 @@ mod tests {
 
     const BRAIN: BrainId = BrainId(7);
 
-    /// What a recorder writes: pods register one after the other, then one of them is killed.
-    fn records() -> Vec<Record> {
+    /// A recording: pods register one after the other, then one of them is killed.
+    fn records() -> Vec<RecordingEntry> {
         let target = TargetName::try_new("profiles").unwrap();
         let mut cluster = ClusterState::default();
         let settings = TargetSettings::default();
@@ -245,7 +245,7 @@ mod tests {
         change(&mut cluster, &target, created);
         let mut state = cluster.target(&target).unwrap().clone();
         let mut brain = TargetBrain::new(state.clone(), Timestamp::ZERO);
-        let mut records = vec![Record::Began {
+        let mut records = vec![RecordingEntry::Began {
             brain: BRAIN,
             target: target.clone(),
             state: state.clone(),
@@ -255,23 +255,23 @@ mod tests {
             let now = Timestamp::from_millis(second as u64 * 1_000);
             let mut next = Some(event);
             while let Some(event) = next.take() {
-                let told = event.clone().try_map_state(|after| {
+                let recorded = event.clone().try_map_state(|after| {
                     let change = StateChange::between(&state, &after);
                     state = after;
                     Ok::<_, std::convert::Infallible>(change)
                 });
                 let output = brain.step(event, now);
                 let proposal = output.actions.iter().find_map(TargetAction::proposal).cloned();
-                records.push(Record::Stepped {
+                records.push(RecordingEntry::Stepped {
                     brain: BRAIN,
-                    event: told.unwrap(),
+                    event: recorded.unwrap(),
                     now,
                     proposal: proposal.clone(),
                 });
                 next = proposal.map(|kind| change(&mut cluster, &target, kind));
             }
         }
-        records.push(Record::Ended { brain: BRAIN });
+        records.push(RecordingEntry::Ended { brain: BRAIN });
         records
     }
 
@@ -308,7 +308,7 @@ mod tests {
         vec![opened(0), opened(1), TargetEvent::Woke, closed, refused]
     }
 
-    fn file_of(records: &[Record]) -> Vec<u8> {
+    fn file_of(records: &[RecordingEntry]) -> Vec<u8> {
         let mut file = RECORDING_HEADER.as_bytes().to_vec();
         for record in records {
             let bytes = postcard::to_stdvec(record).unwrap();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_is_decided_again_as_it_was() {
+    fn a_replay_reaches_the_recorded_decisions() {
         let replayed = replay(file_of(&records()).as_slice()).unwrap();
         let expected = "brains 1, events 10, proposals 5, assignments 2: all as recorded";
         assert_eq!(replayed.to_string(), expected);
@@ -328,20 +328,20 @@ mod tests {
     #[test]
     fn the_first_decision_that_differs_is_shown() {
         let mut records = records();
-        let is_assignment = |record: &Record| {
-            let Record::Stepped { proposal, .. } = record else {
+        let is_assignment = |record: &RecordingEntry| {
+            let RecordingEntry::Stepped { proposal, .. } = record else {
                 return false;
             };
             matches!(proposal, Some(ChangeKind::Assign { .. }))
         };
         let place = records.iter().position(is_assignment).unwrap();
-        let Record::Stepped { proposal, .. } = &mut records[place] else {
+        let RecordingEntry::Stepped { proposal, .. } = &mut records[place] else {
             unreachable!()
         };
         *proposal = Some(ChangeKind::Freeze { is_frozen: true });
-        let difference = replay(file_of(&records).as_slice()).unwrap().difference.unwrap();
-        assert_eq!(difference.number, place as u64 + 1);
-        let sentence = difference.to_string();
+        let divergence = replay(file_of(&records).as_slice()).unwrap().divergence.unwrap();
+        assert_eq!(divergence.number, place as u64 + 1);
+        let sentence = divergence.to_string();
         assert!(
             sentence.contains("recorded Freeze { is_frozen: true }, decided an assignment of generation"),
             "{sentence}"
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_end_costs_no_more_than_its_record() {
+    fn an_incomplete_last_record_is_ignored() {
         let records = records();
         let whole = file_of(&records);
         let last_but_one = file_of(&records[..records.len() - 1]);
@@ -361,27 +361,27 @@ mod tests {
     }
 
     #[test]
-    fn damage_before_the_end_is_said_with_its_place() {
+    fn damage_before_the_end_is_reported_with_its_position() {
         let records = records();
-        let refusal = |file: &[u8]| replay(file).unwrap_err().to_string();
+        let error_of = |file: &[u8]| replay(file).unwrap_err().to_string();
         let mut other_version = file_of(&records);
         other_version[20] = b'9';
         assert_eq!(
-            refusal(&other_version),
-            r#"record 0, at byte 0: this is "emberkeep recording 9", this version reads "emberkeep recording 3""#
+            error_of(&other_version),
+            r#"record 0, at byte 0: the file has format "emberkeep recording 9", this version reads "emberkeep recording 3""#
         );
         assert_eq!(
-            refusal(b"at_ms,key,load\n"),
-            r#"record 0, at byte 0: this is no recording, one begins with "emberkeep recording 3""#
+            error_of(b"at_ms,key,load\n"),
+            r#"record 0, at byte 0: the file is not a recording, which begins with "emberkeep recording 3""#
         );
         let mut broken = file_of(&records[..1]);
         let offset = broken.len();
         broken.extend([1, 0, 0, 0, 99]);
-        assert!(refusal(&broken).starts_with(&format!("record 2, at byte {offset}: its bytes are no record: ")));
+        assert!(error_of(&broken).starts_with(&format!("record 2, at byte {offset}: the record is damaged: ")));
         assert_eq!(
-            refusal(&file_of(&records[1..])),
+            error_of(&file_of(&records[1..])),
             format!(
-                "record 1, at byte {}: it does not follow on the records before it: brain 7 has not begun",
+                "record 1, at byte {}: the record does not match the records before it: brain 7 was not started",
                 RECORDING_HEADER.len()
             )
         );

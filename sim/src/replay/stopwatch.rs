@@ -1,16 +1,16 @@
-//! The stopwatch: how long decisions take, by a clock that the caller has.
+//! Measures how long decisions take, by a clock of the caller.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Takes the time of each decision. It is told the time: the simulator itself has no clock.
+/// Measures each decision. The clock is a parameter, because the simulator itself reads none.
 pub struct Stopwatch<'a> {
     clock: &'a mut dyn FnMut() -> Duration,
     times: Vec<Duration>,
 }
 
 impl<'a> Stopwatch<'a> {
-    /// `clock` says how much time has passed since any fixed moment.
+    /// `clock` returns the time since a fixed moment.
     pub fn new(clock: &'a mut dyn FnMut() -> Duration) -> Self {
         Self {
             clock,
@@ -18,7 +18,7 @@ impl<'a> Stopwatch<'a> {
         }
     }
 
-    /// Runs a decision.
+    /// Runs a decision and records its duration.
     pub fn time<T>(&mut self, decision: impl FnOnce() -> T) -> T {
         let started = (self.clock)();
         let decided = decision();
@@ -26,7 +26,7 @@ impl<'a> Stopwatch<'a> {
         decided
     }
 
-    /// How long each decision took.
+    /// The durations of all decisions, in order.
     #[must_use]
     pub fn times(&self) -> &[Duration] {
         &self.times

@@ -1,4 +1,4 @@
-//! When decisions are made.
+//! The moments at which decisions are made.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::load_trace::{LoadTrace, TimedChange};
 pub struct Moment {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// Whether it is time to balance; else pods came or went between two rounds.
+    /// Whether it is a balancing round; otherwise pods joined or left between two rounds.
     pub is_round: bool,
 }
 
-/// Every `decide_every` from 0 on, and whenever pods come or go, up to the end of the trace.
+/// Every `decide_every` from 0 on, and whenever pods join or leave, up to the end of the trace.
 pub(super) fn moments(trace: &LoadTrace) -> impl Iterator<Item = Moment> {
     let every_ms = usize::try_from(trace.decide_every_ms()).unwrap_or(usize::MAX);
     let rounds = (0..trace.end_ms()).step_by(every_ms).map(|at_ms| (at_ms, true));
@@ -23,7 +23,7 @@ pub(super) fn moments(trace: &LoadTrace) -> impl Iterator<Item = Moment> {
         .iter()
         .filter(is_of_pods)
         .map(|timed| (timed.at_ms, false));
-    // Where both fall together, the round is what counts, so it comes last.
+    // Where both fall on one moment it is a round, so rounds are inserted last.
     let moments: BTreeMap<u64, bool> = repairs.chain(rounds).collect();
     moments.into_iter().map(|(at_ms, is_round)| Moment { at_ms, is_round })
 }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_a_decision_each_round_and_whenever_pods_change() {
+    fn decisions_are_made_in_each_round_and_whenever_pods_change() {
         let trace = concat!(
             r#"{"at_ms":0,"event":"config","max_load_hint":1,"imbalance":"TIGHT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}"#,
             "\n",

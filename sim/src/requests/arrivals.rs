@@ -6,7 +6,7 @@ use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::Load;
 use emberkeep_core::target::KeyMode;
 
-use crate::load_trace::{KeyId, TraceEvent, TraceWhat};
+use crate::load_trace::{KeyId, TraceEvent, TraceEventKind};
 use crate::workload::{Request, RequestTrace};
 
 /// The time between two decisions of the balancer, and the time over which the balance of pods is judged.
@@ -76,7 +76,7 @@ impl Arrivals {
             let changed = loads.iter().filter(|(key, load)| before.get(*key) != Some(*load));
             let changed = changed.map(|(key, load)| (*key, *load)).chain(gone);
             let set = changed.map(|(key, load)| (self.positions[key.as_usize()], load));
-            let what = TraceWhat::LoadSet(set.collect());
+            let what = TraceEventKind::LoadSet(set.collect());
             events.push(TraceEvent { at_ms, what });
             before = loads;
         }
@@ -128,7 +128,7 @@ mod tests {
         let arrivals = arrivals("0,a,5\n4999,a,10\n5000,b,20\n12000,b,20\n", 1_000);
         let key = |name: &str| position_of(name);
         let set = |event: TraceEvent| match event.what {
-            TraceWhat::LoadSet(loads) => (event.at_ms, loads),
+            TraceEventKind::LoadSet(loads) => (event.at_ms, loads),
             other => panic!("{other:?}"),
         };
         let events: Vec<_> = arrivals.load_events().into_iter().map(set).collect();

@@ -9,11 +9,11 @@ use emberkeep_core::time::Timestamp;
 use super::pod_meter::PodMeter;
 use super::serving::Served;
 use super::warm_values::WarmValues;
-use crate::chance::Chance;
+use crate::balancers::{Target, incarnation_of};
 use crate::load_trace::{LoadTrace, PodId};
-use crate::ownership::Ownership;
-use crate::replay::{Moment, Stopwatch, World};
-use crate::rivals::{Target, incarnation_of};
+use crate::ownership::OwnershipMap;
+use crate::random_stream::RandomStream;
+use crate::replay::{Moment, Stopwatch, TraceState};
 
 /// How often pods report.
 const REPORT_EVERY_MS: u64 = 1_000;
@@ -65,10 +65,10 @@ impl Metered {
     /// What is decided on what was measured.
     pub(super) fn decide(
         &mut self,
-        world: &World<'_>,
+        world: &TraceState<'_>,
         moment: Moment,
         stopwatch: &mut Stopwatch<'_>,
-    ) -> Option<Ownership> {
+    ) -> Option<OwnershipMap> {
         let now = Timestamp::from_millis(moment.at_ms);
         self.follow_pods(world, now);
         self.target.observe(world, moment);
@@ -82,7 +82,7 @@ impl Metered {
     }
 
     /// A pod that has left, or begins another life, has measured what it has measured.
-    fn follow_pods(&mut self, world: &World<'_>, now: Timestamp) {
+    fn follow_pods(&mut self, world: &TraceState<'_>, now: Timestamp) {
         for pod in world.left() {
             self.meters.remove(pod);
             self.history.forget(world.name(*pod), now);
@@ -92,8 +92,8 @@ impl Metered {
                 name: world.name(*pod).clone(),
                 incarnation: incarnation_of(*pod, world),
             };
-            let stream = (u64::from(world.life(*pod)) << 32) | (u64::from(pod.0) + 1);
-            let chance = Chance::stream(self.seed, stream);
+            let stream = (u64::from(world.join_count(*pod)) << 32) | (u64::from(pod.0) + 1);
+            let chance = RandomStream::new(self.seed, stream);
             self.meters.insert(*pod, PodMeter::new(identity, chance, now));
         }
     }
@@ -109,7 +109,7 @@ impl Metered {
     fn report(&mut self, trace: &LoadTrace, now: Timestamp) {
         for (pod, meter) in &mut self.meters {
             let report = meter.report(now);
-            self.history.reported(&trace.pods()[pod.as_usize()], &report, now);
+            self.history.record(&trace.pods()[pod.as_usize()], &report, now);
         }
     }
 }

@@ -6,9 +6,9 @@ use super::Way;
 use super::metered::Metered;
 use super::play::Play;
 use super::serving::Serving;
-use crate::ownership::Ownership;
-use crate::replay::{Balancer, Moment, Stopwatch, World};
-use crate::rivals::Rival;
+use crate::balancers::BalancerKind;
+use crate::ownership::OwnershipMap;
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
 /// Requests served by pods as somebody places the keys. To a replay it is a balancer that serves, between two
 /// decisions, what comes between them.
@@ -32,7 +32,7 @@ impl<'a> Placement<'a> {
             value_bytes: play.value_bytes(),
             decider: match way {
                 Way::Emberkeep => Decider::Measuring(Box::new(Metered::new(play.trace(), play.seed()))),
-                Way::Ring => Decider::Blind(Rival::Ring.balancer(play.trace())),
+                Way::Ring => Decider::Blind(BalancerKind::Ring.balancer(play.trace())),
                 Way::Stateless => Decider::Blind(Box::new(Anywhere)),
             },
         }
@@ -40,7 +40,12 @@ impl<'a> Placement<'a> {
 }
 
 impl Balancer for Placement<'_> {
-    fn decide(&mut self, world: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
+    fn decide(
+        &mut self,
+        world: &TraceState<'_>,
+        moment: Moment,
+        stopwatch: &mut Stopwatch<'_>,
+    ) -> Option<OwnershipMap> {
         let served = self.serving.until(moment.at_ms);
         let decided = match &mut self.decider {
             Decider::Blind(balancer) => balancer.decide(world, moment, stopwatch),
@@ -59,8 +64,8 @@ impl Balancer for Placement<'_> {
 struct Anywhere;
 
 impl Balancer for Anywhere {
-    fn decide(&mut self, world: &World<'_>, _: Moment, _: &mut Stopwatch<'_>) -> Option<Ownership> {
-        let everyone = || Ownership::from_starts([(SliceKey::EMPTY, world.live().collect())]);
+    fn decide(&mut self, world: &TraceState<'_>, _: Moment, _: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
+        let everyone = || OwnershipMap::from_starts([(SliceKey::EMPTY, world.live().collect())]);
         world.has_new_pods().then(everyone)
     }
 }

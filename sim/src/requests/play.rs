@@ -10,8 +10,8 @@ use super::arrivals::{Arrival, Arrivals, TICK_MS};
 use super::figures::{Figures, Moved};
 use super::placement::Placement;
 use super::{Plan, PlanError, Way};
-use crate::load_trace::{LoadTrace, TraceConfig, TraceEvent, TraceWhat};
-use crate::replay::{Tick, replay};
+use crate::load_trace::{LoadTrace, TraceConfig, TraceEvent, TraceEventKind};
+use crate::replay::{ReplayTick, replay};
 use crate::workload::RequestTrace;
 
 /// What happens, whoever places the keys: each request, and each pod that comes or goes.
@@ -41,7 +41,7 @@ impl Play {
         events.sort_by_key(|event| event.at_ms);
         events.push(TraceEvent {
             at_ms: end_ms,
-            what: TraceWhat::End,
+            what: TraceEventKind::End,
         });
         Ok(Self {
             trace: LoadTrace::of_events(config(plan, &arrivals), events),
@@ -57,7 +57,7 @@ impl Play {
     pub fn run(&self, way: Way, reached: &mut dyn FnMut(u64)) -> Figures {
         let mut placement = Placement::new(self, way);
         let mut moved = Moved::default();
-        let mut watch = |tick: &Tick<'_>| {
+        let mut watch = |tick: &ReplayTick<'_>| {
             moved.add(tick.score);
             reached(tick.at_ms);
             Ok::<(), Infallible>(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use emberkeep_core::pod::PodName;
 
 use super::plan::PlanError;
-use crate::load_trace::{TraceEvent, TraceWhat};
+use crate::load_trace::{TraceEvent, TraceEventKind};
 
 /// After this time the process of a killed pod runs again, under its name and with nothing in memory.
 pub(super) const RESTART_TAKES: Duration = Duration::from_secs(10);
@@ -92,18 +92,18 @@ impl Roster {
             Deed::Kill => {
                 if let Some(pod) = self.live.pop_front() {
                     self.killed.push_back(pod.clone());
-                    self.note(at_ms, TraceWhat::PodsCrashed(vec![pod]));
+                    self.note(at_ms, TraceEventKind::PodsCrashed(vec![pod]));
                 }
             }
             Deed::ComeBack => {
                 if let Some(pod) = self.killed.pop_front() {
                     self.live.push_back(pod.clone());
-                    self.note(at_ms, TraceWhat::PodsAdded(vec![pod]));
+                    self.note(at_ms, TraceEventKind::PodsAdded(vec![pod]));
                 }
             }
             Deed::Replace => {
                 if let Some(pod) = self.live.pop_front() {
-                    self.note(at_ms, TraceWhat::PodsDrained(vec![pod]));
+                    self.note(at_ms, TraceEventKind::PodsDrained(vec![pod]));
                     self.join(at_ms, 1);
                 }
             }
@@ -117,10 +117,10 @@ impl Roster {
         let name = |number| PodName::try_new(&format!("pod-{number}")).expect("letters and digits make a name");
         let joined: Vec<PodName> = numbers.map(name).collect();
         self.live.extend(joined.iter().cloned());
-        self.note(at_ms, TraceWhat::PodsAdded(joined));
+        self.note(at_ms, TraceEventKind::PodsAdded(joined));
     }
 
-    fn note(&mut self, at_ms: u64, what: TraceWhat) {
+    fn note(&mut self, at_ms: u64, what: TraceEventKind) {
         self.events.push(TraceEvent { at_ms, what });
     }
 }
@@ -148,10 +148,10 @@ mod tests {
         let events = events.happening(pod_count, end_ms).unwrap();
         let shown = |event: TraceEvent| {
             let (deed, pods) = match event.what {
-                TraceWhat::PodsAdded(pods) => ('+', pods),
-                TraceWhat::PodsCrashed(pods) => ('x', pods),
-                TraceWhat::PodsDrained(pods) => ('-', pods),
-                TraceWhat::LoadSet(_) | TraceWhat::End => unreachable!("only pods come and go"),
+                TraceEventKind::PodsAdded(pods) => ('+', pods),
+                TraceEventKind::PodsCrashed(pods) => ('x', pods),
+                TraceEventKind::PodsDrained(pods) => ('-', pods),
+                TraceEventKind::LoadSet(_) | TraceEventKind::End => unreachable!("only pods come and go"),
             };
             let names: Vec<&str> = pods.iter().map(PodName::as_str).collect();
             format!("{} {deed} {}", event.at_ms, names.join(" "))

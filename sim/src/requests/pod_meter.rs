@@ -5,11 +5,12 @@ use std::sync::Arc;
 use emberkeep_core::assignment::Assignment;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership};
+use emberkeep_core::slicelet::{
+    Hottest, Identity, Metering, Ownership, RangeCounts, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT,
+};
 use emberkeep_core::time::Timestamp;
 
-use crate::chance::Chance;
-use crate::cluster::{PLACES, SAMPLED_ONE_IN, SKETCH_COUNT};
+use crate::random_stream::RandomStream;
 
 /// Thousandths of a unit of load in a unit.
 const MILLI_PER_UNIT: u64 = 1_000;
@@ -18,25 +19,23 @@ const MILLI_PER_UNIT: u64 = 1_000;
 pub(super) struct PodMeter {
     identity: Identity,
     ownership: Arc<Ownership>,
-    meter: LoadMeter,
+    metering: Metering,
     /// What came for each range of the ownership and was not recorded yet, in thousandths of a unit.
     counted: Vec<u64>,
     sketches: Vec<Hottest>,
-    recorded_at: Timestamp,
-    chance: Chance,
+    chance: RandomStream,
 }
 
 impl PodMeter {
     /// It owns nothing and has counted nothing.
-    pub(super) fn new(identity: Identity, chance: Chance, now: Timestamp) -> Self {
+    pub(super) fn new(identity: Identity, chance: RandomStream, now: Timestamp) -> Self {
         let ownership = Arc::new(Ownership::none());
         Self {
             identity,
-            meter: LoadMeter::new(Arc::clone(&ownership)),
+            metering: Metering::new(now),
             counted: vec![0; ownership.range_count()],
             ownership,
-            sketches: vec![Hottest::with_capacity(PLACES); SKETCH_COUNT],
-            recorded_at: now,
+            sketches: vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT],
             chance,
         }
     }
@@ -59,37 +58,36 @@ impl PodMeter {
         for position in positions {
             bytes[self.ownership.share_of(&SliceKey::from_position(position)).0] += value_bytes;
         }
-        self.meter.weighed(bytes);
+        self.metering.on_weighed(bytes);
     }
 
-    /// What the assigner is told, once a second.
+    /// The load report at `now`; once a second.
     pub(super) fn report(&mut self, now: Timestamp) -> LoadReport {
-        self.record(now);
-        if self.meter.takes_halving() {
-            self.sketches.iter_mut().for_each(Hottest::halve);
-        }
-        self.meter.sampled(&self.sketches);
-        self.sketches.iter_mut().for_each(Hottest::forget_recent);
-        self.meter.report()
+        let halves = self.metering.begin_collection(now).halves_sketches;
+        let counts = self.take_counts(now);
+        let sketches: Vec<_> = self.sketches.iter_mut().map(|sketch| sketch.collect(halves)).collect();
+        self.metering.on_counted(&counts, &sketches);
+        self.metering.report()
     }
 
-    /// The pod goes by another assignment from now on.
+    /// The pod follows another assignment from `now` on.
     pub(super) fn follow(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
-        self.record(now);
+        let counts = self.take_counts(now);
         self.ownership = Arc::new(self.ownership.followed_by(Arc::clone(assignment), &self.identity));
-        self.meter.follow(Arc::clone(&self.ownership));
+        self.metering.on_published(&counts, Arc::clone(&self.ownership));
         self.counted = vec![0; self.ownership.range_count()];
     }
 
-    /// What is no whole unit yet stays.
-    fn record(&mut self, now: Timestamp) {
-        let elapsed = now.since(self.recorded_at);
-        self.recorded_at = now;
+    /// Takes whole units; fractions stay for the next time.
+    fn take_counts(&mut self, now: Timestamp) -> RangeCounts {
         let units = self.counted.iter_mut().map(|counted| {
             let units = *counted / MILLI_PER_UNIT;
             *counted %= MILLI_PER_UNIT;
             units
         });
-        self.meter.record(units.collect::<Vec<_>>(), elapsed);
+        RangeCounts {
+            units: units.collect(),
+            taken_at: now,
+        }
     }
 }

@@ -8,10 +8,10 @@ use super::arrivals::Arrival;
 use super::play::Play;
 use super::tally::Tally;
 use super::warm_values::WarmValues;
-use crate::chance::Chance;
 use crate::load_trace::{KeyId, PodId};
-use crate::ownership::{Owners, Ownership};
-use crate::replay::{Moment, World};
+use crate::ownership::{Owners, OwnershipMap};
+use crate::random_stream::RandomStream;
+use crate::replay::{Moment, TraceState};
 
 /// A request, and the pod that got it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +36,10 @@ pub(super) struct Serving<'a> {
     play: &'a Play,
     /// How many requests have come.
     served_count: usize,
-    ownership: Ownership,
+    ownership: OwnershipMap,
     warm: BTreeMap<PodId, WarmValues>,
     was_asked: Vec<bool>,
-    chance: Chance,
+    chance: RandomStream,
     tally: Tally,
 }
 
@@ -49,10 +49,10 @@ impl<'a> Serving<'a> {
         Self {
             play,
             served_count: 0,
-            ownership: Ownership::default(),
+            ownership: OwnershipMap::default(),
             warm: BTreeMap::new(),
             was_asked: vec![false; play.trace().keys().len()],
-            chance: Chance::stream(play.seed(), 0),
+            chance: RandomStream::new(play.seed(), 0),
             tally: Tally::default(),
         }
     }
@@ -68,7 +68,7 @@ impl<'a> Serving<'a> {
 
     /// The pods are those of the world from now on, and own what was decided, where anything was. A pod forgets what it
     /// does not own any more, and all of it when its process ends.
-    pub(super) fn follow(&mut self, world: &World<'_>, decided: Option<&Ownership>, moment: Moment) {
+    pub(super) fn follow(&mut self, world: &TraceState<'_>, decided: Option<&OwnershipMap>, moment: Moment) {
         world.left().iter().for_each(|pod| drop(self.warm.remove(pod)));
         let (room, value) = (self.play.room_bytes(), self.play.value_bytes());
         let fresh = world.added().iter().map(|pod| (*pod, WarmValues::new(room, value)));

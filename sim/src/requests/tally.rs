@@ -6,7 +6,7 @@ use super::arrivals::TICK_MS;
 use super::serving::{Outcome, Served};
 use super::windows::{Second, worst_share};
 use crate::load_trace::PodId;
-use crate::score::{SETTLING_MS, Spread};
+use crate::score::{Distribution, SETTLING_MS};
 
 /// What is counted of a run.
 #[derive(Debug, Clone, Default)]
@@ -61,11 +61,11 @@ impl Tally {
 
     /// The hottest pod over the mean of all, tick by tick. In a run of more than a minute the first minute, in which
     /// load is not known yet, does not count, nor does a last tick that is less than half a tick long.
-    pub(super) fn over_mean(&self, end_ms: u64) -> Spread {
+    pub(super) fn over_mean(&self, end_ms: u64) -> Distribution {
         let settled = if end_ms > SETTLING_MS { SETTLING_MS } else { 0 };
         let ticks = self.ticks.iter().zip((0_u64..).step_by(TICK_MS as usize));
         let counted = ticks.filter(|(_, at_ms)| *at_ms >= settled && (*at_ms == 0 || at_ms + TICK_MS / 2 < end_ms));
-        Spread::of(counted.filter_map(|(tick, _)| tick.over_mean()))
+        Distribution::of(counted.filter_map(|(tick, _)| tick.over_mean()))
     }
 
     /// The least share of hits in ten seconds soon after pods came or went.

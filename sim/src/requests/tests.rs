@@ -1,5 +1,7 @@
 //! Runs that can be worked out by hand, and what every run promises.
 
+mod load_reports;
+
 use std::time::Duration;
 
 use super::{Addition, Figures, Plan, Play, PodEvents, Room, Way};

@@ -1,7 +1,6 @@
-//! The difference of two texts, line by line.
+//! A line diff of two texts.
 
-/// Each line of both texts, those that are only expected with a minus, those that were only found with a plus; `None`
-/// where both are the same.
+/// All lines of both texts: `-` marks lines only in `expected`, `+` lines only in `found`. `None` if the texts are equal.
 #[must_use]
 pub fn difference(expected: &str, found: &str) -> Option<String> {
     let (expected, found): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), found.lines().collect());
@@ -26,7 +25,7 @@ pub fn difference(expected: &str, found: &str) -> Option<String> {
     Some(text)
 }
 
-/// How many lines have the rest of both texts in common, in order, from each place on.
+/// The length of the longest common subsequence of the rests of both texts, from each pair of positions on.
 fn common_lengths(a: &[&str], b: &[&str]) -> Vec<Vec<usize>> {
     let mut lengths = vec![vec![0; b.len() + 1]; a.len() + 1];
     for at in (0..a.len()).rev() {
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_and_what_is_new_is_shown_between_what_is_the_same() {
+    fn missing_and_new_lines_are_marked_between_equal_ones() {
         let shown = difference("a\nb\nc\nd\n", "a\nB\nc\nd\ne\n").unwrap();
         assert_eq!(shown, "  a\n- b\n+ B\n  c\n  d\n+ e\n");
         assert_eq!(difference("a\n", "a\n"), None);

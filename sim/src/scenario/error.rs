@@ -1,63 +1,40 @@
-//! What is wrong with a scenario.
+//! Errors of scenarios.
 
 use thiserror::Error;
 
-/// A scenario that cannot be run: where, and why.
+/// The first error in a scenario, with its line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("line {line}: {fault}")]
 pub struct ScenarioError {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error on that line.
     pub fault: ScenarioFault,
 }
 
-/// What is wrong with a line.
+/// An error on a line; the message states what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum ScenarioFault {
-    /// A word that does not belong there.
-    #[error("{found:?} is not understood here, write {allowed}")]
-    Unexpected {
-        /// The word, cut short.
-        found: String,
-        /// What may stand there.
-        allowed: String,
-    },
+    /// A word that is not allowed at this place.
+    #[error("unexpected {found:?}, expected {allowed}")]
+    Unexpected { found: String, allowed: String },
     /// The line ends too early.
-    #[error("something is missing at the end, write {allowed}")]
-    Missing {
-        /// What may stand there.
-        allowed: String,
-    },
-    /// The line goes on although all is said.
-    #[error("the line should end before {found:?}")]
-    TooMuch {
-        /// The first word that is too much, cut short.
-        found: String,
-    },
-    /// Something is said twice.
-    #[error("{what} was said before, say it once")]
-    Twice {
-        /// What.
-        what: &'static str,
-    },
-    /// Something is not said at all.
-    #[error("the scenario does not say {what}, add a line as {example:?}")]
-    Unsaid {
-        /// What.
-        what: &'static str,
-        /// How it could be said.
-        example: &'static str,
-    },
-    /// A pod that is not there at that time.
-    #[error("there is no {pod} yet at that time, the pods are pod-0 to pod-{last}")]
-    UnknownPod {
-        /// Its name.
-        pod: String,
-        /// The number of the newest pod.
-        last: u64,
-    },
-    /// Settings that the assigner would refuse.
+    #[error("unexpected end of line, expected {allowed}")]
+    Missing { allowed: String },
+    /// Words follow a complete line.
+    #[error("unexpected {found:?}, expected the end of the line")]
+    TrailingWord { found: String },
+    /// A setting occurs twice.
+    #[error("duplicate {what}, it may be set only once")]
+    Duplicate { what: &'static str },
+    /// A required line is missing.
+    #[error("the scenario does not set {what}, add a line such as {example:?}")]
+    NotSet { what: &'static str, example: &'static str },
+    /// A pod that does not exist at that time.
+    #[error("{pod} does not exist at that time, the pods are pod-0 to pod-{last}")]
+    UnknownPod { pod: String, last: u64 },
+    /// Settings that the assigner would reject, or operations beyond a limit.
     #[error("{0}")]
     Refused(String),
 }

@@ -1,46 +1,46 @@
-//! How figures are written: always with the same digits.
+//! Formatting of figures with a fixed number of digits.
 
 use std::time::Duration;
 
 use emberkeep_core::load::Load;
 use emberkeep_core::time::Timestamp;
 
-/// A moment as `2:05.250`, minutes and seconds.
+/// Formats a moment as minutes and seconds, `2:05.250`.
 pub(super) fn moment(at: Timestamp) -> String {
     let millis = at.as_micros() / 1_000;
     let (minutes, seconds, millis) = (millis / 60_000, millis / 1_000 % 60, millis % 1_000);
     format!("{minutes}:{seconds:02}.{millis:03}")
 }
 
-/// A time as `2.250 s`.
+/// Formats a duration as `2.250 s`.
 pub(super) fn lasting(time: Duration) -> String {
     let millis = time.as_millis();
     format!("{}.{:03} s", millis / 1_000, millis % 1_000)
 }
 
-/// Millionths as `16.67 %`.
+/// Formats millionths as `16.67 %`.
 pub(super) fn percent(millionths: u64) -> String {
     let hundredths = (millionths + 50) / 100;
     format!("{}.{:02} %", hundredths / 100, hundredths % 100)
 }
 
-/// The part of `whole` as `16.67 %`.
+/// Formats `part` of `whole` as `16.67 %`.
 pub(super) fn percent_of(part: Load, whole: Load) -> String {
     let millionths = u128::from(part.milli()) * 1_000_000 / u128::from(whole.milli().max(1));
     percent(u64::try_from(millionths).unwrap_or(u64::MAX))
 }
 
-/// Thousandths as `1.042`.
+/// Formats thousandths as `1.042`.
 pub(super) fn ratio(thousandths: u64) -> String {
     format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
 }
 
-/// A load as whole units.
+/// Formats a load in whole units, rounded.
 pub(super) fn units(load: Load) -> String {
     ((load.milli() + 500) / 1_000).to_string()
 }
 
-/// `1 pod`, `2 pods`.
+/// Formats a count with its noun: `1 pod`, `2 pods`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_have_the_same_digits_always() {
+    fn figures_have_a_fixed_number_of_digits() {
         assert_eq!(moment(Timestamp::from_millis(125_250)), "2:05.250");
         assert_eq!(lasting(Duration::from_micros(2_250_900)), "2.250 s");
         assert_eq!(percent(166_666), "16.67 %");

@@ -1,34 +1,35 @@
-//! Scenarios: a cluster, what happens to it, and what is expected to come of it, as one readable text.
+//! Scenarios: a cluster, operations on it and the expected outcome, in one readable text.
 //!
 //! ```text
-//! pods 6                      what there is
+//! pods 6                      setup
 //! capacity 1000
 //! keys 2000 zipf 0.6
 //! load 3600
-//! at 2m crash pod-3           what happens
+//! at 2m crash pod-3           operations
 //! every 30s from 3m until 5m replace next pod
 //! run 6m
 //! ---
-//! timeline                    what is expected
+//! timeline                    expected outcome
 //! ...
 //! ```
 //!
-//! Text --[`Scenario::parse`]--> setup and steps --stage--> [`Cluster`](crate::cluster::Cluster) and
-//! [`Observer`](crate::observer::Observer) --> the text of what came of it. `docs/simulator.md` has the whole language.
+//! Text --[`Scenario::parse`]--> setup and operations --runner--> [`Cluster`](crate::cluster::Cluster) and
+//! [`Observer`](crate::observer::Observer) --> text of the outcome. `docs/simulator.md` describes the whole language.
 
-mod deed;
-mod demand;
 mod difference;
 mod error;
 mod figures;
-mod parse_deed;
+mod load_model;
+mod parse_op;
 #[expect(clippy::module_inception, reason = "a scenario is what this module is about")]
 mod scenario;
+mod scenario_op;
+mod scenario_runner;
 mod setup;
-mod stage;
 mod summary;
+mod timed_op;
 mod timeline;
-mod words;
+mod word_reader;
 
 pub use difference::difference;
 pub use error::{ScenarioError, ScenarioFault};

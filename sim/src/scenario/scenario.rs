@@ -1,51 +1,44 @@
-//! The scenario: its text taken apart.
+//! A parsed scenario.
 
 use std::time::Duration;
 
-use super::deed::{Deed, Pods};
-use super::parse_deed::deed;
+use super::parse_op::parse_op;
+use super::scenario_op::{PodSelector, ScenarioOp};
+use super::scenario_runner::ScenarioRunner;
 use super::setup::Setup;
-use super::stage::Stage;
-use super::words::Words;
+use super::timed_op::TimedOp;
+use super::word_reader::WordReader;
 use super::{ScenarioError, ScenarioFault};
 
-/// What there is, what happens, and what is expected to come of it.
+/// The setup of a cluster, operations on it, and the expected outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
     setup: Setup,
-    /// In the order of time; of the same time, in the order of their lines.
-    steps: Vec<Step>,
-    /// All before the line of hyphens, as it was written.
+    /// Ordered by time, those of the same time by line.
+    ops: Vec<TimedOp>,
+    /// The text above the line of hyphens, unchanged.
     script: String,
     expected: String,
 }
 
-/// Something that happens at its time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) at: Duration,
-    pub(super) deed: Deed,
-    line: usize,
-}
-
-/// What parts the script from what is expected.
+/// Separates the script from the expected outcome.
 const LINE_OF_HYPHENS: &str = "---";
 
-/// More steps are a slip in an `every`.
-const STEPS_MAX: usize = 100_000;
+/// More operations are a mistake in an `every` line.
+const OPS_MAX: usize = 100_000;
 
 impl Scenario {
-    /// Reads a scenario.
+    /// Parses a scenario.
     ///
     /// # Errors
-    /// Names the first line that is wrong, what is wrong with it, and what is allowed.
+    /// The first error, with its line and what is allowed there.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let (script, expected) = parts(text);
         let (mut setup, mut timed) = (Setup::default(), Vec::new());
         let mut last = 0;
-        for (line, words) in lines(script) {
+        for (line, reader) in lines(script) {
             last = line;
-            let read = read_line(words, &mut setup);
+            let read = read_line(reader, &mut setup);
             timed.extend(
                 read.map_err(|fault| ScenarioError { line, fault })?
                     .map(|when| (line, when)),
@@ -53,42 +46,42 @@ impl Scenario {
         }
         setup.check().map_err(|fault| ScenarioError { line: last, fault })?;
         let mut scenario = Self {
-            steps: steps(timed, setup.run())?,
+            ops: expanded(timed, setup.run())?,
             setup,
             script: script.to_owned(),
             expected: expected.to_owned(),
         };
-        scenario.steps.sort_by_key(|step| step.at);
+        scenario.ops.sort_by_key(|timed| timed.at);
         scenario.check_pods()?;
         Ok(scenario)
     }
 
-    /// Plays it, and answers with the text of what came of it. `seed` takes the place of the scenario's own.
+    /// Runs the scenario and returns the text of its outcome. `seed` replaces that of the scenario.
     #[must_use]
     pub fn run(&self, seed: Option<u64>) -> String {
-        Stage::new(&self.setup, seed.unwrap_or(self.setup.seed())).play(&self.steps)
+        ScenarioRunner::new(&self.setup, seed.unwrap_or(self.setup.seed())).run(&self.ops)
     }
 
-    /// What is expected to come of it.
+    /// The expected outcome.
     #[must_use]
     pub fn expected(&self) -> &str {
         &self.expected
     }
 
-    /// The text of the same scenario that expects what came of it.
+    /// The text of this scenario with `outcome` as the expected one.
     #[must_use]
     pub fn with_expected(&self, outcome: &str) -> String {
         format!("{}{LINE_OF_HYPHENS}\n{outcome}", self.script)
     }
 
-    /// Whether each pod that is named is there by then.
+    /// Checks that each named pod exists at the time of its operation.
     fn check_pods(&self) -> Result<(), ScenarioError> {
         let mut count = self.setup.pod_count();
-        for step in &self.steps {
-            if let Deed::Strike {
-                pods: Pods::Named(named),
+        for timed in &self.ops {
+            if let ScenarioOp::Strike {
+                pods: PodSelector::Named(named),
                 ..
-            } = &step.deed
+            } = &timed.op
             {
                 let number = |pod: &str| pod.strip_prefix("pod-").and_then(|number| number.parse::<u64>().ok());
                 let unknown = named
@@ -99,24 +92,27 @@ impl Scenario {
                         pod: unknown.to_string(),
                         last: count.saturating_sub(1),
                     };
-                    return Err(ScenarioError { line: step.line, fault });
+                    return Err(ScenarioError {
+                        line: timed.line,
+                        fault,
+                    });
                 }
             }
-            count += step.deed.joining_count();
+            count += timed.op.joining_count();
         }
         Ok(())
     }
 }
 
-/// When something happens.
-struct When {
+/// The operation of one line and its times.
+struct OpLine {
     from: Duration,
-    /// For what happens again and again: how often, and until when.
-    again: Option<(Duration, Option<Duration>)>,
-    deed: Deed,
+    /// For `every`: the interval, and the last time.
+    repeats: Option<(Duration, Option<Duration>)>,
+    op: ScenarioOp,
 }
 
-/// What stands before the line of hyphens, and after it.
+/// The text above and below the line of hyphens.
 fn parts(text: &str) -> (&str, &str) {
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -129,75 +125,75 @@ fn parts(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// The lines that say something, counted from 1.
-fn lines(script: &str) -> impl Iterator<Item = (usize, Words<'_>)> {
+/// All lines but blank ones and comments, counted from 1.
+fn lines(script: &str) -> impl Iterator<Item = (usize, WordReader<'_>)> {
     let lines = (1..).zip(script.lines());
     lines
         .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
-        .map(|(number, line)| (number, Words::of(line)))
+        .map(|(number, line)| (number, WordReader::of(line)))
 }
 
-fn read_line(mut words: Words<'_>, setup: &mut Setup) -> Result<Option<When>, ScenarioFault> {
-    let when = if words.takes("at") {
-        let from = words.duration()?;
-        let deed = deed(&mut words)?;
-        Some(When {
+fn read_line(mut reader: WordReader<'_>, setup: &mut Setup) -> Result<Option<OpLine>, ScenarioFault> {
+    let when = if reader.accept("at") {
+        let from = reader.duration()?;
+        let op = parse_op(&mut reader)?;
+        Some(OpLine {
             from,
-            again: None,
-            deed,
+            repeats: None,
+            op,
         })
-    } else if words.takes("every") {
-        Some(every(&mut words)?)
+    } else if reader.accept("every") {
+        Some(every(&mut reader)?)
     } else {
-        setup.read(&mut words)?;
+        setup.read(&mut reader)?;
         None
     };
-    words.end()?;
+    reader.end()?;
     Ok(when)
 }
 
-fn every(words: &mut Words<'_>) -> Result<When, ScenarioFault> {
-    let allowed = "a time that is not 0";
-    let interval = words.duration()?;
+fn every(reader: &mut WordReader<'_>) -> Result<OpLine, ScenarioFault> {
+    let allowed = "a time above 0";
+    let interval = reader.duration()?;
     if interval.is_zero() {
-        return Err(super::words::unexpected("0", allowed));
+        return Err(super::word_reader::unexpected("0", allowed));
     }
-    words.expect("from")?;
-    let from = words.duration()?;
-    let until = match words.takes("until") {
-        true => Some(words.duration()?),
+    reader.expect("from")?;
+    let from = reader.duration()?;
+    let until = match reader.accept("until") {
+        true => Some(reader.duration()?),
         false => None,
     };
-    let deed = deed(words)?;
-    Ok(When {
+    let op = parse_op(reader)?;
+    Ok(OpLine {
         from,
-        again: Some((interval, until)),
-        deed,
+        repeats: Some((interval, until)),
+        op,
     })
 }
 
-/// All steps up to the end; what would happen again after it does not.
-fn steps(timed: Vec<(usize, When)>, run: Duration) -> Result<Vec<Step>, ScenarioError> {
-    let mut steps = Vec::new();
-    for (line, When { from, again, deed }) in timed {
+/// The operations of all lines up to the end of the run, with repetitions expanded.
+fn expanded(timed: Vec<(usize, OpLine)>, run: Duration) -> Result<Vec<TimedOp>, ScenarioError> {
+    let mut ops = Vec::new();
+    for (line, OpLine { from, repeats, op }) in timed {
         if from > run {
-            let fault = ScenarioFault::Refused(format!("that is after the end, the scenario runs {run:?}"));
+            let fault = ScenarioFault::Refused(format!("the time is after the end of the run at {run:?}"));
             return Err(ScenarioError { line, fault });
         }
-        let (interval, until) = again.unwrap_or((Duration::MAX, None));
+        let (interval, until) = repeats.unwrap_or((Duration::MAX, None));
         let end = until.unwrap_or(run).min(run);
         let mut at = Some(from);
         while let Some(now) = at.filter(|at| *at <= end) {
-            if steps.len() == STEPS_MAX {
-                let fault = ScenarioFault::Refused(format!("more than {STEPS_MAX} things would happen"));
+            if ops.len() == OPS_MAX {
+                let fault = ScenarioFault::Refused(format!("more than {OPS_MAX} operations"));
                 return Err(ScenarioError { line, fault });
             }
-            let deed = deed.clone();
-            steps.push(Step { at: now, deed, line });
+            let op = op.clone();
+            ops.push(TimedOp { at: now, op, line });
             at = now.checked_add(interval);
         }
     }
-    Ok(steps)
+    Ok(ops)
 }
 
 #[cfg(test)]
@@ -211,30 +207,33 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_answered_with_its_line_and_what_is_allowed() {
+    fn an_error_states_its_line_and_what_is_allowed() {
         for (rest, expected) in [
             (
                 "run ten minutes",
-                "line 6: \"ten\" is not understood here, write a time as 500ms, 30s, 2m or 1h",
+                "line 6: unexpected \"ten\", expected a time as 500ms, 30s, 2m or 1h",
             ),
-            ("run 5m\npods 7", "line 7: pods was said before, say it once"),
+            ("run 5m\npods 7", "line 7: duplicate pods, it may be set only once"),
             (
                 "",
-                "line 5: the scenario does not say how long it takes, add a line as \"run 10m\"",
+                "line 5: the scenario does not set the length of the run, add a line such as \"run 10m\"",
             ),
             (
                 "run 5m\nat 6m calm",
-                "line 7: that is after the end, the scenario runs 300s",
+                "line 7: the time is after the end of the run at 300s",
             ),
             (
                 "run 5m\nat 1m crash pod-6",
-                "line 7: there is no pod-6 yet at that time, the pods are pod-0 to pod-5",
+                "line 7: pod-6 does not exist at that time, the pods are pod-0 to pod-5",
             ),
             (
                 "run 5m\nat 1m crash pod-6\nat 1s add 1 pod\nfly away",
-                "line 9: \"fly\" is not understood here",
+                "line 9: unexpected \"fly\"",
             ),
-            ("run 5m\nevery 0s from 1m calm", "line 7: \"0\" is not understood here"),
+            (
+                "run 5m\nevery 0s from 1m calm",
+                "line 7: unexpected \"0\", expected a time above 0",
+            ),
         ] {
             let found = fault(rest);
             assert!(found.starts_with(expected), "{rest:?}: {found}");
@@ -242,16 +241,16 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_again_happens_until_the_end() {
+    fn a_repeated_operation_runs_until_its_end() {
         let text =
             format!("{SETUP}run 2m\nevery 30s from 1m calm\nat 90s change leader\nevery 5s from 1s until 8s calm\n");
         let scenario = Scenario::parse(&text).unwrap();
-        let seconds: Vec<u64> = scenario.steps.iter().map(|step| step.at.as_secs()).collect();
+        let seconds: Vec<u64> = scenario.ops.iter().map(|timed| timed.at.as_secs()).collect();
         assert_eq!(seconds, [1, 6, 60, 90, 90, 120]);
     }
 
     #[test]
-    fn what_is_expected_stands_below_a_line_of_hyphens() {
+    fn the_expected_outcome_is_the_text_below_the_line_of_hyphens() {
         let text = format!("{SETUP}run 2m\n---\ntimeline\n  a --- b\n");
         let scenario = Scenario::parse(&text).unwrap();
         assert_eq!(scenario.expected(), "timeline\n  a --- b\n");

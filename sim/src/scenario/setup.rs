@@ -1,4 +1,4 @@
-//! What there is before anything happens.
+//! The setup: the cluster and its load before the first operation.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use emberkeep_core::load::Load;
 use emberkeep_core::pod::Weight;
 
 use super::ScenarioFault;
-use super::parse_deed::{KEY_MAX, capacity, imbalance, replicas, weight};
-use super::words::{Words, unexpected};
+use super::parse_op::{KEY_MAX, capacity, imbalance, replicas, weight};
+use super::word_reader::{WordReader, unexpected};
 use crate::cluster::{ClusterSettings, Counts, Delay};
 
-/// The cluster and its workload; what was not said yet is `None`.
+/// The settings of the cluster and its load; `None` for those without a line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Setup {
     pods: Option<u64>,
@@ -21,7 +21,7 @@ pub(super) struct Setup {
     capacity: Option<Load>,
     imbalance: Option<Imbalance>,
     replicas: Option<(u32, u32)>,
-    keys: Option<Keys>,
+    keys: Option<KeyDistribution>,
     load: Option<Load>,
     seed: Option<u64>,
     counts: Option<Counts>,
@@ -31,58 +31,58 @@ pub(super) struct Setup {
     watch_from: Option<Duration>,
 }
 
-/// The keys that are asked for.
+/// The number of keys and the distribution of load among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Keys {
+pub(super) struct KeyDistribution {
     pub(super) count: u64,
-    /// Of the Zipf distribution, in thousandths; 0 is uniform.
+    /// The exponent of the Zipf distribution, in thousandths; 0 for uniform.
     pub(super) exponent: u64,
 }
 
 const LINES: &str = "at, every, run, pods, weights, zones, capacity, imbalance, replicas, keys, load, seed, counts, \
                      network, raft or watch";
 
-/// Before this time the cluster settles in.
+/// The default of `watch from`: figures count from here on, after the cluster has settled.
 const WATCH_FROM: Duration = Duration::from_secs(60);
 
 impl Setup {
-    /// Takes in one line.
-    pub(super) fn read(&mut self, words: &mut Words<'_>) -> Result<(), ScenarioFault> {
-        match words.next(LINES)? {
-            "pods" => say(&mut self.pods, "pods", words.number("how many pods,", 0, 10_000)?),
-            "weights" => say(&mut self.weights, "weights", all(words, weight)?),
-            "zones" => say(
+    /// Parses one line of the setup.
+    pub(super) fn read(&mut self, reader: &mut WordReader<'_>) -> Result<(), ScenarioFault> {
+        match reader.next(LINES)? {
+            "pods" => set_once(&mut self.pods, "pods", reader.number("a number of pods", 0, 10_000)?),
+            "weights" => set_once(&mut self.weights, "weights", all(reader, weight)?),
+            "zones" => set_once(
                 &mut self.zones,
                 "zones",
-                all(words, |words| Ok(words.name("a zone")?.to_owned()))?,
+                all(reader, |reader| Ok(reader.name("a zone")?.to_owned()))?,
             ),
-            "capacity" => say(&mut self.capacity, "capacity", capacity(words)?),
-            "imbalance" => say(&mut self.imbalance, "imbalance", imbalance(words)?),
-            "replicas" => say(&mut self.replicas, "replicas", replicas(words)?),
-            "keys" => say(&mut self.keys, "keys", keys(words)?),
-            "load" => say(&mut self.load, "load", capacity(words)?),
-            "seed" => say(&mut self.seed, "seed", words.number("a seed", 0, u64::MAX)?),
-            "counts" => say(&mut self.counts, "counts", counts(words)?),
-            "network" => say(&mut self.network, "network", delay(words)?),
-            "raft" => say(&mut self.raft, "raft", delay(words)?),
-            "run" => say(&mut self.run, "run", words.duration()?),
+            "capacity" => set_once(&mut self.capacity, "capacity", capacity(reader)?),
+            "imbalance" => set_once(&mut self.imbalance, "imbalance", imbalance(reader)?),
+            "replicas" => set_once(&mut self.replicas, "replicas", replicas(reader)?),
+            "keys" => set_once(&mut self.keys, "keys", keys(reader)?),
+            "load" => set_once(&mut self.load, "load", capacity(reader)?),
+            "seed" => set_once(&mut self.seed, "seed", reader.number("a seed", 0, u64::MAX)?),
+            "counts" => set_once(&mut self.counts, "counts", counts(reader)?),
+            "network" => set_once(&mut self.network, "network", delay(reader)?),
+            "raft" => set_once(&mut self.raft, "raft", delay(reader)?),
+            "run" => set_once(&mut self.run, "run", reader.duration()?),
             "watch" => {
-                words.expect("from")?;
-                say(&mut self.watch_from, "watch", words.duration()?)
+                reader.expect("from")?;
+                set_once(&mut self.watch_from, "watch", reader.duration()?)
             }
             other => Err(unexpected(other, LINES)),
         }
     }
 
-    /// What was not said and has to be.
+    /// Checks that all required lines are there and the settings are valid.
     pub(super) fn check(&self) -> Result<(), ScenarioFault> {
-        let unsaid = |what, example| Err(ScenarioFault::Unsaid { what, example });
+        let missing = |what, example| Err(ScenarioFault::NotSet { what, example });
         match self {
-            Self { pods: None, .. } => unsaid("how many pods there are", "pods 6"),
-            Self { keys: None, .. } => unsaid("which keys are asked for", "keys 2000 zipf 0.6"),
-            Self { load: None, .. } => unsaid("how often", "load 3600"),
-            Self { capacity: None, .. } => unsaid("what a pod can carry", "capacity 1000"),
-            Self { run: None, .. } => unsaid("how long it takes", "run 10m"),
+            Self { pods: None, .. } => missing("the number of pods", "pods 6"),
+            Self { keys: None, .. } => missing("the keys", "keys 2000 zipf 0.6"),
+            Self { load: None, .. } => missing("the load", "load 3600"),
+            Self { capacity: None, .. } => missing("the capacity of a pod", "capacity 1000"),
+            Self { run: None, .. } => missing("the length of the run", "run 10m"),
             Self { .. } => self
                 .cluster(1)
                 .target
@@ -118,18 +118,18 @@ impl Setup {
         self.pods.unwrap_or_default()
     }
 
-    /// The weight of the pod of that number: weights are dealt in turn.
+    /// The weight of pod number `pod`; weights are assigned round-robin.
     pub(super) fn weight_of(&self, pod: u64) -> Weight {
-        dealt(self.weights.as_deref(), pod).copied().unwrap_or_default()
+        round_robin(self.weights.as_deref(), pod).copied().unwrap_or_default()
     }
 
-    /// The zone of the pod of that number: zones are dealt in turn.
+    /// The zone of pod number `pod`; zones are assigned round-robin.
     pub(super) fn zone_of(&self, pod: u64) -> &str {
-        dealt(self.zones.as_deref(), pod).map_or("", String::as_str)
+        round_robin(self.zones.as_deref(), pod).map_or("", String::as_str)
     }
 
-    pub(super) fn keys(&self) -> Keys {
-        self.keys.unwrap_or(Keys { count: 0, exponent: 0 })
+    pub(super) fn keys(&self) -> KeyDistribution {
+        self.keys.unwrap_or(KeyDistribution { count: 0, exponent: 0 })
     }
 
     pub(super) fn load(&self) -> Load {
@@ -145,50 +145,50 @@ impl Setup {
     }
 }
 
-fn say<T>(place: &mut Option<T>, what: &'static str, value: T) -> Result<(), ScenarioFault> {
+fn set_once<T>(place: &mut Option<T>, what: &'static str, value: T) -> Result<(), ScenarioFault> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(ScenarioFault::Twice { what }),
+        Some(_) => Err(ScenarioFault::Duplicate { what }),
     }
 }
 
-fn dealt<T>(among: Option<&[T]>, number: u64) -> Option<&T> {
+fn round_robin<T>(among: Option<&[T]>, number: u64) -> Option<&T> {
     let among = among?;
     among.get(number as usize % among.len().max(1))
 }
 
-/// At least one, to the end of the line.
+/// Parses one or more values up to the end of the line.
 fn all<'a, T>(
-    words: &mut Words<'a>,
-    one: impl Fn(&mut Words<'a>) -> Result<T, ScenarioFault>,
+    reader: &mut WordReader<'a>,
+    one: impl Fn(&mut WordReader<'a>) -> Result<T, ScenarioFault>,
 ) -> Result<Vec<T>, ScenarioFault> {
-    let mut all = vec![one(words)?];
-    while words.peek().is_some() {
-        all.push(one(words)?);
+    let mut all = vec![one(reader)?];
+    while reader.peek().is_some() {
+        all.push(one(reader)?);
     }
     Ok(all)
 }
 
-fn keys(words: &mut Words<'_>) -> Result<Keys, ScenarioFault> {
-    let count = words.number("how many keys,", 1, KEY_MAX)?;
+fn keys(reader: &mut WordReader<'_>) -> Result<KeyDistribution, ScenarioFault> {
+    let count = reader.number("a number of keys", 1, KEY_MAX)?;
     let allowed = "uniform or zipf";
-    let exponent = match words.next(allowed)? {
+    let exponent = match reader.next(allowed)? {
         "uniform" => 0,
-        "zipf" => words.thousandths("an exponent", 0, 5_000)?,
+        "zipf" => reader.thousandths("an exponent", 0, 5_000)?,
         other => return Err(unexpected(other, allowed)),
     };
-    Ok(Keys { count, exponent })
+    Ok(KeyDistribution { count, exponent })
 }
 
-fn counts(words: &mut Words<'_>) -> Result<Counts, ScenarioFault> {
-    words.read("expected or poisson", |word| match word {
+fn counts(reader: &mut WordReader<'_>) -> Result<Counts, ScenarioFault> {
+    reader.read("expected or poisson", |word| match word {
         "expected" => Some(Counts::Expected),
         "poisson" => Some(Counts::Poisson),
         _ => None,
     })
 }
 
-fn delay(words: &mut Words<'_>) -> Result<Delay, ScenarioFault> {
-    let (min, max) = words.durations()?;
+fn delay(reader: &mut WordReader<'_>) -> Result<Delay, ScenarioFault> {
+    let (min, max) = reader.durations()?;
     Ok(Delay { min, max })
 }

@@ -1,14 +1,14 @@
-//! The summary: how well the cluster did, in a few lines.
+//! The summary: the figures of a run, one line each.
 
 use std::fmt::Write;
 
-use emberkeep_core::balancer::Cause;
+use emberkeep_core::balancer::MoveCause;
 
 use super::figures::{counted, lasting, moment, percent, ratio, units};
 use crate::cluster::{Cluster, Process};
-use crate::observer::{Observer, Tally};
+use crate::observer::{MovementTotals, Observer};
 
-/// All figures, from when the observer watched to the end.
+/// The figures from the start of observation to the end of the run.
 pub(super) fn summary(cluster: &Cluster, observer: &Observer) -> String {
     let mut text = String::new();
     for (title, line) in [
@@ -16,11 +16,11 @@ pub(super) fn summary(cluster: &Cluster, observer: &Observer) -> String {
         ("load", load(cluster)),
         ("balance", balance(observer)),
         ("over band", over_band(observer)),
-        ("moves", moves(observer.tally())),
-        ("churn", churn(observer.tally())),
+        ("moves", moves(observer.movements())),
+        ("churn", churn(observer.movements())),
         ("unanswered", unanswered(cluster, observer)),
     ] {
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {title:<11} {line}");
     }
     text
@@ -36,7 +36,7 @@ fn pods(cluster: &Cluster) -> String {
         .count();
     let slices = counted(cluster.state().assignment.slices().slice_count(), "slice");
     let behind = match behind {
-        0 => "all go by".to_owned(),
+        0 => "all at".to_owned(),
         count => format!("{count} of them behind"),
     };
     format!(
@@ -59,56 +59,56 @@ fn load(cluster: &Cluster) -> String {
     )
 }
 
-/// More figures do not fit on a line.
+/// More loads do not fit on a line.
 const PODS_SHOWN_MAX: usize = 20;
 
 fn balance(observer: &Observer) -> String {
     let (worst, at) = observer.worst();
     format!(
-        "hottest pod {} of the mean at the end, {} at worst ({})",
-        ratio(observer.reading().max_over_mean()),
+        "hottest pod at {} of the mean at the end, {} at worst ({})",
+        ratio(observer.latest().max_over_mean()),
         ratio(worst.max_over_mean()),
         moment(*at)
     )
 }
 
 fn over_band(observer: &Observer) -> String {
-    let cures = observer.cures();
-    let steps = match (cures.all().len(), cures.slowest()) {
+    let recoveries = observer.recoveries();
+    let steps = match (recoveries.all().len(), recoveries.slowest()) {
         (0, _) => String::new(),
         (count, Some(slowest)) => {
-            let steps = counted(count, "step");
-            format!(", {steps} of the load cured, the slowest in {}", lasting(slowest))
+            let steps = counted(count, "load step");
+            format!(", recovered from {steps}, the slowest in {}", lasting(slowest))
         }
-        (count, None) => format!(", {} of the load, the last one not cured", counted(count, "step")),
+        (count, None) => format!(", {}, not recovered from the last", counted(count, "load step")),
     };
     format!("{}{steps}", lasting(observer.over_band()))
 }
 
-fn moves(tally: &Tally) -> String {
-    let parts = Cause::ALL.into_iter().filter_map(|cause| {
-        let tally = tally.by_cause.get(&cause).filter(|tally| tally.move_count > 0)?;
+fn moves(totals: &MovementTotals) -> String {
+    let parts = MoveCause::ALL.into_iter().filter_map(|cause| {
+        let by_cause = totals.by_cause.get(&cause).filter(|by_cause| by_cause.move_count > 0)?;
         Some(format!(
             "{} {} ({})",
             cause.as_str(),
-            tally.move_count,
-            percent(tally.share)
+            by_cause.move_count,
+            percent(by_cause.share)
         ))
     });
-    let parts: Vec<String> = parts.chain([format!("cuts {}", tally.split_count)]).collect();
+    let parts: Vec<String> = parts.chain([format!("splits {}", totals.split_count)]).collect();
     parts.join(", ")
 }
 
-fn churn(tally: &Tally) -> String {
+fn churn(totals: &MovementTotals) -> String {
     format!(
-        "owners left {}, owners stayed {}, of it at once {} at most",
-        percent(tally.forced),
-        percent(tally.voluntary),
-        percent(tally.voluntary_at_once_max)
+        "owner left {}, owner stayed {}, at most {} of it at once",
+        percent(totals.forced),
+        percent(totals.voluntary),
+        percent(totals.voluntary_at_once_max)
     )
 }
 
 fn unanswered(cluster: &Cluster, observer: &Observer) -> String {
     let (lasted, units) = observer.outage(cluster);
-    format!("{} in all, {units} units of load", lasting(lasted))
+    format!("{} in total, {units} units of load", lasting(lasted))
 }

@@ -1,9 +1,9 @@
-//! The timeline: what a person who watched would have noted.
+//! The timeline: the events of a run that an operator would note.
 
 use std::collections::BTreeSet;
 
 use emberkeep_core::assigner::{Applied, ChangeKind};
-use emberkeep_core::balancer::{Cause, Report};
+use emberkeep_core::balancer::{DecisionReport, MoveCause};
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
@@ -11,36 +11,40 @@ use emberkeep_core::time::Timestamp;
 use super::figures::{counted, lasting, moment, percent_of};
 use crate::cluster::{Cluster, Happening, News};
 
-/// Lines, each with its time.
+/// The lines so far, each with its time.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     lines: Vec<(Timestamp, String)>,
-    /// Pods that registered one right after the other.
+    /// Pods that registered in a row, shown as one line.
     registered: Vec<PodName>,
     registered_at: Timestamp,
-    proposed: Option<Report>,
-    /// Pods whose end is no surprise.
+    proposed: Option<DecisionReport>,
+    /// Pods that exited after draining; their removal is not reported again.
     exited: BTreeSet<PodName>,
     unanswered_since: Option<Timestamp>,
 }
 
-/// More lines than these nobody reads.
+/// Further lines are only counted, to keep the outcome readable.
 const LINES_MAX: usize = 80;
 
 impl Timeline {
-    /// Something was done to the cluster.
-    pub(super) fn note(&mut self, at: Timestamp, what: String) {
+    /// Adds an operation on the cluster.
+    pub(super) fn record(&mut self, at: Timestamp, what: String) {
         self.end_registrations();
         self.lines.push((at, what));
     }
 
-    /// Something happened in it.
-    pub(super) fn hear(&mut self, news: &News) {
+    /// Adds an event of the cluster.
+    pub(super) fn on_news(&mut self, news: &News) {
         match &news.what {
-            Happening::Replicated { change, outcome } if *outcome == Applied::Done => self.replicated(change, news.at),
+            Happening::Replicated { change, outcome } if *outcome == Applied::Done => {
+                self.on_replicated(change, news.at)
+            }
             Happening::Decided(report) => self.proposed = Some(report.clone()),
-            Happening::Exited { pod, is_forced } => self.exited(pod, *is_forced, news.at),
-            Happening::Elected if news.at > Timestamp::ZERO => self.note(news.at, "another member leads".to_owned()),
+            Happening::Exited { pod, is_forced } => self.on_exited(pod, *is_forced, news.at),
+            Happening::Elected if news.at > Timestamp::ZERO => {
+                self.record(news.at, "a new leader is elected".to_owned())
+            }
             Happening::Elected
             | Happening::Replicated { .. }
             | Happening::Routed { .. }
@@ -48,20 +52,22 @@ impl Timeline {
         }
     }
 
-    /// Requests go other ways, or the load is another one.
-    pub(super) fn look(&mut self, cluster: &Cluster) {
+    /// Adds the beginning or the end of an outage after a change of routing or load.
+    pub(super) fn on_cluster_changed(&mut self, cluster: &Cluster) {
         let (unanswered, now) = (cluster.outage().unanswered, cluster.now());
         match (self.unanswered_since, unanswered > Load::ZERO) {
+            // ## Served -> Outage: some load reaches no pod
             (None, true) => {
                 self.unanswered_since = Some(now);
                 let share = percent_of(unanswered, cluster.traffic().total());
-                self.note(now, format!("{share} of the load reaches no pod"));
+                self.record(now, format!("{share} of the load reaches no pod"));
             }
+            // ## Outage -> Served: all load reaches a pod again
             (Some(since), false) => {
                 self.unanswered_since = None;
-                self.note(
+                self.record(
                     now,
-                    format!("all keys are answered again after {}", lasting(now.since(since))),
+                    format!("all keys are served again after {}", lasting(now.since(since))),
                 );
             }
             (None, false) | (Some(_), true) => {}
@@ -82,7 +88,7 @@ impl Timeline {
         text
     }
 
-    fn replicated(&mut self, change: &ChangeKind, at: Timestamp) {
+    fn on_replicated(&mut self, change: &ChangeKind, at: Timestamp) {
         match change {
             ChangeKind::RegisterPod { pod } => {
                 if self.registered.is_empty() {
@@ -91,17 +97,17 @@ impl Timeline {
                 self.registered.push(pod.name.clone());
             }
             ChangeKind::RemovePod { name, .. } if self.exited.remove(name) => {}
-            ChangeKind::RemovePod { name, .. } => self.note(at, format!("{name} is taken for dead")),
+            ChangeKind::RemovePod { name, .. } => self.record(at, format!("{name} is declared dead")),
             ChangeKind::Assign { diff } => {
                 let report = self.proposed.take();
                 let moves = report.map(|report| moves(&report)).unwrap_or_default();
                 if !moves.is_empty() {
                     let generation = diff.generation;
-                    self.note(at, format!("generation {generation}: {moves}"));
+                    self.record(at, format!("generation {generation}: {moves}"));
                 }
             }
-            ChangeKind::Poison { slice } => self.note(at, format!("keys {slice} are poisoned")),
-            ChangeKind::Release { slice } => self.note(at, format!("keys {slice} are no longer poisoned")),
+            ChangeKind::Poison { slice } => self.record(at, format!("keys {slice} are poisoned")),
+            ChangeKind::Release { slice } => self.record(at, format!("keys {slice} are no longer poisoned")),
             ChangeKind::CreateTarget { .. }
             | ChangeKind::ConfigureTarget { .. }
             | ChangeKind::DrainPod { .. }
@@ -111,13 +117,13 @@ impl Timeline {
         }
     }
 
-    fn exited(&mut self, pod: &PodName, is_forced: bool, at: Timestamp) {
+    fn on_exited(&mut self, pod: &PodName, is_forced: bool, at: Timestamp) {
         self.exited.insert(pod.clone());
-        self.note(
+        self.record(
             at,
             match is_forced {
                 false => format!("{pod} has drained and exits"),
-                true => format!("{pod} exits although its keys have nowhere to go"),
+                true => format!("{pod} exits although its keys have no new owner"),
             },
         );
     }
@@ -134,34 +140,34 @@ impl Timeline {
     }
 }
 
-/// Why slices move, in the words of a timeline.
-const fn why(cause: Cause) -> &'static str {
+/// The cause of a move as the timeline states it.
+const fn why(cause: MoveCause) -> &'static str {
     match cause {
-        Cause::Missing => "without owner",
-        Cause::Replaced => "to successors",
-        Cause::Draining => "off draining pods",
-        Cause::Pinned => "to where they are pinned",
-        Cause::Memory => "to where memory is",
-        Cause::Hot => "to share hot keys",
-        Cause::Joined => "to new pods",
-        Cause::Imbalance => "for balance",
-        Cause::Merged => "to be joined",
+        MoveCause::Missing => "without owner",
+        MoveCause::Replaced => "to successors",
+        MoveCause::Draining => "off draining pods",
+        MoveCause::Pinned => "to pinned pods",
+        MoveCause::Memory => "for memory",
+        MoveCause::Hot => "to share hot keys",
+        MoveCause::Joined => "to new pods",
+        MoveCause::Imbalance => "for balance",
+        MoveCause::Merged => "for merges",
     }
 }
 
-/// How many slices moved, and why, and how many were cut and joined.
-fn moves(report: &Report) -> String {
+/// The moves by cause, splits and merges of a decision.
+fn moves(report: &DecisionReport) -> String {
     let count = |cause| report.moves.iter().filter(|moved| moved.cause == cause).count();
-    let counts = Cause::ALL.map(|cause| (count(cause), why(cause)));
+    let counts = MoveCause::ALL.map(|cause| (count(cause), why(cause)));
     let named = counts.iter().filter(|(count, _)| *count > 0);
     let why: Vec<String> = named.map(|(count, why)| format!("{count} {why}")).collect();
     let moved = (!why.is_empty()).then(|| format!("{} ({})", counted(report.moves.len(), "move"), why.join(", ")));
-    let cut = (report.split_count > 0).then(|| counted(report.split_count, "cut"));
-    let joined = (report.merge_count > 0).then(|| format!("{} joined", counted(report.merge_count, "slice")));
+    let split = (report.split_count > 0).then(|| counted(report.split_count, "split"));
+    let merged = (report.merge_count > 0).then(|| counted(report.merge_count, "merge"));
     moved
         .into_iter()
-        .chain(cut)
-        .chain(joined)
+        .chain(split)
+        .chain(merged)
         .collect::<Vec<_>>()
         .join(", ")
 }

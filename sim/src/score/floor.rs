@@ -1,25 +1,25 @@
-//! The floor: what no assignment could avoid.
+//! The floor: the imbalance that no assignment could avoid.
 
 use std::cmp::Reverse;
 
 use emberkeep_core::load::Load;
 
-/// The keys that are too hot for `max_replicas` pods, and what remains without them and their pods.
+/// The keys too hot for `max_replicas` pods, and the mean without them and their pods.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Floor {
-    /// The mean of what remains, in milli-units a second.
+    /// The mean load of the remaining pods, in milli-units a second.
     pub(super) level: f64,
-    /// The least standard deviation of pod load over the mean.
+    /// The lower bound of the standard deviation of pod load over the mean.
     pub(super) cov: f64,
     /// The keys set aside, hottest first.
     pub(super) aside: Vec<usize>,
-    /// What each of them asks of each of its pods.
+    /// The load of each of these keys on each of its replicas.
     pub(super) shares: Vec<f64>,
 }
 
 impl Floor {
-    /// Sets the hottest keys aside, each spread over as many pods as may serve it, while each of these has more than
-    /// the mean of the rest.
+    /// Sets the hottest keys aside, each divided among as many pods as may serve it, while that share exceeds the mean of the
+    /// rest.
     pub(super) fn of(loads: &[Load], pod_count: usize, replicas_max: u32) -> Self {
         let replicas = (replicas_max as usize).min(pod_count) as f64;
         let total = loads.iter().map(|load| load.milli() as f64).sum::<f64>();
@@ -51,7 +51,7 @@ impl Floor {
     }
 }
 
-/// The hottest keys, hottest first; of equally hot ones the first in key order.
+/// The hottest keys, hottest first; ties are broken by key order.
 fn hottest(loads: &[Load], count: usize) -> Vec<usize> {
     let rank = |key: &usize| (Reverse(loads[*key]), *key);
     let mut keys: Vec<usize> = (0..loads.len()).collect();

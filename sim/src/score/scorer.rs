@@ -1,60 +1,60 @@
-//! The scorer: takes the score of every tick.
+//! The scorer: computes the score of every tick.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::churn::{self, Churn};
-use super::divided::Divided;
 use super::floor::Floor;
+use super::key_ranges::KeyRanges;
+use super::tick_churn::{TickChurn, churn_between};
 use super::{Summary, TickScore};
 use crate::load_trace::{LoadTrace, PodId};
-use crate::ownership::Ownership;
-use crate::replay::World;
+use crate::ownership::OwnershipMap;
+use crate::replay::TraceState;
 
 /// Scores a replay tick by tick.
 pub struct Scorer<'a> {
     trace: &'a LoadTrace,
-    /// The load of all keys before each place, in milli-units a second.
+    /// The total load of the keys before each index, in milli-units a second.
     up_to: Vec<f64>,
     floor: Floor,
-    divided: Divided,
+    ranges: KeyRanges,
     by_pod: Vec<f64>,
     live_loads: Vec<f64>,
     scores: Vec<TickScore>,
 }
 
 impl<'a> Scorer<'a> {
-    /// Nothing is scored yet.
+    /// A scorer without ticks.
     #[must_use]
     pub fn new(trace: &'a LoadTrace) -> Self {
         Self {
             trace,
             up_to: vec![0.0; trace.keys().len() + 1],
             floor: Floor::default(),
-            divided: Divided::default(),
+            ranges: KeyRanges::default(),
             by_pod: vec![0.0; trace.pods().len()],
             live_loads: Vec::new(),
             scores: Vec::new(),
         }
     }
 
-    /// Scores one tick: the world as it is, and who owns what from this tick on.
-    pub fn tick(&mut self, world: &World<'_>, ownership: &Arc<Ownership>) {
+    /// Scores one tick: the state of the trace, and the ownership from this tick on.
+    pub fn tick(&mut self, state: &TraceState<'_>, ownership: &Arc<OwnershipMap>) {
         let is_first = self.scores.is_empty();
-        if is_first || world.has_new_loads() {
-            self.sum_up(world);
+        if is_first || state.has_new_loads() {
+            self.update_prefix_sums(state);
         }
-        if is_first || world.has_new_loads() || world.has_new_pods() {
+        if is_first || state.has_new_loads() || state.has_new_pods() {
             let replicas_max = self.trace.config().max_replicas;
-            self.floor = Floor::of(world.loads(), world.live_count(), replicas_max);
+            self.floor = Floor::of(state.loads(), state.live_count(), replicas_max);
         }
-        let churn = self.follow(ownership, world.left());
-        self.share_out(world);
-        let score = self.scored(world, churn, is_first);
+        let churn = self.adopt(ownership, state.left());
+        self.update_pod_loads(state);
+        let score = self.scored(state, churn, is_first);
         self.scores.push(score);
     }
 
-    /// The score of the tick before now.
+    /// The score of the latest tick.
     ///
     /// # Panics
     /// Before the first tick.
@@ -63,60 +63,60 @@ impl<'a> Scorer<'a> {
         self.scores.last().expect("a tick was scored")
     }
 
-    /// The load of each live pod at the newest tick, by number, in milli-units a second.
+    /// The load of each live pod at the latest tick, by id, in milli-units a second.
     #[must_use]
     pub fn pod_loads(&self) -> &[f64] {
         &self.live_loads
     }
 
-    /// The scores of all ticks together, and how long each decision took.
+    /// Aggregates the scores of all ticks and the durations of decisions.
     #[must_use]
     pub fn summary(&self, decide_times: &[Duration]) -> Summary {
         Summary::of(&self.scores, self.trace.end_ms(), decide_times)
     }
 
-    fn sum_up(&mut self, world: &World<'_>) {
+    fn update_prefix_sums(&mut self, state: &TraceState<'_>) {
         let mut sum = 0.0;
-        for (up_to, load) in self.up_to[1..].iter_mut().zip(world.loads()) {
+        for (up_to, load) in self.up_to[1..].iter_mut().zip(state.loads()) {
             sum += load.milli() as f64;
             *up_to = sum;
         }
     }
 
-    /// Takes over an ownership if it is a new one; answers what it moved.
-    fn follow(&mut self, ownership: &Arc<Ownership>, left: &[PodId]) -> Churn {
-        if self.divided.is_of(ownership) {
-            return Churn::default();
+    /// Adopts a new ownership; returns its churn.
+    fn adopt(&mut self, ownership: &Arc<OwnershipMap>, left: &[PodId]) -> TickChurn {
+        if self.ranges.is_of(ownership) {
+            return TickChurn::default();
         }
-        let divided = Divided::new(ownership, self.trace.keys());
-        let churn = churn::between(&self.divided, &divided, &self.up_to, left);
-        self.divided = divided;
+        let ranges = KeyRanges::new(ownership, self.trace.keys());
+        let churn = churn_between(&self.ranges, &ranges, &self.up_to, left);
+        self.ranges = ranges;
         churn
     }
 
-    fn share_out(&mut self, world: &World<'_>) {
+    fn update_pod_loads(&mut self, state: &TraceState<'_>) {
         self.by_pod.fill(0.0);
-        for (from, to, owners) in self.divided.parts() {
+        for (from, to, owners) in self.ranges.parts() {
             let share = (self.up_to[to] - self.up_to[from]) / owners.len() as f64;
             owners.iter().for_each(|pod| self.by_pod[pod.as_usize()] += share);
         }
         self.live_loads.clear();
         self.live_loads
-            .extend(world.live().map(|pod| self.by_pod[pod.as_usize()]));
+            .extend(state.live().map(|pod| self.by_pod[pod.as_usize()]));
     }
 
-    fn scored(&self, world: &World<'_>, churn: Churn, is_first: bool) -> TickScore {
+    fn scored(&self, state: &TraceState<'_>, churn: TickChurn, is_first: bool) -> TickScore {
         let total = self.total();
-        let pod_count = world.live_count();
+        let pod_count = state.live_count();
         let mean = total / pod_count as f64;
         let hottest = self.live_loads.iter().copied().fold(0.0, f64::max);
-        let hottest_rest = self.hottest_rest(world);
-        let has_pod_change = world.has_new_pods() && !is_first;
+        let hottest_rest = self.hottest_rest(state);
+        let has_pod_change = state.has_new_pods() && !is_first;
         let unavoidable = ratio(churn.unavoidable, total, 0.0);
-        let added = world.added().iter().filter(|pod| world.is_live(**pod)).count();
+        let added = state.added().iter().filter(|pod| state.is_live(**pod)).count();
         let hint = self.trace.config().max_load_hint.milli() as f64;
         TickScore {
-            at_ms: world.at_ms(),
+            at_ms: state.at_ms(),
             pod_count,
             over_mean: ratio(hottest, mean, 1.0),
             rest: ratio(hottest_rest, self.floor.level, 1.0),
@@ -131,10 +131,10 @@ impl<'a> Scorer<'a> {
             has_pod_change,
             over_capacity: self.live_loads.iter().filter(|load| **load > hint).count(),
             is_uncovered: self
-                .divided
+                .ranges
                 .parts()
-                .any(|(_, _, owners)| !owners.iter().any(|pod| world.is_live(*pod))),
-            is_over_band: self.is_over_band(world),
+                .any(|(_, _, owners)| !owners.iter().any(|pod| state.is_live(*pod))),
+            is_over_band: self.is_over_band(state),
         }
     }
 
@@ -142,22 +142,22 @@ impl<'a> Scorer<'a> {
         self.up_to.last().copied().unwrap_or(0.0)
     }
 
-    /// Whether some pod has more than the tolerance above the remaining mean or, where that is more, above its part of
-    /// a key set aside that it serves, shared by as many pods as may.
-    fn is_over_band(&self, world: &World<'_>) -> bool {
-        let mut fair = vec![self.floor.level; self.by_pod.len()];
+    /// Whether some pod exceeds its attainable load by more than the tolerance: the remaining mean or, if larger, its share of a
+    /// key set aside that it serves.
+    fn is_over_band(&self, state: &TraceState<'_>) -> bool {
+        let mut attainable = vec![self.floor.level; self.by_pod.len()];
         for (key, share) in self.floor.aside.iter().zip(&self.floor.shares) {
-            for host in self.divided.owners_of(*key) {
-                fair[host.as_usize()] = fair[host.as_usize()].max(*share);
+            for host in self.ranges.owners_of(*key) {
+                attainable[host.as_usize()] = attainable[host.as_usize()].max(*share);
             }
         }
         let tolerance = self.tolerance();
-        world
+        state
             .live()
-            .any(|pod| self.by_pod[pod.as_usize()] > fair[pod.as_usize()] + tolerance)
+            .any(|pod| self.by_pod[pod.as_usize()] > attainable[pod.as_usize()] + tolerance)
     }
 
-    /// How far a pod may lie above its fair share, in milli-units a second.
+    /// How far a pod may exceed its attainable load, in milli-units a second.
     fn tolerance(&self) -> f64 {
         let config = self.trace.config();
         let scale = self.floor.level.max(config.max_load_hint.milli() as f64);
@@ -165,18 +165,18 @@ impl<'a> Scorer<'a> {
     }
 
     /// The load of the hottest pod that serves none of the keys set aside.
-    fn hottest_rest(&self, world: &World<'_>) -> f64 {
+    fn hottest_rest(&self, state: &TraceState<'_>) -> f64 {
         let mut is_host = vec![false; self.by_pod.len()];
         for key in &self.floor.aside {
-            let hosts = self.divided.owners_of(*key).iter();
+            let hosts = self.ranges.owners_of(*key).iter();
             hosts.for_each(|pod| is_host[pod.as_usize()] = true);
         }
-        let rest = world.live().filter(|pod| !is_host[pod.as_usize()]);
+        let rest = state.live().filter(|pod| !is_host[pod.as_usize()]);
         rest.map(|pod| self.by_pod[pod.as_usize()]).fold(0.0, f64::max)
     }
 }
 
-/// The part of the whole; `otherwise` of nothing.
+/// `part / whole`; `otherwise` if the whole is 0.
 fn ratio(part: f64, whole: f64, otherwise: f64) -> f64 {
     if whole > 0.0 { part / whole } else { otherwise }
 }

@@ -1,4 +1,4 @@
-//! The summary: the scores of all ticks together.
+//! The summary: aggregated scores of all ticks.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use serde::Serialize;
 
 use super::TickScore;
 
-/// How long a trace is left to settle in, before its scores count.
+/// The time in which the assignment settles, before scores count.
 pub(crate) const SETTLING_MS: u64 = 60_000;
 
-/// How well a whole trace was served; see [`crate::score`] for what the figures mean. Rates are shares of all load an
-/// hour. A trace of at most a minute is scored from its first tick.
+/// The scores of a whole trace; [`crate::score`] defines the figures. Rates are shares of all load per hour. A trace of at most
+/// a minute is scored from its first tick.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// The hottest pod over the mean, on average.
+    /// The mean of the hottest pod over the mean load.
     pub mean_over_mean: f64,
-    /// The same in the 99th of a hundred ticks.
+    /// Its 99th percentile over ticks.
     pub p99_over_mean: f64,
-    /// The same at its worst.
+    /// Its maximum.
     pub max_over_mean: f64,
-    /// The hottest remaining pod over the remaining mean, on average.
+    /// The mean of the hottest remaining pod over the remaining mean load.
     pub mean_rest: f64,
-    /// The same in the 99th of a hundred ticks.
+    /// Its 99th percentile over ticks.
     pub p99_rest: f64,
-    /// The same at its worst.
+    /// Its maximum.
     pub max_rest: f64,
     /// The standard deviation of pod load over the mean, on average.
     pub cov: f64,
-    /// The least that any assignment could reach, on average.
+    /// The lower bound of `cov` for any assignment, on average.
     pub cov_floor: f64,
-    /// Load that lost an owner when pods came or went.
+    /// Load that lost an owner in ticks in which pods joined or left.
     pub forced_per_h: f64,
-    /// The part of it whose old owner left.
+    /// The part of `forced_per_h` whose old owner left.
     pub unavoidable_per_h: f64,
-    /// What pods that left and joined made necessary.
+    /// The moves made necessary by pods that left and joined.
     pub needed_per_h: f64,
-    /// Load that lost an owner at any other time.
+    /// Load that lost an owner in all other ticks.
     pub voluntary_per_h: f64,
     /// The share of load that moved in the first minute.
     pub first_minute: f64,
@@ -43,36 +43,36 @@ pub struct Summary {
     pub over_capacity: f64,
     /// Ticks in which some key had no live owner, the first minute included.
     pub uncovered: usize,
-    /// How many ticks there were.
+    /// The number of ticks.
     pub ticks: usize,
-    /// The largest share of load moved in one tick without pod changes, the first minute included, the first tick not.
+    /// The largest share of load moved in one tick without pod changes, including the first minute, excluding the first tick.
     pub max_round_moved: f64,
-    /// Ticks in which some pod was more than the tolerance above what it could have.
+    /// Ticks in which some pod exceeded its attainable load by more than the tolerance.
     pub over_band_ticks: usize,
-    /// How long decisions took.
+    /// The durations of decisions.
     #[serde(flatten)]
     pub decide: DecideTimes,
 }
 
-/// How long decisions took, in milliseconds.
+/// The durations of decisions, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DecideTimes {
-    /// How many there were.
+    /// The number of decisions.
     #[serde(rename = "decisions")]
     pub count: usize,
-    /// On average.
+    /// The mean duration.
     #[serde(rename = "decide_ms_mean")]
     pub mean_ms: f64,
-    /// The 99th of a hundred.
+    /// The 99th percentile.
     #[serde(rename = "decide_ms_p99")]
     pub p99_ms: f64,
-    /// The longest.
+    /// The maximum duration.
     #[serde(rename = "decide_ms_max")]
     pub max_ms: f64,
 }
 
 impl Summary {
-    /// `end_ms` is when the trace was over.
+    /// `end_ms` is the length of the trace.
     pub(super) fn of(scores: &[TickScore], end_ms: u64, decide_times: &[Duration]) -> Self {
         let settled_ms = if end_ms > SETTLING_MS { SETTLING_MS } else { 0 };
         let late: Vec<&TickScore> = scores.iter().filter(|score| score.at_ms >= settled_ms).collect();
@@ -81,9 +81,10 @@ impl Summary {
             let counted = late.iter().filter(|score| score.has_pod_change == has_pod_change);
             rounded(counted.map(|score| share(score)).sum::<f64>() / hours)
         };
-        let over_mean = Spread::of(late.iter().map(|score| score.over_mean));
-        let rest = Spread::of(late.iter().map(|score| score.rest));
-        let mean = |figure: fn(&TickScore) -> f64| rounded(Spread::of(late.iter().map(|score| figure(score))).mean);
+        let over_mean = Distribution::of(late.iter().map(|score| score.over_mean));
+        let rest = Distribution::of(late.iter().map(|score| score.rest));
+        let mean =
+            |figure: fn(&TickScore) -> f64| rounded(Distribution::of(late.iter().map(|score| figure(score))).mean);
         let is_settling = |score: &&TickScore| score.at_ms < SETTLING_MS;
         let rounds = scores.iter().skip(1).filter(|score| !score.has_pod_change);
         Self {
@@ -112,7 +113,7 @@ impl Summary {
 
 impl DecideTimes {
     fn of(times: &[Duration]) -> Self {
-        let spread = Spread::of(times.iter().map(|time| time.as_secs_f64() * 1_000.0));
+        let spread = Distribution::of(times.iter().map(|time| time.as_secs_f64() * 1_000.0));
         Self {
             count: times.len(),
             mean_ms: rounded(spread.mean),
@@ -122,15 +123,15 @@ impl DecideTimes {
     }
 }
 
-/// How figures are spread; all nothing where there are none.
+/// Mean, 99th percentile and maximum of figures; 0 without figures.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Spread {
+pub(crate) struct Distribution {
     pub(crate) mean: f64,
     pub(crate) p99: f64,
     pub(crate) max: f64,
 }
 
-impl Spread {
+impl Distribution {
     pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_unstable_by(f64::total_cmp);
@@ -145,7 +146,7 @@ impl Spread {
     }
 }
 
-/// The quantile of sorted figures, interpolated between the two next to it.
+/// A quantile of sorted figures, interpolated linearly.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = (sorted.len() - 1) as f64 * share;
     let below = place.floor();
@@ -154,7 +155,7 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
     low + (high - low) * (place - below)
 }
 
-/// To four places. A sum of nothing is minus zero, which adding zero makes zero.
+/// Rounds to four decimals. An empty sum is -0.0, which adding 0.0 turns into 0.0.
 pub(crate) fn rounded(figure: f64) -> f64 {
     (figure * 10_000.0).round() / 10_000.0 + 0.0
 }

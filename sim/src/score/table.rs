@@ -1,17 +1,17 @@
-//! Summaries side by side, as text.
+//! Summaries as a text table.
 
 use std::fmt;
 
 use super::Summary;
 use crate::text_table::TextTable;
 
-/// One summary a line, figures below each other.
+/// A table with one summary a row.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ScoreTable {
     rows: Vec<Vec<String>>,
 }
 
-/// What stands above the figures; the first two columns are texts.
+/// The headers; the first two columns are texts.
 const COLUMNS: [&str; 14] = [
     "TRACE",
     "BALANCER",
@@ -30,7 +30,7 @@ const COLUMNS: [&str; 14] = [
 ];
 
 impl ScoreTable {
-    /// Adds how well a balancer served a trace.
+    /// Adds a row for a balancer on a trace.
     pub fn push(&mut self, trace: &str, balancer: &str, summary: &Summary) {
         let figure = |figure: f64| format!("{figure:.3}");
         self.rows.push(vec![

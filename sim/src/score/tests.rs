@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use super::{Summary, TickScore};
 use crate::load_trace::{LoadTrace, PodId};
-use crate::ownership::{Owners, Ownership, range_start};
-use crate::replay::{Balancer, Moment, Stopwatch, World, replay};
+use crate::ownership::{Owners, OwnershipMap, range_start};
+use crate::replay::{Balancer, Moment, Stopwatch, TraceState, replay};
 
-/// Answers with what it was given for that moment.
-struct Scripted(Vec<(u64, Ownership)>);
+/// Decides by a script of ownerships.
+struct Scripted(Vec<(u64, OwnershipMap)>);
 
 impl Balancer for Scripted {
-    fn decide(&mut self, _: &World<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<Ownership> {
-        let due = |(at_ms, ownership): &(u64, Ownership)| (*at_ms == moment.at_ms).then(|| ownership.clone());
+    fn decide(&mut self, _: &TraceState<'_>, moment: Moment, stopwatch: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
+        let due = |(at_ms, ownership): &(u64, OwnershipMap)| (*at_ms == moment.at_ms).then(|| ownership.clone());
         stopwatch.time(|| self.0.iter().find_map(due))
     }
 }
 
-/// Ranges that begin at these positions, with the numbers of the pods that own them.
-fn owned(ranges: &[(u64, &[u32])]) -> Ownership {
+/// Ranges by start position, with the ids of their owners.
+fn owned(ranges: &[(u64, &[u32])]) -> OwnershipMap {
     let owners = |pods: &[u32]| pods.iter().copied().map(PodId).collect::<Owners>();
-    Ownership::from_starts(ranges.iter().map(|(start, pods)| (range_start(*start), owners(pods))))
+    OwnershipMap::from_starts(ranges.iter().map(|(start, pods)| (range_start(*start), owners(pods))))
 }
 
 /// A trace of these events; pods `a`, `b` and so on are numbered as they join.
@@ -34,7 +34,7 @@ fn trace(max_replicas: u32, events: &[&str]) -> LoadTrace {
     LoadTrace::read(text.as_bytes()).unwrap()
 }
 
-fn scored(trace: &LoadTrace, script: Vec<(u64, Ownership)>) -> (Vec<TickScore>, Summary) {
+fn scored(trace: &LoadTrace, script: Vec<(u64, OwnershipMap)>) -> (Vec<TickScore>, Summary) {
     let mut scores = Vec::new();
     let mut milliseconds = 0;
     let mut clock = || {
@@ -82,7 +82,7 @@ fn a_key_too_hot_for_its_replicas_is_set_aside_with_its_pods() {
     let ranges: &[(u64, &[u32])] = &[(0, &[0]), (2, &[1]), (4, &[2])];
     let score = scored_once(1, r#""a","b","c""#, &loads, ranges);
     assert_close(score.over_mean, 120.0 / 50.0);
-    // 20 against the 15 that the two other pods have on average.
+    // 20 over the mean of 15 of the two other pods.
     assert_close(score.rest, 20.0 / 15.0);
     let floor = ((70.0_f64 * 70.0 + 2.0 * 35.0 * 35.0) / 3.0).sqrt() / 50.0;
     assert_close(score.cov_floor, floor);
@@ -109,7 +109,7 @@ fn a_hot_key_that_more_pods_could_share_is_over_the_band() {
     let alone: &[(u64, &[u32])] = &[(0, &[0]), (2, &[1, 2])];
     assert!(!scored_once(2, r#""a","b","c""#, &loads, shared).is_over_band);
     assert!(scored_once(2, r#""a","b","c""#, &loads, alone).is_over_band);
-    // One owner a key: then the pod cannot have less.
+    // With one owner for each key, the pod cannot have less.
     assert!(!scored_once(1, r#""a","b","c""#, &loads, alone).is_over_band);
 }
 
@@ -139,12 +139,12 @@ fn moves_are_forced_when_pods_change_and_voluntary_otherwise() {
     ];
     let script = vec![
         (0, owned(&[(0, &[0]), (2, &[1])])),
-        // Settling in: a quarter moves from b to a.
+        // In the first minute: a quarter moves from b to a.
         (30_000, owned(&[(0, &[0]), (3, &[1])])),
         // Voluntary: the third key gets a second owner, which moves nothing, and loses the first one, half of a quarter.
         (60_000, owned(&[(0, &[0]), (3, &[0, 1]), (4, &[1])])),
         (70_000, owned(&[(0, &[0]), (4, &[1])])),
-        // Forced: the last key's owner left, and another key moved beside.
+        // Forced: the last key's owner left, and another key moved in the same tick.
         (90_000, owned(&[(0, &[0]), (3, &[2])])),
     ];
     let (_, summary) = scored(&trace(2, &events), script);
@@ -152,7 +152,7 @@ fn moves_are_forced_when_pods_change_and_voluntary_otherwise() {
     assert_close(summary.voluntary_per_h, 0.125 * 60.0);
     assert_close(summary.forced_per_h, 0.5 * 60.0);
     assert_close(summary.unavoidable_per_h, 0.25 * 60.0);
-    // The pod that joined is half of all, more than the quarter that had to move.
+    // The pod that joined is half of all pods, more than the quarter that had to move.
     assert_close(summary.needed_per_h, 0.5 * 60.0);
     assert_close(summary.max_round_moved, 0.25);
 }

@@ -1,66 +1,66 @@
-//! A case: all that a seed leads to.
+//! A case: the cluster and disturbances of a seed.
 
 use std::fmt;
 use std::time::Duration;
 
+use super::disturbance::Disturbance;
 use super::shape::Shape;
-use super::trouble::Trouble;
-use crate::chance::Chance;
+use crate::random_stream::RandomStream;
 
-/// A cluster, and the troubles it gets into.
+/// The shape of a cluster and its disturbances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     seed: u64,
     pub(super) shape: Shape,
-    /// In the order of time.
-    pub(super) troubles: Vec<(Duration, Trouble)>,
+    /// Ordered by time.
+    pub(super) disturbances: Vec<(Duration, Disturbance)>,
 }
 
-/// Clusters have streams with small numbers, the keys have the last one.
+/// The random stream of cases; clusters use streams with small numbers, keys the last one.
 const STREAM: u64 = u64::MAX - 1;
 
-/// At most so many troubles, ...
-const TROUBLES_MAX: u64 = 24;
-/// ... each so long after the one before at most; most come much sooner.
+/// The most disturbances of a case.
+const DISTURBANCES_MAX: u64 = 24;
+/// The longest pause between two disturbances; most pauses are much shorter.
 const PAUSE_MAX_MS: u64 = 8_000;
 
 impl Case {
-    /// The case of that seed, always the same.
+    /// Generates the case of a seed, always the same.
     #[must_use]
     pub fn of(seed: u64) -> Self {
-        let mut chance = Chance::stream(seed, STREAM);
-        let shape = Shape::random(&mut chance);
-        let mut at = Duration::from_millis(chance.below(PAUSE_MAX_MS));
-        let troubles = (0..1 + chance.below(TROUBLES_MAX)).map(|_| {
-            let bound = [50, 1_000, PAUSE_MAX_MS][chance.below(3) as usize];
-            at += Duration::from_millis(chance.below(bound));
-            (at, Trouble::random(&mut chance))
+        let mut random = RandomStream::new(seed, STREAM);
+        let shape = Shape::random(&mut random);
+        let mut at = Duration::from_millis(random.below(PAUSE_MAX_MS));
+        let disturbances = (0..1 + random.below(DISTURBANCES_MAX)).map(|_| {
+            let bound = [50, 1_000, PAUSE_MAX_MS][random.below(3) as usize];
+            at += Duration::from_millis(random.below(bound));
+            (at, Disturbance::random(&mut random))
         });
         Self {
-            troubles: troubles.collect(),
+            disturbances: disturbances.collect(),
             seed,
             shape,
         }
     }
 
-    /// What it came of.
+    /// The seed that generates the case.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// How many troubles there are.
+    /// The number of disturbances.
     #[must_use]
-    pub const fn trouble_count(&self) -> usize {
-        self.troubles.len()
+    pub const fn disturbance_count(&self) -> usize {
+        self.disturbances.len()
     }
 
-    /// The same with other troubles.
-    pub(super) fn with(&self, troubles: Vec<(Duration, Trouble)>) -> Self {
+    /// The same cluster with other disturbances.
+    pub(super) fn with(&self, disturbances: Vec<(Duration, Disturbance)>) -> Self {
         Self {
             seed: self.seed,
             shape: self.shape.clone(),
-            troubles,
+            disturbances,
         }
     }
 }
@@ -68,8 +68,8 @@ impl Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}: {}", self.seed, self.shape)?;
-        for (at, trouble) in &self.troubles {
-            writeln!(f, "  {:>3}.{:03} s  {trouble}", at.as_secs(), at.subsec_millis())?;
+        for (at, disturbance) in &self.disturbances {
+            writeln!(f, "  {:>3}.{:03} s  {disturbance}", at.as_secs(), at.subsec_millis())?;
         }
         Ok(())
     }

@@ -1,17 +1,16 @@
-//! What must hold of every decision that could be made now.
+//! Invariants of the decisions that the balancer could make now.
 
 use std::collections::BTreeMap;
 
 use emberkeep_core::assignment::{Assignment, Phase};
-use emberkeep_core::balancer::{Ledger, PodSignal, Scope, Signals, Warmed, decide};
+use emberkeep_core::balancer::{MoveHistory, PodSignal, Scope, Signals, WarmReplicas, decide};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::time::Timestamp;
 
 use crate::cluster::{Cluster, Traffic};
 
-/// Decides as the assigner could with exact signals: twice, which must come out the same, and again on the outcome, which
-/// must change nothing more.
+/// Decides with exact signals: twice, which must yield the same decision, and again on its result, which must change nothing.
 pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), String> {
     let state = cluster.state();
     let settings = &state.settings.balancer;
@@ -21,12 +20,12 @@ pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), Stri
     if decided(&state.assignment, &signals) != first {
         return Err(format!("the same signals led to two decisions ({scope:?})"));
     }
-    signals.ledger.record(&first.report);
+    signals.recent_moves.record(&first.report);
     let Some(next) = first.next else { return Ok(()) };
     match decided(&next, &signals).next {
         None => Ok(()),
         Some(_) => Err(format!(
-            "a decision that was made again changed something more ({scope:?})"
+            "deciding again on the result of a decision changed it ({scope:?})"
         )),
     }
 }
@@ -51,10 +50,10 @@ fn signals(cluster: &Cluster, scope: Scope) -> Signals {
     Signals {
         pods: pods.collect::<BTreeMap<_, _>>(),
         load: load_map(cluster.traffic()),
-        left: leaving.collect(),
-        warmed: Warmed::All,
+        lingered: leaving.collect(),
+        warm: WarmReplicas::All,
         scope,
-        ledger: Ledger::default(),
+        recent_moves: MoveHistory::default(),
         pins: Vec::new(),
         poisoned: Vec::new(),
     }

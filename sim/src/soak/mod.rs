@@ -1,21 +1,22 @@
-//! Soaking: random clusters in random trouble, and what must hold whatever happens.
+//! Soak tests: random clusters under random disturbances, checked against invariants.
 //!
 //! ```text
-//! seed --> Case: a shape and a list of troubles --Trial--> Cluster, Guard (invariants) --> Broken?
-//!                                                             shrink: fewer troubles, broken still
+//! seed --> Case: a shape, disturbances --Trial--> Cluster, InvariantChecker --> InvariantViolation
+//!            ^                                                                      |
+//!            +------------------- shrink: fewer disturbances, still violated -------+
 //! ```
 
 mod case;
 mod decisions;
-mod guard;
+mod disturbance;
+mod invariant_checker;
 mod shape;
 mod shrink;
 #[expect(clippy::module_inception, reason = "a soak is what this module is about")]
 mod soak;
 mod trial;
-mod trouble;
 
 pub use case::Case;
-pub use guard::Broken;
-pub use soak::{Failure, Soaked, soak};
+pub use invariant_checker::InvariantViolation;
+pub use soak::{SoakFailure, SoakReport, soak};
 pub use trial::SETTLE;

@@ -1,4 +1,4 @@
-//! The shape of a cluster before there is trouble.
+//! The shape of a cluster before the first disturbance.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 
-use crate::chance::Chance;
 use crate::cluster::{ClusterSettings, Counts, NewPod};
+use crate::random_stream::RandomStream;
 use crate::zipf::zipf;
 
-/// How many pods there are, of what kind, and what is asked of them.
+/// The initial pods, keys, load and settings of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) pod_count: u64,
     zone_count: u64,
-    /// Weights in thousandths, dealt in turn.
+    /// Weights in thousandths, assigned round-robin.
     weights: Vec<u32>,
     pub(super) key_count: u64,
     exponent: u64,
@@ -29,19 +29,19 @@ pub(super) struct Shape {
 const IMBALANCES: [Imbalance; 3] = [Imbalance::Tight, Imbalance::Default, Imbalance::Loose];
 
 impl Shape {
-    pub(super) fn random(chance: &mut Chance) -> Self {
-        let pod_count = 1 + chance.below(12);
-        let weight = |chance: &mut Chance| [1_000, 1_000, 500, 2_000][chance.below(4) as usize];
-        let weights = (0..=chance.below(3)).map(|_| weight(chance)).collect();
+    pub(super) fn random(random: &mut RandomStream) -> Self {
+        let pod_count = 1 + random.below(12);
+        let weight = |random: &mut RandomStream| [1_000, 1_000, 500, 2_000][random.below(4) as usize];
+        let weights = (0..=random.below(3)).map(|_| weight(random)).collect();
         Self {
             pod_count,
-            zone_count: chance.below(4),
+            zone_count: random.below(4),
             weights,
-            key_count: 1 + chance.below(200),
-            exponent: chance.below(1_500),
-            load: Load::from_units(chance.below(1_000) * pod_count),
-            replicas: random_replicas(chance),
-            imbalance: random_imbalance(chance),
+            key_count: 1 + random.below(200),
+            exponent: random.below(1_500),
+            load: Load::from_units(random.below(1_000) * pod_count),
+            replicas: random_replicas(random),
+            imbalance: random_imbalance(random),
         }
     }
 
@@ -50,9 +50,9 @@ impl Shape {
         target.balancer.max_load_hint = Load::from_units(1_000);
         target.balancer.imbalance = self.imbalance;
         (target.balancer.min_replicas, target.balancer.max_replicas) = self.replicas;
-        // So that a drain that cannot succeed is over before the trial is.
+        // A drain that cannot succeed must time out before the trial ends.
         target.handoff.drain_timeout = Duration::from_secs(20);
-        // Measuring takes most of the time of a trial.
+        // Less frequent than in production, because load reports take most of the time of a trial.
         target.health.load_report_interval = Duration::from_secs(2);
         ClusterSettings {
             seed,
@@ -62,7 +62,7 @@ impl Shape {
         }
     }
 
-    /// The pod of that number.
+    /// Pod number `number`.
     pub(super) fn pod(&self, number: u64) -> NewPod {
         let weight = self.weights[number as usize % self.weights.len()];
         let zone = match self.zone_count {
@@ -76,25 +76,25 @@ impl Shape {
         }
     }
 
-    /// The keys by rank, with their rates.
+    /// The positions and rates of the keys, by rank.
     pub(super) fn keys(&self, seed: u64) -> Vec<(u64, Load)> {
-        let mut chance = Chance::stream(seed, u64::MAX);
+        let mut random = RandomStream::new(seed, u64::MAX);
         let rates = zipf(self.load, self.key_count, self.exponent);
-        rates.into_iter().map(|rate| (chance.next(), rate)).collect()
+        rates.into_iter().map(|rate| (random.next(), rate)).collect()
     }
 }
 
 pub(super) fn name_of(pod: u64) -> PodName {
-    PodName::try_new(&format!("pod-{pod}")).expect("a number makes a name")
+    PodName::try_new(&format!("pod-{pod}")).expect("the number makes a valid name")
 }
 
-pub(super) fn random_replicas(chance: &mut Chance) -> (u32, u32) {
-    let min = 1 + chance.below(3) as u32;
-    (min, min + chance.below(4) as u32)
+pub(super) fn random_replicas(random: &mut RandomStream) -> (u32, u32) {
+    let min = 1 + random.below(3) as u32;
+    (min, min + random.below(4) as u32)
 }
 
-pub(super) fn random_imbalance(chance: &mut Chance) -> Imbalance {
-    IMBALANCES[chance.below(3) as usize]
+pub(super) fn random_imbalance(random: &mut RandomStream) -> Imbalance {
+    IMBALANCES[random.below(3) as usize]
 }
 
 impl fmt::Display for Shape {

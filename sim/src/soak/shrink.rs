@@ -1,30 +1,30 @@
-//! Shrinking: the fewest troubles that still break something.
+//! Shrinking a failing case to the fewest disturbances that still violate an invariant.
 
 use std::time::Duration;
 
 use super::Case;
-use super::guard::Broken;
+use super::invariant_checker::InvariantViolation;
 
-/// Trials that shrinking may take: each takes a fraction of a second.
+/// Bounds the trials of a shrink, each of which takes a fraction of a second.
 const ATTEMPTS_MAX: usize = 300;
 
-/// Takes out troubles, many at a time and then fewer, as long as something stays broken (the delta debugging of Zeller
-/// and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+/// Removes disturbances in chunks of decreasing size while an invariant stays violated (delta debugging: Zeller and Hildebrandt,
+/// "Simplifying and Isolating Failure-Inducing Input", 2002).
 pub(super) fn shrink(
     case: Case,
-    broken: Broken,
-    attempt: &mut dyn FnMut(&Case) -> Result<Duration, Broken>,
-) -> (Case, Broken) {
-    let mut smallest = (case, broken);
+    violation: InvariantViolation,
+    attempt: &mut dyn FnMut(&Case) -> Result<Duration, InvariantViolation>,
+) -> (Case, InvariantViolation) {
+    let mut smallest = (case, violation);
     let mut attempt_count = 0;
-    let mut chunk = smallest.0.trouble_count();
+    let mut chunk = smallest.0.disturbance_count();
     while chunk > 0 {
         let mut from = 0;
-        while from < smallest.0.trouble_count() && attempt_count < ATTEMPTS_MAX {
+        while from < smallest.0.disturbance_count() && attempt_count < ATTEMPTS_MAX {
             attempt_count += 1;
             let fewer = without(&smallest.0, from, chunk);
             match attempt(&fewer) {
-                Err(broken) => smallest = (fewer, broken),
+                Err(violation) => smallest = (fewer, violation),
                 Ok(_) => from += chunk,
             }
         }
@@ -34,9 +34,9 @@ pub(super) fn shrink(
 }
 
 fn without(case: &Case, from: usize, count: usize) -> Case {
-    let troubles = case.troubles.iter().enumerate();
-    let kept = troubles.filter(|(place, _)| !(from..from + count).contains(place));
-    case.with(kept.map(|(_, trouble)| trouble.clone()).collect())
+    let disturbances = case.disturbances.iter().enumerate();
+    let kept = disturbances.filter(|(place, _)| !(from..from + count).contains(place));
+    case.with(kept.map(|(_, disturbance)| disturbance.clone()).collect())
 }
 
 #[cfg(test)]
@@ -46,19 +46,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_troubles_that_it_takes_are_left() {
+    fn only_the_necessary_disturbances_are_left() {
         let case = Case::of(3);
-        assert!(case.trouble_count() > 5, "there is something to take out");
-        let needed = [case.troubles[1].clone(), case.troubles[4].clone()];
-        let broken = Broken {
+        assert!(case.disturbance_count() > 5, "there are disturbances to remove");
+        let needed = [case.disturbances[1].clone(), case.disturbances[4].clone()];
+        let violation = InvariantViolation {
             at: Timestamp::ZERO,
-            what: "both happened".to_owned(),
+            what: "both occurred".to_owned(),
         };
-        let mut attempt = |case: &Case| match needed.iter().all(|trouble| case.troubles.contains(trouble)) {
-            true => Err(broken.clone()),
+        let mut attempt = |case: &Case| match needed.iter().all(|disturbance| case.disturbances.contains(disturbance)) {
+            true => Err(violation.clone()),
             false => Ok(Duration::ZERO),
         };
-        let (shrunk, _) = shrink(case, broken.clone(), &mut attempt);
-        assert_eq!(shrunk.troubles, needed);
+        let (shrunk, _) = shrink(case, violation.clone(), &mut attempt);
+        assert_eq!(shrunk.disturbances, needed);
     }
 }

@@ -1,85 +1,89 @@
-//! The soak: case after case, until one breaks something.
+//! The soak: runs cases until one violates an invariant.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::Case;
-use super::guard::Broken;
+use super::invariant_checker::InvariantViolation;
 use super::shrink::shrink;
 use super::trial::attempt;
 
-/// What came of a soak in which nothing broke.
+/// The outcome of a soak without a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Soaked {
-    /// How many cases there were.
+pub struct SoakReport {
+    /// Cases run.
     pub case_count: u64,
-    /// How many troubles they had together.
-    pub trouble_count: u64,
-    /// How much virtual time they took together.
+    /// Disturbances of all cases.
+    pub disturbance_count: u64,
+    /// Virtual time of all cases.
     pub took: Duration,
 }
 
-/// A case that broke something.
+/// A case that violated an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What broke.
-    pub broken: Broken,
-    /// How many troubles the case had.
-    pub trouble_count: usize,
-    /// The case with as few troubles as still break something.
+pub struct SoakFailure {
+    /// The violation of the whole case.
+    pub violation: InvariantViolation,
+    /// Disturbances of the whole case.
+    pub disturbance_count: usize,
+    /// The case with the fewest disturbances that still violate an invariant.
     pub shrunk: Case,
-    /// What they break.
-    pub shrunk_broken: Broken,
+    /// The violation of the shrunk case.
+    pub shrunk_violation: InvariantViolation,
 }
 
-/// Tries the cases of `count` seeds from `first` on; `watch` sees how many are done.
+/// Runs the cases of `count` seeds from `first` on; `watch` is called with the number done after each.
 ///
 /// # Errors
-/// The first case that breaks something, shrunk.
-pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<Soaked, Box<Failure>> {
-    let mut soaked = Soaked::default();
+/// The first case that violates an invariant, shrunk.
+pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<SoakReport, Box<SoakFailure>> {
+    let mut soaked = SoakReport::default();
     for number in 0..count {
         let case = Case::of(first.wrapping_add(number));
-        let trouble_count = case.trouble_count();
+        let disturbance_count = case.disturbance_count();
         match attempt(&case) {
             Ok(took) => soaked.took += took,
-            Err(broken) => {
-                let (shrunk, shrunk_broken) = shrink(case, broken.clone(), &mut attempt);
-                return Err(Box::new(Failure {
-                    broken,
-                    trouble_count,
+            Err(violation) => {
+                let (shrunk, shrunk_violation) = shrink(case, violation.clone(), &mut attempt);
+                return Err(Box::new(SoakFailure {
+                    violation,
+                    disturbance_count,
                     shrunk,
-                    shrunk_broken,
+                    shrunk_violation,
                 }));
             }
         }
         soaked.case_count += 1;
-        soaked.trouble_count += trouble_count as u64;
+        soaked.disturbance_count += disturbance_count as u64;
         watch(soaked.case_count);
     }
     Ok(soaked)
 }
 
-impl fmt::Display for Soaked {
+impl fmt::Display for SoakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             case_count,
-            trouble_count,
+            disturbance_count,
             took,
         } = self;
         let minutes = took.as_secs() / 60;
         writeln!(
             f,
-            "{case_count} clusters in {trouble_count} troubles over {minutes} minutes, every invariant held"
+            "{case_count} clusters, {disturbance_count} disturbances, {minutes} minutes of virtual time: every invariant held"
         )
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SoakFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.broken)?;
-        let (fewer, all) = (self.shrunk.trouble_count(), self.trouble_count);
-        writeln!(f, "{fewer} of its {all} troubles are enough: {}", self.shrunk_broken)?;
+        writeln!(f, "{}", self.violation)?;
+        let (fewer, all) = (self.shrunk.disturbance_count(), self.disturbance_count);
+        writeln!(
+            f,
+            "{fewer} of its {all} disturbances suffice: {}",
+            self.shrunk_violation
+        )?;
         write!(f, "{}", self.shrunk)
     }
 }
@@ -89,13 +93,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn random_clusters_in_trouble_keep_every_invariant() {
+    fn random_clusters_under_disturbances_keep_every_invariant() {
         let soaked = soak(1, 30, &mut |_| {}).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(soaked.case_count, 30);
     }
 
     #[test]
-    fn a_seed_always_leads_to_the_same_case() {
+    fn a_seed_always_generates_the_same_case() {
         assert_eq!(Case::of(7), Case::of(7));
         assert_ne!(Case::of(7).to_string(), Case::of(8).to_string());
     }

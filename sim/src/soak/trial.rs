@@ -1,4 +1,4 @@
-//! The trial: a case happens, and is watched.
+//! The trial: runs a case and checks the invariants.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,42 +8,42 @@ use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
 use super::Case;
-use super::guard::{Broken, Guard, check_settled};
+use super::disturbance::Disturbance;
+use super::invariant_checker::{InvariantChecker, InvariantViolation, check_settled};
 use super::shape::name_of;
-use super::trouble::Trouble;
 use crate::cluster::{Cluster, Fault, PodView, Process};
 
-/// How long after the last trouble all must be well: longer than the memory of a mass failure (60 s), measuring anew
-/// (15 s) and a round of balancing (5 s) take together.
+/// How long after the last disturbance the cluster must have recovered: more than the memory of a mass failure (60 s), new load
+/// measurements (15 s) and a balancing round (5 s) together.
 pub const SETTLE: Duration = Duration::from_secs(90);
 
-/// So long is watched in any case, so that a drain that cannot succeed is over.
-const WATCHED_MIN: Duration = Duration::from_secs(25);
+/// The cluster is observed for at least this time, in which a drain that cannot succeed times out.
+const OBSERVED_MIN: Duration = Duration::from_secs(25);
 
-/// How often is looked while nothing happens.
-const LOOK: Duration = Duration::from_secs(5);
+/// The interval of checks between disturbances.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A cluster in trouble.
+/// The cluster of a case under its disturbances.
 struct Trial<'a> {
     case: &'a Case,
     cluster: Cluster,
-    guard: Guard,
+    invariants: InvariantChecker,
     pod_count: u64,
-    /// Those whose newest life was told to drain.
+    /// The pods whose latest incarnation was told to drain.
     drained: BTreeSet<PodName>,
-    /// By rank, with their rates in the beginning.
+    /// Positions and initial rates, by rank.
     keys: Vec<(u64, Load)>,
 }
 
-/// Lets the case happen; answers with how much virtual time that took.
-pub(super) fn attempt(case: &Case) -> Result<Duration, Broken> {
+/// Runs the case; returns the virtual time that it took.
+pub(super) fn attempt(case: &Case) -> Result<Duration, InvariantViolation> {
     let mut trial = Trial::new(case);
-    for (at, trouble) in &case.troubles {
+    for (at, disturbance) in &case.disturbances {
         trial.run_until(Timestamp::ZERO + *at)?;
-        trial.befall(trouble);
+        trial.inject(disturbance);
         trial.check()?;
     }
-    trial.end_all_trouble();
+    trial.heal_all();
     trial.settle()?;
     Ok(trial.cluster.now().since(Timestamp::ZERO))
 }
@@ -52,7 +52,7 @@ impl<'a> Trial<'a> {
     fn new(case: &'a Case) -> Self {
         let cluster = Cluster::new(case.shape.settings(case.seed()));
         let mut trial = Self {
-            guard: Guard::new(&cluster),
+            invariants: InvariantChecker::new(&cluster),
             keys: case.shape.keys(case.seed()),
             case,
             cluster,
@@ -64,43 +64,45 @@ impl<'a> Trial<'a> {
         trial
     }
 
-    fn run_until(&mut self, end: Timestamp) -> Result<(), Broken> {
+    fn run_until(&mut self, end: Timestamp) -> Result<(), InvariantViolation> {
         while self.cluster.now() < end {
-            let next = end.min(self.cluster.now() + LOOK);
+            let next = end.min(self.cluster.now() + CHECK_INTERVAL);
             self.cluster.run_until(next);
             self.check()?;
         }
         Ok(())
     }
 
-    /// Runs until all is well.
-    fn settle(&mut self) -> Result<(), Broken> {
+    /// Runs until the cluster has recovered.
+    fn settle(&mut self) -> Result<(), InvariantViolation> {
         let end = self.cluster.now() + SETTLE;
-        self.run_until(self.cluster.now() + WATCHED_MIN)?;
+        self.run_until(self.cluster.now() + OBSERVED_MIN)?;
         loop {
             let at = self.cluster.now();
             match check_settled(&self.cluster) {
                 Ok(()) => return Ok(()),
-                Err(what) if at >= end => return Err(Broken { at, what }),
-                Err(_) => self.run_until(end.min(at + LOOK))?,
+                Err(what) if at >= end => return Err(InvariantViolation { at, what }),
+                Err(_) => self.run_until(end.min(at + CHECK_INTERVAL))?,
             }
         }
     }
 
-    fn check(&mut self) -> Result<(), Broken> {
+    fn check(&mut self) -> Result<(), InvariantViolation> {
         for news in self.cluster.take_news() {
-            let heard = self.guard.hear(&self.cluster, &news);
-            heard.map_err(|what| Broken { at: news.at, what })?;
+            let checked = self.invariants.on_news(&self.cluster, &news);
+            checked.map_err(|what| InvariantViolation { at: news.at, what })?;
         }
         let at = self.cluster.now();
-        self.guard.look(&self.cluster).map_err(|what| Broken { at, what })
+        self.invariants
+            .check(&self.cluster)
+            .map_err(|what| InvariantViolation { at, what })
     }
 
-    fn befall(&mut self, trouble: &Trouble) {
+    fn inject(&mut self, disturbance: &Disturbance) {
         let now = self.cluster.now();
-        match trouble {
-            Trouble::Join => self.join(),
-            Trouble::Strike { pod, fault } => {
+        match disturbance {
+            Disturbance::Join => self.join(),
+            Disturbance::Strike { pod, fault } => {
                 let name = name_of(pod % self.pod_count.max(1));
                 let was_struck = self.cluster.strike(&name, *fault);
                 match fault {
@@ -109,31 +111,31 @@ impl<'a> Trial<'a> {
                     _ => false,
                 };
             }
-            Trouble::ChangeLeader { election } => {
-                self.guard.held_up(now + *election);
+            Disturbance::ChangeLeader { election } => {
+                self.invariants.record_interruption(now + *election);
                 self.cluster.change_leader(*election);
             }
-            Trouble::FailProposals { lasts } => {
-                self.guard.held_up(now + *lasts);
+            Disturbance::FailProposals { lasts } => {
+                self.invariants.record_interruption(now + *lasts);
                 self.cluster.fail_proposals(*lasts);
             }
-            Trouble::Scale { percent } => {
+            Disturbance::Scale { percent } => {
                 let scaled = |(key, rate): &(u64, Load)| (*key, rate.share(u128::from(*percent), 300));
                 let rates: Vec<_> = self.keys.iter().map(scaled).collect();
                 self.cluster.set_loads(rates);
             }
-            Trouble::HotKey { rank, percent } => self.heat(*rank, *percent),
-            Trouble::Replicas { min, max } => {
+            Disturbance::HotKey { rank, percent } => self.add_hot_key(*rank, *percent),
+            Disturbance::Replicas { min, max } => {
                 let mut settings = self.cluster.state().settings.clone();
                 (settings.balancer.min_replicas, settings.balancer.max_replicas) = (*min, *max);
                 self.cluster.configure(settings);
             }
-            Trouble::Imbalance(imbalance) => {
+            Disturbance::Imbalance(imbalance) => {
                 let mut settings = self.cluster.state().settings.clone();
                 settings.balancer.imbalance = *imbalance;
                 self.cluster.configure(settings);
             }
-            Trouble::Freeze(is_frozen) => self.cluster.set_frozen(*is_frozen),
+            Disturbance::Freeze(is_frozen) => self.cluster.set_frozen(*is_frozen),
         }
     }
 
@@ -142,15 +144,15 @@ impl<'a> Trial<'a> {
         self.pod_count += 1;
     }
 
-    fn heat(&mut self, rank: u64, percent: u64) {
+    fn add_hot_key(&mut self, rank: u64, percent: u64) {
         let (position, rate) = self.keys[rank as usize % self.keys.len()];
         let total: Load = self.keys.iter().map(|(_, rate)| *rate).sum();
         self.cluster
             .set_loads([(position, rate + total.share(u128::from(percent), 100))]);
     }
 
-    /// Whoever sleeps or is cut off is back, nothing is frozen, and somebody runs who does not drain.
-    fn end_all_trouble(&mut self) {
+    /// Thaws and reconnects all pods, releases the assignment, and adds a pod if none would stay.
+    fn heal_all(&mut self) {
         self.cluster.fail_proposals(Duration::ZERO);
         self.cluster.set_frozen(false);
         let pods: Vec<PodName> = self.cluster.pods().map(|pod| pod.pod.name.clone()).collect();
@@ -159,8 +161,8 @@ impl<'a> Trial<'a> {
             self.cluster.strike(&pod, Fault::Reconnect);
         }
         let stays = |pod: PodView<'_>| pod.process == Process::Running && !self.drained.contains(&pod.pod.name);
-        let has_anybody = self.cluster.pods().any(stays);
-        if !has_anybody {
+        let has_remaining = self.cluster.pods().any(stays);
+        if !has_remaining {
             self.join();
         }
     }

@@ -1,11 +1,11 @@
-//! A load as written in a trace, read exactly into milli-units.
+//! Exact parsing of decimal loads into milli-units.
 
 use super::TraceFault;
 
 const MILLI_PER_UNIT: u64 = 1_000;
 const DECIMALS_MAX: usize = 3;
 
-/// Reads a positive decimal such as `2` or `0.125` as milli-units, with no rounding on the way.
+/// Parses a positive decimal such as `2` or `0.125` into milli-units without rounding.
 pub(super) fn load_milli_from(text: &str) -> Result<u64, TraceFault> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if !is_digits(whole) || !is_digits(decimals) {
@@ -25,7 +25,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `None` when the load does not fit; both arguments are digits only.
+/// `None` on overflow; both arguments consist of digits.
 fn milli_from(whole: &str, decimals: &str) -> Option<u64> {
     let thousandths: u64 = format!("{decimals:0<DECIMALS_MAX$}").parse().ok()?;
     let units: u64 = whole.parse().ok()?;
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_positive_load_is_refused_with_its_reason() {
+    fn invalid_loads_are_rejected_with_their_reason() {
         for text in ["", "abc", "-1", "+1", ".5", "5.", "1.2.3", "1e3", "NaN", " 1", "1 "] {
             let load = text.into();
             assert_eq!(load_milli_from(text), Err(TraceFault::LoadNotANumber { load }));
@@ -63,13 +63,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_milli_load_survives_being_written_and_read(load_milli in 1u64..) {
+        fn every_load_survives_writing_and_reading(load_milli in 1u64..) {
             let text = format!("{}.{:03}", load_milli / 1_000, load_milli % 1_000);
             prop_assert_eq!(load_milli_from(&text), Ok(load_milli));
         }
 
         #[test]
-        fn any_text_gets_an_answer(text in any::<String>()) {
+        fn any_text_is_parsed_without_a_panic(text in any::<String>()) {
             let _ = load_milli_from(&text);
         }
     }

@@ -1,10 +1,14 @@
-//! Workloads: which keys are asked for, when, and at what cost.
+//! Recorded workloads: requests with their time, key and cost.
 
+mod limits;
 mod load_milli;
+mod request;
 mod request_trace;
 mod trace_error;
 mod trace_reader;
 
-pub use request_trace::{Request, RequestTrace};
+pub use limits::{KEY_BYTES_MAX, LINE_BYTES_MAX};
+pub use request::Request;
+pub use request_trace::RequestTrace;
 pub use trace_error::{TraceError, TraceFault};
-pub use trace_reader::{KEY_BYTES_MAX, LINE_BYTES_MAX, TraceReader};
+pub use trace_reader::TraceReader;

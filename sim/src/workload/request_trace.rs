@@ -1,24 +1,13 @@
-//! A recorded workload held in memory: each request, and the keys they ask for.
+//! A recorded workload in memory: its requests and their distinct keys.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{TraceError, TraceFault, TraceReader};
+use super::{Request, TraceError, TraceFault, TraceReader};
 
 const WEB12_EXCERPT: &str = include_str!("excerpts/web12_excerpt.csv");
-
-/// One recorded request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// When it was made, in milliseconds since the trace began.
-    pub at_ms: u64,
-    /// The application key it asked for.
-    pub key: Arc<str>,
-    /// What it costs its owner, in thousandths of a load unit; never 0.
-    pub load_milli: u64,
-}
 
 /// A whole trace: at least one request, ordered by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +17,10 @@ pub struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Reads a CSV with the header `at_ms,key,load` to its end; the error names the line to mend.
+    /// Reads a whole CSV file with the header `at_ms,key,load`; an error names its line.
     pub fn read(input: impl BufRead) -> Result<Self, TraceError> {
         let mut reader = TraceReader::try_new(input)?;
-        let mut interned = Interned::default();
+        let mut interned = KeyInterner::default();
         let mut requests = Vec::new();
         for request in reader.by_ref() {
             let mut request = request?;
@@ -59,26 +48,26 @@ impl RequestTrace {
         &self.requests
     }
 
-    /// Each key once, in the order of their first request.
+    /// The distinct keys, in the order of their first request.
     pub fn keys(&self) -> &[Arc<str>] {
         &self.keys
     }
 
-    /// From the beginning of the trace to its last request.
+    /// The time from the beginning of the trace to its last request.
     pub fn duration(&self) -> Duration {
         let last = self.requests.last();
         Duration::from_millis(last.map_or(0, |request| request.at_ms))
     }
 }
 
-/// One allocation a key, however often it is asked for.
+/// One allocation for each distinct key.
 #[derive(Default)]
-struct Interned {
+struct KeyInterner {
     known: BTreeSet<Arc<str>>,
     first_seen: Vec<Arc<str>>,
 }
 
-impl Interned {
+impl KeyInterner {
     fn key(&mut self, key: Arc<str>) -> Arc<str> {
         if let Some(known) = self.known.get(&key) {
             return known.clone();
@@ -98,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_listed_once_in_the_order_they_were_first_asked_for() {
+    fn keys_are_listed_once_in_the_order_of_their_first_request() {
         let trace = read("at_ms,key,load\n0,b,1\n1,a,1\n2,b,1\n5,c,1\n").unwrap();
         let keys: Vec<&str> = trace.keys().iter().map(AsRef::as_ref).collect();
         assert_eq!(keys, ["b", "a", "c"]);
@@ -106,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_held_once_however_often_it_is_asked_for() {
+    fn a_key_is_allocated_once_for_all_its_requests() {
         let trace = read("at_ms,key,load\n0,a,1\n1,a,1\n").unwrap();
         let [first, second] = trace.requests() else {
             panic!("two rows are two requests");
@@ -115,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_without_requests_is_refused() {
+    fn a_trace_without_requests_is_rejected() {
         let error = read("at_ms,key,load\n").unwrap_err();
-        assert_eq!(error.to_string(), "line 2: the trace has a header and no request");
+        assert_eq!(error.to_string(), "line 2: the trace has a header but no request");
     }
 
     #[test]
-    fn the_excerpt_is_what_its_note_says() {
+    fn the_excerpt_matches_its_readme() {
         let trace = RequestTrace::web12_excerpt();
         assert_eq!(trace.requests().len(), 5_000);
         assert_eq!(trace.keys().len(), 2_268);

@@ -1,24 +1,18 @@
-//! Reads a request trace row by row, in memory for one row.
+//! Reads a request trace row by row, holding one row in memory.
 
 use std::io::{BufRead, Read};
 
-use emberkeep_core::keyspace::SliceKey;
-
+use super::limits::{KEY_BYTES_MAX, LINE_BYTES_MAX};
 use super::load_milli::load_milli_from;
-use super::{Request, TraceError, TraceFault};
-
-/// The longest key a trace may ask for.
-pub const KEY_BYTES_MAX: usize = SliceKey::LENGTH_MAX;
-
-/// The longest line that is read: a row with the longest key and the largest numbers fits well.
-pub const LINE_BYTES_MAX: usize = 1_024;
+use super::request::Request;
+use super::{TraceError, TraceFault};
 
 const HEADER: &str = "at_ms,key,load";
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// An iterator over the requests of a CSV file with the columns `at_ms,key,load`.
 ///
-/// Rows come ordered by time. The first wrong line is the last item.
+/// Rows must be ordered by time. The error of the first invalid line is the last item.
 pub struct TraceReader<R> {
     input: R,
     line: u64,
@@ -27,7 +21,7 @@ pub struct TraceReader<R> {
 }
 
 impl<R: BufRead> TraceReader<R> {
-    /// Reads and checks the header.
+    /// Reads and validates the header.
     pub fn try_new(input: R) -> Result<Self, TraceError> {
         let mut reader = Self {
             input,
@@ -41,7 +35,7 @@ impl<R: BufRead> TraceReader<R> {
         }
     }
 
-    /// The line read last; the header is line 1.
+    /// The number of the last line read; the header is line 1.
     pub fn line(&self) -> u64 {
         self.line
     }
@@ -69,7 +63,7 @@ impl<R: BufRead> TraceReader<R> {
         Ok(Some(request))
     }
 
-    /// The next line without its end, or `None` at the end of the file.
+    /// The next line without its line ending; `None` at the end of the file.
     fn next_line(&mut self) -> Result<Option<String>, TraceFault> {
         self.line += 1;
         let mut bytes = Vec::new();
@@ -150,7 +144,7 @@ mod tests {
         TraceReader::try_new(trace.as_bytes())?.collect()
     }
 
-    fn complaint(trace: &str) -> String {
+    fn error_of(trace: &str) -> String {
         rows(trace).unwrap_err().to_string()
     }
 
@@ -170,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn windows_line_ends_and_a_byte_order_mark_are_read_through() {
+    fn windows_line_endings_and_a_byte_order_mark_are_ignored() {
         let read = rows("\u{feff}at_ms,key,load\r\n3,a,1\r\n").unwrap();
         assert_eq!(read, [request(3, "a", 1_000)]);
     }
 
     #[test]
-    fn each_mistake_is_named_with_its_line() {
+    fn each_error_names_its_line() {
         let cases = [
             (
                 "",
@@ -213,7 +207,7 @@ mod tests {
             ),
             (
                 "at_ms,key,load\n0,\"a\",1\n",
-                "line 2: the key \"\\\"a\\\"\" is in quotes, keys are written without",
+                "line 2: the key \"\\\"a\\\"\" is quoted, write it without quotes",
             ),
             (
                 "at_ms,key,load\n0,a,abc\n",
@@ -222,7 +216,7 @@ mod tests {
             ("at_ms,key,load\n0,a,0\n", "line 2: load is 0, it must be above 0"),
         ];
         for (trace, expected) in cases {
-            assert_eq!(complaint(trace), expected);
+            assert_eq!(error_of(trace), expected);
         }
     }
 
@@ -231,27 +225,27 @@ mod tests {
         let trace = |length| format!("at_ms,key,load\n0,{},1\n", "k".repeat(length));
         assert!(rows(&trace(512)).is_ok());
         assert_eq!(
-            complaint(&trace(513)),
+            error_of(&trace(513)),
             "line 2: the key has 513 bytes, at most 512 are allowed"
         );
     }
 
     #[test]
-    fn an_endless_line_is_refused_without_being_read() {
+    fn an_endless_line_is_rejected_without_reading_it_all() {
         let endless = std::io::BufReader::new(std::io::repeat(b'x'));
         let error = TraceReader::try_new(endless).err().unwrap();
         assert_eq!(error.fault, TraceFault::LineTooLong);
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_refused() {
+    fn invalid_utf_8_is_rejected() {
         let mut reader = TraceReader::try_new(&b"at_ms,key,load\n0,\xff,1\n"[..]).unwrap();
         let error = reader.next().unwrap().unwrap_err();
         assert_eq!(error.to_string(), "line 2: the line is not valid UTF-8");
     }
 
     #[test]
-    fn nothing_is_read_past_the_first_mistake() {
+    fn reading_ends_at_the_first_error() {
         let mut reader = TraceReader::try_new(&b"at_ms,key,load\n0,a\n0,a,1\n"[..]).unwrap();
         assert!(reader.next().unwrap().is_err());
         assert!(reader.next().is_none());
@@ -269,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(requests in any_requests()) {
+        fn written_requests_are_read_back(requests in any_requests()) {
             let mut trace = String::from("at_ms,key,load\n");
             for Request { at_ms, key, load_milli } in &requests {
                 let (units, milli) = (load_milli / 1_000, load_milli % 1_000);
@@ -279,7 +273,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_get_an_answer(bytes in any::<Vec<u8>>()) {
+        fn any_bytes_are_read_without_a_panic(bytes in any::<Vec<u8>>()) {
             let trace = [&b"at_ms,key,load\n"[..], &bytes].concat();
             for request in TraceReader::try_new(&trace[..]).unwrap() {
                 prop_assert!(request.is_err() || request.unwrap().load_milli > 0);

@@ -1,4 +1,4 @@
-//! The forwarder: what becomes of a request that the service has answered.
+//! The forwarder: sends requests rejected with `NotOwner` to the owner.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,35 +14,35 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
 
-use super::kept_request::{KeptRequest, NotKept};
-use super::peers::Peers;
+use super::buffered_request::{BufferedRequest, NotBuffered};
+use super::peer_channels::PeerChannels;
 use crate::metrics::{ForwardMetrics, ForwardOutcome};
-use crate::published::Published;
+use crate::published_state::PublishedState;
 
-type Answer = http::Response<Body>;
+type GrpcResponse = http::Response<Body>;
 
-/// Sends requests on that the pod's services have refused because another pod owns the key.
+/// Forwards requests that the pod's services have rejected because another pod owns the key.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
-    published: Arc<Published>,
-    peers: Peers,
+    published: Arc<PublishedState>,
+    peers: PeerChannels,
     metrics: ForwardMetrics,
 }
 
-/// How often one request is sent on at most: the second time is for a move between two pods' looks at the assignment.
+/// Forwards of one request at most: the second one covers a slice that moved between the two pods' assignments.
 const HOPS_MAX: u8 = 2;
 
-/// How long a request may take that carries no deadline, until the owner begins to answer.
+/// The wait for the owner's response headers, for requests without a deadline.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why there is no answer of the owner.
+/// Why the owner gave no response.
 #[derive(Debug, Error)]
-enum Hindrance {
-    #[error("it is not forwarded: {0}")]
-    NotKept(#[from] NotKept),
-    #[error("it is not forwarded, because that has been done {HOPS_MAX} times")]
-    Circling,
-    #[error("it was not forwarded, because the owner cannot be reached: {0}")]
+enum ForwardError {
+    #[error("not forwarded: {0}")]
+    NotBuffered(#[from] NotBuffered),
+    #[error("not forwarded: it has been forwarded {HOPS_MAX} times already")]
+    HopLimit,
+    #[error("not forwarded: the owner is unreachable: {0}")]
     Unreachable(String),
     #[error("the connection to pod {pod} broke, the forwarded request may have been processed: {reason}")]
     Broken { pod: String, reason: String },
@@ -51,60 +51,65 @@ enum Hindrance {
 }
 
 impl Forwarder {
-    pub(crate) fn new(published: Arc<Published>, metrics: ForwardMetrics) -> Self {
+    pub(crate) fn new(published: Arc<PublishedState>, metrics: ForwardMetrics) -> Self {
         Self {
             published,
-            peers: Peers::default(),
+            peers: PeerChannels::default(),
             metrics,
         }
     }
 
-    /// Whether the target's settings say that requests are sent on.
+    /// Whether the target's setting `misroute` is `forward`.
     pub(super) fn is_on(&self) -> bool {
         self.published.forwards_misroutes()
     }
 
-    /// What the caller gets: the service's answer, or that of the owner whom the service names.
-    pub(super) async fn settle(&self, request: KeptRequest, answer: Answer, arrived_at: Instant) -> Answer {
+    /// The response to the caller: the service's own, or the owner's if the service rejected the request with `NotOwner`.
+    pub(super) async fn respond(
+        &self,
+        request: BufferedRequest,
+        answer: GrpcResponse,
+        arrived_at: Instant,
+    ) -> GrpcResponse {
         let not_owner = NotOwner::from_headers(answer.headers()).filter(|_| is_refusal(answer.headers()));
         let body = request.take_body();
         let Some(not_owner) = not_owner else { return answer };
         let Some(owner) = &not_owner.owner else { return answer };
         let forwarded = self.forward(&request, body, owner, arrived_at).await;
-        self.metrics.ended(outcome_of(&forwarded));
+        self.metrics.record(outcome_of(&forwarded));
         match forwarded {
             Ok(forwarded) => owners_answer(forwarded, &not_owner, answer),
-            Err(hindrance) => hindrance.into_answer(&answer),
+            Err(error) => error.into_answer(&answer),
         }
     }
 
     async fn forward(
         &self,
-        request: &KeptRequest,
-        body: Result<Bytes, NotKept>,
+        request: &BufferedRequest,
+        body: Result<Bytes, NotBuffered>,
         owner: &Pod,
         arrived_at: Instant,
-    ) -> Result<Answer, Hindrance> {
+    ) -> Result<GrpcResponse, ForwardError> {
         let hop_count = request.hop_count().filter(|hops| *hops < HOPS_MAX);
-        let hop_count = hop_count.ok_or(Hindrance::Circling)? + 1;
+        let hop_count = hop_count.ok_or(ForwardError::HopLimit)? + 1;
         let carried = grpc_timeout::of_headers(request.headers()).unwrap_or(TIMEOUT);
         let remaining = carried.saturating_sub(arrived_at.elapsed());
-        let request = request.sent_on(body?, hop_count, grpc_timeout::header_of(remaining));
-        let timed_out = || Hindrance::TimedOut {
+        let request = request.to_forward(body?, hop_count, grpc_timeout::header_of(remaining));
+        let timed_out = || ForwardError::TimedOut {
             pod: owner.name.to_string(),
         };
         match timeout(remaining, self.send(request, owner)).await {
             Ok(Ok(answer)) => Ok(answer),
             Err(_) | Ok(Err(CallFailure::TimedOut)) => Err(timed_out()),
-            Ok(Err(CallFailure::NotSent(reason))) => Err(Hindrance::Unreachable(reason)),
-            Ok(Err(CallFailure::Broken(reason))) => Err(Hindrance::Broken {
+            Ok(Err(CallFailure::NotSent(reason))) => Err(ForwardError::Unreachable(reason)),
+            Ok(Err(CallFailure::Broken(reason))) => Err(ForwardError::Broken {
                 pod: owner.name.to_string(),
                 reason,
             }),
         }
     }
 
-    async fn send(&self, request: http::Request<Body>, owner: &Pod) -> Result<Answer, CallFailure> {
+    async fn send(&self, request: http::Request<Body>, owner: &Pod) -> Result<GrpcResponse, CallFailure> {
         let channel = self.peers.channel_to(&owner.address);
         let mut channel = channel.map_err(|bad| CallFailure::NotSent(bad.to_string()))?;
         let channel = channel.ready().await;
@@ -113,10 +118,10 @@ impl Forwarder {
     }
 }
 
-/// The owner's answer, with a note of who gave it; of two refusals, the newer one.
-fn owners_answer(mut forwarded: Answer, not_owner: &NotOwner, refusal: Answer) -> Answer {
+/// The owner's response, with the owner noted in its headers; of two rejections, the one of the newer generation.
+fn owners_answer(mut forwarded: GrpcResponse, not_owner: &NotOwner, refusal: GrpcResponse) -> GrpcResponse {
     if !is_refusal(forwarded.headers()) {
-        not_owner.note_in(forwarded.headers_mut());
+        not_owner.insert_into(forwarded.headers_mut());
         return forwarded;
     }
     match NotOwner::from_headers(forwarded.headers()) {
@@ -125,35 +130,35 @@ fn owners_answer(mut forwarded: Answer, not_owner: &NotOwner, refusal: Answer) -
     }
 }
 
-fn outcome_of(forwarded: &Result<Answer, Hindrance>) -> ForwardOutcome {
+fn outcome_of(forwarded: &Result<GrpcResponse, ForwardError>) -> ForwardOutcome {
     match forwarded {
         Ok(answer) if is_refusal(answer.headers()) && NotOwner::from_headers(answer.headers()).is_some() => {
             ForwardOutcome::NotOwner
         }
         Ok(_) => ForwardOutcome::Answered,
-        Err(Hindrance::NotKept(NotKept::TooLarge)) => ForwardOutcome::TooLarge,
-        Err(Hindrance::NotKept(NotKept::Streaming)) => ForwardOutcome::Streaming,
-        Err(Hindrance::Circling) => ForwardOutcome::Circling,
-        Err(Hindrance::Unreachable(_)) => ForwardOutcome::Unreachable,
-        Err(Hindrance::Broken { .. }) => ForwardOutcome::Broken,
-        Err(Hindrance::TimedOut { .. }) => ForwardOutcome::TimedOut,
+        Err(ForwardError::NotBuffered(NotBuffered::TooLarge)) => ForwardOutcome::TooLarge,
+        Err(ForwardError::NotBuffered(NotBuffered::Streaming)) => ForwardOutcome::Streaming,
+        Err(ForwardError::HopLimit) => ForwardOutcome::HopLimit,
+        Err(ForwardError::Unreachable(_)) => ForwardOutcome::Unreachable,
+        Err(ForwardError::Broken { .. }) => ForwardOutcome::Broken,
+        Err(ForwardError::TimedOut { .. }) => ForwardOutcome::TimedOut,
     }
 }
 
-impl Hindrance {
-    /// The refusal with this as a reason, as long as nothing was done; else a status of its own.
-    fn into_answer(self, refusal: &Answer) -> Answer {
+impl ForwardError {
+    /// The service's rejection with this reason appended, if nothing can have been processed; else a status of its own.
+    fn into_answer(self, refusal: &GrpcResponse) -> GrpcResponse {
         let reason = self.to_string();
         match self {
-            Self::NotKept(_) | Self::Circling | Self::Unreachable(_) => with_reason(refusal, &reason),
+            Self::NotBuffered(_) | Self::HopLimit | Self::Unreachable(_) => with_reason(refusal, &reason),
             Self::Broken { .. } => Status::unavailable(reason).into_http(),
             Self::TimedOut { .. } => Status::deadline_exceeded(reason).into_http(),
         }
     }
 }
 
-fn with_reason(refusal: &Answer, reason: &str) -> Answer {
-    // A refusal is an answer that has a status in its headers.
+fn with_reason(refusal: &GrpcResponse, reason: &str) -> GrpcResponse {
+    // A rejection carries its status in the headers.
     let status = Status::from_header_map(refusal.headers()).unwrap_or_else(|| Status::unavailable(""));
     let sentence = format!("{}; {reason}", status.message());
     Status::with_metadata(status.code(), sentence, status.metadata().clone()).into_http()

@@ -10,14 +10,14 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::Forwarder;
-use super::kept_request::KeptRequest;
+use super::buffered_request::BufferedRequest;
 
-/// Makes services send requests for other pods' keys on to them, while the target's settings say so. From
+/// Forwards requests for keys of other pods to their owner, while the target's setting `misroute` is `forward`. From
 /// [`Slicelet::forward_layer`](crate::Slicelet::forward_layer).
 #[derive(Debug, Clone)]
 pub struct ForwardLayer(Arc<Forwarder>);
 
-/// A service inside a [`ForwardLayer`].
+/// A service wrapped by a [`ForwardLayer`].
 #[derive(Debug, Clone)]
 pub struct Forwarding<S> {
     service: S,
@@ -59,13 +59,13 @@ where
             return Either::Left(self.service.call(request));
         }
         let arrived_at = Instant::now();
-        let (kept, request) = KeptRequest::of(request);
+        let (buffered, request) = BufferedRequest::of(request);
         let answer = self.service.call(request);
         let forwarder = Arc::clone(&self.forwarder);
-        let settled = async move {
+        let response = async move {
             let answer = answer.await?;
-            Ok(forwarder.settle(kept, answer, arrived_at).await)
+            Ok(forwarder.respond(buffered, answer, arrived_at).await)
         };
-        Either::Right(settled.boxed())
+        Either::Right(response.boxed())
     }
 }

@@ -1,4 +1,4 @@
-//! Forwarding: a request for another pod's key is sent on to that pod, for callers that know of no owners.
+//! Forwarding: a request for another pod's key is sent to that pod, for clients without a clerk.
 //!
 //! ```text
 //! request --> service --any other answer-----------------------> caller
@@ -6,12 +6,12 @@
 //!    +----------------------------^
 //! ```
 //!
-//! Only what the service has refused is sent on, so nothing is done twice.
+//! Only requests rejected by the service are forwarded, so none is processed twice.
 
+mod buffered_request;
 mod forwarder;
-mod kept_request;
 mod layer;
-mod peers;
+mod peer_channels;
 
 pub(crate) use forwarder::Forwarder;
 pub use layer::{ForwardLayer, Forwarding};

@@ -1,19 +1,19 @@
-//! What moves between pods.
+//! Metrics of warm transfers between pods.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
-use super::Named;
+use super::target_registry::TargetRegistry;
 
-/// How a pull of a slice's values from another pod ended.
+/// How the pull of a slice's values from another pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PullEnd {
-    /// The other pod sent all it had, over one stream.
+    /// The source sent all values over one stream.
     Complete,
-    /// It did over several.
+    /// The source sent all values over several streams, each resuming the one before.
     Resumed,
-    /// It did not, and the rest was read from object storage.
+    /// The source failed after its manifest; the remaining values were read from object storage.
     FromStore,
-    /// It did not even say what it had.
+    /// The source failed before its manifest was complete, so no values were pulled.
     Nothing,
 }
 
@@ -30,50 +30,50 @@ impl PullEnd {
     }
 }
 
-/// What moves between pods. Copies count into the same.
+/// Warm transfers in both directions. Clones share the metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct TransferMetrics {
-    pub(crate) sent: Moved,
-    pub(crate) received: Moved,
+    pub(crate) sent: TransferCounters,
+    pub(crate) received: TransferCounters,
     pub(crate) sending: IntGauge,
     pub(crate) receiving: IntGauge,
     pulls: IntCounterVec,
 }
 
-/// Values that were moved. Copies count into the same.
+/// Values and bytes transferred in one direction. Clones share the counters.
 #[derive(Debug, Clone)]
-pub(crate) struct Moved {
+pub(crate) struct TransferCounters {
     values: IntCounter,
     bytes: IntCounter,
 }
 
-/// Counts as running until it is dropped.
+/// Keeps a gauge incremented until dropped.
 #[derive(Debug)]
-pub(crate) struct Running(IntGauge);
+pub(crate) struct InProgress(IntGauge);
 
 impl TransferMetrics {
-    pub(super) fn new(named: &Named<'_>) -> Self {
+    pub(super) fn new(of_target: &TargetRegistry<'_>) -> Self {
         let (counter, gauge) = (
-            |name, help| named.counter(name, help),
-            |name, help| named.gauge(name, help),
+            |name, help| of_target.counter(name, help),
+            |name, help| of_target.gauge(name, help),
         );
-        let pulls = named.counters(
+        let pulls = of_target.counters(
             "emberkeep_slicelet_pulls_total",
-            "Slices whose values were pulled from another pod, by how that ended",
+            "Slices whose warm values were pulled from another pod, by how the pull ended",
             "end",
         );
         for end in PullEnd::ALL {
             pulls.with_label_values(&[end.label()]);
         }
         Self {
-            sent: Moved {
+            sent: TransferCounters {
                 values: counter("emberkeep_slicelet_sent_values_total", "Warm values sent to other pods"),
                 bytes: counter(
                     "emberkeep_slicelet_sent_bytes_total",
                     "Bytes of objects sent to other pods, before compression",
                 ),
             },
-            received: Moved {
+            received: TransferCounters {
                 values: counter(
                     "emberkeep_slicelet_received_values_total",
                     "Warm values received from other pods",
@@ -95,28 +95,27 @@ impl TransferMetrics {
         }
     }
 
-    /// A pull has ended.
-    pub(crate) fn pulled(&self, end: PullEnd) {
+    pub(crate) fn record_pull(&self, end: PullEnd) {
         self.pulls.with_label_values(&[end.label()]).inc();
     }
 }
 
-impl Moved {
-    /// A value of that size was moved.
-    pub(crate) fn count(&self, size: usize) {
+impl TransferCounters {
+    /// Records the transfer of one value of `size` bytes.
+    pub(crate) fn record(&self, size: usize) {
         self.values.inc();
         self.bytes.inc_by(size as u64);
     }
 }
 
-impl Running {
+impl InProgress {
     pub(crate) fn start(gauge: &IntGauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Running {
+impl Drop for InProgress {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -1,14 +1,12 @@
-//! Carries out what the session decides.
+//! The session's hands: perform its actions and collect the counts of requests.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
-use emberkeep_core::load::LoadReport;
+use emberkeep_core::load::Load;
 use emberkeep_core::rate::Rate;
-use emberkeep_core::slicelet::{LoadMeter, Ownership, Session, SessionAction, SessionEvent};
+use emberkeep_core::slicelet::{Ownership, RangeCounts, Session, SessionAction, SessionEvent};
 use emberkeep_core::target::KeyMode;
-use emberkeep_core::time::Timestamp;
 use emberkeep_proto::convert::{FromSlicelet, Heartbeat, Registration};
 use emberkeep_runtime::driver::Hands;
 use tokio::sync::mpsc;
@@ -16,36 +14,30 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
-use super::link::Link;
-use super::pulls::Pulls;
+use super::assigner_link::AssignerLink;
+use super::running_pulls::RunningPulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
-use crate::holding::{Counted, Holding};
-use crate::published::Published;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::transfer::Puller;
 
-/// The hands of one session.
+/// Performs the actions of one session.
 pub(super) struct SessionHands<C: Codec> {
     parts: SessionParts<C>,
     news: mpsc::Sender<SessionEvent>,
     outgoing: Option<Outgoing>,
-    meter: LoadMeter,
     weighing: Weighing,
-    pulls: Pulls<C>,
-    measured_at: Timestamp,
-    cooled_at: Timestamp,
+    pulls: RunningPulls<C>,
 }
 
-/// The way to the assigner, of the newest link.
+/// The sending side of the newest link; dropping it ends the link.
 struct Outgoing {
     messages: mpsc::Sender<FromSlicelet>,
     _ends_the_link: DropGuard,
 }
 
-/// Messages that wait for the network. Heartbeats and reports are overtaken by the next ones, so more need not wait.
+/// Messages queued for the network. Heartbeats and reports are superseded by later ones, so a longer queue has no use.
 const MESSAGES_MAX: usize = 16;
-/// What was asked for an hour ago says little of what will be asked for next.
-const HEAT_HALF_LIFE: Duration = Duration::from_secs(60);
 
 impl<C: Codec> Hands<Session> for SessionHands<C> {
     async fn perform(&mut self, action: SessionAction) -> Option<SessionEvent> {
@@ -69,17 +61,16 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
                 }));
             }
             SessionAction::SendLoadReport(report) => self.send(FromSlicelet::LoadReport(report)),
-            SessionAction::MeasureLoad => {
-                let report = self.measure_load();
-                return Some(SessionEvent::LoadMeasured { report });
-            }
-            SessionAction::LeavePeers => self.parts.peers_left.cancel(),
+            SessionAction::CollectCounts { halves_sketches } => return Some(self.collect_counts(halves_sketches)),
+            SessionAction::CoolValues => self.cool_values(),
+            SessionAction::ShowLoad { fast, slow } => self.show_load(fast, slow),
+            SessionAction::StopPeerWatches => self.parts.peers_left.cancel(),
             SessionAction::Pull { slice, source } => self.pulls.start(slice, source),
             SessionAction::StopPull { slice } => self.pulls.stop(&slice),
             SessionAction::LimitStoreRate(rate) => self.parts.store_access.grant(rate),
             SessionAction::HandleMisroutes(mode) => self.parts.published.handle_misroutes(mode),
-            SessionAction::Publish { ownership, key_mode } => self.publish(ownership, key_mode),
-            SessionAction::Drained { is_forced } => self.drained(is_forced),
+            SessionAction::Publish { ownership, key_mode } => return Some(self.publish(ownership, key_mode)),
+            SessionAction::Drained { is_forced } => self.on_drained(is_forced),
         }
         None
     }
@@ -88,11 +79,12 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
 impl<C: Codec> SessionHands<C> {
     pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<SessionEvent>) -> Self {
         Self {
-            meter: LoadMeter::new(Arc::clone(&parts.published.holding.load().ownership)),
             weighing: Weighing::new(),
-            pulls: Pulls::new(Puller::of(&parts), parts.tasks.clone(), news.clone()),
-            measured_at: parts.clock.now(),
-            cooled_at: parts.clock.now(),
+            pulls: RunningPulls::new(
+                Puller::new(Arc::clone(&parts.warm), Arc::clone(&parts.published)),
+                parts.tasks.clone(),
+                news.clone(),
+            ),
             parts,
             news,
             outgoing: None,
@@ -103,7 +95,7 @@ impl<C: Codec> SessionHands<C> {
         self.parts.metrics.is_connected.set(0);
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
-        let link = Link {
+        let link = AssignerLink {
             connection,
             assigner,
             registration: Registration {
@@ -111,7 +103,7 @@ impl<C: Codec> SessionHands<C> {
                 pod: self.parts.pod.clone(),
                 known,
             },
-            news: self.news.clone(),
+            events: self.news.clone(),
             is_connected: self.parts.metrics.is_connected.clone(),
         };
         let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());
@@ -131,19 +123,19 @@ impl<C: Codec> SessionHands<C> {
     fn send(&self, message: FromSlicelet) {
         let Some(outgoing) = &self.outgoing else { return };
         match outgoing.messages.try_send(message) {
-            // A closed link has told the brain, or is about to.
+            // A closed link sends `ConnectionLost` to the brain itself.
             Ok(()) | Err(TrySendError::Closed(_)) => {}
             Err(TrySendError::Full(_)) => {
-                tracing::warn!(target = %self.parts.target, "the assigner does not take messages, one is left out");
+                tracing::warn!(target = %self.parts.target, "the queue of messages to the assigner is full, a message is dropped");
             }
         }
     }
 
-    fn publish(&mut self, ownership: Arc<Ownership>, key_mode: KeyMode) {
+    /// Publishes the ownership, and takes the last counts under the one before.
+    fn publish(&mut self, ownership: Arc<Ownership>, key_mode: KeyMode) -> SessionEvent {
         let now = self.parts.clock.now();
         let before = self.parts.published.publish(Arc::clone(&ownership), key_mode, now);
-        self.record(before.take_counts());
-        self.meter.follow(Arc::clone(&ownership));
+        let counts = self.take_counts(&before);
         let (gained, lost) = (
             ownership.gained_since(&before.ownership),
             ownership.lost_since(&before.ownership),
@@ -160,16 +152,17 @@ impl<C: Codec> SessionHands<C> {
         if !lost.is_empty() {
             self.forget_lost();
         }
+        SessionEvent::Published { counts }
     }
 
-    /// Clears what is no longer owned, beside the session: it takes a while where much is warm. Nothing depends on when
-    /// it is done, since values of an interrupted hold are never answered.
+    /// Clears the values of lost slices in a task, because it takes long in a large store. Correctness does not depend on
+    /// when it is done: values of an interrupted hold are never answered.
     fn forget_lost(&self) {
         let (published, warm) = (Arc::clone(&self.parts.published), Arc::clone(&self.parts.warm));
         let clear = move || {
-            let Holding {
+            let OwnershipSnapshot {
                 ownership, key_mode, ..
-            } = &**published.holding.load();
+            } = &**published.snapshot.load();
             warm.retain(*key_mode, |slice_key| ownership.share_of(slice_key).1.is_some());
         };
         self.parts.tasks.spawn_supervised("forget lost slices", async move {
@@ -179,54 +172,46 @@ impl<C: Codec> SessionHands<C> {
         });
     }
 
-    /// Halves the heat of what is warm, beside the session.
-    fn cool_if_due(&mut self) {
-        let SessionParts { warm, tasks, clock, .. } = &self.parts;
-        let now = clock.now();
-        if now.since(self.cooled_at) < HEAT_HALF_LIFE {
-            return;
-        }
-        self.cooled_at = now;
-        let warm = Arc::clone(warm);
-        tasks.spawn_supervised("cool down", async move {
-            if let Err(error) = tokio::task::spawn_blocking(move || warm.cool()).await {
+    /// Halves the heat of all warm values in a task, because it takes long in a large store.
+    fn cool_values(&self) {
+        let warm = Arc::clone(&self.parts.warm);
+        self.parts.tasks.spawn_supervised("cool down", async move {
+            if let Err(error) = tokio::task::spawn_blocking(move || warm.halve_heat()).await {
                 tracing::error!(%error, "the heat of values was not halved");
             }
         });
     }
 
-    fn measure_load(&mut self) -> LoadReport {
-        let Published { holding, heat, .. } = &*Arc::clone(&self.parts.published);
-        let holding = holding.load_full();
-        self.record(holding.take_counts());
-        let halves = self.meter.takes_halving();
-        self.meter.sampled(&heat.snapshot(halves));
-        self.cool_if_due();
-        self.weighing.go_on(&mut self.meter, &holding, &self.parts);
-        self.show_load();
-        self.meter.report()
+    fn collect_counts(&mut self, halves_sketches: bool) -> SessionEvent {
+        let snapshot = self.parts.published.snapshot.load_full();
+        SessionEvent::Counted {
+            counts: self.take_counts(&snapshot),
+            sketches: self.parts.published.heat.snapshot(halves_sketches),
+            memory: self.weighing.poll(&snapshot, &self.parts),
+        }
     }
 
-    fn show_load(&self) {
+    fn take_counts(&self, snapshot: &OwnershipSnapshot) -> RangeCounts {
+        let taken = snapshot.take_counts();
+        self.parts.metrics.record_requests(taken.request_count);
+        RangeCounts {
+            units: taken.units,
+            taken_at: self.parts.clock.now(),
+        }
+    }
+
+    fn show_load(&self, fast: Load, slow: Load) {
         let SessionParts { warm, metrics, .. } = &self.parts;
-        metrics.load_fast.set(self.meter.fast().milli() as f64 / 1_000.0);
-        metrics.load_slow.set(self.meter.slow().milli() as f64 / 1_000.0);
+        metrics.load_fast.set(fast.milli() as f64 / 1_000.0);
+        metrics.load_slow.set(slow.milli() as f64 / 1_000.0);
         metrics.warm.bytes.set(i64::try_from(warm.size()).unwrap_or(i64::MAX));
         metrics.warm.keys.set(warm.key_count() as i64);
     }
 
-    fn record(&mut self, counted: Counted) {
-        let now = self.parts.clock.now();
-        let elapsed = now.since(self.measured_at);
-        self.measured_at = now;
-        self.parts.metrics.requests_made(counted.request_count);
-        self.meter.record(counted.units, elapsed);
-    }
-
-    fn drained(&self, is_forced: bool) {
+    fn on_drained(&self, is_forced: bool) {
         let target = &self.parts.target;
         if is_forced {
-            tracing::warn!(%target, "drain timeout is over, stopping although slices are still owned");
+            tracing::warn!(%target, "the drain timeout is over, stopping although slices are still owned");
         } else {
             tracing::info!(%target, "drained");
         }

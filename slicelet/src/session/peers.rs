@@ -1,4 +1,4 @@
-//! Peers: other pods that tell the assignment when no assigner does.
+//! Peers: other pods, as sources of the assignment while no assigner answers.
 
 use std::time::Duration;
 
@@ -8,15 +8,16 @@ use emberkeep_runtime::watch::{AssignmentWatcher, WatchSettings};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// A peer that holds an assignment tells it at once; one that does not may be starting itself.
+/// The wait for a peer's assignment. A peer with an assignment sends it at once; one without may be starting itself, so the
+/// next peer is tried.
 const FIRST_UPDATE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Listens to the peers until the session needs them no more.
-pub(super) async fn listen(
+/// Watches the peers and reports their assignments to the brain, until `left` is cancelled.
+pub(super) async fn watch(
     target: TargetName,
     watcher: String,
     peers: Vec<String>,
-    news: mpsc::Sender<SessionEvent>,
+    events: mpsc::Sender<SessionEvent>,
     left: CancellationToken,
 ) {
     let settings = WatchSettings {
@@ -25,18 +26,18 @@ pub(super) async fn listen(
     };
     let watcher = AssignmentWatcher::start(settings, &left);
     let mut newest = watcher.held();
-    let telling = async {
+    let reporting = async {
         while newest.changed().await.is_ok() {
             let Some(held) = newest.borrow_and_update().clone() else {
                 continue;
             };
-            let told = SessionEvent::PeerTold {
+            let event = SessionEvent::PeerAssignmentReceived {
                 assignment: held.assignment,
                 key_mode: held.key_mode,
             };
-            // Nobody listens only if the session has ended.
-            let _ = news.send(told).await;
+            // The receiver is gone only after the session has ended.
+            let _ = events.send(event).await;
         }
     };
-    left.run_until_cancelled(telling).await;
+    left.run_until_cancelled(reporting).await;
 }

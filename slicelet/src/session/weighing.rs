@@ -1,25 +1,25 @@
-//! Weighing: how much is warm in each range, counted beside the session.
+//! Weighing: the bytes that are warm in each range, summed up in a task beside the session.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::keyspace::SliceKey;
-use emberkeep_core::slicelet::{LoadMeter, Ownership};
+use emberkeep_core::slicelet::Ownership;
 use emberkeep_core::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::SessionParts;
 use crate::codec::Codec;
-use crate::holding::Holding;
 use crate::metrics::Metrics;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::warm::WarmByRange;
 
-/// Weighs all that is warm again and again, but only when it has changed, and never for more than a twentieth of the
-/// time of one core: a large store is weighed less often.
+/// Weighs the warm store whenever it has changed, for at most a twentieth of the time of one core: a large store is
+/// weighed less often.
 #[derive(Debug)]
 pub(super) struct Weighing {
     under_way: Option<oneshot::Receiver<Weighed>>,
-    /// In which ranges, by where they start, and at which size of the whole was weighed last.
+    /// The starts of the ranges and the size of the store when the last weighing started.
     last: (Vec<SliceKey>, u64),
     not_before: Timestamp,
 }
@@ -31,9 +31,9 @@ struct Weighed {
     took: Duration,
 }
 
-/// How many times as long as the last weighing took is waited before the next one.
+/// Pause after a weighing, in multiples of the time it took.
 const REST_PER_WORK: u32 = 20;
-/// A store that has grown or shrunk by less than this part is not weighed again.
+/// The store is weighed again after its size has changed by more than one part in this many.
 const CHANGE_DIVISOR: u64 = 16;
 
 impl Weighing {
@@ -45,33 +45,41 @@ impl Weighing {
         }
     }
 
-    /// Hands the meter what was weighed, and weighs anew if it is time to.
-    pub(super) fn go_on<C: Codec>(&mut self, meter: &mut LoadMeter, holding: &Arc<Holding>, parts: &SessionParts<C>) {
+    /// Takes the result of a weighing that has finished: the bytes of each range, if the ranges are still the same.
+    /// Starts the next one if it is due.
+    pub(super) fn poll<C: Codec>(
+        &mut self,
+        published: &Arc<OwnershipSnapshot>,
+        parts: &SessionParts<C>,
+    ) -> Option<Vec<u64>> {
         let now = parts.clock.now();
-        self.take_in(meter, &parts.metrics, now);
-        if self.under_way.is_some() || now < self.not_before {
-            return;
-        }
-        let present = (starts_of(&holding.ownership), parts.warm.size());
-        if self.has_changed(&present) {
-            self.last = present;
-            self.under_way = Some(start(Arc::clone(holding), parts));
-        }
-    }
-
-    fn take_in(&mut self, meter: &mut LoadMeter, metrics: &Metrics, now: Timestamp) {
-        match self.under_way.as_mut().map(oneshot::Receiver::try_recv) {
-            None | Some(Err(oneshot::error::TryRecvError::Empty)) => {}
-            Some(Err(oneshot::error::TryRecvError::Closed)) => self.under_way = None,
-            Some(Ok(weighed)) => {
-                self.under_way = None;
-                self.not_before = now + weighed.took * REST_PER_WORK;
-                if starts_of(&weighed.ownership) == starts_of(meter.ownership()) {
-                    metrics.warm.show_slices(&weighed.ownership, &weighed.warm);
-                    meter.weighed(weighed.warm.sizes);
-                }
+        let memory = self.take_finished(&published.ownership, &parts.metrics, now);
+        if self.under_way.is_none() && now >= self.not_before {
+            let present = (starts_of(&published.ownership), parts.warm.size());
+            if self.has_changed(&present) {
+                self.last = present;
+                self.under_way = Some(start(Arc::clone(published), parts));
             }
         }
+        memory
+    }
+
+    fn take_finished(&mut self, published: &Ownership, metrics: &Metrics, now: Timestamp) -> Option<Vec<u64>> {
+        let weighed = match self.under_way.as_mut()?.try_recv() {
+            Ok(weighed) => weighed,
+            Err(oneshot::error::TryRecvError::Empty) => return None,
+            Err(oneshot::error::TryRecvError::Closed) => {
+                self.under_way = None;
+                return None;
+            }
+        };
+        self.under_way = None;
+        self.not_before = now + weighed.took * REST_PER_WORK;
+        if starts_of(&weighed.ownership) != starts_of(published) {
+            return None;
+        }
+        metrics.warm.show_slices(&weighed.ownership, &weighed.warm);
+        Some(weighed.warm.sizes)
     }
 
     fn has_changed(&self, (starts, size): &(Vec<SliceKey>, u64)) -> bool {
@@ -80,23 +88,23 @@ impl Weighing {
     }
 }
 
-fn start<C: Codec>(holding: Arc<Holding>, parts: &SessionParts<C>) -> oneshot::Receiver<Weighed> {
+fn start<C: Codec>(published: Arc<OwnershipSnapshot>, parts: &SessionParts<C>) -> oneshot::Receiver<Weighed> {
     let (done, under_way) = oneshot::channel();
     let (warm, clock) = (Arc::clone(&parts.warm), parts.clock);
-    parts.tasks.spawn_supervised("weigh what is warm", async move {
+    parts.tasks.spawn_supervised("weigh warm values", async move {
         let weigh = move || {
             let began_at = clock.now();
-            let warm = warm.by_range(&holding);
+            let warm = warm.by_range(&published);
             Weighed {
-                ownership: Arc::clone(&holding.ownership),
+                ownership: Arc::clone(&published.ownership),
                 warm,
                 took: clock.now().since(began_at),
             }
         };
         match tokio::task::spawn_blocking(weigh).await {
-            // The session may have ended meanwhile.
+            // The receiver is gone if the session has ended.
             Ok(weighed) => drop(done.send(weighed)),
-            Err(error) => tracing::error!(%error, "what is warm was not weighed, the last figures stand"),
+            Err(error) => tracing::error!(%error, "warm values were not weighed, the previous sizes stay in force"),
         }
     });
     under_way

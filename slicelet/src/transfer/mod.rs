@@ -1,22 +1,23 @@
-//! The warm transfer: the new owner of a slice pulls its values from the old one, hottest first, before it is asked.
+//! The warm transfer: the next owner of a slice pulls its values from the present one, hottest first, before it serves.
 //!
 //! ```text
 //! old owner: WarmStore --offers--> manifest --copies--> batches        service.rs, sending.rs
-//!                                     |                    |  one stream, as fast as the receiver takes it
-//! new owner:                       Manifest <---------- Puller ---> WarmStore         manifest.rs, pull.rs
-//!                                     | what is left           \--> object storage, when the old owner is gone
+//!                                     |                    |  one stream, flow-controlled by the receiver
+//! new owner:                       Manifest <---------- Puller ---> WarmStore         manifest.rs, slice_pull.rs
+//!                                     | missing values         \--> object storage, when the old owner is gone
 //! ```
 //!
-//! The receiver decides: it says what it holds, so that nothing comes twice, and takes only what would be among the hottest
-//! that its memory has room for. What comes counts as far as the sender has checked it, and no further.
+//! The receiver decides: it names the versions it holds, so that none is sent twice, and accepts values only as long as they
+//! would be among the hottest that fit its memory. A transferred value is as fresh as the sender's last check, no fresher.
 
 mod manifest;
-mod pull;
+mod puller;
 mod sending;
 mod service;
-mod source;
+mod slice_pull;
+mod source_stream;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use pull::Puller;
+pub(crate) use puller::Puller;
 pub(crate) use service::TransferService;

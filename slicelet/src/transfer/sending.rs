@@ -1,4 +1,4 @@
-//! Sending: what one receiver is sent, one message after the other.
+//! Sending: the messages to one receiver, created one at a time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,27 +11,26 @@ use emberkeep_proto::convert::{
 };
 
 use crate::codec::Codec;
-use crate::warm::{Offer, Packed, WarmStore};
+use crate::warm::{EncodedValue, Offer, WarmStore};
 
-/// A batch that has so many bytes of objects is sent: large enough to be worth a message, small enough to be taken in at
-/// once.
+/// A batch is sent once its objects have this many bytes: enough to amortize a message, few enough to be processed at once.
 const BATCH_SIZE: usize = 256 << 10;
 
-/// One slice on its way to another pod: the manifest in pages, then the values in its order. Each is encoded when it is
-/// wanted, as it is then; those that the receiver holds are left out.
+/// The transfer of one slice to another pod: the manifest in pages, then the values in its order. Each value is encoded when
+/// the connection has room for it, in its version at that time; versions held by the receiver are skipped.
 pub(super) struct Sending<C: Codec> {
     warm: Arc<WarmStore<C>>,
     key_mode: KeyMode,
     start: TransferStart,
     held: HashSet<u64>,
-    asked_at: Timestamp,
-    /// None before the slice was looked at.
+    requested_at: Timestamp,
+    /// `None` before the first message.
     offers: Option<Vec<Offer>>,
-    /// How many of the offers have stood in a page, if there are pages left.
+    /// Number of offers sent in pages; `None` after the last page.
     listed: Option<usize>,
-    /// How many of the offers have been looked at to be sent.
+    /// Number of offers sent as values or skipped.
     passed: usize,
-    /// Did not fit into the last batch.
+    /// A value that did not fit into the last batch.
     left_over: Option<WarmValue>,
 }
 
@@ -39,7 +38,7 @@ impl<C: Codec> Sending<C> {
     pub(super) fn new(warm: Arc<WarmStore<C>>, key_mode: KeyMode, mut start: TransferStart) -> Self {
         let held = std::mem::take(&mut start.held).into_iter().collect();
         Self {
-            asked_at: warm.parts.clock.now(),
+            requested_at: warm.parts.clock.now(),
             warm,
             key_mode,
             start,
@@ -51,7 +50,8 @@ impl<C: Codec> Sending<C> {
         }
     }
 
-    /// The next message; none after the last one. Takes a while.
+    /// The next message; `None` after the last one. Blocking: encodes values, and the first call iterates over the whole warm
+    /// store.
     pub(super) fn next(&mut self) -> Option<Transferred> {
         let (warm, slice, key_mode) = (&self.warm, &self.start.slice, self.key_mode);
         self.offers
@@ -80,7 +80,7 @@ impl<C: Codec> Sending<C> {
                 break;
             }
             size += value.object.len();
-            self.warm.parts.metrics.transfer.sent.count(value.object.len());
+            self.warm.parts.metrics.transfer.sent.record(value.object.len());
             batch.push(value);
         }
         Some(batch).filter(|batch| !batch.is_empty())
@@ -94,20 +94,20 @@ impl<C: Codec> Sending<C> {
             let offer = self.offers.as_ref()?.get(self.passed)?.clone();
             self.passed += 1;
             let is_wanted = |fingerprint| !self.held.contains(&fingerprint);
-            match self.warm.packed(&offer.key, SENT_OBJECT_SIZE_MAX, is_wanted) {
-                Ok(Some(packed)) => return Some(self.value_of(&offer, packed)),
+            match self.warm.encoded(&offer.key, SENT_OBJECT_SIZE_MAX, is_wanted) {
+                Ok(Some(encoded)) => return Some(self.value_of(&offer, encoded)),
                 Ok(None) => {}
-                Err(reason) => tracing::debug!(%reason, "a value is not sent, it cannot be encoded"),
+                Err(reason) => tracing::debug!(%reason, "a value is not sent because it cannot be encoded"),
             }
         }
     }
 
-    fn value_of(&self, offer: &Offer, packed: Packed) -> WarmValue {
-        let (checked_by, checked_before) = packed.checked.told(self.asked_at);
+    fn value_of(&self, offer: &Offer, encoded: EncodedValue) -> WarmValue {
+        let (checked_by, checked_before) = encoded.checked.relative_to(self.requested_at);
         WarmValue {
             key: offer.key.bytes().to_vec(),
-            etag: packed.etag.as_str().to_owned(),
-            object: packed.object.into(),
+            etag: encoded.etag.as_str().to_owned(),
+            object: encoded.object.into(),
             checked_by,
             checked_before,
         }

@@ -1,4 +1,4 @@
-//! The service: what another pod asks for when it takes a slice over.
+//! The transfer service: sends the warm values of a slice to its next owner.
 
 use std::sync::Arc;
 
@@ -13,35 +13,35 @@ use tonic::{Request, Response, Status};
 
 use super::sending::Sending;
 use crate::codec::Codec;
-use crate::metrics::Running;
-use crate::published::Published;
+use crate::metrics::InProgress;
+use crate::published_state::PublishedState;
 use crate::warm::WarmStore;
 
-/// Sends what is warm to those who ask.
+/// Sends warm values to other pods.
 ///
-/// Nothing queues up for a slow receiver: what it gets next is made when the connection takes it.
+/// No queue grows for a slow receiver: each message is created when the connection has room for it.
 pub(crate) struct TransferService<C: Codec> {
     warm: Arc<WarmStore<C>>,
-    published: Arc<Published>,
-    places: Arc<Semaphore>,
+    published: Arc<PublishedState>,
+    permits: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
-/// How many slices are sent at a time. Each needs memory for its manifest, and a core now and then.
+/// Transfers at a time. Each needs memory for its manifest, and CPU to encode values.
 const TRANSFERS_MAX: usize = 16;
 
 impl<C: Codec> TransferService<C> {
-    /// Sends until `stop`.
-    pub(crate) fn new(warm: Arc<WarmStore<C>>, published: Arc<Published>, stop: CancellationToken) -> Self {
+    /// A service that ends its transfers when `stop` is cancelled.
+    pub(crate) fn new(warm: Arc<WarmStore<C>>, published: Arc<PublishedState>, stop: CancellationToken) -> Self {
         Self {
             warm,
             published,
-            places: Arc::new(Semaphore::new(TRANSFERS_MAX)),
+            permits: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stop,
         }
     }
 
-    /// The service as a server takes it, with the limits of message sizes set.
+    /// The gRPC service, with its message size limits.
     pub(crate) fn into_server(self) -> WarmTransferServer<Self> {
         WarmTransferServer::new(self)
             .max_encoding_message_size(TRANSFER_MESSAGE_SIZE_MAX)
@@ -58,21 +58,24 @@ impl<C: Codec> WarmTransfer for TransferService<C> {
         let start = TransferStart::try_from(request.into_inner())?;
         let target = &self.warm.parts.target;
         if start.target != *target {
-            let reason = format!("there is no target {} here, this pod serves {target}", start.target);
+            let reason = format!(
+                "target {} is not served by this pod, which serves {target}",
+                start.target
+            );
             return Err(Status::not_found(reason));
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            let reason = format!("{TRANSFERS_MAX} slices are sent already, ask again in a moment");
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
+            let reason = format!("{TRANSFERS_MAX} transfers are in progress already, retry in a moment");
             Status::resource_exhausted(reason)
         })?;
         tracing::debug!(%target, slice = %start.slice, held_count = start.held.len(), "transfer starts");
-        let key_mode = self.published.holding.load().key_mode;
-        let running = Running::start(&self.warm.parts.metrics.transfer.sending);
+        let key_mode = self.published.snapshot.load().key_mode;
+        let running = InProgress::start(&self.warm.parts.metrics.transfer.sending);
         let sending = Sending::new(Arc::clone(&self.warm), key_mode, start);
         let stop = self.stop.clone();
         let sent = try_unfold(sending, move |sending| {
-            // They last as long as the stream does.
-            let _ = (&place, &running);
+            // Both are held as long as the stream.
+            let _ = (&permit, &running);
             let stop = stop.clone();
             async move {
                 stop.run_until_cancelled(next(sending))
@@ -84,7 +87,7 @@ impl<C: Codec> WarmTransfer for TransferService<C> {
     }
 }
 
-/// The next message, made beside the runtime, whose other tasks would wait for it.
+/// The next message, created on the blocking pool, so that it does not delay other tasks of the runtime.
 async fn next<C: Codec>(mut sending: Sending<C>) -> Result<Option<(TransferResponse, Sending<C>)>, Status> {
     let made = tokio::task::spawn_blocking(move || {
         let message = sending.next()?;

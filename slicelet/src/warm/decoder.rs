@@ -1,4 +1,4 @@
-//! Decoders: how the bytes of an object become what is kept in memory.
+//! Decoders: from the bytes of an object to the value in memory.
 
 use std::sync::Arc;
 
@@ -6,52 +6,53 @@ use bytes::Bytes;
 use emberkeep_store::ObjectName;
 
 use super::GetError;
-use super::entry::Kept;
+use super::entry::CachedValue;
 use crate::codec::{Codec, CodecError};
 
 /// Decodes objects of one kind.
-pub(super) type Decoder<V> = Arc<dyn Fn(Bytes) -> Result<Decoded<V>, CodecError> + Send + Sync>;
+pub(super) type Decoder<V> = Arc<dyn Fn(Bytes) -> Result<DecodedValue<V>, CodecError> + Send + Sync>;
 
-/// A value, and how many bytes of memory it takes.
+/// A value and the memory it uses, in bytes.
 #[derive(Debug)]
-pub(super) struct Decoded<V> {
-    pub(super) kept: Kept<V>,
+pub(super) struct DecodedValue<V> {
+    pub(super) value: CachedValue<V>,
     pub(super) size: usize,
 }
 
-/// Objects of this size and more are decoded beside the runtime, whose other tasks would wait for it.
+/// Objects of at least this size, in bytes, are decoded on the blocking pool, so that they do not delay other tasks of the
+/// runtime.
 const LARGE: usize = 256 << 10;
 
-/// Decodes values of keys.
-pub(super) fn of_keys<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
+/// A decoder of values of keys, by the target's codec.
+pub(super) fn key_decoder<C: Codec>(codec: Arc<C>) -> Decoder<C::Value> {
     Arc::new(move |bytes| {
         let length = bytes.len();
         let value = codec.decode(bytes)?;
-        Ok(Decoded {
+        Ok(DecodedValue {
             size: codec.weight(&value, length),
-            kept: Kept::OfKey(Arc::new(value)),
+            value: CachedValue::OfKey(Arc::new(value)),
         })
     })
 }
 
-/// Decodes values of paths.
-pub(super) fn of_paths<V, D: Codec>(codec: D) -> Decoder<V> {
+/// A decoder of values of paths, by the codec of one request.
+pub(super) fn path_decoder<V, D: Codec>(codec: D) -> Decoder<V> {
     Arc::new(move |bytes| {
         let length = bytes.len();
         let value = codec.decode(bytes)?;
-        Ok(Decoded {
+        Ok(DecodedValue {
             size: codec.weight(&value, length),
-            kept: Kept::OfPath(Arc::new(value)),
+            value: CachedValue::OfPath(Arc::new(value)),
         })
     })
 }
 
-/// The value of an object.
-pub(super) async fn decoded<V: Send + Sync + 'static>(
+/// Decodes an object, on the blocking pool if it is large.
+pub(super) async fn decode<V: Send + Sync + 'static>(
     decoder: &Decoder<V>,
     name: &ObjectName,
     bytes: Bytes,
-) -> Result<Decoded<V>, GetError> {
+) -> Result<DecodedValue<V>, GetError> {
     let outcome = if bytes.len() < LARGE {
         decoder(bytes)
     } else {

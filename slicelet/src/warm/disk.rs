@@ -1,8 +1,8 @@
-//! The disk tier: objects as the store sent them, in a bounded folder, found again after a restart.
+//! The disk tier: objects as read from the store, in a bounded folder that survives restarts.
 //!
-//! The blocks, their index, checksums and eviction are the library's ([foyer](https://docs.rs/foyer)). What it may give
-//! back is any version that was ever put, so whether that one still counts is known here: by the fingerprints of
-//! versions that this process has seen to be the newest, and else by asking the store.
+//! Blocks, their index, checksums and eviction are those of [foyer](https://docs.rs/foyer). It may return any version that
+//! was ever put, so freshness is tracked here, by the fingerprints of the versions that this process has found to be the
+//! newest; any other version has to be checked with the store.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,67 +20,69 @@ use quick_cache::sync::Cache;
 use thiserror::Error;
 use xxhash_rust::xxh64::xxh64;
 
-use super::freshness::{Checked, Hold};
+use super::freshness::{OwnershipFence, VersionCheck};
 use crate::byte_size::ByteSize;
 
-/// Where objects are kept on disk, and how much of it they may take.
+/// Settings of the disk tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DiskSettings {
     pub(crate) folder: PathBuf,
+    /// Bound of all blocks on disk.
     pub(crate) size: ByteSize,
 }
 
-/// A folder that cannot be used as a disk tier.
+/// The folder cannot be used as a disk cache.
 #[derive(Debug, Error)]
 #[error("disk cache {}: {reason}", folder.display())]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the message names the fields")]
 pub struct DiskError {
-    /// The folder.
     pub folder: PathBuf,
-    /// What is wrong with it.
     pub reason: String,
 }
 
-/// Objects on disk.
+/// Objects cached on disk.
 pub(crate) struct DiskTier {
-    objects: HybridCache<Vec<u8>, OnDisk>,
-    /// Tells the objects of this store from those of others in the same folder.
+    objects: HybridCache<Vec<u8>, DiskObject>,
+    /// Prefix of all keys: separates the objects of different stores in one folder.
     scope: [u8; 8],
-    /// By the hash of its name, the version of an object that was the newest when it was checked.
-    newest: Cache<u64, Newest>,
-    /// Locked for as long as this process uses the folder.
+    /// The newest known version of each object, by the hash of its name.
+    newest: Cache<u64, NewestVersion>,
+    /// Held while this process uses the folder.
     _lock: File,
 }
 
-/// An object, as it was.
+/// An object with its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OnDisk {
+pub(super) struct DiskObject {
     pub(super) etag: ETag,
     pub(super) bytes: Bytes,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Newest {
+struct NewestVersion {
     fingerprint: u64,
-    checked: Checked,
+    checked: VersionCheck,
 }
 
-/// Blocks are written and evicted whole, and each is a file that is kept open.
+/// Blocks are written and evicted whole, and each is a file kept open: larger blocks need fewer files, smaller ones evict
+/// less at once.
 const BLOCK_SIZE_MIN: u64 = 16 << 20;
 const BLOCK_SIZE_MAX: u64 = 256 << 20;
-/// The fewest blocks: while one is written and one is cleared, there must be some left to read.
+/// The smallest number of blocks: enough to read from while one is written and one is cleared.
 const BLOCK_COUNT: u64 = 16;
-/// Objects that wait to be written, in bytes; more of them are not kept. Larger objects than this are never kept.
+/// Bound of the objects waiting to be written, in bytes. Objects beyond it are dropped; an object larger than it is never
+/// cached.
 const WRITE_QUEUE_SIZE: usize = 16 << 20;
-/// Each object takes a page or more, which bounds their number.
+/// The smallest allocation on disk, which bounds the number of objects.
 const PAGE_SIZE: u64 = 4 << 10;
-/// The most versions known to be the newest; one that is forgotten is checked again.
+/// Bound of the versions known to be the newest. An evicted one is checked with the store again.
 const NEWEST_COUNT_MAX: u64 = 250_000;
-/// How long writes that are under way at the end may take.
+/// The longest that pending writes may delay the shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl DiskSettings {
-    /// The smallest disk tier that works.
+    /// The smallest usable size: [`BLOCK_COUNT`] blocks of [`BLOCK_SIZE_MIN`].
     pub(crate) const SIZE_MIN: ByteSize = ByteSize::bytes(BLOCK_COUNT * BLOCK_SIZE_MIN);
 
     fn block_size(&self) -> u64 {
@@ -90,14 +92,16 @@ impl DiskSettings {
 }
 
 impl DiskTier {
-    /// Opens the folder, with what an earlier process left there. `place` names the store.
+    /// Opens the folder with the objects left by an earlier process. `place` identifies the store.
     pub(crate) async fn open(settings: &DiskSettings, place: &str) -> Result<Self, DiskError> {
         let failed = |reason: String| DiskError {
             folder: settings.folder.clone(),
             reason,
         };
         let lock = lock(&settings.folder).map_err(failed)?;
-        let objects = objects(settings).await.map_err(|error| failed(error.to_string()))?;
+        let objects = open_objects(settings)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         let newest_count = (settings.size.as_bytes() / PAGE_SIZE).min(NEWEST_COUNT_MAX);
         Ok(Self {
             objects,
@@ -107,65 +111,71 @@ impl DiskTier {
         })
     }
 
-    /// Some version of an object.
-    pub(super) async fn get(&self, name: &ObjectName) -> Option<OnDisk> {
+    /// A cached version of an object, not necessarily the newest.
+    pub(super) async fn get(&self, name: &ObjectName) -> Option<DiskObject> {
         match self.objects.storage().load(&self.key(name)).await {
             Ok(Load::Entry { value, .. }) => Some(value),
             Ok(Load::Piece { piece, .. }) => Some(piece.value().clone()),
             Ok(Load::Miss | Load::Throttled) => None,
             Err(error) => {
-                tracing::debug!(object = %name, %error, "not read from disk");
+                tracing::debug!(object = %name, %error, "disk cache read failed");
                 None
             }
         }
     }
 
-    /// Whether that version counts for this hold without asking the store, and since when it is known to.
-    pub(super) fn checked(&self, name: &ObjectName, etag: &ETag, hold: Hold, now: Timestamp) -> Option<Checked> {
+    /// The last check of a version, if it makes the version fresh under `fence`; else it has to be checked with the store.
+    pub(super) fn known_check(
+        &self,
+        name: &ObjectName,
+        etag: &ETag,
+        fence: OwnershipFence,
+        now: Timestamp,
+    ) -> Option<VersionCheck> {
         let newest = self.newest.get(&hash_of(name));
         let newest = newest.filter(|newest| newest.fingerprint == fingerprint(name, etag));
         match newest {
-            Some(Newest { checked, .. }) => hold.accepts(checked, || now).then_some(checked),
-            None => hold.accepts_anything().then(|| hold.checked(now)),
+            Some(NewestVersion { checked, .. }) => fence.accepts(checked, || now).then_some(checked),
+            None => fence.accepts_unchecked().then(|| fence.check_at(now)),
         }
     }
 
-    /// Keeps the newest version of an object, if there is room in the queue.
-    pub(super) fn put(&self, name: &ObjectName, etag: &ETag, bytes: Bytes, checked: Checked) {
-        self.is_newest(name, etag, checked);
-        let on_disk = OnDisk {
+    /// Caches the newest version of an object, if the write queue has room.
+    pub(super) fn put(&self, name: &ObjectName, etag: &ETag, bytes: Bytes, checked: VersionCheck) {
+        self.record_newest(name, etag, checked);
+        let on_disk = DiskObject {
             etag: etag.clone(),
             bytes,
         };
         self.objects.storage_writer(self.key(name)).force().insert(on_disk);
     }
 
-    /// That version is the newest.
-    pub(super) fn is_newest(&self, name: &ObjectName, etag: &ETag, checked: Checked) {
-        let newest = Newest {
+    /// Records that a version is the newest.
+    pub(super) fn record_newest(&self, name: &ObjectName, etag: &ETag, checked: VersionCheck) {
+        let newest = NewestVersion {
             fingerprint: fingerprint(name, etag),
             checked,
         };
         self.newest.insert(hash_of(name), newest);
     }
 
-    /// Which version is the newest is not known any more.
-    pub(super) fn doubt(&self, name: &ObjectName) {
+    /// Forgets which version of an object is the newest.
+    pub(super) fn invalidate(&self, name: &ObjectName) {
         self.newest.remove(&hash_of(name));
     }
 
-    /// There is no such object any more.
+    /// Removes an object that is missing in the store.
     pub(super) fn remove(&self, name: &ObjectName) {
-        self.doubt(name);
+        self.invalidate(name);
         self.objects.storage().delete(&self.key(name));
     }
 
-    /// Writes what still waits to be written.
+    /// Completes the pending writes, within [`CLOSE_TIMEOUT`].
     pub(crate) async fn close(&self) {
         match tokio::time::timeout(CLOSE_TIMEOUT, self.objects.close()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the disk cache was not closed in order"),
-            Err(_) => tracing::warn!("the disk cache took too long to close, what it had not written is lost"),
+            Ok(Err(error)) => tracing::warn!(%error, "closing the disk cache failed"),
+            Err(_) => tracing::warn!("closing the disk cache timed out, its pending writes are lost"),
         }
     }
 
@@ -174,16 +184,16 @@ impl DiskTier {
     }
 }
 
-async fn objects(settings: &DiskSettings) -> Result<HybridCache<Vec<u8>, OnDisk>, FoyerError> {
+async fn open_objects(settings: &DiskSettings) -> Result<HybridCache<Vec<u8>, DiskObject>, FoyerError> {
     let block_size = settings.block_size();
-    // Blocks of another size are another cache; whoever changes the size of the disk tier may start anew.
+    // A different block size is a different cache: a change of the tier's size may start with an empty one.
     let folder = settings.folder.join(format!("blocks-v1-{}m", block_size >> 20));
     let device = FsDeviceBuilder::new(folder)
         .with_capacity(usize_of(settings.size.as_bytes()))
         .build()?;
     HybridCacheBuilder::new()
         .with_policy(HybridCachePolicy::WriteOnInsertion)
-        .memory(1) // values in memory are the warm store's
+        .memory(1) // the smallest: the warm store caches values in memory
         .with_shards(1)
         .storage()
         .with_engine_config(
@@ -201,7 +211,7 @@ fn usize_of(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 
-/// Locks the folder, created if it is missing, for this process.
+/// Creates the folder if it is missing, and locks it for this process.
 fn lock(folder: &Path) -> Result<File, String> {
     let path = folder.join("lock");
     std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
@@ -210,7 +220,7 @@ fn lock(folder: &Path) -> Result<File, String> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err("another process uses it: give each pod a folder of its own".to_owned())
+            Err("it is in use by another process: give each pod its own folder".to_owned())
         }
         Err(std::fs::TryLockError::Error(error)) => Err(error.to_string()),
     }
@@ -220,18 +230,18 @@ fn hash_of(name: &ObjectName) -> u64 {
     xxh64(name.as_str().as_bytes(), 0)
 }
 
-/// Of name and version together, so that equal versions of two names whose hashes meet differ.
+/// A hash of name and version: names whose [`hash_of`] collide still differ here.
 fn fingerprint(name: &ObjectName, etag: &ETag) -> u64 {
     xxh64(etag.as_str().as_bytes(), xxh64(name.as_str().as_bytes(), 1))
 }
 
-impl Code for OnDisk {
+impl Code for DiskObject {
     fn encode(&self, writer: &mut impl Write) -> Result<(), FoyerError> {
         self.etag.as_str().to_owned().encode(writer)?;
         self.bytes.encode(writer)
     }
 
-    /// Only called on bytes whose checksum is right.
+    /// Called only on bytes with a valid checksum.
     fn decode(reader: &mut impl Read) -> Result<Self, FoyerError> {
         Ok(Self {
             etag: ETag::new(String::decode(reader)?),
@@ -272,30 +282,30 @@ mod tests {
         Generation::from_number(number).unwrap()
     }
 
-    fn hold(freshness: Freshness) -> Hold {
+    fn fence(freshness: Freshness) -> OwnershipFence {
         let share = Share {
             phase: Phase::Serving,
             serving_count: 1,
             epoch: generation(1),
             held_since: generation(1),
         };
-        freshness.hold(&share, generation(1), Timestamp::ZERO)
+        freshness.fence(&share, generation(1), Timestamp::ZERO)
     }
 
     const LATER: Timestamp = Timestamp::from_millis(60_000);
 
-    fn checked() -> Checked {
-        hold(Freshness::OwnerWrites).checked(LATER)
+    fn check() -> VersionCheck {
+        fence(Freshness::OwnerWrites).check_at(LATER)
     }
 
     #[tokio::test]
-    async fn what_was_put_is_there_after_a_restart_but_has_to_be_checked() {
+    async fn an_object_survives_a_restart_but_has_to_be_checked() {
         let folder = TempDir::new().unwrap();
         let (a, v1) = (name("t/a"), etag("\"1\""));
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
-        disk.put(&a, &v1, Bytes::from_static(b"one"), checked());
-        let knows = |disk: &DiskTier, freshness| disk.checked(&a, &v1, hold(freshness), LATER);
-        assert_eq!(knows(&disk, Freshness::OwnerWrites), Some(checked()));
+        disk.put(&a, &v1, Bytes::from_static(b"one"), check());
+        let knows = |disk: &DiskTier, freshness| disk.known_check(&a, &v1, fence(freshness), LATER);
+        assert_eq!(knows(&disk, Freshness::OwnerWrites), Some(check()));
         disk.close().await;
         drop(disk);
 
@@ -307,24 +317,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_old_version_never_counts() {
+    async fn an_old_version_is_never_fresh() {
         let folder = TempDir::new().unwrap();
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
-        let (a, hold) = (name("t/a"), hold(Freshness::OwnerWrites));
-        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), checked());
-        disk.is_newest(&a, &etag("\"2\""), checked());
-        assert_eq!(disk.checked(&a, &etag("\"1\""), hold, LATER), None);
-        assert!(disk.checked(&a, &etag("\"2\""), hold, LATER).is_some());
-        disk.doubt(&a);
-        assert_eq!(disk.checked(&a, &etag("\"2\""), hold, LATER), None);
+        let (a, fence) = (name("t/a"), fence(Freshness::OwnerWrites));
+        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), check());
+        disk.record_newest(&a, &etag("\"2\""), check());
+        assert_eq!(disk.known_check(&a, &etag("\"1\""), fence, LATER), None);
+        assert!(disk.known_check(&a, &etag("\"2\""), fence, LATER).is_some());
+        disk.invalidate(&a);
+        assert_eq!(disk.known_check(&a, &etag("\"2\""), fence, LATER), None);
     }
 
     #[tokio::test]
-    async fn stores_that_share_a_folder_do_not_mix_their_objects() {
+    async fn stores_that_share_a_folder_do_not_mix_objects() {
         let folder = TempDir::new().unwrap();
         let a = name("t/a");
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
-        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), checked());
+        disk.put(&a, &etag("\"1\""), Bytes::from_static(b"one"), check());
         disk.close().await;
         drop(disk);
         let other = DiskTier::open(&settings(&folder), "s3://other").await.unwrap();
@@ -339,18 +349,18 @@ mod tests {
         let path = folder.path().display();
         assert_eq!(
             error.to_string(),
-            format!("disk cache {path}: another process uses it: give each pod a folder of its own")
+            format!("disk cache {path}: it is in use by another process: give each pod its own folder")
         );
     }
 
     #[tokio::test]
-    async fn a_torn_block_costs_entries_and_never_a_wrong_one() {
+    async fn a_damaged_block_loses_objects_and_never_returns_a_wrong_one() {
         let folder = TempDir::new().unwrap();
         let disk = DiskTier::open(&settings(&folder), "s3://state").await.unwrap();
         let names: Vec<_> = (0..64).map(|number| name(&format!("t/{number}"))).collect();
         let bytes = |number: usize| Bytes::from(vec![number as u8; 20_000]);
         for (number, name) in names.iter().enumerate() {
-            disk.put(name, &etag("\"1\""), bytes(number), checked());
+            disk.put(name, &etag("\"1\""), bytes(number), check());
         }
         disk.close().await;
         drop(disk);
@@ -364,7 +374,7 @@ mod tests {
                 found_count += 1;
             }
         }
-        assert!(found_count < names.len(), "something was damaged");
+        assert!(found_count < names.len(), "some object was damaged");
     }
 
     fn damage_every_third_page(folder: &Path) {

@@ -1,4 +1,4 @@
-//! Entries of the warm store: what is known of an object.
+//! Entries of the warm store: the known state of one object, with its decoded value.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -9,42 +9,42 @@ use emberkeep_core::slicelet::Answered;
 use emberkeep_store::ETag;
 use quick_cache::Weighter;
 
-use super::freshness::Checked;
+use super::freshness::VersionCheck;
 use super::key::WarmKey;
 
-/// What is known of one object.
+/// The known state of one object.
 #[derive(Debug)]
-pub(super) struct Entry<V> {
-    /// `None` where there is no value.
-    pub(super) value: Option<Kept<V>>,
-    /// `None` where there is no object.
-    pub(super) object: Option<Arc<Facts>>,
-    pub(super) checked: Checked,
+pub(super) struct WarmEntry<V> {
+    /// `None` if the object is missing or its value was removed.
+    pub(super) value: Option<CachedValue<V>>,
+    /// `None` if the object is missing.
+    pub(super) object: Option<Arc<ObjectMetadata>>,
+    pub(super) checked: VersionCheck,
 }
 
-/// A value in memory.
+/// A decoded value, with the codec it was decoded by.
 #[derive(Debug)]
-pub(super) enum Kept<V> {
-    /// Of a key, by the target's codec.
+pub(super) enum CachedValue<V> {
+    /// The value of a key, decoded by the target's codec.
     OfKey(Arc<V>),
-    /// Of a path, by whatever codec it was asked for with.
+    /// The value of a path, decoded by the codec of the first request.
     OfPath(Arc<dyn Any + Send + Sync>),
 }
 
-/// What is seldom asked of an object, apart from its entry, so that entries are small and quick to copy.
+/// The rarely used properties of an object, apart from its entry, which keeps entries small and cheap to clone.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct ObjectMetadata {
     pub(super) etag: ETag,
     pub(super) answered: Answered,
-    /// How much memory the value takes, in bytes.
+    /// Memory used by the value, in bytes.
     pub(super) value_size: usize,
-    /// Where an object asked for by its path counts: with the key that it was asked for under.
-    pub(super) counts_with: Option<SliceKey>,
-    /// How often it was asked for, halved now and then.
+    /// For an object by path: the slice key whose ownership retains it.
+    pub(super) retained_with: Option<SliceKey>,
+    /// Uses of the value, halved once a minute.
     pub(super) heat: AtomicU32,
 }
 
-impl<V> Clone for Kept<V> {
+impl<V> Clone for CachedValue<V> {
     #[inline]
     fn clone(&self) -> Self {
         match self {
@@ -54,7 +54,7 @@ impl<V> Clone for Kept<V> {
     }
 }
 
-impl<V> Clone for Entry<V> {
+impl<V> Clone for WarmEntry<V> {
     #[inline]
     fn clone(&self) -> Self {
         Self {
@@ -65,9 +65,9 @@ impl<V> Clone for Entry<V> {
     }
 }
 
-impl<V> Entry<V> {
-    /// Nothing is there.
-    pub(super) const fn missing(checked: Checked) -> Self {
+impl<V> WarmEntry<V> {
+    /// A negative entry: the object is missing.
+    pub(super) const fn missing(checked: VersionCheck) -> Self {
         Self {
             value: None,
             object: None,
@@ -79,76 +79,76 @@ impl<V> Entry<V> {
     #[inline]
     pub(super) fn of_key(&self) -> Option<&Arc<V>> {
         match &self.value {
-            Some(Kept::OfKey(value)) => Some(value),
-            Some(Kept::OfPath(_)) | None => None,
+            Some(CachedValue::OfKey(value)) => Some(value),
+            Some(CachedValue::OfPath(_)) | None => None,
         }
     }
 
-    /// The value of a path, if it is of that type.
+    /// The value of a path, if it has type `T`.
     pub(super) fn of_path<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         match &self.value {
-            Some(Kept::OfPath(value)) => Arc::clone(value).downcast().ok(),
-            Some(Kept::OfKey(_)) | None => None,
+            Some(CachedValue::OfPath(value)) => Arc::clone(value).downcast().ok(),
+            Some(CachedValue::OfKey(_)) | None => None,
         }
     }
 
-    /// The version that is known.
+    /// The known version; `None` if the object is missing.
     pub(super) fn etag(&self) -> Option<&ETag> {
-        self.object.as_ref().map(|facts| &facts.etag)
+        self.object.as_ref().map(|metadata| &metadata.etag)
     }
 
-    /// What was asked before, and answered.
+    /// The answered requests stored with the value.
     pub(super) fn answered(&self) -> Answered {
         self.object
             .as_ref()
-            .map_or_else(Answered::default, |facts| facts.answered.clone())
+            .map_or_else(Answered::default, |metadata| metadata.answered.clone())
     }
 
-    /// Counts a use of the value.
+    /// Adds one use to the heat.
     #[inline]
-    pub(super) fn warm(&self) {
-        if let Some(facts) = &self.object {
-            facts.heat.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn record_use(&self) {
+        if let Some(metadata) = &self.object {
+            metadata.heat.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Makes the value as hot as that, if it is not hotter.
-    pub(super) fn warm_up(&self, heat: u32) {
-        if let Some(facts) = &self.object {
-            facts.heat.fetch_max(heat, Ordering::Relaxed);
+    /// Raises the heat to at least `heat`.
+    pub(super) fn raise_heat(&self, heat: u32) {
+        if let Some(metadata) = &self.object {
+            metadata.heat.fetch_max(heat, Ordering::Relaxed);
         }
     }
 
-    /// How often it was used of late.
+    /// Recent uses of the value: a decayed count.
     pub(super) fn heat(&self) -> u32 {
         self.object
             .as_ref()
-            .map_or(0, |facts| facts.heat.load(Ordering::Relaxed))
+            .map_or(0, |metadata| metadata.heat.load(Ordering::Relaxed))
     }
 
-    /// Halves the heat. What is counted meanwhile may get lost: heat is an estimate.
-    pub(super) fn cool(&self) {
-        if let Some(facts) = &self.object {
-            facts.heat.store(self.heat() / 2, Ordering::Relaxed);
+    /// Halves the heat. Concurrent uses may be lost, which an estimate tolerates.
+    pub(super) fn halve_heat(&self) {
+        if let Some(metadata) = &self.object {
+            metadata.heat.store(self.heat() / 2, Ordering::Relaxed);
         }
     }
 }
 
-/// What an entry takes in memory beside its key and value: its place in the cache, the table's slot and the links of its
-/// queue.
-const PLACE_SIZE: usize = size_of::<WarmKey>() + size_of::<Entry<()>>() + 48;
-/// What its facts take, with the reference counts of facts and value and the ETag's own.
-const FACTS_SIZE: usize = size_of::<Facts>() + 3 * 16;
+/// Memory of an entry beside its key's heap memory and its object: the entry itself, the slot of the hash table, and the links
+/// of the eviction queue.
+const ENTRY_SIZE: usize = size_of::<WarmKey>() + size_of::<WarmEntry<()>>() + 48;
+/// Memory of the metadata, with the reference counts of metadata, value and ETag.
+const METADATA_SIZE: usize = size_of::<ObjectMetadata>() + 3 * 16;
 
 /// Weighs entries in bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct InBytes;
+pub(super) struct ByteWeighter;
 
-impl<V> Weighter<WarmKey, Entry<V>> for InBytes {
-    fn weight(&self, key: &WarmKey, entry: &Entry<V>) -> u64 {
-        let of_object = entry.object.as_ref().map_or(0, |facts| {
-            FACTS_SIZE + facts.etag.as_str().len() + facts.answered.size() + facts.value_size
+impl<V> Weighter<WarmKey, WarmEntry<V>> for ByteWeighter {
+    fn weight(&self, key: &WarmKey, entry: &WarmEntry<V>) -> u64 {
+        let of_object = entry.object.as_ref().map_or(0, |metadata| {
+            METADATA_SIZE + metadata.etag.as_str().len() + metadata.answered.size() + metadata.value_size
         });
-        (PLACE_SIZE + key.size_elsewhere() + of_object) as u64
+        (ENTRY_SIZE + key.heap_size() + of_object) as u64
     }
 }

@@ -1,4 +1,4 @@
-//! Freshness: how long what was read counts.
+//! Freshness: how long a version read from the store may be used without a check.
 
 use std::time::Duration;
 
@@ -6,58 +6,61 @@ use emberkeep_core::assignment::Generation;
 use emberkeep_core::slicelet::Share;
 use emberkeep_core::time::Timestamp;
 
-/// How long a value counts after it was read or checked. What no longer counts is checked before it is answered: one
-/// read of the store that moves no bytes where the object is still the same.
+/// How long a value may be used after it was read or checked, which depends on who writes it. A stale value is checked
+/// before use: by one conditional read of the store, which transfers no bytes if the object is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Freshness {
-    /// Objects never change: nothing is ever checked.
+    /// Objects never change: values are never checked.
     Immutable,
-    /// Only the owner of a key writes its object, by [`Guard::update`](crate::Guard::update) and its kin.
+    /// Only the owner of a key writes its object, through the methods of [`Guard`](crate::Guard).
     ///
-    /// A value is checked when it is first used after the owners of its key changed, and once more 5 s later: so long
-    /// an old owner may take to learn that it is none, and write. While several pods serve the key, each of which may
-    /// write, it is checked once a second.
+    /// A value is checked on its first use after the owners of its key changed, and again on its first use 5 s later: a
+    /// former owner may need that long to learn of the change, and write until then. While several pods serve the key, and
+    /// each may write, it is checked once a second.
     #[default]
     OwnerWrites,
-    /// Others write, too, and a value may be as old as this.
+    /// Any process may write; a value is checked once it is older than this.
     RevalidateAfter(Duration),
 }
 
-/// How long after a change of owners the old ones may still write. They answer late requests for so long, too
+/// How long former owners may still write after a change of owners: the time for which they also answer late requests
 /// (`leave_linger`).
 const SETTLING: Duration = Duration::from_secs(5);
-/// How old a value may be while other pods may write it.
+/// The age limit while several pods may write the key.
 const SHARED_AGE_MAX: Duration = Duration::from_secs(1);
 
-/// By what right a request asks, and which knowledge counts for it.
+/// The ownership under which a request runs, and the versions that are fresh under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hold {
-    /// The generation that the request goes by.
+pub(crate) struct OwnershipFence {
+    /// The generation in effect when the request began.
     pub(crate) at: Generation,
-    /// What was checked by an earlier generation does not count.
+    /// A version checked at an earlier generation is stale.
     since: Generation,
-    /// What was checked from then on counts for as long as the hold lasts.
+    /// A version checked at this time or later stays fresh for the whole ownership.
     lasting_from: Timestamp,
-    /// What was checked before that counts for so long.
+    /// A version checked earlier is fresh only up to this age.
     age_max: Duration,
 }
 
-/// When it was last known what the store holds: as of the beginning of the read that told it.
+/// When a version was last known to be the newest in the store: at the start of the read that found it, or of the put that
+/// wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Checked {
+pub(crate) struct VersionCheck {
+    /// The generation in effect at the checking pod.
     pub(super) by: Generation,
-    /// [`LONG_AGO`] is before the clock began.
+    /// [`LONG_AGO`] if the check precedes this process's clock.
     pub(super) at: Timestamp,
 }
 
-/// Another pod knew it before this process began: nobody can say how old that is by this process's clock.
+/// A check by another pod before this process started. Its age cannot be expressed in this process's clock, so it never
+/// passes an age limit.
 const LONG_AGO: Timestamp = Timestamp::ZERO;
 
 impl Freshness {
-    /// The hold of a pod with that share, which goes by `at` and knows the share's epoch since `learned_at`.
+    /// The fence of a pod with `share` at generation `at`, which has known the share's epoch since `learned_at`.
     #[inline]
-    pub(crate) fn hold(self, share: &Share, at: Generation, learned_at: Timestamp) -> Hold {
-        let lasting = Hold {
+    pub(crate) fn fence(self, share: &Share, at: Generation, learned_at: Timestamp) -> OwnershipFence {
+        let lasting = OwnershipFence {
             at,
             since: Generation::NONE,
             lasting_from: Timestamp::ZERO,
@@ -66,18 +69,18 @@ impl Freshness {
         let is_shared = !share.may_write() || share.serving_count > 1;
         match self {
             Self::Immutable => lasting,
-            Self::RevalidateAfter(age_max) => Hold {
+            Self::RevalidateAfter(age_max) => OwnershipFence {
                 lasting_from: Timestamp::NEVER,
                 age_max,
                 ..lasting
             },
-            Self::OwnerWrites if is_shared => Hold {
+            Self::OwnerWrites if is_shared => OwnershipFence {
                 since: share.held_since.max(share.epoch),
                 lasting_from: Timestamp::NEVER,
                 age_max: SHARED_AGE_MAX,
                 ..lasting
             },
-            Self::OwnerWrites => Hold {
+            Self::OwnerWrites => OwnershipFence {
                 since: share.held_since.max(share.epoch),
                 lasting_from: learned_at + SETTLING,
                 age_max: SETTLING,
@@ -87,53 +90,54 @@ impl Freshness {
     }
 }
 
-impl Hold {
-    /// Whether what was checked then counts; `now` is only asked where it matters.
+impl OwnershipFence {
+    /// Whether a version is fresh. Calls `now` only if the answer depends on the time.
     #[inline]
-    pub(super) fn accepts(&self, checked: Checked, now: impl FnOnce() -> Timestamp) -> bool {
+    pub(super) fn accepts(&self, checked: VersionCheck, now: impl FnOnce() -> Timestamp) -> bool {
         let is_young = || checked.at > LONG_AGO && now().since(checked.at) < self.age_max;
         checked.by >= self.since && (checked.at >= self.lasting_from || is_young())
     }
 
-    /// Whether what was known before this process began counts, too.
-    pub(super) fn accepts_anything(&self) -> bool {
+    /// Whether even versions never checked by this process are fresh: only where objects never change.
+    pub(super) fn accepts_unchecked(&self) -> bool {
         self.since == Generation::NONE && self.lasting_from == Timestamp::ZERO
     }
 
-    /// Whether what a read that began at `checked` found counts for a request that began at `asked_at`, whatever its
-    /// age: it cannot be had any fresher.
-    pub(super) fn accepts_since(&self, checked: Checked, asked_at: Timestamp) -> bool {
-        checked.by >= self.since && checked.at >= asked_at
+    /// Whether a version was checked after the request began, at `requested_at`: then it is fresh at any age limit, since the
+    /// request's own read could return nothing newer.
+    pub(super) fn accepts_since(&self, checked: VersionCheck, requested_at: Timestamp) -> bool {
+        checked.by >= self.since && checked.at >= requested_at
     }
 
-    /// What a read that begins now will know.
-    pub(super) const fn checked(&self, now: Timestamp) -> Checked {
-        Checked { by: self.at, at: now }
+    /// The check made by a read or put that begins at `now`.
+    pub(super) const fn check_at(&self, now: Timestamp) -> VersionCheck {
+        VersionCheck { by: self.at, at: now }
     }
 }
 
-impl Checked {
-    /// What another pod has known by a generation since so long before `asked_at`. It counts for no hold that begins after
-    /// `ceiling`: that pod may have been no owner any more, and not have known it.
-    pub(crate) fn elsewhere(by: Generation, before: Duration, asked_at: Timestamp, ceiling: Generation) -> Self {
+impl VersionCheck {
+    /// A check by another pod at generation `by`, made `before` the transfer was requested at `requested_at`. Its generation is
+    /// capped at `ceiling`, which makes it stale for ownerships that begin later: the pod may have lost the slice without
+    /// knowing.
+    pub(crate) fn by_peer(by: Generation, before: Duration, requested_at: Timestamp, ceiling: Generation) -> Self {
         let before = u64::try_from(before.as_micros()).unwrap_or(u64::MAX);
         Self {
             by: by.min(ceiling),
-            at: Timestamp::from_micros(asked_at.as_micros().saturating_sub(before)),
+            at: Timestamp::from_micros(requested_at.as_micros().saturating_sub(before)),
         }
     }
 
-    /// By which generation it was known, and how long before `asked_at`.
-    pub(crate) fn told(self, asked_at: Timestamp) -> (Generation, Duration) {
+    /// The generation of the check and its age at `requested_at`, for another pod; `Duration::MAX` if the age is unknown.
+    pub(crate) fn relative_to(self, requested_at: Timestamp) -> (Generation, Duration) {
         let before = match self.at {
             LONG_AGO => Duration::MAX,
-            at => asked_at.since(at),
+            at => requested_at.since(at),
         };
         (self.by, before)
     }
 
-    /// Whether the other is more recent, and by no owner before this one.
-    pub(super) fn is_before(self, other: Self) -> bool {
+    /// Whether `other` is the later check, and at no earlier generation.
+    pub(super) fn is_older_than(self, other: Self) -> bool {
         self.by <= other.by && self.at < other.at
     }
 }
@@ -152,7 +156,7 @@ mod tests {
         Generation::from_number(number).unwrap()
     }
 
-    /// A share since generation 3, in an epoch that began at generation 5.
+    /// A share held since generation 3, in an epoch that began at generation 5.
     fn share(phase: Phase, serving_count: u32) -> Share {
         Share {
             phase,
@@ -162,22 +166,22 @@ mod tests {
         }
     }
 
-    fn counts(freshness: Freshness, share: &Share, by: i64, at: Timestamp, now: Timestamp) -> bool {
-        let hold = freshness.hold(share, generation(9), second(100));
-        let checked = Checked { by: generation(by), at };
-        hold.accepts(checked, || now)
+    fn is_fresh(freshness: Freshness, share: &Share, by: i64, at: Timestamp, now: Timestamp) -> bool {
+        let fence = freshness.fence(share, generation(9), second(100));
+        let checked = VersionCheck { by: generation(by), at };
+        fence.accepts(checked, || now)
     }
 
     #[test]
-    fn what_never_changes_always_counts() {
+    fn an_immutable_value_is_always_fresh() {
         let shared = share(Phase::Serving, 3);
-        assert!(counts(Freshness::Immutable, &shared, 1, second(0), second(9_999)));
+        assert!(is_fresh(Freshness::Immutable, &shared, 1, second(0), second(9_999)));
     }
 
     #[test]
-    fn what_only_the_owner_writes_is_checked_in_each_epoch_and_once_more_when_old_owners_are_gone() {
+    fn a_value_written_by_owners_is_checked_in_each_epoch_and_again_after_former_owners_can_no_longer_write() {
         let owner = |by, at, now| {
-            counts(
+            is_fresh(
                 Freshness::OwnerWrites,
                 &share(Phase::Serving, 1),
                 by,
@@ -185,21 +189,21 @@ mod tests {
                 second(now),
             )
         };
-        assert!(!owner(4, 101, 101), "it was checked in another epoch");
+        assert!(!owner(4, 101, 101), "it was checked in an earlier epoch");
         assert!(
             owner(5, 101, 102),
-            "a former owner may have written since, but that is a matter of seconds"
+            "a former owner may have written since, which is tolerated for seconds"
         );
         assert!(!owner(5, 101, 106));
-        assert!(owner(5, 105, 9_999), "nobody else writes any more");
+        assert!(owner(5, 105, 9_999), "no other pod writes any more");
     }
 
     #[test]
-    fn what_several_pods_may_write_counts_for_a_second() {
+    fn a_value_that_several_pods_may_write_is_fresh_for_a_second() {
         for share in [share(Phase::Serving, 2), share(Phase::Leaving, 1)] {
             let shared = |at, now| {
                 let (at, now) = (Timestamp::from_millis(at), Timestamp::from_millis(now));
-                counts(Freshness::OwnerWrites, &share, 5, at, now)
+                is_fresh(Freshness::OwnerWrites, &share, 5, at, now)
             };
             assert!(shared(500_000, 500_999));
             assert!(!shared(500_000, 501_000));
@@ -207,58 +211,58 @@ mod tests {
     }
 
     #[test]
-    fn what_another_pod_has_checked_is_as_old_as_it_was_there() {
+    fn a_check_by_another_pod_keeps_its_age() {
         let minute = Freshness::RevalidateAfter(Duration::from_secs(60));
-        let hold = minute.hold(&share(Phase::Serving, 1), generation(9), second(100));
+        let fence = minute.fence(&share(Phase::Serving, 1), generation(9), second(100));
         let sent =
-            |seconds| Checked::elsewhere(generation(8), Duration::from_secs(seconds), second(100), generation(9));
-        assert_eq!(sent(20).told(second(100)), (generation(8), Duration::from_secs(20)));
-        assert!(hold.accepts(sent(20), || second(139)));
-        assert!(!hold.accepts(sent(20), || second(140)));
-        assert!(
-            !hold.accepts(sent(100), || second(101)),
-            "it is older than this clock can tell"
-        );
-        assert!(!hold.accepts(sent(u64::MAX), || second(101)));
+            |seconds| VersionCheck::by_peer(generation(8), Duration::from_secs(seconds), second(100), generation(9));
         assert_eq!(
-            sent(100).told(second(101)).1,
+            sent(20).relative_to(second(100)),
+            (generation(8), Duration::from_secs(20))
+        );
+        assert!(fence.accepts(sent(20), || second(139)));
+        assert!(!fence.accepts(sent(20), || second(140)));
+        assert!(
+            !fence.accepts(sent(100), || second(101)),
+            "it is older than this process's clock"
+        );
+        assert!(!fence.accepts(sent(u64::MAX), || second(101)));
+        assert_eq!(
+            sent(100).relative_to(second(101)).1,
             Duration::MAX,
-            "nor may the next pod take it for younger"
+            "the next pod must not take it for younger"
         );
     }
 
     #[test]
-    fn what_another_pod_has_checked_is_checked_anew_by_the_owner_unless_it_never_changes() {
+    fn the_owner_checks_again_what_another_pod_has_checked_unless_it_is_immutable() {
         let share = Share {
             held_since: generation(5),
             ..share(Phase::Serving, 1)
         };
         let now = second(200);
-        let sent = Checked::elsewhere(generation(5), Duration::ZERO, now, generation(4));
-        let counts = |freshness: Freshness| freshness.hold(&share, generation(9), second(1)).accepts(sent, || now);
-        assert!(
-            !counts(Freshness::OwnerWrites),
-            "it was an owner that said so, but another one"
-        );
-        assert!(counts(Freshness::Immutable));
+        let sent = VersionCheck::by_peer(generation(5), Duration::ZERO, now, generation(4));
+        let is_fresh = |freshness: Freshness| freshness.fence(&share, generation(9), second(1)).accepts(sent, || now);
+        assert!(!is_fresh(Freshness::OwnerWrites), "it was checked by a former owner");
+        assert!(is_fresh(Freshness::Immutable));
     }
 
     #[test]
-    fn what_was_checked_later_but_by_no_later_owner_is_no_news() {
-        let checked = |by, at| Checked {
+    fn a_later_check_by_an_earlier_owner_is_not_newer() {
+        let check_at = |by, at| VersionCheck {
             by: generation(by),
             at: second(at),
         };
-        assert!(checked(4, 10).is_before(checked(4, 11)));
-        assert!(checked(3, 10).is_before(checked(4, 11)));
-        assert!(!checked(4, 10).is_before(checked(4, 10)));
-        assert!(!checked(5, 10).is_before(checked(4, 11)));
+        assert!(check_at(4, 10).is_older_than(check_at(4, 11)));
+        assert!(check_at(3, 10).is_older_than(check_at(4, 11)));
+        assert!(!check_at(4, 10).is_older_than(check_at(4, 10)));
+        assert!(!check_at(5, 10).is_older_than(check_at(4, 11)));
     }
 
     #[test]
-    fn what_others_write_counts_until_it_is_too_old_whoever_owned_it() {
+    fn a_value_written_by_anyone_is_fresh_up_to_its_age_limit_whoever_owned_it() {
         let freshness = Freshness::RevalidateAfter(Duration::from_secs(60));
-        let aged = |at, now| counts(freshness, &share(Phase::Serving, 1), 1, second(at), second(now));
+        let aged = |at, now| is_fresh(freshness, &share(Phase::Serving, 1), 1, second(at), second(now));
         assert!(aged(10, 69));
         assert!(!aged(10, 70));
     }

@@ -1,4 +1,4 @@
-//! What can go wrong when a value is asked for.
+//! The errors of reading a value.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,33 +9,27 @@ use tonic::{Code, Status};
 
 use crate::overloaded::Overloaded;
 
-/// A value that could not be had. None of these is remembered but that there is no object, and that for a second.
+/// A value could not be read. Only [`GetError::NotFound`] is cached, for 1 s; after any other error, the next request loads
+/// again.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum GetError {
-    /// The store has no object for the key: tell the caller so.
+    /// The store has no object for the key: report that to the caller.
     #[error("there is no object for this key")]
     NotFound,
-    /// The store could not be read: try again if [`StoreError::is_retryable`], else correct what it says.
+    /// The store could not be read: retry if [`StoreError::is_retryable`], else correct the cause it names.
     #[error(transparent)]
     Store(Arc<StoreError>),
-    /// The object is no value of this codec: repair the object, or the codec.
+    /// The object cannot be decoded by the codec: repair the object or the codec.
     #[error("object {object} cannot be decoded: {reason}")]
-    Undecodable {
-        /// The object's name.
-        object: String,
-        /// What the codec said.
-        reason: String,
-    },
-    /// Too much is asked of the store to serve this request in time: try again when it says.
+    Undecodable { object: String, reason: String },
+    /// The store is overloaded and would not serve the request in time: retry after the given time.
     #[error(transparent)]
     Overloaded(#[from] Overloaded),
-    /// Loading took too long: try again later, or allow more time with `load_deadline`.
+    /// The load exceeded its deadline: retry later, or raise `load_deadline`.
     #[error("the value was not loaded within {after:?}")]
-    TooSlow {
-        /// How long was waited.
-        after: Duration,
-    },
+    TooSlow { after: Duration },
 }
 
 impl From<StoreError> for GetError {
@@ -57,7 +51,7 @@ impl From<GetError> for Status {
     }
 }
 
-/// What a failure of the store is to whoever called.
+/// The gRPC code for a failure of the store.
 pub(super) fn code_of(error: &StoreError) -> Code {
     match error.is_retryable() {
         true => Code::Unavailable,

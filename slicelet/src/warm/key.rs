@@ -1,4 +1,4 @@
-//! Keys of the warm store: an application key, or a path, with its hash, computed once.
+//! Keys of the warm store: an application key or a path, with its hash, computed once.
 
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
@@ -7,7 +7,7 @@ use emberkeep_core::target::KeyMode;
 use quick_cache::Equivalent;
 use smallvec::SmallVec;
 
-/// What a request asks for, with its hash.
+/// The key of a request, borrowed, with its hash.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HashedKey<'a> {
     bytes: &'a [u8],
@@ -16,10 +16,10 @@ pub(crate) struct HashedKey<'a> {
     kind: KeyKind,
 }
 
-/// The same, owned: what the warm store keeps.
+/// The key of an entry: an owned [`HashedKey`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WarmKey {
-    /// Short keys lie in the entry itself: comparing them touches no memory elsewhere.
+    /// Keys of up to 40 bytes are stored inline: comparing them touches no other memory.
     bytes: SmallVec<[u8; 40]>,
     hash: u64,
     kind: KeyKind,
@@ -32,7 +32,7 @@ enum KeyKind {
 }
 
 impl<'a> HashedKey<'a> {
-    /// The key of these bytes, if they are no more than a key may have.
+    /// Fails if the key exceeds the length limit of application keys.
     #[inline]
     pub(crate) fn try_new(bytes: &'a [u8]) -> Result<Self, KeyTooLong> {
         let hash = SliceKey::of(bytes, KeyMode::Hashed)?.position();
@@ -43,7 +43,7 @@ impl<'a> HashedKey<'a> {
         })
     }
 
-    /// A path, which is no key of any slice.
+    /// The key of an object by path, which belongs to no slice.
     pub(super) fn of_path(path: &'a str) -> Self {
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
@@ -54,12 +54,12 @@ impl<'a> HashedKey<'a> {
         }
     }
 
-    /// Its slice key. In hashed mode that is the hash it has already.
+    /// The slice key. In hashed mode it is the hash, so nothing is computed.
     #[inline]
     pub(crate) fn slice_key(&self, mode: KeyMode) -> SliceKey {
         match mode {
             KeyMode::Hashed => SliceKey::from_position(self.hash),
-            KeyMode::Ordered => SliceKey::of(self.bytes, mode).expect("its length was checked when it was made"),
+            KeyMode::Ordered => SliceKey::of(self.bytes, mode).expect("the length was checked by try_new"),
         }
     }
 
@@ -67,7 +67,7 @@ impl<'a> HashedKey<'a> {
         self.bytes
     }
 
-    /// The hash of its bytes.
+    /// The hash of the key's bytes.
     pub(super) const fn hash(&self) -> u64 {
         self.hash
     }
@@ -94,8 +94,8 @@ impl WarmKey {
         }
     }
 
-    /// How much memory the key takes outside itself.
-    pub(super) fn size_elsewhere(&self) -> usize {
+    /// Heap memory used by the key, in bytes.
+    pub(super) fn heap_size(&self) -> usize {
         if self.bytes.spilled() { self.bytes.capacity() } else { 0 }
     }
 }
@@ -121,10 +121,10 @@ impl Equivalent<WarmKey> for HashedKey<'_> {
     }
 }
 
-/// Takes the hash that the key has.
+/// Hashes keys to their stored hash.
 pub(super) type HashedOnce = BuildHasherDefault<PassThrough>;
 
-/// Answers the one number it is given.
+/// Returns the one number written to it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PassThrough(u64);
 
@@ -135,7 +135,7 @@ impl Hasher for PassThrough {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        // Keys write one number; whatever else may come is folded in, so that the hash stays a function of it.
+        // Keys write one `u64`. Any other input is folded in, so that equal inputs still hash alike.
         self.0 = bytes
             .iter()
             .fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));

@@ -1,4 +1,4 @@
-//! Locks by key: what is known of a key changes under its lock, one change at a time. Reads of warm values take none.
+//! Locks by key: the entry of a key changes only under the key's lock. Reads of warm values take none.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,111 +11,111 @@ use super::GetError;
 use super::key::{HashedOnce, WarmKey};
 use crate::overloaded::Overloaded;
 
-/// The locks that somebody holds or waits for.
+/// The locks that are held or waited for, by key.
 #[derive(Debug, Default)]
 pub(super) struct KeyLocks {
-    seats: Mutex<HashMap<WarmKey, Seat, HashedOnce>>,
+    slots: Mutex<HashMap<WarmKey, LockSlot, HashedOnce>>,
 }
 
-/// Held by one at a time, with the last failure for the next ones to see.
-type Turn = Arc<tokio::sync::Mutex<Option<Failure>>>;
+/// The mutex of one key, with the last failed load, which requests that waited for it share.
+type KeyMutex = Arc<tokio::sync::Mutex<Option<FailedLoad>>>;
 
 #[derive(Debug, Default)]
-struct Seat {
-    turn: Turn,
-    /// How many hold the lock or wait for it.
-    taken: usize,
+struct LockSlot {
+    mutex: KeyMutex,
+    /// Holders of the lock and requests waiting for it.
+    reference_count: usize,
 }
 
-/// The last load that failed, told to those who were waiting for it.
+/// The last failed load. Requests that waited for it return its error instead of repeating it.
 #[derive(Debug)]
-struct Failure {
+struct FailedLoad {
     error: GetError,
     at: Timestamp,
 }
 
-/// The right to change what is known of one key, until dropped.
+/// The right to change the entry of one key, until dropped.
 #[derive(Debug)]
 pub(super) struct KeyLock {
-    // Dropped before the seat is given back, in this order.
-    turn: OwnedMutexGuard<Option<Failure>>,
-    _place: Place,
+    // Fields drop in this order: the mutex is released before the slot.
+    failed_load: OwnedMutexGuard<Option<FailedLoad>>,
+    _reference: SlotReference,
 }
 
-/// A place in the line for a key; given back when dropped.
+/// A reference to the slot of a key; the last one to be dropped removes the slot.
 #[derive(Debug)]
-struct Place {
+struct SlotReference {
     locks: Arc<KeyLocks>,
     key: WarmKey,
 }
 
-/// How many may wait for one key; what comes then fails at once.
+/// Bound of the requests waiting for one key; further ones fail at once, which bounds memory while a key cannot be loaded.
 const WAITING_MAX: usize = 4_096;
-/// When to come again if so many wait.
+/// The retry time given to requests beyond [`WAITING_MAX`].
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl KeyLocks {
-    /// Waits for the lock of a key.
+    /// Waits for the lock of a key; fails if [`WAITING_MAX`] requests hold it or wait for it.
     pub(super) async fn lock(self: &Arc<Self>, key: &WarmKey) -> Result<KeyLock, Overloaded> {
-        let (turn, place) = self.take_place(key)?;
+        let (mutex, reference) = self.refer_to(key)?;
         Ok(KeyLock {
-            turn: turn.lock_owned().await,
-            _place: place,
+            failed_load: mutex.lock_owned().await,
+            _reference: reference,
         })
     }
 
-    /// The lock of a key, if nobody has it.
+    /// The lock of a key, if it is free.
     pub(super) fn try_lock(self: &Arc<Self>, key: &WarmKey) -> Option<KeyLock> {
-        let (turn, place) = self.take_place(key).ok()?;
+        let (mutex, reference) = self.refer_to(key).ok()?;
         Some(KeyLock {
-            turn: turn.try_lock_owned().ok()?,
-            _place: place,
+            failed_load: mutex.try_lock_owned().ok()?,
+            _reference: reference,
         })
     }
 
-    fn take_place(self: &Arc<Self>, key: &WarmKey) -> Result<(Turn, Place), Overloaded> {
-        let mut seats = self.seats();
-        let seat = seats.entry(key.clone()).or_default();
-        if seat.taken >= WAITING_MAX {
+    fn refer_to(self: &Arc<Self>, key: &WarmKey) -> Result<(KeyMutex, SlotReference), Overloaded> {
+        let mut slots = self.slots();
+        let slot = slots.entry(key.clone()).or_default();
+        if slot.reference_count >= WAITING_MAX {
             return Err(Overloaded {
                 retry_after: RETRY_AFTER,
             });
         }
-        seat.taken += 1;
-        let turn = Arc::clone(&seat.turn);
-        let place = Place {
+        slot.reference_count += 1;
+        let mutex = Arc::clone(&slot.mutex);
+        let reference = SlotReference {
             locks: Arc::clone(self),
             key: key.clone(),
         };
-        Ok((turn, place))
+        Ok((mutex, reference))
     }
 
-    /// Seats are whole after each use, even if a holder panicked.
-    fn seats(&self) -> MutexGuard<'_, HashMap<WarmKey, Seat, HashedOnce>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The map is consistent after each use, so a poisoned mutex is usable.
+    fn slots(&self) -> MutexGuard<'_, HashMap<WarmKey, LockSlot, HashedOnce>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl KeyLock {
-    /// Why the load failed that ended after `asked_at`: whoever waited for it shares in it.
-    pub(super) fn failure_since(&self, asked_at: Timestamp) -> Option<GetError> {
-        let failure = self.turn.as_ref().filter(|failure| failure.at >= asked_at)?;
+    /// The error of a load that failed after `requested_at`: a request that began before shares the outcome.
+    pub(super) fn failure_since(&self, requested_at: Timestamp) -> Option<GetError> {
+        let failure = self.failed_load.as_ref().filter(|failure| failure.at >= requested_at)?;
         Some(failure.error.clone())
     }
 
-    /// Tells those who wait that the load failed.
-    pub(super) fn failed(&mut self, error: GetError, at: Timestamp) {
-        *self.turn = Some(Failure { error, at });
+    /// Records a failed load for the requests that wait for it.
+    pub(super) fn record_failure(&mut self, error: GetError, at: Timestamp) {
+        *self.failed_load = Some(FailedLoad { error, at });
     }
 }
 
-impl Drop for Place {
+impl Drop for SlotReference {
     fn drop(&mut self) {
-        let mut seats = self.locks.seats();
-        if let Some(seat) = seats.get_mut(&self.key) {
-            seat.taken -= 1;
-            if seat.taken == 0 {
-                seats.remove(&self.key);
+        let mut slots = self.locks.slots();
+        if let Some(slot) = slots.get_mut(&self.key) {
+            slot.reference_count -= 1;
+            if slot.reference_count == 0 {
+                slots.remove(&self.key);
             }
         }
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_at_a_time_holds_a_key_and_others_are_free() {
+    async fn a_key_has_one_holder_and_other_keys_stay_free() {
         let locks = Arc::new(KeyLocks::default());
         let held = locks.lock(&key("a")).await.unwrap();
         assert!(locks.try_lock(&key("a")).is_none());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_left_of_a_lock_that_nobody_wants() {
+    async fn an_unused_lock_leaves_no_slot() {
         let locks = Arc::new(KeyLocks::default());
         let held = locks.lock(&key("a")).await.unwrap();
         let wanted = key("a");
@@ -149,17 +149,17 @@ mod tests {
         assert!(futures::poll!(&mut waits).is_pending());
         drop(waits);
         drop(held);
-        assert!(locks.seats().is_empty());
+        assert!(locks.slots().is_empty());
     }
 
     #[tokio::test]
-    async fn a_failure_is_told_to_those_who_waited_for_it_only() {
+    async fn a_failure_is_shared_only_by_requests_that_waited_for_it() {
         let locks = Arc::new(KeyLocks::default());
         let mut first = locks.lock(&key("a")).await.unwrap();
         let wanted = key("a");
         let mut second = Box::pin(locks.lock(&wanted));
         assert!(futures::poll!(&mut second).is_pending());
-        first.failed(GetError::NotFound, Timestamp::from_millis(7));
+        first.record_failure(GetError::NotFound, Timestamp::from_millis(7));
         drop(first);
         let second = second.await.unwrap();
         assert!(second.failure_since(Timestamp::from_millis(7)).is_some());

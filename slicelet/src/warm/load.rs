@@ -1,12 +1,12 @@
-//! Loading: from memory, else from disk, else from the store.
+//! Loads: from memory, else from disk, else from the store.
 //!
 //! ```text
-//! memory --counts--> answer
-//!    | known, but does not count: is it still that version? --no bytes--> it counts again
-//!    v unknown
-//! disk --counts--> decode --> memory          all under the lock of the key, so that one asks for all
-//!    | does not count: is it still that version?
-//!    v
+//! memory --fresh--> answer
+//!    | stale: conditional read --not modified, no bytes--> fresh again
+//!    v absent
+//! disk --fresh--> decode --> memory           all under the lock of the key, so that one request reads for all
+//!    | stale: conditional read --not modified, no bytes--> decode --> memory
+//!    v absent
 //! store --> decode --> memory, disk
 //! ```
 
@@ -14,250 +14,282 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::slicelet::Answered;
-use emberkeep_core::slicelet::admission::{Outcome, Urgency};
+use emberkeep_core::slicelet::admission::{StoreOutcome, Urgency};
 use emberkeep_core::time::Timestamp;
 use emberkeep_store::{ETag, ObjectName, Read, StoreError};
 
 use super::GetError;
-use super::decoder::{decoded, of_paths, undecodable};
-use super::disk::OnDisk;
-use super::entry::Entry;
-use super::envelope::Said;
-use super::freshness::Checked;
+use super::decoder::{decode, path_decoder, undecodable};
+use super::disk::DiskObject;
+use super::entry::WarmEntry;
+use super::freshness::VersionCheck;
 use super::key::HashedKey;
 use super::key_locks::KeyLock;
-use super::store::{Ask, Want, WarmStore};
+use super::store::{LoadRequest, ObjectRequest, WarmStore};
+use super::stored_object::StoredObject;
 use crate::codec::Codec;
-use crate::metrics::Cause;
-use crate::store_access::Pass;
+use crate::metrics::ReadCause;
+use crate::store_access::Permit;
 
-/// How often a read is tried that the store is too busy for.
+/// Attempts of a read while the store is busy.
 const ATTEMPT_COUNT_MAX: u32 = 3;
 
-/// Whoever waits for the store in vain is told so at its deadline, which says more than that it took too long. On a busy
-/// machine that word comes a little late.
-const GRACE: Duration = Duration::from_millis(100);
+/// Added to the deadline of a load. Admission rejects a waiting request at its deadline with `Overloaded`, which tells the
+/// caller more than `TooSlow`; on a busy machine the rejection arrives a little late.
+const DEADLINE_GRACE: Duration = Duration::from_millis(100);
 
-/// What is known of an object that has to be checked.
-enum Candidate<V> {
-    InMemory(Entry<V>),
-    OnDisk(OnDisk),
-    Nothing,
+/// The version of an object known to this pod, to be checked against the store.
+enum KnownVersion<V> {
+    InMemory(WarmEntry<V>),
+    OnDisk(DiskObject),
+    None,
 }
 
 impl<C: Codec> WarmStore<C> {
-    /// The value of a key, loaded if need be: one read for all who ask at the same time.
-    pub(crate) async fn load(&self, ask: Ask<'_>) -> Result<Arc<C::Value>, GetError> {
+    /// The value of a key, loaded if it is not fresh: with one read for all concurrent requests.
+    pub(crate) async fn load(&self, load_request: LoadRequest<'_>) -> Result<Arc<C::Value>, GetError> {
         self.parts.metrics.loads.inc();
-        let want = self.want(&ask)?;
-        let entry = self.in_time(ask.deadline, self.loaded(&want)).await?;
+        let request = self.object_request(&load_request)?;
+        let entry = self.load_object(&request).await?;
         let value = entry.of_key().ok_or(GetError::NotFound)?;
         Ok(Arc::clone(value))
     }
 
-    /// The value of a path, kept as long as the key is owned under which it is asked for.
-    pub(crate) async fn fetch<D: Codec>(&self, ask: Ask<'_>, path: &str, codec: D) -> Result<Arc<D::Value>, GetError> {
-        let want = Want {
+    /// The value of the object at `path`, retained as long as the key of `load_request` is owned.
+    pub(crate) async fn fetch<D: Codec>(
+        &self,
+        load_request: LoadRequest<'_>,
+        path: &str,
+        codec: D,
+    ) -> Result<Arc<D::Value>, GetError> {
+        let request = ObjectRequest {
             key: HashedKey::of_path(path).to_warm(),
-            name: ObjectName::new(path)?,
-            decoder: of_paths(codec),
-            counts_with: Some(ask.slice_key.clone()),
-            hold: ask.hold,
-            deadline: ask.deadline,
+            name: ObjectName::new(path).map_err(StoreError::from)?,
+            decoder: path_decoder(codec),
+            retained_with: Some(load_request.slice_key.clone()),
+            fence: load_request.fence,
+            deadline: load_request.deadline,
         };
-        if let Some(value) = self.fresh(&want, Timestamp::NEVER).and_then(|entry| entry.of_path()) {
+        let fresh = self.fresh_entry(&request, Timestamp::NEVER);
+        if let Some(value) = fresh.and_then(|entry| entry.of_path()) {
             return Ok(value);
         }
         self.parts.metrics.loads.inc();
-        let entry = self.in_time(ask.deadline, self.loaded(&want)).await?;
+        let entry = self.load_object(&request).await?;
         match entry.of_path() {
             Some(value) => Ok(value),
             None if entry.value.is_none() => Err(GetError::NotFound),
-            // It was asked for with another codec before.
+            // The warm value has the type of another codec: load the object again with this one.
             None => {
-                self.doubt(&want.key, &want.name);
-                let entry = self.in_time(ask.deadline, self.loaded(&want)).await?;
+                self.invalidate(&request.key, &request.name);
+                let entry = self.load_object(&request).await?;
                 entry.of_path().ok_or(GetError::NotFound)
             }
         }
     }
 
-    /// Loads the value of a key ahead of its use, unless it is warm or someone is about to load it. Whoever waits for a
-    /// place at the store holds no lock meanwhile: a request for the same key is not to wait behind it.
-    pub(crate) async fn prefetch(&self, ask: Ask<'_>) -> Result<(), GetError> {
-        let (want, asked_at) = (self.want(&ask)?, Timestamp::NEVER);
-        if self.fresh(&want, asked_at).is_some() {
+    /// Loads the value of a key ahead of its use, unless it is fresh or being loaded. Waits for admission without holding the
+    /// key's lock, so that no request for the key waits behind the prefetch.
+    pub(crate) async fn prefetch(&self, load_request: LoadRequest<'_>) -> Result<(), GetError> {
+        let (request, requested_at) = (self.object_request(&load_request)?, Timestamp::NEVER);
+        if self.fresh_entry(&request, requested_at).is_some() {
             return Ok(());
         }
-        let pass = self.parts.access.enter(Urgency::Prefetch, ask.deadline).await?;
-        let Some(mut lock) = self.locks.try_lock(&want.key) else {
+        let pass = self
+            .parts
+            .access
+            .enter(Urgency::Prefetch, load_request.deadline)
+            .await?;
+        let Some(mut lock) = self.locks.try_lock(&request.key) else {
             return Ok(());
         };
-        let loading = self.loaded_alone(&want, asked_at, &mut lock, Some(pass));
-        self.in_time(ask.deadline, loading).await.map(drop)
+        let loading = self.load_locked(&request, requested_at, &mut lock, Some(pass));
+        self.before_deadline(load_request.deadline, loading).await.map(drop)
     }
 
-    async fn loaded(&self, want: &Want<C::Value>) -> Result<Entry<C::Value>, GetError> {
-        let asked_at = self.parts.clock.now();
-        let mut lock = self.locks.lock(&want.key).await?;
-        self.loaded_alone(want, asked_at, &mut lock, None).await
+    async fn load_object(&self, request: &ObjectRequest<C::Value>) -> Result<WarmEntry<C::Value>, GetError> {
+        let requested_at = self.parts.clock.now();
+        let loading = async {
+            let mut lock = self.locks.lock(&request.key).await?;
+            self.load_locked(request, requested_at, &mut lock, None).await
+        };
+        self.before_deadline(request.deadline, loading).await
     }
 
-    /// What counts for a request that began at `asked_at`.
-    pub(super) async fn loaded_alone(
+    /// An entry that is fresh for a request that began at `requested_at`. The caller holds the key's lock.
+    pub(super) async fn load_locked(
         &self,
-        want: &Want<C::Value>,
-        asked_at: Timestamp,
+        request: &ObjectRequest<C::Value>,
+        requested_at: Timestamp,
         lock: &mut KeyLock,
-        pass: Option<Pass>,
-    ) -> Result<Entry<C::Value>, GetError> {
-        // Someone else may have loaded it since.
-        if let Some(entry) = self.fresh(want, asked_at) {
+        pass: Option<Permit>,
+    ) -> Result<WarmEntry<C::Value>, GetError> {
+        // Another request may have loaded it while this one waited for the lock.
+        if let Some(entry) = self.fresh_entry(request, requested_at) {
             if entry.value.is_none() {
                 self.parts.metrics.missing_hits.inc();
             }
             return Ok(entry);
         }
-        if let Some(failure) = lock.failure_since(asked_at) {
+        if let Some(failure) = lock.failure_since(requested_at) {
             return Err(failure);
         }
-        let outcome = self.refreshed(want, pass).await;
+        let outcome = self.load_current(request, pass).await;
         if let Err(error) = &outcome {
-            lock.failed(error.clone(), self.parts.clock.now());
+            lock.record_failure(error.clone(), self.parts.clock.now());
         }
         outcome
     }
 
-    async fn refreshed(&self, want: &Want<C::Value>, pass: Option<Pass>) -> Result<Entry<C::Value>, GetError> {
-        let checked = want.hold.checked(self.parts.clock.now());
-        let candidate = self.candidate(want).await;
-        if let Candidate::OnDisk(on_disk) = &candidate
-            && let Some(checked) = self.checked_on_disk(want, on_disk)
+    async fn load_current(
+        &self,
+        request: &ObjectRequest<C::Value>,
+        pass: Option<Permit>,
+    ) -> Result<WarmEntry<C::Value>, GetError> {
+        let checked = request.fence.check_at(self.parts.clock.now());
+        let known_version = self.known_version(request).await;
+        if let KnownVersion::OnDisk(on_disk) = &known_version
+            && let Some(checked) = self.disk_check(request, on_disk)
         {
             self.parts.metrics.disk_hits.inc();
-            return self.take_in(want, on_disk.clone(), checked).await;
+            return self.decode_and_insert(request, on_disk.clone(), checked).await;
         }
-        match (self.read(want, candidate.etag(), pass).await?, candidate) {
+        match (self.read(request, known_version.etag(), pass).await?, known_version) {
             (Read::Found(object), _) => {
                 if let Some(disk) = &self.parts.disk {
-                    disk.put(&want.name, &object.etag, object.bytes.clone(), checked);
+                    disk.put(&request.name, &object.etag, object.bytes.clone(), checked);
                 }
                 let (etag, bytes) = (object.etag, object.bytes);
-                self.take_in(want, OnDisk { etag, bytes }, checked).await
+                self.decode_and_insert(request, DiskObject { etag, bytes }, checked)
+                    .await
             }
-            (Read::NotModified, Candidate::InMemory(entry)) => Ok(self.confirm(want, entry, checked)),
-            (Read::NotModified, Candidate::OnDisk(on_disk)) => {
+            (Read::NotModified, KnownVersion::InMemory(entry)) => Ok(self.refresh_entry(request, entry, checked)),
+            (Read::NotModified, KnownVersion::OnDisk(on_disk)) => {
                 if let Some(disk) = &self.parts.disk {
-                    disk.is_newest(&want.name, &on_disk.etag, checked);
+                    disk.record_newest(&request.name, &on_disk.etag, checked);
                 }
-                self.take_in(want, on_disk, checked).await
+                self.decode_and_insert(request, on_disk, checked).await
             }
-            (Read::Missing, _) => Ok(self.missing(want, checked)),
-            (Read::NotModified, Candidate::Nothing) => Err(unasked(self.parts.store.place()).into()),
+            (Read::Missing, _) => Ok(self.insert_missing(request, checked)),
+            (Read::NotModified, KnownVersion::None) => Err(unsolicited_not_modified(self.parts.store.place()).into()),
         }
     }
 
-    async fn candidate(&self, want: &Want<C::Value>) -> Candidate<C::Value> {
-        if let Some(entry) = self.known(&want.key).filter(|entry| entry.object.is_some()) {
-            return Candidate::InMemory(entry);
+    async fn known_version(&self, request: &ObjectRequest<C::Value>) -> KnownVersion<C::Value> {
+        if let Some(entry) = self.entry(&request.key).filter(|entry| entry.object.is_some()) {
+            return KnownVersion::InMemory(entry);
         }
         match &self.parts.disk {
-            Some(disk) => disk.get(&want.name).await.map_or(Candidate::Nothing, Candidate::OnDisk),
-            None => Candidate::Nothing,
+            Some(disk) => disk
+                .get(&request.name)
+                .await
+                .map_or(KnownVersion::None, KnownVersion::OnDisk),
+            None => KnownVersion::None,
         }
     }
 
-    fn checked_on_disk(&self, want: &Want<C::Value>, on_disk: &OnDisk) -> Option<Checked> {
+    fn disk_check(&self, request: &ObjectRequest<C::Value>, on_disk: &DiskObject) -> Option<VersionCheck> {
         let disk = self.parts.disk.as_ref()?;
-        disk.checked(&want.name, &on_disk.etag, want.hold, self.parts.clock.now())
+        disk.known_check(&request.name, &on_disk.etag, request.fence, self.parts.clock.now())
     }
 
-    /// Decodes an object and keeps its value.
-    pub(super) async fn take_in(
+    /// Decodes an object and replaces its entry.
+    pub(super) async fn decode_and_insert(
         &self,
-        want: &Want<C::Value>,
-        found: OnDisk,
-        checked: Checked,
-    ) -> Result<Entry<C::Value>, GetError> {
-        let said = match want.counts_with {
-            Some(_) => Said {
+        request: &ObjectRequest<C::Value>,
+        found: DiskObject,
+        checked: VersionCheck,
+    ) -> Result<WarmEntry<C::Value>, GetError> {
+        let stored = match request.retained_with {
+            Some(_) => StoredObject {
                 value: Some(found.bytes),
                 answered: Answered::default(),
             },
-            None => Said::of_object(found.bytes).map_err(|reason| undecodable(&want.name, &*reason))?,
+            None => StoredObject::from_bytes(found.bytes).map_err(|reason| undecodable(&request.name, &*reason))?,
         };
-        let value = match said.value {
-            Some(bytes) => Some(decoded(&want.decoder, &want.name, bytes).await?),
+        let value = match stored.value {
+            Some(bytes) => Some(decode(&request.decoder, &request.name, bytes).await?),
             None => None,
         };
-        let heat = self.known(&want.key).map_or(0, |entry| entry.heat());
-        let entry = want.found(found.etag, said.answered, value, checked, heat);
-        self.keep(&want.key, &entry);
+        let heat = self.entry(&request.key).map_or(0, |entry| entry.heat());
+        let entry = request.entry_of(found.etag, stored.answered, value, checked, heat);
+        self.insert(&request.key, &entry);
         Ok(entry)
     }
 
-    fn confirm(&self, want: &Want<C::Value>, entry: Entry<C::Value>, checked: Checked) -> Entry<C::Value> {
-        let entry = Entry { checked, ..entry };
+    fn refresh_entry(
+        &self,
+        request: &ObjectRequest<C::Value>,
+        entry: WarmEntry<C::Value>,
+        checked: VersionCheck,
+    ) -> WarmEntry<C::Value> {
+        let entry = WarmEntry { checked, ..entry };
         if let (Some(disk), Some(etag)) = (&self.parts.disk, entry.etag()) {
-            disk.is_newest(&want.name, etag, checked);
+            disk.record_newest(&request.name, etag, checked);
         }
-        self.keep(&want.key, &entry);
+        self.insert(&request.key, &entry);
         entry
     }
 
-    fn missing(&self, want: &Want<C::Value>, checked: Checked) -> Entry<C::Value> {
+    fn insert_missing(&self, request: &ObjectRequest<C::Value>, checked: VersionCheck) -> WarmEntry<C::Value> {
         if let Some(disk) = &self.parts.disk {
-            disk.remove(&want.name);
+            disk.remove(&request.name);
         }
-        let entry = Entry::missing(checked);
-        self.keep(&want.key, &entry);
+        let entry = WarmEntry::missing(checked);
+        self.insert(&request.key, &entry);
         entry
     }
 
-    /// Reads the object from the store, in its turn.
-    async fn read(&self, want: &Want<C::Value>, unless: Option<&ETag>, pass: Option<Pass>) -> Result<Read, GetError> {
+    /// Reads the object from the store, again while the store is busy, up to [`ATTEMPT_COUNT_MAX`] times.
+    async fn read(
+        &self,
+        request: &ObjectRequest<C::Value>,
+        unless: Option<&ETag>,
+        pass: Option<Permit>,
+    ) -> Result<Read, GetError> {
         let cause = match (&pass, unless) {
-            (Some(_), _) => Cause::Prefetch,
-            (None, Some(_)) => Cause::Revalidate,
-            (None, None) => Cause::Miss,
+            (Some(_), _) => ReadCause::Prefetch,
+            (None, Some(_)) => ReadCause::Revalidate,
+            (None, None) => ReadCause::Miss,
         };
         let mut pass = pass;
         for _ in 1..ATTEMPT_COUNT_MAX {
-            match self.read_once(want, unless, pass.take(), cause).await {
+            match self.read_once(request, unless, pass.take(), cause).await {
                 Err(GetError::Store(error)) if is_busy(&error) => {}
                 outcome => return outcome,
             }
         }
-        self.read_once(want, unless, pass, cause).await
+        self.read_once(request, unless, pass, cause).await
     }
 
-    /// After a refusal, whoever enters next waits a while: see `Admission`.
+    /// Reads the object from the store once admitted. After a read that found the store busy, admission pauses: see
+    /// `Admission`.
     async fn read_once(
         &self,
-        want: &Want<C::Value>,
+        request: &ObjectRequest<C::Value>,
         unless: Option<&ETag>,
-        pass: Option<Pass>,
-        cause: Cause,
+        pass: Option<Permit>,
+        cause: ReadCause,
     ) -> Result<Read, GetError> {
         let pass = match pass {
             Some(pass) => pass,
-            // Whoever waits has a deadline of its own and gives up at it.
-            None => self.parts.access.enter(Urgency::Request, want.deadline).await?,
+            // No timeout here: admission rejects the request at its deadline.
+            None => self.parts.access.enter(Urgency::Request, request.deadline).await?,
         };
         let began_at = self.parts.clock.now();
-        let outcome = self.parts.store.get(&want.name, unless).await;
+        let outcome = self.parts.store.get(&request.name, unless).await;
         let size = match &outcome {
             Ok(Read::Found(object)) => object.bytes.len(),
             Ok(Read::Missing | Read::NotModified) | Err(_) => 0,
         };
         let took = self.parts.clock.now().since(began_at);
-        self.parts.metrics.store.read(cause, size, took);
-        pass.ended(outcome_of(&outcome));
+        self.parts.metrics.store.record_read(cause, size, took);
+        pass.on_ended(admission_outcome(&outcome));
         Ok(outcome?)
     }
 
-    /// What comes of it before the deadline.
-    pub(super) async fn in_time<T, E: From<GetError>>(
+    /// The outcome of `work`, or `TooSlow` once the deadline has passed.
+    pub(super) async fn before_deadline<T, E: From<GetError>>(
         &self,
         deadline: Timestamp,
         work: impl Future<Output = Result<T, E>>,
@@ -266,7 +298,7 @@ impl<C: Codec> WarmStore<C> {
         tokio::select! {
             biased;
             outcome = work => outcome,
-            () = self.parts.clock.sleep_until(deadline + GRACE) => {
+            () = self.parts.clock.sleep_until(deadline + DEADLINE_GRACE) => {
                 let after = deadline.since(began_at);
                 Err(GetError::TooSlow { after }.into())
             }
@@ -274,21 +306,21 @@ impl<C: Codec> WarmStore<C> {
     }
 }
 
-impl<V> Candidate<V> {
+impl<V> KnownVersion<V> {
     fn etag(&self) -> Option<&ETag> {
         match self {
             Self::InMemory(entry) => entry.etag(),
             Self::OnDisk(on_disk) => Some(&on_disk.etag),
-            Self::Nothing => None,
+            Self::None => None,
         }
     }
 }
 
-/// How a request of the store ended, for whoever bounds them.
-pub(super) fn outcome_of<T>(outcome: &Result<T, StoreError>) -> Outcome {
+/// The outcome of a request of the store as reported to admission.
+pub(super) fn admission_outcome<T>(outcome: &Result<T, StoreError>) -> StoreOutcome {
     match outcome {
-        Err(error) if is_busy(error) => Outcome::Busy,
-        Ok(_) | Err(_) => Outcome::Served,
+        Err(error) if is_busy(error) => StoreOutcome::Busy,
+        Ok(_) | Err(_) => StoreOutcome::Served,
     }
 }
 
@@ -296,8 +328,8 @@ fn is_busy(error: &StoreError) -> bool {
     matches!(error, StoreError::Busy { .. } | StoreError::Timeout { .. })
 }
 
-/// No version was named that could have been unchanged.
-fn unasked(place: &str) -> StoreError {
+/// The store violated its protocol: a read without a condition was answered with "not modified".
+fn unsolicited_not_modified(place: &str) -> StoreError {
     StoreError::Unexpected {
         place: place.to_owned(),
         reason: "a read without a condition was answered with not modified".to_owned(),

@@ -1,4 +1,4 @@
-//! Offers: what this pod has warm, for another one to have it.
+//! Offers: the warm values that this pod can send to the next owner of a slice.
 
 use bytes::Bytes;
 use emberkeep_core::keyspace::Slice;
@@ -7,53 +7,53 @@ use emberkeep_store::ETag;
 use quick_cache::Weighter;
 use xxhash_rust::xxh64::xxh64;
 
-use super::entry::{Entry, InBytes};
-use super::envelope::Said;
-use super::freshness::Checked;
+use super::entry::{ByteWeighter, WarmEntry};
+use super::freshness::VersionCheck;
 use super::key::{HashedKey, WarmKey};
 use super::store::WarmStore;
+use super::stored_object::StoredObject;
 use crate::codec::{Codec, CodecError};
 
-/// A warm value of a key, by name.
+/// A warm value, by key and version.
 #[derive(Debug, Clone)]
 pub(crate) struct Offer {
     pub(crate) key: WarmKey,
     pub(crate) heat: u32,
-    /// Of its version.
+    /// Identifies key and version; see [`fingerprint`].
     pub(crate) fingerprint: u64,
-    /// How much memory it takes, in bytes.
+    /// Memory used, in bytes.
     pub(crate) size: u64,
 }
 
-/// A warm value as the store would hold it.
+/// A warm value encoded as its object in the store.
 #[derive(Debug)]
-pub(crate) struct Packed {
+pub(crate) struct EncodedValue {
     pub(crate) etag: ETag,
     pub(crate) object: Bytes,
-    pub(crate) checked: Checked,
+    pub(crate) checked: VersionCheck,
 }
 
-/// Of key and version together, the same on all pods.
+/// A hash of key and version, equal on all pods.
 pub(crate) fn fingerprint(key: &HashedKey<'_>, etag: &ETag) -> u64 {
     xxh64(etag.as_str().as_bytes(), key.hash())
 }
 
 impl Offer {
-    /// What is offered of an entry; nothing where it is no value of a key.
-    pub(super) fn of<V>(key: &WarmKey, entry: &Entry<V>) -> Option<Self> {
+    /// The offer of an entry; `None` for negative entries and objects by path.
+    pub(super) fn of<V>(key: &WarmKey, entry: &WarmEntry<V>) -> Option<Self> {
         entry.of_key()?;
         Some(Self {
             key: key.clone(),
             heat: entry.heat(),
             fingerprint: fingerprint(&key.as_hashed(), entry.etag()?),
-            size: InBytes.weight(key, entry),
+            size: ByteWeighter.weight(key, entry),
         })
     }
 }
 
 impl<C: Codec> WarmStore<C> {
-    /// The values of a slice, hottest first, and by key where equally hot, `count_max` at most. Takes a while where much is
-    /// warm.
+    /// The warm values of a slice, at most `count_max`, hottest first and by key among equally hot ones. Iterates over all
+    /// entries.
     pub(crate) fn offers(&self, slice: &Slice, mode: KeyMode, count_max: usize) -> Vec<Offer> {
         let is_in_slice = |key: &WarmKey| slice.contains(&key.as_hashed().slice_key(mode));
         let offers = self.entries().filter_map(|(key, entry)| Offer::of(&key, &entry));
@@ -63,32 +63,32 @@ impl<C: Codec> WarmStore<C> {
         offers
     }
 
-    /// The value of a key as the store would hold it: nothing where none is warm, it is wanted by nobody, or it has more
-    /// bytes than that.
-    pub(crate) fn packed(
+    /// The value of a key encoded as its object; `None` if it is not warm, `is_wanted` rejects its fingerprint, or it exceeds
+    /// `size_max` bytes.
+    pub(crate) fn encoded(
         &self,
         key: &WarmKey,
         size_max: usize,
         is_wanted: impl Fn(u64) -> bool,
-    ) -> Result<Option<Packed>, CodecError> {
-        let Some(entry) = self.known(key) else { return Ok(None) };
-        let (Some(value), Some(facts)) = (entry.of_key(), &entry.object) else {
+    ) -> Result<Option<EncodedValue>, CodecError> {
+        let Some(entry) = self.entry(key) else { return Ok(None) };
+        let (Some(value), Some(metadata)) = (entry.of_key(), &entry.object) else {
             return Ok(None);
         };
-        // A value that is large in memory is not even encoded.
-        if facts.value_size > size_max || !is_wanted(fingerprint(&key.as_hashed(), &facts.etag)) {
+        // The size in memory is checked first, which saves encoding a large value.
+        if metadata.value_size > size_max || !is_wanted(fingerprint(&key.as_hashed(), &metadata.etag)) {
             return Ok(None);
         }
-        let said = Said {
+        let stored = StoredObject {
             value: Some(self.codec.encode(value)?),
-            answered: facts.answered.clone(),
+            answered: metadata.answered.clone(),
         };
-        let object = said.into_object();
-        let packed = Packed {
-            etag: facts.etag.clone(),
+        let object = stored.into_bytes();
+        let encoded = EncodedValue {
+            etag: metadata.etag.clone(),
             object,
             checked: entry.checked,
         };
-        Ok(Some(packed).filter(|packed| packed.object.len() <= size_max))
+        Ok(Some(encoded).filter(|encoded| encoded.object.len() <= size_max))
     }
 }

@@ -1,30 +1,31 @@
-//! Sizes by heat: how much memory hot values take, and how much colder ones do.
+//! Sizes by heat: a histogram of the memory used by values, from cold to hot.
 
-/// Bytes of values, by heat. Heats between two powers of two count as the same.
+/// Bytes of values by heat. Heats between two powers of two share a class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SizesByHeat {
     sizes: [u64; CLASS_COUNT],
 }
 
-/// One for no heat at all, and one for each number of bits.
+/// One class for heat 0, and one for each number of significant bits.
 const CLASS_COUNT: usize = u32::BITS as usize + 1;
 
-impl SizesByHeat {
-    /// Nothing yet.
-    pub(crate) const fn none() -> Self {
+impl Default for SizesByHeat {
+    fn default() -> Self {
         Self {
             sizes: [0; CLASS_COUNT],
         }
     }
+}
 
-    /// Counts a value.
+impl SizesByHeat {
+    /// Adds a value of `size` bytes.
     pub(crate) const fn add(&mut self, heat: u32, size: u64) {
         let class = (u32::BITS - heat.leading_zeros()) as usize;
         self.sizes[class] = self.sizes[class].saturating_add(size);
     }
 
-    /// How many bytes of newcomers are among the hottest values that `budget` bytes have room for. Where both are equally
-    /// hot, what is there already stays.
+    /// The bytes of `newcomers` that fit when `budget` bytes are filled with the hottest values of both. Among equally hot
+    /// values, those already present have priority.
     pub(crate) fn room_for(&self, newcomers: &Self, budget: u64) -> u64 {
         let (mut left, mut room) = (budget, 0);
         for (present, newcomers) in self.sizes.iter().zip(&newcomers.sizes).rev() {
@@ -42,19 +43,19 @@ mod tests {
     use super::*;
 
     fn sizes(values: &[(u32, u64)]) -> SizesByHeat {
-        let mut sizes = SizesByHeat::none();
+        let mut sizes = SizesByHeat::default();
         values.iter().for_each(|(heat, size)| sizes.add(*heat, *size));
         sizes
     }
 
     #[test]
-    fn all_have_room_where_there_is_enough_for_both() {
+    fn all_newcomers_fit_in_a_sufficient_budget() {
         let (present, newcomers) = (sizes(&[(9, 50)]), sizes(&[(0, 30), (u32::MAX, 20)]));
         assert_eq!(present.room_for(&newcomers, 100), 50);
     }
 
     #[test]
-    fn what_is_hotter_has_room_before_what_is_colder_and_what_is_there_before_what_is_as_hot() {
+    fn hotter_values_have_priority_and_present_ones_among_equally_hot() {
         let present = sizes(&[(100, 40), (10, 40), (1, 1_000)]);
         assert_eq!(present.room_for(&sizes(&[(100, 30)]), 100), 30);
         assert_eq!(present.room_for(&sizes(&[(100, 30), (10, 90)]), 100), 30);

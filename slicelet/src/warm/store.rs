@@ -1,4 +1,4 @@
-//! The warm store itself: what is in memory, and what is known of it.
+//! The warm store: entries in memory, their sizes and heat.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -14,33 +14,33 @@ use emberkeep_store::{ETag, ObjectName, Store, StoreError};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 
-use super::HotValue;
-use super::decoder::{self, Decoded, Decoder};
+use super::decoder::{self, DecodedValue, Decoder};
 use super::disk::DiskTier;
-use super::entry::{Entry, Facts, InBytes, Kept};
-use super::freshness::{Checked, Freshness, Hold};
+use super::entry::{ByteWeighter, ObjectMetadata, WarmEntry};
+use super::freshness::{Freshness, OwnershipFence, VersionCheck};
+use super::hot_value::HotValue;
 use super::key::{HashedKey, HashedOnce, WarmKey};
 use super::key_locks::KeyLocks;
+use super::warm_by_range::WarmByRange;
 use crate::byte_size::ByteSize;
 use crate::codec::Codec;
-use crate::holding::Holding;
 use crate::metrics::Metrics;
+use crate::ownership_snapshot::OwnershipSnapshot;
 use crate::store_access::StoreAccess;
 
-/// How values are kept.
+/// Settings of the warm store.
 #[derive(Debug, Clone)]
 pub(crate) struct WarmSettings {
-    /// How many bytes of values, with what they need beside, are kept.
+    /// Bound of all entries, including their overhead.
     pub(crate) memory_budget: ByteSize,
-    /// How long values count.
     pub(crate) freshness: Freshness,
-    /// How long a missing object stays missing.
-    pub(crate) missing_life: Duration,
-    /// How long the answers of requests are remembered.
+    /// Lifetime of a negative entry.
+    pub(crate) missing_lifetime: Duration,
+    /// Limits of the answered requests stored with each key.
     pub(crate) answered: AnsweredLimits,
 }
 
-/// What the warm store works with.
+/// Settings and components of the warm store.
 pub(crate) struct WarmParts {
     pub(crate) target: TargetName,
     pub(crate) settings: WarmSettings,
@@ -52,61 +52,55 @@ pub(crate) struct WarmParts {
     pub(crate) tasks: Tasks,
 }
 
-/// Who asks for a key, by what right, and until when it waits.
+/// A read or write of one key, as requested through a guard.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct LoadRequest<'a> {
     pub(crate) key: HashedKey<'a>,
     pub(crate) slice_key: &'a SliceKey,
-    pub(crate) hold: Hold,
+    pub(crate) fence: OwnershipFence,
     pub(crate) deadline: Timestamp,
 }
 
-/// An object that is wanted.
-pub(super) struct Want<V> {
+/// A request for one object, with what is needed to load and decode it.
+pub(super) struct ObjectRequest<V> {
     pub(super) key: WarmKey,
     pub(super) name: ObjectName,
     pub(super) decoder: Decoder<V>,
-    /// The key under which an object is asked for by its path: it is kept as long as that is owned.
-    pub(super) counts_with: Option<SliceKey>,
-    pub(super) hold: Hold,
+    /// For an object requested by path: the slice key of the guard it was requested through. The object is retained as long
+    /// as that is owned.
+    pub(super) retained_with: Option<SliceKey>,
+    pub(super) fence: OwnershipFence,
     pub(super) deadline: Timestamp,
 }
 
-impl<V> Clone for Want<V> {
+impl<V> Clone for ObjectRequest<V> {
     fn clone(&self) -> Self {
         Self {
             key: self.key.clone(),
             name: self.name.clone(),
             decoder: Arc::clone(&self.decoder),
-            counts_with: self.counts_with.clone(),
-            hold: self.hold,
+            retained_with: self.retained_with.clone(),
+            fence: self.fence,
             deadline: self.deadline,
         }
     }
 }
 
-/// Entries by key, weighed in bytes, in shards with a lock each.
-type Entries<V> = Cache<WarmKey, Entry<V>, InBytes, HashedOnce, DefaultLifecycle<WarmKey, Entry<V>>>;
+/// Entries by key, weighed in bytes. Each shard has a lock of its own.
+type EntryCache<V> = Cache<WarmKey, WarmEntry<V>, ByteWeighter, HashedOnce, DefaultLifecycle<WarmKey, WarmEntry<V>>>;
 
-/// Decoded values in memory, each loaded once.
+/// Decoded values in memory.
 pub(crate) struct WarmStore<C: Codec> {
-    entries: Entries<C::Value>,
+    entries: EntryCache<C::Value>,
     pub(super) codec: Arc<C>,
     decoder: Decoder<C::Value>,
     pub(super) locks: Arc<KeyLocks>,
     pub(crate) parts: WarmParts,
 }
 
-/// How much is warm in each range, by its number.
-#[derive(Debug)]
-pub(crate) struct WarmByRange {
-    pub(crate) sizes: Vec<u64>,
-    pub(crate) key_counts: Vec<u64>,
-}
-
-/// Values of about this size are expected; being wrong by ten or a hundred times costs little.
+/// Sizes the cache's initial tables. An estimate off by a factor of 100 costs a few resizes, or some idle memory.
 const EXPECTED_VALUE_SIZE: u64 = 1 << 10;
-/// No part of the store may be smaller: an entry larger than its part is never kept.
+/// The smallest shard, unless the whole budget is smaller. The cache rejects entries larger than their shard.
 const SHARD_SIZE_MIN: u64 = 32 << 20;
 const SHARD_COUNT_MAX: u64 = 64;
 
@@ -122,60 +116,65 @@ impl<C: Codec> WarmStore<C> {
             .expect("both capacities are set");
         let codec = Arc::new(codec);
         Self {
-            entries: Cache::with_options(options, InBytes, HashedOnce::default(), DefaultLifecycle::default()),
-            decoder: decoder::of_keys(Arc::clone(&codec)),
+            entries: Cache::with_options(
+                options,
+                ByteWeighter,
+                HashedOnce::default(),
+                DefaultLifecycle::default(),
+            ),
+            decoder: decoder::key_decoder(Arc::clone(&codec)),
             codec,
             locks: Arc::default(),
             parts,
         }
     }
 
-    /// The value, if it is warm.
+    /// The value of a key, if it is warm and fresh under `fence`.
     #[inline]
-    pub(crate) fn warm(&self, key: &HashedKey<'_>, hold: Hold) -> Option<Arc<C::Value>> {
+    pub(crate) fn warm_value(&self, key: &HashedKey<'_>, fence: OwnershipFence) -> Option<Arc<C::Value>> {
         let entry = self.entries.get(key)?;
-        let is_fresh = hold.accepts(entry.checked, || self.parts.clock.now());
+        let is_fresh = fence.accepts(entry.checked, || self.parts.clock.now());
         let value = entry.of_key().filter(|_| is_fresh)?;
-        entry.warm();
+        entry.record_use();
         Some(Arc::clone(value))
     }
 
-    /// Forgets every value whose slice key is not kept.
+    /// Removes every entry whose slice key fails `is_kept`.
     pub(crate) fn retain(&self, mode: KeyMode, is_kept: impl Fn(&SliceKey) -> bool) {
         self.entries
             .retain(|key, entry| is_kept(&slice_key_of(key, entry, mode)));
     }
 
-    /// How many bytes are warm.
+    /// Memory used by all entries, in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.entries.weight()
     }
 
-    /// How many keys are warm.
+    /// Number of entries, negative ones and those of paths included.
     pub(crate) fn key_count(&self) -> usize {
         self.entries.len()
     }
 
-    /// How much is warm in each range. Takes a while where much is warm, but keeps no request waiting.
-    pub(crate) fn by_range(&self, holding: &Holding) -> WarmByRange {
-        let range_count = holding.ownership.range_count();
+    /// Sizes and key counts of each range. Iterates over all entries, without blocking requests.
+    pub(crate) fn by_range(&self, snapshot: &OwnershipSnapshot) -> WarmByRange {
+        let range_count = snapshot.ownership.range_count();
         let mut warm = WarmByRange {
             sizes: vec![0; range_count],
             key_counts: vec![0; range_count],
         };
         for (key, entry) in self.entries.iter() {
-            let (range, _) = holding
+            let (range, _) = snapshot
                 .ownership
-                .share_of(&slice_key_of(&key, &entry, holding.key_mode));
-            warm.sizes[range] += InBytes.weight(&key, &entry);
+                .share_of(&slice_key_of(&key, &entry, snapshot.key_mode));
+            warm.sizes[range] += ByteWeighter.weight(&key, &entry);
             warm.key_counts[range] += 1;
         }
         warm
     }
 
-    /// The warm keys that are asked for most, hottest first, `count_max` at most. Takes a while where much is warm.
+    /// The hottest warm keys, at most `count_max`, hottest first. Iterates over and sorts all entries.
     pub(crate) fn hottest(&self, count_max: usize) -> Vec<HotValue> {
-        let is_of_key = |(_, entry): &(WarmKey, Entry<C::Value>)| entry.of_key().is_some();
+        let is_of_key = |(_, entry): &(WarmKey, WarmEntry<C::Value>)| entry.of_key().is_some();
         let mut all: Vec<_> = self
             .entries
             .iter()
@@ -191,90 +190,92 @@ impl<C: Codec> WarmStore<C> {
         all.into_iter().map(hot).collect()
     }
 
-    /// Halves the heat of all values.
-    pub(crate) fn cool(&self) {
-        self.entries.iter().for_each(|(_, entry)| entry.cool());
+    /// Halves the heat of all entries.
+    pub(crate) fn halve_heat(&self) {
+        self.entries.iter().for_each(|(_, entry)| entry.halve_heat());
     }
 
-    /// Writes to disk what still waits to be written there.
+    /// Completes the pending writes of the disk tier.
     pub(crate) async fn close(&self) {
         if let Some(disk) = &self.parts.disk {
             disk.close().await;
         }
     }
 
-    /// Where the value of a key lies.
+    /// The name of the object that stores the value of a key.
     pub(crate) fn object_name(&self, key: &[u8], slice_key: &SliceKey) -> Result<ObjectName, StoreError> {
-        ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)
+        let name = ObjectName::of_key(self.parts.target.as_str(), &slice_key.to_bytes(), key)?;
+        Ok(name)
     }
 
-    /// The object of a key.
-    pub(super) fn want(&self, ask: &Ask<'_>) -> Result<Want<C::Value>, StoreError> {
-        Ok(Want {
-            key: ask.key.to_warm(),
-            name: self.object_name(ask.key.bytes(), ask.slice_key)?,
+    /// The request for the object of a key.
+    pub(super) fn object_request(&self, load_request: &LoadRequest<'_>) -> Result<ObjectRequest<C::Value>, StoreError> {
+        Ok(ObjectRequest {
+            key: load_request.key.to_warm(),
+            name: self.object_name(load_request.key.bytes(), load_request.slice_key)?,
             decoder: Arc::clone(&self.decoder),
-            counts_with: None,
-            hold: ask.hold,
-            deadline: ask.deadline,
+            retained_with: None,
+            fence: load_request.fence,
+            deadline: load_request.deadline,
         })
     }
 
-    /// All that is known, each as it is when it comes to it.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (WarmKey, Entry<C::Value>)> {
+    /// All entries. Not a snapshot: each entry is as of the time it is visited.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (WarmKey, WarmEntry<C::Value>)> {
         self.entries.iter()
     }
 
-    /// What is known of an object, whether or not it counts.
-    pub(super) fn known(&self, key: &WarmKey) -> Option<Entry<C::Value>> {
+    /// The entry of an object, fresh or not. Does not affect eviction.
+    pub(super) fn entry(&self, key: &WarmKey) -> Option<WarmEntry<C::Value>> {
         self.entries.peek(key)
     }
 
-    /// What is known of an object, if it counts for a request that began at `asked_at`.
-    pub(super) fn fresh(&self, want: &Want<C::Value>, asked_at: Timestamp) -> Option<Entry<C::Value>> {
-        let entry = self.entries.get(&want.key)?;
+    /// The entry of an object, if it is fresh for a request that began at `requested_at`.
+    pub(super) fn fresh_entry(
+        &self,
+        request: &ObjectRequest<C::Value>,
+        requested_at: Timestamp,
+    ) -> Option<WarmEntry<C::Value>> {
+        let entry = self.entries.get(&request.key)?;
         let now = self.parts.clock.now();
-        let is_alive = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_life;
-        let counts =
-            want.hold.accepts_since(entry.checked, asked_at) || (is_alive && want.hold.accepts(entry.checked, || now));
-        counts.then_some(entry)
+        let is_unexpired = entry.value.is_some() || now.since(entry.checked.at) < self.parts.settings.missing_lifetime;
+        let is_fresh = request.fence.accepts_since(entry.checked, requested_at)
+            || (is_unexpired && request.fence.accepts(entry.checked, || now));
+        is_fresh.then_some(entry)
     }
 
-    /// Keeps what is known of an object from now on. An entry larger than its part of the budget is not kept.
-    pub(super) fn keep(&self, key: &WarmKey, entry: &Entry<C::Value>) {
+    /// Replaces the entry of an object. An entry larger than its shard is not kept.
+    pub(super) fn insert(&self, key: &WarmKey, entry: &WarmEntry<C::Value>) {
         self.entries.insert(key.clone(), entry.clone());
     }
 
-    /// Forgets what is known of an object: it may have changed.
-    pub(super) fn doubt(&self, key: &WarmKey, name: &ObjectName) {
+    /// Drops the entry of an object that may have changed in the store; the next request reads it again.
+    pub(super) fn invalidate(&self, key: &WarmKey, name: &ObjectName) {
         self.entries.remove(key);
         if let Some(disk) = &self.parts.disk {
-            disk.doubt(name);
+            disk.invalidate(name);
         }
     }
 }
 
-impl<V> Want<V> {
-    /// What is known of the object once it was found to be this.
-    pub(super) fn found(
+impl<V> ObjectRequest<V> {
+    /// The entry for the object found in the store, or written to it.
+    pub(super) fn entry_of(
         &self,
         etag: ETag,
         answered: Answered,
-        value: Option<Decoded<V>>,
-        checked: Checked,
+        value: Option<DecodedValue<V>>,
+        checked: VersionCheck,
         heat: u32,
-    ) -> Entry<V> {
-        let (kept, value_size): (Option<Kept<V>>, usize) = match value {
-            Some(Decoded { kept, size }) => (Some(kept), size),
-            None => (None, 0),
-        };
-        Entry {
-            value: kept,
-            object: Some(Arc::new(Facts {
+    ) -> WarmEntry<V> {
+        let (value, value_size) = value.map_or((None, 0), |decoded| (Some(decoded.value), decoded.size));
+        WarmEntry {
+            value,
+            object: Some(Arc::new(ObjectMetadata {
                 etag,
                 answered,
                 value_size,
-                counts_with: self.counts_with.clone(),
+                retained_with: self.retained_with.clone(),
                 heat: AtomicU32::new(heat),
             })),
             checked,
@@ -282,8 +283,11 @@ impl<V> Want<V> {
     }
 }
 
-/// The slice key with which an entry comes and goes.
-fn slice_key_of<V>(key: &WarmKey, entry: &Entry<V>, mode: KeyMode) -> SliceKey {
-    let counts_with = entry.object.as_ref().and_then(|facts| facts.counts_with.clone());
-    counts_with.unwrap_or_else(|| key.as_hashed().slice_key(mode))
+/// The slice key whose ownership retains the entry.
+fn slice_key_of<V>(key: &WarmKey, entry: &WarmEntry<V>, mode: KeyMode) -> SliceKey {
+    let retained_with = entry
+        .object
+        .as_ref()
+        .and_then(|metadata| metadata.retained_with.clone());
+    retained_with.unwrap_or_else(|| key.as_hashed().slice_key(mode))
 }

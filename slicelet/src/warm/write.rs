@@ -1,9 +1,9 @@
-//! Writing: through to the store on the condition that nobody else has written, and only then into memory.
+//! Writes: a conditional put to the store first, then the update of memory and disk.
 //!
 //! ```text
-//! lock of the key --> owner still? --> present value --> change --> put, if it still is that version --> memory, disk
-//!                          ^                                          | no: somebody else wrote it
-//!                          +------------------------------------------+
+//! lock the key --> check ownership --> load --> change --> admission --> check ownership --> conditional put --> memory, disk
+//!                        ^                                                                        | conflict: another
+//!                        +--------------------------- backoff <-----------------------------------+ pod wrote it
 //! ```
 
 use std::sync::Arc;
@@ -17,113 +17,119 @@ use emberkeep_runtime::backoff::Backoff;
 use emberkeep_store::{ETag, Expect, StoreError};
 use tokio::sync::oneshot;
 
-use super::decoder::Decoded;
-use super::entry::{Entry, Kept};
-use super::envelope::Said;
-use super::freshness::Hold;
+use super::decoder::DecodedValue;
+use super::entry::{CachedValue, WarmEntry};
+use super::freshness::OwnershipFence;
 use super::key_locks::KeyLock;
-use super::load::outcome_of;
-use super::store::{Ask, Want, WarmStore};
+use super::load::admission_outcome;
+use super::store::{LoadRequest, ObjectRequest, WarmStore};
+use super::stored_object::StoredObject;
 use super::{GetError, WriteError};
 use crate::codec::Codec;
 use crate::own_error::OwnError;
-use crate::store_access::Pass;
+use crate::store_access::Permit;
 
-/// What a change makes of the present value.
-pub(crate) enum Change<V, T> {
-    /// Another one, and another memory of what was answered.
+/// The decision of a change on the present value.
+pub(crate) enum ValueChange<V, T> {
+    /// Write a new version of the object.
     Write {
-        /// None, if it is removed.
+        /// `None` removes the value.
         value: Option<Arc<V>>,
+        /// The answered requests to store with the value.
         answered: Answered,
-        /// What the caller is told once it is written.
-        told: T,
+        /// Returned to the caller once the write is durable.
+        response: T,
     },
-    /// It stays as it is, and the caller is told this.
+    /// Write nothing and return this to the caller.
     Keep(T),
 }
 
-/// How a write is to be done.
-pub(crate) struct Manner<'a> {
-    /// Whether the pod may still write the key, and what counts for it now.
-    pub(crate) fence: &'a (dyn Fn() -> Result<Hold, OwnError> + Send + Sync),
-    /// Whether the change may be tried again when it is not known whether it was written.
+/// Conditions of a write.
+pub(crate) struct WriteOptions<'a> {
+    /// Checks ownership and returns the fence for a write.
+    pub(crate) fence: &'a (dyn Fn() -> Result<OwnershipFence, OwnError> + Send + Sync),
+    /// Whether the change may run again while the outcome of an earlier attempt is unknown.
     pub(crate) is_repeatable: bool,
 }
 
-/// How often a write is tried while others write the same object.
+/// Attempts of one write before it fails with [`WriteError::Contended`].
 const ATTEMPT_COUNT_MAX: u32 = 16;
-/// How long to wait after others have written, or the store has failed.
+/// Waits after a conflict or a failure of the store.
 const BACKOFF_MIN: Duration = Duration::from_millis(5);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
-/// A new version of an object, ready to be put.
-struct Draft<V> {
-    want: Want<V>,
+/// A new version of an object, encoded and ready to be put.
+struct PreparedWrite<V> {
+    request: ObjectRequest<V>,
     object: Bytes,
     expect: Expect,
-    value: Option<Decoded<V>>,
+    value: Option<DecodedValue<V>>,
     answered: Answered,
     heat: u32,
 }
 
-/// How a put ended, and the lock back.
-type Sent = (KeyLock, Result<(), StoreError>);
+/// The outcome of a put, with the lock that was held during it.
+type FinishedPut = (KeyLock, Result<(), StoreError>);
 
 impl<C: Codec> WarmStore<C> {
-    /// Changes the value of a key. `change` is told the present value and what was answered before, and may be called
-    /// again if another pod wrote meanwhile.
+    /// Changes the value of a key. `change` receives the present value and the answered requests stored with it, and runs
+    /// again if another pod wrote the object meanwhile.
     pub(crate) async fn write<T, E>(
         self: &Arc<Self>,
-        ask: Ask<'_>,
-        manner: Manner<'_>,
-        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>>,
+        load_request: LoadRequest<'_>,
+        options: WriteOptions<'_>,
+        change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>>,
     ) -> Result<T, WriteError<E>> {
         let mut doubt = None;
-        match (self.attempts(ask, manner, change, &mut doubt).await, doubt) {
-            // Whoever goes on to the owner asks it again, and is answered by what really happened.
+        match (self.attempts(load_request, options, change, &mut doubt).await, doubt) {
+            // The caller repeats the request at the owner, which reads the actual outcome of an attempt in doubt.
             (Err(error @ WriteError::NotOwner(_)), _) => Err(error),
             (Err(_), Some(doubt)) => Err(in_doubt(&doubt)),
             (outcome, _) => outcome,
         }
     }
 
-    /// `doubt` is what an attempt failed with that may have written all the same, now or later.
+    /// `doubt` is set to the error of an attempt whose put may nevertheless take effect, now or later.
     async fn attempts<T, E>(
         self: &Arc<Self>,
-        ask: Ask<'_>,
-        manner: Manner<'_>,
-        mut change: impl FnMut(Option<&C::Value>, &Answered) -> Result<Change<C::Value, T>, WriteError<E>>,
+        load_request: LoadRequest<'_>,
+        options: WriteOptions<'_>,
+        mut change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>>,
         doubt: &mut Option<StoreError>,
     ) -> Result<T, WriteError<E>> {
-        let mut want = self.want(&ask).map_err(GetError::from)?;
-        let mut lock = self.locked(&want).await?;
+        let mut request = self.object_request(&load_request).map_err(GetError::from)?;
+        let mut lock = self.lock(&request).await?;
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         for _ in 0..ATTEMPT_COUNT_MAX {
-            want.hold = (manner.fence)()?;
-            let asked_at = self.parts.clock.now();
-            let loading = self.loaded_alone(&want, asked_at, &mut lock, None);
-            let entry = self.in_time(want.deadline, loading).await?;
+            request.fence = (options.fence)()?;
+            let requested_at = self.parts.clock.now();
+            let loading = self.load_locked(&request, requested_at, &mut lock, None);
+            let entry = self.before_deadline(request.deadline, loading).await?;
             let changed = change(entry.of_key().map(|value| &**value), &entry.answered())?;
-            let (value, answered, told) = match changed {
-                Change::Keep(told) => return Ok(told),
-                Change::Write { value, answered, told } => (value, answered, told),
+            let (value, answered, response) = match changed {
+                ValueChange::Keep(response) => return Ok(response),
+                ValueChange::Write {
+                    value,
+                    answered,
+                    response,
+                } => (value, answered, response),
             };
-            let draft = self.draft(&want, &entry, value, answered)?;
-            let entering = async { Ok(self.parts.access.enter(Urgency::Request, want.deadline).await?) };
-            let pass = self.in_time::<_, GetError>(want.deadline, entering).await?;
-            (manner.fence)()?;
-            let (back, outcome) = self.send(lock, draft, pass, want.deadline).await?;
+            let prepared = self.prepare(&request, &entry, value, answered)?;
+            let entering = async { Ok(self.parts.access.enter(Urgency::Request, request.deadline).await?) };
+            let pass = self.before_deadline::<_, GetError>(request.deadline, entering).await?;
+            (options.fence)()?;
+            let (back, outcome) = self.put_detached(lock, prepared, pass, request.deadline).await?;
             lock = back;
             match outcome {
-                Ok(()) => return Ok(told),
+                Ok(()) => return Ok(response),
                 Err(StoreError::PreconditionFailed { .. }) => {
-                    // What was in doubt was written before this, or never will be: it expected the same version.
+                    // Resolves a doubt: an attempt in doubt expected the same version, so it has either taken effect by now
+                    // or will be rejected as this one was.
                     *doubt = None;
-                    self.parts.metrics.store.lost_races.inc();
+                    self.parts.metrics.store.write_conflicts.inc();
                 }
-                Err(error) if !may_have_happened(&error) => return Err(WriteError::Store(Arc::new(error))),
-                Err(error) if !manner.is_repeatable => return Err(in_doubt(&error)),
+                Err(error) if !may_be_written(&error) => return Err(WriteError::Store(Arc::new(error))),
+                Err(error) if !options.is_repeatable => return Err(in_doubt(&error)),
                 Err(error) => *doubt = Some(error),
             }
             tokio::time::sleep(backoff.next_delay()).await;
@@ -133,56 +139,56 @@ impl<C: Codec> WarmStore<C> {
         })
     }
 
-    async fn locked(&self, want: &Want<C::Value>) -> Result<KeyLock, GetError> {
-        let locking = async { Ok(self.locks.lock(&want.key).await?) };
-        self.in_time(want.deadline, locking).await
+    async fn lock(&self, request: &ObjectRequest<C::Value>) -> Result<KeyLock, GetError> {
+        let locking = async { Ok(self.locks.lock(&request.key).await?) };
+        self.before_deadline(request.deadline, locking).await
     }
 
-    fn draft<E>(
+    fn prepare<E>(
         &self,
-        want: &Want<C::Value>,
-        present: &Entry<C::Value>,
+        request: &ObjectRequest<C::Value>,
+        present: &WarmEntry<C::Value>,
         value: Option<Arc<C::Value>>,
         answered: Answered,
-    ) -> Result<Draft<C::Value>, WriteError<E>> {
+    ) -> Result<PreparedWrite<C::Value>, WriteError<E>> {
         let encoded = value.as_ref().map(|value| self.codec.encode(value)).transpose();
         let encoded = encoded.map_err(|reason| WriteError::Unencodable(reason.to_string()))?;
         let length = encoded.as_ref().map_or(0, Bytes::len);
-        let said = Said {
+        let stored = StoredObject {
             value: encoded,
             answered: answered.clone(),
         };
-        Ok(Draft {
-            want: want.clone(),
-            object: said.into_object(),
+        Ok(PreparedWrite {
+            request: request.clone(),
+            object: stored.into_bytes(),
             expect: present.etag().cloned().map_or(Expect::Absent, Expect::Matches),
-            value: value.map(|value| Decoded {
+            value: value.map(|value| DecodedValue {
                 size: self.codec.weight(&value, length),
-                kept: Kept::OfKey(value),
+                value: CachedValue::OfKey(value),
             }),
             answered,
             heat: present.heat(),
         })
     }
 
-    /// Puts a draft. Once sent, it is brought to its end whether or not the caller waits for it, and the lock is held
-    /// until then: what is in memory is never older than what this pod wrote.
-    async fn send<E>(
+    /// Puts a prepared write in a task of its own, so that the put runs to its end even if the caller stops waiting. The
+    /// task holds the lock until then: memory never holds an older version than this pod's last put.
+    async fn put_detached<E>(
         self: &Arc<Self>,
         lock: KeyLock,
-        draft: Draft<C::Value>,
-        pass: Pass,
+        prepared: PreparedWrite<C::Value>,
+        pass: Permit,
         deadline: Timestamp,
-    ) -> Result<Sent, WriteError<E>> {
-        let (done, sent) = oneshot::channel();
+    ) -> Result<FinishedPut, WriteError<E>> {
+        let (done, finished) = oneshot::channel();
         let warm = Arc::clone(self);
         self.parts.tasks.spawn_supervised("write", async move {
-            let outcome = warm.put(draft, pass).await;
-            // The caller may have gone.
+            let outcome = warm.put(prepared, pass).await;
+            // The send fails if the caller no longer waits.
             drop(done.send((lock, outcome)));
         });
         tokio::select! {
-            sent = sent => sent.map_err(|_| WriteError::InDoubt {
+            finished = finished => finished.map_err(|_| WriteError::InDoubt {
                 reason: "the process is stopping".to_owned(),
             }),
             () = self.parts.clock.sleep_until(deadline) => Err(WriteError::InDoubt {
@@ -191,42 +197,47 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
-    async fn put(&self, draft: Draft<C::Value>, pass: Pass) -> Result<(), StoreError> {
-        let Draft { want, object, .. } = &draft;
+    async fn put(&self, prepared: PreparedWrite<C::Value>, pass: Permit) -> Result<(), StoreError> {
+        let PreparedWrite { request, object, .. } = &prepared;
         let began_at = self.parts.clock.now();
         let outcome = self
             .parts
             .store
-            .put(&want.name, object.clone(), draft.expect.clone())
+            .put(&request.name, object.clone(), prepared.expect.clone())
             .await;
         let took = self.parts.clock.now().since(began_at);
-        self.parts.metrics.store.written(object.len(), took, outcome.is_ok());
-        pass.ended(outcome_of(&outcome));
+        self.parts
+            .metrics
+            .store
+            .record_write(object.len(), took, outcome.is_ok());
+        pass.on_ended(admission_outcome(&outcome));
         match outcome {
             Ok(etag) => {
-                self.written(draft, etag, began_at);
+                self.on_written(prepared, etag, began_at);
                 Ok(())
             }
             Err(error) => {
-                self.doubt(&want.key, &want.name);
+                self.invalidate(&request.key, &request.name);
                 Err(error)
             }
         }
     }
 
-    /// The draft is what the store holds now.
-    fn written(&self, draft: Draft<C::Value>, etag: ETag, at: Timestamp) {
-        let checked = draft.want.hold.checked(at);
+    /// Stores the version now in the store in memory and on disk.
+    fn on_written(&self, prepared: PreparedWrite<C::Value>, etag: ETag, at: Timestamp) {
+        let checked = prepared.request.fence.check_at(at);
         if let Some(disk) = &self.parts.disk {
-            disk.put(&draft.want.name, &etag, draft.object, checked);
+            disk.put(&prepared.request.name, &etag, prepared.object, checked);
         }
-        let entry = draft.want.found(etag, draft.answered, draft.value, checked, draft.heat);
-        self.keep(&draft.want.key, &entry);
+        let entry = prepared
+            .request
+            .entry_of(etag, prepared.answered, prepared.value, checked, prepared.heat);
+        self.insert(&prepared.request.key, &entry);
     }
 }
 
-/// Whether the store may hold what was to be written, although it did not say so.
-fn may_have_happened(error: &StoreError) -> bool {
+/// Whether a put that failed with `error` may have taken effect.
+fn may_be_written(error: &StoreError) -> bool {
     error.is_retryable() || matches!(error, StoreError::Undecided { .. })
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong when a value is written.
+//! The errors of writing a value.
 
 use std::sync::Arc;
 
@@ -10,50 +10,40 @@ use super::GetError;
 use super::get_error::code_of;
 use crate::own_error::OwnError;
 
-/// A value that was not written, or of which it is not known. `E` is what the caller's own function fails with.
+/// A value was not written, or it is unknown whether it was. `E` is the error type of the caller's change function.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "the messages name the fields")]
 pub enum WriteError<E> {
-    /// The pod does not own the key any more, and nothing was written: return the error as a [`Status`], and the clerk
-    /// goes to the owner.
+    /// The pod no longer owns the key, and nothing was written: return the error as a [`Status`], and the clerk goes to the
+    /// owner.
     #[error(transparent)]
     NotOwner(#[from] OwnError),
-    /// The function that was to make the new value refused to, and nothing was written.
+    /// The change function returned an error, and nothing was written.
     #[error("the change was refused")]
     Refused(E),
-    /// The present value could not be had, and nothing was written: see the reason.
+    /// The present value could not be read, and nothing was written: see the reason.
     #[error(transparent)]
     Get(#[from] GetError),
-    /// The new value, or the answer, cannot be encoded, and nothing was written: see to the codec.
+    /// The new value or the answer cannot be encoded, and nothing was written: correct the codec.
     #[error("the new value cannot be encoded: {0}")]
     Unencodable(String),
-    /// The slicelet was not started to write: add [`Builder::writable`](crate::Builder::writable).
-    #[error("this slicelet only reads: start it with Builder::writable")]
+    /// The slicelet is read-only: start it with [`Builder::writable`](crate::Builder::writable).
+    #[error("this slicelet is read-only: start it with Builder::writable")]
     ReadOnly,
-    /// A request id that cannot be kept: use one within the limits.
-    #[error("a request id of {length} bytes cannot be kept, allowed are 1 to {max}")]
-    BadRequestId {
-        /// Its length in bytes.
-        length: usize,
-        /// The longest.
-        max: usize,
-    },
-    /// Others wrote the object again and again, and nothing was written: try again later.
-    #[error("the object was written by others {attempt_count} times in a row")]
-    Contended {
-        /// How often it was tried.
-        attempt_count: u32,
-    },
-    /// The store refused the write, and nothing was written: correct what it says.
+    /// The request id is empty or too long: use one within the limits.
+    #[error("request id has {length} bytes, allowed are 1 to {max}")]
+    BadRequestId { length: usize, max: usize },
+    /// Every attempt conflicted with a write of another pod, and nothing was written: retry later.
+    #[error("the write conflicted with writes of other pods {attempt_count} times in a row")]
+    Contended { attempt_count: u32 },
+    /// The store rejected the write, and nothing was written: correct the cause it names.
     #[error(transparent)]
     Store(Arc<StoreError>),
-    /// It is not known whether the value was written: read it before writing again. [`Guard::once`](crate::Guard::once)
-    /// may be called again with the same request id.
-    #[error("it is not known whether the value was written: {reason}")]
-    InDoubt {
-        /// Why not.
-        reason: String,
-    },
+    /// The outcome is unknown; the write may still take effect: read the value before writing again.
+    /// [`Guard::once`](crate::Guard::once) may be called again with the same request id.
+    #[error("unknown whether the value was written: {reason}")]
+    InDoubt { reason: String },
 }
 
 impl<E: Into<Status>> From<WriteError<E>> for Status {
@@ -67,7 +57,7 @@ impl<E: Into<Status>> From<WriteError<E>> for Status {
             WriteError::BadRequestId { .. } => Code::InvalidArgument,
             WriteError::Contended { .. } => Code::Aborted,
             WriteError::Store(ref reason) => code_of(reason),
-            // Not `Unavailable`, after which clients call again by themselves.
+            // Not `Unavailable`, on which clients retry automatically.
             WriteError::InDoubt { .. } => Code::Unknown,
         };
         Status::new(code, error.to_string())

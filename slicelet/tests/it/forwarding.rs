@@ -80,11 +80,11 @@ async fn a_forwarding_loop_ends_after_two_hops() {
     other.apply(&all_by(one.slicelet.pod())).await;
     let status = one.client().unary("a:").await.unwrap_err();
     assert_eq!(not_owner(&status).owner.as_ref(), Some(other.slicelet.pod()));
-    let reason = "; it is not forwarded, because that has been done 2 times";
+    let reason = "; not forwarded: it has been forwarded 2 times already";
     assert!(status.message().ends_with(reason), "{status}");
     let misroute_counts = [&one, &other].map(|pod| pod.slicelet.stats().misroute_count);
     assert_eq!(misroute_counts, [2, 1]);
-    assert_eq!(forwards(&one.slicelet, "circling"), 1.0);
+    assert_eq!(forwards(&one.slicelet, "hop_limit"), 1.0);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn an_unreachable_owner_is_returned_with_the_reason() {
     first.apply(&all_by(&other_pod())).await;
     let status = first.client().unary("a:").await.unwrap_err();
     assert_eq!(not_owner(&status).owner, Some(other_pod()));
-    let reason = "; it was not forwarded, because the owner cannot be reached: ";
+    let reason = "; not forwarded: the owner is unreachable: ";
     assert!(status.message().contains(reason), "{status}");
     assert_eq!(forwards(&first.slicelet, "unreachable"), 1.0);
 }
@@ -163,12 +163,12 @@ async fn a_request_that_is_too_large_or_streamed_is_not_forwarded() {
     let large = format!("a:{}", "x".repeat(4 << 20));
     let status = first.client().unary(&large).await.unwrap_err();
     not_owner(&status);
-    let reason = "; it is not forwarded: its body is over the limit of 4194304 bytes that are forwarded";
+    let reason = "; not forwarded: its body exceeds the limit of 4194304 bytes";
     assert!(status.message().ends_with(reason), "{status}");
 
     let status = first.client().client_streaming("a:").await.unwrap_err();
     not_owner(&status);
-    let reason = "; it is not forwarded: it was refused before all of it had come";
+    let reason = "; not forwarded: it was rejected before its whole body had arrived";
     assert!(status.message().ends_with(reason), "{status}");
     assert_eq!(
         (

@@ -1,4 +1,4 @@
-//! The buckets of a server: one folder each.
+//! The buckets of the embedded server, one folder each.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ impl Buckets {
         }
     }
 
-    /// A bucket that exists.
+    /// An existing bucket, or `NoSuchBucket`.
     pub(super) async fn existing(&self, bucket: &str) -> S3Result<Arc<Folder>> {
         if let Some(folder) = self.opened(bucket) {
             return Ok(folder);
@@ -40,7 +40,7 @@ impl Buckets {
         }
     }
 
-    /// A bucket, created if missing. Opening a folder twice at the same time does no harm, so that no lock is held meanwhile.
+    /// A bucket, created if missing. No lock is held meanwhile, because opening a folder twice at the same time is harmless.
     pub(super) async fn create(&self, bucket: &str) -> Result<Arc<Folder>, StoreError> {
         if let Some(folder) = self.opened(bucket) {
             return Ok(folder);

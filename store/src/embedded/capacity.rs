@@ -1,4 +1,4 @@
-//! What a server can do at most, so that one can see what others do when it is not enough.
+//! A limit on the read capacity of the embedded server, to test how clients behave under overload.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -7,66 +7,66 @@ use std::time::Duration;
 use s3s::{S3Result, s3_error};
 use tokio::sync::Semaphore;
 
-/// A bound on reads, which is off until [`Capacity::limit`], and a count of them. A read takes a fixed time of one of a
-/// fixed number of places; a bounded number waits for one, and any more are refused, as `503 SlowDown`.
+/// A queueing limit on reads, off until [`Capacity::limit`], and a count of them. Each read occupies one of a fixed number of
+/// slots for a fixed time; a bounded number of reads waits for a slot, further ones are rejected with `503 SlowDown`.
 #[derive(Debug)]
 pub struct Capacity {
     settings: CapacitySettings,
-    places: Semaphore,
-    /// Reads that have a place or wait for one.
-    under_way: Semaphore,
+    slots: Semaphore,
+    /// A permit for each read that has a slot or waits for one.
+    admitted: Semaphore,
     is_limited: AtomicBool,
     served: AtomicU64,
-    refused: AtomicU64,
+    rejected: AtomicU64,
 }
 
-/// How much a server can do.
+/// The capacity of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapacitySettings {
-    /// How many reads it works on at a time.
+    /// Concurrent reads in service.
     pub places: usize,
-    /// How long each of them takes it.
+    /// The service time of each read.
     pub service_time: Duration,
-    /// How many reads may wait.
+    /// Reads that may wait for a slot; further ones are rejected.
     pub waiting_max: usize,
 }
 
 impl Capacity {
-    /// No bound yet.
+    /// A capacity whose limit is off.
     pub fn new(settings: CapacitySettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            places: Semaphore::new(settings.places),
-            under_way: Semaphore::new(settings.places + settings.waiting_max),
+            slots: Semaphore::new(settings.places),
+            admitted: Semaphore::new(settings.places + settings.waiting_max),
             is_limited: AtomicBool::new(false),
             served: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
         })
     }
 
-    /// Binds from now on.
+    /// Turns the limit on.
     pub fn limit(&self) {
         self.is_limited.store(true, Relaxed);
     }
 
-    /// How many reads were let through.
+    /// Reads served so far.
     pub fn served_count(&self) -> u64 {
         self.served.load(Relaxed)
     }
 
-    /// How many reads were refused.
+    /// Reads rejected with `SlowDown` so far.
     pub fn refused_count(&self) -> u64 {
-        self.refused.load(Relaxed)
+        self.rejected.load(Relaxed)
     }
 
-    /// Lets a read through, after the time that it takes. One who gives up waiting gives up the place.
+    /// Returns when the read has been served, or with `SlowDown`. A cancelled call frees its slot.
     pub(super) async fn serve(&self) -> S3Result<()> {
         if self.is_limited.load(Relaxed) {
-            let Ok(_under_way) = self.under_way.try_acquire() else {
-                self.refused.fetch_add(1, Relaxed);
+            let Ok(_admitted) = self.admitted.try_acquire() else {
+                self.rejected.fetch_add(1, Relaxed);
                 return Err(s3_error!(SlowDown, "reduce your request rate"));
             };
-            let _place = self.places.acquire().await.expect("it is never closed");
+            let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
             tokio::time::sleep(self.settings.service_time).await;
         }
         self.served.fetch_add(1, Relaxed);
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_finds_no_place_waits_and_what_may_not_wait_is_refused() {
+    async fn reads_beyond_the_slots_wait_and_beyond_the_queue_are_rejected() {
         let capacity = Capacity::new(CapacitySettings {
             places: 1,
             service_time: Duration::from_millis(10),

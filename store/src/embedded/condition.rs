@@ -1,4 +1,4 @@
-//! Conditional headers and tags, between the protocol's terms and ours.
+//! Conversion of conditional headers and tags between the S3 protocol and the store.
 
 use s3s::dto::{ETag as S3Tag, ETagCondition, Metadata};
 use s3s::{S3Result, s3_error};
@@ -6,7 +6,7 @@ use s3s::{S3Result, s3_error};
 use crate::s3::WRITE_ID;
 use crate::{ETag, Expect};
 
-/// What a write expects. As in AWS, it may name a version that must be there, or nothing that may be.
+/// The condition of a write. As in AWS: `If-Match` with a tag, or `If-None-Match: *`.
 pub(super) fn expectation(if_match: Option<ETagCondition>, if_none_match: Option<ETagCondition>) -> S3Result<Expect> {
     match (if_match, if_none_match) {
         (None, None) => Ok(Expect::Anything),
@@ -19,8 +19,8 @@ pub(super) fn expectation(if_match: Option<ETagCondition>, if_none_match: Option
     }
 }
 
-/// Whether a condition of a read names this version.
-pub(super) fn names(condition: &ETagCondition, etag: &ETag) -> bool {
+/// Whether the condition of a read matches this version.
+pub(super) fn matches(condition: &ETagCondition, etag: &ETag) -> bool {
     match condition {
         ETagCondition::Any => true,
         ETagCondition::ETag(tag) => from_wire(tag) == *etag,
@@ -35,7 +35,7 @@ pub(super) fn from_wire(tag: &S3Tag) -> ETag {
     ETag::new(format!("\"{}\"", tag.value()))
 }
 
-/// The id that a write left in its metadata.
+/// The write id in the metadata of an object, see [`WRITE_ID`].
 pub(super) fn write_id(metadata: Option<&Metadata>) -> Option<&str> {
     metadata?.get(WRITE_ID).map(String::as_str)
 }

@@ -1,10 +1,10 @@
-//! Our errors in the words of S3.
+//! Store errors as S3 error codes.
 
 use s3s::{S3Error, S3ErrorCode};
 
 use crate::StoreError;
 
-/// The answer to a request that failed for `error`.
+/// The S3 error reply for `error`.
 pub(super) fn of_store(error: StoreError) -> S3Error {
     let code = match &error {
         StoreError::PreconditionFailed { .. } => S3ErrorCode::PreconditionFailed,

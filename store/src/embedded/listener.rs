@@ -1,4 +1,4 @@
-//! Accepting connections: a bounded number, none for ever, and an orderly end.
+//! The accept loop: bounded connections, bounded idle time, graceful shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How many connections are served at a time; more of them wait in the system's queue.
+/// Concurrent connections; further ones wait in the accept queue of the operating system.
 const CONNECTION_COUNT_MAX: usize = 1024;
-/// How long a connection may take to send the head of a request.
+/// How long a connection may take to send the header of a request, idle time included.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long requests under way may take to end once the server stops.
+/// How long running requests may take to finish during shutdown.
 const GRACE: Duration = Duration::from_secs(5);
-/// The pause after a failed accept: most often the process is out of file handles, and some will be closed.
+/// The pause after a failed accept. The usual cause is a lack of file descriptors, some of which will be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`; connections that outlast the grace are cut.
+/// Serves until `stop`; connections that outlast [`GRACE`] are aborted.
 pub(super) async fn serve(socket: TcpListener, service: S3Service, stop: CancellationToken) {
     let mut connections = JoinSet::new();
     let graceful = GracefulShutdown::new();
@@ -37,7 +37,7 @@ pub(super) async fn serve(socket: TcpListener, service: S3Service, stop: Cancell
             .into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            // A connection that breaks is the client's concern: its request fails there.
+            // The client sees the error of a broken connection; here it is of no interest.
             let _ = connection.await;
             drop(slot);
         });
@@ -50,7 +50,7 @@ pub(super) async fn serve(socket: TcpListener, service: S3Service, stop: Cancell
 async fn accept(socket: &TcpListener) -> TcpStream {
     loop {
         match socket.accept().await {
-            // Without it, small answers wait for the client's delayed acknowledgement.
+            // Without TCP_NODELAY, small replies wait for the client's delayed acknowledgement.
             Ok((connection, _)) if connection.set_nodelay(true).is_ok() => return connection,
             Ok(_) => {}
             Err(error) => {

@@ -1,14 +1,14 @@
-//! An S3 server inside the process, for `emberkeep dev` and for tests: the real protocol, with signatures, over local folders.
+//! An in-process S3 server for `emberkeep dev` and tests: the S3 protocol with signatures over local folders.
 //!
-//! Each bucket is a [`Folder`](crate::Folder), so that conditional writes are as atomic here as they are there. Left out is what
-//! Emberkeep does not use: ranges, delimiters, versions, access rules, and all metadata but its own.
+//! Each bucket is a [`Folder`](crate::Folder), so conditional writes are as atomic as in one. Not supported, because Emberkeep
+//! does not use them: ranges, delimiters, versions, access rules, and metadata other than its own.
 
 mod buckets;
 mod capacity;
 mod condition;
 mod fault;
+mod folder_service;
 mod listener;
-mod service;
 mod uploads;
 
 use std::net::SocketAddr;
@@ -23,24 +23,24 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::buckets::Buckets;
 pub use self::capacity::{Capacity, CapacitySettings};
-use self::service::Service;
+use self::folder_service::FolderService;
 use self::uploads::Uploads;
 use crate::{Credentials, Durability, S3Settings, Store, StoreError};
 
-/// Where the server listens, what it serves, and to whom.
+/// The settings of an embedded server.
 #[derive(Clone, Debug)]
 pub struct EmbeddedS3Settings {
-    /// The address to listen on; port 0 for any that is free.
+    /// The listen address; port 0 for any free port.
     pub listen: SocketAddr,
-    /// The folder of the buckets, created if missing, and served by one server at a time.
+    /// The folder of the buckets, created if missing; one server at a time may use it.
     pub folder: PathBuf,
-    /// What requests must be signed with.
+    /// The key pair that requests must be signed with.
     pub credentials: Credentials,
-    /// What an acknowledged write survives.
+    /// The failures that an acknowledged write survives.
     pub durability: Durability,
 }
 
-/// A running server; it stops when this is dropped, or in an orderly way by [`EmbeddedS3::shutdown`].
+/// A running server. It stops on drop, gracefully by [`EmbeddedS3::shutdown`].
 #[derive(Debug)]
 pub struct EmbeddedS3 {
     addr: SocketAddr,
@@ -51,12 +51,12 @@ pub struct EmbeddedS3 {
 }
 
 impl EmbeddedS3 {
-    /// Starts a server; it accepts requests when this returns.
+    /// Starts a server that accepts requests on return.
     pub async fn start(settings: EmbeddedS3Settings) -> Result<Self, StoreError> {
         Self::serving(settings, None).await
     }
 
-    /// Starts a server that can do only so much.
+    /// Starts a server with limited read capacity.
     pub async fn start_limited(settings: EmbeddedS3Settings, capacity: Arc<Capacity>) -> Result<Self, StoreError> {
         Self::serving(settings, Some(capacity)).await
     }
@@ -74,7 +74,7 @@ impl EmbeddedS3 {
 
         let uploads = Uploads::open(&folder, durability).await?;
         let buckets = Arc::new(Buckets::new(folder, durability));
-        let mut service = S3ServiceBuilder::new(Service::new(Arc::clone(&buckets), uploads, capacity));
+        let mut service = S3ServiceBuilder::new(FolderService::new(Arc::clone(&buckets), uploads, capacity));
         service.set_auth(SimpleAuth::from_single(
             &credentials.access_key,
             credentials.secret_key.as_str(),
@@ -91,12 +91,12 @@ impl EmbeddedS3 {
         })
     }
 
-    /// The address the server listens on.
+    /// The bound address, with the actual port.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Creates a bucket, unless it exists.
+    /// Creates a bucket if it does not exist.
     pub async fn create_bucket(&self, bucket: &str) -> Result<(), StoreError> {
         self.settings(bucket).check()?;
         self.buckets.create(bucket).await.map(drop)

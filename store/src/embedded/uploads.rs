@@ -1,4 +1,4 @@
-//! Multipart uploads under way: a folder of parts, until they are joined or dropped.
+//! Pending multipart uploads: a folder of parts until they are completed or aborted.
 
 use std::io;
 use std::path::Path;
@@ -13,25 +13,25 @@ use crate::{
     Durability, ETag, Expect, Folder, NameRange, OBJECT_BYTES_MAX, Object, ObjectName, ObjectStore, Read, StoreError,
 };
 
-/// No bucket can have this name.
+/// Not a valid bucket name, so it collides with none.
 const FOLDER: &str = ".uploads";
-/// As in AWS.
+/// The limit of AWS.
 const PART_COUNT_MAX: i32 = 10_000;
 
-/// All uploads of a server, each with an object that says what it is for, and one for each part.
+/// The pending uploads of a server. Each has a `purpose` object with its bucket and key, and one object for each part.
 #[derive(Debug)]
 pub(super) struct Uploads(Folder);
 
-/// An upload that has begun.
+/// An upload between create and complete or abort.
 #[derive(Debug)]
-pub(super) struct Upload<'a> {
+pub(super) struct PendingUpload<'a> {
     parts: &'a Folder,
     id: String,
     writer: Option<String>,
 }
 
 impl Uploads {
-    /// Starts empty: what an earlier server left behind, its clients have given up.
+    /// Starts empty: the clients of an earlier server have given up its uploads.
     pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self, StoreError> {
         let path = root.join(FOLDER);
         match tokio::fs::remove_dir_all(&path).await {
@@ -50,8 +50,8 @@ impl Uploads {
         Ok(id)
     }
 
-    pub(super) async fn find(&self, bucket: &str, key: &str, id: &str) -> S3Result<Upload<'_>> {
-        let unknown = || s3_error!(NoSuchUpload, "upload {} is not under way", id);
+    pub(super) async fn find(&self, bucket: &str, key: &str, id: &str) -> S3Result<PendingUpload<'_>> {
+        let unknown = || s3_error!(NoSuchUpload, "no pending upload {}", id);
         let name = object(id, "purpose").map_err(|_| unknown())?;
         match self.0.get(&name, None).await.map_err(fault::of_store)? {
             Read::Found(found) if found.bytes == purpose(bucket, key) => {}
@@ -63,7 +63,7 @@ impl Uploads {
             .await
             .map_err(fault::of_store)?
             .ok_or_else(unknown)?;
-        Ok(Upload {
+        Ok(PendingUpload {
             parts: &self.0,
             id: id.to_owned(),
             writer: header.writer,
@@ -71,8 +71,8 @@ impl Uploads {
     }
 }
 
-impl Upload<'_> {
-    /// Who began the upload.
+impl PendingUpload<'_> {
+    /// The write id given at creation.
     pub(super) fn writer(&self) -> Option<&str> {
         self.writer.as_deref()
     }
@@ -93,7 +93,7 @@ impl Upload<'_> {
             .map_err(fault::of_store)
     }
 
-    /// The content of the parts, which must be as the client believes them to be.
+    /// The joined content of the parts; rejects parts whose tags differ from those the client sent.
     pub(super) async fn joined(&self, parts: &[CompletedPart]) -> S3Result<Bytes> {
         if !parts.is_sorted_by(|a, b| a.part_number < b.part_number) {
             return Err(s3_error!(InvalidPartOrder));
@@ -116,11 +116,11 @@ impl Upload<'_> {
         let name = object(&self.id, &number.to_string())?;
         match self.parts.get(&name, None).await.map_err(fault::of_store)? {
             Read::Found(part) => Ok(part),
-            Read::NotModified | Read::Missing => Err(s3_error!(InvalidPart, "part {} was never sent", number)),
+            Read::NotModified | Read::Missing => Err(s3_error!(InvalidPart, "part {} was not uploaded", number)),
         }
     }
 
-    /// Removes all that belongs to the upload.
+    /// Deletes the parts and the purpose of the upload.
     pub(super) async fn discard(self) -> S3Result<()> {
         let mut rest = Some(NameRange::prefix(format!("{}/", self.id)));
         while let Some(range) = rest {
@@ -134,11 +134,11 @@ impl Upload<'_> {
     }
 }
 
-/// Keys hold no line break, so that this is unmistakable.
+/// Unambiguous, because neither buckets nor keys contain a line break.
 fn purpose(bucket: &str, key: &str) -> String {
     format!("{bucket}\n{key}")
 }
 
 fn object(id: &str, what: &str) -> S3Result<ObjectName> {
-    ObjectName::new(format!("{id}/{what}")).map_err(fault::of_store)
+    ObjectName::new(format!("{id}/{what}")).map_err(|error| fault::of_store(error.into()))
 }

@@ -1,4 +1,4 @@
-//! Writing without ever showing a part: a draft, synced, then renamed into its place.
+//! Atomic writes: a draft file is written and synced, then renamed to the path of the object.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,23 +7,24 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::record::Record;
-use super::{Durability, io_error};
+use super::durability::Durability;
+use super::io_error::io_error;
+use super::object_record::ObjectRecord;
 use crate::StoreError;
 
-/// Drafts older than this were left behind by a crash.
+/// Drafts older than this were left behind by a crash: no write takes an hour.
 const STALE: Duration = Duration::from_secs(3600);
-/// How often a rename is tried while deletes of neighbours keep taking the directory away.
+/// Attempts of a rename while concurrent deletes of neighbours keep removing the empty directory.
 const TRY_COUNT: u32 = 16;
 
-/// The folder where drafts are written.
+/// The folder of drafts.
 #[derive(Clone, Debug)]
 pub(super) struct Drafts {
     folder: PathBuf,
     durability: Durability,
 }
 
-/// A record on disk that is not an object yet; removed unless committed.
+/// A record on disk that no reader can see yet; removed on drop unless committed.
 #[derive(Debug)]
 pub(super) struct Draft {
     path: PathBuf,
@@ -38,7 +39,7 @@ impl Drafts {
         Ok(Self { folder, durability })
     }
 
-    pub(super) fn write(&self, record: &Record) -> Result<Draft, StoreError> {
+    pub(super) fn write(&self, record: &ObjectRecord) -> Result<Draft, StoreError> {
         let draft = Draft {
             path: self.folder.join(Uuid::new_v4().to_string()),
             durability: self.durability,
@@ -52,7 +53,7 @@ impl Drafts {
 }
 
 impl Draft {
-    /// Puts the draft at `path`, below `root`; a reader sees the old object or the new one.
+    /// Renames the draft to `path` below `root`; a reader sees the old object or the new one, never a part.
     pub(super) fn commit(self, root: &Path, path: &Path) -> Result<(), StoreError> {
         let mut tries_left = TRY_COUNT;
         loop {
@@ -74,12 +75,12 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // After a commit there is nothing left to remove; after a failure the sweep gets what this one misses.
+        // After a commit the file is gone; if removal fails after an error, a later sweep removes it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Removes what a crash left behind; a draft that another process removes or commits meanwhile is no concern.
+/// Removes the drafts of crashed processes. Errors are ignored: another process may remove or commit the same draft meanwhile.
 fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

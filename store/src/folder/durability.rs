@@ -1,15 +1,15 @@
-//! What a write survives: how files and the directories that name them get to the disk.
+//! Durability of a write: syncing files, and the directories that hold their entries.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// What an acknowledged write survives.
+/// The failures that an acknowledged write survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// The machine losing power: every write is synced to the disk.
+    /// Power loss: every write is synced to disk before it is acknowledged.
     Synced,
-    /// The process being killed, but not the machine: for tests and demos.
+    /// A crash of the process, but not of the machine; for tests and demos.
     Unsynced,
 }
 
@@ -21,7 +21,7 @@ impl Durability {
         }
     }
 
-    /// Makes what was created in a directory, or removed from it, last.
+    /// Makes entries created in or removed from a directory durable.
     pub(super) fn sync_directory(self, path: &Path) -> io::Result<()> {
         match self {
             Self::Synced => File::open(path)?.sync_all(),
@@ -29,7 +29,7 @@ impl Durability {
         }
     }
 
-    /// Makes the directories down from `root`; a new one is an entry of its parent, which is therefore synced.
+    /// Creates the directories between `root` and `directory`; the parent of each new one is synced, for it holds the entry.
     pub(super) fn make_directories(self, root: &Path, directory: &Path) -> io::Result<()> {
         if directory == root || directory.is_dir() {
             return Ok(());
@@ -42,7 +42,7 @@ impl Durability {
         }
     }
 
-    /// Removes a file if it is there, and the directories up to `root` that it leaves empty.
+    /// Removes a file if it exists, and the directories up to `root` that become empty.
     pub(super) fn remove(self, root: &Path, path: &Path) -> io::Result<()> {
         match fs::remove_file(path) {
             Err(error) if is_missing(&error) => return Ok(()),
@@ -50,7 +50,7 @@ impl Durability {
         }
         let directory = path.parent().unwrap_or(root);
         match self.sync_directory(directory) {
-            // A neighbour was removed at the same time, and the directory with it.
+            // A concurrent delete of a neighbour removed the directory as well.
             Err(error) if is_missing(&error) => {}
             outcome => outcome?,
         }
@@ -60,7 +60,7 @@ impl Durability {
     }
 }
 
-/// Missing is also what lies below a file instead of a directory.
+/// Whether a path does not exist; a path below a file instead of a directory does not exist either.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

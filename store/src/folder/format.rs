@@ -1,4 +1,4 @@
-//! The format of a folder, written down in it, so that no version misreads another's.
+//! The format version of a folder, stored in it, so that no release misreads the files of another.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::io_error;
+use super::io_error::io_error;
 use crate::StoreError;
 
 const FORMAT: &str = "emberkeep folder 1";
 
-/// Marks a new folder with our format, and refuses a folder with another.
+/// Writes the format of a new folder; rejects a folder with another format.
 pub(super) fn claim(root: &Path, own: &Path) -> Result<(), StoreError> {
     let path = own.join("format");
     match fs::read_to_string(&path) {
@@ -21,13 +21,13 @@ pub(super) fn claim(root: &Path, own: &Path) -> Result<(), StoreError> {
             found: found.trim_end().to_owned(),
             supported: FORMAT,
         }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => mark(own, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => write_format(own, &path),
         Err(source) => Err(io_error(&path, source)),
     }
 }
 
-/// Writes the mark in one step: processes that open a new folder together see all of it or nothing.
-fn mark(own: &Path, path: &Path) -> Result<(), StoreError> {
+/// Writes the format file by a rename: processes that open a new folder at the same time see all of it or nothing.
+fn write_format(own: &Path, path: &Path) -> Result<(), StoreError> {
     let draft = own.join(format!("format.{}", Uuid::new_v4()));
     fs::write(&draft, format!("{FORMAT}\n"))
         .and_then(|()| fs::File::open(&draft)?.sync_all())

@@ -1,8 +1,8 @@
-//! Names as paths: reversible, within the limits of file systems, and in an order that a walk can keep.
+//! The mapping of object names to paths: reversible, within the limits of file systems, and preserving the order for a walk.
 //!
-//! A segment becomes a directory; the last one becomes a file that ends in `=`, so that the objects `a` and `a/b` can both be.
-//! File systems take 255 bytes in a path component, so a long segment is cut every [`CUT`] bytes and goes on below, in
-//! components that begin with `+`. A directory of exactly [`CUT`] bytes is therefore always one that goes on.
+//! A segment becomes a directory; the last one becomes a file that ends in `=`, so that the objects `a` and `a/b` can coexist.
+//! File systems allow 255 bytes in a path component, so a long segment is cut every [`CUT`] bytes and continues below, in
+//! components that begin with `+`. A directory name of exactly [`CUT`] bytes is therefore always continued.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::ObjectName;
 /// Where long segments are cut, in bytes.
 const CUT: usize = 200;
 
-/// The file of an object.
+/// The path of an object's file.
 pub(super) fn path_of(root: &Path, name: &ObjectName) -> PathBuf {
     let mut components: Vec<String> = name.as_str().split('/').flat_map(components_of).collect();
     if let Some(file) = components.last_mut() {
@@ -30,7 +30,7 @@ fn components_of(segment: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// What an entry of a directory adds to the names of the objects in it.
+/// The part that a directory entry contributes to the names of the objects below it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stem {
     pub(super) text: String,
@@ -39,7 +39,7 @@ pub(super) struct Stem {
 }
 
 impl Stem {
-    /// Reads a directory entry; `None` for one that is none of the store's.
+    /// Parses a directory entry; `None` for a file that does not belong to the store.
     pub(super) fn of_entry(component: &str, is_directory: bool) -> Option<Self> {
         let piece = component.strip_prefix('+').unwrap_or(component);
         let text = match (is_directory, piece.strip_suffix('=')) {
@@ -68,12 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_its_path() {
+    fn a_name_becomes_a_path() {
         assert_eq!(path("profiles/00ff/al%20ice"), "profiles/00ff/al%20ice=");
     }
 
     #[test]
-    fn long_segments_go_on_below() {
+    fn long_segments_continue_in_subdirectories() {
         let long = "x".repeat(CUT);
         assert_eq!(path(&format!("{long}y/z")), format!("{long}/+y/z="));
         assert_eq!(path(&long), format!("{long}/+="));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_read_back_is_the_name() {
+    fn a_path_maps_back_to_its_name() {
         let long = "x".repeat(CUT);
         for name in [
             "a",
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_stores_is_passed_over() {
+    fn foreign_files_are_ignored() {
         assert_eq!(Stem::of_entry(".emberkeep", true), None);
         assert_eq!(Stem::of_entry("notes.txt", false), None);
     }

@@ -1,4 +1,4 @@
-//! What keeps two writers of one object apart, in this process and between processes.
+//! Write locks of objects, within this process and between processes.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{sleep, timeout};
 
-use super::io_error;
+use super::io_error::io_error;
 use crate::{ObjectName, StoreError};
 
-/// Names share this many locks, so that the lock files stay few.
+/// Names are hashed to this many locks, which bounds the number of lock files.
 const LOCK_COUNT: usize = 64;
-/// How long a writer waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest pause between two looks at a lock that another process holds.
+/// How long a writer waits for a lock before it fails with `Timeout`.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest pause between two attempts at a lock that another process holds.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Locks {
     local: Vec<Arc<Mutex<()>>>,
 }
 
-/// The right to write the objects of one lock, until dropped.
+/// Held for a write, released on drop.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
@@ -42,30 +42,30 @@ impl Locks {
         })
     }
 
-    /// Waits for the lock of `name`: first in line with this process's writers, then against other processes.
+    /// Acquires the lock of `name`: first the in-process mutex, which is fair, then the file lock against other processes.
     pub(super) async fn acquire(&self, name: &ObjectName, place: &str) -> Result<Lock, StoreError> {
         let number = usize::from(Sha256::digest(name.as_str())[0]) % LOCK_COUNT;
         let both = async {
             let local = Arc::clone(&self.local[number]).lock_owned().await;
             let path = self.folder.join(format!("{number:02x}"));
-            let file = alone(&path).await.map_err(|source| io_error(&path, source))?;
+            let file = lock_file(&path).await.map_err(|source| io_error(&path, source))?;
             Ok(Lock {
                 _file: file,
                 _local: local,
             })
         };
-        match timeout(PATIENCE, both).await {
+        match timeout(ACQUIRE_TIMEOUT, both).await {
             Ok(outcome) => outcome,
             Err(_) => Err(StoreError::Timeout {
                 place: place.to_owned(),
-                after: PATIENCE,
+                after: ACQUIRE_TIMEOUT,
             }),
         }
     }
 }
 
-/// Locks a file. The lock is tried rather than waited for, because a wait within the system has no deadline.
-async fn alone(path: &Path) -> io::Result<File> {
+/// Locks a file by polling `try_lock`: a blocking lock call has no deadline and would occupy a thread.
+async fn lock_file(path: &Path) -> io::Result<File> {
     let file = File::options().create(true).append(true).open(path)?;
     let mut pause = Duration::from_millis(1);
     loop {
@@ -78,7 +78,7 @@ async fn alone(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writers that wait for the same lock look at it at different times.
+/// Scatters the attempts of writers that wait for the same lock.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(rand::random_range(0.5..1.0))
 }

@@ -1,18 +1,19 @@
-//! Objects in a local folder, safe against crashes and against other processes writing to the same folder.
+//! Objects in a local folder, consistent after crashes and under concurrent writes by other processes.
 //!
 //! ```text
-//! {root}/.emberkeep/format              the format of the folder
-//! {root}/.emberkeep/locks/{00..3f}      what writers of an object hold
-//! {root}/.emberkeep/drafts/{uuid}       what is being written; left behind by a crash, swept later
+//! {root}/.emberkeep/format              the format version of the folder
+//! {root}/.emberkeep/locks/{00..3f}      lock files of writers
+//! {root}/.emberkeep/drafts/{uuid}       writes in progress; those of a crashed process are swept later
 //! {root}/{target}/{slice key}/{key}=    an object
 //! ```
 
 mod draft;
 mod durability;
 mod format;
+mod io_error;
 mod layout;
 mod lock;
-mod record;
+mod object_record;
 mod walk;
 
 use std::fs;
@@ -24,19 +25,20 @@ use bytes::Bytes;
 
 use self::draft::{Draft, Drafts};
 pub use self::durability::Durability;
+use self::io_error::io_error;
 use self::lock::Locks;
-pub(crate) use self::record::Header;
-use self::record::Record;
+pub(crate) use self::object_record::Header;
+use self::object_record::ObjectRecord;
 use crate::object_store::require_size;
 use crate::{ETag, Expect, NameRange, Object, ObjectName, ObjectStore, Page, Read, StoreError};
 
-/// Where the folder keeps what is its own.
-const OWN: &str = ".emberkeep";
+/// The subfolder of everything but objects.
+const META_FOLDER: &str = ".emberkeep";
 
 /// A store in a local folder.
 ///
-/// Any number of processes may use the same folder at the same time: a write is a rename, so that no reader ever sees a part of
-/// one, and conditional writes hold a file lock. The file system must tell upper from lower case, as those of Linux do.
+/// Any number of processes may use the same folder at the same time: a write is a rename, so that no reader sees a part of
+/// one, and conditional writes hold a file lock. The file system must be case-sensitive, as those of Linux are.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -47,11 +49,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder, created if missing; refuses one of another format.
+    /// Opens a folder, created if missing; rejects a folder of another format.
     pub async fn open(root: impl Into<PathBuf>, durability: Durability) -> Result<Self, StoreError> {
         let root = root.into();
-        unblock(move || {
-            let own = root.join(OWN);
+        run_blocking(move || {
+            let own = root.join(META_FOLDER);
             fs::create_dir_all(&own).map_err(|source| io_error(&own, source))?;
             format::claim(&root, &own)?;
             Ok(Self {
@@ -65,7 +67,7 @@ impl Folder {
         .await
     }
 
-    /// Writes an object and notes down who wrote it; see [`Folder::header`].
+    /// Writes an object with the name of its writer in the header; see [`Folder::header`].
     pub(crate) async fn put_as(
         &self,
         writer: Option<&str>,
@@ -75,31 +77,31 @@ impl Folder {
     ) -> Result<ETag, StoreError> {
         require_size(name, bytes.len() as u64)?;
         let (drafts, writer) = (self.drafts.clone(), writer.map(str::to_owned));
-        let (draft, etag) = unblock(move || {
-            let record = Record::new(writer, bytes);
+        let (draft, etag) = run_blocking(move || {
+            let record = ObjectRecord::new(writer, bytes);
             Ok((drafts.write(&record)?, record.header.etag))
         })
         .await?;
         self.commit(draft, name, expect).await.map(|()| etag)
     }
 
-    /// What is known of an object without reading its content.
+    /// Reads the header of an object without its content.
     #[cfg(feature = "embedded")]
     pub(crate) async fn header(&self, name: &ObjectName) -> Result<Option<Header>, StoreError> {
         let path = layout::path_of(&self.root, name);
-        unblock(move || record::header(&path)).await
+        run_blocking(move || object_record::header(&path)).await
     }
 
-    /// Makes a draft the object, if what is there is what the writer expects.
+    /// Replaces the object by a draft if the stored version is the expected one.
     ///
-    /// The lock goes along into the blocking closure: a caller that stops waiting must not let another writer in between.
+    /// The lock moves into the blocking closure: if the caller is cancelled, check and rename still happen under the lock.
     async fn commit(&self, draft: Draft, name: &ObjectName, expect: Expect) -> Result<(), StoreError> {
         let lock = self.locks.acquire(name, &self.place).await?;
         let (root, name) = (self.root.clone(), name.clone());
-        unblock(move || {
+        run_blocking(move || {
             let _lock = lock;
             let path = layout::path_of(&root, &name);
-            if meets(expect, record::header(&path)?.as_ref()) {
+            if is_met(expect, object_record::header(&path)?.as_ref()) {
                 draft.commit(&root, &path)
             } else {
                 Err(StoreError::PreconditionFailed { name })
@@ -114,7 +116,7 @@ impl ObjectStore for Folder {
     async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
         let path = layout::path_of(&self.root, name);
         let unless = unless.cloned();
-        unblock(move || read(&path, unless.as_ref())).await
+        run_blocking(move || read(&path, unless.as_ref())).await
     }
 
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
@@ -123,14 +125,14 @@ impl ObjectStore for Folder {
 
     async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
         let (root, range) = (self.root.clone(), range.clone());
-        unblock(move || walk::page(&root, range, count_max)).await
+        run_blocking(move || walk::page(&root, range, count_max)).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
         let lock = self.locks.acquire(name, &self.place).await?;
         let (root, path) = (self.root.clone(), layout::path_of(&self.root, name));
         let durability = self.durability;
-        unblock(move || {
+        run_blocking(move || {
             let _lock = lock;
             durability
                 .remove(&root, &path)
@@ -145,7 +147,7 @@ impl ObjectStore for Folder {
 }
 
 fn read(path: &Path, unless: Option<&ETag>) -> Result<Read, StoreError> {
-    let Some(stored) = record::open(path)? else {
+    let Some(stored) = object_record::open(path)? else {
         return Ok(Read::Missing);
     };
     if unless == Some(&stored.header.etag) {
@@ -158,7 +160,7 @@ fn read(path: &Path, unless: Option<&ETag>) -> Result<Read, StoreError> {
     }))
 }
 
-fn meets(expect: Expect, found: Option<&Header>) -> bool {
+fn is_met(expect: Expect, found: Option<&Header>) -> bool {
     match expect {
         Expect::Anything => true,
         Expect::Absent => found.is_none(),
@@ -166,20 +168,16 @@ fn meets(expect: Expect, found: Option<&Header>) -> bool {
     }
 }
 
-/// Runs file operations where they may block.
-async fn unblock<T: Send + 'static>(
+/// Runs file operations on the blocking thread pool.
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         Err(failure) if failure.is_panic() => std::panic::resume_unwind(failure.into_panic()),
-        Err(_) => Err(io_error(Path::new(OWN), io::Error::other("the process is stopping"))),
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io {
-        path: path.to_owned(),
-        source,
+        Err(_) => Err(io_error(
+            Path::new(META_FOLDER),
+            io::Error::other("the runtime is shutting down"),
+        )),
     }
 }

@@ -1,12 +1,13 @@
-//! Listing a folder in the order of names, entering only directories that can hold a name of the range.
+//! Listing a folder in name order; directories without a name of the range are skipped.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use super::durability::is_missing;
+use super::io_error::io_error;
 use super::layout::Stem;
-use super::{io_error, record};
+use super::object_record;
 use crate::{Listed, NameRange, ObjectName, Page, StoreError};
 
 /// The first `count_max` objects of a range.
@@ -35,7 +36,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Visits a directory whose objects' names all begin with `stem`.
+    /// Visits a directory; the names of its objects begin with `stem`.
     fn enter(&mut self, directory: &Path, stem: &str) -> Result<(), StoreError> {
         for entry in entries(directory).map_err(|source| io_error(directory, source))? {
             if self.objects.len() >= self.count_max {
@@ -59,8 +60,8 @@ impl Walk<'_> {
         let Ok(name) = ObjectName::new(text) else {
             return Ok(());
         };
-        // An object deleted since the directory was read is simply not there.
-        if let Some(header) = record::header(path)? {
+        // The object may have been deleted since the directory was read.
+        if let Some(header) = object_record::header(path)? {
             self.objects.push(Listed {
                 name,
                 size_bytes: header.size_bytes,
@@ -70,7 +71,7 @@ impl Walk<'_> {
     }
 }
 
-/// The entries of a directory in the order of the names below them; none for a directory that has gone.
+/// The entries of a directory, ordered by the names below them; none if the directory was removed meanwhile.
 fn entries(directory: &Path) -> io::Result<Vec<Stem>> {
     let entries = match fs::read_dir(directory) {
         Err(error) if is_missing(&error) => return Ok(Vec::new()),

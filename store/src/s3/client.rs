@@ -1,4 +1,4 @@
-//! The SDK's client, with deadlines, retries and TLS as we want them.
+//! The configuration of the SDK's client: deadlines, retries, TLS.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use super::{S3Settings, trust};
 use crate::StoreError;
 
-/// How long one operation may take, with all its retries; sending 16 MiB must fit in.
+/// Bounds one operation with all its retries; an upload of 16 MiB must fit.
 pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,7 +48,7 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, StoreError> 
             "settings",
         ));
     }
-    // Signatures guard what is sent and TCP what is read; the newer checksums are unknown to many servers.
+    // Requests are protected by signatures and replies by TCP checksums; many servers do not support the newer S3 checksums.
     let mut config = aws_sdk_s3::config::Builder::from(&shared.load().await)
         .force_path_style(settings.path_style)
         .retry_classifier(ConflictIsTransient)
@@ -58,14 +58,14 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, StoreError> 
     if let Some(endpoint) = &settings.endpoint {
         config = config.endpoint_url(endpoint);
         if endpoint.starts_with("http://") {
-            // A machine without root certificates can still talk to a server that needs none.
+            // So that plain HTTP works on a machine without root certificates.
             config = config.http_client(HttpClient::new().build_http());
         }
     }
     Ok(Client::from_conf(config.build()))
 }
 
-/// Not the SDK's own chain, which asks the instance metadata service last and waits seconds for it where there is none.
+/// Replaces the SDK's default chain, which queries the instance metadata service last and waits seconds where there is none.
 fn region(settings: &S3Settings) -> RegionProviderChain {
     RegionProviderChain::first_try(settings.region.clone().map(Region::new))
         .or_else(EnvironmentVariableRegionProvider::new())
@@ -90,14 +90,14 @@ fn retries() -> RetryConfig {
         .with_max_backoff(BACKOFF_MAX)
 }
 
-/// A budget of retries, shared by all operations on a store but not with other stores: one in trouble must not use up theirs.
+/// A retry budget for all operations on this store, not shared with other stores: a failing store must not exhaust theirs.
 fn budget() -> RetryPartition {
     RetryPartition::custom("store")
         .token_bucket(TokenBucket::default())
         .build()
 }
 
-/// S3 answers 409 to a conditional write that met another one under way: neither won yet, so it is asked again.
+/// S3 replies 409 to a conditional write that conflicts with a concurrent one. Neither has won yet, so the write is retried.
 #[derive(Debug)]
 struct ConflictIsTransient;
 

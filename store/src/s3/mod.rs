@@ -1,11 +1,11 @@
 //! Objects in a bucket of an S3-compatible server.
 
+mod attempts;
 mod client;
-mod failure;
 mod multipart;
 mod read;
+mod sdk_error;
 mod settings;
-mod tries;
 mod trust;
 mod write;
 
@@ -21,9 +21,9 @@ use self::write::Write;
 use crate::object_store::require_size;
 use crate::{ETag, Expect, Listed, NameRange, ObjectName, ObjectStore, Page, Read, StoreError};
 
-/// Objects up to this size are sent in one request.
+/// Objects up to this size are sent in one request, larger ones by multipart upload.
 const SINGLE_BYTES_MAX: usize = 16 << 20;
-/// The most names a server puts on one page.
+/// The largest page of a listing in S3.
 const PAGE_COUNT_MAX: usize = 1000;
 
 /// A bucket, or the part of it below a prefix.
@@ -37,7 +37,7 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// A client for the bucket; asks nothing of the server yet.
+    /// Creates a client for the bucket; sends no request.
     pub async fn connect(settings: S3Settings) -> Result<Self, StoreError> {
         settings.check()?;
         let slash = if settings.prefix.is_empty() { "" } else { "/" };
@@ -64,19 +64,19 @@ impl S3 {
             .set_if_match(write.if_match())
             .body(ByteStream::from(bytes))
             .customize()
-            .interceptor(write.tries.clone())
+            .interceptor(write.attempts.clone())
             .send()
             .await;
         match sent {
             Ok(answer) => self.tag(answer.e_tag),
-            Err(error) => Err(failure::of_write(&self.place, name, error)),
+            Err(error) => Err(sdk_error::of_write(&self.place, name, error)),
         }
     }
 
-    /// The version of an object, if it was this very write that made it.
+    /// The version of the object if this very write made it, recognised by [`WRITE_ID`].
     ///
-    /// A reply can get lost after the write took effect. The SDK then sends it again, and that one fails: on our own object.
-    async fn landed(&self, name: &ObjectName, write: &Write) -> Result<Option<ETag>, StoreError> {
+    /// A reply can be lost after the write was applied. The SDK then retries, and the retry fails its condition on our own object.
+    async fn applied_version(&self, name: &ObjectName, write: &Write) -> Result<Option<ETag>, StoreError> {
         let head = self
             .client
             .head_object()
@@ -89,14 +89,14 @@ impl S3 {
                 self.tag(found.e_tag).map(Some)
             }
             Ok(_) => Ok(None),
-            Err(error) if failure::status(&error) == Some(404) => Ok(None),
-            Err(error) => Err(failure::of_store(&self.place, error)),
+            Err(error) if sdk_error::status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(sdk_error::of_store(&self.place, error)),
         }
     }
 
     fn tag(&self, sent: Option<String>) -> Result<ETag, StoreError> {
         sent.map(ETag::new)
-            .ok_or_else(|| self.unexpected("no ETag came with an object"))
+            .ok_or_else(|| self.unexpected("an object has no ETag"))
     }
 
     fn page(&self, range: &NameRange, answer: ListObjectsV2Output) -> Result<Page, StoreError> {
@@ -110,13 +110,13 @@ impl S3 {
             }
             rest = Some(range.clone().after(text));
             let size_bytes = found.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-            // Others may keep objects of their own in the bucket, under names that are none of ours.
+            // The bucket may contain objects of other programs, whose names need not be valid object names.
             if let (true, Ok(name)) = (range.contains(text), ObjectName::new(text)) {
                 objects.push(Listed { name, size_bytes });
             }
         }
         match (answer.is_truncated, &rest) {
-            (Some(true), Some(rest)) if rest == range => Err(self.unexpected("a listing does not go on")),
+            (Some(true), Some(rest)) if rest == range => Err(self.unexpected("a truncated listing makes no progress")),
             (Some(true), _) => Ok(Page { objects, rest }),
             _ => Ok(Page { objects, rest: None }),
         }
@@ -145,9 +145,9 @@ impl ObjectStore for S3 {
             self.put_in_parts(name, bytes, &write).await
         };
         match sent {
-            Err(StoreError::PreconditionFailed { name }) if write.tries.may_have_landed() => {
-                let landed = self.landed(&name, &write).await?;
-                landed.ok_or(StoreError::Undecided { name })
+            Err(StoreError::PreconditionFailed { name }) if write.attempts.may_have_been_applied() => {
+                let applied_version = self.applied_version(&name, &write).await?;
+                applied_version.ok_or(StoreError::Undecided { name })
             }
             outcome => outcome,
         }
@@ -165,7 +165,7 @@ impl ObjectStore for S3 {
             .max_keys(i32::try_from(count).expect("a page holds at most 1,000 names"));
         match request.send().await {
             Ok(answer) => self.page(range, answer),
-            Err(error) => Err(failure::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.place, error)),
         }
     }
 
@@ -179,7 +179,7 @@ impl ObjectStore for S3 {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) => Err(failure::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.place, error)),
         }
     }
 

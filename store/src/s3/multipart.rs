@@ -1,28 +1,28 @@
-//! Large objects in parts, visible all at once when the last part is there.
+//! Multipart upload of large objects, which become visible at completion.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{S3, WRITE_ID, Write, failure};
+use super::{S3, WRITE_ID, Write, sdk_error};
 use crate::{ETag, ObjectName, StoreError};
 
 const PART_BYTES: usize = 8 << 20;
-/// How many parts of one object are under way at a time.
+/// Concurrent parts of one object.
 const CONCURRENCY: usize = 4;
 
 impl S3 {
-    /// Sends an object in parts; the condition is checked when they are put together.
+    /// Sends an object in parts; the server checks the condition at completion.
     ///
-    /// A failed upload is taken back. One whose process dies stays in the bucket, unseen, until a lifecycle rule removes it.
+    /// A failed upload is aborted. The parts of a crashed process stay in the bucket, invisible, until a lifecycle rule removes them.
     pub(super) async fn put_in_parts(
         &self,
         name: &ObjectName,
         bytes: Bytes,
         write: &Write,
     ) -> Result<ETag, StoreError> {
-        let upload = Upload {
+        let upload = MultipartUpload {
             store: self,
             key: self.key(name),
             id: self.begin(name, write).await?,
@@ -35,8 +35,8 @@ impl S3 {
             upload.abort().await;
         }
         match outcome {
-            // Asked to complete a second time after a lost reply, the server no longer knows the upload.
-            Err(lost @ StoreError::Busy { .. }) => self.landed(name, write).await?.ok_or(lost),
+            // When completion is retried after a lost reply, the server no longer knows the upload.
+            Err(lost @ StoreError::Busy { .. }) => self.applied_version(name, write).await?.ok_or(lost),
             outcome => outcome,
         }
     }
@@ -48,18 +48,20 @@ impl S3 {
             .bucket(&self.bucket)
             .key(self.key(name));
         let begun = request.metadata(WRITE_ID, &write.id).send().await;
-        let begun = begun.map_err(|error| failure::of_store(&self.place, error))?;
-        begun.upload_id.ok_or_else(|| self.unexpected("an upload has no id"))
+        let begun = begun.map_err(|error| sdk_error::of_store(&self.place, error))?;
+        begun
+            .upload_id
+            .ok_or_else(|| self.unexpected("a multipart upload has no id"))
     }
 }
 
-struct Upload<'a> {
+struct MultipartUpload<'a> {
     store: &'a S3,
     key: String,
     id: String,
 }
 
-impl Upload<'_> {
+impl MultipartUpload<'_> {
     async fn send(&self, bytes: Bytes) -> Result<Vec<CompletedPart>, StoreError> {
         let pieces = (0..bytes.len())
             .step_by(PART_BYTES)
@@ -82,7 +84,7 @@ impl Upload<'_> {
             .upload_id(&self.id)
             .part_number(number);
         let sent = request.body(ByteStream::from(piece)).send().await;
-        let sent = sent.map_err(|error| failure::of_store(place, error))?;
+        let sent = sent.map_err(|error| sdk_error::of_store(place, error))?;
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(sent.e_tag)
@@ -102,16 +104,16 @@ impl Upload<'_> {
             .set_if_match(write.if_match())
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
             .customize()
-            .interceptor(write.tries.clone())
+            .interceptor(write.attempts.clone())
             .send()
             .await;
         match completed {
             Ok(answer) => self.store.tag(answer.e_tag),
-            Err(error) => Err(failure::of_write(place, name, error)),
+            Err(error) => Err(sdk_error::of_write(place, name, error)),
         }
     }
 
-    /// Takes the parts back; the caller has a failure to report already, and parts left over harm nobody.
+    /// Deletes the parts. A failure is only logged: the caller has an error to report already, and left-over parts cost only space.
     async fn abort(&self) {
         let S3 {
             client, bucket, place, ..
@@ -124,7 +126,7 @@ impl Upload<'_> {
             .send()
             .await;
         if let Err(error) = aborted {
-            let reason = failure::innermost(&error);
+            let reason = sdk_error::innermost(&error);
             tracing::debug!(%place, key = self.key, reason, "parts of a failed upload are left in the bucket");
         }
     }

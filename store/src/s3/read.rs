@@ -1,4 +1,4 @@
-//! One read: the head of an answer, then the content, in one allocation of exactly its length.
+//! One read: the reply header, then the content, in one allocation of exactly its length.
 
 use std::time::Duration;
 
@@ -7,60 +7,60 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::{S3, failure};
+use super::{S3, sdk_error};
 use crate::object_store::require_size;
 use crate::{ETag, Object, ObjectName, Read, StoreError};
 
-/// The longest pauses before an object whose content broke off is asked for again; there are no more tries than these.
+/// The longest pause before each retry of an object whose content was cut off; their number bounds the retries.
 const PAUSES_MAX: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// What the server says before any content.
+/// The reply header.
 enum Head {
-    Found(Arriving),
-    Settled(Read),
+    Found(IncomingObject),
+    Final(Read),
 }
 
-/// An object whose content is on its way.
-struct Arriving {
+/// An object whose content is being received.
+struct IncomingObject {
     etag: ETag,
     size_bytes: u64,
     body: ByteStream,
 }
 
 impl S3 {
-    /// Reads an object; one whose content breaks off is asked for again, because the SDK's retries end with the head.
+    /// Reads an object; retries if its content is cut off, because the SDK's retries end with the reply header.
     pub(super) async fn read(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
-        let arriving = match self.ask(name, unless).await? {
-            Head::Found(arriving) => arriving,
-            Head::Settled(read) => return Ok(read),
+        let incoming = match self.request_object(name, unless).await? {
+            Head::Found(incoming) => incoming,
+            Head::Final(read) => return Ok(read),
         };
-        let after = patience(arriving.size_bytes);
-        let received = timeout(after, self.receive(name, unless, arriving)).await;
+        let after = receive_timeout(incoming.size_bytes);
+        let received = timeout(after, self.receive(name, unless, incoming)).await;
         received.unwrap_or_else(|_| {
             let place = self.place.clone();
             Err(StoreError::Timeout { place, after })
         })
     }
 
-    async fn ask(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Head, StoreError> {
+    async fn request_object(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Head, StoreError> {
         let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
         match request.set_if_none_match(unless.map(ETag::to_string)).send().await {
-            Ok(found) => self.arriving(name, found).map(Head::Found),
-            Err(error) => match failure::status(&error) {
-                Some(304) => Ok(Head::Settled(Read::NotModified)),
+            Ok(found) => self.incoming(name, found).map(Head::Found),
+            Err(error) => match sdk_error::status(&error) {
+                Some(304) => Ok(Head::Final(Read::NotModified)),
                 Some(404) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
-                    Ok(Head::Settled(Read::Missing))
+                    Ok(Head::Final(Read::Missing))
                 }
-                _ => Err(failure::of_store(&self.place, error)),
+                _ => Err(sdk_error::of_store(&self.place, error)),
             },
         }
     }
 
-    fn arriving(&self, name: &ObjectName, found: GetObjectOutput) -> Result<Arriving, StoreError> {
+    fn incoming(&self, name: &ObjectName, found: GetObjectOutput) -> Result<IncomingObject, StoreError> {
         let length = found.content_length().and_then(|length| u64::try_from(length).ok());
-        let size_bytes = length.ok_or_else(|| self.unexpected("no length came with an object"))?;
+        let size_bytes = length.ok_or_else(|| self.unexpected("an object has no content length"))?;
         require_size(name, size_bytes)?;
-        Ok(Arriving {
+        Ok(IncomingObject {
             etag: self.tag(found.e_tag)?,
             size_bytes,
             body: found.body,
@@ -71,11 +71,11 @@ impl S3 {
         &self,
         name: &ObjectName,
         unless: Option<&ETag>,
-        mut arriving: Arriving,
+        mut incoming: IncomingObject,
     ) -> Result<Read, StoreError> {
         let mut pauses = PAUSES_MAX.into_iter();
         loop {
-            let reason = match arriving.object().await {
+            let reason = match incoming.object().await {
                 Ok(object) => return Ok(Read::Found(object)),
                 Err(fault) => format!("the content of {name} {fault}"),
             };
@@ -83,20 +83,20 @@ impl S3 {
                 let place = self.place.clone();
                 return Err(StoreError::NotReachable { place, reason });
             };
-            tracing::debug!(place = self.place, reason, "asking for an object again");
+            tracing::debug!(place = self.place, reason, "retrying a read whose content was cut off");
             sleep(pause.mul_f64(rand::random_range(0.0..=1.0))).await;
-            arriving = match self.ask(name, unless).await? {
-                Head::Found(arriving) => arriving,
-                Head::Settled(read) => return Ok(read),
+            incoming = match self.request_object(name, unless).await? {
+                Head::Found(incoming) => incoming,
+                Head::Final(read) => return Ok(read),
             };
         }
     }
 }
 
-impl Arriving {
-    /// The object with all its content, or what is wrong with that.
+impl IncomingObject {
+    /// Receives the whole content, or returns what is wrong with it.
     ///
-    /// The bytes are copied together: pieces of the network's buffers would keep those in memory for as long as the value.
+    /// The bytes are copied into one buffer: slices of network buffers would keep those in memory as long as the object.
     async fn object(self) -> Result<Object, String> {
         let Self {
             etag,
@@ -107,8 +107,8 @@ impl Arriving {
         let mut content = Vec::with_capacity(length);
         while let Some(piece) = body.next().await {
             let broken_off = |error| {
-                let cause = failure::innermost(&error);
-                format!("broke off after {} of {length} bytes: {cause}", content.len())
+                let cause = sdk_error::innermost(&error);
+                format!("was cut off after {} of {length} bytes: {cause}", content.len())
             };
             let piece = piece.map_err(broken_off)?;
             if content.len() + piece.len() > length {
@@ -124,8 +124,8 @@ impl Arriving {
     }
 }
 
-/// How long receiving the content may take, tries included: 30 s, and 1 s more for each MiB.
-fn patience(size_bytes: u64) -> Duration {
+/// Bounds receiving the content, retries included: 30 s, and 1 s more for each MiB.
+fn receive_timeout(size_bytes: u64) -> Duration {
     Duration::from_secs(30 + (size_bytes >> 20))
 }
 
@@ -133,27 +133,27 @@ fn patience(size_bytes: u64) -> Duration {
 mod tests {
     use super::*;
 
-    fn arriving(size_bytes: u64, body: ByteStream) -> Arriving {
+    fn incoming(size_bytes: u64, body: ByteStream) -> IncomingObject {
         let etag = ETag::new("\"x\"");
-        Arriving { etag, size_bytes, body }
+        IncomingObject { etag, size_bytes, body }
     }
 
     #[tokio::test]
-    async fn content_lies_in_memory_of_its_own() {
+    async fn content_has_a_buffer_of_its_own() {
         let buffer = Bytes::from(vec![b'x'; 64 << 10]);
         let body = ByteStream::from(buffer.slice(10..20));
-        let object = arriving(10, body).object().await.unwrap();
+        let object = incoming(10, body).object().await.unwrap();
         drop(buffer);
-        // Only bytes without any other owner, at the beginning of their memory, become a vector as they are.
+        // `Vec::from` reuses a buffer only if it has one owner and the bytes begin at its start.
         let content = Vec::from(object.bytes);
         assert_eq!((content.len(), content.capacity()), (10, 10));
     }
 
     #[tokio::test]
-    async fn content_of_another_length_than_announced_is_refused() {
+    async fn content_of_another_length_than_announced_is_rejected() {
         let refused = async |size_bytes| {
             let body = ByteStream::from_static(b"abc");
-            arriving(size_bytes, body).object().await.unwrap_err()
+            incoming(size_bytes, body).object().await.unwrap_err()
         };
         assert_eq!(refused(4).await, "ended after 3 of 4 bytes");
         assert_eq!(refused(2).await, "is longer than the 2 bytes announced");

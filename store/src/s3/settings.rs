@@ -1,4 +1,4 @@
-//! Which bucket, on which server, by whose leave; from a URL.
+//! The settings of an S3 store, and their URL form.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,38 +9,38 @@ use percent_encoding::percent_decode_str;
 
 use crate::{ObjectName, StoreError};
 
-/// The longest prefix in bytes: S3 takes 1,024 for prefix, slash and name together.
+/// The longest prefix, in bytes: S3 allows 1,024 for prefix, slash and name together.
 const PREFIX_BYTES_MAX: usize = 127;
 
 /// A bucket of an S3-compatible server, or the part of it below a prefix.
 ///
 /// As a URL: `s3://bucket/prefix?endpoint=http://127.0.0.1:9000&path_style=true&region=eu-central-1`, and
-/// `ca_file=/path.pem` for an `https://` endpoint whose certificate is signed by an authority of your own. Secrets have no place
-/// in a URL: unless given here, credentials come from the usual places (environment, profile, web identity, container, instance).
+/// `ca_file=/path.pem` for an `https://` endpoint with a certificate of a private authority. A URL holds no secrets: without
+/// [`credentials`](Self::credentials), the AWS default chain applies (environment, profile, web identity, container, instance).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Settings {
-    /// The bucket, which must exist.
+    /// The name of an existing bucket.
     pub bucket: String,
-    /// What all names begin with; empty for the whole bucket.
+    /// Prepended to all names, with a slash; empty for the whole bucket.
     pub prefix: String,
-    /// The server; AWS if not given.
+    /// The URL of the server; AWS if not given.
     pub endpoint: Option<String>,
-    /// The region; if not given, the environment's, the profile's, or `us-east-1`.
+    /// The AWS region; if not given, that of the environment, of the profile, or `us-east-1`.
     pub region: Option<String>,
-    /// Whether the bucket goes in the path rather than in the host name, as most servers other than AWS want it.
+    /// Sends the bucket in the path instead of the host name, as most servers other than AWS require.
     pub path_style: bool,
-    /// A file of certificates in PEM form, of authorities to trust beside the system's; for `https://` endpoints.
+    /// A PEM file of certificate authorities to trust in addition to the system's; for `https://` endpoints.
     pub ca_file: Option<PathBuf>,
-    /// The credentials, if not from the usual places.
+    /// Replaces the AWS default chain of credential providers.
     pub credentials: Option<Credentials>,
 }
 
 /// A key pair to sign requests with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The public half, which names the account.
+    /// The access key id, which is not secret.
     pub access_key: String,
-    /// The secret half.
+    /// The secret access key; never printed by `Debug`.
     pub secret_key: String,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl S3Settings {
-    /// The settings for a bucket of AWS, to be refined.
+    /// The settings for a whole bucket of AWS; set further fields as needed.
     pub fn bucket(bucket: impl Into<String>) -> Self {
         Self {
             bucket: bucket.into(),
@@ -95,13 +95,13 @@ impl S3Settings {
                 .ok_or_else(|| format!("has {pair:?}, write option=value"))?;
             let value = percent_decode_str(value)
                 .decode_utf8()
-                .map_err(|_| format!("has no text in {pair:?}"))?;
+                .map_err(|_| format!("has invalid UTF-8 in {pair:?}"))?;
             settings.set(option, value.into_owned())?;
         }
         settings.fault().map_or(Ok(settings), Err)
     }
 
-    /// Fails if no server could have such a bucket or prefix.
+    /// Fails if bucket, prefix or options are invalid for any server.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match self.fault() {
             None => Ok(()),
@@ -128,11 +128,11 @@ impl S3Settings {
             ))
         } else if prefix.len() > PREFIX_BYTES_MAX {
             Some(format!(
-                "has a prefix of {} bytes, allowed are {PREFIX_BYTES_MAX}",
+                "has a prefix of {} bytes, at most {PREFIX_BYTES_MAX} are allowed",
                 prefix.len()
             ))
         } else if !prefix.is_empty() && ObjectName::new(prefix.as_str()).is_err() {
-            Some("has an odd prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned())
+            Some("has an invalid prefix, allowed are A-Z a-z 0-9 - . _ ~ % and single slashes".to_owned())
         } else if let Some(endpoint) = endpoint.as_deref().filter(|endpoint| !is_server(endpoint)) {
             Some(format!(
                 "has the endpoint {endpoint:?}, write http://host:port or https://host"
@@ -143,7 +143,7 @@ impl S3Settings {
             && endpoint.starts_with("http://")
         {
             Some(format!(
-                "has the ca_file {path:?}, which is for https, but the endpoint {endpoint:?}"
+                "has the ca_file {path:?}, which requires https, but the endpoint {endpoint:?}"
             ))
         } else {
             None
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_a_file_of_authorities() {
+    fn a_url_names_a_file_of_certificate_authorities() {
         let settings: S3Settings = "s3://state?endpoint=https://s3&ca_file=/etc/my%20ca.pem"
             .parse()
             .unwrap();
@@ -214,11 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_url_says_what_is_allowed() {
+    fn an_invalid_url_states_what_is_allowed() {
         for (url, words) in [
             ("s3://", "3 to 63 of a-z"),
             ("s3://State", "3 to 63 of a-z"),
-            ("s3://state/a b", "odd prefix"),
+            ("s3://state/a b", "invalid prefix"),
             (
                 "s3://state?secret=x",
                 "allowed are endpoint, region, path_style and ca_file",
@@ -232,7 +232,7 @@ mod tests {
             ("s3://state?region", "write option=value"),
             (
                 "s3://state?ca_file=/ca.pem&endpoint=http://s3",
-                "has the ca_file \"/ca.pem\", which is for https, but the endpoint \"http://s3\"",
+                "has the ca_file \"/ca.pem\", which requires https, but the endpoint \"http://s3\"",
             ),
         ] {
             let error = url.parse::<S3Settings>().unwrap_err().to_string();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_never_shown() {
+    fn a_secret_is_never_printed() {
         let credentials = Credentials {
             access_key: "public".to_owned(),
             secret_key: "hidden".to_owned(),

@@ -1,4 +1,4 @@
-//! Whose certificates a server may show: the system's authorities, and those of a file.
+//! The trusted certificate authorities of a TLS connection: those of the system, and those of a file.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use super::S3Settings;
 use crate::StoreError;
 
-/// What a client of these settings trusts. The file is checked here, since the SDK would panic over it at the first request.
+/// The TLS configuration of the settings. The file is validated here, because the SDK panics on an invalid one at the first request.
 pub(super) async fn of(settings: &S3Settings) -> Result<TlsContext, StoreError> {
     let mut trusted = TrustStore::default();
     if let Some(path) = &settings.ca_file {
@@ -21,7 +21,7 @@ pub(super) async fn of(settings: &S3Settings) -> Result<TlsContext, StoreError> 
         trusted.add_pem_certificate(pem);
     }
     let context = TlsContext::builder().with_trust_store(trusted).build();
-    Ok(context.expect("a trust store makes a context"))
+    Ok(context.expect("a trust store is a complete TLS configuration"))
 }
 
 async fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -30,8 +30,8 @@ async fn read(path: &Path) -> Result<Vec<u8>, String> {
     let pem = pem.map_err(|error| format!("{named}, which cannot be read: {error}"))?;
     match certificate_count(&pem) {
         Ok(1..) => Ok(pem),
-        Ok(0) => Err(format!("{named}, which holds no certificate in PEM form")),
-        Err(fault) => Err(format!("{named}, which holds a broken certificate: {fault}")),
+        Ok(0) => Err(format!("{named}, which contains no PEM certificate")),
+        Err(fault) => Err(format!("{named}, which contains an invalid certificate: {fault}")),
     }
 }
 

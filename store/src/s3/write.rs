@@ -1,17 +1,17 @@
-//! One write: what must hold for it, and how to tell it from all others.
+//! One write: its condition, and the id that tells it from all others.
 
 use uuid::Uuid;
 
-use super::tries::Tries;
+use super::attempts::AttemptTracker;
 use crate::Expect;
 
-/// The metadata in which each write leaves its id, so that its writer can recognise it.
+/// The metadata key of the write id, by which a writer recognises its own write after a lost reply.
 pub(crate) const WRITE_ID: &str = "emberkeep-write";
 
 #[derive(Debug)]
 pub(super) struct Write {
     pub(super) id: String,
-    pub(super) tries: Tries,
+    pub(super) attempts: AttemptTracker,
     expect: Expect,
 }
 
@@ -19,7 +19,7 @@ impl Write {
     pub(super) fn new(expect: Expect) -> Self {
         Self {
             id: Uuid::new_v4().to_string(),
-            tries: Tries::default(),
+            attempts: AttemptTracker::default(),
             expect,
         }
     }

@@ -89,11 +89,10 @@ async fn a_port_in_use_is_named() {
     let error = emberkeep_store::embedded::EmbeddedS3::start(settings)
         .await
         .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with(&format!("cannot listen on {}: Address already in use", server.addr()))
-    );
+    assert!(error.to_string().starts_with(&format!(
+        "listen address unavailable: {}: Address already in use",
+        server.addr()
+    )));
 }
 
 #[tokio::test]
@@ -123,7 +122,8 @@ async fn invalid_settings_are_rejected() {
 async fn a_server_that_ignores_conditions_is_rejected() {
     let server = MisbehavingServer::start(Behaviour::IgnoresConditions).await;
     let error = server.store().await.require_conditional_writes().await.unwrap_err();
-    let words = "does not honour conditional writes (it created an object twice), use a server that does, as AWS S3";
+    let words =
+        "does not honour conditional writes (it created an object twice): use a server that does, such as AWS S3";
     assert!(error.to_string().ends_with(words), "{error}");
 }
 
@@ -156,7 +156,7 @@ async fn a_write_that_may_have_been_overwritten_is_undecided() {
     assert!(!error.is_retryable());
     assert_eq!(
         error.to_string(),
-        "whether object a was written is not known: the reply got lost, and another writer came in between"
+        "outcome of the write to object a is unknown: the reply was lost, and the object has changed since"
     );
 }
 

@@ -55,8 +55,8 @@ async fn a_certificate_of_an_unknown_authority_is_rejected() {
     let error = put_error(front.endpoint(), None).await;
     assert!(!error.is_retryable());
     let expected = format!(
-        "no secure connection to s3://state at {}: its certificate is not signed by a trusted authority, \
-         name that one's certificate in ca_file",
+        "no TLS connection to s3://state at {}: the certificate is not signed by a trusted authority, \
+         set ca_file to the certificate of its authority",
         front.endpoint()
     );
     assert_eq!(error.to_string(), expected);
@@ -82,7 +82,7 @@ async fn a_server_without_tls_is_reported() {
     let endpoint = format!("https://{}", server.addr());
     let error = put_error(endpoint.clone(), None).await;
     let expected = format!(
-        "no secure connection to s3://state at {endpoint}: it does not answer in TLS, write http:// if it should not"
+        "no TLS connection to s3://state at {endpoint}: the server does not speak TLS, write http:// for a server without TLS"
     );
     assert_eq!(error.to_string(), expected);
 }
@@ -114,6 +114,6 @@ async fn a_ca_file_without_certificates_is_rejected() {
     assert!(
         rejected()
             .await
-            .ends_with("which holds a broken certificate: invalid peer certificate: BadEncoding")
+            .ends_with("which contains an invalid certificate: invalid peer certificate: BadEncoding")
     );
 }

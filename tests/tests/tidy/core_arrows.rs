@@ -1,7 +1,7 @@
-//! The arrows between the modules of core: each imports only what stands below it.
+//! The arrows between the modules of core: each imports only modules on lower floors.
 
 use super::finding::Finding;
-use super::rust_source::Line;
+use super::rust_source::SourceLine;
 use super::tree::Tree;
 
 const CORE: &str = "core/src/";
@@ -10,7 +10,7 @@ const CORE: &str = "core/src/";
 const FLOORS: [&[&str]; 7] = [
     &["time", "rate", "warmth", "brain", "name"],
     &["pod", "target"],
-    &["keyspace"],
+    &["keyspace", "session_settings"],
     &["assignment"],
     &["load"],
     &["balancer"],
@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 7] = [
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     let files = tree.rust_files_below(CORE);
     files
-        .flat_map(|(path, source)| match Place::of(path) {
+        .flat_map(|(path, source)| match ModulePlace::of(path) {
             None => Vec::new(),
             Some(place) if floor_of(place.module).is_none() => homeless(path, &place),
             Some(place) => source
@@ -33,13 +33,13 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// Where a file stands: its module directly below the crate, and how many modules deep it is.
-struct Place<'a> {
+/// The position of a file: its module directly below the crate root, and its depth in modules.
+struct ModulePlace<'a> {
     module: &'a str,
     depth: usize,
 }
 
-impl<'a> Place<'a> {
+impl<'a> ModulePlace<'a> {
     /// `None` for `lib.rs`, which sees everything.
     fn of(path: &'a str) -> Option<Self> {
         let inside = path.strip_prefix(CORE)?.strip_suffix(".rs")?;
@@ -54,8 +54,8 @@ fn floor_of(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
 }
 
-/// Said once, at the file that opens the module.
-fn homeless(path: &str, place: &Place<'_>) -> Vec<Finding> {
+/// Reported once, at the module's root file.
+fn homeless(path: &str, place: &ModulePlace<'_>) -> Vec<Finding> {
     let advice = format!(
         "core's module {} stands on no floor, give it one in FLOORS of tidy/core_arrows.rs",
         place.module
@@ -65,7 +65,7 @@ fn homeless(path: &str, place: &Place<'_>) -> Vec<Finding> {
     finding.into_iter().collect()
 }
 
-fn wrong_imports(path: &str, place: &Place<'_>, line: &Line) -> Vec<Finding> {
+fn wrong_imports(path: &str, place: &ModulePlace<'_>, line: &SourceLine) -> Vec<Finding> {
     imported_modules(place, line)
         .into_iter()
         .filter(|imported| !may_import(place.module, imported))
@@ -79,7 +79,7 @@ fn wrong_imports(path: &str, place: &Place<'_>, line: &Line) -> Vec<Finding> {
         .collect()
 }
 
-/// Names that are no module of core (its re-exports) are free.
+/// Names that are no module of core (its re-exports) are allowed.
 fn may_import(module: &str, imported: &str) -> bool {
     let (Some(own), Some(other)) = (floor_of(module), floor_of(imported)) else {
         return true;
@@ -88,8 +88,8 @@ fn may_import(module: &str, imported: &str) -> bool {
     module == imported || other < own || are_side_by_side_on_the_ground
 }
 
-/// What a line names directly below the crate: after `crate::`, or after enough `super::` to get there.
-fn imported_modules<'a>(place: &Place<'_>, line: &'a Line) -> Vec<&'a str> {
+/// The top-level modules that a line names: after `crate::`, or after enough `super::` to reach the crate root.
+fn imported_modules<'a>(place: &ModulePlace<'_>, line: &'a SourceLine) -> Vec<&'a str> {
     let mut paths: Vec<&str> = line.code.split("crate::").skip(1).collect();
     let up = "super::".repeat(place.depth);
     if !line.is_test {

@@ -1,10 +1,10 @@
-//! Core decides and nothing else: no clock, chance, lock, log, I/O, nor anything that depends on order or rounding.
+//! Core is pure: no clock, random number, lock, log or I/O, and nothing that depends on hash order or rounding.
 
 use super::finding::Finding;
-use super::rust_source::{Line, words};
+use super::rust_source::{SourceLine, words};
 use super::tree::Tree;
 
-/// Words that have no place in core, and what to do instead.
+/// Words that are forbidden in core, with the remedy.
 const KEPT_OUT: [(&[&str], &str); 8] = [
     (
         &["Instant", "SystemTime"],
@@ -53,7 +53,7 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-fn impurities(path: &str, line: &Line) -> Vec<Finding> {
+fn impurities(path: &str, line: &SourceLine) -> Vec<Finding> {
     let names_std = line.code.contains("std::");
     let named = words(&line.code).filter_map(|(_, word)| Some((word, remedy_for(word, names_std)?)));
     let floats = float_literal(&line.code).map(|literal| (literal, "core does not round, write integers"));

@@ -1,4 +1,4 @@
-//! Who may import whom: the arrows between crates, and the crates from outside that only one place may use.
+//! The import arrows between crates, and external crates that only one folder may use.
 
 use super::finding::Finding;
 use super::rust_source::words;
@@ -14,6 +14,12 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("slicelet", &["core", "proto", "runtime", "store"]),
     ("clerk", &["core", "proto", "runtime", "store"]),
     ("sim", &["core"]),
+    (
+        "lab",
+        &[
+            "core", "proto", "runtime", "store", "assigner", "slicelet", "clerk", "sim",
+        ],
+    ),
     ("cli", ANY),
     ("testkit", &["core", "proto", "runtime", "store"]),
     ("tests", ANY),
@@ -25,14 +31,14 @@ const ANY: &[&str] = &["*"];
 /// The crate that only tests and benchmarks may import, whatever else their crate may.
 const TESTS_ONLY: &str = "testkit";
 
-/// Crates from outside that only these folders may depend on.
+/// External crates that only these folders may depend on.
 const AT_HOME_IN: [(&str, &[&str]); 3] = [
     ("aws-sdk-s3", &["store"]),
     ("openraft", &["assigner"]),
     ("anyhow", &["cli", "tests", "examples"]),
 ];
 
-/// Crates from outside that these folders must do without, by the beginning of their names.
+/// External crates that these folders must not use, by the beginning of their names.
 const KEPT_OUT: [(&str, &[&str]); 2] = [
     (
         "core",
@@ -51,7 +57,7 @@ const KEPT_OUT: [(&str, &[&str]); 2] = [
     ("sim", &["tokio", "tonic", "prost", "futures", "async-"]),
 ];
 
-/// Where code may name a crate from outside, by its name in `use` paths.
+/// The folder in which code may name an external crate, by its name in `use` paths.
 const USED_BELOW: [(&str, &str); 2] = [("openraft", "assigner/src/raft/"), ("aws_sdk_s3", "store/")];
 
 /// Forbidden dependencies in manifests, and forbidden uses in code.
@@ -71,7 +77,7 @@ fn folder_of(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 
-/// Names and lines of what a manifest builds with; dependencies of tests are free.
+/// Names and lines of a manifest's dependencies; dev-dependencies are exempt.
 fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
     let mut is_in_table = false;
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! How a file begins, and how long it and its functions may grow.
+//! The opening line of a file, and the length limits of files and functions.
 
 use super::finding::Finding;
 use super::rust_source::{RustSource, words};

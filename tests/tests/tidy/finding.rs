@@ -1,8 +1,8 @@
-//! One broken rule at one place.
+//! One violation of a rule at one place.
 
 use std::fmt;
 
-/// What is wrong where, and what to do instead.
+/// The place of a violation and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
     path: String,
@@ -27,7 +27,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Each finding as the one line it is printed as; for the tests of the checks.
+/// Each finding as its printed line, for the tests of the checks.
 pub(crate) fn printed(findings: &[Finding]) -> Vec<String> {
     findings.iter().map(Finding::to_string).collect()
 }

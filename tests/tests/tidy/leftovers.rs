@@ -1,12 +1,12 @@
-//! What must not be left behind: work put off, modules away from their place, code that only a simulation runs.
+//! Leftovers: postponed work, modules outside their place, code that only a simulation runs.
 
 use super::finding::Finding;
 use super::tree::Tree;
 
-/// Marks of work put off. They are put together here so that this file does not find itself.
+/// Marks of postponed work, assembled from parts so that this file does not match itself.
 const MARKS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
-/// Code that has no place, and what to do instead.
+/// Code that has no place, with the remedy.
 const LEFTOVERS: [(&str, &str); 4] = [
     ("todo!(", "the code is not finished, finish it or leave it out"),
     ("unimplemented!(", "the code is not finished, finish it or leave it out"),

@@ -1,4 +1,4 @@
-//! Links between documents lead somewhere.
+//! Links between documents point to files of the repository.
 
 use super::finding::Finding;
 use super::tree::Tree;

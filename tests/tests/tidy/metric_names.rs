@@ -1,11 +1,11 @@
-//! Metric names stand in `metrics.rs` and nowhere else, and begin with whose they are.
+//! Metric names stand in `metrics.rs` only, and begin with `emberkeep_<role>_`.
 
 use super::finding::Finding;
 use super::tree::Tree;
 
 const PREFIX: &str = "emberkeep_";
 
-/// Names outside `metrics.rs`, and names inside that break the form.
+/// Metric names outside `metrics.rs`, and names inside that break the form.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     tree.rust_files()
         .flat_map(|(path, source)| {

@@ -1,15 +1,15 @@
-//! What files and types may be called.
+//! Names of files and types that describe nothing.
 
 use super::finding::Finding;
 use super::rust_source::words;
 use super::tree::Tree;
 
-/// File and folder names that say nothing about what is inside.
+/// File and folder names that describe no content.
 const EMPTY_FILE_NAMES: [&str; 8] = [
     "util", "utils", "common", "helper", "helpers", "types", "misc", "shared",
 ];
 
-/// Endings of type names that say nothing about the thing.
+/// Endings that fit every type and so describe none.
 const EMPTY_ENDINGS: [&str; 9] = [
     "Manager",
     "Helper",
@@ -26,7 +26,7 @@ const EMPTY_ENDINGS: [&str; 9] = [
 const RUST_OPENERS: [&str; 4] = ["struct", "enum", "trait", "type"];
 const PROTO_OPENERS: [&str; 3] = ["message", "enum", "service"];
 
-/// Files and types with empty names.
+/// Files and types whose names describe nothing.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     let files = tree.rust_files().filter_map(|(path, _)| empty_file_name(path));
     let rust_types = tree.rust_files().flat_map(|(path, source)| {
@@ -50,7 +50,7 @@ fn empty_file_name(path: &str) -> Option<Finding> {
     Some(Finding::new(path, 1, advice))
 }
 
-/// An indented `type` is named by the trait it belongs to, not by us.
+/// An indented `type` is an associated type, named by its trait.
 fn empty_type_name(path: &str, line: usize, code: &str, openers: &[&str]) -> Option<Finding> {
     let all: Vec<(usize, &str)> = words(code).collect();
     let is_foreign = code.starts_with(' ') && code.trim_start().starts_with("type ");

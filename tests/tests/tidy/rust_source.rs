@@ -1,35 +1,35 @@
-//! One Rust file, line by line, with code, literals and tests told apart.
+//! One Rust file, line by line, with code, literals and tests separated.
 
-use super::tokens::{Kind, tokens};
+use super::tokens::{TokenKind, tokens};
 
 /// A Rust file, read once for all checks.
 pub(crate) struct RustSource {
     /// The lines in order.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<SourceLine>,
     /// Strings with the number of the line they begin on.
     pub(crate) literals: Vec<(usize, String)>,
 }
 
 /// One line of a Rust file.
-pub(crate) struct Line {
-    /// Counted from 1.
+pub(crate) struct SourceLine {
+    /// The line number, from 1.
     pub(crate) number: usize,
-    /// As written.
+    /// The line as written.
     pub(crate) text: String,
-    /// As written, but with blanks in place of comments and literals.
+    /// The line with blanks in place of comments and literals.
     pub(crate) code: String,
     /// Whether it only exists for tests or benchmarks.
     pub(crate) is_test: bool,
 }
 
 impl RustSource {
-    /// Reads a file; its path tells whether it is a test as a whole.
+    /// Reads a file; its path decides whether all of it is test code.
     pub(crate) fn new(path: &str, text: &str) -> Self {
         let (code, literals) = code_and_literals(text);
         let is_test_file = is_test_path(path);
         let lines = text.lines().zip(code.lines()).enumerate();
-        let mut lines: Vec<Line> = lines
-            .map(|(index, (text, code))| Line {
+        let mut lines: Vec<SourceLine> = lines
+            .map(|(index, (text, code))| SourceLine {
                 number: index + 1,
                 text: text.into(),
                 code: code.into(),
@@ -40,8 +40,8 @@ impl RustSource {
         Self { lines, literals }
     }
 
-    /// The lines that ship.
-    pub(crate) fn production(&self) -> impl Iterator<Item = &Line> {
+    /// The lines outside tests and benchmarks.
+    pub(crate) fn production(&self) -> impl Iterator<Item = &SourceLine> {
         self.lines.iter().filter(|line| !line.is_test)
     }
 
@@ -71,9 +71,9 @@ fn code_and_literals(text: &str) -> (String, Vec<(usize, String)>) {
     let mut line = 1;
     for (kind, token) in tokens(text) {
         match kind {
-            Kind::Code => code.push_str(token),
-            Kind::Comment => code.extend(token.chars().map(blank)),
-            Kind::Literal => {
+            TokenKind::Code => code.push_str(token),
+            TokenKind::Comment => code.extend(token.chars().map(blank)),
+            TokenKind::Literal => {
                 literals.push((line, token.into()));
                 code.extend(token.chars().map(blank));
             }
@@ -88,7 +88,7 @@ fn blank(character: char) -> char {
 }
 
 /// A test module goes from its `#[cfg(test)]` to the brace that closes it, which rustfmt puts at the same depth.
-fn mark_test_modules(lines: &mut [Line]) {
+fn mark_test_modules(lines: &mut [SourceLine]) {
     let mut closing: Option<String> = None;
     for index in 0..lines.len() {
         if closing.is_none() && opens_test_module(&lines[index..]) {
@@ -105,7 +105,7 @@ fn mark_test_modules(lines: &mut [Line]) {
     }
 }
 
-fn opens_test_module(lines: &[Line]) -> bool {
+fn opens_test_module(lines: &[SourceLine]) -> bool {
     let [attribute, module, ..] = lines else {
         return false;
     };

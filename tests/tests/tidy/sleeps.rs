@@ -1,7 +1,7 @@
 //! Tests wait for an event with a deadline; a sleep in a test is a guess.
 
 use super::finding::Finding;
-use super::rust_source::{Line, RustSource, words};
+use super::rust_source::{RustSource, SourceLine, words};
 use super::tree::Tree;
 
 /// Allows a sleep that gives a test its pace, on the same line or on the one above.
@@ -19,16 +19,16 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-fn sleeping_lines(source: &RustSource) -> impl Iterator<Item = &Line> {
+fn sleeping_lines(source: &RustSource) -> impl Iterator<Item = &SourceLine> {
     let tests = source.lines.iter().filter(|line| line.is_test);
     tests.filter(|line| is_sleep(line) && !is_permitted(source, line))
 }
 
-fn is_sleep(line: &Line) -> bool {
+fn is_sleep(line: &SourceLine) -> bool {
     words(&line.code).any(|(start, word)| word == "sleep" && line.code[start + word.len()..].starts_with('('))
 }
 
-fn is_permitted(source: &RustSource, line: &Line) -> bool {
+fn is_permitted(source: &RustSource, line: &SourceLine) -> bool {
     let first = line.number.saturating_sub(2);
     source.lines[first..line.number]
         .iter()

@@ -1,8 +1,8 @@
-//! Tells Rust code from comments and literals, so that no check trips over prose.
+//! Separates Rust code from comments and literals, so that no check matches prose.
 
 /// A stretch of source of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// Anything that is neither of the others, one character at a time.
     Code,
     /// From `//` to the end of the line, or from `/*` to its partner.
@@ -11,27 +11,27 @@ pub(crate) enum Kind {
     Literal,
 }
 
-/// Cuts a source into stretches that together are the source again.
-pub(crate) fn tokens(source: &str) -> impl Iterator<Item = (Kind, &str)> {
+/// Splits a source into stretches whose concatenation is the source.
+pub(crate) fn tokens(source: &str) -> impl Iterator<Item = (TokenKind, &str)> {
     let mut position = 0;
     std::iter::from_fn(move || {
         let (before, rest) = source.split_at(position);
         let first = rest.chars().next()?;
-        let (kind, length) = token_at(rest, before.chars().next_back()).unwrap_or((Kind::Code, first.len_utf8()));
+        let (kind, length) = token_at(rest, before.chars().next_back()).unwrap_or((TokenKind::Code, first.len_utf8()));
         position += length;
         Some((kind, &rest[..length]))
     })
 }
 
 /// The comment or literal that `rest` begins with, and its length in bytes.
-fn token_at(rest: &str, previous: Option<char>) -> Option<(Kind, usize)> {
+fn token_at(rest: &str, previous: Option<char>) -> Option<(TokenKind, usize)> {
     if let Some(length) = comment_length(rest) {
-        return Some((Kind::Comment, length));
+        return Some((TokenKind::Comment, length));
     }
     let is_inside_word = previous.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let raw = raw_string_length(rest).filter(|_| !is_inside_word);
     let length = raw.or_else(|| string_length(rest)).or_else(|| character_length(rest))?;
-    Some((Kind::Literal, length))
+    Some((TokenKind::Literal, length))
 }
 
 fn comment_length(rest: &str) -> Option<usize> {
@@ -100,7 +100,7 @@ fn escaped_length(content: &str, closing: char) -> usize {
 mod tests {
     use super::*;
 
-    fn of_kind(wanted: Kind, source: &str) -> Vec<&str> {
+    fn of_kind(wanted: TokenKind, source: &str) -> Vec<&str> {
         tokens(source)
             .filter(|(kind, _)| *kind == wanted)
             .map(|(_, text)| text)
@@ -111,18 +111,18 @@ mod tests {
     fn literals_are_found_whole() {
         let source = r###"f("a\"b", 'x', '\'', r#"c"d"#, b"e", "//")"###;
         let expected = [r#""a\"b""#, "'x'", r"'\''", r###"r#"c"d"#"###, r#""e""#, r#""//""#];
-        assert_eq!(of_kind(Kind::Literal, source), expected);
+        assert_eq!(of_kind(TokenKind::Literal, source), expected);
     }
 
     #[test]
     fn lifetimes_are_code() {
-        assert!(of_kind(Kind::Literal, "fn f<'a>(x: &'a str) -> &'static str").is_empty());
+        assert!(of_kind(TokenKind::Literal, "fn f<'a>(x: &'a str) -> &'static str").is_empty());
     }
 
     #[test]
     fn comments_are_found_whole() {
         let source = "a // b \"c\"\nd /* e /* f */ g */ h";
-        assert_eq!(of_kind(Kind::Comment, source), ["// b \"c\"", "/* e /* f */ g */"]);
+        assert_eq!(of_kind(TokenKind::Comment, source), ["// b \"c\"", "/* e /* f */ g */"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The files of the repository, as the checks see them.
+//! The files of the repository, as input of the checks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::rust_source::RustSource;
 
-/// Endings of the files whose text some check reads.
+/// Endings of the files that some check reads.
 const TEXT_ENDINGS: [&str; 4] = [".rs", ".toml", ".md", ".proto"];
 
 /// Every file by its path from the root, with `/` between folders; those that no check reads have an empty text.
@@ -24,7 +24,7 @@ impl Tree {
         Ok(Self::new(texts))
     }
 
-    /// A tree made up by a test.
+    /// A tree of planted files, for the tests of the checks.
     pub(crate) fn planted<const N: usize>(files: [(&str, &str); N]) -> Self {
         Self::new(files.map(|(path, text)| (path.into(), text.into())).into())
     }
@@ -46,7 +46,7 @@ impl Tree {
             .filter(move |(path, _)| path.ends_with(ending))
     }
 
-    /// All Rust files.
+    /// All Rust files, by path.
     pub(crate) fn rust_files(&self) -> impl Iterator<Item = (&str, &RustSource)> {
         let all = self.sources.iter();
         all.map(|(path, source)| (path.as_str(), source))

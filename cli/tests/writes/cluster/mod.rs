@@ -50,9 +50,9 @@ struct Pod {
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     /// Requests that were answered from the memory of answered requests.
-    pub(crate) repeats: u64,
+    pub(crate) deduplicated_requests: u64,
     /// Writes that had to be done again because another pod had written the same object.
-    pub(crate) lost_races: u64,
+    pub(crate) write_conflicts: u64,
     /// Objects written.
     pub(crate) writes: u64,
 }
@@ -184,8 +184,8 @@ impl Cluster {
             return;
         };
         let counted = &mut self.counted;
-        counted.repeats += sum_of(&page, "emberkeep_slicelet_repeats_total");
-        counted.lost_races += sum_of(&page, "emberkeep_slicelet_lost_races_total");
+        counted.deduplicated_requests += sum_of(&page, "emberkeep_slicelet_deduplicated_requests_total");
+        counted.write_conflicts += sum_of(&page, "emberkeep_slicelet_write_conflicts_total");
         counted.writes += sum_of(&page, "emberkeep_slicelet_store_writes_total");
     }
 }

@@ -1,26 +1,27 @@
-//! Pods that fall: which deaths are believed, and who is held back.
+//! Failing pods: when they are declared dead, and when they are held back.
 
 use std::time::Duration;
 
-use super::story::{Story, pod};
+use super::story::TargetStory;
 use crate::assigner::*;
+use crate::pod::fixtures::{pod, pod_in};
 use crate::pod::{Pod, PodPhase};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Answers the probes that were sent last.
-fn answer_probes(story: &mut Story, outcome: ProbeOutcome) {
-    for wanted in std::mem::take(&mut story.wanted) {
-        if let TargetAction::Probe(pod) = wanted {
+/// Ends the last probes with this outcome.
+fn answer_probes(story: &mut TargetStory, outcome: ProbeOutcome) {
+    for action in std::mem::take(&mut story.actions) {
+        if let TargetAction::Probe(pod) = action {
             story.probed(&pod, outcome);
         }
     }
 }
 
-/// Lets time pass in which no probe is answered.
-fn pass_in_silence(story: &mut Story, time: Duration) {
+/// Lets time pass while no probe is answered.
+fn pass_in_silence(story: &mut TargetStory, time: Duration) {
     let end = story.now + time;
     while story.now < end {
         answer_probes(story, ProbeOutcome::Silent);
@@ -29,12 +30,12 @@ fn pass_in_silence(story: &mut Story, time: Duration) {
     }
 }
 
-/// Nine pods, all of whose sessions break at once.
-fn cut_off(leads: Option<bool>) -> Story {
-    let mut story = Story::with_pods(9);
+/// Nine pods that all lose their sessions at once.
+fn cut_off(leads: Option<bool>) -> TargetStory {
+    let mut story = TargetStory::with_pods(9);
     story.leads = leads;
     (0..9).for_each(|number| {
-        story.tell(TargetEvent::SessionClosed {
+        story.step(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
     });
@@ -42,21 +43,21 @@ fn cut_off(leads: Option<bool>) -> Story {
 }
 
 #[test]
-fn a_leader_that_is_cut_off_removes_nobody() {
+fn an_isolated_leader_removes_no_pod() {
     for leads in [None, Some(false)] {
         let mut story = cut_off(leads);
         assert!(story.alarm.is_mass_failure);
         pass_in_silence(&mut story, seconds(60));
         assert_eq!(story.state().pods.len(), 9);
         let text = story.explanation().to_string();
-        let sentence = "trouble: 9 of 9 pods fell at once: no pod is removed until a quorum has confirmed that this \
+        let sentence = "trouble: 9 of 9 pods failed at once: no pod is removed until a quorum has confirmed that this \
                         member leads";
         assert!(text.contains(sentence), "{text}");
     }
 }
 
 #[test]
-fn a_leader_that_leads_keeps_silent_pods_three_times_as_long_as_usual() {
+fn a_confirmed_leader_keeps_silent_pods_three_times_as_long_as_usual() {
     let mut story = cut_off(Some(true));
     pass_in_silence(&mut story, Duration::from_millis(8_900));
     assert_eq!(story.state().pods.len(), 9);
@@ -72,25 +73,29 @@ fn pods_that_refuse_connections_are_removed_once_leadership_is_confirmed() {
     let mut story = cut_off(None);
     answer_probes(&mut story, ProbeOutcome::Refused);
     assert_eq!(story.state().pods.len(), 9);
-    story.tell(TargetEvent::LeadershipChecked { leads: true });
-    assert_eq!(story.wanted.len(), 9, "all are probed again: {:?}", story.wanted);
+    story.step(TargetEvent::LeadershipChecked { leads: true });
+    assert_eq!(story.actions.len(), 9, "all are probed again: {:?}", story.actions);
     answer_probes(&mut story, ProbeOutcome::Refused);
     assert_eq!(story.state().pods.len(), 0);
 }
 
 #[test]
-fn a_quorum_that_does_not_answer_is_asked_again_each_second() {
+fn the_leadership_check_is_repeated_each_second_until_it_succeeds() {
     let mut story = cut_off(Some(false));
     pass_in_silence(&mut story, seconds(20));
     story.leads = Some(true);
     pass_in_silence(&mut story, seconds(2));
-    assert_eq!(story.state().pods.len(), 0, "they have been silent for long enough");
+    assert_eq!(
+        story.state().pods.len(),
+        0,
+        "they were silent for longer than the timeout"
+    );
 }
 
 #[test]
-fn the_alarm_ends_ten_seconds_after_the_pods_are_back() {
+fn the_alarm_ends_ten_seconds_after_the_failure() {
     let mut story = cut_off(Some(true));
-    (0..9).for_each(|number| story.open(20 + number, pod(number, 0)));
+    (0..9).for_each(|number| story.open(20 + number, pod(number)));
     story.pass_with_heartbeats(seconds(9), 20..29);
     assert!(story.alarm.is_mass_failure);
     story.pass_with_heartbeats(seconds(2), 20..29);
@@ -100,59 +105,59 @@ fn the_alarm_ends_ten_seconds_after_the_pods_are_back() {
 }
 
 #[test]
-fn a_pod_that_clerks_cannot_reach_is_probed_and_loses_nothing_while_it_lives() {
-    let mut story = Story::with_pods(3);
+fn a_pod_reported_by_clerks_is_probed_and_keeps_its_slices_if_it_answers() {
+    let mut story = TargetStory::with_pods(3);
     for _ in 0..100 {
-        story.reported(&pod(1, 0));
-        story.reported(&pod(1, 4));
-        story.reported(&pod(7, 0));
+        story.report_unreachable(&pod(1));
+        story.report_unreachable(&pod_in(1, 4));
+        story.report_unreachable(&pod(7));
     }
-    assert_eq!(story.wanted, [TargetAction::Probe(pod(1, 0))]);
+    assert_eq!(story.actions, [TargetAction::Probe(pod(1))]);
     let before = story.assignment();
     answer_probes(&mut story, ProbeOutcome::Answered);
     story.pass_with_heartbeats(seconds(5), 0..3);
-    assert_eq!(story.wanted, []);
+    assert_eq!(story.actions, []);
     assert_eq!(story.assignment(), before);
 }
 
 #[test]
-fn a_pod_that_clerks_cannot_reach_and_that_refuses_the_leader_too_is_dead_before_its_session_breaks() {
-    let mut story = Story::with_pods(3);
-    story.reported(&pod(1, 0));
+fn a_pod_reported_by_clerks_that_refuses_the_probe_is_dead_before_its_session_breaks() {
+    let mut story = TargetStory::with_pods(3);
+    story.report_unreachable(&pod(1));
     answer_probes(&mut story, ProbeOutcome::Refused);
-    assert_eq!(story.serving_count(&pod(1, 0)), 0);
+    assert_eq!(story.serving_count(&pod(1)), 0);
     assert_eq!(story.state().pods.len(), 2);
 }
 
-/// A pod of three dies and comes back at once.
-fn die_and_come_back(story: &mut Story, life: u128) -> Pod {
-    story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-    story.probed(&pod(1, life), ProbeOutcome::Refused);
-    let next = pod(1, life + 1);
+/// Pod 1 of three dies and comes back at once.
+fn die_and_come_back(story: &mut TargetStory, incarnation: u128) -> Pod {
+    story.step(TargetEvent::SessionClosed { session: SessionId(1) });
+    story.probed(&pod_in(1, incarnation), ProbeOutcome::Refused);
+    let next = pod_in(1, incarnation + 1);
     story.open(1, next.clone());
     next
 }
 
 #[test]
-fn a_pod_that_dies_again_and_again_waits_longer_each_time_before_it_gets_slices() {
-    let mut story = Story::with_pods(3);
-    for (life, delay) in [(0, 0), (1, 5), (2, 10)] {
-        let back = die_and_come_back(&mut story, life);
+fn a_pod_that_dies_repeatedly_is_held_back_longer_each_time() {
+    let mut story = TargetStory::with_pods(3);
+    for (incarnation, delay) in [(0, 0), (1, 5), (2, 10)] {
+        let back = die_and_come_back(&mut story, incarnation);
         assert_eq!(story.alarm.held_back_count, usize::from(delay > 0));
         if delay > 0 {
             story.pass_with_heartbeats(seconds(delay) - Duration::from_millis(500), 0..3);
-            assert_eq!(story.serving_count(&back), 0, "in life {life}");
+            assert_eq!(story.serving_count(&back), 0, "in incarnation {incarnation}");
         }
         story.pass_with_heartbeats(seconds(2), 0..3);
-        assert!(story.serving_count(&back) > 0, "in life {life}");
+        assert!(story.serving_count(&back) > 0, "in incarnation {incarnation}");
         assert_eq!(story.alarm.held_back_count, 0);
         story.pass_with_heartbeats(seconds(30), 0..3);
     }
 }
 
 #[test]
-fn operators_are_told_who_is_held_back() {
-    let mut story = Story::with_pods(3);
+fn an_explanation_lists_pods_that_are_held_back() {
+    let mut story = TargetStory::with_pods(3);
     die_and_come_back(&mut story, 0);
     story.pass_with_heartbeats(seconds(20), 0..3);
     die_and_come_back(&mut story, 1);
@@ -162,18 +167,18 @@ fn operators_are_told_who_is_held_back() {
 }
 
 #[test]
-fn a_pod_that_is_held_back_owns_all_if_nobody_else_is_left() {
-    let mut story = Story::with_pods(3);
+fn the_last_pod_is_not_held_back() {
+    let mut story = TargetStory::with_pods(3);
     die_and_come_back(&mut story, 0);
     story.pass_with_heartbeats(seconds(20), 0..3);
     let back = die_and_come_back(&mut story, 1);
     assert_eq!(story.serving_count(&back), 0);
     for number in [0, 2] {
-        story.tell(TargetEvent::SessionClosed {
+        story.step(TargetEvent::SessionClosed {
             session: SessionId(number),
         });
-        story.probed(&pod(number, 0), ProbeOutcome::Refused);
-        story.probed(&pod(number, 0), ProbeOutcome::Refused);
+        story.probed(&pod(number), ProbeOutcome::Refused);
+        story.probed(&pod(number), ProbeOutcome::Refused);
     }
     story.pass_with_heartbeats(seconds(1), 1..2);
     assert_eq!(story.state().pods.len(), 1);
@@ -182,15 +187,19 @@ fn a_pod_that_is_held_back_owns_all_if_nobody_else_is_left() {
 }
 
 #[test]
-fn pods_that_are_replaced_under_their_own_names_after_a_drain_are_not_held_back() {
-    let mut story = Story::with_pods(3);
-    for life in 0..4 {
-        story.beat(1, PodPhase::Draining);
+fn pods_that_restart_after_a_drain_are_not_held_back() {
+    let mut story = TargetStory::with_pods(3);
+    for incarnation in 0..4 {
+        story.heartbeat(1, PodPhase::Draining);
         story.pass_with_heartbeats(seconds(7), [0, 2].into_iter());
-        story.tell(TargetEvent::SessionClosed { session: SessionId(1) });
-        story.probed(&pod(1, life), ProbeOutcome::Refused);
-        story.open(1, pod(1, life + 1));
+        story.step(TargetEvent::SessionClosed { session: SessionId(1) });
+        story.probed(&pod_in(1, incarnation), ProbeOutcome::Refused);
+        story.open(1, pod_in(1, incarnation + 1));
         story.pass_with_heartbeats(seconds(5), 0..3);
-        assert!(story.serving_count(&pod(1, life + 1)) > 0, "in life {}", life + 1);
+        assert!(
+            story.serving_count(&pod_in(1, incarnation + 1)) > 0,
+            "in incarnation {}",
+            incarnation + 1
+        );
     }
 }

@@ -1,11 +1,11 @@
-//! The brain of the assigner as stories: what happens when, and what it does about it.
+//! Stories of the assigner's brain: sequences of events, and the actions that follow.
 
-mod chance;
-mod explaining;
+mod explanation;
 mod failures;
 mod handoff;
-mod lives;
+mod incarnations;
 mod poison;
+mod random_events;
 mod store;
 mod story;
 mod timing;

@@ -1,39 +1,40 @@
-//! What pods may ask of their object store.
+//! The budget of object store requests.
 
 use std::time::Duration;
 
-use super::story::{Story, pod};
+use super::story::TargetStory;
 use crate::assigner::*;
 use crate::pod::PodPhase;
+use crate::pod::fixtures::pod;
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-impl Story {
-    /// What was granted since last asked, in order.
+impl TargetStory {
+    /// The grants since the last call, in order.
     fn take_granted(&mut self) -> String {
         std::mem::take(&mut self.granted).join(", ")
     }
 
-    /// Lets time pass in which these pods beat, and want so many requests a second.
-    fn pass_wanting(&mut self, time: Duration, demands: &[(u64, u32)]) {
+    /// Lets time pass while these sessions send heartbeats with these demands.
+    fn pass_with_demands(&mut self, time: Duration, demands: &[(u64, u32)]) {
         for _ in 0..time.as_millis() / 500 {
             self.pass(millis(500));
             for (session, requests) in demands {
-                self.beat_wanting(*session, PodPhase::Ready, *requests);
+                self.heartbeat_with_demand(*session, PodPhase::Ready, *requests);
             }
         }
     }
 }
 
-/// Three pods that share 1,000 requests a second, of which two want much.
-fn limited() -> Story {
-    let mut story = Story::with_pods(3);
+/// Three pods that share 1,000 requests a second; two of them demand more than they get.
+fn limited() -> TargetStory {
+    let mut story = TargetStory::with_pods(3);
     assert_eq!(story.take_granted(), "any to 0, any to 1, any to 2");
-    story.limit(Some(1_000));
+    story.limit_store_requests(Some(1_000));
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
-    story.pass_wanting(millis(1_000), &[(0, 600), (1, 600), (2, 10)]);
+    story.pass_with_demands(millis(1_000), &[(0, 600), (1, 600), (2, 10)]);
     assert_eq!(story.take_granted(), "83 to 2, 458 to 0, 458 to 1");
     story
 }
@@ -41,35 +42,35 @@ fn limited() -> Story {
 #[test]
 fn when_a_pod_dies_the_shares_of_the_others_grow() {
     let mut story = limited();
-    story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
+    story.step(TargetEvent::SessionClosed { session: SessionId(0) });
     assert_eq!(
         story.take_granted(),
         "",
         "it may be alive, and holds what it was granted"
     );
     story.pass(millis(100));
-    story.probed(&pod(0, 0), ProbeOutcome::Refused);
+    story.probed(&pod(0), ProbeOutcome::Refused);
     assert_eq!(story.take_granted(), "737 to 1, 262 to 2");
 }
 
 #[test]
-fn a_pod_that_lost_its_session_keeps_its_share_and_is_told_it_again() {
+fn a_pod_that_lost_its_session_keeps_its_share_and_is_granted_it_again() {
     let mut story = limited();
-    story.tell(TargetEvent::SessionClosed { session: SessionId(0) });
-    story.pass_wanting(millis(1_000), &[(1, 10), (2, 10)]);
+    story.step(TargetEvent::SessionClosed { session: SessionId(0) });
+    story.pass_with_demands(millis(1_000), &[(1, 10), (2, 10)]);
     assert_eq!(story.take_granted(), "270 to 1, 270 to 2");
-    story.open(7, pod(0, 0));
+    story.open(7, pod(0));
     assert_eq!(story.take_granted(), "458 to 7");
 }
 
 #[test]
-fn a_demand_that_changes_a_little_moves_nothing_and_one_that_changes_much_waits_a_second() {
+fn small_changes_of_demand_are_ignored_and_large_ones_wait_for_the_interval() {
     let mut story = limited();
-    story.pass_wanting(millis(5_000), &[(0, 700), (1, 500), (2, 10)]);
+    story.pass_with_demands(millis(5_000), &[(0, 700), (1, 500), (2, 10)]);
     assert_eq!(story.take_granted(), "");
-    story.beat_wanting(2, PodPhase::Ready, 900);
+    story.heartbeat_with_demand(2, PodPhase::Ready, 900);
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
-    story.beat_wanting(2, PodPhase::Ready, 10);
+    story.heartbeat_with_demand(2, PodPhase::Ready, 10);
     assert_eq!(story.take_granted(), "");
     story.pass(millis(999));
     assert_eq!(story.take_granted(), "");
@@ -78,32 +79,32 @@ fn a_demand_that_changes_a_little_moves_nothing_and_one_that_changes_much_waits_
 }
 
 #[test]
-fn a_pod_that_joins_has_a_share_at_once_and_many_share_one_dealing() {
+fn a_pod_that_joins_gets_a_share_at_once_and_many_share_one_allocation() {
     let mut story = limited();
     story.pass(millis(100));
-    story.open(3, pod(3, 0));
+    story.open(3, pod(3));
     assert_eq!(story.take_granted(), "437 to 0, 437 to 1, 62 to 2, 62 to 3");
-    (4..8).for_each(|number| story.open(number, pod(number, 0)));
+    (4..8).for_each(|number| story.open(number, pod(number)));
     assert_eq!(story.take_granted(), "");
     story.pass(millis(100));
     assert_eq!(story.granted.len(), 8);
 }
 
 #[test]
-fn a_new_leader_leaves_room_for_those_who_are_still_to_come() {
+fn a_new_leader_reserves_shares_for_pods_without_a_session() {
     let before = limited();
-    let mut story = Story::led_anew(before.cluster, before.now);
-    (0..3).for_each(|number| story.open(number, pod(number, 0)));
+    let mut story = TargetStory::with_new_leader(before.cluster, before.now);
+    (0..3).for_each(|number| story.open(number, pod(number)));
     assert_eq!(story.take_granted(), "333 to 0, 333 to 1, 333 to 2");
 }
 
 #[test]
-fn when_the_limit_is_lifted_all_may_ask_at_will() {
+fn without_a_limit_shares_are_unlimited() {
     let mut story = limited();
     story.pass(millis(100));
-    story.limit(None);
+    story.limit_store_requests(None);
     assert_eq!(story.take_granted(), "any to 0, any to 1, any to 2");
-    story.limit(Some(30));
+    story.limit_store_requests(Some(30));
     assert_eq!(story.take_granted(), "");
     story.pass(millis(100));
     assert_eq!(story.granted.len(), 3);

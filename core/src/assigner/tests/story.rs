@@ -1,4 +1,4 @@
-//! A brain in a story: what happens when, told by tests.
+//! The harness of the stories: a brain, a replicated state and a clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,29 +7,30 @@ use crate::assigner::*;
 use crate::assignment::Assignment;
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
-use crate::pod::{Incarnation, Pod, PodAddress, PodName, PodPhase, Weight};
+use crate::pod::fixtures::pod;
+use crate::pod::{Pod, PodPhase};
 use crate::rate::Rate;
 use crate::target::TargetName;
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
 
-/// A brain whose proposals take effect at once.
-pub(super) struct Story {
+/// A brain whose proposals are applied at once.
+pub(super) struct TargetStory {
     pub(super) brain: TargetBrain,
     pub(super) cluster: ClusterState,
     pub(super) now: Timestamp,
     pub(super) wake_at: Timestamp,
-    /// What it wanted beside proposals and grants, since last asked.
-    pub(super) wanted: Vec<TargetAction>,
-    /// What it granted, in words, since last asked.
+    /// Its probes, permitted exits and closed sessions.
+    pub(super) actions: Vec<TargetAction>,
+    /// Its grants, as text.
     pub(super) granted: Vec<String>,
-    /// The slices that the pod of each session is to get ready.
-    pub(super) to_warm: BTreeMap<u64, Vec<Slice>>,
-    /// Whether pods get slices ready until their next heartbeat, or never.
-    pub(super) gets_ready: bool,
-    /// What it said last to be alerted on.
+    /// The slices that each session was last ordered to warm up.
+    pub(super) ordered: BTreeMap<u64, Vec<Slice>>,
+    /// Whether ordered slices are warm by the next heartbeat, or never.
+    pub(super) warms_up: bool,
+    /// As of its last alert.
     pub(super) alarm: Alarm,
-    /// What a quorum says when it is asked whether this member leads; `None` if it never answers.
+    /// The outcome of leadership checks; `None` if they never end.
     pub(super) leads: Option<bool>,
 }
 
@@ -37,18 +38,7 @@ pub(super) fn target() -> TargetName {
     TargetName::try_new("profiles").unwrap()
 }
 
-pub(super) fn pod(number: u64, life: u128) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-        incarnation: Incarnation(life),
-        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
-}
-
-impl Story {
+impl TargetStory {
     pub(super) fn new() -> Self {
         let mut cluster = ClusterState::default();
         let settings = TargetSettings::default();
@@ -57,26 +47,26 @@ impl Story {
             kind: ChangeKind::CreateTarget { settings },
         });
         assert_eq!(created, Applied::Done);
-        Self::led_anew(cluster, Timestamp::ZERO)
+        Self::with_new_leader(cluster, Timestamp::ZERO)
     }
 
-    /// A new leader takes over what was replicated.
-    pub(super) fn led_anew(cluster: ClusterState, now: Timestamp) -> Self {
+    /// A new leader with the replicated state of the last one.
+    pub(super) fn with_new_leader(cluster: ClusterState, now: Timestamp) -> Self {
         Self {
             brain: TargetBrain::new(cluster.target(&target()).unwrap().clone(), now),
             cluster,
             now,
             wake_at: now,
-            wanted: Vec::new(),
+            actions: Vec::new(),
             granted: Vec::new(),
-            to_warm: BTreeMap::new(),
-            gets_ready: true,
+            ordered: BTreeMap::new(),
+            warms_up: true,
             alarm: Alarm::default(),
             leads: Some(true),
         }
     }
 
-    pub(super) fn tell(&mut self, event: TargetEvent) {
+    pub(super) fn step(&mut self, event: TargetEvent) {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             let Output { actions, wake_at } = self.brain.step(event, self.now);
@@ -88,13 +78,13 @@ impl Story {
                         events.extend(self.leads.map(|leads| TargetEvent::LeadershipChecked { leads }));
                     }
                     TargetAction::Alert(alarm) => self.alarm = alarm,
-                    TargetAction::Explain(_) | TargetAction::Answer { .. } => {}
+                    TargetAction::Explain(_) | TargetAction::Reply { .. } => {}
                     TargetAction::Grant { session, rate } => self.granted.push(match rate {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
                         None => format!("any to {}", session.0),
                     }),
-                    TargetAction::Warm { session, slices } => drop(self.to_warm.insert(session.0, slices)),
-                    other => self.wanted.push(other),
+                    TargetAction::Warm { session, slices } => drop(self.ordered.insert(session.0, slices)),
+                    other => self.actions.push(other),
                 }
             }
         }
@@ -117,69 +107,68 @@ impl Story {
         self.state().assignment.clone()
     }
 
-    /// Lets time pass; the brain is woken whenever it asked for it.
+    /// Lets time pass; wakes the brain at each `wake_at`.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.wake_at <= end {
             self.now = self.now.max(self.wake_at);
-            self.tell(TargetEvent::Woke);
+            self.step(TargetEvent::Woke);
         }
         self.now = end;
     }
 
-    /// Lets time pass in which these pods send their heartbeats.
+    /// Lets time pass while these sessions send heartbeats.
     pub(super) fn pass_with_heartbeats(&mut self, time: Duration, sessions: impl Iterator<Item = u64> + Clone) {
-        let beat = Duration::from_millis(500);
-        for _ in 0..time.as_millis() / beat.as_millis() {
-            self.pass(beat);
-            sessions.clone().for_each(|session| self.beat(session, PodPhase::Ready));
+        let interval = Duration::from_millis(500);
+        for _ in 0..time.as_millis() / interval.as_millis() {
+            self.pass(interval);
+            sessions
+                .clone()
+                .for_each(|session| self.heartbeat(session, PodPhase::Ready));
         }
     }
 
     pub(super) fn explanation(&mut self) -> Explanation {
-        match self.answer(Question::Explain { last: 10 }) {
-            Answer::Explanation(explanation) => explanation,
-            Answer::Situation(_) => unreachable!("that was not asked"),
+        match self.reply_to(Query::Explain { last: 10 }) {
+            QueryReply::Explanation(explanation) => explanation,
+            QueryReply::DecisionInputs(_) => unreachable!("the reply to another query"),
         }
     }
 
-    pub(super) fn situation(&mut self) -> Situation {
-        match self.answer(Question::Situation) {
-            Answer::Situation(situation) => *situation,
-            Answer::Explanation(_) => unreachable!("that was not asked"),
+    pub(super) fn inputs(&mut self) -> DecisionInputs {
+        match self.reply_to(Query::DecisionInputs) {
+            QueryReply::DecisionInputs(inputs) => *inputs,
+            QueryReply::Explanation(_) => unreachable!("the reply to another query"),
         }
     }
 
-    pub(super) fn answer(&mut self, question: Question) -> Answer {
-        let id = QuestionId(3);
-        let output = self.brain.step(TargetEvent::Asked { id, question }, self.now);
+    pub(super) fn reply_to(&mut self, query: Query) -> QueryReply {
+        let id = QueryId(3);
+        let output = self.brain.step(TargetEvent::QueryReceived { id, query }, self.now);
         match output.actions.into_iter().next() {
-            Some(TargetAction::Answer {
-                id: QuestionId(3),
-                answer,
-            }) => answer,
+            Some(TargetAction::Reply { id: QueryId(3), reply }) => reply,
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn open(&mut self, session: u64, pod: Pod) {
         let session = SessionId(session);
-        self.tell(TargetEvent::SessionOpened { session, pod });
+        self.step(TargetEvent::SessionOpened { session, pod });
     }
 
-    pub(super) fn beat(&mut self, session: u64, phase: PodPhase) {
-        self.beat_wanting(session, phase, 0);
+    pub(super) fn heartbeat(&mut self, session: u64, phase: PodPhase) {
+        self.heartbeat_with_demand(session, phase, 0);
     }
 
-    /// A heartbeat of a pod that would make so many requests of the store a second.
-    pub(super) fn beat_wanting(&mut self, session: u64, phase: PodPhase, requests: u32) {
+    /// A heartbeat with a demand of so many object store requests a second.
+    pub(super) fn heartbeat_with_demand(&mut self, session: u64, phase: PodPhase, requests: u32) {
         let warmth = Warmth {
-            is_complete: self.gets_ready,
+            is_complete: self.warms_up,
             ..Warmth::default()
         };
-        let ordered = self.to_warm.get(&session).into_iter().flatten();
+        let ordered = self.ordered.get(&session).into_iter().flatten();
         let warming = ordered.map(|slice| (slice.clone(), warmth)).collect();
-        self.tell(TargetEvent::HeartbeatReceived {
+        self.step(TargetEvent::HeartbeatReceived {
             session: SessionId(session),
             phase,
             store_demand: Rate::per_second(requests),
@@ -187,16 +176,16 @@ impl Story {
         });
     }
 
-    /// Limits how many requests of the store all pods together may make a second.
-    pub(super) fn limit(&mut self, requests_per_second: Option<u32>) {
+    /// Sets the limit on object store requests a second.
+    pub(super) fn limit_store_requests(&mut self, requests_per_second: Option<u32>) {
         let mut settings = TargetSettings::default();
         settings.store.requests_per_second = requests_per_second;
         let configured = self.applied(ChangeKind::ConfigureTarget { settings });
-        self.tell(configured);
+        self.step(configured);
     }
 
     pub(super) fn probed(&mut self, pod: &Pod, outcome: ProbeOutcome) {
-        self.tell(TargetEvent::Probed {
+        self.step(TargetEvent::Probed {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
             outcome,
@@ -204,19 +193,19 @@ impl Story {
     }
 
     /// A clerk could not reach the pod.
-    pub(super) fn reported(&mut self, pod: &Pod) {
-        self.tell(TargetEvent::PodReported {
+    pub(super) fn report_unreachable(&mut self, pod: &Pod) {
+        self.step(TargetEvent::UnreachableReported {
             pod: pod.name.clone(),
             incarnation: pod.incarnation,
         });
     }
 
-    /// `count` pods that have started and share the slices.
+    /// `count` pods that have started and own all slices.
     pub(super) fn with_pods(count: u64) -> Self {
         let mut story = Self::new();
-        (0..count).for_each(|number| story.open(number, pod(number, 0)));
+        (0..count).for_each(|number| story.open(number, pod(number)));
         story.pass_with_heartbeats(Duration::from_secs(1), 0..count);
-        story.wanted.clear();
+        story.actions.clear();
         story
     }
 

@@ -1,11 +1,11 @@
-//! Stories of load: what moves, what is replicated, and what stays.
+//! Stories of load: moves for balance, replicas of hot keys, memory, pins and poison.
 
 use std::time::Duration;
 
 use super::*;
 
-/// Ten pods that can carry 100 units each, in a band of 10 units.
-const POD_COUNT: usize = 10;
+/// Ten pods with a capacity of 100 units each and a tolerance of 10 units.
+const POD_COUNT: u64 = 10;
 
 fn settings(max_replicas: u32) -> BalancerSettings {
     BalancerSettings {
@@ -23,23 +23,27 @@ fn signals_with(load: LoadMap) -> Signals {
     }
 }
 
-/// Decides every 5 s until nothing changes any more, at most 120 times; all reports, and where it leads.
-fn settled(before: &Assignment, signals: &mut Signals, settings: &BalancerSettings) -> (Vec<Report>, Assignment) {
+/// Decides every 5 s until nothing changes, at most 120 times; returns all reports and the last assignment.
+fn settled(
+    before: &Assignment,
+    signals: &mut Signals,
+    settings: &BalancerSettings,
+) -> (Vec<DecisionReport>, Assignment) {
     let mut assignment = before.clone();
     let mut reports = Vec::new();
     for round in 0..120 {
-        signals.left = all_leaving(&assignment);
+        signals.lingered = all_leaving(&assignment);
         let now = Timestamp::from_millis(3_600_000 + round * 5_000);
         let decision = decide(&assignment, signals, settings, now);
         let Some(next) = decision.next else { break };
-        signals.ledger.record(&decision.report);
+        signals.recent_moves.record(&decision.report);
         reports.push(decision.report);
         assignment = next;
     }
     (reports, assignment)
 }
 
-fn moved_share(report: &Report) -> f64 {
+fn moved_share(report: &DecisionReport) -> f64 {
     let voluntary = report.moves.iter().filter(|moved| moved.cause.is_voluntary());
     let moved: Load = voluntary.map(|moved| moved.load).sum();
     moved.milli() as f64 / report.total.milli() as f64
@@ -54,7 +58,7 @@ fn load_moves_in_rounds_of_nine_percent_until_all_pods_are_in_the_band() {
         .shares_of(crate::assignment::PodIndex(0))
         .map(|(slice, ..)| slice.start().position())
         .collect();
-    // 25 slices of the first pod carry 4 units more each, as the whole hot keys of 150 in all.
+    // 25 slices of the first pod get a hot key with 4 units each: the pod carries 150 units.
     let points: Vec<_> = hot.iter().take(25).map(|position| (position + 1, 4)).collect();
     signals.load = load(500, &points);
     let (reports, _) = settled(&even, &mut signals, &settings);
@@ -66,12 +70,12 @@ fn load_moves_in_rounds_of_nine_percent_until_all_pods_are_in_the_band() {
         reports
             .iter()
             .flat_map(|report| &report.moves)
-            .all(|moved| moved.cause == Cause::Imbalance || moved.load == Load::ZERO)
+            .all(|moved| moved.cause == MoveCause::Imbalance || moved.load == Load::ZERO)
     );
 }
 
 #[test]
-fn two_hot_keys_on_one_pod_come_apart() {
+fn two_hot_keys_on_one_pod_are_separated() {
     let settings = settings(1);
     let mut signals = signals_with(load(400, &[]));
     let even = decided(&Assignment::unassigned(), &signals, &settings);
@@ -89,7 +93,7 @@ fn two_hot_keys_on_one_pod_come_apart() {
 }
 
 #[test]
-fn a_key_above_one_pods_capacity_gets_replicas_beside_its_warm_owner_and_loses_them_when_it_cools() {
+fn a_key_above_the_capacity_of_a_pod_gets_replicas_and_loses_them_when_it_cools() {
     let settings = settings(8);
     let mut signals = signals_with(load(300, &[(77, 1)]));
     let even = decided(&Assignment::unassigned(), &signals, &settings);
@@ -128,7 +132,7 @@ fn noise_swaps_nothing() {
 }
 
 #[test]
-fn a_pod_takes_no_more_than_fits_into_its_memory() {
+fn a_pod_receives_no_more_than_fits_its_memory() {
     let settings = settings(1);
     let demand = Demand {
         memory: 1_000_000,
@@ -139,7 +143,7 @@ fn a_pod_takes_no_more_than_fits_into_its_memory() {
         signal.pod.memory_capacity = Some(capacity);
     }
     let assignment = decided(&Assignment::unassigned(), &signals, &settings);
-    for (name, capacity) in [("pod-000", 40_000), ("pod-001", 20_000)] {
+    for (name, capacity) in [("pod-0", 40_000), ("pod-1", 20_000)] {
         let pod = assignment.index_of(&PodName::try_new(name).unwrap()).unwrap();
         let shares = assignment.shares_of(pod);
         let memory: u64 = shares.map(|(slice, ..)| signals.load.demand_of(&slice).memory).sum();
@@ -151,7 +155,7 @@ fn a_pod_takes_no_more_than_fits_into_its_memory() {
 }
 
 #[test]
-fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
+fn a_pod_with_too_little_memory_gives_the_least_used_slices_away() {
     let settings = settings(1);
     let warm = |memory| Demand {
         memory,
@@ -160,7 +164,7 @@ fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
     let mut signals = signals_with(LoadMap::new(SliceMap::full(warm(0)), Vec::new()));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
     signals.load = LoadMap::new(SliceMap::full(warm(10_000_000)), Vec::new());
-    let pod = PodName::try_new("pod-003").unwrap();
+    let pod = pod_name(3);
     signals.pods.get_mut(&pod).unwrap().pod.memory_capacity = Some(600_000);
     signals.scope = Scope::Repair;
     let decision = decide(&before, &signals, &settings, Timestamp::ZERO);
@@ -169,7 +173,7 @@ fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
             .report
             .moves
             .iter()
-            .all(|moved| moved.cause == Cause::Memory && moved.from.as_ref() == Some(&pod))
+            .all(|moved| moved.cause == MoveCause::Memory && moved.from.as_ref() == Some(&pod))
     );
     let after = decision.next.unwrap();
     let serving = after
@@ -180,29 +184,29 @@ fn a_pod_whose_memory_has_become_too_small_gives_away_what_is_used_least() {
 }
 
 #[test]
-fn pinned_keys_stay_with_their_pod_and_come_back_to_it() {
+fn pinned_keys_stay_with_their_pod_and_return_to_it_after_a_drain() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
     let pinned = Slice::new(SliceKey::from_position(1 << 60), Some(SliceKey::from_position(3 << 59))).unwrap();
-    let pod = PodName::try_new("pod-007").unwrap();
+    let pod = pod_name(7);
     signals.pins = vec![Pin {
         slice: pinned.clone(),
         pod: pod.clone(),
     }];
     let (_, assignment) = settled(&Assignment::unassigned(), &mut signals, &settings);
     for position in [1 << 60, (1 << 60) + 12_345, (3 << 59) - 1] {
-        assert_eq!(owners_of(&assignment, position), ["pod-007"]);
+        assert_eq!(owners_of(&assignment, position), ["pod-7"]);
     }
     signals.pods.get_mut(&pod).unwrap().may_own = false;
     let (_, moved) = settled(&assignment, &mut signals, &settings);
-    assert_ne!(owners_of(&moved, 1 << 60), ["pod-007"]);
+    assert_ne!(owners_of(&moved, 1 << 60), ["pod-7"]);
     signals.pods.get_mut(&pod).unwrap().may_own = true;
     let (_, back) = settled(&moved, &mut signals, &settings);
-    assert_eq!(owners_of(&back, 1 << 60), ["pod-007"]);
+    assert_eq!(owners_of(&back, 1 << 60), ["pod-7"]);
 }
 
 #[test]
-fn poisoned_keys_gather_on_one_pod_with_their_hot_keys_cut_out() {
+fn poisoned_keys_gather_on_one_pod_and_their_hot_keys_are_cut_out() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[(1 << 61, 3)]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -221,7 +225,7 @@ fn poisoned_keys_gather_on_one_pod_with_their_hot_keys_cut_out() {
 }
 
 #[test]
-fn neighbours_are_joined_when_slices_have_become_too_many() {
+fn neighbours_are_joined_when_there_are_too_many_slices() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -233,7 +237,7 @@ fn neighbours_are_joined_when_slices_have_become_too_many() {
 }
 
 #[test]
-fn nothing_is_moved_that_was_moved_a_moment_ago() {
+fn no_slice_moves_twice_within_its_cooldown() {
     let settings = settings(1);
     let mut signals = signals_with(load(400, &[(77, 30)]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -247,9 +251,9 @@ fn nothing_is_moved_that_was_moved_a_moment_ago() {
 }
 
 #[test]
-fn a_ledger_forgets_after_ten_minutes() {
-    let mut ledger = Ledger::default();
-    let report = |seconds: u64, units: u64| Report {
+fn the_move_history_forgets_after_ten_minutes() {
+    let mut recent_moves = MoveHistory::default();
+    let report = |seconds: u64, units: u64| DecisionReport {
         decided_at: Timestamp::from_millis(seconds * 1_000),
         moves: vec![Move {
             slice: Slice::FULL,
@@ -257,7 +261,7 @@ fn a_ledger_forgets_after_ten_minutes() {
             to: PodName::try_new("pod").unwrap(),
             load: Load::from_units(units),
             gain: Load::from_units(units),
-            cause: Cause::Imbalance,
+            cause: MoveCause::Imbalance,
         }],
         ..decide(
             &Assignment::unassigned(),
@@ -267,20 +271,20 @@ fn a_ledger_forgets_after_ten_minutes() {
         )
         .report
     };
-    ledger.record(&report(0, 5));
-    ledger.record(&report(500, 7));
+    recent_moves.record(&report(0, 5));
+    recent_moves.record(&report(500, 7));
     let now = Timestamp::from_millis(500_000);
-    assert_eq!(ledger.moved_within(Duration::from_secs(600), now), 120_000);
-    ledger.record(&report(601, 1));
+    assert_eq!(recent_moves.moved_within(Duration::from_secs(600), now), 120_000);
+    recent_moves.record(&report(601, 1));
     assert_eq!(
-        ledger
+        recent_moves
             .slices_within(Duration::MAX, Timestamp::from_millis(601_000))
             .count(),
         2
     );
 }
 
-/// The reports of the example in the README, round by round.
+/// The reports of the worked example in the README, round by round.
 fn worked_example() -> String {
     let settings = settings(1);
     let mut signals = Signals {
@@ -299,10 +303,10 @@ fn worked_example() -> String {
 }
 
 #[test]
-fn the_worked_example_of_the_readme_is_what_happens() {
+fn the_readme_shows_the_reports_of_the_worked_example() {
     let example = worked_example();
     assert!(
         include_str!("../README.md").contains(&example),
-        "the README should say\n{example}"
+        "the README must contain\n{example}"
     );
 }

@@ -1,4 +1,4 @@
-//! What is promised of decisions: stories in which it shows, and properties of all of them.
+//! Tests of decisions: stories, and properties that hold for all inputs.
 
 mod balance;
 mod handoff;
@@ -11,38 +11,22 @@ use super::*;
 use crate::assignment::{Phase, SliceState};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::load::{Demand, Load, LoadMap};
-use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use crate::pod::PodName;
+use crate::pod::fixtures::{pod_in, pod_name};
 
-fn pod(number: usize, life: u128) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number:03}")).unwrap(),
-        incarnation: Incarnation(life),
-        address: PodAddress::try_new(&format!("127.0.0.1:{}", 8_000 + number)).unwrap(),
-        zone: "".into(),
-        memory_capacity: None,
-        weight: Weight::ONE,
-    }
-}
-
-fn signals(pods: impl IntoIterator<Item = (usize, u128, bool)>) -> Signals {
-    let signal = |(number, life, may_own)| {
-        let pod = pod(number, life);
+fn signals(pods: impl IntoIterator<Item = (u64, u128, bool)>) -> Signals {
+    let signal = |(number, incarnation, may_own)| {
+        let pod = pod_in(number, incarnation);
         let signal = PodSignal { pod, may_own };
         (signal.pod.name.clone(), signal)
     };
     Signals {
         pods: pods.into_iter().map(signal).collect(),
-        load: LoadMap::idle(),
-        left: BTreeSet::new(),
-        warmed: Warmed::All,
-        scope: Scope::Repair,
-        ledger: Ledger::default(),
-        pins: Vec::new(),
-        poisoned: Vec::new(),
+        ..Signals::default()
     }
 }
 
-fn live(count: usize) -> Signals {
+fn live(count: u64) -> Signals {
     signals((0..count).map(|number| (number, 0, true)))
 }
 
@@ -51,7 +35,7 @@ fn decided(assignment: &Assignment, signals: &Signals, settings: &BalancerSettin
     decision.next.unwrap_or_else(|| assignment.clone())
 }
 
-fn first(count: usize) -> Assignment {
+fn first(count: u64) -> Assignment {
     decided(&Assignment::unassigned(), &live(count), &BalancerSettings::default())
 }
 
@@ -63,7 +47,7 @@ fn served_by(assignment: &Assignment) -> BTreeMap<&str, usize> {
     counts
 }
 
-/// All leaving replicas, as if each had lingered long enough.
+/// All leaving replicas, as if all had lingered long enough.
 fn all_leaving(assignment: &Assignment) -> BTreeSet<(SliceKey, PodName)> {
     all_in(Phase::Leaving, assignment)
 }
@@ -79,7 +63,7 @@ fn all_in(wanted: Phase, assignment: &Assignment) -> BTreeSet<(SliceKey, PodName
     assignment.slices().iter().flat_map(found).collect()
 }
 
-/// A load that is even over the key space but for some hot keys, by their positions; in units a second.
+/// A load map: an even load over the key space, and hot keys by position; in units a second.
 fn load(even: u64, hot: &[(u64, u64)]) -> LoadMap {
     let demand = |units: u64| Demand::steady(Load::from_units(units));
     let points = hot

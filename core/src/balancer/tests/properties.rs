@@ -1,11 +1,12 @@
-//! What every decision keeps, whatever the signals.
+//! Properties of every decision, for any signals.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::pod::Weight;
 
 fn any_signals() -> impl Strategy<Value = Signals> {
-    let pods = prop::collection::btree_map(0_usize..8, (0_u128..2, prop::bool::weighted(0.8), 200_u32..3_000), 0..8);
+    let pods = prop::collection::btree_map(0_u64..8, (0_u128..2, prop::bool::weighted(0.8), 200_u32..3_000), 0..8);
     let rates = || (0_u64..200_000, 0_u64..200_000);
     let loads = prop::collection::vec(rates(), 16);
     let hot = prop::collection::btree_map(any::<u64>(), rates(), 0..5);
@@ -17,7 +18,7 @@ fn any_signals() -> impl Strategy<Value = Signals> {
     (pods, loads, hot, any::<bool>()).prop_map(move |(pods, loads, hot, balance)| {
         let mut signals = signals(
             pods.iter()
-                .map(|(number, (life, may_own, _))| (*number, *life, *may_own)),
+                .map(|(number, (incarnation, may_own, _))| (*number, *incarnation, *may_own)),
         );
         for (signal, (_, _, weight)) in signals.pods.values_mut().zip(pods.values()) {
             signal.pod.weight = Weight::from_thousandths(*weight).unwrap();
@@ -58,7 +59,7 @@ proptest! {
         let mut assignment = Assignment::unassigned();
         for (mut signals, has_lingered) in history {
             if has_lingered {
-                signals.left = all_leaving(&assignment);
+                signals.lingered = all_leaving(&assignment);
             }
             assignment = decided(&assignment, &signals, &settings);
             let owners = signals.pods.values().filter(|signal| signal.may_own).count();
@@ -82,7 +83,7 @@ proptest! {
     ) {
         let before = decided(&Assignment::unassigned(), &first, &settings);
         let decision = decide(&before, &second, &settings, Timestamp::ZERO);
-        second.ledger.record(&decision.report);
+        second.recent_moves.record(&decision.report);
         let after = decision.next.unwrap_or(before);
         let again = decide(&after, &second, &settings, Timestamp::ZERO);
         prop_assert_eq!(again.next, None, "first {}; again {}", decision.report, again.report);

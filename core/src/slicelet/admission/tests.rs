@@ -1,54 +1,63 @@
-//! What is admitted when, told by tests.
+//! Which requests are admitted when, as stories.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
 use super::*;
-use Outcome::{Busy, Served};
+use crate::brain::Stepper;
+use StoreOutcome::{Busy, Served};
 use Urgency::{Prefetch, Request};
 
-/// An admission in a story; what it wants is told as text.
-struct Story {
-    admission: Admission,
+/// An admission whose actions are told as text.
+struct AdmissionStory {
+    stepper: Stepper<Admission>,
     now: Timestamp,
-    wake_at: Timestamp,
-    drawn: u64,
+    last_ticket: u64,
 }
 
-impl Story {
-    fn with_places(concurrency: usize) -> Self {
+impl AdmissionStory {
+    fn with_slots(concurrency: usize) -> Self {
         let settings = AdmissionSettings {
             concurrency,
             waiting_max: 4,
             seed: 1,
         };
         Self {
-            admission: Admission::new(settings),
+            stepper: Stepper::new(Admission::new(settings)),
             now: Timestamp::ZERO,
-            wake_at: Timestamp::NEVER,
-            drawn: 0,
+            last_ticket: 0,
         }
     }
 
-    fn step(&mut self, event: AdmissionEvent) -> String {
-        let Output { actions, wake_at } = self.admission.step(event, self.now);
-        assert!(wake_at > self.now, "it would spin");
-        self.wake_at = wake_at;
-        actions.iter().map(told).collect::<Vec<_>>().join(", ")
+    fn actions(&mut self, event: AdmissionEvent) -> Vec<AdmissionAction> {
+        let actions = self.stepper.step(event, self.now);
+        assert!(self.stepper.wake_at() > self.now, "a driver would spin");
+        actions
     }
 
-    /// The next ticket asks, with so much time.
+    fn step(&mut self, event: AdmissionEvent) -> String {
+        self.actions(event).iter().map(text).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Advances to the next wake-up, or to `until` if that is earlier; whether there is a wake-up.
+    fn advance(&mut self, until: Timestamp) -> bool {
+        let is_due = self.stepper.wake_at() <= until;
+        self.now = if is_due { self.stepper.wake_at() } else { until };
+        is_due
+    }
+
+    /// The next ticket asks, with that many milliseconds until its deadline.
     fn asks(&mut self, urgency: Urgency, millis: u64) -> String {
-        self.drawn += 1;
+        self.last_ticket += 1;
         self.step(AdmissionEvent::Asked {
-            ticket: Ticket(self.drawn),
+            ticket: Ticket(self.last_ticket),
             urgency,
             deadline: self.now + Duration::from_millis(millis),
         })
     }
 
-    fn ends(&mut self, ticket: u64, outcome: Outcome) -> String {
+    fn ends(&mut self, ticket: u64, outcome: StoreOutcome) -> String {
         let ticket = Ticket(ticket);
         self.step(AdmissionEvent::Ended { ticket, outcome })
     }
@@ -63,22 +72,20 @@ impl Story {
         self.step(AdmissionEvent::Granted { rate })
     }
 
-    /// Lets time pass; tells what happened when.
+    /// Advances by that time; the text of each wake-up in it.
     fn pass(&mut self, millis: u64) -> Vec<String> {
         let until = self.now + Duration::from_millis(millis);
         let mut all = Vec::new();
-        while self.wake_at <= until {
-            self.now = self.wake_at;
-            let told = self.step(AdmissionEvent::Woke);
-            all.push(format!("{} ms: {told}", self.now.as_micros() / 1_000));
+        while self.advance(until) {
+            let text = self.step(AdmissionEvent::Woke);
+            all.push(format!("{} ms: {text}", self.now.as_micros() / 1_000));
         }
-        self.now = until;
         all
     }
 
-    /// Two places, both taken by requests that know that one takes 100 ms.
+    /// Two slots, both taken, with a known service time of 100 ms.
     fn full() -> Self {
-        let mut story = Self::with_places(2);
+        let mut story = Self::with_slots(2);
         assert_eq!(story.asks(Request, 1_000), "admit 1");
         story.pass(100);
         assert_eq!(story.ends(1, Served), "");
@@ -88,7 +95,7 @@ impl Story {
     }
 }
 
-fn told(action: &AdmissionAction) -> String {
+fn text(action: &AdmissionAction) -> String {
     match action {
         AdmissionAction::Admit(ticket) => format!("admit {}", ticket.0),
         AdmissionAction::Refuse { ticket, retry_after } => {
@@ -98,8 +105,8 @@ fn told(action: &AdmissionAction) -> String {
 }
 
 #[test]
-fn requests_take_their_turn_and_go_before_prefetches() {
-    let mut story = Story::full();
+fn requests_are_admitted_in_order_and_before_prefetches() {
+    let mut story = AdmissionStory::full();
     assert_eq!(story.asks(Prefetch, 1_000), "");
     assert_eq!(story.asks(Request, 1_000), "");
     assert_eq!(story.asks(Request, 1_000), "");
@@ -109,20 +116,20 @@ fn requests_take_their_turn_and_go_before_prefetches() {
 }
 
 #[test]
-fn prefetches_take_half_of_the_places() {
-    let mut story = Story::with_places(4);
+fn prefetches_use_at_most_half_of_the_slots() {
+    let mut story = AdmissionStory::with_slots(4);
     assert_eq!(story.asks(Prefetch, 1_000), "admit 1");
     assert_eq!(story.asks(Prefetch, 1_000), "admit 2");
     assert_eq!(story.asks(Prefetch, 1_000), "");
     assert_eq!(story.asks(Request, 1_000), "admit 4");
     assert_eq!(story.ends(2, Served), "admit 3");
-    let mut story = Story::with_places(1);
-    assert_eq!(story.asks(Prefetch, 1_000), "admit 1", "and at least one");
+    let mut story = AdmissionStory::with_slots(1);
+    assert_eq!(story.asks(Prefetch, 1_000), "admit 1", "but at least one slot");
 }
 
 #[test]
-fn one_who_cannot_be_served_in_time_is_told_at_once_when_it_could_be() {
-    let mut story = Story::full();
+fn a_request_that_cannot_be_served_in_time_is_refused_at_once_with_a_hint() {
+    let mut story = AdmissionStory::full();
     assert_eq!(story.asks(Request, 50), "refuse 4 for 50 ms");
     assert_eq!(story.asks(Request, 51), "");
     assert_eq!(story.asks(Request, 100), "refuse 6 for 100 ms");
@@ -131,8 +138,8 @@ fn one_who_cannot_be_served_in_time_is_told_at_once_when_it_could_be() {
 }
 
 #[test]
-fn one_who_waits_until_its_deadline_is_refused_then() {
-    let mut story = Story::full();
+fn a_waiting_request_is_refused_at_its_deadline() {
+    let mut story = AdmissionStory::full();
     assert_eq!(story.asks(Request, 60), "");
     assert_eq!(story.asks(Prefetch, 400), "");
     assert_eq!(
@@ -143,19 +150,19 @@ fn one_who_waits_until_its_deadline_is_refused_then() {
 }
 
 #[test]
-fn one_who_gives_up_leaves_the_line_or_its_place() {
-    let mut story = Story::full();
+fn a_withdrawn_request_leaves_the_line_or_its_slot() {
+    let mut story = AdmissionStory::full();
     assert_eq!(story.asks(Request, 1_000), "");
     assert_eq!(story.asks(Request, 1_000), "");
     assert_eq!(story.withdraws(4), "");
     assert_eq!(story.withdraws(2), "admit 5");
-    assert_eq!(story.ends(2, Busy), "", "it had left");
-    assert_eq!(story.admission.limit(), 2);
+    assert_eq!(story.ends(2, Busy), "", "it was withdrawn");
+    assert_eq!(story.stepper.brain().limit(), 2);
 }
 
 #[test]
-fn the_line_has_an_end_and_a_request_pushes_out_the_youngest_prefetch() {
-    let mut story = Story::full();
+fn the_line_is_bounded_and_a_request_displaces_the_newest_prefetch() {
+    let mut story = AdmissionStory::full();
     assert_eq!(story.asks(Prefetch, 9_000), "");
     assert_eq!(story.asks(Prefetch, 9_000), "");
     assert_eq!(story.asks(Request, 9_000), "");
@@ -167,11 +174,11 @@ fn the_line_has_an_end_and_a_request_pushes_out_the_youngest_prefetch() {
 }
 
 #[test]
-fn a_busy_store_is_left_alone_for_a_pause_and_then_asked_by_half_as_many() {
-    let mut story = Story::with_places(4);
+fn after_a_busy_signal_comes_a_pause_and_then_half_the_limit() {
+    let mut story = AdmissionStory::with_slots(4);
     (1..=4).for_each(|ticket| assert_eq!(story.asks(Request, 9_000), format!("admit {ticket}")));
     (1..=3).for_each(|ticket| assert_eq!(story.ends(ticket, Busy), ""));
-    assert_eq!(story.admission.limit(), 2);
+    assert_eq!(story.stepper.brain().limit(), 2);
     (5..=7).for_each(|_| assert_eq!(story.asks(Request, 9_000), ""));
     assert_eq!(story.asks(Request, 20), "refuse 8 for 39 ms");
     assert_eq!(story.pass(1_000), ["39 ms: admit 5"], "one of the four still runs");
@@ -180,8 +187,8 @@ fn a_busy_store_is_left_alone_for_a_pause_and_then_asked_by_half_as_many() {
 }
 
 #[test]
-fn a_pod_makes_no_more_requests_than_it_was_granted() {
-    let mut story = Story::with_places(64);
+fn a_pod_makes_no_more_requests_than_granted() {
+    let mut story = AdmissionStory::with_slots(64);
     assert_eq!(story.granted(Some(4)), "");
     assert_eq!(story.asks(Request, 2_000), "admit 1");
     assert_eq!(story.asks(Request, 2_000), "");
@@ -193,58 +200,55 @@ fn a_pod_makes_no_more_requests_than_it_was_granted() {
 }
 
 #[test]
-fn with_nothing_granted_nobody_waits_in_vain() {
-    let mut story = Story::with_places(64);
+fn with_a_grant_of_zero_requests_are_refused_at_once() {
+    let mut story = AdmissionStory::with_slots(64);
     assert_eq!(story.granted(Some(0)), "");
-    assert_eq!(story.asks(Request, 60_000), "admit 1", "what was saved up");
+    assert_eq!(story.asks(Request, 60_000), "admit 1", "the last token");
     assert_eq!(story.asks(Request, 60_000), "refuse 2 for 10000 ms");
 }
 
 #[test]
-fn the_demand_is_what_comes_and_what_waits_admitted_or_not() {
-    let mut story = Story::with_places(1);
+fn the_demand_is_the_arrivals_and_the_requests_that_wait() {
+    let mut story = AdmissionStory::with_slots(1);
     for _ in 0..20 {
         story.asks(Request, 2_000);
         story.pass(100);
     }
-    assert_eq!(story.admission.demand(story.now), 10 + 4);
+    assert_eq!(story.stepper.brain().demand(story.now), 10 + 4);
 }
 
 #[derive(Debug, Clone)]
-enum Deed {
+enum AdmissionOp {
     Ask(Urgency, u64),
     Withdraw(prop::sample::Index),
-    End(prop::sample::Index, Outcome),
+    End(prop::sample::Index, StoreOutcome),
     Grant(Option<u32>),
     Pass(u64),
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn op() -> impl Strategy<Value = AdmissionOp> {
     let urgency = prop_oneof![Just(Request), Just(Prefetch)];
     prop_oneof![
-        4 => (urgency, 0_u64..3_000).prop_map(|(urgency, millis)| Deed::Ask(urgency, millis)),
-        1 => any::<prop::sample::Index>().prop_map(Deed::Withdraw),
+        4 => (urgency, 0_u64..3_000).prop_map(|(urgency, millis)| AdmissionOp::Ask(urgency, millis)),
+        1 => any::<prop::sample::Index>().prop_map(AdmissionOp::Withdraw),
         3 => (any::<prop::sample::Index>(), prop_oneof![4 => Just(Served), 1 => Just(Busy)])
-            .prop_map(|(index, outcome)| Deed::End(index, outcome)),
-        1 => prop::option::of(0_u32..50).prop_map(Deed::Grant),
-        2 => (1_u64..1_000).prop_map(Deed::Pass),
+            .prop_map(|(index, outcome)| AdmissionOp::End(index, outcome)),
+        1 => prop::option::of(0_u32..50).prop_map(AdmissionOp::Grant),
+        2 => (1_u64..1_000).prop_map(AdmissionOp::Pass),
     ]
 }
 
-/// Checks what must hold whatever happens.
-struct Witness {
-    story: Story,
+/// Checks the invariants of admission at each step.
+struct AdmissionChecker {
+    story: AdmissionStory,
     requests: BTreeSet<u64>,
     prefetches: BTreeSet<u64>,
     running: BTreeSet<u64>,
 }
 
-impl Witness {
+impl AdmissionChecker {
     fn step(&mut self, event: AdmissionEvent) {
-        let Output { actions, wake_at } = self.story.admission.step(event, self.story.now);
-        assert!(wake_at > self.story.now, "it would spin");
-        self.story.wake_at = wake_at;
-        for action in actions {
+        for action in self.story.actions(event) {
             match action {
                 AdmissionAction::Admit(Ticket(ticket)) => {
                     let waited = self.requests.remove(&ticket) || {
@@ -253,7 +257,7 @@ impl Witness {
                     };
                     assert!(waited, "{ticket} was answered before");
                     self.running.insert(ticket);
-                    assert!(self.running.len() <= self.story.admission.limit());
+                    assert!(self.running.len() <= self.story.stepper.brain().limit());
                 }
                 AdmissionAction::Refuse {
                     ticket: Ticket(ticket),
@@ -266,15 +270,15 @@ impl Witness {
             }
         }
         let waiting_count = self.requests.len() + self.prefetches.len();
-        assert_eq!(self.story.admission.waiting_count(), waiting_count);
-        assert_eq!(self.story.admission.running_count(), self.running.len());
+        assert_eq!(self.story.stepper.brain().waiting_count(), waiting_count);
+        assert_eq!(self.story.stepper.brain().running_count(), self.running.len());
         assert!(waiting_count <= 4);
     }
 
-    fn perform(&mut self, deed: Deed) {
-        match deed {
-            Deed::Ask(urgency, millis) => self.ask(urgency, millis),
-            Deed::Withdraw(index) => {
+    fn perform(&mut self, op: AdmissionOp) {
+        match op {
+            AdmissionOp::Ask(urgency, millis) => self.ask(urgency, millis),
+            AdmissionOp::Withdraw(index) => {
                 let waiting: Vec<_> = self.requests.union(&self.prefetches).copied().collect();
                 if !waiting.is_empty() {
                     let ticket = *index.get(&waiting);
@@ -283,7 +287,7 @@ impl Witness {
                     self.step(AdmissionEvent::Withdrawn { ticket: Ticket(ticket) });
                 }
             }
-            Deed::End(index, outcome) => {
+            AdmissionOp::End(index, outcome) => {
                 let running: Vec<_> = self.running.iter().copied().collect();
                 if !running.is_empty() {
                     let ticket = *index.get(&running);
@@ -292,21 +296,21 @@ impl Witness {
                     self.step(AdmissionEvent::Ended { ticket, outcome });
                 }
             }
-            Deed::Grant(rate) => self.step(AdmissionEvent::Granted {
+            AdmissionOp::Grant(rate) => self.step(AdmissionEvent::Granted {
                 rate: rate.map(Rate::per_second),
             }),
-            Deed::Pass(millis) => self.pass(millis),
+            AdmissionOp::Pass(millis) => self.pass(millis),
         }
     }
 
     fn ask(&mut self, urgency: Urgency, millis: u64) {
-        self.story.drawn += 1;
+        self.story.last_ticket += 1;
         match urgency {
-            Request => self.requests.insert(self.story.drawn),
-            Prefetch => self.prefetches.insert(self.story.drawn),
+            Request => self.requests.insert(self.story.last_ticket),
+            Prefetch => self.prefetches.insert(self.story.last_ticket),
         };
         self.step(AdmissionEvent::Asked {
-            ticket: Ticket(self.story.drawn),
+            ticket: Ticket(self.story.last_ticket),
             urgency,
             deadline: self.story.now + Duration::from_millis(millis),
         });
@@ -314,28 +318,26 @@ impl Witness {
 
     fn pass(&mut self, millis: u64) {
         let until = self.story.now + Duration::from_millis(millis);
-        while self.story.wake_at <= until {
-            self.story.now = self.story.wake_at;
+        while self.story.advance(until) {
             self.step(AdmissionEvent::Woke);
         }
-        self.story.now = until;
     }
 }
 
 proptest! {
     #[test]
-    fn whatever_happens_each_is_answered_once_and_in_time(
-        places in 1_usize..6,
-        deeds in prop::collection::vec(deed(), 1..120),
+    fn each_request_is_answered_once_and_in_time(
+        slots in 1_usize..6,
+        ops in prop::collection::vec(op(), 1..120),
     ) {
-        let mut witness = Witness {
-            story: Story::with_places(places),
+        let mut checker = AdmissionChecker {
+            story: AdmissionStory::with_slots(slots),
             requests: BTreeSet::new(),
             prefetches: BTreeSet::new(),
             running: BTreeSet::new(),
         };
-        deeds.into_iter().for_each(|deed| witness.perform(deed));
-        witness.pass(3_000);
-        prop_assert!(witness.requests.is_empty() && witness.prefetches.is_empty(), "somebody still waits");
+        ops.into_iter().for_each(|op| checker.perform(op));
+        checker.pass(3_000);
+        prop_assert!(checker.requests.is_empty() && checker.prefetches.is_empty(), "a request still waits");
     }
 }

@@ -15,11 +15,11 @@ async fn main() -> anyhow::Result<()> {
     let assigner = std::env::var("ASSIGNER").unwrap_or_else(|_| "http://127.0.0.1:7400".to_owned());
     let clerk = Clerk::builder(TARGET).assigner(assigner).connect().await?;
     clerk.ready(Duration::from_secs(10)).await?;
-    // Placing an order twice is placing it once, so both calls may be repeated.
+    // Both calls are idempotent, so the clerk may retry them.
     let orders = |id: &str| OrdersClient::new(clerk.for_key(id).idempotent());
 
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["place", order_id, item, count, amount_cents, address] => {
             let request = PlaceRequest {
                 order_id: order_id.to_owned(),
@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
             let order = orders(&order_id).view(ViewRequest { order_id }).await?.into_inner();
             print(&order);
         }
-        _ => bail!("say `place ORDER ITEM COUNT CENTS ADDRESS` or `view ORDER`"),
+        _ => bail!("usage: orders-client place ORDER ITEM COUNT CENTS ADDRESS | view ORDER"),
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use clap::Parser;
 use emberkeep_example_orders::order::Order;
 use emberkeep_example_orders::pb::orders_server::{Orders, OrdersServer};
 use emberkeep_example_orders::pb::{self, PlaceRequest, ViewRequest};
-use emberkeep_example_orders::steps::{Foreman, ForemanSettings, Inbox, OpenKeys, Retries, Runner};
+use emberkeep_example_orders::steps::{
+    OpenKeys, Retries, Runner, StepScheduler, StepSchedulerHandle, StepSchedulerSettings,
+};
 use emberkeep_example_orders::{TARGET, fulfilment};
 use emberkeep_slicelet::{GetError, Json, Slicelet, Store};
 use tokio::sync::oneshot;
@@ -19,39 +21,39 @@ use tracing_subscriber::EnvFilter;
 /// One pod of the orders service.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The address to listen at, such as 127.0.0.1:8081
+    /// The listen address, such as 127.0.0.1:8081
     listen: SocketAddr,
-    /// Where orders are kept, such as folder:///tmp/orders
+    /// The URL of the object store, such as folder:///tmp/orders
     store: String,
-    /// Where the outside services are
+    /// The URL of the outside services
     #[arg(long, default_value = "http://127.0.0.1:8090")]
     partners: String,
-    /// A member of the assigner
+    /// The URL of an assigner member
     #[arg(long, default_value = "http://127.0.0.1:7400")]
     assigner: String,
-    /// How long to wait after each failure of a step, in milliseconds
+    /// The delays between retries of a step, in milliseconds
     #[arg(long, value_delimiter = ',', default_value = "1000,5000,25000")]
     retry_ms: Vec<u64>,
-    /// How often to search for orders that other pods left behind, in milliseconds
+    /// The interval of searches for unfinished orders of earlier owners, in milliseconds
     #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
     search_ms: u64,
-    /// How many orders are worked on at a time
+    /// The most orders processed concurrently
     #[arg(long, default_value_t = 64)]
     at_once: usize,
 }
 
-/// How long an outside service may take.
+/// The deadline of a call to an outside service.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const ORDER_ID_LENGTH_MAX: usize = 128;
 
-struct Pod {
+struct OrdersService {
     orders: Slicelet<Json<Order>>,
     open: OpenKeys,
-    inbox: Inbox,
+    scheduler: StepSchedulerHandle,
 }
 
 #[tonic::async_trait]
-impl Orders for Pod {
+impl Orders for OrdersService {
     async fn place(&self, request: Request<PlaceRequest>) -> Result<Response<pb::Order>, Status> {
         let (metadata, _, asked) = request.into_parts();
         check_id(&asked.order_id)?;
@@ -66,12 +68,12 @@ impl Orders for Pod {
             .map_err(|error| Status::internal(error.to_string()))?;
         let marked = self.open.mark(&name).await;
         let marker = marked.map_err(|error| Status::unavailable(error.to_string()))?;
-        let keep_or_begin = |present: Option<&Order>| {
+        let keep_or_create = |present: Option<&Order>| {
             let order = present.cloned().unwrap_or_else(|| Order::new(asked.clone()));
             Ok::<_, Status>(order)
         };
-        let order = guard.update(keep_or_begin).await?;
-        self.inbox.tell(marker);
+        let order = guard.update(keep_or_create).await?;
+        self.scheduler.submit(marker);
         answer(&order, &asked)
     }
 
@@ -87,7 +89,7 @@ fn check_id(order_id: &str) -> Result<(), Status> {
     match order_id.len() {
         1..=ORDER_ID_LENGTH_MAX => Ok(()),
         length => Err(Status::invalid_argument(format!(
-            "an order id of {length} bytes, allowed are 1 to {ORDER_ID_LENGTH_MAX}"
+            "the order id has {length} bytes, allowed are 1 to {ORDER_ID_LENGTH_MAX}"
         ))),
     }
 }
@@ -99,11 +101,11 @@ fn answer(order: &Order, asked: &PlaceRequest) -> Result<Response<pb::Order>, St
     }
 }
 
-fn foreman(
+fn scheduler(
     args: &Args,
     orders: &Slicelet<Json<Order>>,
     open: &OpenKeys,
-) -> anyhow::Result<(Foreman<Json<Order>>, Inbox)> {
+) -> anyhow::Result<(StepScheduler<Json<Order>>, StepSchedulerHandle)> {
     let partners: Channel = Endpoint::from_shared(args.partners.clone())?
         .connect_timeout(CALL_TIMEOUT)
         .tcp_nodelay(true)
@@ -111,12 +113,12 @@ fn foreman(
     let retries = Retries {
         delays: args.retry_ms.iter().copied().map(Duration::from_millis).collect(),
     };
-    let settings = ForemanSettings {
+    let settings = StepSchedulerSettings {
         at_once_max: args.at_once,
         search_interval: Duration::from_millis(args.search_ms),
     };
     let runner = Runner::new(orders.clone(), fulfilment::workflow(&partners, retries), CALL_TIMEOUT);
-    Ok(Foreman::new(orders.clone(), runner, open.clone(), settings))
+    Ok(StepScheduler::new(orders.clone(), runner, open.clone(), settings))
 }
 
 #[tokio::main]
@@ -138,22 +140,22 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
     let open = OpenKeys::new(store, "orders-open");
-    let (foreman, inbox) = foreman(&args, &orders, &open)?;
+    let (scheduler, handle) = scheduler(&args, &orders, &open)?;
     let (stop, stopped) = oneshot::channel::<()>();
-    let working = tokio::spawn(foreman.run(async move { drop(stopped.await) }));
-    let pod = Pod {
+    let working = tokio::spawn(scheduler.run(async move { drop(stopped.await) }));
+    let service = OrdersService {
         orders: orders.clone(),
         open,
-        inbox,
+        scheduler: handle,
     };
     let server = Server::builder()
         .add_routes(orders.routes())
-        .add_service(OrdersServer::new(pod))
+        .add_service(OrdersServer::new(service))
         .serve_with_incoming_shutdown(incoming, orders.drained());
     let mut working = std::pin::pin!(working);
     tokio::select! {
         served = server => served?,
-        // It ends by itself only when a step panics, and then a pod that answers but does nothing is of no use.
+        // The scheduler ends early only if a step panics. The pod exits then, because it could accept orders but not process them.
         ended = &mut working => return Ok(ended?),
     }
     drop(stop);

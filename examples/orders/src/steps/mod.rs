@@ -1,40 +1,43 @@
-//! Durable steps: work on a key that goes on after any crash, and has each of its effects once.
+//! Durable steps: a workflow per key that continues after any crash and makes each call take effect exactly once.
 //!
-//! How far the work has come, its [`Progress`], is part of the key's value, so it is durable and written by the key's owner
-//! alone. Each step is a call of an outside service, which is given an idempotency key:
+//! The [`StepProgress`] is part of the key's value, so it is durable and written only by the key's owner. Each step is a call to an
+//! outside service with an idempotency key:
 //!
 //! ```text
-//!                  +--------------------------------------------------------+
-//!                  v                                                        |
-//! read progress --> what is next --> call the service (key/step) --> note what came of it, if it still was due
+//!                  +---------------------------------------------------------+
+//!                  v                                                         |
+//! read progress --> next action --> call the service (key/step) --> record the outcome, if the call is still due
 //!                     |      |
-//!                     |      +--> not yet: wait
-//!                     +--> nothing: the work is over
+//!                     |      +--> not due yet: wait
+//!                     +--> none: the workflow has ended
 //! ```
 //!
-//! A crash before the note makes the next owner call again with the same idempotency key, which has no second effect. For a
-//! short time two pods may both hold themselves for the owner: they make the same calls, and only one of their notes counts.
+//! After a crash before the outcome is recorded, the next owner repeats the call with the same idempotency key, which has no second
+//! effect. For a short time two pods may both consider themselves the owner: they make the same calls, and only one of the recorded
+//! outcomes counts.
 //!
-//! What the outside services have to promise:
-//! 1. Calls with the same idempotency key have one effect, and all get the answer of the first that had one.
-//! 2. A refusal is final: the same call has no effect later.
-//! 3. An undo of a call that never came succeeds, and that call has no effect later.
+//! Requirements for the outside services:
+//! 1. Calls with the same idempotency key take effect once, and all get the reply of the first that did.
+//! 2. A rejection is permanent: the same call never takes effect later.
+//! 3. The undo of a call that never arrived succeeds, and that call never takes effect later.
 //!
-//! [`Foreman`] sees to all unfinished keys of a pod, and finds those that other pods left behind by their [`OpenKeys`].
+//! A [`StepScheduler`] runs all unfinished keys of a pod; it finds those of earlier owners by their [`OpenKeys`] markers.
 
-mod foreman;
 mod open_keys;
 mod plan;
 mod progress;
 mod queue;
 mod runner;
+mod scheduler;
+mod step_error;
 mod unix_time;
 mod workflow;
 
-pub use foreman::{Foreman, ForemanSettings, Inbox};
 pub use open_keys::OpenKeys;
-pub use plan::{Plan, Retries};
-pub use progress::{Call, CallKind, DoneStep, Next, Progress, Stage};
+pub use plan::{Retries, StepPlan};
+pub use progress::{CallKind, DoneStep, NextAction, StepCall, StepProgress, WorkStage};
 pub use runner::{Advance, Runner, Stepwise, Superseded};
+pub use scheduler::{StepScheduler, StepSchedulerHandle, StepSchedulerSettings};
+pub use step_error::StepError;
 pub use unix_time::UnixTime;
-pub use workflow::{Failure, Step, Workflow};
+pub use workflow::{Workflow, WorkflowStep};

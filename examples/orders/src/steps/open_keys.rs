@@ -1,7 +1,7 @@
-//! The open keys: which keys have unfinished work, to be found without reading every value.
+//! Markers of keys with unfinished workflows, to find them without reading every value.
 //!
-//! Beside the object `orders/5e1f/o-1` there is a marker `orders-open/5e1f/o-1` for as long as the work on the key goes on:
-//! from before the first write of the value until after the last one. A listing by slice finds the markers of a slice.
+//! The object `orders/5e1f/o-1` has a marker `orders-open/5e1f/o-1` while its workflow is unfinished: from before the first write of
+//! the value until after the last one. The markers of a slice are found by one listing.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use futures::{Stream, TryStreamExt};
 
 use super::unix_time::UnixTime;
 
-/// The markers of unfinished keys in a store.
+/// The markers of open keys, those with an unfinished workflow, in a store.
 #[derive(Debug, Clone)]
 pub struct OpenKeys {
     store: Store,
-    /// The first segment of the markers' names.
+    /// The first segment of the names of markers.
     prefix: &'static str,
 }
 
-/// After so long a marker without a value is left over from a first write that failed: far longer than any write may take
-/// and than any two clocks differ.
+/// The age at which a marker without a value is an orphan of a failed first write. Far longer than any write takes and any two
+/// clocks differ.
 const ORPHANED_AFTER: Duration = Duration::from_secs(600);
 
 impl OpenKeys {
-    /// The markers below that prefix, which nothing else uses.
+    /// Markers below `prefix`, which must not be used for anything else.
     #[must_use]
     pub const fn new(store: Store, prefix: &'static str) -> Self {
         Self { store, prefix }
     }
 
-    /// Marks the key of an object as open: before its first write. Answers the name of the marker.
+    /// Marks the key of an object as open; call it before the first write. Returns the name of the marker.
     ///
     /// # Errors
-    /// When it is not known to be marked.
+    /// When the marker may not have been written.
     pub async fn mark(&self, object: &ObjectName) -> Result<ObjectName, StoreError> {
         let (_, key) = object.as_str().split_once('/').unwrap_or(("", object.as_str()));
         let marker = ObjectName::new(format!("{}/{key}", self.prefix))?;
@@ -41,18 +41,18 @@ impl OpenKeys {
         Ok(marker)
     }
 
-    /// The work on a key is over: after the last write.
+    /// Removes the marker of a finished key; call it after the last write.
     ///
     /// # Errors
-    /// When it is not known to be unmarked.
+    /// When the marker may still exist.
     pub async fn unmark(&self, marker: &ObjectName) -> Result<(), StoreError> {
         self.store.delete(marker).await
     }
 
-    /// Unmarks a key that has no value, if it has been marked for so long that none will come.
+    /// Removes the marker of a key without a value if it is old enough to be an orphan.
     ///
     /// # Errors
-    /// When the store cannot be read, or written.
+    /// When the store cannot be read or written.
     pub async fn unmark_if_orphaned(&self, marker: &ObjectName, now: UnixTime) -> Result<(), StoreError> {
         let Read::Found(object) = self.store.get(marker, None).await? else {
             return Ok(());
@@ -66,16 +66,16 @@ impl OpenKeys {
         }
     }
 
-    /// The names of the markers of a slice.
+    /// The range of marker names of a slice.
     #[must_use]
     pub fn slice(&self, start: &[u8], end: Option<&[u8]>) -> NameRange {
         NameRange::of_keys(self.prefix, start, end)
     }
 
-    /// The markers in these ranges.
+    /// Lists the markers in these ranges.
     pub fn list(&self, ranges: Vec<NameRange>) -> impl Stream<Item = Result<ObjectName, StoreError>> + Send + use<> {
         let store = self.store.clone();
-        let listings = futures::stream::iter(ranges.into_iter().map(Ok));
+        let listings = futures::stream::iter(ranges.into_iter().map(Ok::<_, StoreError>));
         listings
             .map_ok(move |range| store.list_all(range).map_ok(|listed| listed.name))
             .try_flatten()
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_open_key_is_found_by_its_slice_until_its_work_is_over() {
+    async fn an_open_key_is_listed_in_its_slice_until_it_is_unmarked() {
         let folder = TempDir::new().unwrap();
         let open = open_keys(&folder).await;
         for (slice_key, key) in [(0x90, b"o-1"), (0x10, b"o-2")] {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_marker_without_a_value_stays_while_the_value_may_still_come() {
+    async fn a_marker_without_a_value_stays_until_it_is_an_orphan() {
         let folder = TempDir::new().unwrap();
         let open = open_keys(&folder).await;
         let object = ObjectName::of_key("orders", &[1], b"o-1").unwrap();

@@ -1,11 +1,11 @@
-//! The plan: which steps there are, and how often they are tried.
+//! The plan: the steps of a workflow and their retries.
 
 use std::time::Duration;
 
-/// The steps of a workflow without what they do: all that is needed to know what is next.
+/// The steps of a workflow without their actions, as needed to compute the next action.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
-    /// In the order in which they are done.
+pub struct StepPlan {
+    /// In order of execution.
     steps: Vec<PlannedStep>,
     retries: Retries,
 }
@@ -16,8 +16,8 @@ struct PlannedStep {
     may_be_undone: bool,
 }
 
-impl Plan {
-    /// No steps yet.
+impl StepPlan {
+    /// A plan without steps.
     #[must_use]
     pub const fn new(retries: Retries) -> Self {
         Self {
@@ -26,8 +26,8 @@ impl Plan {
         }
     }
 
-    /// The same with one more step at the end. Names are kept in objects, so a step keeps its name for as long as work on
-    /// it may be unfinished; each is used once.
+    /// Appends a step. Names must be unique. They are stored in objects, so a step must keep its name as long as there may be
+    /// unfinished workflows with it.
     #[must_use]
     pub fn then(mut self, name: impl Into<String>, may_be_undone: bool) -> Self {
         self.steps.push(PlannedStep {
@@ -51,20 +51,20 @@ impl Plan {
     }
 }
 
-/// How long to wait after each failure of a step that may pass: 1, 5 and 25 s without other wishes. After one failure
-/// more than there are delays, the step has failed for good, and what was done is undone.
+/// The delays between attempts of a step after transient failures; 1, 5 and 25 s by default. When the attempt after the last delay
+/// fails too, the step has failed permanently and the workflow is undone.
 ///
-/// An undo has no such end: it is tried for ever, with the last delay.
+/// An undo is retried without end, with the last delay.
 ///
-/// The delays are not scattered: what keeps a service that comes back from being overrun is how few keys a
-/// [`Foreman`](super::Foreman) works on at a time.
+/// The delays have no jitter: a recovering service is protected by the bound on the keys that a
+/// [`StepScheduler`](super::StepScheduler) processes concurrently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retries {
-    /// After the first failure, the second, and so on.
+    /// The delay after the first failure, after the second, and so on.
     pub delays: Vec<Duration>,
 }
 
-/// How long an undo waits where there are no delays at all.
+/// The delay of an undo if `delays` is empty.
 const UNDO_DELAY: Duration = Duration::from_secs(1);
 
 impl Default for Retries {
@@ -76,13 +76,13 @@ impl Default for Retries {
 }
 
 impl Retries {
-    /// How long to wait after that many failures of a step in a row; `None` once it has failed for good.
+    /// The delay after that many consecutive failures of a step; `None` once it has failed permanently.
     pub(super) fn delay_after(&self, failure_count: u32) -> Option<Duration> {
         let index = usize::try_from(failure_count).ok()?.checked_sub(1)?;
         self.delays.get(index).copied()
     }
 
-    /// The same for an undo, which is never given up.
+    /// The delay after that many consecutive failures of an undo, which is retried without end.
     pub(super) fn undo_delay_after(&self, failure_count: u32) -> Duration {
         let last = self.delays.last().copied().unwrap_or(UNDO_DELAY);
         self.delay_after(failure_count).unwrap_or(last)

@@ -1,87 +1,95 @@
-//! Progress: how far the work on a key has come, and what is next.
+//! The progress of a workflow, and its next action.
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
+use super::plan::StepPlan;
+use super::step_error::StepError;
 use super::unix_time::UnixTime;
-use super::workflow::Failure;
 
-/// How far the work on a key has come: a part of the key's value.
+/// The progress of the workflow of a key, stored as part of the key's value.
+///
+/// ```text
+/// Running --last step done--> Finished
+///    |
+///    +--step failed permanently, steps to undo--> Undoing --last undo done--> Cancelled
+///    |                                                                           ^
+///    +--step failed permanently, nothing to undo---------------------------------+
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    stage: Stage,
+pub struct StepProgress {
+    stage: WorkStage,
     done: Vec<DoneStep>,
     undone: Vec<String>,
-    /// How often the call that is due has failed.
+    /// Consecutive failures of the due call.
     failure_count: u32,
-    /// When it is to be made.
+    /// The earliest time of the due call.
     due_at: UnixTime,
 }
 
-/// Where the work is.
+/// The stage of a workflow.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
-    /// Steps are being done.
+pub enum WorkStage {
+    /// Steps are executed in order.
     #[default]
     Running,
-    /// A step has failed, and what was done is being undone.
+    /// A step has failed permanently, and completed steps are being undone.
     Undoing {
-        /// The steps that are to be undone, the next one last.
+        /// The steps still to undo, the next one last.
         left: Vec<String>,
-        /// Which step failed, and why.
+        /// The failed step and its error.
         because: String,
     },
-    /// All steps are done.
+    /// All steps have been executed.
     Finished,
-    /// A step has failed, and all is undone.
+    /// A step has failed permanently, and all completed steps are undone.
     Cancelled {
-        /// Which step failed, and why.
+        /// The failed step and its error.
         because: String,
     },
 }
 
-/// A step that was done.
+/// A completed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneStep {
-    /// Its name.
+    /// The name of the step.
     pub step: String,
-    /// What the outside service answered.
+    /// The reply of the outside service.
     pub returned: String,
 }
 
-/// What is to be done now.
+/// The next action of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// Make this call, and note what comes of it.
-    Call(Call),
-    /// Nothing before then.
+pub enum NextAction {
+    /// Make this call and record its outcome.
+    Call(StepCall),
+    /// Wait until this time, when a call becomes due.
     WaitUntil(UnixTime),
-    /// Nothing: the work is over.
+    /// No action: the workflow has ended.
     Over,
 }
 
-/// One call of an outside service.
+/// One call to an outside service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The step it is for.
+pub struct StepCall {
+    /// The name of the step.
     pub step: String,
-    /// Whether it does the step or undoes it.
+    /// Whether the call executes or undoes the step.
     pub kind: CallKind,
-    /// How often it has failed before.
+    /// Earlier consecutive failures of this call.
     pub failure_count: u32,
 }
 
-/// What a call does to its step.
+/// The direction of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallKind {
-    /// It does the step.
+    /// Executes the step.
     Do,
-    /// It undoes the step.
+    /// Undoes the step.
     Undo,
 }
 
-impl Call {
-    /// What the outside service tells calls apart by: the same for each try, whoever makes it.
+impl StepCall {
+    /// The idempotency key of the call: the same for every attempt by any pod.
     #[must_use]
     pub fn idempotency_key(&self, key: &str) -> String {
         match self.kind {
@@ -91,107 +99,116 @@ impl Call {
     }
 }
 
-impl Progress {
-    /// Where the work is.
+impl StepProgress {
+    /// The current stage.
     #[must_use]
-    pub const fn stage(&self) -> &Stage {
+    pub const fn stage(&self) -> &WorkStage {
         &self.stage
     }
 
-    /// The steps that were done, in order, whether or not they were undone later.
+    /// The completed steps in order, including those undone later.
     #[must_use]
     pub fn done(&self) -> &[DoneStep] {
         &self.done
     }
 
-    /// The steps that were undone, in the order in which they were.
+    /// The undone steps, in the order in which they were undone.
     #[must_use]
     pub fn undone(&self) -> &[String] {
         &self.undone
     }
 
-    /// What a step that is done returned.
+    /// The reply to a completed step.
     #[must_use]
     pub fn returned_by(&self, step: &str) -> Option<&str> {
         let done = self.done.iter().find(|done| done.step == step)?;
         Some(&done.returned)
     }
 
-    /// What is to be done now.
+    /// The next action at time `now`.
     #[must_use]
-    pub fn next(&self, plan: &Plan, now: UnixTime) -> Next {
+    pub fn next(&self, plan: &StepPlan, now: UnixTime) -> NextAction {
         match self.due(plan) {
-            None => Next::Over,
-            Some(_) if now < self.due_at => Next::WaitUntil(self.due_at),
-            Some(call) => Next::Call(call),
+            None => NextAction::Over,
+            Some(_) if now < self.due_at => NextAction::WaitUntil(self.due_at),
+            Some(call) => NextAction::Call(call),
         }
     }
 
-    /// The progress once it is known what came of a call; `None` if the call was not due any more, because another pod has
-    /// noted the same call meanwhile.
+    /// The progress after a call; `None` if the call is no longer due, because another pod has recorded its outcome meanwhile.
     #[must_use]
-    pub fn noting(&self, plan: &Plan, call: &Call, outcome: &Result<String, Failure>, now: UnixTime) -> Option<Self> {
+    pub fn with_outcome(
+        &self,
+        plan: &StepPlan,
+        call: &StepCall,
+        outcome: &Result<String, StepError>,
+        now: UnixTime,
+    ) -> Option<Self> {
         let due = self.due(plan)?;
         let is_due = due.step == call.step && due.kind == call.kind;
-        // A success counts whenever it comes; of a failure that two pods had at once, one counts.
+        // A late success still counts; a failure of the same attempt in two pods counts once.
         if !is_due || (outcome.is_err() && due.failure_count != call.failure_count) {
             return None;
         }
         Some(match (call.kind, outcome) {
+            // ## Running -> Running or Finished: the step is done
             (CallKind::Do, Ok(returned)) => self.with_done(plan, &call.step, returned),
+            // ## Running -> Running (retry), Undoing or Cancelled: the step failed
             (CallKind::Do, Err(failure)) => self.with_failed(plan, &call.step, failure, now),
+            // ## Undoing -> Undoing or Cancelled: the step is undone
             (CallKind::Undo, Ok(_)) => self.with_undone(&call.step),
+            // ## Undoing -> Undoing: the undo is retried
             (CallKind::Undo, Err(_)) => {
                 let delay = plan.retries().undo_delay_after(self.failure_count.saturating_add(1));
-                self.again_at(now + delay)
+                self.retry_at(now + delay)
             }
         })
     }
 
-    /// The call that is due now or later.
-    fn due(&self, plan: &Plan) -> Option<Call> {
+    /// The call that is due now or later; `None` at the end.
+    fn due(&self, plan: &StepPlan) -> Option<StepCall> {
         let (step, kind) = match &self.stage {
-            Stage::Running => (self.first_not_done(plan)?, CallKind::Do),
-            Stage::Undoing { left, .. } => (left.last()?.as_str(), CallKind::Undo),
-            Stage::Finished | Stage::Cancelled { .. } => return None,
+            WorkStage::Running => (self.first_not_done(plan)?, CallKind::Do),
+            WorkStage::Undoing { left, .. } => (left.last()?.as_str(), CallKind::Undo),
+            WorkStage::Finished | WorkStage::Cancelled { .. } => return None,
         };
-        Some(Call {
+        Some(StepCall {
             step: step.to_owned(),
             kind,
             failure_count: self.failure_count,
         })
     }
 
-    fn first_not_done<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
+    fn first_not_done<'a>(&self, plan: &'a StepPlan) -> Option<&'a str> {
         plan.names().find(|name| self.returned_by(name).is_none())
     }
 
-    fn with_done(&self, plan: &Plan, step: &str, returned: &str) -> Self {
-        let mut next = self.at_stage(Stage::Running);
+    fn with_done(&self, plan: &StepPlan, step: &str, returned: &str) -> Self {
+        let mut next = self.at_stage(WorkStage::Running);
         next.done.push(DoneStep {
             step: step.to_owned(),
             returned: returned.to_owned(),
         });
         if next.first_not_done(plan).is_none() {
-            next.stage = Stage::Finished;
+            next.stage = WorkStage::Finished;
         }
         next
     }
 
-    fn with_failed(&self, plan: &Plan, step: &str, failure: &Failure, now: UnixTime) -> Self {
+    fn with_failed(&self, plan: &StepPlan, step: &str, failure: &StepError, now: UnixTime) -> Self {
         let because = format!("{step}: {failure}");
         match failure {
-            // A refused step has no effect: there is nothing of it to undo.
-            Failure::Refused(_) => self.undoing(plan, None, because),
-            Failure::Passing(_) => match plan.retries().delay_after(self.failure_count.saturating_add(1)) {
-                Some(delay) => self.again_at(now + delay),
-                // A reply may have got lost, so that the step has had its effect after all.
+            // A rejected step took no effect, so there is nothing of it to undo.
+            StepError::Rejected(_) => self.undoing(plan, None, because),
+            StepError::Transient(_) => match plan.retries().delay_after(self.failure_count.saturating_add(1)) {
+                Some(delay) => self.retry_at(now + delay),
+                // The step may have taken effect if only its reply was lost, so it is undone as well.
                 None => self.undoing(plan, Some(step), because),
             },
         }
     }
 
-    fn undoing(&self, plan: &Plan, in_doubt: Option<&str>, because: String) -> Self {
+    fn undoing(&self, plan: &StepPlan, in_doubt: Option<&str>, because: String) -> Self {
         let done = self.done.iter().map(|done| done.step.as_str());
         let left: Vec<String> = done
             .chain(in_doubt)
@@ -204,14 +221,14 @@ impl Progress {
     fn with_undone(&self, step: &str) -> Self {
         let mut next = self.clone();
         next.undone.push(step.to_owned());
-        if let Stage::Undoing { mut left, because } = next.stage.clone() {
+        if let WorkStage::Undoing { mut left, because } = next.stage.clone() {
             left.pop();
             next = next.at_stage(undoing_or_cancelled(left, because));
         }
         next
     }
 
-    fn again_at(&self, due_at: UnixTime) -> Self {
+    fn retry_at(&self, due_at: UnixTime) -> Self {
         Self {
             failure_count: self.failure_count.saturating_add(1),
             due_at,
@@ -219,8 +236,8 @@ impl Progress {
         }
     }
 
-    /// The next call is due at once, for the first time.
-    fn at_stage(&self, stage: Stage) -> Self {
+    /// Enters a stage or the next step: its call is due at once, without failures so far.
+    fn at_stage(&self, stage: WorkStage) -> Self {
         Self {
             stage,
             failure_count: 0,
@@ -230,10 +247,10 @@ impl Progress {
     }
 }
 
-fn undoing_or_cancelled(left: Vec<String>, because: String) -> Stage {
+fn undoing_or_cancelled(left: Vec<String>, because: String) -> WorkStage {
     match left.is_empty() {
-        true => Stage::Cancelled { because },
-        false => Stage::Undoing { left, because },
+        true => WorkStage::Cancelled { because },
+        false => WorkStage::Undoing { left, because },
     }
 }
 
@@ -246,48 +263,48 @@ mod tests {
 
     const SHOP: &[&str] = &["reserve", "charge", "ship"];
 
-    fn plan() -> Plan {
+    fn plan() -> StepPlan {
         let retries = Retries {
             delays: vec![Duration::from_millis(10), Duration::from_millis(50)],
         };
-        let plan = Plan::new(retries);
+        let plan = StepPlan::new(retries);
         SHOP.iter().fold(plan, |plan, step| plan.then(*step, *step != "charge"))
     }
 
-    /// What happens, call by call, to work whose calls turn out like that: `+` succeeds, `~` fails for now, `!` is refused.
+    /// The calls of a workflow with these outcomes: `+` success, `~` transient error, `!` rejection.
     fn story(outcomes: &str) -> String {
-        let (plan, mut progress, mut now) = (plan(), Progress::default(), UnixTime::default());
-        let mut told = Vec::new();
+        let (plan, mut progress, mut now) = (plan(), StepProgress::default(), UnixTime::default());
+        let mut story = Vec::new();
         for outcome in outcomes.chars() {
-            if let Next::WaitUntil(due_at) = progress.next(&plan, now) {
-                told.push(format!("wait {}", due_at.since(now).as_millis()));
+            if let NextAction::WaitUntil(due_at) = progress.next(&plan, now) {
+                story.push(format!("wait {}", due_at.since(now).as_millis()));
                 now = due_at;
             }
-            let Next::Call(call) = progress.next(&plan, now) else {
-                panic!("{told:?} and then no call");
+            let NextAction::Call(call) = progress.next(&plan, now) else {
+                panic!("{story:?}, then no call");
             };
-            told.push(format!("{}{outcome}", call.idempotency_key("o")));
-            progress = progress.noting(&plan, &call, &outcome_of(outcome), now).unwrap();
+            story.push(format!("{}{outcome}", call.idempotency_key("o")));
+            progress = progress.with_outcome(&plan, &call, &outcome_of(outcome), now).unwrap();
         }
-        told.push(format!("{:?}", progress.stage()));
-        told.join(", ")
+        story.push(format!("{:?}", progress.stage()));
+        story.join(", ")
     }
 
-    fn outcome_of(mark: char) -> Result<String, Failure> {
+    fn outcome_of(mark: char) -> Result<String, StepError> {
         match mark {
             '+' => Ok("fine".to_owned()),
-            '~' => Err(Failure::Passing("busy".to_owned())),
-            _ => Err(Failure::Refused("no".to_owned())),
+            '~' => Err(StepError::Transient("busy".to_owned())),
+            _ => Err(StepError::Rejected("no".to_owned())),
         }
     }
 
     #[test]
-    fn steps_are_done_in_order_and_then_it_is_finished() {
+    fn steps_are_executed_in_order_until_the_workflow_is_finished() {
         assert_eq!(story("+++"), "o/reserve+, o/charge+, o/ship+, Finished");
     }
 
     #[test]
-    fn a_failure_that_may_pass_is_tried_again_by_the_delays_of_its_step_alone() {
+    fn a_transient_failure_is_retried_and_failures_are_counted_per_step() {
         assert_eq!(
             story("~+~~++"),
             "o/reserve~, wait 10, o/reserve+, o/charge~, wait 10, o/charge~, wait 50, o/charge+, o/ship+, Finished"
@@ -295,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_undoes_at_once_what_was_done_and_can_be_undone_in_reverse() {
+    fn a_rejection_undoes_the_completed_steps_with_an_undo_in_reverse() {
         assert_eq!(
             story("++!+"),
             "o/reserve+, o/charge+, o/ship!, o/reserve/undo+, Cancelled { because: \"ship: no\" }"
@@ -304,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_failed_for_good_is_undone_too_since_it_may_have_had_its_effect() {
+    fn a_step_that_failed_permanently_is_undone_too_because_it_may_have_taken_effect() {
         assert_eq!(
             story("++~~~++"),
             "o/reserve+, o/charge+, o/ship~, wait 10, o/ship~, wait 50, o/ship~, o/ship/undo+, o/reserve/undo+, \
@@ -313,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undo_is_never_given_up() {
+    fn an_undo_is_retried_without_end() {
         assert_eq!(
             story("+!~!~~+"),
             "o/reserve+, o/charge!, o/reserve/undo~, wait 10, o/reserve/undo!, wait 50, o/reserve/undo~, wait 50, \
@@ -322,26 +339,34 @@ mod tests {
     }
 
     #[test]
-    fn of_two_pods_that_make_the_same_call_one_note_counts() {
+    fn one_outcome_counts_if_two_pods_make_the_same_call() {
         let (plan, now) = (plan(), UnixTime::default());
-        let fresh = Progress::default();
-        let Next::Call(call) = fresh.next(&plan, now) else {
-            panic!("nothing to do");
+        let fresh = StepProgress::default();
+        let NextAction::Call(call) = fresh.next(&plan, now) else {
+            panic!("no call is due");
         };
-        let failed = fresh.noting(&plan, &call, &outcome_of('~'), now).unwrap();
-        assert_eq!(failed.noting(&plan, &call, &outcome_of('~'), now), None, "counted once");
-        let done = failed.noting(&plan, &call, &outcome_of('+'), now).unwrap();
-        assert_eq!(done.noting(&plan, &call, &outcome_of('!'), now), None, "it is done");
+        let failed = fresh.with_outcome(&plan, &call, &outcome_of('~'), now).unwrap();
+        assert_eq!(
+            failed.with_outcome(&plan, &call, &outcome_of('~'), now),
+            None,
+            "counted once"
+        );
+        let done = failed.with_outcome(&plan, &call, &outcome_of('+'), now).unwrap();
+        assert_eq!(
+            done.with_outcome(&plan, &call, &outcome_of('!'), now),
+            None,
+            "already done"
+        );
     }
 
     #[test]
-    fn progress_survives_being_written_and_read() {
+    fn progress_survives_serialization() {
         let plan = plan();
-        let Next::Call(call) = Progress::default().next(&plan, UnixTime::default()) else {
-            panic!("nothing to do");
+        let NextAction::Call(call) = StepProgress::default().next(&plan, UnixTime::default()) else {
+            panic!("no call is due");
         };
-        let progress = Progress::default().noting(&plan, &call, &outcome_of('+'), UnixTime::default());
+        let progress = StepProgress::default().with_outcome(&plan, &call, &outcome_of('+'), UnixTime::default());
         let text = serde_json::to_string(&progress).unwrap();
-        assert_eq!(serde_json::from_str::<Option<Progress>>(&text).unwrap(), progress);
+        assert_eq!(serde_json::from_str::<Option<StepProgress>>(&text).unwrap(), progress);
     }
 }

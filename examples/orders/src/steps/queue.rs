@@ -1,22 +1,22 @@
-//! The queue: what is to be worked on, now and later, each thing once.
+//! The queue of keys to process, now or later, without duplicates.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::Hash;
 
 use super::unix_time::UnixTime;
 
-/// Things that are to be worked on, that wait for their time, or that are being worked on: bounded together.
+/// A bounded queue of items that are ready, postponed or in progress; each item is in it at most once.
 #[derive(Debug)]
-pub(super) struct Queue<T> {
+pub(super) struct WorkQueue<T> {
     count_max: usize,
-    /// All there are.
+    /// All items: ready, postponed and in progress.
     known: HashSet<T>,
     ready: VecDeque<T>,
     later: BTreeSet<(UnixTime, T)>,
 }
 
-impl<T: Clone + Ord + Hash> Queue<T> {
-    /// An empty queue that never holds more than so many.
+impl<T: Clone + Ord + Hash> WorkQueue<T> {
+    /// An empty queue for at most `count_max` items.
     pub(super) fn new(count_max: usize) -> Self {
         Self {
             count_max,
@@ -26,34 +26,34 @@ impl<T: Clone + Ord + Hash> Queue<T> {
         }
     }
 
-    /// Takes a thing in, unless it is known or the queue is full.
-    pub(super) fn offer(&mut self, thing: T) {
-        if self.known.len() < self.count_max && self.known.insert(thing.clone()) {
-            self.ready.push_back(thing);
+    /// Adds an item, unless it is known or the queue is full.
+    pub(super) fn offer(&mut self, item: T) {
+        if self.known.len() < self.count_max && self.known.insert(item.clone()) {
+            self.ready.push_back(item);
         }
     }
 
-    /// Hands out a thing whose time has come; it stays known until it is postponed or forgotten.
+    /// Takes an item that is due; it stays known, in progress, until it is postponed or removed.
     pub(super) fn take(&mut self, now: UnixTime) -> Option<T> {
         while self.wake_at().is_some_and(|due_at| due_at <= now) {
-            self.ready.extend(self.later.pop_first().map(|(_, thing)| thing));
+            self.ready.extend(self.later.pop_first().map(|(_, item)| item));
         }
         self.ready.pop_front()
     }
 
-    /// When the first thing is due that waits for its time.
+    /// When the first postponed item becomes due.
     pub(super) fn wake_at(&self) -> Option<UnixTime> {
         self.later.first().map(|(due_at, _)| *due_at)
     }
 
-    /// A thing that was handed out is to be handed out again, then.
-    pub(super) fn postpone(&mut self, thing: T, due_at: UnixTime) {
-        self.later.insert((due_at, thing));
+    /// Makes an item in progress due again at that time.
+    pub(super) fn postpone(&mut self, item: T, due_at: UnixTime) {
+        self.later.insert((due_at, item));
     }
 
-    /// There is no more to do for a thing that was handed out.
-    pub(super) fn forget(&mut self, thing: &T) {
-        self.known.remove(thing);
+    /// Removes an item in progress.
+    pub(super) fn remove(&mut self, item: &T) {
+        self.known.remove(item);
     }
 }
 
@@ -66,21 +66,21 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_is_handed_out_to_one_at_a_time() {
-        let mut queue = Queue::new(10);
+    fn an_item_is_taken_once_until_it_is_removed() {
+        let mut queue = WorkQueue::new(10);
         queue.offer("a");
         queue.offer("a");
         assert_eq!(queue.take(at(0)), Some("a"));
         queue.offer("a");
-        assert_eq!(queue.take(at(0)), None, "somebody works on it");
-        queue.forget(&"a");
+        assert_eq!(queue.take(at(0)), None, "it is in progress");
+        queue.remove(&"a");
         queue.offer("a");
         assert_eq!(queue.take(at(0)), Some("a"));
     }
 
     #[test]
-    fn what_is_postponed_comes_when_it_is_due_and_not_before() {
-        let mut queue = Queue::new(10);
+    fn a_postponed_item_is_taken_when_it_is_due_and_not_before() {
+        let mut queue = WorkQueue::new(10);
         queue.offer("a");
         assert_eq!(queue.take(at(0)), Some("a"));
         queue.postpone("a", at(50));
@@ -90,8 +90,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_takes_nothing_in() {
-        let mut queue = Queue::new(1);
+    fn a_full_queue_accepts_no_item() {
+        let mut queue = WorkQueue::new(1);
         queue.offer("a");
         queue.offer("b");
         assert_eq!(queue.take(at(0)), Some("a"));

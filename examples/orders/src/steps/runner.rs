@@ -1,53 +1,54 @@
-//! The runner: does what is next for a key, and notes what came of it, until there is nothing to do for now.
+//! The runner: executes the next action of a key and records its outcome, until no action is due.
 
 use std::time::Duration;
 
 use emberkeep_slicelet::{Codec, GetError, Guard, Slicelet, WriteError};
 use thiserror::Error;
 
-use super::progress::{Call, CallKind, Next, Progress};
+use super::progress::{CallKind, NextAction, StepCall, StepProgress};
+use super::step_error::StepError;
 use super::unix_time::UnixTime;
-use super::workflow::{Failure, Workflow};
+use super::workflow::Workflow;
 
-/// A value that says how far the work on its key has come.
+/// A value that contains the progress of its workflow.
 pub trait Stepwise: Clone + Send + Sync + 'static {
-    /// How far.
-    fn progress(&self) -> &Progress;
+    /// The progress in the value.
+    fn progress(&self) -> &StepProgress;
 
-    /// The same value, so much further.
+    /// The value with a new progress.
     #[must_use]
-    fn with_progress(self, progress: Progress) -> Self;
+    fn with_progress(self, progress: StepProgress) -> Self;
 }
 
-/// Does the steps of keys that the pod owns.
+/// Executes the steps of keys that the pod owns.
 #[derive(Debug)]
 pub struct Runner<C: Codec> {
     slicelet: Slicelet<C>,
     workflow: Workflow<C::Value>,
-    /// How long an outside service may take to answer; then the call has failed, for now.
+    /// The deadline of a call to an outside service; exceeding it is a transient failure.
     call_timeout: Duration,
 }
 
-/// How the work on a key stands.
+/// The outcome of [`Runner::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advance {
-    /// It is over.
+    /// The workflow has ended.
     Over,
-    /// There is nothing to do before then.
+    /// No call is due before this time.
     Later(UnixTime),
-    /// Another pod owns the key, and goes on with it.
+    /// Another pod owns the key and continues.
     NotOurs,
     /// The key has no value.
     Missing,
 }
 
-/// Another pod has noted the same call: what it noted counts.
+/// Another pod has recorded the outcome of the same call, and that outcome counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the call was not due any more")]
+#[error("the call is no longer due")]
 pub struct Superseded;
 
 impl<C: Codec<Value: Stepwise>> Runner<C> {
-    /// A runner of that workflow for the keys of that slicelet.
+    /// A runner of `workflow` for the keys of `slicelet`.
     pub const fn new(slicelet: Slicelet<C>, workflow: Workflow<C::Value>, call_timeout: Duration) -> Self {
         Self {
             slicelet,
@@ -56,13 +57,13 @@ impl<C: Codec<Value: Stepwise>> Runner<C> {
         }
     }
 
-    /// Does the steps of a key until the work is over, has to wait, or is another pod's. Whoever calls sees to it that it
-    /// runs once at a time for a key.
+    /// Executes the steps of a key until the workflow ends, has to wait, or belongs to another pod. The caller must not run it
+    /// concurrently for the same key.
     ///
-    /// It may be dropped at any point, as by a crash.
+    /// Cancel safe: dropping it at any point is like a crash.
     ///
     /// # Errors
-    /// When the value cannot be read or written: try again later.
+    /// When the value cannot be read or written: retry later.
     pub async fn advance(&self, key: &str) -> Result<Advance, WriteError<Superseded>> {
         loop {
             let Ok(guard) = self.slicelet.own(key) else {
@@ -74,17 +75,17 @@ impl<C: Codec<Value: Stepwise>> Runner<C> {
                 Err(error) => return Err(error.into()),
             };
             let call = match value.progress().next(self.workflow.plan(), UnixTime::now()) {
-                Next::Call(call) => call,
-                Next::WaitUntil(due_at) => return Ok(Advance::Later(due_at)),
-                Next::Over => return Ok(Advance::Over),
+                NextAction::Call(call) => call,
+                NextAction::WaitUntil(due_at) => return Ok(Advance::Later(due_at)),
+                NextAction::Over => return Ok(Advance::Over),
             };
-            let calling = self.workflow.make(&call, key, value);
-            let outcome = tokio::time::timeout(self.call_timeout, calling).await;
-            let outcome = outcome.unwrap_or_else(|_| Err(self.too_slow()));
+            let reply = self.workflow.call(&call, key, value);
+            let outcome = tokio::time::timeout(self.call_timeout, reply).await;
+            let outcome = outcome.unwrap_or_else(|_| Err(self.timed_out()));
             if let Err(failure) = &outcome {
-                say(key, &call, failure);
+                log_failure(key, &call, failure);
             }
-            match self.note(&guard, &call, &outcome).await {
+            match self.record(&guard, &call, &outcome).await {
                 Ok(()) | Err(WriteError::Refused(Superseded)) => {}
                 Err(WriteError::NotOwner(_)) => return Ok(Advance::NotOurs),
                 Err(error) => return Err(error),
@@ -92,36 +93,38 @@ impl<C: Codec<Value: Stepwise>> Runner<C> {
         }
     }
 
-    /// Writes down what came of a call; fails if the pod has lost the key since the guard was made.
-    async fn note(
+    /// Records the outcome of a call; fails if the pod has lost the key since the guard was created.
+    async fn record(
         &self,
         guard: &Guard<'_, C>,
-        call: &Call,
-        outcome: &Result<String, Failure>,
+        call: &StepCall,
+        outcome: &Result<String, StepError>,
     ) -> Result<(), WriteError<Superseded>> {
         let now = UnixTime::now();
-        let noted = guard.update(|present| {
+        let recorded = guard.update(|present| {
             let present = present.ok_or(Superseded)?;
-            let progress = present.progress().noting(self.workflow.plan(), call, outcome, now);
+            let progress = present
+                .progress()
+                .with_outcome(self.workflow.plan(), call, outcome, now);
             Ok(present.clone().with_progress(progress.ok_or(Superseded)?))
         });
-        noted.await.map(drop)
+        recorded.await.map(drop)
     }
 
-    fn too_slow(&self) -> Failure {
-        Failure::Passing(format!("no answer within {:?}", self.call_timeout))
+    fn timed_out(&self) -> StepError {
+        StepError::Transient(format!("no reply within {:?}", self.call_timeout))
     }
 }
 
-/// A step that fails is the workflow's daily business. An undo that fails goes on failing until somebody sees to it.
-fn say(key: &str, call: &Call, failure: &Failure) {
-    let Call {
+/// A failed step is handled by the workflow; a failed undo may need an operator, so it is a warning.
+fn log_failure(key: &str, call: &StepCall, failure: &StepError) {
+    let StepCall {
         step, failure_count, ..
     } = call;
     match call.kind {
-        CallKind::Do => tracing::info!(key, step, failure_count, %failure, "a step has failed"),
+        CallKind::Do => tracing::info!(key, step, failure_count, %failure, "step failed"),
         CallKind::Undo => {
-            tracing::warn!(key, step, failure_count, %failure, "a step could not be undone, trying again")
+            tracing::warn!(key, step, failure_count, %failure, "undo of a step failed, retrying")
         }
     }
 }

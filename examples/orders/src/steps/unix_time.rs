@@ -1,36 +1,36 @@
-//! A moment by the wall clock, as it is kept in objects.
+//! Wall clock time as stored in objects.
 
 use std::ops::Add;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// Milliseconds since 1970. Pods' clocks may differ: that makes a retry come sooner or later, and nothing wrong.
+/// Milliseconds since 1970. Differences between the clocks of pods only make retries earlier or later.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// That many milliseconds since 1970.
+    /// From milliseconds since 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970.
+    /// As milliseconds since 1970, the stored form.
     #[must_use]
     pub const fn millis(self) -> u64 {
         self.0
     }
 
-    /// Now, by this machine's clock.
+    /// The current time of this machine's clock.
     #[must_use]
     pub fn now() -> Self {
         let since_1970 = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         Self::from_millis(whole_millis(since_1970))
     }
 
-    /// How long after `earlier` it is; zero if it is before.
+    /// The duration since `earlier`; zero if that is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

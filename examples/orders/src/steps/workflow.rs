@@ -1,50 +1,39 @@
-//! The workflow: what each step does, and how it is undone.
+//! The workflow: the actions and undos of the steps.
 
 use std::fmt;
 use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use thiserror::Error;
 
-use super::plan::{Plan, Retries};
-use super::progress::{Call, CallKind};
+use super::plan::{Retries, StepPlan};
+use super::progress::{CallKind, StepCall};
+use super::step_error::StepError;
 
-/// Steps in the order in which they are done, for values of type `V`.
+/// The steps in order of execution, for values of type `V`.
 pub struct Workflow<V> {
-    steps: Vec<Step<V>>,
-    plan: Plan,
+    steps: Vec<WorkflowStep<V>>,
+    plan: StepPlan,
 }
 
-/// One step: a name, an action, and how it is undone, if it can be.
+/// One step: a name, an action and an optional undo.
 ///
-/// Both are given the value as it is then and the idempotency key of the call: `{key}/{step}` for the action,
-/// `{key}/{step}/undo` for its undo.
-pub struct Step<V> {
+/// Both receive the current value and the idempotency key of the call: `{key}/{step}` for the action, `{key}/{step}/undo` for the
+/// undo.
+pub struct WorkflowStep<V> {
     name: String,
     action: Action<V>,
     undo: Option<Action<V>>,
 }
 
-type Action<V> = Box<dyn Fn(Arc<V>, String) -> BoxFuture<'static, Result<String, Failure>> + Send + Sync>;
+type Action<V> = Box<dyn Fn(Arc<V>, String) -> BoxFuture<'static, Result<String, StepError>> + Send + Sync>;
 
-/// Why a call of an outside service did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Failure {
-    /// It may succeed later, and may have had its effect: it is made again with the same idempotency key.
-    #[error("{0}")]
-    Passing(String),
-    /// The service refuses, now and later, and the call has no effect: what was done before it is undone at once.
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl<V> Step<V> {
-    /// A step that cannot be undone: if a later one fails, its effect stays; and if it fails for good itself, it may have
-    /// its effect all the same.
+impl<V> WorkflowStep<V> {
+    /// A step without an undo. Its effect remains if a later step fails; if the step itself fails permanently, it may have taken
+    /// effect nevertheless.
     pub fn new<F>(name: impl Into<String>, action: impl Fn(Arc<V>, String) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<String, Failure>> + Send + 'static,
+        F: Future<Output = Result<String, StepError>> + Send + 'static,
     {
         Self {
             name: name.into(),
@@ -53,12 +42,11 @@ impl<V> Step<V> {
         }
     }
 
-    /// The same with a way to undo it. An undo is tried until it succeeds, and it has to succeed for an action that never
-    /// came, too.
+    /// Adds an undo. It is retried until it succeeds, and must succeed for an action that never arrived as well.
     #[must_use]
     pub fn undone_by<F>(mut self, undo: impl Fn(Arc<V>, String) -> F + Send + Sync + 'static) -> Self
     where
-        F: Future<Output = Result<String, Failure>> + Send + 'static,
+        F: Future<Output = Result<String, StepError>> + Send + 'static,
     {
         self.undo = Some(Box::new(move |value, key| undo(value, key).boxed()));
         self
@@ -66,31 +54,31 @@ impl<V> Step<V> {
 }
 
 impl<V> Workflow<V> {
-    /// No steps yet.
+    /// A workflow without steps.
     #[must_use]
     pub const fn new(retries: Retries) -> Self {
         Self {
             steps: Vec::new(),
-            plan: Plan::new(retries),
+            plan: StepPlan::new(retries),
         }
     }
 
-    /// The same with one more step at the end.
+    /// Appends a step; names must be unique.
     #[must_use]
-    pub fn then(mut self, step: Step<V>) -> Self {
+    pub fn then(mut self, step: WorkflowStep<V>) -> Self {
         self.plan = self.plan.then(&step.name, step.undo.is_some());
         self.steps.push(step);
         self
     }
 
-    /// The steps without what they do.
+    /// The steps without their actions.
     #[must_use]
-    pub const fn plan(&self) -> &Plan {
+    pub const fn plan(&self) -> &StepPlan {
         &self.plan
     }
 
-    /// Makes a call for the key that has that value.
-    pub(super) async fn make(&self, call: &Call, key: &str, value: Arc<V>) -> Result<String, Failure> {
+    /// Makes a call for a key with its current value.
+    pub(super) async fn call(&self, call: &StepCall, key: &str, value: Arc<V>) -> Result<String, StepError> {
         let step = self.steps.iter().find(|step| step.name == call.step);
         let action = step.and_then(|step| match call.kind {
             CallKind::Do => Some(&step.action),
@@ -98,8 +86,8 @@ impl<V> Workflow<V> {
         });
         match action {
             Some(action) => action(value, call.idempotency_key(key)).await,
-            None => Err(Failure::Passing(format!(
-                "this program knows no way to {:?} step {}",
+            None => Err(StepError::Transient(format!(
+                "this version cannot {:?} step {}",
                 call.kind, call.step
             ))),
         }
@@ -114,8 +102,10 @@ impl<V> fmt::Debug for Workflow<V> {
     }
 }
 
-impl<V> fmt::Debug for Step<V> {
+impl<V> fmt::Debug for WorkflowStep<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("WorkflowStep")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

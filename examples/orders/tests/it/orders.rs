@@ -60,7 +60,7 @@ async fn a_step_that_never_answers_is_undone_with_all_earlier_steps_in_reverse()
     let order = shop.settled("o-1").await;
     assert_eq!(
         (order.stage(), order.because.as_str()),
-        (Stage::Cancelled, "ship: the reply got lost")
+        (Stage::Cancelled, "ship: the reply was lost")
     );
     assert_eq!(order.undone, ["ship", "charge", "reserve"]);
     assert_eq!(

@@ -7,7 +7,7 @@ use emberkeep_assigner::{Assigner, AssignerConfig};
 use emberkeep_clerk::Clerk;
 use emberkeep_example_orders::TARGET;
 use emberkeep_example_orders::partners::ListRequest;
-use emberkeep_example_orders::partners::books_client::BooksClient;
+use emberkeep_example_orders::partners::journal_client::JournalClient;
 use emberkeep_example_orders::pb::orders_client::OrdersClient;
 use emberkeep_example_orders::pb::{Order, PlaceRequest, Stage, ViewRequest};
 use emberkeep_store::{NameRange, Store};
@@ -110,7 +110,7 @@ impl Shop {
     }
 
     pub(crate) async fn books(&self) -> Books {
-        let reply = BooksClient::new(self.partners.clone()).list(ListRequest {}).await;
+        let reply = JournalClient::new(self.partners.clone()).list(ListRequest {}).await;
         Books::new(reply.unwrap().into_inner())
     }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use emberkeep_example_orders::steps::{Call, CallKind, Failure, Next, Plan, Progress, Retries, Stage, UnixTime};
+use emberkeep_example_orders::steps::{
+    CallKind, NextAction, Retries, StepCall, StepError, StepPlan, StepProgress, UnixTime, WorkStage,
+};
 use proptest::prelude::*;
 
 /// One call by some pod, and its outcome.
@@ -61,16 +63,16 @@ impl PartnerService {
         match (fate, settled) {
             (CallFate::ReplyLost, _) => Err(passing()),
             (_, Settled::Effect) => Ok("fine".to_owned()),
-            (_, Settled::Refusal) => Err(Failure::Refused("no".to_owned())),
+            (_, Settled::Refusal) => Err(StepError::Rejected("no".to_owned())),
         }
     }
 }
 
-fn plan() -> Plan {
+fn plan() -> StepPlan {
     let retries = Retries {
         delays: vec![Duration::from_millis(10), Duration::from_millis(50)],
     };
-    Plan::new(retries)
+    StepPlan::new(retries)
         .then("reserve", true)
         .then("notify", false)
         .then("charge", true)
@@ -95,7 +97,7 @@ impl OrderSimulation {
         }
     }
 
-    fn newest(&self) -> &Progress {
+    fn newest(&self) -> &StepProgress {
         self.notes.last().unwrap()
     }
 
@@ -104,7 +106,7 @@ impl OrderSimulation {
         if let Next::WaitUntil(due_at) = known.next(&self.plan, self.now) {
             self.now = due_at;
         }
-        let Next::Call(call) = known.next(&self.plan, self.now) else {
+        let NextAction::Call(call) = known.next(&self.plan, self.now) else {
             return;
         };
         let outcome = self.service.answer(&call, attempt.fate);
@@ -122,7 +124,7 @@ impl OrderSimulation {
         for _ in 0..20 {
             self.attempt(&success);
         }
-        assert_eq!(self.newest().next(&self.plan, self.now), Next::Over);
+        assert_eq!(self.newest().next(&self.plan, self.now), NextAction::Over);
     }
 
     fn done(&self) -> Vec<&str> {

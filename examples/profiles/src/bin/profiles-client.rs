@@ -16,8 +16,8 @@ async fn main() -> anyhow::Result<()> {
     let clerk = Clerk::builder(TARGET).assigner(assigner).connect().await?;
     clerk.ready(Duration::from_secs(10)).await?;
 
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["create", user_id, name, motto] => {
             let profile = Profile {
                 user_id: user_id.to_owned(),
@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
             let profile = profiles.view(request).await?.into_inner();
             println!("{}: {}", profile.name, profile.motto);
         }
-        _ => bail!("say `create USER NAME MOTTO` or `view USER`"),
+        _ => bail!("usage: profiles-client create USER NAME MOTTO | view USER"),
     }
     Ok(())
 }

@@ -9,19 +9,19 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-struct Pod {
+struct ProfilesService {
     profiles: Slicelet<Json<Profile>>,
 }
 
 #[tonic::async_trait]
-impl Profiles for Pod {
+impl Profiles for ProfilesService {
     async fn create(&self, request: Request<Profile>) -> Result<Response<CreateReply>, Status> {
         let profile = request.into_inner();
         let guard = self.profiles.own(&profile.user_id)?;
-        // Durable when it returns, and never over a profile that another pod has just made.
+        // Durable on return. The conditional write cannot overwrite a profile that another pod created concurrently.
         let create = guard.update(|present| match present {
             None => Ok(profile.clone()),
-            Some(_) => Err(Status::already_exists("there is such a profile")),
+            Some(_) => Err(Status::already_exists("the user has a profile already")),
         });
         create.await?;
         Ok(Response::new(CreateReply {}))
@@ -29,8 +29,8 @@ impl Profiles for Pod {
 
     async fn view(&self, request: Request<ViewRequest>) -> Result<Response<Profile>, Status> {
         let user_id = request.into_inner().user_id;
-        let guard = self.profiles.own(&user_id)?; // another pod's key: the clerk goes there
-        let profile = guard.get().await?; // warm, or loaded once
+        let guard = self.profiles.own(&user_id)?; // if another pod owns the key, the clerk retries there
+        let profile = guard.get().await?; // from memory, or loaded once from the store
         Ok(Response::new(profile.as_ref().clone()))
     }
 }
@@ -40,10 +40,10 @@ async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args().skip(1);
     let listen = args
         .next()
-        .context("the first argument is the address to listen at, such as 127.0.0.1:8081")?;
+        .context("the first argument must be the listen address, such as 127.0.0.1:8081")?;
     let store = args
         .next()
-        .context("the second argument is a store, such as folder:///tmp/profiles")?;
+        .context("the second argument must be the URL of the store, such as folder:///tmp/profiles")?;
     let assigner = args.next().unwrap_or_else(|| "http://127.0.0.1:7400".to_owned());
 
     let incoming = TcpIncoming::bind(listen.parse()?)?.with_nodelay(Some(true));
@@ -57,9 +57,9 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
     Server::builder()
-        .layer(profiles.forward_layer()) // for clients without a clerk, where the target's settings say so
+        .layer(profiles.forward_layer()) // forwards requests of clients without a clerk, if enabled for the target
         .add_routes(profiles.routes())
-        .add_service(ProfilesServer::new(Pod {
+        .add_service(ProfilesServer::new(ProfilesService {
             profiles: profiles.clone(),
         }))
         .serve_with_incoming_shutdown(incoming, profiles.drained())

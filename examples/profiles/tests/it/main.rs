@@ -64,7 +64,7 @@ async fn a_profile_survives_the_pod_that_served_it() {
     );
     assert_eq!(service.client(&["view", "alice"]).unwrap(), "Alice: be kind\n");
     let twice = service.client(&["create", "alice", "Alice", "again"]).unwrap_err();
-    assert!(twice.contains("there is such a profile"), "{twice}");
+    assert!(twice.contains("the user has a profile already"), "{twice}");
 
     let _second = service.pod();
     wait_for("a second pod with slices", || (service.pod_count() == 2).then_some(()));

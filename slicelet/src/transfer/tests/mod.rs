@@ -1,8 +1,8 @@
 //! Two pods on one store, and real sockets between them.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+#![allow(clippy::unwrap_used, reason = "support code of tests may panic, as tests may")]
 
-mod pod;
+mod pod_pair;
 mod pulls;
+mod scripted_source;
 mod sends;
-mod stage;

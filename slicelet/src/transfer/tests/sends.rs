@@ -1,4 +1,4 @@
-//! What a pod sends, and to whom it does not.
+//! The sender of a transfer: flow control, limits and rejections.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::pod::{World, target};
-use super::stage::serve;
+use super::pod_pair::{PodPair, target};
+use super::scripted_source::serve;
 use crate::transfer::TransferService;
 use crate::warm::Freshness;
 
-/// One who asks the old owner, and the end of the old owner's service.
-async fn caller(world: &World) -> (WarmTransferClient<Channel>, DropGuard) {
+/// A client of the old owner's transfer service, and the guard that stops the service.
+async fn client_of(pair: &PodPair) -> (WarmTransferClient<Channel>, DropGuard) {
     let (ends, stop) = (CancellationToken::new(), CancellationToken::new());
-    let old = &world.old;
+    let old = &pair.old;
     let service = TransferService::new(Arc::clone(&old.warm), Arc::clone(&old.published), ends.clone());
     let address = serve(Routes::new(service.into_server()), stop).await;
     let settings = ChannelSettings {
@@ -43,12 +43,12 @@ fn request() -> TransferRequest {
 }
 
 #[tokio::test]
-async fn a_slow_receiver_holds_the_sender_back() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, _ends) = caller(&world).await;
+async fn a_slow_receiver_slows_the_sender() {
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, _ends) = client_of(&pair).await;
     let mut messages = client.transfer(request()).await.unwrap().into_inner();
-    let encoded = || world.old.counted("_sent_values_total", None);
+    let encoded = || pair.old.counter("_sent_values_total", None);
     eventually("the sender runs ahead", async || (encoded() >= 2).then_some(())).await;
     let mut taken_count = 0;
     while let Some(message) = soon(messages.message()).await.unwrap() {
@@ -56,35 +56,35 @@ async fn a_slow_receiver_holds_the_sender_back() {
             taken_count += values.len() as u64;
         }
         let ahead = encoded() - taken_count;
-        assert!(ahead <= 8, "{ahead} values of 300 KiB are on their way");
+        assert!(ahead <= 8, "{ahead} values of 300 KiB are in flight");
     }
     assert_eq!((taken_count, encoded()), (60, 60));
 }
 
 #[tokio::test]
-async fn a_receiver_that_goes_away_ends_the_transfer() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, _ends) = caller(&world).await;
+async fn a_dropped_stream_ends_the_transfer() {
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, _ends) = client_of(&pair).await;
     let messages = client.transfer(request()).await.unwrap().into_inner();
-    let sending = &world.old.metrics.transfer.sending;
+    let sending = &pair.old.metrics.transfer.sending;
     assert_eq!(sending.get(), 1);
     drop(messages);
     eventually("the transfer ends", async || (sending.get() == 0).then_some(())).await;
-    assert!(world.old.counted("_sent_values_total", None) < 60);
+    assert!(pair.old.counter("_sent_values_total", None) < 60);
 }
 
 #[tokio::test]
-async fn a_pod_that_stops_says_so() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, ends) = caller(&world).await;
+async fn a_stopping_pod_ends_its_streams_with_unavailable() {
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, ends) = client_of(&pair).await;
     let mut messages = client.transfer(request()).await.unwrap().into_inner();
     soon(messages.message()).await.unwrap();
     drop(ends);
     let error = loop {
         match soon(messages.message()).await {
-            Ok(message) => assert!(message.is_some(), "it must not seem complete"),
+            Ok(message) => assert!(message.is_some(), "the stream must not seem complete"),
             Err(error) => break error,
         }
     };
@@ -96,26 +96,29 @@ async fn a_pod_that_stops_says_so() {
 }
 
 #[tokio::test]
-async fn so_many_transfers_run_at_a_time_and_no_more() {
-    let world = World::begin(Freshness::Immutable).await;
-    world.warms_up(60, 300 << 10).await;
-    let (mut client, _ends) = caller(&world).await;
+async fn the_number_of_transfers_is_limited() {
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    pair.warm_values(60, 300 << 10).await;
+    let (mut client, _ends) = client_of(&pair).await;
     let mut streams = Vec::new();
     for _ in 0..16 {
         streams.push(client.transfer(request()).await.unwrap());
     }
     let refused = client.transfer(request()).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert_eq!(refused.message(), "16 slices are sent already, ask again in a moment");
+    assert_eq!(
+        refused.message(),
+        "16 transfers are in progress already, retry in a moment"
+    );
     streams.pop();
-    let has_place = async || client.clone().transfer(request()).await.ok();
-    eventually("there is a place again", has_place).await;
+    let has_permit = async || client.clone().transfer(request()).await.ok();
+    eventually("a permit is free again", has_permit).await;
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_a_rule_is_refused_with_a_sentence() {
-    let world = World::begin(Freshness::Immutable).await;
-    let (mut client, _ends) = caller(&world).await;
+async fn an_invalid_request_is_rejected_with_a_reason() {
+    let pair = PodPair::begin(Freshness::Immutable).await;
+    let (mut client, _ends) = client_of(&pair).await;
     let mut refusal = async |request: TransferRequest| -> (Code, String) {
         let status: Status = client.transfer(request).await.unwrap_err();
         (status.code(), status.message().to_owned())
@@ -133,7 +136,7 @@ async fn a_request_that_breaks_a_rule_is_refused_with_a_sentence() {
         target: "letters".to_owned(),
         ..request()
     };
-    let expected = "there is no target letters here, this pod serves numbers";
+    let expected = "target letters is not served by this pod, which serves numbers";
     assert_eq!(refusal(of_others).await, (Code::NotFound, expected.to_owned()));
     let greedy = TransferRequest {
         held: vec![7; 500_001],

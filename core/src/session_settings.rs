@@ -1,0 +1,41 @@
+//! The settings of a session: the part of a target's settings that its pods need.
+
+use std::time::Duration;
+
+use crate::target::{KeyMode, MisrouteMode, OwnershipMode};
+use crate::warmth::Warmth;
+
+/// What the assigner sends to a pod when it has registered. Derived from the settings of the target, on both sides of
+/// the wire the same type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// How application keys become slice keys.
+    pub key_mode: KeyMode,
+    /// What is guaranteed about two pods owning the same key.
+    pub ownership: OwnershipMode,
+    /// The time between two heartbeats of the pod.
+    pub heartbeat_interval: Duration,
+    /// The time between two load reports of the pod.
+    pub load_report_interval: Duration,
+    /// How long a draining pod keeps serving while none of its slices moves.
+    pub drain_timeout: Duration,
+    /// The share of the old owner's heat, in thousandths, from which a slice is warm enough to be served.
+    pub warm_share_thousandths: u32,
+    /// What the pod does with a request for a key that another pod owns.
+    pub misroute: MisrouteMode,
+}
+
+impl Default for SessionSettings {
+    /// In force until an assigner has answered the registration.
+    fn default() -> Self {
+        Self {
+            key_mode: KeyMode::Hashed,
+            ownership: OwnershipMode::Affinity,
+            heartbeat_interval: Duration::from_millis(500),
+            load_report_interval: Duration::from_secs(1),
+            drain_timeout: Duration::from_secs(60),
+            warm_share_thousandths: Warmth::WHOLE,
+            misroute: MisrouteMode::Redirect,
+        }
+    }
+}

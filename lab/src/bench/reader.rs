@@ -1,0 +1,162 @@
+//! A pod that reads its own keys, in a process of its own so that its memory can be measured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use emberkeep_slicelet::{ByteSize, Raw, Slicelet, Store};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use serde::{Deserialize, Serialize};
+
+use super::freshness::BenchFreshness;
+use super::key_distribution::{KeyDistribution, KeySampler};
+use super::local_pod::LocalPod;
+use super::object::keys_of;
+use super::process_memory::resident_bytes;
+use super::read_workload::{ReadWorkload, ReadsReport};
+use crate::LabError;
+use crate::cluster::{ChildProcess, ProcessCluster};
+
+/// The target of the objects.
+pub(super) const TARGET: &str = "bench";
+/// How long all reads may take.
+const READS_TIMEOUT: Duration = Duration::from_secs(3_600);
+
+/// What a reader needs.
+#[derive(Debug, Clone)]
+pub struct ReaderSettings {
+    /// The pod's name.
+    pub name: String,
+    /// The URL of the assigner.
+    pub assigner: String,
+    /// The URL of the object store.
+    pub store: String,
+    /// What it reads, and with which memory.
+    pub reads: ReadSettings,
+    /// The folder of its disk tier.
+    pub disk: PathBuf,
+}
+
+/// What a reader reads, and with which memory.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadSettings {
+    /// How many objects there are.
+    pub objects: u32,
+    /// The size of each in bytes.
+    pub object_size: u64,
+    /// The memory budget.
+    pub memory_budget: ByteSize,
+    /// The size of the disk tier.
+    pub disk_size: ByteSize,
+    /// How long a value is used.
+    pub freshness: BenchFreshness,
+    /// How many are read concurrently.
+    pub width: u16,
+    /// How many are read by distribution after each was read once.
+    pub reads: u32,
+    /// Which these are.
+    pub distribution: KeyDistribution,
+}
+
+/// The figures of a reader.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReaderReport {
+    /// How long the slicelet took to start, which is mostly the index of its disk tier.
+    pub started_in_ms: f64,
+    /// Resident memory before the first read.
+    pub rss_before_bytes: u64,
+    /// Each object once, in order.
+    pub once: ReadsReport,
+    /// By distribution.
+    pub chosen: ReadsReport,
+}
+
+/// A reader that is ready.
+pub struct Reader {
+    pod: LocalPod<Raw>,
+    settings: ReadSettings,
+}
+
+impl Reader {
+    /// Starts the slicelet.
+    pub fn start(settings: ReaderSettings) -> LocalBoxFuture<'static, Result<Self, LabError>> {
+        start(settings).boxed_local()
+    }
+
+    /// Reads all objects.
+    pub fn read(&self) -> LocalBoxFuture<'_, Result<ReaderReport, LabError>> {
+        self.read_all().boxed_local()
+    }
+
+    /// Ends the slicelet in order.
+    pub fn end(self) -> LocalBoxFuture<'static, ()> {
+        self.pod.end().boxed_local()
+    }
+
+    async fn read_all(&self) -> Result<ReaderReport, LabError> {
+        let settings = &self.settings;
+        let keys = keys_of(settings.object_size, settings.objects);
+        self.pod.owned(&keys[0]).await?;
+        let rss_before_bytes = resident_bytes()?;
+        let count = keys.len();
+        let width = settings.width.into();
+        let workload = ReadWorkload::new(self.pod.slicelet.clone(), keys, settings.object_size, width);
+        let once = workload.read_all(0..count).await;
+        let mut rng = SmallRng::seed_from_u64(1);
+        let sampler = KeySampler::new(settings.distribution, count, &mut rng);
+        let chosen = (0..settings.reads).map(|_| sampler.draw(&mut rng));
+        let chosen = workload.read_all(chosen).await;
+        Ok(ReaderReport {
+            started_in_ms: self.pod.started_in.as_secs_f64() * 1e3,
+            rss_before_bytes,
+            once,
+            chosen,
+        })
+    }
+}
+
+async fn start(settings: ReaderSettings) -> Result<Reader, LabError> {
+    let reads = settings.reads;
+    let builder = Slicelet::builder(TARGET)
+        .pod_name(&settings.name)
+        .assigner(&settings.assigner)
+        .store(Store::from_url(&settings.store).await?)
+        .memory_budget(reads.memory_budget)
+        .disk_cache(&settings.disk, reads.disk_size)
+        .freshness(reads.freshness.into());
+    Ok(Reader {
+        pod: LocalPod::start(builder).await?,
+        settings: reads,
+    })
+}
+
+impl ReaderReport {
+    /// The report that a reader's process prints once it has read all.
+    pub(super) async fn of(reader: &mut ChildProcess) -> Result<Self, LabError> {
+        let line = reader.line(READS_TIMEOUT).await?;
+        serde_json::from_str(&line).map_err(|error| LabError::failed(format!("a reader printed {line:?}: {error}")))
+    }
+}
+
+/// Starts a reader in a process of its own, with this disk tier.
+pub(super) async fn start_process(
+    cluster: &ProcessCluster,
+    settings: &ReadSettings,
+    disk: &std::path::Path,
+) -> Result<ChildProcess, LabError> {
+    let args = [
+        format!("--assigner={}", cluster.assigner_urls()[0]),
+        format!("--objects={}", settings.objects),
+        format!("--size={}", settings.object_size),
+        format!("--budget={}", settings.memory_budget.as_bytes()),
+        format!("--disk={}", disk.display()),
+        format!("--disk-size={}", settings.disk_size.as_bytes()),
+        format!("--freshness={}", settings.freshness.as_str()),
+        format!("--width={}", settings.width),
+        format!("--reads={}", settings.reads),
+        format!("--choice={}", settings.distribution.as_str()),
+    ];
+    ChildProcess::start(cluster.process_spec("reader", "bench-reader", args)).await
+}

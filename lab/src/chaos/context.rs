@@ -1,0 +1,102 @@
+//! What all disruptions of a run share.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+use crate::LabError;
+use crate::cluster::{AssignmentObserver, ProcessCluster};
+use crate::load::{LoadRun, Schedule};
+use crate::report::EventKind;
+
+/// How long before the end of a run no disruption is injected any more.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
+
+/// The cluster behind a lock, the run, and when it ends.
+pub(crate) struct ChaosContext<'a> {
+    pub(super) run: &'a LoadRun,
+    pub(super) assignment: &'a AssignmentObserver,
+    pub(super) schedule: &'a Schedule,
+    cluster: Mutex<&'a mut ProcessCluster>,
+    /// When the run ends, if that is known.
+    ends: Option<Duration>,
+    /// The flag of a disruption that happens once, until it is finished.
+    unfinished: Cell<Option<&'static str>>,
+}
+
+impl<'a> ChaosContext<'a> {
+    pub(crate) const fn new(
+        cluster: &'a mut ProcessCluster,
+        run: &'a LoadRun,
+        assignment: &'a AssignmentObserver,
+        schedule: &'a Schedule,
+        ends: Option<Duration>,
+    ) -> Self {
+        Self {
+            run,
+            assignment,
+            schedule,
+            cluster: Mutex::const_new(cluster),
+            ends,
+            unfinished: Cell::new(None),
+        }
+    }
+
+    /// The cluster, as soon as no other disruption holds it.
+    pub(super) async fn cluster(&self) -> MutexGuard<'_, &'a mut ProcessCluster> {
+        self.cluster.lock().await
+    }
+
+    /// Waits until the warm-up is over.
+    pub(super) async fn warmed_up(&self, warm_up: Duration) {
+        tokio::time::sleep_until(self.run.instant_of(warm_up)).await;
+    }
+
+    pub(super) const fn ends(&self) -> Option<Duration> {
+        self.ends
+    }
+
+    /// Records that this happens now to these pods, members or this key. Returns the event's index.
+    pub(super) fn record(&self, kind: EventKind, subjects: &[String]) -> usize {
+        let (at, owner_changes) = (self.run.now(), self.assignment.owner_changes());
+        let mut tally = self.run.tally();
+        tally.events.record(at, kind, &subjects.join(","), owner_changes)
+    }
+
+    /// Whether the impact of a disruption of that duration would be seen before the run ends.
+    pub(super) fn has_time_for(&self, lasts: Duration) -> bool {
+        self.ends.is_none_or(|end| self.run.now() + lasts + LAST_MOMENTS <= end)
+    }
+
+    /// A disruption that happens once, given by this flag, begins.
+    pub(super) fn started(&self, flag: &'static str) {
+        self.unfinished.set(Some(flag));
+    }
+
+    /// The disruption that happens once is finished.
+    pub(super) fn finished(&self) {
+        self.unfinished.set(None);
+    }
+
+    /// Fails if the run has ended before a disruption that happens once.
+    pub(super) fn check_finished(&self) -> Result<(), LabError> {
+        match self.unfinished.get() {
+            None => Ok(()),
+            Some(flag) => {
+                let lasted = self.run.now().as_secs_f64();
+                Err(LabError::failed(format!(
+                    "the requests ended after {lasted:.1} s, before {flag} was done: give --for more time"
+                )))
+            }
+        }
+    }
+}
+
+/// Ticks of this period, the first after one period.
+pub(super) fn ticks(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}

@@ -1,0 +1,61 @@
+//! One member of the assigner, and how its process is started.
+
+use std::path::PathBuf;
+
+use emberkeep_assigner::raft::MemberId;
+
+use super::data_folder::DataFolder;
+use super::launcher::Addresses;
+use super::process::ProcessSpec;
+
+/// A member and its addresses in this run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignerMember {
+    pub(super) id: MemberId,
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// The file to which it records its events and decisions.
+    pub(super) record: Option<PathBuf>,
+}
+
+impl AssignerMember {
+    /// The name of the member of that id.
+    pub(super) fn name_of(id: MemberId) -> String {
+        format!("assigner-{id}")
+    }
+
+    /// Its process is called so.
+    pub fn name(&self) -> String {
+        Self::name_of(self.id)
+    }
+
+    /// Where pods, clerks and operators reach it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addresses.listen)
+    }
+
+    /// Its process; `all` are the members of the group, this one included.
+    pub(super) fn spec(&self, all: &[Self], folder: &DataFolder, program: PathBuf) -> ProcessSpec {
+        let listed: Vec<String> = all
+            .iter()
+            .map(|member| format!("{}={}", member.id, member.url()))
+            .collect();
+        let mut args = vec![
+            "assigner".to_owned(),
+            "--with-parent".to_owned(),
+            format!("--id={}", self.id),
+            format!("--listen={}", self.addresses.listen),
+            format!("--http={}", self.addresses.http),
+            format!("--members={}", listed.join(",")),
+            format!("--data={}", folder.of_member(&self.name()).display()),
+        ];
+        args.extend(self.record.iter().map(|file| format!("--record={}", file.display())));
+        ProcessSpec {
+            name: self.name(),
+            program,
+            args,
+            env: Vec::new(),
+            log: folder.log_of(&self.name()),
+        }
+    }
+}

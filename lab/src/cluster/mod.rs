@@ -1,0 +1,32 @@
+//! The one harness: a cluster as processes of their own, with their addresses, proxies, data folder and object store.
+//!
+//! All processes end with the process that started them.
+
+mod assigner_group;
+mod assignment_observer;
+mod data_folder;
+mod key_owners;
+mod launcher;
+mod member;
+mod metrics_page;
+mod pod_process;
+mod ports;
+mod process;
+mod process_cluster;
+mod s3_server;
+mod storage;
+mod tcp_proxy;
+
+pub use self::assigner_group::AssignerGroup;
+pub use self::assignment_observer::AssignmentObserver;
+pub use self::data_folder::DataFolder;
+pub use self::launcher::{Addresses, LoopbackLauncher, ProcessLauncher};
+pub use self::member::AssignerMember;
+pub use self::metrics_page::MetricsPage;
+pub use self::pod_process::{PodFault, PodProcess};
+pub use self::ports::free_port;
+pub use self::process::{ChildProcess, ProcessSpec, READY, Signal};
+pub use self::process_cluster::{ClusterSettings, PodOptions, ProcessCluster};
+pub use self::s3_server::{BUCKET, start_s3_server};
+pub(crate) use self::storage::environment_of;
+pub use self::storage::{Storage, StoreChoice};

@@ -1,0 +1,146 @@
+//! A pod of a cluster as seen from outside: its process, its addresses, its proxy and its fault.
+
+use std::net::SocketAddr;
+
+use tokio::time::Instant;
+
+use super::launcher::ProcessLauncher;
+use super::process::{ChildProcess, ProcessSpec, Signal};
+use super::tcp_proxy::{TcpProxy, Upstream};
+use crate::LabError;
+
+/// One pod of the demo service.
+#[derive(Debug)]
+pub struct PodProcess {
+    /// Its process.
+    pub process: ChildProcess,
+    /// Where clients reach it.
+    pub address: SocketAddr,
+    /// Where it serves metrics and health.
+    pub http: SocketAddr,
+    /// Through which its traffic passes, if it can be partitioned.
+    proxy: Option<TcpProxy>,
+    fault: Option<PodFault>,
+}
+
+/// How a pod is started.
+#[derive(Debug)]
+pub(super) struct PodSpec {
+    /// Without its addresses and those of the assigner.
+    pub(super) process: ProcessSpec,
+    /// The URLs of the assigner.
+    pub(super) assigners: Vec<String>,
+    /// With it, clients reach the pod through a proxy, and the pod reaches the assigner through another, which leads there.
+    pub(super) proxy_to: Option<Upstream>,
+}
+
+/// What puts a pod out of action until it is healed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PodFault {
+    /// SIGSTOP.
+    Halted,
+    /// Its connections stay open, and nothing passes.
+    Partitioned,
+}
+
+/// A pod that was told to drain.
+#[derive(Debug)]
+pub(super) struct DrainingPod {
+    pub(super) process: ChildProcess,
+    /// Its last answers pass through it.
+    _proxy: Option<TcpProxy>,
+    deadline: Instant,
+}
+
+impl PodProcess {
+    pub(super) async fn start(spec: PodSpec, launcher: &dyn ProcessLauncher) -> Result<Self, LabError> {
+        let PodSpec {
+            process: mut spec,
+            mut assigners,
+            proxy_to,
+        } = spec;
+        let addresses = launcher.addresses_of(&spec.name)?;
+        let (listen, http) = (addresses.listen, addresses.http);
+        let (mut address, mut proxy) = (listen, None);
+        if let Some(upstream) = proxy_to {
+            let new = TcpProxy::new();
+            address = new.listen(Upstream::Address(listen)).await?;
+            assigners = vec![format!("http://{}", new.listen(upstream).await?)];
+            proxy = Some(new);
+        }
+        spec.args.extend([
+            format!("--listen={listen}"),
+            format!("--advertise={address}"),
+            format!("--http={http}"),
+        ]);
+        spec.args
+            .extend(assigners.iter().map(|url| format!("--assigner={url}")));
+        Ok(Self {
+            process: launcher.launch(spec).await?,
+            address,
+            http,
+            proxy,
+            fault: None,
+        })
+    }
+
+    /// The pod's name.
+    pub fn name(&self) -> &str {
+        self.process.name()
+    }
+
+    pub(super) const fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    pub(super) async fn inject(&mut self, fault: PodFault) -> Result<(), LabError> {
+        self.fault = Some(fault);
+        match fault {
+            PodFault::Halted => self.process.signal(Signal::Stop).await,
+            PodFault::Partitioned => {
+                self.proxy.iter().for_each(TcpProxy::cut);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn heal(&mut self) -> Result<(), LabError> {
+        match self.fault.take() {
+            Some(PodFault::Halted) => self.process.signal(Signal::Continue).await,
+            Some(PodFault::Partitioned) => {
+                self.proxy.iter().for_each(TcpProxy::reconnect);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Sends SIGTERM; the pod has to end by the deadline.
+    pub(super) async fn drain(self, deadline: Instant) -> Result<DrainingPod, LabError> {
+        self.process.signal(Signal::Terminate).await?;
+        Ok(DrainingPod {
+            process: self.process,
+            _proxy: self.proxy,
+            deadline,
+        })
+    }
+
+    /// Ends the process, then the proxy.
+    pub(crate) async fn end(self) {
+        self.process.end().await;
+        if let Some(proxy) = self.proxy {
+            proxy.end().await;
+        }
+    }
+}
+
+impl DrainingPod {
+    /// The failure, if the pod ended with an error or has not ended in time.
+    pub(super) fn failure(&mut self) -> Option<LabError> {
+        if let Some(failure) = self.process.unexpected_end() {
+            return Some(failure);
+        }
+        let is_late = Instant::now() > self.deadline;
+        is_late.then(|| self.process.failure("drains and has not ended in time"))
+    }
+}

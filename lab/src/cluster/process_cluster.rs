@@ -1,0 +1,417 @@
+//! The processes of a cluster: assigner, object store and pods of the demo service.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emberkeep_assigner::AssignerAdmin;
+use emberkeep_assigner::raft::MemberId;
+use emberkeep_proto::pb;
+use emberkeep_slicelet::ByteSize;
+use futures::future::{join_all, try_join_all};
+use rand::seq::IteratorRandom;
+use tokio::time::Instant;
+
+use super::assigner_group::AssignerGroup;
+use super::data_folder::DataFolder;
+use super::launcher::{LoopbackLauncher, ProcessLauncher};
+use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
+use super::process::{ChildProcess, ProcessSpec};
+use super::storage::{Storage, StoreChoice};
+use super::tcp_proxy::Upstream;
+use crate::LabError;
+
+/// How long a draining pod may take to end: longer than it waits for successors.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// The memory budget of a pod: many of them share one machine.
+const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
+
+/// What a cluster is made of.
+#[derive(Debug, Clone)]
+pub struct ClusterSettings {
+    /// The binary `emberkeep` that each process runs.
+    pub program: PathBuf,
+    /// How processes are started.
+    pub launcher: Arc<dyn ProcessLauncher>,
+    /// How many members the assigner has.
+    pub members: u16,
+    /// The file to which the members record their events and decisions.
+    pub record: Option<PathBuf>,
+    /// How pods are started.
+    pub pods: PodOptions,
+}
+
+impl ClusterSettings {
+    /// One assigner member on this machine; pods that only read.
+    pub fn new(program: PathBuf) -> Self {
+        Self {
+            program,
+            launcher: Arc::new(LoopbackLauncher),
+            members: 1,
+            record: None,
+            pods: PodOptions::default(),
+        }
+    }
+}
+
+/// How the pods of a cluster are started.
+#[derive(Debug, Clone)]
+pub struct PodOptions {
+    /// Whether their connections pass through proxies, so that they can be partitioned.
+    pub are_proxied: bool,
+    /// Whether they serve writes.
+    pub are_writable: bool,
+    /// The memory budget of each; without one, the SDK's default.
+    pub memory_budget: Option<ByteSize>,
+    /// How many requests of the store each may make at a time; without it, the SDK's default.
+    pub load_concurrency: Option<usize>,
+    /// The level of their logs.
+    pub log_level: &'static str,
+}
+
+impl Default for PodOptions {
+    fn default() -> Self {
+        Self {
+            are_proxied: false,
+            are_writable: false,
+            memory_budget: Some(MEMORY_BUDGET),
+            load_concurrency: None,
+            log_level: "info",
+        }
+    }
+}
+
+/// All processes of a cluster. They end with it.
+#[derive(Debug)]
+pub struct ProcessCluster {
+    program: PathBuf,
+    launcher: Arc<dyn ProcessLauncher>,
+    pod_options: PodOptions,
+    assigners: AssignerGroup,
+    storage: Storage,
+    /// In the order in which they were started.
+    pods: Vec<PodProcess>,
+    draining: Vec<DrainingPod>,
+    pods_started: u32,
+    /// Dropped last: a temporary one is removed then.
+    folder: DataFolder,
+}
+
+impl ProcessCluster {
+    /// Starts the object store and the assigner in this folder.
+    ///
+    /// # Errors
+    /// If the folder belongs to a cluster of another size, the store cannot be used, or a process does not start.
+    pub async fn start(folder: DataFolder, store: StoreChoice, settings: ClusterSettings) -> Result<Self, LabError> {
+        let assigners = settings.assigners(&folder)?;
+        let storage = Storage::open(store, &folder, &settings.program).await?;
+        Self::with(folder, storage, assigners, settings).await
+    }
+
+    /// Starts the assigner beside an object store that runs already.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_beside(
+        storage: Storage,
+        folder: DataFolder,
+        settings: ClusterSettings,
+    ) -> Result<Self, LabError> {
+        let assigners = settings.assigners(&folder)?;
+        Self::with(folder, storage, assigners, settings).await
+    }
+
+    async fn with(
+        folder: DataFolder,
+        storage: Storage,
+        mut assigners: AssignerGroup,
+        settings: ClusterSettings,
+    ) -> Result<Self, LabError> {
+        assigners.start_all(&folder).await?;
+        Ok(Self {
+            program: settings.program,
+            launcher: settings.launcher,
+            pod_options: settings.pods,
+            assigners,
+            storage,
+            pods: Vec::new(),
+            draining: Vec::new(),
+            pods_started: 0,
+            folder,
+        })
+    }
+
+    /// Creates a target; one that the data folder has already gets these settings.
+    ///
+    /// # Errors
+    /// If the assigner refuses or does not answer.
+    pub async fn create_target(&self, target: &str, settings: pb::TargetSettings) -> Result<(), LabError> {
+        match self.admin().create_target(target, settings).await {
+            Err(error) if error.is_already_exists() => Ok(self.admin().configure_target(target, settings).await?),
+            created => Ok(created?),
+        }
+    }
+
+    /// Starts so many pods, all at the same time, and adds them to the cluster.
+    ///
+    /// # Errors
+    /// If one does not start.
+    pub async fn start_pods(&mut self, count: usize) -> Result<(), LabError> {
+        let names = self.next_pod_names(count);
+        self.start_pods_named(names).await
+    }
+
+    /// The names of the next pods, which are not given again.
+    pub(crate) fn next_pod_names(&mut self, count: usize) -> Vec<String> {
+        (0..count).map(|_| self.next_pod_name()).collect()
+    }
+
+    pub(crate) async fn start_pods_named(&mut self, names: Vec<String>) -> Result<(), LabError> {
+        let started = try_join_all(names.into_iter().map(|name| self.start_pod(name))).await?;
+        self.pods.extend(started);
+        Ok(())
+    }
+
+    /// Starts a pod that the caller keeps.
+    pub(crate) async fn start_pod(&self, name: String) -> Result<PodProcess, LabError> {
+        PodProcess::start(self.pod_spec(name), self.launcher.as_ref()).await
+    }
+
+    /// The name of a random pod without a fault, if there is one.
+    pub(crate) fn random_pod(&self) -> Option<String> {
+        let sound = self.pods.iter().filter(|pod| !pod.has_fault());
+        let pod = sound.choose(&mut rand::rng())?;
+        Some(pod.name().to_owned())
+    }
+
+    /// Kills the pod with SIGKILL and removes it from the cluster.
+    ///
+    /// # Errors
+    /// If the signal cannot be sent.
+    pub async fn kill_pod(&mut self, name: &str) -> Result<(), LabError> {
+        match self.take_pod(name) {
+            Some(mut pod) => pod.process.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Kills the pod with SIGKILL and starts it again at the same addresses, with the other pods as peers.
+    pub(crate) async fn restart_pod(&mut self, name: &str) -> Result<(), LabError> {
+        let others = self.pods.iter().filter(|pod| pod.name() != name);
+        let peers: Vec<String> = others.map(|pod| format!("--peer=http://{}", pod.address)).collect();
+        match self.pod_mut(name) {
+            Some(pod) => pod.process.restart(peers).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends SIGTERM to the pods. A pod that does not end in order, or not in time, is a failure of the cluster.
+    pub(crate) async fn drain_pods(&mut self, names: &[String]) -> Result<(), LabError> {
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        for name in names {
+            if let Some(pod) = self.take_pod(name) {
+                self.draining.push(pod.drain(deadline).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a pod that was told to drain still runs.
+    pub(crate) const fn is_draining(&self) -> bool {
+        !self.draining.is_empty()
+    }
+
+    /// Halts or partitions the pod.
+    ///
+    /// # Errors
+    /// If the signal cannot be sent.
+    pub async fn inject(&mut self, name: &str, fault: PodFault) -> Result<(), LabError> {
+        match self.pod_mut(name) {
+            Some(pod) => pod.inject(fault).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the fault of the pod.
+    ///
+    /// # Errors
+    /// If the signal cannot be sent.
+    pub async fn heal(&mut self, name: &str) -> Result<(), LabError> {
+        match self.pod_mut(name) {
+            Some(pod) => pod.heal().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The pods, in the order in which they were started; a killed or draining one is none of them.
+    pub fn pods(&self) -> &[PodProcess] {
+        &self.pods
+    }
+
+    /// The pod, unless it has ended, as one does that an operator has drained.
+    pub fn pod_mut(&mut self, name: &str) -> Option<&mut PodProcess> {
+        self.pods.iter_mut().find(|pod| pod.name() == name)
+    }
+
+    fn take_pod(&mut self, name: &str) -> Option<PodProcess> {
+        let index = self.pods.iter().position(|pod| pod.name() == name)?;
+        Some(self.pods.remove(index))
+    }
+
+    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod that
+    /// ended in order is removed: an operator may have drained it.
+    pub(crate) fn take_failure(&mut self) -> Option<LabError> {
+        self.pods.retain_mut(|pod| !pod.process.try_wait_success());
+        self.draining.retain_mut(|pod| !pod.process.try_wait_success());
+        if let Some(failure) = self.draining.iter_mut().find_map(DrainingPod::failure) {
+            return Some(failure);
+        }
+        let pods = self.pods.iter_mut().map(|pod| &mut pod.process);
+        let mut processes = self.assigners.running().chain(pods).chain(&mut self.storage.server);
+        processes.find_map(ChildProcess::unexpected_end)
+    }
+
+    /// Ends all processes.
+    pub async fn end(self) {
+        let draining = self.draining.into_iter().map(|pod| pod.process);
+        tokio::join!(
+            join_all(self.pods.into_iter().map(PodProcess::end)),
+            join_all(draining.chain(self.storage.server).map(ChildProcess::end)),
+            self.assigners.end(),
+        );
+        drop(self.folder);
+    }
+
+    /// The members of the assigner.
+    pub const fn assigners(&self) -> &AssignerGroup {
+        &self.assigners
+    }
+
+    /// Kills all members of the assigner with SIGKILL, at the same time.
+    pub(crate) async fn kill_assigners(&mut self) -> Result<(), LabError> {
+        self.assigners.kill_all().await
+    }
+
+    /// Starts all members of the assigner again, with their data.
+    pub(crate) async fn restart_assigners(&mut self) -> Result<(), LabError> {
+        self.assigners.start_all(&self.folder).await
+    }
+
+    /// Kills a member of the assigner with SIGKILL.
+    pub(crate) async fn kill_member(&mut self, id: MemberId) -> Result<(), LabError> {
+        self.assigners.kill(id).await
+    }
+
+    /// Starts a killed member of the assigner again, with its data.
+    pub(crate) async fn restart_member(&mut self, id: MemberId) -> Result<(), LabError> {
+        self.assigners.restart(id, &self.folder).await
+    }
+
+    /// A client of the admin service.
+    pub fn admin(&self) -> AssignerAdmin {
+        self.assigners.admin()
+    }
+
+    /// The URLs of the members of the assigner.
+    pub fn assigner_urls(&self) -> Vec<String> {
+        self.assigners.urls()
+    }
+
+    pub(crate) fn pod_names(&self) -> Vec<String> {
+        self.pods.iter().map(|pod| pod.name().to_owned()).collect()
+    }
+
+    pub(crate) fn pod_addresses(&self) -> BTreeSet<String> {
+        self.pods.iter().map(|pod| pod.address.to_string()).collect()
+    }
+
+    /// The object store.
+    pub const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Where everything is kept.
+    pub const fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
+    /// A line for each process, the store and the folder: where it is.
+    pub(crate) fn locations(&self) -> Vec<String> {
+        let members = self.assigners.members().iter();
+        let members = members.map(|member| location(&member.name(), &member.url(), member.addresses.http));
+        let pods = self.pods.iter();
+        let pods = pods.map(|pod| location(pod.name(), &format!("http://{}", pod.address), pod.http));
+        let store = format!("{:<12} {}", "store", self.storage.url);
+        let folder = format!("{:<12} {}", "data", self.folder.root().display());
+        members.chain(pods).chain([store, folder]).collect()
+    }
+
+    /// A process that reaches the store and the assigner.
+    pub(crate) fn process_spec(
+        &self,
+        name: &str,
+        command: &str,
+        args: impl IntoIterator<Item = String>,
+    ) -> ProcessSpec {
+        let own = [
+            command.to_owned(),
+            format!("--name={name}"),
+            format!("--store={}", self.storage.url),
+        ];
+        ProcessSpec {
+            name: name.to_owned(),
+            program: self.program.clone(),
+            args: own.into_iter().chain(args).collect(),
+            env: self.storage.env.clone(),
+            log: self.folder.log_of(name),
+        }
+    }
+
+    fn next_pod_name(&mut self) -> String {
+        self.pods_started += 1;
+        format!("pod-{}", self.pods_started)
+    }
+
+    fn pod_spec(&self, name: String) -> PodSpec {
+        let PodOptions {
+            are_proxied,
+            are_writable,
+            memory_budget,
+            load_concurrency,
+            log_level,
+        } = self.pod_options;
+        let reads = format!("--reads={}", self.folder.reads().join(&name).display());
+        let args = [reads, format!("--log={log_level}")].into_iter();
+        let args = args
+            .chain(memory_budget.map(|budget| format!("--budget={}", budget.as_bytes())))
+            .chain(load_concurrency.map(|count| format!("--load-concurrency={count}")))
+            .chain(are_writable.then(|| "--writable".to_owned()));
+        PodSpec {
+            process: self.process_spec(&name, "dev-pod", args),
+            assigners: self.assigner_urls(),
+            proxy_to: are_proxied.then(|| {
+                let members = self.assigners.members().iter();
+                let members = members.map(|member| (member.id, member.addresses.listen));
+                Upstream::Leader(self.admin(), members.collect())
+            }),
+        }
+    }
+}
+
+impl ClusterSettings {
+    fn assigners(&self, folder: &DataFolder) -> Result<AssignerGroup, LabError> {
+        AssignerGroup::new(
+            self.program.clone(),
+            Arc::clone(&self.launcher),
+            folder,
+            self.members,
+            self.record.as_deref(),
+        )
+    }
+}
+
+fn location(name: &str, url: &str, http: SocketAddr) -> String {
+    format!("{name:<12} {url}, metrics at http://{http}/metrics")
+}

@@ -1,0 +1,17 @@
+//! The demo service, on the public SDK alone: its messages, one pod of it, and the values that its keys must have.
+
+mod demo_value;
+mod pod;
+mod read_ledger;
+mod service;
+mod value;
+
+/// Messages and service: generated from `proto/emberkeep/demo/v1/demo.proto`.
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+pub mod pb {
+    tonic::include_proto!("emberkeep.demo.v1");
+}
+
+pub use self::pod::{DemoPod, DemoPodSettings};
+pub(crate) use self::read_ledger::ReadTotals;
+pub use self::value::{TARGET, value_of};

@@ -1,0 +1,66 @@
+//! Why something in the lab failed, and who has to act.
+
+use std::fmt::Display;
+
+use emberkeep_assigner::AdminError;
+use emberkeep_slicelet::SliceletError;
+use emberkeep_store::StoreError;
+
+/// A failed step of a run, as one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LabError {
+    /// The input has to be corrected: a setting, a file, a store that cannot be used.
+    #[error("{0}")]
+    BadInput(String),
+    /// Anything else: a process that ended, a deadline that passed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl LabError {
+    pub(crate) fn bad_input(sentence: impl Display) -> Self {
+        Self::BadInput(sentence.to_string())
+    }
+
+    pub(crate) fn failed(sentence: impl Display) -> Self {
+        Self::Failed(sentence.to_string())
+    }
+}
+
+impl From<StoreError> for LabError {
+    /// Bad input where another store, name or credential would help.
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::BadUrl { .. }
+            | StoreError::BadName { .. }
+            | StoreError::NotReachable { .. }
+            | StoreError::NotSecure { .. }
+            | StoreError::Refused { .. }
+            | StoreError::NoSuchPlace { .. }
+            | StoreError::NoConditionalWrites { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::OtherVersion { .. }
+            | StoreError::CannotListen { .. } => Self::bad_input(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<SliceletError> for LabError {
+    fn from(error: SliceletError) -> Self {
+        match error {
+            SliceletError::Signal(_) => Self::failed(error),
+            _ => Self::bad_input(error),
+        }
+    }
+}
+
+impl From<AdminError> for LabError {
+    fn from(error: AdminError) -> Self {
+        if error.is_bad_input() {
+            Self::bad_input(error)
+        } else {
+            Self::failed(error)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! A completed request.
+
+use std::time::Duration;
+
+/// One request and its outcome. Times count from the start of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CompletedRequest {
+    /// The key's index in the trace's list of keys.
+    pub(crate) key: usize,
+    /// When the request should have been sent.
+    pub(crate) due: Duration,
+    /// When it completed.
+    pub(crate) at: Duration,
+    pub(crate) outcome: RequestOutcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestOutcome {
+    /// The value that the key must have.
+    Right { was_warm: bool },
+    /// Another value.
+    Wrong,
+    /// An error, counted under this kind.
+    Failed { kind: &'static str },
+}
+
+impl CompletedRequest {
+    /// Counted from when the request was due, so that a stall of the sender is not hidden.
+    pub(crate) const fn latency(&self) -> Duration {
+        self.at.saturating_sub(self.due)
+    }
+}

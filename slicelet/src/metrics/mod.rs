@@ -1,0 +1,14 @@
+//! The metrics of a slicelet, one file per subsystem. Metric names appear in this folder only.
+
+mod admission;
+mod forward;
+mod slicelet;
+mod store;
+mod target_registry;
+mod transfer;
+mod warm;
+
+pub(crate) use forward::{ForwardMetrics, ForwardOutcome};
+pub(crate) use slicelet::Metrics;
+pub(crate) use store::ReadCause;
+pub(crate) use transfer::{InProgress, PullEnd};
