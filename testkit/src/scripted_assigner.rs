@@ -21,7 +21,7 @@ use crate::grpc_server::serve;
 /// How many sessions, or messages of a session, wait for the test.
 const QUEUE_LENGTH: usize = 16;
 
-/// Listens until dropped.
+/// Accepts sessions until it is dropped.
 #[derive(Debug)]
 pub struct ScriptedAssigner {
     /// Where it listens, as `http://host:port`.
