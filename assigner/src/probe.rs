@@ -52,10 +52,10 @@ fn outcome_of(status: &Status) -> ProbeOutcome {
 #[cfg(test)]
 mod tests {
     use emberkeep_runtime::serve::{bind, incoming, server_builder};
+    use emberkeep_testkit::address::RefusingAddress;
+    use emberkeep_testkit::deadline::DEADLINE;
 
     use super::*;
-
-    const DEADLINE: Duration = Duration::from_secs(5);
 
     async fn listener() -> (tokio::net::TcpListener, PodAddress) {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
@@ -74,8 +74,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_port_refuses_the_probe() {
-        let (listener, address) = listener().await;
-        drop(listener);
+        let refusing = RefusingAddress::bind();
+        let address = PodAddress::try_new(&refusing.address().to_string()).unwrap();
         assert_eq!(probe(&address, DEADLINE).await, ProbeOutcome::Refused);
     }
 

@@ -270,7 +270,7 @@ mod tests {
         assert!(stale.count() < CALLS_MAX);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_pod_is_reported_once_a_second_and_the_queue_is_bounded() {
         let (reporter, mut delivery) = reporter(target(), &[], ChannelSettings::default());
         assert!(reporter.report(&pod(1)));

@@ -93,6 +93,8 @@ pub use emberkeep_store::{Store, StoreError};
 pub use error::SliceletError;
 pub use forward::{ForwardLayer, Forwarding};
 pub use guard::Guard;
+#[doc(hidden)]
+pub use metrics::metric_descriptions;
 pub use overloaded::Overloaded;
 pub use own_error::OwnError;
 pub use slicelet::Slicelet;

@@ -16,10 +16,10 @@ use crate::assignment::{assigned, serving};
 use crate::deadline::soon;
 use crate::grpc_server::serve;
 
-/// Listens until stopped or dropped.
+/// Serves watches until it is stopped or dropped.
 #[derive(Debug)]
 pub struct AssignmentServer {
-    /// Where it listens.
+    /// The address at which it listens, to be given to a watcher.
     pub address: SocketAddr,
     published: watch::Sender<Option<AssignmentSnapshot>>,
     subscription_count: watch::Sender<usize>,

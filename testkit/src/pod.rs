@@ -1,4 +1,4 @@
-//! Descriptions of pods.
+//! Descriptions of pods: identity and address, without a process.
 
 use std::fmt::Display;
 

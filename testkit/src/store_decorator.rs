@@ -8,17 +8,17 @@ use emberkeep_store::{ETag, Expect, NameRange, ObjectName, ObjectStore, Page, Re
 /// What happens to reads and writes on their way to `inner`; what is not overridden passes through.
 #[tonic::async_trait]
 pub trait StoreDecorator: Debug + Send + Sync + Sized + 'static {
-    /// A read.
+    /// Reads an object, as [`ObjectStore::get`].
     async fn get(&self, inner: &Store, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
         inner.get(name, unless).await
     }
 
-    /// A write.
+    /// Writes an object, as [`ObjectStore::put`].
     async fn put(&self, inner: &Store, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
         inner.put(name, bytes, expect).await
     }
 
-    /// The decorated store.
+    /// A store whose operations go to `inner` through this decorator.
     fn decorate(self, inner: &Store) -> Store {
         Store::new(DecoratedStore {
             inner: inner.clone(),

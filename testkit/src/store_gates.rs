@@ -61,9 +61,9 @@ impl StoreGate {
 /// Reads wait at one gate and writes at another; listings and deletes pass.
 #[derive(Debug)]
 pub struct StoreGates {
-    /// Where reads wait.
+    /// Reads wait here before they reach the store.
     pub reads: StoreGate,
-    /// Where writes wait.
+    /// Writes wait here before they reach the store.
     pub writes: StoreGate,
 }
 

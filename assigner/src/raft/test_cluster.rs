@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use emberkeep_core::assigner::{Change, ChangeKind, ClusterState, TargetSettings};
 use emberkeep_core::target::TargetName;
+use emberkeep_testkit::address::free_address;
 use futures::future::{join_all, select_all};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -104,7 +105,7 @@ impl RaftTestCluster {
     pub(super) async fn start(size: u64, snapshot_every: u64) -> Self {
         let mut listeners = BTreeMap::new();
         for id in 1..=size {
-            listeners.insert(id, TcpListener::bind("127.0.0.1:0").await.unwrap());
+            listeners.insert(id, TcpListener::bind(free_address()).await.unwrap());
         }
         let mut cluster = Self {
             home: tempfile::tempdir().unwrap(),
@@ -157,7 +158,7 @@ impl RaftTestCluster {
 
     /// Starts a further member with an empty list of members.
     pub(super) async fn start_another(&mut self, id: MemberId) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(free_address()).await.unwrap();
         self.addresses.insert(id, listener.local_addr().unwrap());
         let settings = RaftSettings {
             members: BTreeMap::new(),

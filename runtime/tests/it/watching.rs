@@ -73,7 +73,7 @@ async fn an_unreachable_source_is_skipped() {
     let gone = server_with(None).await;
     gone.stop();
     let source = server_with(Some(&history[1])).await;
-    let watcher = watcher_of(&[&gone.address, "not an address", &source.address]);
+    let watcher = watcher_of(&[&gone.address, &"not an address", &source.address]);
     holds(&watcher, &history[1]).await;
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn of_sixteen_creators_one_wins(backend: StoreBackend) {
 
 pub(crate) async fn eight_writers_of_ten_increments_count_to_eighty(backend: StoreBackend) {
     let counter = name("t/00/counter");
-    place
+    backend
         .open()
         .await
         .put(&counter, "0".into(), Expect::Absent)

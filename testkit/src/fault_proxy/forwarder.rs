@@ -22,14 +22,14 @@ use super::reply::{ConnectionCut, ProxyReply, s3_error, streamed, truncated, who
 use crate::deadline::DEADLINE;
 
 #[derive(Debug)]
-pub(super) struct Forwarder {
+pub(super) struct FaultyForwarder {
     upstream: Authority,
     client: Client<HttpConnector, Incoming>,
     plan: Mutex<FaultPlan>,
     versions: Mutex<ObjectVersions>,
 }
 
-impl Forwarder {
+impl FaultyForwarder {
     pub(super) fn new(upstream: SocketAddr) -> Self {
         let authority = upstream.to_string().parse();
         Self {

@@ -32,7 +32,7 @@ pub struct RequestMatcher {
 }
 
 impl RequestMatcher {
-    /// Matches all requests.
+    /// Matches requests of any method and path.
     pub fn any() -> Self {
         Self::default()
     }

@@ -5,7 +5,7 @@ use super::HttpFault;
 /// How many requests met each fault.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InjectedFaults {
-    /// Requests forwarded late.
+    /// Requests that were forwarded after a delay.
     pub delays: u64,
     /// Requests answered with 500 InternalError.
     pub internal_errors: u64,

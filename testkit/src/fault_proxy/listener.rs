@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::forwarder::Forwarder;
+use super::forwarder::FaultyForwarder;
 
 /// How many connections are served at a time; further ones wait in the system's accept queue.
 const CONNECTION_COUNT_MAX: usize = 512;
@@ -18,7 +18,7 @@ const CONNECTION_COUNT_MAX: usize = 512;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Accepts and serves connections; dropping the future cuts them.
-pub(super) async fn serve(listener: TcpListener, forwarder: Arc<Forwarder>) {
+pub(super) async fn serve(listener: TcpListener, forwarder: Arc<FaultyForwarder>) {
     let slots = Arc::new(Semaphore::new(CONNECTION_COUNT_MAX));
     let mut connections = JoinSet::new();
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
@@ -36,7 +36,7 @@ pub(super) async fn serve(listener: TcpListener, forwarder: Arc<Forwarder>) {
 }
 
 /// Serves one connection until its client closes it, or a fault cuts it.
-async fn serve_one(connection: TcpStream, forwarder: &Forwarder) {
+async fn serve_one(connection: TcpStream, forwarder: &FaultyForwarder) {
     if connection.set_nodelay(true).is_err() {
         return;
     }

@@ -31,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub use self::fault_plan::RandomFaults;
-use self::forwarder::Forwarder;
+use self::forwarder::FaultyForwarder;
 pub use self::http_fault::{HttpFault, RequestMatcher};
 pub use self::injected_faults::InjectedFaults;
 
@@ -39,7 +39,7 @@ pub use self::injected_faults::InjectedFaults;
 #[derive(Debug)]
 pub struct FaultProxy {
     addr: SocketAddr,
-    forwarder: Arc<Forwarder>,
+    forwarder: Arc<FaultyForwarder>,
     _serving: JoinSet<()>,
 }
 
@@ -54,7 +54,7 @@ impl FaultProxy {
             .await
             .expect("the loopback address has a free port");
         let addr = listener.local_addr().expect("a bound socket has an address");
-        let forwarder = Arc::new(Forwarder::new(upstream));
+        let forwarder = Arc::new(FaultyForwarder::new(upstream));
         let mut serving = JoinSet::new();
         serving.spawn(listener::serve(listener, Arc::clone(&forwarder)));
         Self {

@@ -174,14 +174,14 @@ impl<E: Clone + Debug + Eq + Hash> SequentialModel for AppendOnlyList<E> {
 mod tests {
     use super::*;
 
-    type Outcome = AppendOutcome<&'static str>;
-
-    fn list(entries: &[&'static str]) -> Outcome {
-        Outcome::Appended(entries.to_vec())
+    fn list(entries: &[&'static str]) -> AppendOutcome<&'static str> {
+        AppendOutcome::Appended(entries.to_vec())
     }
 
     /// Appends one after the other.
-    fn sequential<const N: usize>(appends: [(&'static str, Outcome); N]) -> AppendHistory<&'static str> {
+    fn sequential<const N: usize>(
+        appends: [(&'static str, AppendOutcome<&'static str>); N],
+    ) -> AppendHistory<&'static str> {
         let history = AppendHistory::default();
         for (entry, outcome) in appends {
             let pending = history.on_call(entry);
@@ -191,7 +191,9 @@ mod tests {
     }
 
     /// Appends that all begin before one completes.
-    fn concurrent<const N: usize>(appends: [(&'static str, Outcome); N]) -> AppendHistory<&'static str> {
+    fn concurrent<const N: usize>(
+        appends: [(&'static str, AppendOutcome<&'static str>); N],
+    ) -> AppendHistory<&'static str> {
         let history = AppendHistory::default();
         let pending = appends.map(|(entry, outcome)| (history.on_call(entry), outcome));
         for (pending, outcome) in pending {
@@ -204,7 +206,10 @@ mod tests {
     fn sequential_appends_are_linearizable() {
         let history = sequential([("a", list(&["a"])), ("b", list(&["a", "b"]))]);
         history.check(&["a", "b"]).unwrap();
-        assert_eq!(history.count(|outcome| matches!(outcome, Outcome::Appended(_))), 2);
+        assert_eq!(
+            history.count(|outcome| matches!(outcome, AppendOutcome::Appended(_))),
+            2
+        );
     }
 
     #[test]
@@ -235,25 +240,25 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_there_twice_is_detected() {
-        let history = sequential([("a", Outcome::Unknown)]);
+        let history = sequential([("a", AppendOutcome::Unknown)]);
         let reason = history.check(&["a", "a"]).unwrap_err();
         assert_eq!(reason, r#"an entry was appended twice: ["a", "a"]"#);
     }
 
     #[test]
     fn a_rejected_append_that_took_effect_is_detected() {
-        sequential([("a", Outcome::Rejected)]).check(&[]).unwrap();
-        let reason = sequential([("a", Outcome::Rejected)]).check(&["a"]).unwrap_err();
+        sequential([("a", AppendOutcome::Rejected)]).check(&[]).unwrap();
+        let reason = sequential([("a", AppendOutcome::Rejected)]).check(&["a"]).unwrap_err();
         assert_eq!(reason, r#""a" was rejected and is in ["a"]"#);
     }
 
     #[test]
     fn an_append_without_an_answer_takes_effect_late_or_never_but_not_early() {
-        let unanswered = || sequential([("a", Outcome::Unknown), ("b", list(&["b"]))]);
+        let unanswered = || sequential([("a", AppendOutcome::Unknown), ("b", list(&["b"]))]);
         unanswered().check(&["b"]).unwrap();
         unanswered().check(&["b", "a"]).unwrap();
         unanswered().check(&["a", "b"]).unwrap_err();
-        let early = sequential([("b", list(&["a", "b"])), ("a", Outcome::Unknown)]);
+        let early = sequential([("b", list(&["a", "b"])), ("a", AppendOutcome::Unknown)]);
         early.check(&["a", "b"]).unwrap_err();
     }
 
