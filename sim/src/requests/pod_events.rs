@@ -42,23 +42,23 @@ impl PodEvents {
         Ok(roster.events)
     }
 
-    fn changes(&self, pod_count: u32, end_ms: u64) -> Result<Vec<(u64, PodChange)>, PlanError> {
+    fn changes(&self, pod_count: u32, end_ms: u64) -> Result<Vec<(u64, PodEventKind)>, PlanError> {
         let mut changes = Vec::new();
         if let Some(every_ms) = self.kill_every.map(millis) {
             check_time("be killed", every_ms, end_ms)?;
             for at_ms in (every_ms..end_ms).step_by(usize::try_from(every_ms).unwrap_or(usize::MAX)) {
-                changes.push((at_ms, PodChange::Kill));
+                changes.push((at_ms, PodEventKind::Kill));
                 let back_at_ms = at_ms.saturating_add(millis(RESTART_TIME));
-                changes.extend((back_at_ms < end_ms).then_some((back_at_ms, PodChange::ComeBack)));
+                changes.extend((back_at_ms < end_ms).then_some((back_at_ms, PodEventKind::ComeBack)));
             }
         }
         if self.is_rolling_restart {
             let pods = u64::from(pod_count);
-            changes.extend((0..pods).map(|pod| (end_ms * (pods + pod) / (3 * pods), PodChange::Replace)));
+            changes.extend((0..pods).map(|pod| (end_ms * (pods + pod) / (3 * pods), PodEventKind::Replace)));
         }
         for Addition { pod_count, at } in &self.additions {
             check_time("join", millis(*at), end_ms)?;
-            changes.push((millis(*at), PodChange::Join(*pod_count)));
+            changes.push((millis(*at), PodEventKind::Join(*pod_count)));
         }
         Ok(changes)
     }
@@ -66,7 +66,7 @@ impl PodEvents {
 
 /// A change of the pods at one time.
 #[derive(Debug, Clone, Copy)]
-enum PodChange {
+enum PodEventKind {
     Kill,
     ComeBack,
     Replace,
@@ -84,27 +84,27 @@ struct PodRoster {
 }
 
 impl PodRoster {
-    fn apply(&mut self, at_ms: u64, change: PodChange) {
+    fn apply(&mut self, at_ms: u64, change: PodEventKind) {
         match change {
-            PodChange::Kill => {
+            PodEventKind::Kill => {
                 if let Some(pod) = self.live.pop_front() {
                     self.killed.push_back(pod.clone());
                     self.record(at_ms, TraceEventKind::PodsCrashed(vec![pod]));
                 }
             }
-            PodChange::ComeBack => {
+            PodEventKind::ComeBack => {
                 if let Some(pod) = self.killed.pop_front() {
                     self.live.push_back(pod.clone());
                     self.record(at_ms, TraceEventKind::PodsAdded(vec![pod]));
                 }
             }
-            PodChange::Replace => {
+            PodEventKind::Replace => {
                 if let Some(pod) = self.live.pop_front() {
                     self.record(at_ms, TraceEventKind::PodsDrained(vec![pod]));
                     self.join(at_ms, 1);
                 }
             }
-            PodChange::Join(pod_count) => self.join(at_ms, pod_count),
+            PodEventKind::Join(pod_count) => self.join(at_ms, pod_count),
         }
     }
 
