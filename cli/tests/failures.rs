@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
 use emberkeep_lab::demo::pb::AddRequest;
-use emberkeep_lab::demo::pb::AddRequest;
-use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_proto::convert::NotOwner;
 use emberkeep_testkit::address::free_address;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use emberkeep_tests::process::free_address;
+use emberkeep_testkit::address::free_address;
 use tempfile::TempDir;
 
 use super::steps::{Step, steps_of};
