@@ -186,7 +186,7 @@ impl<C: Codec> SessionHands<C> {
         let snapshot = self.parts.published.snapshot.load_full();
         SessionEvent::Counted {
             counts: self.take_counts(&snapshot),
-            sketches: self.parts.published.heat.snapshot(halves_sketches),
+            sketches: self.parts.published.sampler.snapshot(halves_sketches),
             memory: self.weighing.poll(&snapshot, &self.parts),
         }
     }
