@@ -27,11 +27,13 @@ impl TargetRegistry<'_> {
     }
 
     pub(super) fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
-        self.registry.registered(IntCounterVec::new(self.opts(name, help), &[label]))
+        self.registry
+            .registered(IntCounterVec::new(self.opts(name, help), &[label]))
     }
 
     pub(super) fn int_gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
-        self.registry.registered(IntGaugeVec::new(self.opts(name, help), &[label]))
+        self.registry
+            .registered(IntGaugeVec::new(self.opts(name, help), &[label]))
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, label: &str) -> GaugeVec {
