@@ -1,19 +1,17 @@
 //! Playing recorded requests on the command line.
 
-mod binary;
-
 use std::fs;
 
-use binary::{Ended, emberkeep, ended};
+use crate::binary::{FinishedCommand, emberkeep, finished};
 
 const TRACE: &str = "at_ms,key,load\n0,a,1\n10,b,1\n20,a,1\n30,a,1\n40,b,2.5\n";
 
 /// What comes of `emberkeep sim requests` with these arguments beside the file `five.csv`.
-fn requests(line: &str) -> (Ended, tempfile::TempDir) {
+fn requests(line: &str) -> (FinishedCommand, tempfile::TempDir) {
     let place = tempfile::tempdir().expect("there is room for a file");
     fs::write(place.path().join("five.csv"), TRACE).expect("there is room for a file");
     let arguments = ["sim", "requests"].into_iter().chain(line.split_whitespace());
-    (ended(emberkeep(arguments).current_dir(place.path())), place)
+    (finished(emberkeep(arguments).current_dir(place.path())), place)
 }
 
 #[test]
@@ -85,7 +83,7 @@ fn what_cannot_be_played_is_said_in_one_sentence() {
 fn a_trace_that_cannot_be_read_is_named_with_its_line() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("bad.csv"), TRACE.replace("20,a,1", "20,a,much")).unwrap();
-    let ended = ended(emberkeep(["sim", "requests", "bad.csv"]).current_dir(place.path()));
+    let ended = finished(emberkeep(["sim", "requests", "bad.csv"]).current_dir(place.path()));
     let sentence = "error: trace bad.csv, line 4: load \"much\" is not a number; a row is at_ms,key,load\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
 }

@@ -1,20 +1,19 @@
 //! Bad input gets one clear sentence and exit code 2.
 
-mod binary;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use binary::{emberkeep, ended};
 use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability};
 
+use crate::binary::{emberkeep, finished};
+
 /// Runs the command and answers with the sentence that it ends with.
 fn complaint(command: &mut Command) -> String {
-    let ended = ended(command);
+    let ended = finished(command);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
     let sentences = ended.stderr.lines().filter_map(|line| line.strip_prefix("error: "));
     let sentences: Vec<_> = sentences.collect();

@@ -1,19 +1,18 @@
 //! `emberkeep bench` from the outside, with very little of everything: that it measures and what it says, not how fast
 //! things are.
 
-mod binary;
-
 use std::fs;
 
-use binary::{emberkeep, ended};
 use serde_json::Value;
+
+use crate::binary::{emberkeep, finished};
 
 /// The report of a measurement.
 fn report_of(line: &str) -> Value {
     let place = tempfile::tempdir().expect("there is room for a folder");
     let json = place.path().join("out.json");
     let mut command = emberkeep(["bench"]);
-    let ended = ended(command.args(line.split_whitespace()).arg("--json").arg(&json));
+    let ended = finished(command.args(line.split_whitespace()).arg("--json").arg(&json));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.lines().count() >= 3, "{ended:?}");
     let text = fs::read_to_string(json).expect("it was asked for");
@@ -26,7 +25,7 @@ fn number(report: &Value, path: &str) -> f64 {
 }
 
 fn complaint_of(line: &str) -> String {
-    let ended = ended(emberkeep(["bench"]).args(line.split_whitespace()));
+    let ended = finished(emberkeep(["bench"]).args(line.split_whitespace()));
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
     ended.stderr
 }
