@@ -93,8 +93,8 @@ fn a_drained_pod_owns_nothing_and_ends_and_the_last_pod_is_kept() {
 
     let late = admin(assigner, "drain demo pod-2 --wait --timeout 5s");
     assert_eq!(late.code, Some(1), "{late:?}");
-    let complaint = "error: pod pod-2 of target demo had not drained within 5s: ";
-    assert!(late.stderr.contains(complaint), "{late:?}");
+    let refusal = "error: pod pod-2 of target demo had not drained within 5s: ";
+    assert!(late.stderr.contains(refusal), "{late:?}");
 
     let status = cluster.process.try_wait().expect("it was started");
     assert_eq!(status, None, "the cluster continues after a pod has ended in order");

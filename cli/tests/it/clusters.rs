@@ -32,20 +32,20 @@ pub(crate) async fn admin(assigner_url: &str, args: &[&str]) -> Result<(), Strin
     let command = command.args(["admin", "--assigner", assigner_url]).args(args);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
     let output = timeout(DEADLINE, output).await.unwrap().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    output.status.success().then_some(()).ok_or(complaint)
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or(stderr)
 }
 
 /// Waits until the clerk has an assignment that is as wanted.
-pub(crate) async fn is_assigned(clerk: &Clerk, mut wanted: impl FnMut(&Assignment) -> bool) {
+pub(crate) async fn wait_until_assigned(clerk: &Clerk, mut wanted: impl FnMut(&Assignment) -> bool) {
     let mut newest = clerk.assignment();
     let assigned = newest.wait_for(|held| held.as_ref().is_some_and(|held| wanted(&held.assignment)));
     timeout(DEADLINE, assigned).await.unwrap().unwrap();
 }
 
 /// Waits until the clerk has an assignment whose pods are as wanted.
-pub(crate) async fn is_owned_by(clerk: &Clerk, wanted: impl Fn(&BTreeSet<&str>) -> bool) {
-    is_assigned(clerk, |assignment| {
+pub(crate) async fn wait_until_owned(clerk: &Clerk, wanted: impl Fn(&BTreeSet<&str>) -> bool) {
+    wait_until_assigned(clerk, |assignment| {
         wanted(&assignment.pods().iter().map(|pod| pod.name.as_str()).collect())
     })
     .await;

@@ -22,7 +22,7 @@ pub(crate) struct DevCommand {
 }
 
 /// What a run has reported so far.
-pub(crate) struct RunProgress {
+pub(crate) struct DevOutput {
     lines: Vec<String>,
     log: String,
 }
@@ -49,7 +49,7 @@ impl DevCommand {
     }
 
     /// Waits until the run has reported this.
-    pub(crate) fn wait_until(&mut self, what: &str, is_reported: impl Fn(&RunProgress) -> bool) {
+    pub(crate) fn wait_until(&mut self, what: &str, is_reported: impl Fn(&DevOutput) -> bool) {
         wait_for(what, || {
             let progress = self.progress();
             let ended = self.process.try_wait().expect("it was started");
@@ -77,15 +77,15 @@ impl DevCommand {
         serde_json::from_str(&json).expect("it is JSON")
     }
 
-    fn progress(&self) -> RunProgress {
-        RunProgress {
+    fn progress(&self) -> DevOutput {
+        DevOutput {
             lines: self.lines.lock().unwrap().clone(),
             log: fs::read_to_string(self.folder.join("data/logs/dev.log")).unwrap_or_default(),
         }
     }
 }
 
-impl RunProgress {
+impl DevOutput {
     /// How many disruptions of this kind were injected.
     pub(crate) fn injected(&self, kind: &str) -> usize {
         self.log.matches(&format!("disruption injected kind={kind} ")).count()

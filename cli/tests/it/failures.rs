@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use emberkeep_clerk::Clerk;
-use emberkeep_lab::cluster::{ClusterSettings, DataFolder, PodFault, PodOptions, ProcessCluster, StoreChoice};
+use emberkeep_lab::cluster::{DataFolder, PodFault, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice};
 use emberkeep_lab::demo::TARGET;
 use emberkeep_lab::demo::pb::AddRequest;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
@@ -12,7 +12,7 @@ use emberkeep_proto::pb;
 use emberkeep_tests::process::eventually;
 use tonic::Status;
 
-use crate::clusters::{LogsOfFailure, admin, denies_ownership, is_owned_by, program};
+use crate::clusters::{LogsOfFailure, admin, denies_ownership, program, wait_until_owned};
 use crate::viewers::{Viewers, patient, view};
 
 const POD_COUNT: usize = 3;
@@ -28,12 +28,12 @@ struct FailureCluster {
 impl FailureCluster {
     /// Starts a cluster, waits until each pod owns something, and gives each key an object.
     async fn start() -> Self {
-        let settings = ClusterSettings {
+        let settings = ProcessClusterSettings {
             pods: PodOptions {
                 are_writable: true,
                 ..PodOptions::default()
             },
-            ..ClusterSettings::new(program())
+            ..ProcessClusterSettings::new(program())
         };
         let folder = DataFolder::open(None).unwrap();
         let mut processes = ProcessCluster::start(folder, StoreChoice::Folder, settings)
@@ -50,7 +50,7 @@ impl FailureCluster {
             processes,
             clerk: builder.settings(patient()).connect().await.unwrap(),
         };
-        is_owned_by(&cluster.clerk, |owners| owners.len() == POD_COUNT).await;
+        wait_until_owned(&cluster.clerk, |owners| owners.len() == POD_COUNT).await;
         for number in 0..KEY_COUNT {
             add(&cluster.clerk, &key(number)).await.unwrap();
         }
@@ -101,7 +101,7 @@ async fn requests_are_routed_around_a_killed_pod_and_none_fails_before_its_answe
     viewers.until(|pods| pods.contains(&name)).await;
     let killed_at = Instant::now();
     cluster.processes.kill_pod(&name).await.unwrap();
-    is_owned_by(&cluster.clerk, |owners| !owners.contains(name.as_str())).await;
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name.as_str())).await;
     eprintln!(
         "requests are routed around the pod {:.3?} after SIGKILL",
         killed_at.elapsed()
@@ -121,7 +121,7 @@ async fn requests_are_routed_around_a_frozen_pod_and_it_learns_what_it_lost_when
     let lost = cluster.key_of(&name);
     let frozen_at = Instant::now();
     cluster.processes.inject(&name, PodFault::Halted).await.unwrap();
-    is_owned_by(&cluster.clerk, |owners| !owners.contains(name.as_str())).await;
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name.as_str())).await;
     eprintln!(
         "requests are routed around the pod {:.3?} after SIGSTOP",
         frozen_at.elapsed()
@@ -134,6 +134,6 @@ async fn requests_are_routed_around_a_frozen_pod_and_it_learns_what_it_lost_when
     let denial = || async { denies_ownership(address, &lost).await.then_some(()) };
     eventually("the pod knows that it does not own the key", denial).await;
     cluster.admin(&["unfreeze", TARGET]).await;
-    is_owned_by(&cluster.clerk, |owners| owners.contains(name.as_str())).await;
+    wait_until_owned(&cluster.clerk, |owners| owners.contains(name.as_str())).await;
     viewers.end().await;
 }

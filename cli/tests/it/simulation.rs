@@ -1,4 +1,4 @@
-//! Replaying and comparing on the command line.
+//! `emberkeep sim`: replays, comparisons, scenarios and soaks.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ const TRACE: &str = concat!(
 );
 
 #[test]
-fn a_replay_writes_what_was_decided_and_how_good_it_was() {
+fn a_replay_writes_assignments_and_figures() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
     let line = "sim replay two.jsonl --balancer static --assignments log.jsonl --summary figures.json";
@@ -70,7 +70,7 @@ fn a_trace_that_cannot_be_replayed_is_named_with_its_line() {
 }
 
 #[test]
-fn measured_signals_need_the_balancer_that_measures() {
+fn measured_signals_need_the_balancer_emberkeep() {
     let ended = finished(&mut emberkeep(
         "sim replay none.jsonl --signals measured --balancer ring".split_whitespace(),
     ));
@@ -80,7 +80,7 @@ fn measured_signals_need_the_balancer_that_measures() {
 }
 
 #[test]
-fn a_measured_replay_says_what_happened_between_the_ticks() {
+fn a_measured_replay_writes_figures_between_the_ticks() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
     let line = "sim replay two.jsonl --signals measured --summary figures.json";
@@ -95,7 +95,7 @@ fn a_measured_replay_says_what_happened_between_the_ticks() {
 const SCENARIO: &str = "pods 2\ncapacity 100\nkeys 20 uniform\nload 100\nwatch from 0s\nrun 10s\n";
 
 #[test]
-fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with_the_difference() {
+fn an_expected_outcome_is_shown_and_another_is_refused_with_the_difference() {
     let place = tempfile::tempdir().unwrap();
     let run = |text: &str| {
         fs::write(place.path().join("two.txt"), text).unwrap();
@@ -114,7 +114,7 @@ fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with
     );
     assert_eq!(
         other.stderr,
-        "error: scenario two.txt comes out otherwise than it says\n"
+        "error: scenario two.txt has another outcome than expected\n"
     );
     let wrong = run("pods six\n");
     assert_eq!(wrong.code, Some(2));
@@ -126,9 +126,9 @@ fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with
 }
 
 #[test]
-fn a_soak_says_how_much_trouble_there_was() {
+fn a_soak_reports_its_faults() {
     let ended = finished(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
-    // On a busy machine it also says how far it is.
+    // On a busy machine it also prints its progress.
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.starts_with("2 clusters in ") && ended.stdout.ends_with("every invariant held\n"));
 }

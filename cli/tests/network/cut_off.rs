@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::network_cluster::NetworkCluster;
 use super::own_network::in_own_network;
-use crate::clusters::{denies_ownership, is_owned_by};
+use crate::clusters::{denies_ownership, wait_until_owned};
 use crate::viewers::{patient, view};
 
 /// The default `dead_after`: how long a silent pod is kept.
@@ -30,7 +30,7 @@ fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_
         let lost = cluster.key_of(pod);
         let cut_at = Instant::now();
         cluster.wires.cut(pod);
-        let routed_around = is_owned_by(&cluster.clerk, |owners| !owners.contains(name));
+        let routed_around = wait_until_owned(&cluster.clerk, |owners| !owners.contains(name));
         timeout(DEAD_AFTER + SLACK, routed_around).await.unwrap();
         eprintln!(
             "requests are routed around the pod {:.3?} after the cut",
@@ -46,7 +46,7 @@ fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_
         eventually("the pod knows that it does not own the key", denial).await;
         eprintln!("it knows what it lost {:.3?} after it is back", mended_at.elapsed());
         cluster.admin(&["unfreeze", TARGET]).await;
-        is_owned_by(&cluster.clerk, |owners| owners.contains(name)).await;
+        wait_until_owned(&cluster.clerk, |owners| owners.contains(name)).await;
         viewers.end().await;
     });
 }

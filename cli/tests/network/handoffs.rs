@@ -12,7 +12,7 @@ use super::host::Host;
 use super::network_cluster::{NetworkCluster, keys};
 use super::own_network::in_own_network;
 use super::wires::Wires;
-use crate::clusters::{DEADLINE, is_assigned, is_owned_by};
+use crate::clusters::{DEADLINE, wait_until_assigned, wait_until_owned};
 
 /// More than the start of a transfer takes, less than a value.
 const BEGUN_BYTE_COUNT: u64 = 8 << 10;
@@ -43,7 +43,7 @@ async fn drain_over(degrade: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
     let pod = cluster.processes.pod_mut(name).unwrap();
     pod.process.ended(DEADLINE).await.unwrap();
     eprintln!("the pod has drained after {:.3?}", drained_at.elapsed());
-    is_owned_by(&cluster.clerk, |owners| !owners.contains(name)).await;
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name)).await;
     viewers.end().await;
 }
 
@@ -71,7 +71,7 @@ fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
             .map(|held| hands_over(&held.assignment, old, new));
         assert_eq!(under_way, Some(true), "it ended before it was cut");
         let owns_all = |_: &Assignment| keys().all(|key| cluster.owner_of(&key) == new.name);
-        is_assigned(&cluster.clerk, owns_all).await;
+        wait_until_assigned(&cluster.clerk, owns_all).await;
         eprintln!("the new owner has everything {:.3?} after the cut", cut_at.elapsed());
         eprintln!("{}", pulls_of(new).await);
         viewers.end().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use emberkeep_clerk::{Clerk, ClerkSettings};
-use emberkeep_lab::cluster::{ClusterSettings, DataFolder, ProcessCluster, StoreChoice};
+use emberkeep_lab::cluster::{DataFolder, ProcessCluster, ProcessClusterSettings, StoreChoice};
 use emberkeep_lab::demo::TARGET;
 use emberkeep_lab::load::write_missing;
 use emberkeep_proto::pb;
@@ -13,7 +13,7 @@ use xxhash_rust::xxh64::xxh64;
 use super::host::Host;
 use super::namespace_launcher::NamespaceLauncher;
 use super::wires::Wires;
-use crate::clusters::{LogsOfFailure, admin, is_owned_by, program};
+use crate::clusters::{LogsOfFailure, admin, program, wait_until_owned};
 use crate::viewers::{Viewers, view};
 
 const POD_COUNT: u8 = 3;
@@ -43,9 +43,9 @@ impl NetworkCluster {
         let wires = Arc::new(Wires::lay(std::iter::once(assigner.clone()).chain(pods.clone())));
         let folder = DataFolder::open(None).unwrap();
         let launcher = NamespaceLauncher::new(Arc::clone(&wires), folder.root());
-        let cluster_settings = ClusterSettings {
+        let cluster_settings = ProcessClusterSettings {
             launcher: Arc::new(launcher),
-            ..ClusterSettings::new(program())
+            ..ProcessClusterSettings::new(program())
         };
         let processes = ProcessCluster::start(folder, StoreChoice::Folder, cluster_settings);
         let mut processes = processes.await.unwrap();
@@ -66,7 +66,7 @@ impl NetworkCluster {
             pods,
             assigner,
         };
-        is_owned_by(&cluster.clerk, |owners| owners.len() == usize::from(POD_COUNT)).await;
+        wait_until_owned(&cluster.clerk, |owners| owners.len() == usize::from(POD_COUNT)).await;
         for key in keys() {
             view(&cluster.clerk, &key).await.unwrap();
         }

@@ -157,9 +157,9 @@ fn batch(tool: &str, commands: &str) -> Result<(), String> {
     let mut child = command.spawn().map_err(|error| format!("{tool}: {error}"))?;
     child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
     match output.status.success() {
         true => Ok(()),
-        false => Err(format!("{tool}: {complaint}")),
+        false => Err(format!("{tool}: {stderr}")),
     }
 }

@@ -21,7 +21,7 @@ use super::object::{keys_of, value_of};
 use super::redis::Redis;
 use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
-use crate::report::{ProgressEvent, ShowProgress, TextTable, nanos, quantile, time};
+use crate::report::{ProgressEvent, ReportTable, ShowProgress, nanos, quantile, time};
 
 /// What the measurement needs.
 #[derive(Debug, Clone)]
@@ -292,7 +292,7 @@ impl fmt::Display for StateTaxReport {
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.rows.iter().map(StateTaxRow::line))
+            ReportTable::of(headings, self.rows.iter().map(StateTaxRow::line))
         )?;
         if !self.has_redis {
             writeln!(f, "redis-server is not installed: apt-get install redis-server")?;

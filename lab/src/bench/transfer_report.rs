@@ -7,7 +7,7 @@ use serde::Serialize;
 use tonic::Status;
 
 use super::bench_report::BenchReport;
-use crate::report::{TextTable, mib, share};
+use crate::report::{ReportTable, mib, share};
 
 /// The figures of the measurement. The names of its fields are a promise.
 #[derive(Debug, Serialize)]
@@ -130,14 +130,14 @@ impl fmt::Display for TransferReport {
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.runs.iter().map(TransferRun::line))
+            ReportTable::of(headings, self.runs.iter().map(TransferRun::line))
         )?;
         writeln!(f)?;
         let headings = ["memory", "RSS steady", "RSS peak", "peak/steady"];
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.runs.iter().flat_map(TransferRun::memory_lines))
+            ReportTable::of(headings, self.runs.iter().flat_map(TransferRun::memory_lines))
         )
     }
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use emberkeep_clerk::Clerk;
-use emberkeep_lab::cluster::{ClusterSettings, DataFolder, MetricsPage, PodOptions, ProcessCluster, StoreChoice};
+use emberkeep_lab::cluster::{
+    DataFolder, MetricsPage, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice,
+};
 use emberkeep_lab::demo::TARGET;
 use emberkeep_proto::pb;
 use emberkeep_store::Store;
@@ -12,7 +14,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clusters::{DEADLINE, LogsOfFailure, admin, is_owned_by, program};
+use crate::clusters::{DEADLINE, LogsOfFailure, admin, program, wait_until_owned};
 
 /// How often an owner is killed.
 const KILL_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,12 +47,12 @@ pub(crate) struct PodCounters {
 impl WriteCluster {
     /// Starts this many pods, and waits until each owns something.
     pub(crate) async fn start(pod_count: usize) -> Self {
-        let settings = ClusterSettings {
+        let settings = ProcessClusterSettings {
             pods: PodOptions {
                 are_writable: true,
                 ..PodOptions::default()
             },
-            ..ClusterSettings::new(program())
+            ..ProcessClusterSettings::new(program())
         };
         let folder = DataFolder::open(None).unwrap();
         let mut processes = ProcessCluster::start(folder, store(), settings).await.unwrap();
@@ -69,7 +71,7 @@ impl WriteCluster {
             counters: PodCounters::default(),
         };
         let clerk = cluster.clerk("starter").await;
-        is_owned_by(&clerk, |owners| owners.len() == pod_count).await;
+        wait_until_owned(&clerk, |owners| owners.len() == pod_count).await;
         cluster
     }
 
