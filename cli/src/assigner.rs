@@ -35,8 +35,8 @@ pub(crate) struct AssignerArgs {
     /// The listen address for metrics and health
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
     http: SocketAddr,
-    /// Record the events and decisions of this member while it leads to this file, for `emberkeep sim replay-recording`;
-    /// if it exists, to FILE.2 and so on
+    /// Record the events and decisions of this member while it leads to this file, for `emberkeep sim
+    /// replay-recording`; if it exists, to FILE.2 and so on
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// End when standard input closes

@@ -10,8 +10,8 @@ use crate::exit::CommandError;
 /// One application key, or a range of slice keys.
 #[derive(Debug, Args)]
 pub(super) struct KeysArgs {
-    /// An application key; with --range, slice keys as START..END in hexadecimal, where an omitted bound is the start or the
-    /// end of the key space
+    /// An application key; with --range, slice keys as START..END in hexadecimal, where an omitted bound is the start
+    /// or the end of the key space
     keys: String,
     /// KEYS is a range of slice keys
     #[arg(long)]

@@ -58,8 +58,8 @@ pub(super) struct SettingsArgs {
     /// How long a new leader waits for known pods to reconnect
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     leader_grace: Option<Duration>,
-    /// If more than this share of the pods fails at once, in thousandths, the network is suspected and silent pods are kept
-    /// longer
+    /// If more than this share of the pods fails at once, in thousandths, the network is suspected and silent pods are
+    /// kept longer
     #[arg(long, value_name = "THOUSANDTHS")]
     mass_failure_share: Option<u32>,
     /// How long a former owner still answers late requests

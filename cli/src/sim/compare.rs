@@ -16,8 +16,8 @@ use crate::exit::CommandError;
 
 /// Replay load traces with several balancers and compare them, as a table and as a page with plots
 ///
-/// Without a trace, a built-in one is replayed: half an hour with load peaks, a hot key, and pods that are replaced, crash,
-/// join and stop.
+/// Without a trace, a built-in one is replayed: half an hour with load peaks, a hot key, and pods that are replaced,
+/// crash, join and stop.
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
     /// Load traces, as JSON Lines

@@ -21,8 +21,8 @@ use crate::exit::CommandError;
 /// Replay recorded requests on simulated pods: how evenly they are loaded, how many requests find their value warm, and
 /// how many read the object store
 ///
-/// Compares Emberkeep's balancer with measured load, consistent hashing, and pods without affinity, of which any may get
-/// any request. Without a trace, a built-in excerpt is replayed: 5,000 requests to a web application.
+/// Compares Emberkeep's balancer with measured load, consistent hashing, and pods without affinity, of which any may
+/// get any request. Without a trace, a built-in excerpt is replayed: 5,000 requests to a web application.
 #[derive(Debug, Args)]
 pub(super) struct RequestsArgs {
     /// The requests: CSV with the header at_ms,key,load

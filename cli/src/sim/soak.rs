@@ -10,8 +10,8 @@ use crate::exit::CommandError;
 /// Inject random faults into random clusters, and check the invariants
 ///
 /// Pods crash, drain, join, restart, freeze and are partitioned, leaders change, proposals fail, load jumps, operators
-/// change settings. The first case that breaks an invariant is shrunk to the fewest faults that still break it, and ends
-/// the soak with exit code 1; its seed always reproduces the case.
+/// change settings. The first case that breaks an invariant is shrunk to the fewest faults that still break it, and
+/// ends the soak with exit code 1; its seed always reproduces the case.
 #[derive(Debug, Args)]
 pub(super) struct SoakArgs {
     /// How many seeds to run

@@ -14,7 +14,7 @@ fn report_of(line: &str) -> Value {
     let ended = finished(command.args(line.split_whitespace()).arg("--json").arg(&json));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.lines().count() >= 3, "{ended:?}");
-    let text = fs::read_to_string(json).expect("it was asked for");
+    let text = fs::read_to_string(json).expect("--json names it");
     serde_json::from_str(&text).expect("it is JSON")
 }
 

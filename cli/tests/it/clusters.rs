@@ -36,14 +36,14 @@ pub(crate) async fn admin(assigner_url: &str, args: &[&str]) -> Result<(), Strin
     output.status.success().then_some(()).ok_or(stderr)
 }
 
-/// Waits until the clerk has an assignment that is as wanted.
+/// Waits until the clerk has an assignment that satisfies the predicate.
 pub(crate) async fn wait_until_assigned(clerk: &Clerk, mut wanted: impl FnMut(&Assignment) -> bool) {
     let mut newest = clerk.assignment();
     let assigned = newest.wait_for(|held| held.as_ref().is_some_and(|held| wanted(&held.assignment)));
     timeout(DEADLINE, assigned).await.unwrap().unwrap();
 }
 
-/// Waits until the clerk has an assignment whose pods are as wanted.
+/// Waits until the clerk has an assignment whose pods satisfy the predicate.
 pub(crate) async fn wait_until_owned(clerk: &Clerk, wanted: impl Fn(&BTreeSet<&str>) -> bool) {
     wait_until_assigned(clerk, |assignment| {
         wanted(&assignment.pods().iter().map(|pod| pod.name.as_str()).collect())

@@ -28,7 +28,7 @@ fn run(place: &Path, options: &str) -> Value {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(", metrics at http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stdout.starts_with("requests "), "{ended:?}");
-    let json = fs::read_to_string(place.join("out.json")).expect("it was asked for");
+    let json = fs::read_to_string(place.join("out.json")).expect("--json names it");
     serde_json::from_str(&json).expect("it is JSON")
 }
 

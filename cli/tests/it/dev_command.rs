@@ -73,7 +73,7 @@ impl DevCommand {
         let reader = self.reader.take().expect("it ends once");
         reader.join().expect("it does not panic");
         assert_eq!(status.code(), Some(0), "{:#?}", self.progress().lines);
-        let json = fs::read_to_string(self.folder.join("out.json")).expect("it was asked for");
+        let json = fs::read_to_string(self.folder.join("out.json")).expect("--json names it");
         serde_json::from_str(&json).expect("it is JSON")
     }
 

@@ -55,7 +55,7 @@ impl Viewers {
         Self { answered, stop, tasks }
     }
 
-    /// Waits until the pods that have answered so far are as wanted.
+    /// Waits until the pods that have answered so far satisfy the predicate.
     pub(crate) async fn until(&mut self, wanted: impl FnMut(&BTreeSet<String>) -> bool) {
         timeout(DEADLINE, self.answered.wait_for(wanted))
             .await

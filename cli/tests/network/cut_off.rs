@@ -63,7 +63,8 @@ fn an_assigner_partitioned_from_all_pods_removes_none_and_no_request_fails() {
         cluster.wires.mend(&cluster.assigner);
         eprintln!("the assigner was partitioned for {:.3?}", cut_at.elapsed());
 
-        // The assigner suspects a mass failure, then all pods have reported again, and it has changed nothing meanwhile.
+        // The assigner suspects a mass failure, then all pods have reported again, and it has changed nothing
+        // meanwhile.
         for expected in [1, 0] {
             let seen = || async { (mass_failure(&cluster).await? == expected).then_some(()) };
             eventually(&format!("{expected} mass failures"), seen).await;

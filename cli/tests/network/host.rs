@@ -49,8 +49,8 @@ impl Host {
         (self.address, 7401).into()
     }
 
-    /// A hardware address of its own, which the other hosts know from the start: without ARP, no host learns that another is
-    /// gone, as none learns it of a machine behind a router.
+    /// A hardware address of its own, which the other hosts know from the start: without ARP, no host learns that
+    /// another is gone, as none learns it of a machine behind a router.
     pub(crate) fn hardware_address(&self) -> String {
         let [a, b, c, d] = self.address.octets();
         format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")

@@ -24,7 +24,7 @@ pub struct TransferReport {
 pub(super) struct TransferRun {
     /// Whether warm values were transferred before the new pod served.
     pub(super) transfer: bool,
-    /// From the start of the new pod, when the old one was told to drain, until the new one served all keys.
+    /// From the start of the new pod, when the old one got SIGTERM, until the new one served all keys.
     pub(super) seconds: f64,
     /// Of these, since the first slice started to move.
     pub(super) moving_seconds: f64,

@@ -222,7 +222,7 @@ impl ProcessCluster {
         Ok(())
     }
 
-    /// Whether a pod that was told to drain still runs.
+    /// Whether a draining pod still runs.
     pub(crate) const fn is_draining(&self) -> bool {
         !self.draining.is_empty()
     }
@@ -264,8 +264,8 @@ impl ProcessCluster {
         Some(self.pods.remove(index))
     }
 
-    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod that
-    /// ended in order is removed: an operator may have drained it.
+    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod
+    /// that ended in order is removed: an operator may have drained it.
     pub(crate) fn take_failure(&mut self) -> Option<LabError> {
         self.pods.retain_mut(|pod| !pod.process.try_wait_success());
         self.draining.retain_mut(|pod| !pod.process.try_wait_success());

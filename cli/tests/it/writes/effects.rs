@@ -103,8 +103,8 @@ impl Additions {
         format!("counter-{}", id % self.key_count())
     }
 
-    /// Sends each request from one client, every third one from a second client at the same time, and every fifth one again
-    /// from a third client, when other pods own its key.
+    /// Sends each request from one client, every third one from a second client at the same time, and every fifth one
+    /// again from a third client, when other pods own its key.
     async fn send_all(&self, clients: &[Clerk], mut kills: watch::Receiver<usize>) {
         let client = |number: usize| &clients[number % clients.len()];
         let first = (0..self.answers.len()).map(async |id| {

@@ -92,8 +92,8 @@ impl WriteCluster {
         self.processes.assigner_urls()[0].clone()
     }
 
-    /// Kills one pod after the other with SIGKILL, one a second, and starts each again at once under the same name and at
-    /// the same address. `killed` receives the number of kills.
+    /// Kills one pod after the other with SIGKILL, one a second, and starts each again at once under the same name and
+    /// at the same address. `killed` receives the number of kills.
     pub(crate) async fn kill_in_turn(&mut self, killed: &watch::Sender<usize>) {
         let mut ticks = interval(KILL_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
