@@ -1,24 +1,29 @@
-# What is here to run; `just` alone lists it.
+# The commands of this repository; `just` alone lists them.
 _list:
     @just --list --unsorted
 
-# All that CI checks; writes nothing
+# Run everything that CI checks; writes nothing
 check:
     .ci/run
 
-# Format, and apply what clippy can mend by itself
+# Format, and apply clippy's suggestions
 fix:
     cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
     cargo fmt --all
 
-# The tests; `just test -p emberkeep-core` for those of one crate
+# Run the tests; `just test -p emberkeep-core` for those of one crate
 test *args='--workspace':
     cargo test --locked {{ args }}
 
-# The benchmarks, each beside its rival
+# Rewrite golden files and the pages of docs/reference
+golden:
+    UPDATE_GOLDEN=1 cargo test --locked -p emberkeep-sim
+    UPDATE_GOLDEN=1 cargo test --locked -p emberkeep --bin emberkeep reference
+
+# Run the benchmarks, each beside its rival
 bench *args='':
     cargo bench --locked {{ args }}
 
-# A cluster on this machine, with requests; `just dev --help` for its options
+# Run a cluster on this machine, with requests; `just dev --help` for its options
 dev *args:
     cargo run --release --locked -- dev {{ args }}

@@ -33,3 +33,5 @@ pub use admin_client::{AdminError, AssignerAdmin, Leadership};
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
 pub use error::AssignerError;
+#[doc(hidden)]
+pub use metrics::metric_descriptions;

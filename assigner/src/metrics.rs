@@ -1,7 +1,6 @@
 //! The metrics of a member.
 
 mod handoffs;
-mod registration;
 
 use std::time::Duration;
 
@@ -10,15 +9,15 @@ use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
+use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use self::handoffs::HandoffMetrics;
-use self::registration::registered;
 
 /// The metrics of a member. Clones share the counters.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    registry: Registry,
+    registry: MetricRegistry,
     is_leader: IntGauge,
     sessions: IntGauge,
     generation: IntGaugeVec,
@@ -40,11 +39,11 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let registry = Registry::new();
+        let registry = MetricRegistry::default();
         let opts = |name: &str, help: &str| Opts::new(format!("emberkeep_assigner_{name}"), help);
-        let counter = |name, help, labels: &[&str]| registered(&registry, IntCounterVec::new(opts(name, help), labels));
-        let gauge = |name, help| registered(&registry, IntGaugeVec::new(opts(name, help), &["target"]));
-        let plain = |name, help| registered(&registry, IntGauge::with_opts(opts(name, help)));
+        let counter = |name, help, labels: &[&str]| registry.registered(IntCounterVec::new(opts(name, help), labels));
+        let gauge = |name, help| registry.registered(IntGaugeVec::new(opts(name, help), &["target"]));
+        let plain = |name, help| registry.registered(IntGauge::with_opts(opts(name, help)));
         Self {
             is_leader: plain("is_leader", "1 while this member leads."),
             sessions: plain("sessions", "Slicelets connected to this member."),
@@ -89,18 +88,15 @@ impl Metrics {
                 "Reports of clerks about unreachable pods, by outcome.",
                 &["outcome"],
             ),
-            pod_load: registered(
-                &registry,
-                GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"]),
-            ),
-            propagation: registered(&registry, HistogramVec::new(propagation_opts(), &["target"])),
+            pod_load: registry.registered(GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"])),
+            propagation: registry.registered(HistogramVec::new(propagation_opts(), &["target"])),
             handoffs: HandoffMetrics::new(&registry),
             registry,
         }
     }
 
     pub(crate) fn registry(&self) -> Registry {
-        self.registry.clone()
+        (*self.registry).clone()
     }
 
     pub(crate) fn record_leadership(&self, is_leader: bool) {
@@ -207,4 +203,11 @@ fn propagation_opts() -> HistogramOpts {
     .buckets(vec![
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
     ])
+}
+
+/// Every metric of a member, for the reference page.
+#[doc(hidden)]
+#[must_use]
+pub fn metric_descriptions() -> Vec<MetricDescription> {
+    Metrics::new().registry.descriptions()
 }

@@ -13,6 +13,8 @@ mod log;
 mod ready;
 mod sim;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

@@ -14,8 +14,6 @@ use emberkeep_clerk::Clerk;
 use emberkeep_lab::demo::pb::AddRequest;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_proto::convert::NotOwner;
-use emberkeep_lab::demo::pb::AddRequest;
-use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_testkit::address::free_address;
 use emberkeep_testkit::deadline::eventually;
 use emberkeep_testkit::process::{ServerProcess as Server, run as printed};

@@ -66,6 +66,6 @@ fn a_file_that_is_no_recording_is_refused_in_one_sentence() {
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert_eq!(
         refused.stderr,
-        "error: recording trace.csv, record 0, at byte 0: the file is not a recording, which begins with \"emberkeep recording 3\"\n"
+        "error: recording trace.csv, record 0, at byte 0: not a recording: the file must begin with \"emberkeep recording 3\"\n"
     );
 }

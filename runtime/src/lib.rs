@@ -6,7 +6,7 @@
 //! channel         gRPC channels: timeouts, keepalive   serve         gRPC servers: listener, keepalive, limits
 //! watch           client and server of assignments     grpc_timeout  the deadline header of gRPC
 //! status_page     metrics and health over HTTP         call_failure  the kinds of transport failures
-//! keyed_throttle  one event per key and interval
+//! keyed_throttle  one event per key and interval       metric_registry  metrics with their descriptions
 //! ```
 
 pub mod backoff;
@@ -16,6 +16,7 @@ pub mod clock;
 pub mod driver;
 pub mod grpc_timeout;
 pub mod keyed_throttle;
+pub mod metric_registry;
 pub mod serve;
 pub mod status_page;
 pub mod tasks;

@@ -9,7 +9,7 @@ use emberkeep_core::assignment::Phase;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
-use emberkeep_sim::cluster::{Cluster, ClusterSettings, Fault, NewPod, Process};
+use emberkeep_sim::cluster::{Fault, NewPod, ProcessState, SimCluster, SimClusterSettings};
 use emberkeep_sim::random_stream::RandomStream;
 
 const RUN_COUNT: u64 = 200;
@@ -64,12 +64,12 @@ impl HandoffRun {
 
     /// Runs it; returns whether the fault hit a handoff in progress, or the violation.
     fn execute(&self) -> Result<bool, String> {
-        let settings = ClusterSettings {
+        let settings = SimClusterSettings {
             seed: self.seed,
-            ..ClusterSettings::default()
+            ..SimClusterSettings::default()
         };
         let dead_after = settings.target.health.dead_after;
-        let mut cluster = Cluster::new(settings);
+        let mut cluster = SimCluster::new(settings);
         (0..4).for_each(|number| start(&mut cluster, number));
         let position = |key: u64| key * (u64::MAX / KEY_COUNT);
         cluster.set_loads((0..KEY_COUNT).map(|key| (position(key), Load::from_units(10))));
@@ -78,7 +78,7 @@ impl HandoffRun {
         self.begin(&mut cluster);
         let mut longest = LongestOutage::default();
         let generation = cluster.state().assignment.generation();
-        let is_reached = |cluster: &Cluster| {
+        let is_reached = |cluster: &SimCluster| {
             let passed = cluster.state().assignment.generation().number() - generation.number();
             passed >= i64::try_from(self.step).unwrap()
         };
@@ -88,7 +88,7 @@ impl HandoffRun {
         }
         let strikes_at = cluster.now() + self.later;
         longest.run(&mut cluster, strikes_at);
-        let was_moving = self.strike(&mut cluster);
+        let was_moving = self.inject(&mut cluster);
         longest.run(&mut cluster, ENDS_AT);
 
         if longest.unanswered > dead_after + Duration::from_secs(1) {
@@ -98,19 +98,19 @@ impl HandoffRun {
         Ok(was_moving)
     }
 
-    fn begin(&self, cluster: &mut Cluster) {
+    fn begin(&self, cluster: &mut SimCluster) {
         match self.trigger {
-            HandoffTrigger::Drain => assert!(cluster.strike(&name(0), Fault::Drain)),
+            HandoffTrigger::Drain => assert!(cluster.inject(&name(0), Fault::Drain)),
             HandoffTrigger::Join => start(cluster, 4),
             HandoffTrigger::Replacement => {
                 start(cluster, 4);
-                assert!(cluster.strike(&name(0), Fault::Drain));
+                assert!(cluster.inject(&name(0), Fault::Drain));
             }
         }
     }
 
     /// Injects the fault into the victim; returns whether a handoff was in progress.
-    fn strike(&self, cluster: &mut Cluster) -> bool {
+    fn inject(&self, cluster: &mut SimCluster) -> bool {
         let in_phase = |wanted: &[Phase]| {
             let assignment = &cluster.state().assignment;
             let mut replicas = assignment.slices().values().flat_map(|state| state.replicas.iter());
@@ -126,7 +126,7 @@ impl HandoffRun {
                 return moving;
             }
         };
-        victim.is_some_and(|pod| cluster.strike(&pod, self.fault)) && moving
+        victim.is_some_and(|pod| cluster.inject(&pod, self.fault)) && moving
     }
 }
 
@@ -138,7 +138,7 @@ struct LongestOutage {
 }
 
 impl LongestOutage {
-    fn run(&mut self, cluster: &mut Cluster, end: Timestamp) {
+    fn run(&mut self, cluster: &mut SimCluster, end: Timestamp) {
         loop {
             let has_changed = cluster.run_to_change(end);
             let is_answered = cluster.outage().unanswered == Load::ZERO;
@@ -158,7 +158,7 @@ fn name(number: u64) -> PodName {
     PodName::try_new(&format!("pod-{number}")).unwrap()
 }
 
-fn start(cluster: &mut Cluster, number: u64) {
+fn start(cluster: &mut SimCluster, number: u64) {
     let is_new = cluster.add_pod(NewPod {
         name: name(number),
         zone: "".into(),
@@ -168,7 +168,7 @@ fn start(cluster: &mut Cluster, number: u64) {
 }
 
 /// Checks that no handoff is in progress and running pods own all keys.
-fn settled(cluster: &Cluster) -> Result<(), String> {
+fn settled(cluster: &SimCluster) -> Result<(), String> {
     let assignment = &cluster.state().assignment;
     let running: BTreeMap<_, _> = cluster.pods().map(|view| (&view.pod.name, view.process)).collect();
     for (slice, state) in assignment.slices().iter() {
@@ -177,7 +177,7 @@ fn settled(cluster: &Cluster) -> Result<(), String> {
             return Err(format!("slice {slice} is stuck: {phases:?}"));
         }
         let owner = state.replicas.serving().next().map(|pod| &assignment.pod(pod).name);
-        if owner.and_then(|owner| running.get(owner)) != Some(&Process::Running) {
+        if owner.and_then(|owner| running.get(owner)) != Some(&ProcessState::Running) {
             return Err(format!("slice {slice} is owned by {owner:?}, which does not run"));
         }
     }

@@ -5,16 +5,16 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use emberkeep_sim::requests::{Addition, FigureTable, Plan, Play, PodEvents, Way};
+use emberkeep_sim::requests::{Addition, FigureTable, PlacementPolicy, PodEvents, ReplayPlan, RequestReplay};
 use emberkeep_sim::workload::RequestTrace;
 
 fn table(title: &str, events: PodEvents) -> String {
-    let plan = Plan {
+    let plan = ReplayPlan {
         events,
-        ..Plan::of_pods(4)
+        ..ReplayPlan::of_pods(4)
     };
-    let play = Play::try_new(&RequestTrace::web12_excerpt(), &plan).expect("the plan is valid");
-    let figures = Way::ALL.map(|way| play.run(way, &mut |_| {}));
+    let play = RequestReplay::try_new(&RequestTrace::web12_excerpt(), &plan).expect("the plan is valid");
+    let figures = PlacementPolicy::ALL.map(|policy| play.run(policy, &mut |_| {}));
     format!("{title}\n{}\n", FigureTable(&figures))
 }
 

@@ -9,8 +9,8 @@ use dashmap::DashMap;
 use emberkeep_core::assignment::Assignment;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::Pod;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::KeyMode;
-use emberkeep_proto::convert::Welcome;
 use emberkeep_slicelet::{Freshness, Raw, Slicelet, Store};
 use emberkeep_store::{Expect, ObjectName};
 use emberkeep_testkit::assignment::{assigned, serving};
@@ -115,8 +115,8 @@ async fn warmed(store: Store) -> (Slicelet<Raw>, ScriptedAssigner, Vec<String>) 
 }
 
 /// Heartbeats and load reports as rarely as in production.
-fn production_intervals() -> Welcome {
-    Welcome {
+fn production_intervals() -> SessionSettings {
+    SessionSettings {
         heartbeat_interval: Duration::from_millis(500),
         load_report_interval: Duration::from_secs(1),
         ..welcome()

@@ -55,7 +55,7 @@ impl<C: Codec> KeyAccess<C> {
         let snapshot = self.published.snapshot.load();
         let (range, _) = snapshot.ownership.share_of(slice_key);
         let ordinal = snapshot.count_extra(range, units);
-        self.published.heat.sample(slice_key, units, ordinal);
+        self.published.sampler.sample(slice_key, units, ordinal);
     }
 
     /// Records a misroute and returns the error that names the owner.

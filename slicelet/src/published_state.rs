@@ -10,15 +10,15 @@ use emberkeep_core::time::Timestamp;
 use emberkeep_runtime::watch::AssignmentSnapshot;
 use tokio::sync::watch;
 
-use crate::heat::Heat;
 use crate::ownership_snapshot::OwnershipSnapshot;
+use crate::request_sampler::RequestSampler;
 
 /// Written by the session, read by requests, which also count into it. No access waits for another.
 #[derive(Debug)]
 pub(crate) struct PublishedState {
     pub(crate) snapshot: ArcSwap<OwnershipSnapshot>,
     pub(crate) assignment: watch::Sender<Option<AssignmentSnapshot>>,
-    pub(crate) heat: Heat,
+    pub(crate) sampler: RequestSampler,
     forwards: AtomicBool,
 }
 
@@ -28,7 +28,7 @@ impl PublishedState {
         Self {
             snapshot: ArcSwap::from_pointee(OwnershipSnapshot::none()),
             assignment: watch::Sender::new(None),
-            heat: Heat::new(),
+            sampler: RequestSampler::new(),
             forwards: AtomicBool::new(false),
         }
     }

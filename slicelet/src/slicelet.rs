@@ -126,7 +126,7 @@ impl<C: Codec> Slicelet<C> {
             return Err(access.not_owner(&snapshot, &slice_key));
         };
         let ordinal = snapshot.count_request(range);
-        access.published.heat.sample(&slice_key, 1, ordinal);
+        access.published.sampler.sample(&slice_key, 1, ordinal);
         let fence = snapshot.fence(range, share, access.freshness);
         Ok(Guard::new(access, key, slice_key, fence, share.epoch))
     }

@@ -31,7 +31,7 @@ pub(crate) async fn serve(
         _ => Ok(()),
     };
     let routes = StatusRoutes {
-        registry: metrics.registry.clone(),
+        registry: (*metrics.registry).clone(),
         is_healthy: Arc::new(is_healthy),
         pages: Vec::new(),
     };

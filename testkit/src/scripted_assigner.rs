@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assignment::{Assignment, Update};
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::{KeyMode, MisrouteMode, OwnershipMode};
-use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Registration, Welcome};
+use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Registration};
 use emberkeep_proto::pb::slicelet_session_server::{SliceletSession, SliceletSessionServer};
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use tokio::sync::mpsc;
@@ -63,7 +64,7 @@ impl ScriptedAssigner {
     }
 
     /// The next session, once this welcome has been sent.
-    pub async fn welcome_with(&mut self, welcome: Welcome) -> ScriptedSession {
+    pub async fn welcome_with(&mut self, welcome: SessionSettings) -> ScriptedSession {
         let session = self.next_session().await;
         session.send(FromAssigner::Welcome(welcome)).await;
         session
@@ -71,8 +72,8 @@ impl ScriptedAssigner {
 }
 
 /// The default settings of a session: heartbeats and load reports every 50 ms, so that no test waits long for one.
-pub fn welcome() -> Welcome {
-    Welcome {
+pub fn welcome() -> SessionSettings {
+    SessionSettings {
         key_mode: KeyMode::Hashed,
         ownership: OwnershipMode::Affinity,
         heartbeat_interval: Duration::from_millis(50),

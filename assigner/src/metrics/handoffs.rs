@@ -3,9 +3,8 @@
 use emberkeep_core::assignment::{Assignment, Phase};
 use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::target::TargetName;
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
-
-use super::registration::registered;
+use emberkeep_runtime::metric_registry::MetricRegistry;
+use prometheus::{IntCounterVec, IntGaugeVec, Opts};
 
 /// The metrics of slices on their way to a new owner. Clones share the counters.
 #[derive(Debug, Clone)]
@@ -27,7 +26,7 @@ const fn phase_number(phase: Phase) -> usize {
 }
 
 impl HandoffMetrics {
-    pub(super) fn new(registry: &Registry) -> Self {
+    pub(super) fn new(registry: &MetricRegistry) -> Self {
         let replicas = Opts::new(
             "emberkeep_assigner_replicas",
             "Replicas by phase. A phase other than serving is part of a move.",
@@ -37,8 +36,8 @@ impl HandoffMetrics {
             "Completed switches: slices whose new owner was ready and started to serve.",
         );
         Self {
-            replicas: registered(registry, IntGaugeVec::new(replicas, &["target", "phase"])),
-            switches: registered(registry, IntCounterVec::new(switches, &["target"])),
+            replicas: registry.registered(IntGaugeVec::new(replicas, &["target", "phase"])),
+            switches: registry.registered(IntCounterVec::new(switches, &["target"])),
         }
     }
 

@@ -28,7 +28,7 @@ async fn assignment_server() -> AssignmentServer {
 fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
-        patience: DEADLINE,
+        retry_wait_max: DEADLINE,
         ..ClerkSettings::default()
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use emberkeep_core::load::Load;
-use emberkeep_sim::requests::{Addition, FigureTable, Figures, Plan, Play, PodEvents, Room, Way};
+use emberkeep_sim::requests::{
+    Addition, FigureTable, Figures, PlacementPolicy, PodEvents, ReplayPlan, RequestReplay, WarmCapacity,
+};
 use emberkeep_sim::workload::RequestTrace;
 use serde::Serialize;
 
@@ -69,11 +71,11 @@ pub(super) struct RequestsArgs {
 /// Plays the requests in each way, and prints and writes the figures.
 pub(super) fn run(args: &RequestsArgs) -> Result<(), CommandError> {
     let (title, requests) = read(args)?;
-    let play = Play::try_new(&requests, &plan(args)).map_err(CommandError::bad_input)?;
+    let play = RequestReplay::try_new(&requests, &plan(args)).map_err(CommandError::bad_input)?;
     let progress = Progress::begin();
-    let figures = Way::ALL.map(|way| {
-        let stage = progress.stage(&format!("{title} by {way}"), play.end_ms());
-        play.run(way, &mut |at_ms| stage.reach(at_ms))
+    let figures = PlacementPolicy::ALL.map(|policy| {
+        let stage = progress.stage(&format!("{title} by {policy}"), play.end_ms());
+        play.run(policy, &mut |at_ms| stage.reach(at_ms))
     });
     progress.end();
     if let Some(path) = &args.json {
@@ -104,7 +106,7 @@ struct Played<'a> {
 }
 
 impl<'a> Played<'a> {
-    fn of(trace: &'a str, args: &RequestsArgs, play: &Play, balancers: &'a [Figures]) -> Self {
+    fn of(trace: &'a str, args: &RequestsArgs, play: &RequestReplay, balancers: &'a [Figures]) -> Self {
         Self {
             trace,
             seed: args.seed,
@@ -133,14 +135,14 @@ fn read(args: &RequestsArgs) -> Result<(String, RequestTrace), CommandError> {
     Ok((trace_file::title(path), requests))
 }
 
-fn plan(args: &RequestsArgs) -> Plan {
-    Plan {
+fn plan(args: &RequestsArgs) -> ReplayPlan {
+    ReplayPlan {
         pod_count: args.pods,
         speed_milli: args.speed,
         room: match (args.memory, args.warm_keys) {
-            (Some(bytes), _) => Room::Bytes(bytes),
-            (None, Some(values)) => Room::Values(values),
-            (None, None) => Room::HalfOfAllKeys,
+            (Some(bytes), _) => WarmCapacity::Bytes(bytes),
+            (None, Some(values)) => WarmCapacity::Values(values),
+            (None, None) => WarmCapacity::HalfOfAllKeys,
         },
         value_bytes: args.value_bytes,
         capacity: args.capacity.map(|units| Load::from_units(units.into())),

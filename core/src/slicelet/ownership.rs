@@ -265,9 +265,9 @@ mod tests {
     }
 
     /// Slices by their start with the replicas of pods 0 and 1.
-    type SlicePlan = Vec<(u8, Vec<(u32, Phase)>)>;
+    type PhasePlan = Vec<(u8, Vec<(u32, Phase)>)>;
 
-    fn proposal(plan: &SlicePlan, incarnation: u128) -> Proposal {
+    fn proposal(plan: &PhasePlan, incarnation: u128) -> Proposal {
         let set = |replicas: &[(u32, Phase)]| -> ReplicaSet {
             let replica = |&(pod, phase)| Replica {
                 pod: PodIndex(pod),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     /// The ownership of pod 0 with incarnation 7 under the assignment of each plan, one after the other.
-    fn history(plans: &[SlicePlan]) -> Vec<Ownership> {
+    fn history(plans: &[PhasePlan]) -> Vec<Ownership> {
         let mut history = vec![Ownership::none()];
         for plan in plans {
             let before = history.last().unwrap();
@@ -394,7 +394,7 @@ mod tests {
         assert_eq!(history[2].gained_since(&history[1]), vec![slice(20, 50)]);
     }
 
-    fn plan() -> impl Strategy<Value = SlicePlan> {
+    fn plan() -> impl Strategy<Value = PhasePlan> {
         let phase = prop_oneof![
             Just(Phase::Warming),
             Just(Phase::Serving),

@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub use action::SessionAction;
 use drain::Drain;
 pub use event::SessionEvent;
-use link::AssignerLink;
+use link::AssignerConnection;
 
 /// Keeps one session with the leading assigner: registers, sends heartbeats and load reports, follows assignments, warms
 /// slices and drains. Without an assigner the pod goes on serving what it owns.
@@ -36,7 +36,7 @@ pub struct Session {
     identity: Identity,
     address: PodAddress,
     settings: SessionSettings,
-    link: AssignerLink,
+    link: AssignerConnection,
     ownership: Arc<Ownership>,
     /// Whether a diff did not fit, so that the next registration asks for the whole assignment.
     needs_full: bool,
@@ -57,7 +57,7 @@ impl Session {
             },
             address: pod.address.clone(),
             settings: SessionSettings::default(),
-            link: AssignerLink::new(reconnect),
+            link: AssignerConnection::new(reconnect),
             ownership: Arc::new(Ownership::none()),
             needs_full: false,
             pulls: OrderedPulls::default(),

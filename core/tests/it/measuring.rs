@@ -283,7 +283,7 @@ fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> MeteredPods {
         sketches.iter_mut().for_each(Hottest::forget_recent);
     }
     let report = pods.meters[0].0.report();
-    pods.history.reported(&pod(0).name, &report, pods.now);
+    pods.history.record(&pod(0).name, &report, pods.now);
     pods
 }
 

@@ -61,7 +61,8 @@ async fn put(store: &Store, name: &ObjectName, value: Bytes) -> Result<(), Store
 
 fn name_of(target: &str, key: &str) -> Result<ObjectName, LabError> {
     let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).map_err(LabError::bad_input)?;
-    Ok(ObjectName::of_key(target, &slice_key.to_bytes(), key.as_bytes())?)
+    ObjectName::of_key(target, &slice_key.to_bytes(), key.as_bytes())
+        .map_err(|error| LabError::from(StoreError::from(error)))
 }
 
 #[cfg(test)]

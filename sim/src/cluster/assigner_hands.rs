@@ -13,16 +13,16 @@ use emberkeep_core::rate::Rate;
 use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::slicelet::SessionEvent;
 
-use super::cluster::Cluster;
+use super::cluster::SimCluster;
+use super::cluster_event::ClusterEvent;
 use super::event::{FromPod, Pending, PodLink, PodMessage};
-use super::news::Happening;
-use super::pod::Process;
+use super::pod::ProcessState;
 use super::wake_up_timer::WakeUpTimer;
 
 /// How long a leader waits for the outcome of a proposal.
 const PROPOSAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Cluster {
+impl SimCluster {
     /// A member becomes leader, with a brain that starts from the replicated state.
     pub(super) fn elect(&mut self, term: u64) {
         if term != self.term {
@@ -31,7 +31,7 @@ impl Cluster {
         self.wake_up = WakeUpTimer::off();
         let brain = TargetBrain::new(Arc::clone(self.state()), self.now);
         self.brain = Some(Stepper::new(brain));
-        self.record_event(Happening::Elected);
+        self.record_event(ClusterEvent::Elected);
         self.step_assigner(TargetEvent::Woke);
     }
 
@@ -62,7 +62,7 @@ impl Cluster {
                 }
             }
             TargetAction::Close(session) => self.close(session),
-            TargetAction::Explain(report) => self.record_event(Happening::Decided(report)),
+            TargetAction::Explain(report) => self.record_event(ClusterEvent::Decided(report)),
             // There are no queries, alerts or store in a simulated cluster.
             TargetAction::Reply { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
         }
@@ -100,7 +100,7 @@ impl Cluster {
             target: self.target.clone(),
             kind: change.clone(),
         });
-        self.record_event(Happening::Replicated {
+        self.record_event(ClusterEvent::Replicated {
             change,
             outcome: outcome.clone(),
         });
@@ -158,9 +158,9 @@ impl Cluster {
         let place = self.places.get(&pod.name).copied();
         let found = place.map(|place| &self.pods[place]);
         let outcome = match found.map(|found| (found.process, found.is_cut_off)) {
-            Some((_, true)) | Some((Process::Frozen | Process::Lost, _)) => ProbeOutcome::Silent,
-            Some((Process::Running, false)) => ProbeOutcome::Answered,
-            Some((Process::Ended, false)) | None => ProbeOutcome::Refused,
+            Some((_, true)) | Some((ProcessState::Frozen | ProcessState::Lost, _)) => ProbeOutcome::Silent,
+            Some((ProcessState::Running, false)) => ProbeOutcome::Answered,
+            Some((ProcessState::Ended, false)) | None => ProbeOutcome::Refused,
         };
         let delay = match outcome {
             ProbeOutcome::Silent => PROBE_DEADLINE,

@@ -12,22 +12,22 @@ use emberkeep_core::slicelet::{Ownership, SessionEvent};
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
 
-use super::event::{Pending, PodIncarnation};
+use super::cluster_event::{ClusterEvent, TimedEvent};
+use super::event::{Pending, SimIncarnation};
 use super::event_queue::EventQueue;
-use super::news::{Happening, News};
 use super::outage::Outage;
-use super::pod::{Process, SimPod};
+use super::pod::{ProcessState, SimPod};
 use super::routing::ClientRouting;
 use super::session_table::SessionTable;
-use super::settings::{ClusterSettings, Delay};
+use super::settings::{Delay, SimClusterSettings};
 use super::traffic::Traffic;
 use super::wake_up_timer::WakeUpTimer;
 use crate::random_stream::RandomStream;
 
-/// A simulated cluster of one target: an assigner, pods, clients. Time passes only in [`Cluster::run_until`].
+/// A simulated cluster of one target: an assigner, pods, clients. Time passes only in [`SimSimCluster::run_until`].
 #[derive(Debug)]
-pub struct Cluster {
-    pub(super) settings: ClusterSettings,
+pub struct SimCluster {
+    pub(super) settings: SimClusterSettings,
     pub(super) now: Timestamp,
     pub(super) queue: EventQueue<Pending>,
     pub(super) target: TargetName,
@@ -52,7 +52,7 @@ pub struct Cluster {
     pub(super) published: Generation,
     /// The random stream of everything but the pods.
     pub(super) chance: RandomStream,
-    pub(super) news: Vec<News>,
+    pub(super) events: Vec<TimedEvent>,
 }
 
 /// The state of a pod, for observers.
@@ -61,7 +61,7 @@ pub struct PodView<'a> {
     /// The pod, with its newest incarnation.
     pub pod: &'a Pod,
     /// The state of its process.
-    pub process: Process,
+    pub process: ProcessState,
     /// Whether the network to it is down.
     pub is_cut_off: bool,
     /// The ownership that it has published.
@@ -70,10 +70,10 @@ pub struct PodView<'a> {
     pub load: Load,
 }
 
-impl Cluster {
+impl SimCluster {
     /// A cluster without pods and load, with a leader that was just elected.
     #[must_use]
-    pub fn new(settings: ClusterSettings) -> Self {
+    pub fn new(settings: SimClusterSettings) -> Self {
         let target = TargetName::try_new("simulated").expect("it is made of lower-case letters");
         let mut replicated = ClusterState::default();
         let kind = ChangeKind::CreateTarget {
@@ -103,7 +103,7 @@ impl Cluster {
             raft_fails_until: Timestamp::ZERO,
             logged_until: Timestamp::ZERO,
             published: Generation::NONE,
-            news: Vec::new(),
+            events: Vec::new(),
         };
         cluster.elect(0);
         cluster
@@ -174,8 +174,8 @@ impl Cluster {
     }
 
     /// Takes the events since the last call.
-    pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    pub fn take_events(&mut self) -> Vec<TimedEvent> {
+        std::mem::take(&mut self.events)
     }
 
     /// Changes the rates of some keys, by the positions of their slice keys.
@@ -216,18 +216,18 @@ impl Cluster {
         }
     }
 
-    pub(super) fn record_event(&mut self, what: Happening) {
-        self.news.push(News { at: self.now, what });
+    pub(super) fn record_event(&mut self, what: ClusterEvent) {
+        self.events.push(TimedEvent { at: self.now, what });
     }
 
-    pub(super) fn incarnation_at(&self, place: usize) -> PodIncarnation {
-        PodIncarnation {
+    pub(super) fn incarnation_at(&self, place: usize) -> SimIncarnation {
+        SimIncarnation {
             place,
             number: self.pods[place].pod.incarnation,
         }
     }
 
-    pub(super) fn is_current(&self, incarnation: PodIncarnation) -> bool {
+    pub(super) fn is_current(&self, incarnation: SimIncarnation) -> bool {
         self.incarnation_at(incarnation.place) == incarnation
     }
 
@@ -271,7 +271,7 @@ impl Cluster {
         }
         let after = Arc::clone(&assignment);
         self.route_by(assignment);
-        self.record_event(Happening::Routed { before, after });
+        self.record_event(ClusterEvent::Routed { before, after });
     }
 
     fn count_in_all_pods(&mut self) {
@@ -280,7 +280,7 @@ impl Cluster {
         }
     }
 
-    fn wake_pod(&mut self, incarnation: PodIncarnation) {
+    fn wake_pod(&mut self, incarnation: SimIncarnation) {
         if !self.is_current(incarnation) || !self.pods[incarnation.place].is_alive() {
             return;
         }

@@ -7,10 +7,10 @@ use emberkeep_core::assigner::{ChangeKind, TargetSettings};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 use emberkeep_core::slicelet::SessionEvent;
 
-use super::cluster::Cluster;
-use super::event::{Pending, PodIncarnation, PodLink, PodMessage};
-use super::pod::{Process, SimPod};
-use super::settings::ClusterSettings;
+use super::cluster::SimCluster;
+use super::event::{Pending, PodLink, PodMessage, SimIncarnation};
+use super::pod::{ProcessState, SimPod};
+use super::settings::SimClusterSettings;
 
 /// A pod to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Fault {
 /// After this time without an answer a connection is closed: keepalive interval plus timeout of all channels.
 const SILENCE_MAX: Duration = Duration::from_secs(7);
 
-impl Cluster {
+impl SimCluster {
     /// Adds a pod; `false` if there is or was one of that name.
     pub fn add_pod(&mut self, new: NewPod) -> bool {
         let place = self.pods.len();
@@ -64,18 +64,20 @@ impl Cluster {
     }
 
     /// Injects a fault; `false` if there is no such pod, or the fault does not apply to its state.
-    pub fn strike(&mut self, pod: &PodName, fault: Fault) -> bool {
+    pub fn inject(&mut self, pod: &PodName, fault: Fault) -> bool {
         let Some(place) = self.places.get(pod).copied() else {
             return false;
         };
         let process = self.pods[place].process;
         match (fault, process) {
-            (Fault::Drain, Process::Running) => self.deliver(self.incarnation_at(place), SessionEvent::DrainRequested),
-            (Fault::Kill, Process::Running | Process::Frozen) => self.end_process(place),
-            (Fault::Lose, Process::Running | Process::Frozen) => self.lose(place),
-            (Fault::Quit, Process::Running) => self.quit(place),
-            (Fault::Freeze, Process::Running) => self.freeze(place),
-            (Fault::Thaw, Process::Frozen) => self.thaw(place),
+            (Fault::Drain, ProcessState::Running) => {
+                self.deliver(self.incarnation_at(place), SessionEvent::DrainRequested)
+            }
+            (Fault::Kill, ProcessState::Running | ProcessState::Frozen) => self.end_process(place),
+            (Fault::Lose, ProcessState::Running | ProcessState::Frozen) => self.lose(place),
+            (Fault::Quit, ProcessState::Running) => self.quit(place),
+            (Fault::Freeze, ProcessState::Running) => self.freeze(place),
+            (Fault::Thaw, ProcessState::Frozen) => self.thaw(place),
             (Fault::CutOff, _) if !self.pods[place].is_cut_off => self.cut_off(place),
             (Fault::Reconnect, _) if self.pods[place].is_cut_off => self.reconnect(place),
             (Fault::Start, _) => self.start(place),
@@ -123,7 +125,7 @@ impl Cluster {
 
     /// The settings that the cluster was made with.
     #[must_use]
-    pub const fn settings(&self) -> &ClusterSettings {
+    pub const fn settings(&self) -> &SimClusterSettings {
         &self.settings
     }
 
@@ -133,12 +135,12 @@ impl Cluster {
         if self.pods[place].connection > 0 {
             self.send_to_assigner(incarnation, PodMessage::Closed);
         }
-        self.pods[place].process = Process::Ended;
+        self.pods[place].process = ProcessState::Ended;
         self.reroute();
     }
 
     fn lose(&mut self, place: usize) {
-        self.pods[place].process = Process::Lost;
+        self.pods[place].process = ProcessState::Lost;
         self.start_silence(place);
         self.reroute();
     }
@@ -149,7 +151,7 @@ impl Cluster {
     }
 
     fn freeze(&mut self, place: usize) {
-        self.pods[place].process = Process::Frozen;
+        self.pods[place].process = ProcessState::Frozen;
         self.start_silence(place);
         self.reroute();
     }
@@ -157,7 +159,7 @@ impl Cluster {
     fn thaw(&mut self, place: usize) {
         let incarnation = self.incarnation_at(place);
         let pod = &mut self.pods[place];
-        pod.process = Process::Running;
+        pod.process = ProcessState::Running;
         pod.silence += 1;
         let held = std::mem::take(&mut pod.queued_in);
         self.reroute();
@@ -219,7 +221,7 @@ impl Cluster {
         }
     }
 
-    pub(super) fn on_silence_over(&mut self, incarnation: PodIncarnation, silence: u64) {
+    pub(super) fn on_silence_over(&mut self, incarnation: SimIncarnation, silence: u64) {
         let pod = &mut self.pods[incarnation.place];
         if pod.silence != silence || pod.pod.incarnation != incarnation.number {
             return;

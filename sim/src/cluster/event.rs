@@ -16,13 +16,13 @@ pub(super) enum Pending {
     /// The wake-up timer of the leading brain may be due.
     WakeAssigner,
     /// The wake-up timer of a pod may be due.
-    WakePod(PodIncarnation),
+    WakePod(SimIncarnation),
     /// A message of a pod reaches the assigner.
     ToAssigner(FromPod),
     /// A message reaches a pod.
-    ToPod(PodIncarnation, slicelet::SessionEvent),
+    ToPod(SimIncarnation, slicelet::SessionEvent),
     /// An event arises inside a pod.
-    InPod(PodIncarnation, slicelet::SessionEvent),
+    InPod(SimIncarnation, slicelet::SessionEvent),
     /// The assigner's side of a session has ended.
     SessionEnded { term: u64, session: SessionId },
     /// A proposal has been replicated.
@@ -40,14 +40,14 @@ pub(super) enum Pending {
     /// Clients receive an assignment.
     ToClients(Arc<Assignment>),
     /// The keepalive timeout of an unreachable pod is over, unless another silence has started since.
-    SilenceOver { incarnation: PodIncarnation, silence: u64 },
+    SilenceOver { incarnation: SimIncarnation, silence: u64 },
     /// A member becomes leader.
     Elected { term: u64 },
 }
 
 /// One incarnation of the pod at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PodIncarnation {
+pub(super) struct SimIncarnation {
     pub(super) place: usize,
     pub(super) number: Incarnation,
 }
@@ -62,7 +62,7 @@ pub(super) struct FromPod {
 /// One connection of one incarnation of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PodLink {
-    pub(super) incarnation: PodIncarnation,
+    pub(super) incarnation: SimIncarnation,
     pub(super) connection: u64,
 }
 

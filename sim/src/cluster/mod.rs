@@ -17,10 +17,10 @@
 mod assigner_hands;
 #[expect(clippy::module_inception, reason = "the module is named for its main type")]
 mod cluster;
+mod cluster_event;
 mod control;
 mod event;
 mod event_queue;
-mod news;
 mod outage;
 mod pod;
 mod pod_hands;
@@ -33,11 +33,11 @@ mod traffic;
 mod traffic_counter;
 mod wake_up_timer;
 
-pub use cluster::{Cluster, PodView};
+pub use cluster::{PodView, SimCluster};
+pub use cluster_event::{ClusterEvent, TimedEvent};
 pub use control::{Fault, NewPod};
-pub use news::{Happening, News};
 pub use outage::Outage;
-pub use pod::Process;
+pub use pod::ProcessState;
 pub use routing::{ClientRouting, SliceRoute};
-pub use settings::{ClusterSettings, Counts, Delay};
+pub use settings::{Counts, Delay, SimClusterSettings};
 pub use traffic::Traffic;

@@ -7,14 +7,14 @@ use emberkeep_core::pod::{Incarnation, Pod};
 use emberkeep_core::slicelet::{Ownership, Reconnect, Session, SessionEvent};
 use emberkeep_core::time::Timestamp;
 
-use super::settings::ClusterSettings;
+use super::settings::SimClusterSettings;
 use super::traffic_counter::TrafficCounter;
 use super::wake_up_timer::WakeUpTimer;
 use crate::random_stream::RandomStream;
 
 /// The state of a pod's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Process {
+pub enum ProcessState {
     /// The process runs.
     Running,
     /// The process is stopped by a signal or starved: its connections stay open, and it does not answer.
@@ -29,7 +29,7 @@ pub enum Process {
 #[derive(Debug)]
 pub(super) struct SimPod {
     pub(super) pod: Pod,
-    pub(super) process: Process,
+    pub(super) process: ProcessState,
     /// Whether the network to and from the pod is down.
     pub(super) is_cut_off: bool,
     pub(super) session: Stepper<Session>,
@@ -56,13 +56,13 @@ const STREAMS_A_POD: u64 = 2;
 
 impl SimPod {
     /// The pod at that place, with its first incarnation.
-    pub(super) fn new(place: usize, mut pod: Pod, settings: &ClusterSettings, now: Timestamp) -> Self {
+    pub(super) fn new(place: usize, mut pod: Pod, settings: &SimClusterSettings, now: Timestamp) -> Self {
         pod.incarnation = Incarnation(1);
         let stream = |number| RandomStream::new(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
         Self {
             session: session_of(&pod, stream(0).next(), now),
             pod,
-            process: Process::Running,
+            process: ProcessState::Running,
             is_cut_off: false,
             ownership: Arc::new(Ownership::none()),
             counter: TrafficCounter::new(stream(1), settings.counts, now),
@@ -78,9 +78,9 @@ impl SimPod {
     }
 
     /// Starts a process of the same name without any state.
-    pub(super) fn restart(&mut self, settings: &ClusterSettings, now: Timestamp) {
+    pub(super) fn restart(&mut self, settings: &SimClusterSettings, now: Timestamp) {
         self.pod.incarnation = Incarnation(self.pod.incarnation.0 + 1);
-        self.process = Process::Running;
+        self.process = ProcessState::Running;
         self.session = session_of(&self.pod, self.network.next(), now);
         self.ownership = Arc::new(Ownership::none());
         self.counter = TrafficCounter::new(RandomStream::new(self.network.next(), 0), settings.counts, now);
@@ -93,12 +93,12 @@ impl SimPod {
 
     /// Whether requests and probes are answered.
     pub(super) fn answers(&self) -> bool {
-        self.process == Process::Running && !self.is_cut_off
+        self.process == ProcessState::Running && !self.is_cut_off
     }
 
     /// Whether the process keeps its state, running or frozen.
     pub(super) const fn is_alive(&self) -> bool {
-        matches!(self.process, Process::Running | Process::Frozen)
+        matches!(self.process, ProcessState::Running | ProcessState::Frozen)
     }
 }
 

@@ -8,17 +8,17 @@ use emberkeep_core::keyspace::Slice;
 use emberkeep_core::slicelet::{Ownership, RangeCounts, SessionAction, SessionEvent};
 use emberkeep_core::warmth::Warmth;
 
-use super::cluster::Cluster;
-use super::event::{FromPod, Pending, PodIncarnation, PodLink, PodMessage};
-use super::news::Happening;
-use super::pod::Process;
+use super::cluster::SimCluster;
+use super::cluster_event::ClusterEvent;
+use super::event::{FromPod, Pending, PodLink, PodMessage, SimIncarnation};
+use super::pod::ProcessState;
 
 /// How long the slicelet's link waits for the assigner to accept a registration.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
-impl Cluster {
+impl SimCluster {
     /// A message reaches the pod; it is queued while the network is down or the process is frozen.
-    pub(super) fn receive_in_pod(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+    pub(super) fn receive_in_pod(&mut self, incarnation: SimIncarnation, event: SessionEvent) {
         match self.is_current(incarnation) && self.pods[incarnation.place].is_cut_off {
             true => self.pods[incarnation.place].queued_in.push(event),
             false => self.deliver(incarnation, event),
@@ -26,19 +26,19 @@ impl Cluster {
     }
 
     /// Delivers an event to the process; it is queued while the process is frozen.
-    pub(super) fn deliver(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+    pub(super) fn deliver(&mut self, incarnation: SimIncarnation, event: SessionEvent) {
         if !self.is_current(incarnation) {
             return;
         }
         let pod = &mut self.pods[incarnation.place];
         match pod.process {
-            Process::Ended | Process::Lost => {}
-            Process::Frozen => pod.queued_in.push(event),
-            Process::Running => self.step_pod(incarnation, event),
+            ProcessState::Ended | ProcessState::Lost => {}
+            ProcessState::Frozen => pod.queued_in.push(event),
+            ProcessState::Running => self.step_pod(incarnation, event),
         }
     }
 
-    fn step_pod(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+    fn step_pod(&mut self, incarnation: SimIncarnation, event: SessionEvent) {
         let mut next = Some(event);
         while let Some(event) = next {
             let pod = &mut self.pods[incarnation.place];
@@ -57,7 +57,7 @@ impl Cluster {
         }
     }
 
-    fn perform_for_pod(&mut self, incarnation: PodIncarnation, action: SessionAction) -> Option<SessionEvent> {
+    fn perform_for_pod(&mut self, incarnation: SimIncarnation, action: SessionAction) -> Option<SessionEvent> {
         match action {
             SessionAction::Connect { connection, known, .. } => self.connect(incarnation, connection, known),
             SessionAction::SendHeartbeat { phase, warming, .. } => {
@@ -79,7 +79,7 @@ impl Cluster {
             SessionAction::Publish { ownership, .. } => return Some(self.publish_in_pod(incarnation.place, ownership)),
             SessionAction::Drained { is_forced } => {
                 let pod = self.pods[incarnation.place].pod.name.clone();
-                self.record_event(Happening::Exited { pod, is_forced });
+                self.record_event(ClusterEvent::Exited { pod, is_forced });
                 self.end_process(incarnation.place);
             }
         }
@@ -87,7 +87,7 @@ impl Cluster {
     }
 
     /// Warms a slice: all of its state arrives at once.
-    fn pull(&mut self, incarnation: PodIncarnation, slice: Slice) {
+    fn pull(&mut self, incarnation: SimIncarnation, slice: Slice) {
         let delay = self.settings.warm_delay;
         let takes = self.pods[incarnation.place].network.between(delay.min, delay.max);
         let warmth = Warmth {
@@ -99,7 +99,7 @@ impl Cluster {
         self.queue.put(self.now + takes, warmed);
     }
 
-    fn connect(&mut self, incarnation: PodIncarnation, connection: u64, known: Generation) {
+    fn connect(&mut self, incarnation: SimIncarnation, connection: u64, known: Generation) {
         let is_first = self.pods[incarnation.place].connection == 0;
         if !is_first {
             self.send_to_assigner(incarnation, PodMessage::Closed);
@@ -118,7 +118,7 @@ impl Cluster {
     }
 
     /// Sends a message on the newest connection.
-    pub(super) fn send_to_assigner(&mut self, incarnation: PodIncarnation, message: PodMessage) {
+    pub(super) fn send_to_assigner(&mut self, incarnation: SimIncarnation, message: PodMessage) {
         let (delay, now) = (self.settings.network_delay, self.now);
         let pod = &mut self.pods[incarnation.place];
         let link = PodLink {
@@ -136,7 +136,7 @@ impl Cluster {
     }
 
     /// Sends an event to a pod; events arrive in order.
-    pub(super) fn send_to_pod(&mut self, incarnation: PodIncarnation, event: SessionEvent) {
+    pub(super) fn send_to_pod(&mut self, incarnation: SimIncarnation, event: SessionEvent) {
         let (delay, now) = (self.settings.network_delay, self.now);
         let pod = &mut self.pods[incarnation.place];
         let delay = pod.network.between(delay.min, delay.max);
@@ -169,7 +169,7 @@ impl Cluster {
         self.follow(place);
         let pod = self.pods[place].pod.name.clone();
         let assignment = Arc::clone(ownership.assignment());
-        self.record_event(Happening::Published { pod, assignment });
+        self.record_event(ClusterEvent::Published { pod, assignment });
         SessionEvent::Published { counts }
     }
 }

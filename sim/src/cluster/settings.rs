@@ -6,7 +6,7 @@ use emberkeep_core::assigner::TargetSettings;
 
 /// The settings of a simulated cluster, fixed at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterSettings {
+pub struct SimClusterSettings {
     /// The seed of all random numbers: delays, noise, the waits of reconnecting pods.
     pub seed: u64,
     /// The settings of the target, as an operator sets them.
@@ -43,7 +43,7 @@ pub enum Counts {
     Poisson,
 }
 
-impl Default for ClusterSettings {
+impl Default for SimClusterSettings {
     /// A cluster in one data centre with Raft members on SSDs.
     fn default() -> Self {
         Self {

@@ -23,8 +23,8 @@ fn seconds(seconds: u64) -> Timestamp {
 }
 
 /// `pod_count` pods that share 1,000 units of load a second each, after a minute.
-fn cluster(pod_count: u64, settings: ClusterSettings) -> Cluster {
-    let mut cluster = Cluster::new(settings);
+fn cluster(pod_count: u64, settings: SimClusterSettings) -> SimCluster {
+    let mut cluster = SimCluster::new(settings);
     let mut chance = RandomStream::new(7, 7);
     let rate = Load::from_milli(pod_count * 1_000_000 / KEY_COUNT);
     cluster.set_loads((0..KEY_COUNT).map(|_| (chance.next(), rate)));
@@ -36,21 +36,21 @@ fn cluster(pod_count: u64, settings: ClusterSettings) -> Cluster {
         });
     }
     cluster.run_until(seconds(60));
-    cluster.take_news();
+    cluster.take_events();
     cluster
 }
 
-fn settings() -> ClusterSettings {
+fn settings() -> SimClusterSettings {
     let mut target = TargetSettings::default();
     target.balancer.max_load_hint = Load::from_units(2_000);
-    ClusterSettings {
+    SimClusterSettings {
         target,
-        ..ClusterSettings::default()
+        ..SimClusterSettings::default()
     }
 }
 
 /// The pods with load, each with its load in units.
-fn loads(cluster: &Cluster) -> Vec<(String, u64)> {
+fn loads(cluster: &SimCluster) -> Vec<(String, u64)> {
     let loaded = cluster.pods().filter(|pod| pod.load > Load::ZERO);
     loaded
         .map(|pod| (pod.pod.name.to_string(), (pod.load.milli() + 500) / 1_000))
@@ -58,9 +58,9 @@ fn loads(cluster: &Cluster) -> Vec<(String, u64)> {
 }
 
 /// The outage by that fault within 20 s.
-fn outage_of(cluster: &mut Cluster, pod: u64, fault: Fault) -> Duration {
+fn outage_of(cluster: &mut SimCluster, pod: u64, fault: Fault) -> Duration {
     let before = cluster.outage().lasted;
-    assert!(cluster.strike(&name(pod), fault));
+    assert!(cluster.inject(&name(pod), fault));
     cluster.run_until(cluster.now() + Duration::from_secs(20));
     cluster.outage().lasted - before
 }
@@ -79,8 +79,8 @@ fn pods_that_start_together_share_the_load() {
 fn a_draining_pod_exits_and_no_request_fails() {
     let mut cluster = cluster(3, settings());
     assert_eq!(outage_of(&mut cluster, 1, Fault::Drain), Duration::ZERO);
-    let exits: Vec<_> = cluster.take_news();
-    let is_exit = |news: &&News| matches!(&news.what, Happening::Exited { is_forced: false, .. });
+    let exits: Vec<_> = cluster.take_events();
+    let is_exit = |news: &&TimedEvent| matches!(&news.what, ClusterEvent::Exited { is_forced: false, .. });
     assert_eq!(exits.iter().filter(is_exit).count(), 1);
     assert_eq!(loads(&cluster).len(), 2);
     assert_eq!(cluster.state().pods.len(), 2);
@@ -128,7 +128,7 @@ fn a_new_leader_moves_no_slice_while_pods_reconnect() {
     cluster.run_until(cluster.now() + Duration::from_secs(10));
     assert_eq!(cluster.state().assignment.generation(), before);
     assert_eq!(cluster.outage().unanswered, Load::ZERO);
-    assert!(cluster.strike(&name(0), Fault::Kill));
+    assert!(cluster.inject(&name(0), Fault::Kill));
     cluster.run_until(cluster.now() + Duration::from_secs(10));
     assert_eq!(loads(&cluster).len(), 2, "the new leader detects failures");
 }
@@ -136,7 +136,7 @@ fn a_new_leader_moves_no_slice_while_pods_reconnect() {
 #[test]
 fn a_pod_measures_what_reaches_it() {
     for counts in [Counts::Expected, Counts::Poisson] {
-        let cluster = cluster(2, ClusterSettings { counts, ..settings() });
+        let cluster = cluster(2, SimClusterSettings { counts, ..settings() });
         let fast = |pod: &pod::SimPod| pod.session.brain().metering().fast();
         let measured: Vec<Load> = cluster.pods.iter().map(fast).collect();
         for (pod, measured) in cluster.pods().zip(measured) {
@@ -149,10 +149,10 @@ fn a_pod_measures_what_reaches_it() {
 #[test]
 fn the_same_seed_leads_to_the_same_events() {
     let story = |seed| {
-        let mut cluster = cluster(4, ClusterSettings { seed, ..settings() });
-        cluster.strike(&name(2), Fault::Kill);
+        let mut cluster = cluster(4, SimClusterSettings { seed, ..settings() });
+        cluster.inject(&name(2), Fault::Kill);
         cluster.run_until(seconds(90));
-        format!("{:?}", cluster.take_news())
+        format!("{:?}", cluster.take_events())
     };
     assert_eq!(story(1), story(1));
     assert_ne!(story(1), story(2));

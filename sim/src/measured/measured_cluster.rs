@@ -10,7 +10,7 @@ use emberkeep_core::time::Timestamp;
 
 use super::figures::millis;
 use super::{LoadStep, MeasuredFigures};
-use crate::cluster::{Cluster, ClusterSettings, Fault, Happening, NewPod, News};
+use crate::cluster::{ClusterEvent, Fault, NewPod, SimCluster, SimClusterSettings, TimedEvent};
 use crate::load_trace::{LoadTrace, PodId, TraceChange};
 use crate::observer::Observer;
 use crate::ownership::OwnershipMap;
@@ -33,7 +33,7 @@ pub struct MeasuredCluster<'a> {
     trace: &'a LoadTrace,
     /// The changes of the trace applied so far.
     applied_count: usize,
-    cluster: Cluster,
+    cluster: SimCluster,
     observer: Observer,
     pod_ids: BTreeMap<PodName, PodId>,
     log: &'a mut LogSink<'a>,
@@ -46,7 +46,7 @@ impl<'a> MeasuredCluster<'a> {
         let mut measured = Self {
             trace,
             applied_count: 0,
-            cluster: Cluster::new(settings(trace, seed)),
+            cluster: SimCluster::new(settings(trace, seed)),
             observer: Observer::new(moment(millis(SETTLING))),
             pod_ids: trace.pods().iter().cloned().zip((0..).map(PodId)).collect(),
             log,
@@ -98,8 +98,8 @@ impl<'a> MeasuredCluster<'a> {
     fn apply(&mut self, change: &TraceChange) {
         match change {
             TraceChange::PodsAdded(pods) => pods.iter().for_each(|pod| self.join(*pod)),
-            TraceChange::PodsCrashed(pods) => self.strike(pods, Fault::Kill),
-            TraceChange::PodsDrained(pods) => self.strike(pods, Fault::Quit),
+            TraceChange::PodsCrashed(pods) => self.inject(pods, Fault::Kill),
+            TraceChange::PodsDrained(pods) => self.inject(pods, Fault::Quit),
             TraceChange::LoadSet(loads) => {
                 let keys = self.trace.keys();
                 let rates = loads.iter().map(|(key, load)| (keys[key.as_usize()], *load));
@@ -117,21 +117,21 @@ impl<'a> MeasuredCluster<'a> {
             weight: Weight::ONE,
         };
         if !self.cluster.add_pod(new) {
-            self.cluster.strike(name, Fault::Start);
+            self.cluster.inject(name, Fault::Start);
         }
     }
 
-    fn strike(&mut self, pods: &[PodId], fault: Fault) {
+    fn inject(&mut self, pods: &[PodId], fault: Fault) {
         for pod in pods {
-            self.cluster.strike(&self.trace.pods()[pod.as_usize()], fault);
+            self.cluster.inject(&self.trace.pods()[pod.as_usize()], fault);
         }
         self.observer.on_cluster_changed(&self.cluster);
     }
 
     fn run_until(&mut self, end: Timestamp) {
         let (pod_ids, log) = (&self.pod_ids, &mut self.log);
-        self.observer.run(&mut self.cluster, end, &mut |_, news: &News| {
-            if let Happening::Routed { after, .. } = &news.what {
+        self.observer.run(&mut self.cluster, end, &mut |_, news: &TimedEvent| {
+            if let ClusterEvent::Routed { after, .. } = &news.what {
                 log(trace_ms(news.at), &ownership(after, pod_ids));
             }
         });
@@ -147,17 +147,17 @@ impl Balancer for MeasuredCluster<'_> {
     }
 }
 
-fn settings(trace: &LoadTrace, seed: u64) -> ClusterSettings {
+fn settings(trace: &LoadTrace, seed: u64) -> SimClusterSettings {
     let mut target = TargetSettings {
         balancer: trace.config().balancer_settings(),
         ..TargetSettings::default()
     };
     target.pacing.balance_interval = trace.config().decide_every;
-    ClusterSettings {
+    SimClusterSettings {
         seed,
         target,
         sends_diffs: trace.pods().len() <= DIFFS_TO_PODS_MAX,
-        ..ClusterSettings::default()
+        ..SimClusterSettings::default()
     }
 }
 

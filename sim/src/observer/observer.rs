@@ -9,7 +9,7 @@ use emberkeep_core::time::Timestamp;
 
 use super::tolerance_band::may_own;
 use super::{BalanceSample, Churn, MovementTotals, Recoveries, ToleranceBand};
-use crate::cluster::{Cluster, Happening, News, Outage};
+use crate::cluster::{ClusterEvent, Outage, SimCluster, TimedEvent};
 
 /// The inputs of a band: the change count of rates, pod count, total weight, and settings.
 type BandFor = (u64, usize, u64, BalancerSettings);
@@ -51,14 +51,14 @@ impl Observer {
     }
 
     /// Runs the cluster until `end`; calls `on_each` for each event, with the cluster right after it.
-    pub fn run(&mut self, cluster: &mut Cluster, end: Timestamp, on_each: &mut dyn FnMut(&Cluster, &News)) {
+    pub fn run(&mut self, cluster: &mut SimCluster, end: Timestamp, on_each: &mut dyn FnMut(&SimCluster, &TimedEvent)) {
         if cluster.now() < self.watches_from && self.watches_from < end {
             self.run(cluster, self.watches_from, on_each);
         }
         let mut has_more = true;
         while has_more {
             has_more = cluster.run_to_change(end);
-            for news in cluster.take_news() {
+            for news in cluster.take_events() {
                 self.on_news(cluster, &news);
                 on_each(cluster, &news);
             }
@@ -67,12 +67,12 @@ impl Observer {
     }
 
     /// Samples after an operation on the cluster.
-    pub fn on_cluster_changed(&mut self, cluster: &Cluster) {
+    pub fn on_cluster_changed(&mut self, cluster: &SimCluster) {
         self.sample(cluster, false);
     }
 
     /// Samples after a change of the load.
-    pub fn on_load_changed(&mut self, cluster: &Cluster) {
+    pub fn on_load_changed(&mut self, cluster: &SimCluster) {
         self.sample(cluster, true);
     }
 
@@ -96,7 +96,7 @@ impl Observer {
 
     /// The time in which some load was not served, and the units of load lost.
     #[must_use]
-    pub fn outage(&self, cluster: &Cluster) -> (Duration, u64) {
+    pub fn outage(&self, cluster: &SimCluster) -> (Duration, u64) {
         let (now, before) = (cluster.outage(), &self.outage_before);
         (now.lasted - before.lasted, now.lost_units() - before.lost_units())
     }
@@ -113,10 +113,10 @@ impl Observer {
         &self.movements
     }
 
-    fn on_news(&mut self, cluster: &Cluster, news: &News) {
+    fn on_news(&mut self, cluster: &SimCluster, news: &TimedEvent) {
         match &news.what {
-            Happening::Decided(report) => self.proposed = Some(report.clone()),
-            Happening::Replicated {
+            ClusterEvent::Decided(report) => self.proposed = Some(report.clone()),
+            ClusterEvent::Replicated {
                 change: ChangeKind::Assign { .. },
                 outcome,
             } => {
@@ -126,7 +126,7 @@ impl Observer {
                         .record_decision(&report, &cluster.state().assignment, cluster.traffic());
                 }
             }
-            Happening::Routed { before, after } if news.at >= self.watches_from => {
+            ClusterEvent::Routed { before, after } if news.at >= self.watches_from => {
                 let stays = |pod: &PodName| {
                     let record = cluster.state().pods.get(pod);
                     record.is_some_and(|record| !record.is_draining)
@@ -134,15 +134,15 @@ impl Observer {
                 let churn = Churn::between(before, after, cluster.traffic(), stays);
                 self.movements.record_churn(churn, cluster.traffic());
             }
-            Happening::Routed { .. }
-            | Happening::Replicated { .. }
-            | Happening::Published { .. }
-            | Happening::Exited { .. }
-            | Happening::Elected => {}
+            ClusterEvent::Routed { .. }
+            | ClusterEvent::Replicated { .. }
+            | ClusterEvent::Published { .. }
+            | ClusterEvent::Exited { .. }
+            | ClusterEvent::Elected => {}
         }
     }
 
-    fn sample(&mut self, cluster: &Cluster, is_step: bool) {
+    fn sample(&mut self, cluster: &SimCluster, is_step: bool) {
         let now = cluster.now();
         if self.latest.over_count > 0 {
             self.over_band += now.since(self.sampled_at.max(self.watches_from));
@@ -160,7 +160,7 @@ impl Observer {
         }
     }
 
-    fn refresh_band(&mut self, cluster: &Cluster) {
+    fn refresh_band(&mut self, cluster: &SimCluster) {
         let owners = cluster.pods().filter(|pod| may_own(cluster, pod));
         let weights: Vec<u64> = owners.map(|pod| pod.pod.weight.thousandths().into()).collect();
         let (pod_count, weight) = (weights.len(), weights.iter().sum());

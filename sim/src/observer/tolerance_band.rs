@@ -6,7 +6,7 @@ use emberkeep_core::balancer::BalancerSettings;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::Weight;
 
-use crate::cluster::{Cluster, PodView, Traffic};
+use crate::cluster::{PodView, SimCluster, Traffic};
 
 /// The load limits of pods. Keys that are too hot even for `max_replicas` pods are set aside with those pods: each of
 /// them may have its share of the key and the tolerance. The others may have the mean of the rest and the tolerance.
@@ -62,7 +62,7 @@ impl ToleranceBand {
 
     /// Measures the balance of the cluster against the band.
     #[must_use]
-    pub fn sample(&self, cluster: &Cluster) -> BalanceSample {
+    pub fn sample(&self, cluster: &SimCluster) -> BalanceSample {
         let mut sample = BalanceSample::default();
         let mut weight = 0;
         let limits = self.limits_of_hosts(cluster);
@@ -83,7 +83,7 @@ impl ToleranceBand {
     }
 
     /// The limits of pods that serve keys set aside, by pod index.
-    fn limits_of_hosts(&self, cluster: &Cluster) -> BTreeMap<usize, Load> {
+    fn limits_of_hosts(&self, cluster: &SimCluster) -> BTreeMap<usize, Load> {
         let routes = cluster.routing().routes();
         let mut limits = BTreeMap::new();
         for (place, limit) in &self.aside {
@@ -111,7 +111,7 @@ impl BalanceSample {
 const ASIDE_PER_POD_MAX: usize = 4;
 
 /// Whether the pod counts for balance: registered and not draining.
-pub(super) fn may_own(cluster: &Cluster, pod: &PodView<'_>) -> bool {
+pub(super) fn may_own(cluster: &SimCluster, pod: &PodView<'_>) -> bool {
     let record = cluster.state().pods.get(&pod.pod.name);
     record.is_some_and(|record| record.pod == *pod.pod && !record.is_draining)
 }

@@ -1,57 +1,56 @@
-//! Figures: what keys that stay with a pod are worth, for each way to place them.
+//! Figures: the balance of pods and the share of warm values under one placement policy.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::Way;
-use super::tally::Tally;
+use super::placement_policy::PlacementPolicy;
+use super::request_totals::RequestTotals;
 use crate::score::{TickScore, rounded};
 use crate::text_table::TextTable;
 
-/// How requests fared with keys placed in one way. Shares are parts of 1.
+/// The figures of one placement policy. Shares are parts of 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// How keys were placed.
+    /// The placement policy.
     #[serde(rename = "balancer")]
-    pub way: &'static str,
-    /// The hottest pod over the mean, by the requests that it got in 5 s, on average.
+    pub policy: &'static str,
+    /// The load of the hottest pod over the mean in 5 s, on average.
     pub mean_over_mean: f64,
-    /// The same in the 99th of a hundred ticks.
+    /// The same in the 99th percentile of ticks.
     pub p99_over_mean: f64,
-    /// The share of all load whose keys lost an owner when pods came or went, added up.
+    /// The share of all load whose keys lost an owner when pods joined or left, added up.
     pub forced_moved: f64,
     /// The same at any other time.
     pub voluntary_moved: f64,
-    /// How many requests there were.
+    /// All requests.
     pub requests: u64,
-    /// Those that found their value warm.
+    /// Requests that found their value warm.
     pub hits: u64,
-    /// Those that were the first one ever for their key, which nobody could have had warm.
+    /// First requests for their key, whose value no pod can have warm.
     pub cold: u64,
-    /// Those that had the object store read: all but the hits.
+    /// Requests that read the object store: all but the hits.
     pub store_reads: u64,
-    /// The share of requests that found their value warm, without those that could not.
+    /// The share of hits among the requests that are not the first for their key.
     pub hit_share: f64,
-    /// The same in the worst ten seconds that begin within ten seconds after pods came or went; nothing where they did
-    /// not.
+    /// The same in the worst ten seconds that begin within ten seconds after pods joined or left; `None` if none did.
     pub worst_hit_share: Option<f64>,
-    /// The share of requests that were the first one ever for their key.
+    /// The share of first requests for their key.
     pub cold_share: f64,
-    /// The share of requests that had to read the object store: what it costs not to have state.
+    /// The share of requests that read the object store: the cost of not having state.
     pub state_tax: f64,
-    /// The same as reads for a thousand requests.
+    /// The same as reads per thousand requests.
     pub store_reads_per_1000: f64,
 }
 
-/// What lost an owner, as shares of all load.
+/// The load whose keys lost an owner, as shares of all load.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Moved {
+pub(super) struct MovedLoad {
     forced: f64,
     voluntary: f64,
 }
 
-impl Moved {
+impl MovedLoad {
     pub(super) fn add(&mut self, score: &TickScore) {
         match score.has_pod_change {
             true => self.forced += score.moved,
@@ -61,12 +60,12 @@ impl Moved {
 }
 
 impl Figures {
-    pub(super) fn of(way: Way, tally: &Tally, moved: Moved, end_ms: u64) -> Self {
-        let over_mean = tally.over_mean(end_ms);
-        let (requests, hits, cold) = (tally.request_count, tally.hit_count, tally.cold_count);
+    pub(super) fn of(policy: PlacementPolicy, totals: &RequestTotals, moved: MovedLoad, end_ms: u64) -> Self {
+        let over_mean = totals.over_mean(end_ms);
+        let (requests, hits, cold) = (totals.request_count, totals.hit_count, totals.cold_count);
         let store_reads = requests - hits;
         Self {
-            way: way.as_str(),
+            policy: policy.as_str(),
             mean_over_mean: rounded(over_mean.mean),
             p99_over_mean: rounded(over_mean.p99),
             forced_moved: rounded(moved.forced),
@@ -76,7 +75,7 @@ impl Figures {
             cold,
             store_reads,
             hit_share: share(hits, requests - cold),
-            worst_hit_share: tally.worst_share().map(rounded),
+            worst_hit_share: totals.worst_share().map(rounded),
             cold_share: share(cold, requests),
             state_tax: share(store_reads, requests),
             store_reads_per_1000: rounded(1_000.0 * store_reads as f64 / requests.max(1) as f64),
@@ -86,7 +85,7 @@ impl Figures {
     fn cells(&self) -> Vec<String> {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         vec![
-            self.way.to_owned(),
+            self.policy.to_owned(),
             format!("{:.3}", self.mean_over_mean),
             format!("{:.3}", self.p99_over_mean),
             format!("{:.3}", self.forced_moved),
@@ -100,12 +99,12 @@ impl Figures {
     }
 }
 
-/// The part of the whole; of nothing, nothing.
+/// The part of the whole; zero if the whole is zero.
 fn share(part: u64, whole: u64) -> f64 {
     rounded(part as f64 / whole.max(1) as f64)
 }
 
-/// What stands above the figures.
+/// The header of the table.
 const COLUMNS: [&str; 10] = [
     "BALANCER",
     "HOTTEST/MEAN",
@@ -119,7 +118,7 @@ const COLUMNS: [&str; 10] = [
     "READS/1000",
 ];
 
-/// The figures of several ways, below each other.
+/// The figures of several policies, one a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FigureTable<'a>(pub &'a [Figures]);
 

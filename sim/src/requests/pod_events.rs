@@ -1,113 +1,110 @@
-//! What happens to pods while requests come.
+//! The events of pods during a request replay: kills, restarts, replacements, additions.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use emberkeep_core::pod::PodName;
 
-use super::plan::PlanError;
+use super::plan_error::{PlanError, RESTART_TIME};
 use crate::load_trace::{TraceEvent, TraceEventKind};
 
-/// After this time the process of a killed pod runs again, under its name and with nothing in memory.
-pub(super) const RESTART_TAKES: Duration = Duration::from_secs(10);
-
-/// What happens to pods; times are those of the run, not of the recording.
+/// The pods that are killed, replaced or added. Times are those of the replay, not of the recording.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PodEvents {
-    /// How often a pod is killed, the one that has been there longest; it is back 10 s later.
+    /// The interval at which the oldest pod is killed; it restarts 10 s later.
     pub kill_every: Option<Duration>,
-    /// Whether in the middle third of the run every pod is replaced, one after the other, as in a deployment: a new
-    /// one joins under a name of its own as the old one leaves.
+    /// Whether every pod is replaced in the middle third of the run, one after the other, as in a deployment: a pod of
+    /// another name joins as the old one leaves.
     pub is_rolling_restart: bool,
     /// Pods that join.
     pub additions: Vec<Addition>,
 }
 
-/// Pods that join.
+/// Pods that join at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addition {
-    /// How many.
+    /// The number of pods.
     pub pod_count: u32,
-    /// When.
+    /// When they join, from the start of the replay.
     pub at: Duration,
 }
 
 impl PodEvents {
-    /// The pods of the beginning, and what happens to pods from then on until `end_ms`, ordered by time.
-    pub(super) fn happening(&self, pod_count: u32, end_ms: u64) -> Result<Vec<TraceEvent>, PlanError> {
-        let mut deeds = self.deeds(pod_count, end_ms)?;
-        deeds.sort_by_key(|(at_ms, _)| *at_ms);
-        let mut roster = Roster::default();
+    /// The pods at the start and all events until `end_ms`, ordered by time.
+    pub(super) fn timeline(&self, pod_count: u32, end_ms: u64) -> Result<Vec<TraceEvent>, PlanError> {
+        let mut changes = self.changes(pod_count, end_ms)?;
+        changes.sort_by_key(|(at_ms, _)| *at_ms);
+        let mut roster = PodRoster::default();
         roster.join(0, pod_count);
-        for (at_ms, deed) in deeds {
-            roster.happen(at_ms, deed);
+        for (at_ms, change) in changes {
+            roster.apply(at_ms, change);
         }
         Ok(roster.events)
     }
 
-    fn deeds(&self, pod_count: u32, end_ms: u64) -> Result<Vec<(u64, Deed)>, PlanError> {
-        let mut deeds = Vec::new();
+    fn changes(&self, pod_count: u32, end_ms: u64) -> Result<Vec<(u64, PodEventKind)>, PlanError> {
+        let mut changes = Vec::new();
         if let Some(every_ms) = self.kill_every.map(millis) {
             check_time("be killed", every_ms, end_ms)?;
             for at_ms in (every_ms..end_ms).step_by(usize::try_from(every_ms).unwrap_or(usize::MAX)) {
-                deeds.push((at_ms, Deed::Kill));
-                let back_at_ms = at_ms.saturating_add(millis(RESTART_TAKES));
-                deeds.extend((back_at_ms < end_ms).then_some((back_at_ms, Deed::ComeBack)));
+                changes.push((at_ms, PodEventKind::Kill));
+                let back_at_ms = at_ms.saturating_add(millis(RESTART_TIME));
+                changes.extend((back_at_ms < end_ms).then_some((back_at_ms, PodEventKind::ComeBack)));
             }
         }
         if self.is_rolling_restart {
             let pods = u64::from(pod_count);
-            deeds.extend((0..pods).map(|pod| (end_ms * (pods + pod) / (3 * pods), Deed::Replace)));
+            changes.extend((0..pods).map(|pod| (end_ms * (pods + pod) / (3 * pods), PodEventKind::Replace)));
         }
         for Addition { pod_count, at } in &self.additions {
             check_time("join", millis(*at), end_ms)?;
-            deeds.push((millis(*at), Deed::Join(*pod_count)));
+            changes.push((millis(*at), PodEventKind::Join(*pod_count)));
         }
-        Ok(deeds)
+        Ok(changes)
     }
 }
 
-/// What happens at one moment.
+/// A change of the pods at one time.
 #[derive(Debug, Clone, Copy)]
-enum Deed {
+enum PodEventKind {
     Kill,
     ComeBack,
     Replace,
     Join(u32),
 }
 
-/// Who is there.
+/// The pods that run, and those that were killed.
 #[derive(Debug, Default)]
-struct Roster {
-    /// The one that has been there longest comes first.
+struct PodRoster {
+    /// The oldest first.
     live: VecDeque<PodName>,
     killed: VecDeque<PodName>,
     named_count: u32,
     events: Vec<TraceEvent>,
 }
 
-impl Roster {
-    fn happen(&mut self, at_ms: u64, deed: Deed) {
-        match deed {
-            Deed::Kill => {
+impl PodRoster {
+    fn apply(&mut self, at_ms: u64, change: PodEventKind) {
+        match change {
+            PodEventKind::Kill => {
                 if let Some(pod) = self.live.pop_front() {
                     self.killed.push_back(pod.clone());
-                    self.note(at_ms, TraceEventKind::PodsCrashed(vec![pod]));
+                    self.record(at_ms, TraceEventKind::PodsCrashed(vec![pod]));
                 }
             }
-            Deed::ComeBack => {
+            PodEventKind::ComeBack => {
                 if let Some(pod) = self.killed.pop_front() {
                     self.live.push_back(pod.clone());
-                    self.note(at_ms, TraceEventKind::PodsAdded(vec![pod]));
+                    self.record(at_ms, TraceEventKind::PodsAdded(vec![pod]));
                 }
             }
-            Deed::Replace => {
+            PodEventKind::Replace => {
                 if let Some(pod) = self.live.pop_front() {
-                    self.note(at_ms, TraceEventKind::PodsDrained(vec![pod]));
+                    self.record(at_ms, TraceEventKind::PodsDrained(vec![pod]));
                     self.join(at_ms, 1);
                 }
             }
-            Deed::Join(pod_count) => self.join(at_ms, pod_count),
+            PodEventKind::Join(pod_count) => self.join(at_ms, pod_count),
         }
     }
 
@@ -117,10 +114,10 @@ impl Roster {
         let name = |number| PodName::try_new(&format!("pod-{number}")).expect("letters and digits make a name");
         let joined: Vec<PodName> = numbers.map(name).collect();
         self.live.extend(joined.iter().cloned());
-        self.note(at_ms, TraceEventKind::PodsAdded(joined));
+        self.record(at_ms, TraceEventKind::PodsAdded(joined));
     }
 
-    fn note(&mut self, at_ms: u64, what: TraceEventKind) {
+    fn record(&mut self, at_ms: u64, what: TraceEventKind) {
         self.events.push(TraceEvent { at_ms, what });
     }
 }
@@ -144,23 +141,23 @@ pub(super) fn millis(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn happening(events: &PodEvents, pod_count: u32, end_ms: u64) -> Vec<String> {
-        let events = events.happening(pod_count, end_ms).unwrap();
+    fn timeline(events: &PodEvents, pod_count: u32, end_ms: u64) -> Vec<String> {
+        let events = events.timeline(pod_count, end_ms).unwrap();
         let shown = |event: TraceEvent| {
-            let (deed, pods) = match event.what {
+            let (sign, pods) = match event.what {
                 TraceEventKind::PodsAdded(pods) => ('+', pods),
                 TraceEventKind::PodsCrashed(pods) => ('x', pods),
                 TraceEventKind::PodsDrained(pods) => ('-', pods),
-                TraceEventKind::LoadSet(_) | TraceEventKind::End => unreachable!("only pods come and go"),
+                TraceEventKind::LoadSet(_) | TraceEventKind::End => unreachable!("these events are about pods"),
             };
             let names: Vec<&str> = pods.iter().map(PodName::as_str).collect();
-            format!("{} {deed} {}", event.at_ms, names.join(" "))
+            format!("{} {sign} {}", event.at_ms, names.join(" "))
         };
         events.into_iter().map(shown).collect()
     }
 
     #[test]
-    fn one_pod_after_the_other_is_killed_and_comes_back() {
+    fn one_pod_after_the_other_is_killed_and_restarts() {
         let events = PodEvents {
             kill_every: Some(Duration::from_secs(12)),
             ..PodEvents::default()
@@ -173,7 +170,7 @@ mod tests {
             "34000 + pod-1",
             "36000 x pod-0",
         ];
-        assert_eq!(happening(&events, 2, 40_000), expected);
+        assert_eq!(timeline(&events, 2, 40_000), expected);
     }
 
     #[test]
@@ -189,18 +186,18 @@ mod tests {
             "450 - pod-1",
             "450 + pod-3",
         ];
-        assert_eq!(happening(&events, 2, 900), expected);
+        assert_eq!(timeline(&events, 2, 900), expected);
     }
 
     #[test]
-    fn pods_join_when_they_are_said_to_and_not_after_the_end() {
+    fn pods_join_at_their_time_and_not_after_the_end() {
         let at = Duration::from_millis(70);
         let events = PodEvents {
             additions: vec![Addition { pod_count: 2, at }],
             ..PodEvents::default()
         };
-        assert_eq!(happening(&events, 1, 71), ["0 + pod-0", "70 + pod-1 pod-2"]);
-        let error = events.happening(1, 70).unwrap_err().to_string();
+        assert_eq!(timeline(&events, 1, 71), ["0 + pod-0", "70 + pod-1 pod-2"]);
+        let error = events.timeline(1, 70).unwrap_err().to_string();
         assert_eq!(error, "pods are to join at 70 ms, but the last request is at 69 ms");
     }
 }

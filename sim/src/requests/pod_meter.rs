@@ -1,4 +1,4 @@
-//! A pod's meter: it counts requests as the slicelet does, and reports load.
+//! The meter of a pod: counts requests as the slicelet does, and reports load by core's `Metering`.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use emberkeep_core::time::Timestamp;
 
 use crate::random_stream::RandomStream;
 
-/// Thousandths of a unit of load in a unit.
+/// Thousandths of a unit in a unit of load.
 const MILLI_PER_UNIT: u64 = 1_000;
 
-/// What one process of a pod measures.
+/// The counts of one incarnation of a pod.
 pub(super) struct PodMeter {
     identity: Identity,
     ownership: Arc<Ownership>,
     metering: Metering,
-    /// What came for each range of the ownership and was not recorded yet, in thousandths of a unit.
+    /// The load of each range that was not taken yet, in thousandths of a unit.
     counted: Vec<u64>,
     sketches: Vec<Hottest>,
     chance: RandomStream,
 }
 
 impl PodMeter {
-    /// It owns nothing and has counted nothing.
+    /// A pod that owns nothing.
     pub(super) fn new(identity: Identity, chance: RandomStream, now: Timestamp) -> Self {
         let ownership = Arc::new(Ownership::none());
         Self {
@@ -40,7 +40,7 @@ impl PodMeter {
         }
     }
 
-    /// A request has come.
+    /// Counts a request.
     pub(super) fn count(&mut self, position: u64, load_milli: u64) {
         let key = SliceKey::from_position(position);
         let counted = &mut self.counted[self.ownership.share_of(&key).0];
@@ -52,7 +52,7 @@ impl PodMeter {
         }
     }
 
-    /// The values of keys at these positions are warm, each of so many bytes.
+    /// Records that the values of keys at these positions are warm, each of that many bytes.
     pub(super) fn weigh(&mut self, positions: impl Iterator<Item = u64>, value_bytes: u64) {
         let mut bytes = vec![0; self.ownership.range_count()];
         for position in positions {

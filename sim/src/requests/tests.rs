@@ -1,27 +1,27 @@
-//! Runs that can be worked out by hand, and what every run promises.
+//! Runs whose figures follow by hand, and properties of every run.
 
 mod load_reports;
 
 use std::time::Duration;
 
-use super::{Addition, Figures, Plan, Play, PodEvents, Room, Way};
+use super::{Addition, Figures, PlacementPolicy, PodEvents, ReplayPlan, RequestReplay, WarmCapacity};
 use crate::workload::RequestTrace;
 
-/// All ways to place keys, on requests of one unit each: `(at_ms, key)`.
-fn figures(requests: &[(u64, &str)], plan: &Plan) -> [Figures; 3] {
+/// All placement policies, on requests of one unit each: `(at_ms, key)`.
+fn figures(requests: &[(u64, &str)], plan: &ReplayPlan) -> [Figures; 3] {
     let rows: String = requests
         .iter()
         .map(|(at_ms, key)| format!("{at_ms},{key},1\n"))
         .collect();
     let trace = RequestTrace::read(format!("at_ms,key,load\n{rows}").as_bytes()).unwrap();
-    let play = Play::try_new(&trace, plan).unwrap();
-    Way::ALL.map(|way| play.run(way, &mut |_| {}))
+    let replay = RequestReplay::try_new(&trace, plan).unwrap();
+    PlacementPolicy::ALL.map(|policy| replay.run(policy, &mut |_| {}))
 }
 
-fn roomy(pod_count: u32) -> Plan {
-    Plan {
-        room: Room::Values(1_000),
-        ..Plan::of_pods(pod_count)
+fn roomy(pod_count: u32) -> ReplayPlan {
+    ReplayPlan {
+        room: WarmCapacity::Values(1_000),
+        ..ReplayPlan::of_pods(pod_count)
     }
 }
 
@@ -39,9 +39,9 @@ fn the_first_request_for_a_key_is_cold_and_the_others_are_hits() {
 }
 
 #[test]
-fn a_process_that_ends_takes_what_was_warm_with_it() {
+fn a_process_that_ends_loses_its_warm_values() {
     // The run is 900 ms long, so its only pod is replaced at 300 ms.
-    let plan = Plan {
+    let plan = ReplayPlan {
         events: PodEvents {
             is_rolling_restart: true,
             ..PodEvents::default()
@@ -60,15 +60,15 @@ fn a_process_that_ends_takes_what_was_warm_with_it() {
 }
 
 #[test]
-fn without_affinity_every_pod_reads_for_itself() {
+fn without_affinity_every_pod_reads_the_value() {
     let requests: Vec<(u64, &str)> = (0..100).map(|at_ms| (at_ms, "a")).collect();
     let [ours, ring, stateless] = figures(&requests, &roomy(4));
     assert_eq!([ours.store_reads, ring.store_reads, stateless.store_reads], [1, 1, 4]);
-    assert_eq!(stateless.hit_share, 0.9697, "96 of the 99 that were not the first");
+    assert_eq!(stateless.hit_share, 0.9697, "96 of the 99 requests after the first");
     assert_eq!(
         [ours.mean_over_mean, ring.mean_over_mean],
         [4.0, 4.0],
-        "one pod has all"
+        "one pod has all load"
     );
     assert!(stateless.mean_over_mean < 2.0, "{stateless:?}");
 }
@@ -94,7 +94,7 @@ fn with_consistent_hashing_just_the_keys_that_move_to_a_new_pod_are_read_again()
 }
 
 #[test]
-fn what_pods_measure_is_enough_to_balance_them() {
+fn measured_load_is_enough_to_balance_pods() {
     let keys: Vec<String> = (0..300).map(|key| format!("key {key}")).collect();
     let requests: Vec<(u64, &str)> = (0..180_000)
         .step_by(2)
@@ -108,47 +108,47 @@ fn what_pods_measure_is_enough_to_balance_them() {
 }
 
 #[test]
-fn less_room_means_more_reads() {
+fn less_warm_capacity_means_more_reads() {
     let excerpt = RequestTrace::web12_excerpt();
-    for way in Way::ALL {
+    for policy in PlacementPolicy::ALL {
         let reads = [100, 400, 1_600].map(|values| {
-            let room = Room::Values(values);
-            let plan = Plan {
+            let room = WarmCapacity::Values(values);
+            let plan = ReplayPlan {
                 room,
-                ..Plan::of_pods(3)
+                ..ReplayPlan::of_pods(3)
             };
-            Play::try_new(&excerpt, &plan)
+            RequestReplay::try_new(&excerpt, &plan)
                 .unwrap()
-                .run(way, &mut |_| {})
+                .run(policy, &mut |_| {})
                 .store_reads
         });
-        assert!(reads.is_sorted_by(|tight, roomy| tight > roomy), "{way}: {reads:?}");
+        assert!(reads.is_sorted_by(|tight, roomy| tight > roomy), "{policy}: {reads:?}");
     }
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
+fn the_same_seed_gives_the_same_figures_and_another_one_others() {
     let excerpt = RequestTrace::web12_excerpt();
     let written = |seed| {
-        let plan = Plan {
+        let plan = ReplayPlan {
             seed,
             events: PodEvents {
                 kill_every: Some(Duration::from_secs(15)),
                 ..PodEvents::default()
             },
-            ..Plan::of_pods(5)
+            ..ReplayPlan::of_pods(5)
         };
-        let play = Play::try_new(&excerpt, &plan).unwrap();
-        Way::ALL.map(|way| serde_json::to_string(&play.run(way, &mut |_| {})).unwrap())
+        let replay = RequestReplay::try_new(&excerpt, &plan).unwrap();
+        PlacementPolicy::ALL.map(|policy| serde_json::to_string(&replay.run(policy, &mut |_| {})).unwrap())
     };
     assert_eq!(written(1), written(1));
     assert_ne!(written(1), written(2));
 }
 
 #[test]
-fn a_run_that_never_ends_is_refused() {
+fn a_run_of_more_than_a_month_is_refused() {
     let trace = RequestTrace::read(&b"at_ms,key,load\n2678400000,a,1\n"[..]).unwrap();
-    let error = Play::try_new(&trace, &Plan::of_pods(1)).err().unwrap();
+    let error = RequestReplay::try_new(&trace, &ReplayPlan::of_pods(1)).err().unwrap();
     assert_eq!(
         error.to_string(),
         "the run would be longer than 31 days; play the requests faster"

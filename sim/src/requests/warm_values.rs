@@ -1,4 +1,4 @@
-//! The values that a pod keeps warm.
+//! The warm values of a simulated pod.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -7,16 +7,16 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::load_trace::KeyId;
 
-/// The keys whose values are warm, in the cache that the slicelet has, by the same rule of what goes first.
+/// The keys whose values are warm, in the same cache as the slicelet's, with the same eviction.
 pub(super) struct WarmValues {
-    entries: Cache<KeyId, (), OneSize, BuildHasherDefault<Spread>, DefaultLifecycle<KeyId, ()>>,
+    entries: Cache<KeyId, (), EqualWeight, BuildHasherDefault<KeyIdHasher>, DefaultLifecycle<KeyId, ()>>,
 }
 
-/// What the slicelet expects of a value.
+/// The mean value size that the slicelet's cache expects.
 const EXPECTED_VALUE_BYTES: u64 = 1 << 10;
 
 impl WarmValues {
-    /// None yet, and room for so many bytes of values of one size.
+    /// An empty cache of that capacity, for values of one size.
     pub(super) fn new(room_bytes: u64, value_bytes: u64) -> Self {
         let options = OptionsBuilder::new()
             .weight_capacity(room_bytes)
@@ -26,15 +26,15 @@ impl WarmValues {
         Self {
             entries: Cache::with_options(
                 options,
-                OneSize(value_bytes),
+                EqualWeight(value_bytes),
                 BuildHasherDefault::default(),
                 DefaultLifecycle::default(),
             ),
         }
     }
 
-    /// A request asks for a key. Answers whether it was warm; from now on it is.
-    pub(super) fn ask(&mut self, key: KeyId) -> bool {
+    /// Looks a key up and inserts it if it is absent; whether it was present.
+    pub(super) fn request(&mut self, key: KeyId) -> bool {
         let is_warm = self.entries.get(&key).is_some();
         if !is_warm {
             self.entries.insert(key, ());
@@ -42,32 +42,32 @@ impl WarmValues {
         is_warm
     }
 
-    /// The keys whose values are warm, in no order.
+    /// The warm keys, in no order.
     pub(super) fn keys(&self) -> impl Iterator<Item = KeyId> {
         self.entries.iter().map(|(key, ())| *key)
     }
 
-    /// Forgets every value whose key is not kept.
+    /// Removes the keys that are not kept.
     pub(super) fn retain(&mut self, is_kept: impl Fn(KeyId) -> bool) {
         self.entries.retain(|key, ()| is_kept(*key));
     }
 }
 
-/// All values take the same.
+/// The same weight for all values.
 #[derive(Debug, Clone, Copy)]
-struct OneSize(u64);
+struct EqualWeight(u64);
 
-impl Weighter<KeyId, ()> for OneSize {
+impl Weighter<KeyId, ()> for EqualWeight {
     fn weight(&self, _: &KeyId, (): &()) -> u64 {
         self.0
     }
 }
 
-/// Spreads numbers of keys, the same in every run.
+/// Hashes key numbers, the same in every run.
 #[derive(Debug, Clone, Copy, Default)]
-struct Spread(u64);
+struct KeyIdHasher(u64);
 
-impl Hasher for Spread {
+impl Hasher for KeyIdHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -82,19 +82,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_warm_once_it_was_asked_for_until_it_is_forgotten() {
+    fn a_value_is_warm_from_its_first_request_until_it_is_removed() {
         let mut warm = WarmValues::new(40, 4);
-        let asked = [1, 2, 1, 2].map(|key| warm.ask(KeyId(key)));
+        let asked = [1, 2, 1, 2].map(|key| warm.request(KeyId(key)));
         assert_eq!(asked, [false, false, true, true]);
         warm.retain(|key| key == KeyId(2));
-        assert_eq!([1, 2].map(|key| warm.ask(KeyId(key))), [false, true]);
+        assert_eq!([1, 2].map(|key| warm.request(KeyId(key))), [false, true]);
     }
 
     #[test]
-    fn no_more_values_are_warm_than_there_is_room_for() {
+    fn no_more_values_are_warm_than_fit() {
         let mut warm = WarmValues::new(100 * 4_096, 4_096);
         for key in 0..1_000 {
-            warm.ask(KeyId(key));
+            warm.request(KeyId(key));
         }
         assert_eq!((warm.entries.len(), warm.entries.weight()), (100, 100 * 4_096));
     }

@@ -1,18 +1,18 @@
-//! Windows: how many requests found their value warm in the worst seconds after pods came or went.
+//! Windows: the worst share of hits in ten seconds after pods joined or left.
 
-/// What came in one second, without the first request ever for a key.
+/// The requests of one second, without the first request for each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Second {
+pub(super) struct SecondCounts {
     pub(super) request_count: u64,
     pub(super) hit_count: u64,
 }
 
-/// The length of a window, and how long after a change one may begin.
+/// The length of a window, and the latest start of one after a change.
 const WINDOW_SECONDS: usize = 10;
 
 /// The least share of hits in any ten seconds that begin within ten seconds after a change, at a whole second and
 /// before the end of the run; `None` where there is no such window with a request.
-pub(super) fn worst_share(seconds: &[Second], changes_ms: &[u64]) -> Option<f64> {
+pub(super) fn worst_share(seconds: &[SecondCounts], changes_ms: &[u64]) -> Option<f64> {
     let begins = changes_ms.iter().flat_map(|at_ms| {
         let first = usize::try_from(at_ms / 1_000).unwrap_or(usize::MAX);
         first..first.saturating_add(WINDOW_SECONDS)
@@ -21,7 +21,7 @@ pub(super) fn worst_share(seconds: &[Second], changes_ms: &[u64]) -> Option<f64>
     windows.filter_map(share_of).min_by(f64::total_cmp)
 }
 
-fn share_of(window: &[Second]) -> Option<f64> {
+fn share_of(window: &[SecondCounts]) -> Option<f64> {
     let request_count: u64 = window.iter().map(|second| second.request_count).sum();
     let hit_count: u64 = window.iter().map(|second| second.hit_count).sum();
     (request_count > 0).then(|| hit_count as f64 / request_count as f64)
@@ -31,9 +31,9 @@ fn share_of(window: &[Second]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// So many hits of ten requests in each second.
-    fn seconds(hits: &[u64]) -> Vec<Second> {
-        let second = |hit_count: &u64| Second {
+    /// Seconds of ten requests each, with that many hits.
+    fn seconds(hits: &[u64]) -> Vec<SecondCounts> {
+        let second = |hit_count: &u64| SecondCounts {
             request_count: 10,
             hit_count: *hit_count,
         };
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_ten_seconds_after_a_change_count_and_no_others() {
+    fn only_windows_after_a_change_count() {
         let mut hits = [10; 40];
         hits[0] = 0;
         hits[25] = 0;
@@ -54,10 +54,10 @@ mod tests {
     }
 
     #[test]
-    fn a_window_that_the_end_cuts_off_does_not_count() {
+    fn a_window_beyond_the_end_does_not_count() {
         let seconds = seconds(&[10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 0]);
         assert_eq!(worst_share(&seconds, &[0]), Some(0.9));
         assert_eq!(worst_share(&seconds, &[2_000]), None);
-        assert_eq!(worst_share(&vec![Second::default(); 20], &[0]), None);
+        assert_eq!(worst_share(&vec![SecondCounts::default(); 20], &[0]), None);
     }
 }

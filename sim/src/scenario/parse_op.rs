@@ -23,18 +23,18 @@ pub(super) const KEY_MAX: u64 = 10_000_000;
 pub(super) fn parse_op(reader: &mut WordReader<'_>) -> Result<ScenarioOp, ScenarioFault> {
     let verb = reader.next(OPS)?;
     match verb {
-        "crash" => strike(reader, Fault::Kill),
-        "lose" => strike(reader, Fault::Lose),
-        "cut" => strike(reader, Fault::CutOff),
-        "drain" => strike(reader, Fault::Drain),
-        "start" => strike(reader, Fault::Start),
+        "crash" => inject(reader, Fault::Kill),
+        "lose" => inject(reader, Fault::Lose),
+        "cut" => inject(reader, Fault::CutOff),
+        "drain" => inject(reader, Fault::Drain),
+        "start" => inject(reader, Fault::Start),
         "freeze" if reader.accept("assignment") => Ok(ScenarioOp::Freeze(true)),
-        "freeze" => strike(reader, Fault::Freeze),
+        "freeze" => inject(reader, Fault::Freeze),
         "release" => reader.expect("assignment").map(|()| ScenarioOp::Freeze(false)),
         "add" => add(reader),
         "replace" => reader.expect("next pod").map(|()| ScenarioOp::ReplaceNext),
         "restart" if reader.accept("next") => reader.expect("pod").map(|()| ScenarioOp::RestartNext),
-        "restart" => strike(reader, Fault::Start),
+        "restart" => inject(reader, Fault::Start),
         "hot" if reader.accept("range") => hot_range(reader),
         "hot" => hot_key(reader),
         "crowd" => crowd(reader),
@@ -57,7 +57,7 @@ pub(super) fn parse_op(reader: &mut WordReader<'_>) -> Result<ScenarioOp, Scenar
     }
 }
 
-fn strike(reader: &mut WordReader<'_>, fault: Fault) -> Result<ScenarioOp, ScenarioFault> {
+fn inject(reader: &mut WordReader<'_>, fault: Fault) -> Result<ScenarioOp, ScenarioFault> {
     let pods = pods(reader)?;
     let lasts = match reader.accept("for") {
         true => Some(reader.duration()?),

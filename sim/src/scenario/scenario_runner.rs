@@ -14,13 +14,13 @@ use super::setup::Setup;
 use super::summary::summary;
 use super::timed_op::TimedOp;
 use super::timeline::Timeline;
-use crate::cluster::{Cluster, Fault, Happening, NewPod};
+use crate::cluster::{ClusterEvent, Fault, NewPod, SimCluster};
 use crate::observer::Observer;
 
 /// A scenario in execution: the cluster, its load, the observer and the pending actions.
 pub(super) struct ScenarioRunner<'a> {
     setup: &'a Setup,
-    cluster: Cluster,
+    cluster: SimCluster,
     load: LoadModel,
     observer: Observer,
     timeline: Timeline,
@@ -57,7 +57,7 @@ impl<'a> ScenarioRunner<'a> {
     pub(super) fn new(setup: &'a Setup, seed: u64) -> Self {
         let mut runner = Self {
             setup,
-            cluster: Cluster::new(setup.cluster(seed)),
+            cluster: SimCluster::new(setup.cluster(seed)),
             load: LoadModel::new(setup.keys(), setup.load(), seed),
             observer: Observer::new(Timestamp::ZERO + setup.watch_from()),
             timeline: Timeline::default(),
@@ -97,7 +97,7 @@ impl<'a> ScenarioRunner<'a> {
         let mut exited = Vec::new();
         let timeline = &mut self.timeline;
         self.observer.run(&mut self.cluster, end, &mut |cluster, news| {
-            if let Happening::Exited { pod, .. } = &news.what {
+            if let ClusterEvent::Exited { pod, .. } = &news.what {
                 exited.push((news.at, pod.clone()));
             }
             timeline.on_news(news);
@@ -120,7 +120,7 @@ impl<'a> ScenarioRunner<'a> {
         {
             match entry.remove() {
                 ScheduledAction::Op(op) => self.perform(op),
-                ScheduledAction::Strike(pods, fault) => self.strike(&pods, fault),
+                ScheduledAction::Strike(pods, fault) => self.inject(&pods, fault),
                 ScheduledAction::UpdateLoad => self.change_load(),
             }
             self.timeline.on_cluster_changed(&self.cluster);
@@ -137,7 +137,7 @@ impl<'a> ScenarioRunner<'a> {
         match op {
             ScenarioOp::Strike { pods, fault, lasts } => {
                 let pods = self.pods_of(&pods);
-                self.strike(&pods, fault);
+                self.inject(&pods, fault);
                 if let Some(lasts) = lasts {
                     let end = self.cluster.now() + lasts;
                     self.schedule(end, ScheduledAction::Strike(pods, end_of(fault)));
@@ -169,7 +169,7 @@ impl<'a> ScenarioRunner<'a> {
         self.timeline.record(self.cluster.now(), what);
     }
 
-    fn strike(&mut self, pods: &[PodName], fault: Fault) {
+    fn inject(&mut self, pods: &[PodName], fault: Fault) {
         let names: Vec<&str> = pods.iter().map(PodName::as_str).collect();
         let names = match names.as_slice() {
             [] => "no pod".to_owned(),
@@ -178,7 +178,7 @@ impl<'a> ScenarioRunner<'a> {
         };
         self.record(format!("{} {names}", verb_of(fault)));
         for pod in pods {
-            self.cluster.strike(pod, fault);
+            self.cluster.inject(pod, fault);
         }
     }
 
@@ -230,14 +230,14 @@ impl<'a> ScenarioRunner<'a> {
         self.to_restart.retain(|pod| *pod != old);
         let new = self.join(Some(&zone), Some(weight));
         self.record(format!("replace {old} with {new}"));
-        self.cluster.strike(&old, Fault::Drain);
+        self.cluster.inject(&old, Fault::Drain);
     }
 
     fn restart_next(&mut self) {
         let Some(pod) = self.to_restart.pop_front() else { return };
         self.to_restart.push_back(pod.clone());
         self.record(format!("restart {pod}"));
-        if self.cluster.strike(&pod, Fault::Drain) {
+        if self.cluster.inject(&pod, Fault::Drain) {
             self.restarting.insert(pod);
         }
     }

@@ -10,7 +10,7 @@ use emberkeep_core::pod::Weight;
 use super::ScenarioFault;
 use super::parse_op::{KEY_MAX, capacity, imbalance, replicas, weight};
 use super::word_reader::{WordReader, unexpected};
-use crate::cluster::{ClusterSettings, Counts, Delay};
+use crate::cluster::{Counts, Delay, SimClusterSettings};
 
 /// The settings of the cluster and its load; `None` for those without a line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -92,14 +92,14 @@ impl Setup {
         }
     }
 
-    pub(super) fn cluster(&self, seed: u64) -> ClusterSettings {
+    pub(super) fn cluster(&self, seed: u64) -> SimClusterSettings {
         let mut target = TargetSettings::default();
         let balancer = &mut target.balancer;
         balancer.max_load_hint = self.capacity.unwrap_or(balancer.max_load_hint);
         balancer.imbalance = self.imbalance.unwrap_or_default();
         (balancer.min_replicas, balancer.max_replicas) = self.replicas.unwrap_or((1, 1));
-        let defaults = ClusterSettings::default();
-        ClusterSettings {
+        let defaults = SimClusterSettings::default();
+        SimClusterSettings {
             seed,
             target,
             counts: self.counts.unwrap_or_default(),

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use emberkeep_core::balancer::MoveCause;
 
 use super::figures::{counted, lasting, moment, percent, ratio, units};
-use crate::cluster::{Cluster, Process};
+use crate::cluster::{ProcessState, SimCluster};
 use crate::observer::{MovementTotals, Observer};
 
 /// The figures from the start of observation to the end of the run.
-pub(super) fn summary(cluster: &Cluster, observer: &Observer) -> String {
+pub(super) fn summary(cluster: &SimCluster, observer: &Observer) -> String {
     let mut text = String::new();
     for (title, line) in [
         ("pods", pods(cluster)),
@@ -26,9 +26,12 @@ pub(super) fn summary(cluster: &Cluster, observer: &Observer) -> String {
     text
 }
 
-fn pods(cluster: &Cluster) -> String {
+fn pods(cluster: &SimCluster) -> String {
     let newest = cluster.state().assignment.generation();
-    let running: Vec<_> = cluster.pods().filter(|pod| pod.process == Process::Running).collect();
+    let running: Vec<_> = cluster
+        .pods()
+        .filter(|pod| pod.process == ProcessState::Running)
+        .collect();
     let owning = running.iter().filter(|pod| !pod.ownership.is_empty()).count();
     let behind = running
         .iter()
@@ -45,8 +48,11 @@ fn pods(cluster: &Cluster) -> String {
     )
 }
 
-fn load(cluster: &Cluster) -> String {
-    let loads: Vec<_> = cluster.pods().filter(|pod| pod.process == Process::Running).collect();
+fn load(cluster: &SimCluster) -> String {
+    let loads: Vec<_> = cluster
+        .pods()
+        .filter(|pod| pod.process == ProcessState::Running)
+        .collect();
     let shown = loads.iter().map(|pod| units(pod.load)).take(PODS_SHOWN_MAX);
     let more = match loads.len().saturating_sub(PODS_SHOWN_MAX) {
         0 => String::new(),
@@ -108,7 +114,7 @@ fn churn(totals: &MovementTotals) -> String {
     )
 }
 
-fn unanswered(cluster: &Cluster, observer: &Observer) -> String {
+fn unanswered(cluster: &SimCluster, observer: &Observer) -> String {
     let (lasted, units) = observer.outage(cluster);
     format!("{} in total, {units} units of load", lasting(lasted))
 }

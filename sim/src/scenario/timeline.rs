@@ -9,7 +9,7 @@ use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
 use super::figures::{counted, lasting, moment, percent_of};
-use crate::cluster::{Cluster, Happening, News};
+use crate::cluster::{ClusterEvent, SimCluster, TimedEvent};
 
 /// The lines so far, each with its time.
 #[derive(Debug, Default)]
@@ -35,25 +35,25 @@ impl Timeline {
     }
 
     /// Adds an event of the cluster.
-    pub(super) fn on_news(&mut self, news: &News) {
+    pub(super) fn on_news(&mut self, news: &TimedEvent) {
         match &news.what {
-            Happening::Replicated { change, outcome } if *outcome == Applied::Done => {
+            ClusterEvent::Replicated { change, outcome } if *outcome == Applied::Done => {
                 self.on_replicated(change, news.at)
             }
-            Happening::Decided(report) => self.proposed = Some(report.clone()),
-            Happening::Exited { pod, is_forced } => self.on_exited(pod, *is_forced, news.at),
-            Happening::Elected if news.at > Timestamp::ZERO => {
+            ClusterEvent::Decided(report) => self.proposed = Some(report.clone()),
+            ClusterEvent::Exited { pod, is_forced } => self.on_exited(pod, *is_forced, news.at),
+            ClusterEvent::Elected if news.at > Timestamp::ZERO => {
                 self.record(news.at, "a new leader is elected".to_owned())
             }
-            Happening::Elected
-            | Happening::Replicated { .. }
-            | Happening::Routed { .. }
-            | Happening::Published { .. } => {}
+            ClusterEvent::Elected
+            | ClusterEvent::Replicated { .. }
+            | ClusterEvent::Routed { .. }
+            | ClusterEvent::Published { .. } => {}
         }
     }
 
     /// Adds the beginning or the end of an outage after a change of routing or load.
-    pub(super) fn on_cluster_changed(&mut self, cluster: &Cluster) {
+    pub(super) fn on_cluster_changed(&mut self, cluster: &SimCluster) {
         let (unanswered, now) = (cluster.outage().unanswered, cluster.now());
         match (self.unanswered_since, unanswered > Load::ZERO) {
             // ## Served -> Outage: some load reaches no pod

@@ -8,10 +8,10 @@ use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::time::Timestamp;
 
-use crate::cluster::{Cluster, Traffic};
+use crate::cluster::{SimCluster, Traffic};
 
 /// Decides with exact signals: twice, which must yield the same decision, and again on its result, which must change nothing.
-pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), String> {
+pub(super) fn check_decision(cluster: &SimCluster, scope: Scope) -> Result<(), String> {
     let state = cluster.state();
     let settings = &state.settings.balancer;
     let mut signals = signals(cluster, scope);
@@ -30,7 +30,7 @@ pub(super) fn check_decision(cluster: &Cluster, scope: Scope) -> Result<(), Stri
     }
 }
 
-fn signals(cluster: &Cluster, scope: Scope) -> Signals {
+fn signals(cluster: &SimCluster, scope: Scope) -> Signals {
     let state = cluster.state();
     let pods = state.pods.iter().map(|(name, record)| {
         let signal = PodSignal {

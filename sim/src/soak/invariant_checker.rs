@@ -12,7 +12,7 @@ use emberkeep_core::time::Timestamp;
 use thiserror::Error;
 
 use super::decisions::check_decision;
-use crate::cluster::{Cluster, Happening, News, Process};
+use crate::cluster::{ClusterEvent, ProcessState, SimCluster, TimedEvent};
 
 /// A violated invariant, and when it was detected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -52,7 +52,7 @@ const WARMING_ROUNDS_MAX: u32 = 10;
 const DETECTION_MAX: Duration = Duration::from_secs(20);
 
 impl InvariantChecker {
-    pub(super) fn new(cluster: &Cluster) -> Self {
+    pub(super) fn new(cluster: &SimCluster) -> Self {
         Self {
             published: BTreeMap::new(),
             replicated: Generation::NONE,
@@ -71,22 +71,23 @@ impl InvariantChecker {
     }
 
     /// Checks an event.
-    pub(super) fn on_news(&mut self, cluster: &Cluster, news: &News) -> Result<(), String> {
+    pub(super) fn on_news(&mut self, cluster: &SimCluster, news: &TimedEvent) -> Result<(), String> {
         match &news.what {
-            Happening::Replicated {
+            ClusterEvent::Replicated {
                 change,
                 outcome: Applied::Done,
             } => self.on_replicated(cluster, change),
-            Happening::Published { pod, assignment } => self.on_published(cluster, pod, assignment),
-            Happening::Routed { before, after } => check_growth("clients", before.generation(), after.generation()),
-            Happening::Replicated { .. } | Happening::Decided(_) | Happening::Exited { .. } | Happening::Elected => {
-                Ok(())
-            }
+            ClusterEvent::Published { pod, assignment } => self.on_published(cluster, pod, assignment),
+            ClusterEvent::Routed { before, after } => check_growth("clients", before.generation(), after.generation()),
+            ClusterEvent::Replicated { .. }
+            | ClusterEvent::Decided(_)
+            | ClusterEvent::Exited { .. }
+            | ClusterEvent::Elected => Ok(()),
         }
     }
 
     /// Checks the current state.
-    pub(super) fn check(&mut self, cluster: &Cluster) -> Result<(), String> {
+    pub(super) fn check(&mut self, cluster: &SimCluster) -> Result<(), String> {
         let state = cluster.state();
         if state.is_frozen {
             self.record_interruption(cluster.now());
@@ -105,7 +106,7 @@ impl InvariantChecker {
         self.check_unavailable(cluster)
     }
 
-    fn on_replicated(&mut self, cluster: &Cluster, change: &ChangeKind) -> Result<(), String> {
+    fn on_replicated(&mut self, cluster: &SimCluster, change: &ChangeKind) -> Result<(), String> {
         match change {
             ChangeKind::Assign { diff } => {
                 let before = std::mem::replace(&mut self.replicated, diff.generation);
@@ -130,7 +131,7 @@ impl InvariantChecker {
         }
     }
 
-    fn on_published(&mut self, cluster: &Cluster, pod: &PodName, assignment: &Assignment) -> Result<(), String> {
+    fn on_published(&mut self, cluster: &SimCluster, pod: &PodName, assignment: &Assignment) -> Result<(), String> {
         let view = cluster.pods().find(|view| view.pod.name == *pod);
         let incarnation = view.map_or(Incarnation(0), |view| view.pod.incarnation);
         let last = self.published.entry((pod.clone(), incarnation)).or_default();
@@ -138,9 +139,9 @@ impl InvariantChecker {
         check_growth(pod.as_str(), before, assignment.generation())
     }
 
-    fn track_unavailable(&mut self, cluster: &Cluster) {
+    fn track_unavailable(&mut self, cluster: &SimCluster) {
         for pod in cluster.pods() {
-            if pod.process == Process::Running && !pod.is_cut_off {
+            if pod.process == ProcessState::Running && !pod.is_cut_off {
                 self.unavailable_since.remove(&pod.pod.name);
             } else {
                 let now = cluster.now();
@@ -150,7 +151,7 @@ impl InvariantChecker {
     }
 
     /// No slice warms for much longer than `warm_timeout`; some wait for the rounds before them.
-    fn check_warming(&mut self, cluster: &Cluster) -> Result<(), String> {
+    fn check_warming(&mut self, cluster: &SimCluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let before = std::mem::take(&mut self.warming_since);
         let longest = (state.settings.handoff.warm_timeout + DETECTION_MAX) * WARMING_ROUNDS_MAX;
@@ -175,7 +176,7 @@ impl InvariantChecker {
     }
 
     /// No replica leaves for much longer than `leave_linger`.
-    fn check_leaving(&mut self, cluster: &Cluster) -> Result<(), String> {
+    fn check_leaving(&mut self, cluster: &SimCluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let before = std::mem::take(&mut self.leaving_since);
         let longest = state.settings.handoff.leave_linger + DETECTION_MAX;
@@ -201,7 +202,7 @@ impl InvariantChecker {
     }
 
     /// No lost pod stays an owner for long, unless no other pod could take over.
-    fn check_unavailable(&self, cluster: &Cluster) -> Result<(), String> {
+    fn check_unavailable(&self, cluster: &SimCluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let has_successor = state.pods.keys().any(|pod| !self.unavailable_since.contains_key(pod));
         if !has_successor || now.since(self.interrupted_at) < DETECTION_MAX {
@@ -247,15 +248,15 @@ fn check_replicas(assignment: &Assignment, has_owner: bool, most: u32) -> Result
 }
 
 /// The invariants of a cluster that has recovered from all disturbances.
-pub(super) fn check_settled(cluster: &Cluster) -> Result<(), String> {
+pub(super) fn check_settled(cluster: &SimCluster) -> Result<(), String> {
     let state = cluster.state();
     let newest = state.assignment.generation();
     let serves = |pod: &PodName| {
         cluster
             .pods()
-            .any(|view| view.pod.name == *pod && view.process == Process::Running)
+            .any(|view| view.pod.name == *pod && view.process == ProcessState::Running)
     };
-    for pod in cluster.pods().filter(|pod| pod.process == Process::Running) {
+    for pod in cluster.pods().filter(|pod| pod.process == ProcessState::Running) {
         let name = &pod.pod.name;
         let held = pod.ownership.generation();
         let Some(record) = state.pods.get(name).filter(|record| record.pod == *pod.pod) else {
@@ -278,7 +279,7 @@ pub(super) fn check_settled(cluster: &Cluster) -> Result<(), String> {
     check_settled_slices(cluster)
 }
 
-fn check_settled_slices(cluster: &Cluster) -> Result<(), String> {
+fn check_settled_slices(cluster: &SimCluster) -> Result<(), String> {
     let state = cluster.state();
     let balancer = &state.settings.balancer;
     let least = (balancer.min_replicas as usize).min(state.pods.len());
@@ -302,22 +303,22 @@ mod tests {
     use emberkeep_core::load::Load;
 
     use super::*;
-    use crate::cluster::{ClusterSettings, Fault};
+    use crate::cluster::{Fault, SimClusterSettings};
     use crate::soak::Case;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
     /// Checks a cluster for a minute after a fault of one of three pods, with these settings.
-    fn outcome_of(settings: impl FnOnce(&mut ClusterSettings), fault: Fault) -> Result<(), String> {
+    fn outcome_of(settings: impl FnOnce(&mut SimClusterSettings), fault: Fault) -> Result<(), String> {
         let shape = Case::of(1).shape;
-        let mut chosen = ClusterSettings::default();
+        let mut chosen = SimClusterSettings::default();
         settings(&mut chosen);
-        let mut cluster = Cluster::new(chosen);
+        let mut cluster = SimCluster::new(chosen);
         cluster.set_loads([(1, Load::from_units(10)), (1 << 63, Load::from_units(10))]);
         (0..3).for_each(|number| assert!(cluster.add_pod(shape.pod(number))));
         cluster.run_until(Timestamp::from_millis(5_000));
         let struck = cluster.state().assignment.pods()[0].name.clone();
-        assert!(cluster.strike(&struck, fault));
+        assert!(cluster.inject(&struck, fault));
         let mut checker = InvariantChecker::new(&cluster);
         for _ in 0..12 {
             checker.check(&cluster)?;
@@ -339,7 +340,7 @@ mod tests {
     #[test]
     fn a_drain_that_never_ends_is_detected() {
         assert_eq!(outcome_of(|_| {}, Fault::Drain), Ok(()));
-        let lingers = |settings: &mut ClusterSettings| {
+        let lingers = |settings: &mut SimClusterSettings| {
             settings.target.handoff.leave_linger = HOUR;
             settings.target.handoff.drain_timeout = HOUR;
         };

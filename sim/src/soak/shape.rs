@@ -8,7 +8,7 @@ use emberkeep_core::balancer::Imbalance;
 use emberkeep_core::load::Load;
 use emberkeep_core::pod::{PodName, Weight};
 
-use crate::cluster::{ClusterSettings, Counts, NewPod};
+use crate::cluster::{Counts, NewPod, SimClusterSettings};
 use crate::random_stream::RandomStream;
 use crate::zipf::zipf;
 
@@ -45,7 +45,7 @@ impl Shape {
         }
     }
 
-    pub(super) fn settings(&self, seed: u64) -> ClusterSettings {
+    pub(super) fn settings(&self, seed: u64) -> SimClusterSettings {
         let mut target = TargetSettings::default();
         target.balancer.max_load_hint = Load::from_units(1_000);
         target.balancer.imbalance = self.imbalance;
@@ -54,11 +54,11 @@ impl Shape {
         target.handoff.drain_timeout = Duration::from_secs(20);
         // Less frequent than in production, because load reports take most of the time of a trial.
         target.health.load_report_interval = Duration::from_secs(2);
-        ClusterSettings {
+        SimClusterSettings {
             seed,
             target,
             counts: Counts::Expected,
-            ..ClusterSettings::default()
+            ..SimClusterSettings::default()
         }
     }
 

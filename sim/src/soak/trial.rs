@@ -11,7 +11,7 @@ use super::Case;
 use super::disturbance::Disturbance;
 use super::invariant_checker::{InvariantChecker, InvariantViolation, check_settled};
 use super::shape::name_of;
-use crate::cluster::{Cluster, Fault, PodView, Process};
+use crate::cluster::{Fault, PodView, ProcessState, SimCluster};
 
 /// How long after the last disturbance the cluster must have recovered: more than the memory of a mass failure (60 s), new load
 /// measurements (15 s) and a balancing round (5 s) together.
@@ -26,7 +26,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The cluster of a case under its disturbances.
 struct Trial<'a> {
     case: &'a Case,
-    cluster: Cluster,
+    cluster: SimCluster,
     invariants: InvariantChecker,
     pod_count: u64,
     /// The pods whose latest incarnation was told to drain.
@@ -50,7 +50,7 @@ pub(super) fn attempt(case: &Case) -> Result<Duration, InvariantViolation> {
 
 impl<'a> Trial<'a> {
     fn new(case: &'a Case) -> Self {
-        let cluster = Cluster::new(case.shape.settings(case.seed()));
+        let cluster = SimCluster::new(case.shape.settings(case.seed()));
         let mut trial = Self {
             invariants: InvariantChecker::new(&cluster),
             keys: case.shape.keys(case.seed()),
@@ -88,7 +88,7 @@ impl<'a> Trial<'a> {
     }
 
     fn check(&mut self) -> Result<(), InvariantViolation> {
-        for news in self.cluster.take_news() {
+        for news in self.cluster.take_events() {
             let checked = self.invariants.on_news(&self.cluster, &news);
             checked.map_err(|what| InvariantViolation { at: news.at, what })?;
         }
@@ -104,7 +104,7 @@ impl<'a> Trial<'a> {
             Disturbance::Join => self.join(),
             Disturbance::Strike { pod, fault } => {
                 let name = name_of(pod % self.pod_count.max(1));
-                let was_struck = self.cluster.strike(&name, *fault);
+                let was_struck = self.cluster.inject(&name, *fault);
                 match fault {
                     Fault::Drain if was_struck => self.drained.insert(name),
                     Fault::Start => self.drained.remove(&name),
@@ -157,10 +157,10 @@ impl<'a> Trial<'a> {
         self.cluster.set_frozen(false);
         let pods: Vec<PodName> = self.cluster.pods().map(|pod| pod.pod.name.clone()).collect();
         for pod in pods {
-            self.cluster.strike(&pod, Fault::Thaw);
-            self.cluster.strike(&pod, Fault::Reconnect);
+            self.cluster.inject(&pod, Fault::Thaw);
+            self.cluster.inject(&pod, Fault::Reconnect);
         }
-        let stays = |pod: PodView<'_>| pod.process == Process::Running && !self.drained.contains(&pod.pod.name);
+        let stays = |pod: PodView<'_>| pod.process == ProcessState::Running && !self.drained.contains(&pod.pod.name);
         let has_remaining = self.cluster.pods().any(stays);
         if !has_remaining {
             self.join();

@@ -10,5 +10,6 @@ mod warm;
 
 pub(crate) use forward::{ForwardMetrics, ForwardOutcome};
 pub(crate) use slicelet::Metrics;
+pub use slicelet::metric_descriptions;
 pub(crate) use store::ReadCause;
 pub(crate) use transfer::{InProgress, PullEnd};

@@ -1,6 +1,7 @@
 //! All metrics of one slicelet.
 
-use prometheus::{Gauge, IntCounter, IntGauge, Registry};
+use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
+use prometheus::{Gauge, IntCounter, IntGauge};
 
 use super::admission::AdmissionMetrics;
 use super::forward::ForwardMetrics;
@@ -12,7 +13,7 @@ use super::warm::WarmMetrics;
 /// All metrics of one slicelet. Clones share the counters.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    pub(crate) registry: Registry,
+    pub(crate) registry: MetricRegistry,
     pub(crate) requests: IntCounter,
     pub(crate) hits: IntCounter,
     pub(crate) loads: IntCounter,
@@ -37,7 +38,7 @@ const LOAD_HELP: &str = "Load in cost units per second, exponentially decayed";
 impl Metrics {
     /// Zeroed metrics in a registry of their own.
     pub(crate) fn new(target: &str) -> Self {
-        let registry = Registry::new();
+        let registry = MetricRegistry::default();
         let of_target = TargetRegistry {
             registry: &registry,
             target,
@@ -101,6 +102,13 @@ impl Metrics {
         let hits = self.requests.get().saturating_sub(self.loads.get());
         self.hits.inc_by(hits.saturating_sub(self.hits.get()));
     }
+}
+
+/// Every metric of a slicelet, for the reference page.
+#[doc(hidden)]
+#[must_use]
+pub fn metric_descriptions() -> Vec<MetricDescription> {
+    Metrics::new("").registry.descriptions()
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Registration of metrics: each carries the target's name as a constant label.
 
-use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use emberkeep_runtime::metric_registry::MetricRegistry;
+use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 /// Creates and registers metrics labelled with one target.
 pub(super) struct TargetRegistry<'a> {
-    pub(super) registry: &'a Registry,
+    pub(super) registry: &'a MetricRegistry,
     pub(super) target: &'a str,
 }
 
@@ -16,44 +15,35 @@ impl TargetRegistry<'_> {
     }
 
     pub(super) fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.registered(IntCounter::with_opts(self.opts(name, help)))
+        self.registry.registered(IntCounter::with_opts(self.opts(name, help)))
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.registered(IntGauge::with_opts(self.opts(name, help)))
+        self.registry.registered(IntGauge::with_opts(self.opts(name, help)))
     }
 
     pub(super) fn real_gauge(&self, name: &str, help: &str) -> Gauge {
-        self.registered(Gauge::with_opts(self.opts(name, help)))
+        self.registry.registered(Gauge::with_opts(self.opts(name, help)))
     }
 
     pub(super) fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
-        self.registered(IntCounterVec::new(self.opts(name, help), &[label]))
+        self.registry
+            .registered(IntCounterVec::new(self.opts(name, help), &[label]))
     }
 
     pub(super) fn int_gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
-        self.registered(IntGaugeVec::new(self.opts(name, help), &[label]))
+        self.registry
+            .registered(IntGaugeVec::new(self.opts(name, help), &[label]))
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, label: &str) -> GaugeVec {
-        self.registered(GaugeVec::new(self.opts(name, help), &[label]))
+        self.registry.registered(GaugeVec::new(self.opts(name, help), &[label]))
     }
 
     /// A histogram of seconds with 16 buckets, from 0.25 ms doubling to 8.2 s.
     pub(super) fn histogram(&self, name: &str, help: &str) -> Histogram {
         let buckets = prometheus::exponential_buckets(0.000_25, 2.0, 16).expect("start, factor and count are valid");
         let opts = HistogramOpts::from(self.opts(name, help)).buckets(buckets);
-        self.registered(Histogram::with_opts(opts))
-    }
-
-    fn registered<M>(&self, metric: prometheus::Result<M>) -> M
-    where
-        M: prometheus::core::Collector + Clone + 'static,
-    {
-        let metric = metric.expect("the metric names of this crate are valid");
-        self.registry
-            .register(Box::new(metric.clone()))
-            .expect("each metric name of this crate is registered once");
-        metric
+        self.registry.registered(Histogram::with_opts(opts))
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
-use super::assigner_link::AssignerLink;
+use super::assigner_stream::AssignerStream;
 use super::running_pulls::RunningPulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
@@ -95,7 +95,7 @@ impl<C: Codec> SessionHands<C> {
         self.parts.metrics.is_connected.set(0);
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
-        let link = AssignerLink {
+        let link = AssignerStream {
             connection,
             assigner,
             registration: Registration {
@@ -186,7 +186,7 @@ impl<C: Codec> SessionHands<C> {
         let snapshot = self.parts.published.snapshot.load_full();
         SessionEvent::Counted {
             counts: self.take_counts(&snapshot),
-            sketches: self.parts.published.heat.snapshot(halves_sketches),
+            sketches: self.parts.published.sampler.snapshot(halves_sketches),
             memory: self.weighing.poll(&snapshot, &self.parts),
         }
     }

@@ -95,7 +95,7 @@ impl<C: Codec> WarmStore<C> {
         if self.fresh_entry(&request, requested_at).is_some() {
             return Ok(());
         }
-        let pass = self
+        let permit = self
             .parts
             .access
             .enter(Urgency::Prefetch, load_request.deadline)
@@ -103,7 +103,7 @@ impl<C: Codec> WarmStore<C> {
         let Some(mut lock) = self.locks.try_lock(&request.key) else {
             return Ok(());
         };
-        let loading = self.load_locked(&request, requested_at, &mut lock, Some(pass));
+        let loading = self.load_locked(&request, requested_at, &mut lock, Some(permit));
         self.before_deadline(load_request.deadline, loading).await.map(drop)
     }
 
@@ -122,7 +122,7 @@ impl<C: Codec> WarmStore<C> {
         request: &ObjectRequest<C::Value>,
         requested_at: Timestamp,
         lock: &mut KeyLock,
-        pass: Option<Permit>,
+        permit: Option<Permit>,
     ) -> Result<WarmEntry<C::Value>, GetError> {
         // Another request may have loaded it while this one waited for the lock.
         if let Some(entry) = self.fresh_entry(request, requested_at) {
@@ -134,7 +134,7 @@ impl<C: Codec> WarmStore<C> {
         if let Some(failure) = lock.failure_since(requested_at) {
             return Err(failure);
         }
-        let outcome = self.load_current(request, pass).await;
+        let outcome = self.load_current(request, permit).await;
         if let Err(error) = &outcome {
             lock.record_failure(error.clone(), self.parts.clock.now());
         }
@@ -144,7 +144,7 @@ impl<C: Codec> WarmStore<C> {
     async fn load_current(
         &self,
         request: &ObjectRequest<C::Value>,
-        pass: Option<Permit>,
+        permit: Option<Permit>,
     ) -> Result<WarmEntry<C::Value>, GetError> {
         let checked = request.fence.check_at(self.parts.clock.now());
         let known_version = self.known_version(request).await;
@@ -154,7 +154,7 @@ impl<C: Codec> WarmStore<C> {
             self.parts.metrics.disk_hits.inc();
             return self.decode_and_insert(request, on_disk.clone(), checked).await;
         }
-        match (self.read(request, known_version.etag(), pass).await?, known_version) {
+        match (self.read(request, known_version.etag(), permit).await?, known_version) {
             (Read::Found(object), _) => {
                 if let Some(disk) = &self.parts.disk {
                     disk.put(&request.name, &object.etag, object.bytes.clone(), checked);
@@ -245,21 +245,21 @@ impl<C: Codec> WarmStore<C> {
         &self,
         request: &ObjectRequest<C::Value>,
         unless: Option<&ETag>,
-        pass: Option<Permit>,
+        permit: Option<Permit>,
     ) -> Result<Read, GetError> {
-        let cause = match (&pass, unless) {
+        let cause = match (&permit, unless) {
             (Some(_), _) => ReadCause::Prefetch,
             (None, Some(_)) => ReadCause::Revalidate,
             (None, None) => ReadCause::Miss,
         };
-        let mut pass = pass;
+        let mut permit = permit;
         for _ in 1..ATTEMPT_COUNT_MAX {
-            match self.read_once(request, unless, pass.take(), cause).await {
+            match self.read_once(request, unless, permit.take(), cause).await {
                 Err(GetError::Store(error)) if is_busy(&error) => {}
                 outcome => return outcome,
             }
         }
-        self.read_once(request, unless, pass, cause).await
+        self.read_once(request, unless, permit, cause).await
     }
 
     /// Reads the object from the store once admitted. After a read that found the store busy, admission pauses: see
@@ -268,11 +268,11 @@ impl<C: Codec> WarmStore<C> {
         &self,
         request: &ObjectRequest<C::Value>,
         unless: Option<&ETag>,
-        pass: Option<Permit>,
+        permit: Option<Permit>,
         cause: ReadCause,
     ) -> Result<Read, GetError> {
-        let pass = match pass {
-            Some(pass) => pass,
+        let permit = match permit {
+            Some(permit) => permit,
             // No timeout here: admission rejects the request at its deadline.
             None => self.parts.access.enter(Urgency::Request, request.deadline).await?,
         };
@@ -284,7 +284,7 @@ impl<C: Codec> WarmStore<C> {
         };
         let took = self.parts.clock.now().since(began_at);
         self.parts.metrics.store.record_read(cause, size, took);
-        pass.on_ended(admission_outcome(&outcome));
+        permit.on_ended(admission_outcome(&outcome));
         Ok(outcome?)
     }
 

@@ -116,9 +116,9 @@ impl<C: Codec> WarmStore<C> {
             };
             let prepared = self.prepare(&request, &entry, value, answered)?;
             let entering = async { Ok(self.parts.access.enter(Urgency::Request, request.deadline).await?) };
-            let pass = self.before_deadline::<_, GetError>(request.deadline, entering).await?;
+            let permit = self.before_deadline::<_, GetError>(request.deadline, entering).await?;
             (options.fence)()?;
-            let (back, outcome) = self.put_detached(lock, prepared, pass, request.deadline).await?;
+            let (back, outcome) = self.put_detached(lock, prepared, permit, request.deadline).await?;
             lock = back;
             match outcome {
                 Ok(()) => return Ok(response),
@@ -177,13 +177,13 @@ impl<C: Codec> WarmStore<C> {
         self: &Arc<Self>,
         lock: KeyLock,
         prepared: PreparedWrite<C::Value>,
-        pass: Permit,
+        permit: Permit,
         deadline: Timestamp,
     ) -> Result<FinishedPut, WriteError<E>> {
         let (done, finished) = oneshot::channel();
         let warm = Arc::clone(self);
         self.parts.tasks.spawn_supervised("write", async move {
-            let outcome = warm.put(prepared, pass).await;
+            let outcome = warm.put(prepared, permit).await;
             // The send fails if the caller no longer waits.
             drop(done.send((lock, outcome)));
         });
@@ -197,7 +197,7 @@ impl<C: Codec> WarmStore<C> {
         }
     }
 
-    async fn put(&self, prepared: PreparedWrite<C::Value>, pass: Permit) -> Result<(), StoreError> {
+    async fn put(&self, prepared: PreparedWrite<C::Value>, permit: Permit) -> Result<(), StoreError> {
         let PreparedWrite { request, object, .. } = &prepared;
         let began_at = self.parts.clock.now();
         let outcome = self
@@ -210,7 +210,7 @@ impl<C: Codec> WarmStore<C> {
             .metrics
             .store
             .record_write(object.len(), took, outcome.is_ok());
-        pass.on_ended(admission_outcome(&outcome));
+        permit.on_ended(admission_outcome(&outcome));
         match outcome {
             Ok(etag) => {
                 self.on_written(prepared, etag, began_at);

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use emberkeep_core::assignment::Assignment;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::target::MisrouteMode;
-use emberkeep_proto::convert::Welcome;
 use emberkeep_runtime::channel::{ChannelSettings, channel_to};
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_slicelet::{Slicelet, Store};
@@ -68,7 +68,7 @@ impl KeyedPod {
             .layer(slicelet.forward_layer())
             .add_service(StringService(service.clone()));
         server.spawn(async { routes.serve_with_incoming(incoming(listener)).await.unwrap() });
-        let session = assigner.welcome_with(Welcome { misroute, ..welcome() }).await;
+        let session = assigner.welcome_with(SessionSettings { misroute, ..welcome() }).await;
         Self {
             slicelet,
             address,

@@ -5,7 +5,7 @@ use super::rust_source::words;
 use super::tree::Tree;
 
 /// Each crate's folder, and the folders of the crates it may import.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("core", &[]),
     ("proto", &["core"]),
     ("runtime", &["core", "proto"]),

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 ///    +---- ConnectionLost, LeaderHinted, bad diff ---+
 /// ```
 #[derive(Debug)]
-pub(super) struct AssignerLink {
+pub(super) struct AssignerConnection {
     state: LinkState,
     reconnect: Reconnect,
     /// The number of the newest connection; 0 before the first one.
@@ -28,7 +28,7 @@ enum LinkState {
     Up { heartbeat_at: Timestamp },
 }
 
-impl AssignerLink {
+impl AssignerConnection {
     /// A link that is due to connect at once.
     pub(super) const fn new(reconnect: Reconnect) -> Self {
         Self {

@@ -23,7 +23,7 @@ impl ReportHash {
     }
 
     /// Runs the cluster for so many seconds.
-    fn run(&mut self, cluster: &mut Cluster, seconds: u64) {
+    fn run(&mut self, cluster: &mut SimCluster, seconds: u64) {
         let end = cluster.now() + Duration::from_secs(seconds);
         while let Some((at, pending)) = cluster.queue.take_until(end) {
             if let Pending::ToAssigner(FromPod {
@@ -46,15 +46,15 @@ fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
     let mut target = TargetSettings::default();
     target.balancer.max_load_hint = Load::from_units(2_000);
     target.balancer.max_replicas = 3;
-    let mut cluster = Cluster::new(ClusterSettings {
+    let mut cluster = SimCluster::new(SimClusterSettings {
         counts,
         seed,
         target,
-        ..ClusterSettings::default()
+        ..SimClusterSettings::default()
     });
     let mut chance = RandomStream::new(seed, 7);
     cluster.set_loads((0..100).map(|_| (chance.next(), Load::from_milli(chance.below(60_000)))));
-    let add = |cluster: &mut Cluster, number| {
+    let add = |cluster: &mut SimCluster, number| {
         assert!(cluster.add_pod(NewPod {
             name: name(number),
             zone: "".into(),
@@ -74,14 +74,14 @@ fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
         (1, Fault::Start),
         (4, Fault::Drain),
     ] {
-        assert!(cluster.strike(&name(pod), fault));
+        assert!(cluster.inject(&name(pod), fault));
         hash.run(&mut cluster, 12);
     }
     add(&mut cluster, 5);
-    assert!(cluster.strike(&name(5), Fault::Freeze), "its process has not started");
+    assert!(cluster.inject(&name(5), Fault::Freeze), "its process has not started");
     cluster.change_leader(Duration::from_millis(500));
     hash.run(&mut cluster, 6);
-    assert!(cluster.strike(&name(5), Fault::Thaw));
+    assert!(cluster.inject(&name(5), Fault::Thaw));
     hash.run(&mut cluster, 40);
 }
 

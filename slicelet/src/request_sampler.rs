@@ -1,4 +1,4 @@
-//! Heat: which keys are asked for most, at next to no cost.
+//! The request sampler: records one request in 16 in the sketches of the hottest keys, without waiting.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError, TryLockError};
@@ -6,22 +6,22 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::slicelet::{Hottest, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 
-/// Sketches of the hottest keys: a key always goes to the same one, one request in [`SAMPLED_ONE_IN`] is recorded, and
-/// not even that one while another thread is at the same sketch. So no request ever waits.
+/// Sketches of the hottest keys. A key always goes to the same sketch. One request in [`SAMPLED_ONE_IN`] is recorded; it is
+/// dropped if another thread holds the lock of the sketch, so no request waits.
 #[derive(Debug)]
-pub(crate) struct Heat {
+pub(crate) struct RequestSampler {
     sketches: [Mutex<Hottest>; SKETCH_COUNT],
 }
 
-impl Heat {
+impl RequestSampler {
     pub(crate) fn new() -> Self {
         Self {
             sketches: std::array::from_fn(|_| Mutex::new(Hottest::with_capacity(SKETCH_CAPACITY))),
         }
     }
 
-    /// Counts `units` for the key if the request is one to be sampled. `ordinal` is a number that grows with each
-    /// request; multiplied by the golden ratio it spreads evenly and falls in step with no pattern of keys.
+    /// Records `units` for the key if the request is sampled. `ordinal` grows with each request; multiplied by the golden
+    /// ratio it is spread evenly, so that no regular pattern of keys coincides with the sampling.
     #[inline]
     pub(crate) fn sample(&self, key: &SliceKey, units: u64, ordinal: u64) {
         let spread = ordinal.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -30,13 +30,12 @@ impl Heat {
         }
     }
 
-    /// Takes a copy of the sketches, in which is recent what was counted since the last one; halves their counts if so
-    /// much time has gone.
+    /// Snapshots of the sketches for a collection of counts, after a halving if one is due.
     pub(crate) fn snapshot(&self, halves: bool) -> Vec<Hottest> {
         self.sketches
             .iter()
             .map(|sketch| {
-                // A sketch is whole after each of its methods, even if a holder panicked.
+                // Each method leaves a sketch consistent, so a poisoned lock does no harm.
                 let mut sketch = sketch.lock().unwrap_or_else(PoisonError::into_inner);
                 sketch.collect(halves)
             })
@@ -45,7 +44,7 @@ impl Heat {
 
     #[cold]
     fn record(&self, key: &SliceKey, units: u64) {
-        // Keys that are not hashed may all have the same last bits, and the same first bytes.
+        // Unhashed keys may share their last bits and their first bytes.
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let number = hasher.finish() as usize % SKETCH_COUNT;
@@ -62,13 +61,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_stands_for_all_requests_whatever_their_pattern() {
-        let heat = Heat::new();
-        // Every other request is for key 0: a sampler that took each sixteenth would see it always or never.
+    fn samples_represent_requests_of_any_pattern() {
+        let sampler = RequestSampler::new();
+        // Every other request is for key 0: a sampler of each sixteenth request would see only one of the keys.
         for ordinal in 0..160_000 {
-            heat.sample(&SliceKey::from_position(8 * (ordinal % 2)), 1, ordinal);
+            sampler.sample(&SliceKey::from_position(8 * (ordinal % 2)), 1, ordinal);
         }
-        let sketches = heat.snapshot(false);
+        let sketches = sampler.snapshot(false);
         let counts: Vec<_> = sketches
             .iter()
             .flat_map(|sketch| sketch.keys())
@@ -79,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_differ_in_a_few_letters_go_to_all_sketches() {
-        let heat = Heat::new();
+    fn similar_keys_are_spread_over_all_sketches() {
+        let sampler = RequestSampler::new();
         for number in 0..64 {
             let key = SliceKey::try_new(format!("customer/{number}").as_bytes()).unwrap();
-            heat.record(&key, 1);
+            sampler.record(&key, 1);
         }
-        let counts: Vec<_> = heat.snapshot(false).iter().map(Hottest::total).collect();
+        let counts: Vec<_> = sampler.snapshot(false).iter().map(Hottest::total).collect();
         assert!(counts.iter().all(|count| (1..=20).contains(count)), "{counts:?}");
     }
 }

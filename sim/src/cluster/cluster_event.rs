@@ -10,16 +10,16 @@ use emberkeep_core::time::Timestamp;
 
 /// An event with its time.
 #[derive(Debug, Clone)]
-pub struct News {
+pub struct TimedEvent {
     /// Virtual time.
     pub at: Timestamp,
     /// The event.
-    pub what: Happening,
+    pub what: ClusterEvent,
 }
 
 /// An event that observers read.
 #[derive(Debug, Clone)]
-pub enum Happening {
+pub enum ClusterEvent {
     /// A change was replicated.
     Replicated {
         /// The proposed change.

@@ -1,4 +1,4 @@
-//! Arrivals: when requests come in a run, and how much load that is.
+//! The arrival schedule: the time of each request in a run, and the load of each tick.
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ pub(super) const TICK_MS: u64 = 5_000;
 pub(super) struct Arrival {
     /// In milliseconds since the run began.
     pub(super) at_ms: u64,
-    /// What it asks for.
+    /// The requested key.
     pub(super) key: KeyId,
-    /// What it costs, in thousandths of a unit.
+    /// Its load, in thousandths of a unit.
     pub(super) load_milli: u64,
 }
 
-/// All requests of a run, ordered by time, and the positions of the keys they ask for, in key order.
+/// All requests of a run, ordered by time, and the positions of their keys, in key order.
 #[derive(Debug, Clone)]
-pub(super) struct Arrivals {
+pub(super) struct ArrivalSchedule {
     pub(super) positions: Vec<u64>,
     pub(super) arrivals: Vec<Arrival>,
 }
 
-impl Arrivals {
-    /// Requests that come `speed_milli / 1000` times as fast as they were recorded.
+impl ArrivalSchedule {
+    /// The requests of a trace at `speed_milli / 1000` times the recorded speed.
     pub(super) fn of(trace: &RequestTrace, speed_milli: u64) -> Self {
         let mut positions: Vec<u64> = trace.keys().iter().map(|key| position_of(key)).collect();
         positions.sort_unstable();
@@ -49,19 +49,19 @@ impl Arrivals {
         Self { positions, arrivals }
     }
 
-    /// When all requests have come.
+    /// The end of the run: a millisecond after the last request.
     pub(super) fn end_ms(&self) -> u64 {
         self.arrivals.last().map_or(0, |last| last.at_ms) + 1
     }
 
-    /// What all pods together have to carry on average, over all ticks.
+    /// The mean load of all pods together, over all ticks.
     pub(super) fn mean_load(&self) -> Load {
         let sum: u128 = self.arrivals.iter().map(|arrival| u128::from(arrival.load_milli)).sum();
         let ticks = u128::from(self.end_ms().div_ceil(TICK_MS));
         Load::from_milli(saturated(sum * 1_000 / (ticks * u128::from(TICK_MS))))
     }
 
-    /// The load of each key in each tick in which there is any change: what came in the tick, spread over it.
+    /// The load of the keys that change in each tick: their requests, spread over the tick.
     pub(super) fn load_events(&self) -> Vec<TraceEvent> {
         let mut events = Vec::new();
         let mut before: BTreeMap<KeyId, Load> = BTreeMap::new();
@@ -93,7 +93,7 @@ fn rates_of(in_tick: &[Arrival]) -> BTreeMap<KeyId, Load> {
     sums.into_iter().map(|(key, sum)| (key, rate(sum))).collect()
 }
 
-/// Where a key lies in the key space.
+/// The position of a key in the key space.
 fn position_of(key: &str) -> u64 {
     let key = SliceKey::of(key.as_bytes(), KeyMode::Hashed);
     key.expect("the reader of traces refuses longer keys").position()
@@ -107,9 +107,9 @@ fn saturated(number: u128) -> u64 {
 mod tests {
     use super::*;
 
-    fn arrivals(rows: &str, speed_milli: u64) -> Arrivals {
+    fn arrivals(rows: &str, speed_milli: u64) -> ArrivalSchedule {
         let trace = RequestTrace::read(format!("at_ms,key,load\n{rows}").as_bytes()).unwrap();
-        Arrivals::of(&trace, speed_milli)
+        ArrivalSchedule::of(&trace, speed_milli)
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_load_of_a_tick_is_what_came_in_it() {
+    fn the_load_of_a_tick_is_that_of_its_requests() {
         let arrivals = arrivals("0,a,5\n4999,a,10\n5000,b,20\n12000,b,20\n", 1_000);
         let key = |name: &str| position_of(name);
         let set = |event: TraceEvent| match event.what {

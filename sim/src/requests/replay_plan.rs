@@ -1,59 +1,53 @@
-//! The plan: to which pods requests are played, how fast, and what happens to the pods meanwhile.
-
-use std::time::Duration;
+//! The plan of a request replay: its pods, its speed, and the pods' events.
 
 use emberkeep_core::load::Load;
-use thiserror::Error;
 
-use super::pod_events::{PodEvents, RESTART_TAKES};
+use super::plan_error::{POD_COUNT_MAX, PlanError, REPLICAS_MAX, RESTART_TIME};
+use super::pod_events::PodEvents;
 
-/// All that is chosen beside the requests themselves.
+/// The settings of a request replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// How many pods there are in the beginning.
+pub struct ReplayPlan {
+    /// Pods at the start.
     pub pod_count: u32,
-    /// How fast requests are played, in thousandths of the speed at which they were recorded.
+    /// Replay speed, in thousandths of the recorded speed.
     pub speed_milli: u64,
-    /// What each pod can keep warm.
-    pub room: Room,
-    /// What a value takes in memory, with all that goes with it.
+    /// Warm capacity of each pod.
+    pub room: WarmCapacity,
+    /// Memory of one value, with its overhead.
     pub value_bytes: u64,
-    /// What a pod can carry, in load units a second; if not said, twice its part of the mean load.
+    /// Capacity of a pod in load units a second; `None` is twice its part of the mean load.
     pub capacity: Option<Load>,
     /// The most pods that may serve a slice.
     pub replicas_max: u32,
-    /// What happens to pods.
+    /// Pods that are killed, replaced or added.
     pub events: PodEvents,
-    /// What chance comes from.
+    /// Seed of all random numbers.
     pub seed: u64,
 }
 
-/// What a pod can keep warm.
+/// The warm capacity of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
-    /// So much that all pods together can keep the values of half of the keys.
+pub enum WarmCapacity {
+    /// All pods together hold the values of half of the keys.
     HalfOfAllKeys,
-    /// So many bytes.
+    /// A number of bytes.
     Bytes(u64),
-    /// So many values.
+    /// A number of values.
     Values(u64),
 }
 
-/// More pods than that are a slip.
-const POD_COUNT_MAX: u32 = 1_000;
-/// From a thousandth to a thousand times the speed.
+/// A thousand times the recorded speed; the lowest speed is a thousandth of it.
 const SPEED_MILLI_MAX: u64 = 1_000_000;
-/// More replicas than that are a slip.
-const REPLICAS_MAX: u32 = 100;
 
-impl Plan {
-    /// So many pods, and nothing happens to them.
+impl ReplayPlan {
+    /// A plan with that many pods and no events.
     #[must_use]
     pub fn of_pods(pod_count: u32) -> Self {
         Self {
             pod_count,
             speed_milli: 1_000,
-            room: Room::HalfOfAllKeys,
+            room: WarmCapacity::HalfOfAllKeys,
             value_bytes: 4_096,
             capacity: None,
             replicas_max: 1,
@@ -62,17 +56,17 @@ impl Plan {
         }
     }
 
-    /// What each pod can keep warm, in bytes.
+    /// Warm capacity of each pod, in bytes.
     pub(super) fn room_bytes(&self, key_count: usize) -> u64 {
         let values = match self.room {
-            Room::Bytes(bytes) => return bytes,
-            Room::Values(values) => values,
-            Room::HalfOfAllKeys => (key_count as u64).div_ceil(2 * u64::from(self.pod_count)),
+            WarmCapacity::Bytes(bytes) => return bytes,
+            WarmCapacity::Values(values) => values,
+            WarmCapacity::HalfOfAllKeys => (key_count as u64).div_ceil(2 * u64::from(self.pod_count)),
         };
         values.saturating_mul(self.value_bytes)
     }
 
-    /// Whether it can be played.
+    /// Checks all settings against their bounds.
     pub(super) fn check(&self) -> Result<(), PlanError> {
         let within = |is_right: bool, error: PlanError| if is_right { Ok(()) } else { Err(error) };
         within(
@@ -109,76 +103,27 @@ impl Plan {
         match self.events.kill_every {
             _ if pods_at_most > POD_COUNT_MAX => Err(PlanError::PodCount(pods_at_most)),
             Some(_) if self.pod_count < 2 => Err(PlanError::LastPodKilled),
-            Some(every) if every <= RESTART_TAKES => Err(PlanError::KilledTooOften(every)),
+            Some(every) if every <= RESTART_TIME => Err(PlanError::KilledTooOften(every)),
             Some(_) | None => Ok(()),
         }
     }
 }
 
-/// What is wrong with a plan, in the words of whoever made it.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PlanError {
-    /// Too few pods, or too many.
-    #[error("there are {0} pods, it must be 1 to {POD_COUNT_MAX}, those that join counted")]
-    PodCount(u32),
-    /// Too slow, or too fast.
-    #[error("the speed must be 0.001 to 1000")]
-    Speed,
-    /// Too few replicas, or too many.
-    #[error("a slice may have {0} replicas, it must be 1 to {REPLICAS_MAX}")]
-    Replicas(u32),
-    /// A value that takes nothing.
-    #[error("a value has 0 bytes, it must have at least 1")]
-    ValueWithoutBytes,
-    /// A pod that can carry nothing.
-    #[error("a pod can carry a load of 0, it must be above 0")]
-    NoCapacity,
-    /// Not one value fits.
-    #[error("a pod can keep {room} bytes warm, which is less than the {value} bytes of one value")]
-    NoRoom {
-        /// What a pod can keep.
-        room: u64,
-        /// What a value takes.
-        value: u64,
-    },
-    /// Nobody would be left.
-    #[error("a pod is killed again and again, so there must be at least 2 pods")]
-    LastPodKilled,
-    /// The next pod is killed before the last one is back.
-    #[error(
-        "a pod is killed every {} ms, it must be more than the {} s that a killed one takes to be back",
-        .0.as_millis(),
-        RESTART_TAKES.as_secs()
-    )]
-    KilledTooOften(Duration),
-    /// So long that it is a slip.
-    #[error("the run would be longer than 31 days; play the requests faster")]
-    TooLong,
-    /// Something is to happen after the last request.
-    #[error("pods are to {what} at {at_ms} ms, but the last request is at {last_ms} ms")]
-    TooLate {
-        /// What is to happen.
-        what: &'static str,
-        /// When.
-        at_ms: u64,
-        /// When the last request is.
-        last_ms: u64,
-    },
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Addition;
+    use std::time::Duration;
+
+    use super::super::pod_events::Addition;
     use super::*;
 
-    fn refused(change: impl FnOnce(&mut Plan)) -> String {
-        let mut plan = Plan::of_pods(4);
+    fn refused(change: impl FnOnce(&mut ReplayPlan)) -> String {
+        let mut plan = ReplayPlan::of_pods(4);
         change(&mut plan);
         plan.check().unwrap_err().to_string()
     }
 
     #[test]
-    fn what_cannot_be_played_is_refused_in_one_sentence() {
+    fn an_invalid_plan_is_refused_in_one_sentence() {
         let (killed, at) = (Some(Duration::from_secs(10)), Duration::from_secs(1));
         let cases = [
             (
@@ -199,11 +144,11 @@ mod tests {
                 "a value has 0 bytes, it must have at least 1",
             ),
             (
-                refused(|plan| plan.room = Room::Bytes(4_095)),
+                refused(|plan| plan.room = WarmCapacity::Bytes(4_095)),
                 "a pod can keep 4095 bytes warm, which is less than the 4096 bytes of one value",
             ),
             (
-                refused(|plan| plan.room = Room::Values(0)),
+                refused(|plan| plan.room = WarmCapacity::Values(0)),
                 "a pod can keep 0 bytes warm, which is less than the 4096 bytes of one value",
             ),
             (
@@ -225,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_keys_fit_if_nothing_else_is_said() {
-        assert_eq!(Plan::of_pods(4).room_bytes(80), 10 * 4_096);
-        assert_eq!(Plan::of_pods(4).room_bytes(81), 11 * 4_096);
+    fn half_of_the_keys_fit_by_default() {
+        assert_eq!(ReplayPlan::of_pods(4).room_bytes(80), 10 * 4_096);
+        assert_eq!(ReplayPlan::of_pods(4).room_bytes(81), 11 * 4_096);
     }
 }

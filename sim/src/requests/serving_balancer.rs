@@ -1,52 +1,52 @@
-//! Placement: who decides which pods serve a key.
+//! A balancer that serves the requests between its decisions.
 
 use emberkeep_core::keyspace::SliceKey;
 
-use super::Way;
-use super::metered::Metered;
-use super::play::Play;
+use super::metered_target::MeteredTarget;
+use super::placement_policy::PlacementPolicy;
+use super::recorded_run::RecordedRun;
 use super::serving::Serving;
 use crate::balancers::BalancerKind;
 use crate::ownership::OwnershipMap;
 use crate::replay::{Balancer, Moment, Stopwatch, TraceState};
 
-/// Requests served by pods as somebody places the keys. To a replay it is a balancer that serves, between two
-/// decisions, what comes between them.
-pub(super) struct Placement<'a> {
+/// Requests served under one placement policy. A replay calls it as a balancer; before each decision it serves the
+/// requests since the previous one.
+pub(super) struct ServingBalancer<'a> {
     pub(super) serving: Serving<'a>,
     decider: Decider,
     value_bytes: u64,
 }
 
 enum Decider {
-    /// It learns of the load from what pods measure.
-    Measuring(Box<Metered>),
-    /// It does not look at load.
+    /// Decides on the load that pods measure.
+    Measuring(Box<MeteredTarget>),
+    /// Decides without load.
     Blind(Box<dyn Balancer>),
 }
 
-impl<'a> Placement<'a> {
-    pub(super) fn new(play: &'a Play, way: Way) -> Self {
+impl<'a> ServingBalancer<'a> {
+    pub(super) fn new(run: &'a RecordedRun, policy: PlacementPolicy) -> Self {
         Self {
-            serving: Serving::new(play),
-            value_bytes: play.value_bytes(),
-            decider: match way {
-                Way::Emberkeep => Decider::Measuring(Box::new(Metered::new(play.trace(), play.seed()))),
-                Way::Ring => Decider::Blind(BalancerKind::Ring.balancer(play.trace())),
-                Way::Stateless => Decider::Blind(Box::new(Anywhere)),
+            serving: Serving::new(run),
+            value_bytes: run.value_bytes,
+            decider: match policy {
+                PlacementPolicy::Emberkeep => Decider::Measuring(Box::new(MeteredTarget::new(&run.trace, run.seed))),
+                PlacementPolicy::Ring => Decider::Blind(BalancerKind::Ring.balancer(&run.trace)),
+                PlacementPolicy::Stateless => Decider::Blind(Box::new(NoAffinity)),
             },
         }
     }
 }
 
-impl Balancer for Placement<'_> {
+impl Balancer for ServingBalancer<'_> {
     fn decide(
         &mut self,
         world: &TraceState<'_>,
         moment: Moment,
         stopwatch: &mut Stopwatch<'_>,
     ) -> Option<OwnershipMap> {
-        let served = self.serving.until(moment.at_ms);
+        let served = self.serving.serve_until(moment.at_ms);
         let decided = match &mut self.decider {
             Decider::Blind(balancer) => balancer.decide(world, moment, stopwatch),
             Decider::Measuring(metered) => {
@@ -60,10 +60,10 @@ impl Balancer for Placement<'_> {
     }
 }
 
-/// No affinity: every pod serves every key.
-struct Anywhere;
+/// Every pod serves every key.
+struct NoAffinity;
 
-impl Balancer for Anywhere {
+impl Balancer for NoAffinity {
     fn decide(&mut self, world: &TraceState<'_>, _: Moment, _: &mut Stopwatch<'_>) -> Option<OwnershipMap> {
         let everyone = || OwnershipMap::from_starts([(SliceKey::EMPTY, world.live().collect())]);
         world.has_new_pods().then(everyone)

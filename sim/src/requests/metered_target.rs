@@ -1,4 +1,4 @@
-//! Emberkeep's balancer, which knows of the load what pods measure and report.
+//! Emberkeep's balancer on the load that pods measure and report.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use emberkeep_core::slicelet::Identity;
 use emberkeep_core::time::Timestamp;
 
 use super::pod_meter::PodMeter;
-use super::serving::Served;
+use super::served::Served;
 use super::warm_values::WarmValues;
 use crate::balancers::{Target, incarnation_of};
 use crate::load_trace::{LoadTrace, PodId};
@@ -15,11 +15,11 @@ use crate::ownership::OwnershipMap;
 use crate::random_stream::RandomStream;
 use crate::replay::{Moment, Stopwatch, TraceState};
 
-/// How often pods report.
+/// The interval of load reports.
 const REPORT_EVERY_MS: u64 = 1_000;
 
-/// A target, and the pods that measure its load. Reports and decisions take no time.
-pub(super) struct Metered {
+/// A target, and the meters of its pods. Reports and decisions take no time.
+pub(super) struct MeteredTarget {
     target: Target,
     history: LoadHistory,
     meters: BTreeMap<PodId, PodMeter>,
@@ -27,8 +27,8 @@ pub(super) struct Metered {
     seed: u64,
 }
 
-impl Metered {
-    /// Nothing is assigned or measured yet.
+impl MeteredTarget {
+    /// A target without assignment and load.
     pub(super) fn new(trace: &LoadTrace, seed: u64) -> Self {
         Self {
             target: Target::new(trace),
@@ -39,7 +39,7 @@ impl Metered {
         }
     }
 
-    /// Pods weigh what they have warm, in values of so many bytes.
+    /// Pods weigh their warm values, each of that many bytes.
     pub(super) fn weigh(&mut self, warm: &BTreeMap<PodId, WarmValues>, value_bytes: u64, trace: &LoadTrace) {
         for (pod, meter) in &mut self.meters {
             let keys = warm.get(pod).into_iter().flat_map(WarmValues::keys);
@@ -47,7 +47,7 @@ impl Metered {
         }
     }
 
-    /// Pods count what came since the last time, up to `now_ms`, and report at each full second.
+    /// Pods count the requests served since the last call, up to `now_ms`, and report at each full second.
     pub(super) fn measure(&mut self, served: &[Served], trace: &LoadTrace, now_ms: u64) {
         let mut rest = served;
         let next_report = self.measured_to_ms / REPORT_EVERY_MS + 1;
@@ -62,7 +62,7 @@ impl Metered {
         self.measured_to_ms = now_ms;
     }
 
-    /// What is decided on what was measured.
+    /// Decides on the measured load.
     pub(super) fn decide(
         &mut self,
         world: &TraceState<'_>,
@@ -81,7 +81,7 @@ impl Metered {
         decided
     }
 
-    /// A pod that has left, or begins another life, has measured what it has measured.
+    /// Follows pods that have left or joined; each incarnation starts with a meter of its own.
     fn follow_pods(&mut self, world: &TraceState<'_>, now: Timestamp) {
         for pod in world.left() {
             self.meters.remove(pod);

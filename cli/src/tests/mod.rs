@@ -1,0 +1,4 @@
+//! Tests of the program as a whole that need its argument types.
+
+mod documents;
+mod reference;

@@ -1,0 +1,21 @@
+//! The documents tell the truth: the tutorial is executed, and the code of the README is that of an example.
+
+#![allow(clippy::unwrap_used)]
+
+mod readme;
+mod shown;
+mod steps;
+mod terminal;
+mod tutorial;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.canonicalize().unwrap()
+}
+
+fn document(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}

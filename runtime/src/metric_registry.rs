@@ -1,0 +1,122 @@
+//! A registry of metrics that can list all of them, also those without a value yet.
+//!
+//! `Registry::gather` omits a labelled metric until one of its label values has been seen, so the reference page of metrics cannot be made
+//! from it.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::Registry;
+use prometheus::core::Collector;
+use prometheus::proto::MetricType;
+
+/// What is known of a metric before it has a value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MetricDescription {
+    /// The full name, such as `emberkeep_assigner_moves_total`.
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// The names of its labels, sorted.
+    pub labels: Vec<String>,
+    /// The help text of the exposition format.
+    pub help: String,
+}
+
+/// A registry and the descriptions of what is registered in it. Copies share both.
+#[derive(Debug, Clone, Default)]
+pub struct MetricRegistry {
+    registry: Registry,
+    descriptions: Arc<Mutex<Vec<MetricDescription>>>,
+}
+
+impl MetricRegistry {
+    /// Registers a metric of which the crate defines name and labels as constants.
+    ///
+    /// # Panics
+    /// When the name or a label is not valid, or the name is registered already.
+    pub fn registered<C: Collector + Clone + 'static>(&self, metric: prometheus::Result<C>) -> C {
+        let metric = metric.expect("names and labels are constants and valid");
+        self.registry
+            .register(Box::new(metric.clone()))
+            .expect("each name is registered once");
+        let mut descriptions = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        descriptions.extend(described(&metric));
+        metric
+    }
+
+    /// All registered metrics, sorted by name.
+    #[must_use]
+    pub fn descriptions(&self) -> Vec<MetricDescription> {
+        let descriptions = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sorted = descriptions.clone();
+        sorted.sort();
+        sorted
+    }
+}
+
+impl Deref for MetricRegistry {
+    type Target = Registry;
+
+    fn deref(&self) -> &Registry {
+        &self.registry
+    }
+}
+
+fn described(metric: &impl Collector) -> Vec<MetricDescription> {
+    let families = metric.collect();
+    let kind = families
+        .first()
+        .map_or("untyped", |family| kind(family.get_field_type()));
+    let description = |desc: &&prometheus::core::Desc| {
+        let constant = desc.const_label_pairs.iter().map(|label| label.name().to_owned());
+        let mut labels: Vec<String> = constant.chain(desc.variable_labels.iter().cloned()).collect();
+        labels.sort();
+        MetricDescription {
+            name: desc.fq_name.clone(),
+            kind,
+            labels,
+            help: desc.help.clone(),
+        }
+    };
+    metric.desc().iter().map(description).collect()
+}
+
+const fn kind(kind: MetricType) -> &'static str {
+    match kind {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        MetricType::SUMMARY => "summary",
+        MetricType::UNTYPED => "untyped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::{IntCounterVec, IntGauge, Opts};
+
+    use super::*;
+
+    #[test]
+    fn a_labelled_metric_without_a_value_is_described() {
+        let registry = MetricRegistry::default();
+        let opts = Opts::new("emberkeep_test_moves_total", "Slices moved.").const_label("target", "t");
+        registry.registered(IntCounterVec::new(opts, &["cause"]));
+        registry.registered(IntGauge::new("emberkeep_test_is_leader", "1 on the leader."));
+        assert_eq!(registry.gather().len(), 1, "the counter has no value");
+        let described: Vec<_> = registry
+            .descriptions()
+            .into_iter()
+            .map(|metric| (metric.name, metric.kind, metric.labels.join(" ")))
+            .collect();
+        let expected = [
+            ("emberkeep_test_is_leader", "gauge", ""),
+            ("emberkeep_test_moves_total", "counter", "cause target"),
+        ];
+        assert_eq!(
+            described,
+            expected.map(|(name, kind, labels)| (name.to_owned(), kind, labels.to_owned()))
+        );
+    }
+}
