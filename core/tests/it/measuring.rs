@@ -90,7 +90,7 @@ impl MeteredPods {
         }
     }
 
-    /// Lets so many seconds pass; at the end of each, the pods report one after the other.
+    /// Lets time pass; at the end of each second, the pods report one after the other.
     fn advance(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now = self.now + SECOND;

@@ -102,7 +102,10 @@ async fn an_update_that_always_conflicts_fails_and_writes_nothing() {
     let contended = FaultyStore::below("numbers/", StoreFault::WritesFirst).decorate(&store);
     let (fixture, _session) = SliceletFixture::owning_as(|builder| numbers(builder).writable().store(contended)).await;
     let error = fixture.add("a", 5).await.unwrap_err();
-    assert_eq!(error.to_string(), "the write conflicted with writes of other pods 16 times in a row");
+    assert_eq!(
+        error.to_string(),
+        "the write conflicted with writes of other pods 16 times in a row"
+    );
     let object = object(&store, "a").await.unwrap();
     assert_eq!(object, format!("1{}", "0".repeat(15)), "only the other writer wrote");
 }
@@ -166,10 +169,7 @@ async fn a_bounded_number_of_requests_is_remembered() {
         "two newer requests displaced it"
     );
     let error = fixture.add_once("a", "", 1).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "request id has 0 bytes, allowed are 1 to 128"
-    );
+    assert_eq!(error.to_string(), "request id has 0 bytes, allowed are 1 to 128");
 }
 
 #[tokio::test]
