@@ -32,7 +32,7 @@ const MESSAGE: &str =
 
 fn routed_call(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let address = runtime.block_on(serve(Routes::new(StringService(Echo)), CancellationToken::new()));
+    let address = runtime.block_on(serve(Routes::new(StringService(BenchEcho)), CancellationToken::new()));
     let assigner = runtime.block_on(assigner_of(address));
     let clerk = runtime.block_on(clerk_of(&assigner));
     let channel = runtime.block_on(async { channel_to(&address.to_string(), &ChannelSettings::default()) });
@@ -118,7 +118,7 @@ async fn clerk_of(assigner: &AssignmentServer) -> Clerk {
 #[derive(Clone)]
 struct BenchEcho;
 
-impl StringHandler for Echo {
+impl StringHandler for BenchEcho {
     async fn unary(self, request: Request<String>) -> Result<Response<String>, Status> {
         Ok(Response::new(request.into_inner()))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 
 /// `pod-NUMBER` of incarnation NUMBER at 127.0.0.1:NUMBER. No process listens at the small ports that tests use here.
 pub fn pod(number: u16) -> Pod {
@@ -12,14 +12,9 @@ pub fn pod(number: u16) -> Pod {
     }
 }
 
-/// The first incarnation of a pod, of weight one, in no zone and with no limit of memory.
+/// The first incarnation of a pod, of ordinary weight, in no zone and without a memory limit.
 pub fn pod_at(name: &str, address: impl Display) -> Pod {
-    Pod {
-        name: PodName::try_new(name).expect("the test names a valid pod"),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new(&address.to_string()).expect("the test gives a valid address"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
+    let name = PodName::try_new(name).expect("the test names a valid pod");
+    let address = PodAddress::try_new(&address.to_string()).expect("the test gives a valid address");
+    Pod::new(name, Incarnation(1), address)
 }

@@ -43,7 +43,7 @@ impl StoreGate {
         self.is_open.send_replace(false);
     }
 
-    /// Waits until so many operations have arrived.
+    /// Waits until `count` operations have arrived.
     pub async fn arrivals(&self, count: usize) {
         let mut arrival_count = self.arrival_count.subscribe();
         let arrived = soon(arrival_count.wait_for(|arrived| *arrived >= count)).await;

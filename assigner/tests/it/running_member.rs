@@ -26,7 +26,7 @@ impl RunningMember {
         }
     }
 
-    /// A member that goes on with what is in `folder`, once it leads.
+    /// A member that continues with the data in `folder`, once it leads.
     pub(crate) async fn start_in(folder: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

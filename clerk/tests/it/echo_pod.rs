@@ -95,7 +95,7 @@ impl StringHandler for EchoHandler {
             PodBehaviour::Answer => Ok(Response::new(self.name)),
             PodBehaviour::Forward(not_owner) => {
                 let mut headers = http::HeaderMap::new();
-                not_owner.note_in(&mut headers);
+                not_owner.insert_into(&mut headers);
                 let (headers, extensions) = (MetadataMap::from_headers(headers), http::Extensions::new());
                 Ok(Response::from_parts(headers, self.name, extensions))
             }

@@ -28,7 +28,7 @@ async fn assignment_server() -> AssignmentServer {
 fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
-        patience: DEADLINE,
+        retry_wait_max: DEADLINE,
         ..ClerkSettings::default()
     }
 }
@@ -56,7 +56,7 @@ async fn routed_by(clerk: &Clerk, generation: Generation) {
     soon(is_there).await.unwrap();
 }
 
-/// Waits until so many requests wait for a pod.
+/// Waits until `count` requests wait for a pod.
 async fn waiting(clerk: &Clerk, count: u64) {
     let waiting = async {
         while clerk.stats().waiting != count {

@@ -1,4 +1,4 @@
-//! Owner hints: what a pod of a newer generation says counts until the clerk has an assignment of that generation.
+//! Owner hints: a hint of a newer generation counts until the clerk has an assignment of that generation.
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::{Slice, SliceKey};

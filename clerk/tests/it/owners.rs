@@ -99,7 +99,7 @@ async fn a_clerk_without_a_valid_address_is_not_built() {
     let target = rejected(Clerk::builder("No Name").assigner("127.0.0.1:1")).await;
     assert!(target.starts_with("target \"No Name\" is not allowed"), "{target}");
     let source = rejected(Clerk::builder(TARGET).assigner("nowhere")).await;
-    assert!(source.starts_with("address \"nowhere\" cannot be called"), "{source}");
+    assert!(source.starts_with("address \"nowhere\" is invalid"), "{source}");
     let seed = rejected(Clerk::builder(TARGET).seed_pods(["nowhere"])).await;
     assert!(seed.starts_with("address \"nowhere\" is not allowed"), "{seed}");
 }

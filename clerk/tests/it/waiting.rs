@@ -10,7 +10,7 @@ use crate::{assignment_server, call, clerk_error, connect, patient, ready, waiti
 
 fn impatient() -> ClerkSettings {
     ClerkSettings {
-        patience: Duration::from_millis(50),
+        retry_wait_max: Duration::from_millis(50),
         ..patient()
     }
 }
@@ -77,7 +77,7 @@ async fn the_number_of_waiting_requests_is_limited() {
     assert!(
         status
             .message()
-            .starts_with("2 requests wait for a pod already: slice [6d, inf)"),
+            .starts_with("the limit of 2 waiting requests is reached: slice [6d, inf)"),
         "{status}"
     );
     calling.iter().for_each(tokio::task::JoinHandle::abort);

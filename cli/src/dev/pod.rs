@@ -28,7 +28,7 @@ pub(crate) struct DemoPodArgs {
     /// The members of the assigner
     #[arg(long, required = true)]
     assigner: Vec<String>,
-    /// Other pods, which tell the assignment where no assigner answers
+    /// Other pods, which provide the assignment while no assigner answers
     #[arg(long)]
     peer: Vec<String>,
     /// The URL of the object store

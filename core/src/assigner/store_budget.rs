@@ -43,7 +43,7 @@ struct Account {
 const GATHER: Duration = Duration::from_millis(100);
 /// The shortest interval between two allocations that follow demand.
 const ALLOCATION_INTERVAL: Duration = Duration::from_secs(1);
-/// A change of demand by less than one part of this many is ignored.
+/// A change of demand by less than a quarter is ignored.
 const NOTABLE_DIVISOR: u64 = 4;
 /// A change of demand by less than this is ignored: one request a second, in thousandths.
 const NOTABLE_MIN: u64 = 1_000;
@@ -65,8 +65,8 @@ impl StoreBudget {
         self.check_at.unwrap_or(Timestamp::NEVER)
     }
 
-    /// Allocates again if that is due. Returns the grants to send, smaller shares first, so that the sum of what pods hold
-    /// never exceeds the total.
+    /// Allocates again if that is due. Returns the grants to send, decreases first, so that the shares that pods hold never add
+    /// up to more than the total.
     pub(super) fn update(
         &mut self,
         total: Option<Rate>,
@@ -215,7 +215,7 @@ pub(super) fn allocate(total: Rate, demands: &BTreeMap<PodName, Rate>) -> BTreeM
     demands.keys().cloned().zip(shares).collect()
 }
 
-/// One part of this many of the total is divided equally, whatever the demands.
+/// A quarter of the total is divided equally, whatever the demands.
 const FLOOR_DIVISOR: u64 = 4;
 
 /// Max-min fairness: fills all demands up to one level, as high as the total allows; returns the remainder. The smallest

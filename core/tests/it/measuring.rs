@@ -7,7 +7,7 @@ use std::time::Duration;
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
 use emberkeep_core::load::{Load, LoadHistory, LoadMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership};
 use emberkeep_core::time::Timestamp;
 use proptest::prelude::*;
@@ -19,14 +19,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const BLOCK_COUNT: u64 = 64;
 
 fn pod(number: usize) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
+    let name = PodName::try_new(&format!("pod-{number}")).unwrap();
+    Pod::new(name, Incarnation(1), PodAddress::try_new("127.0.0.1:80").unwrap())
 }
 
 fn start_of(block: u64) -> SliceKey {
@@ -44,7 +38,7 @@ fn serving(pods: &[usize]) -> ReplicaSet {
 }
 
 /// The slices, by their first block, with the pods that serve each.
-type SlicePlan = Vec<(u64, Vec<usize>)>;
+type ServingPlan = Vec<(u64, Vec<usize>)>;
 
 /// Pods that serve the slices of a plan and meter a given load.
 struct MeteredPods {
@@ -74,7 +68,7 @@ impl MeteredPods {
         }
     }
 
-    fn follow(&mut self, plan: &SlicePlan) {
+    fn follow(&mut self, plan: &ServingPlan) {
         let entries = plan.iter().map(|(block, pods)| (start_of(*block), serving(pods)));
         self.assign(entries.collect());
     }
@@ -96,7 +90,7 @@ impl MeteredPods {
         }
     }
 
-    /// Lets so many seconds pass; at the end of each, the pods report one after the other.
+    /// Lets time pass; at the end of each second, the pods report one after the other.
     fn advance(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now = self.now + SECOND;
@@ -152,7 +146,7 @@ fn units(load: Load) -> u64 {
     (load.milli() + 500) / 1_000
 }
 
-fn slice_plan() -> impl Strategy<Value = SlicePlan> {
+fn slice_plan() -> impl Strategy<Value = ServingPlan> {
     let serving = || prop::sample::subsequence((0..POD_COUNT).collect::<Vec<_>>(), 1..=POD_COUNT);
     let rest = prop::collection::btree_map(1..BLOCK_COUNT, serving(), 0..12);
     (serving(), rest).prop_map(|(first, rest)| {
@@ -238,7 +232,7 @@ fn the_load_of_a_lost_pod_expires_after_five_minutes() {
 #[test]
 fn a_key_with_a_third_of_all_load_is_known_after_four_seconds() {
     let mut pods = MeteredPods::new(vec![100; BLOCK_COUNT as usize]);
-    let quarters: SlicePlan = (0..4).map(|pod| (16 * pod, vec![pod as usize])).collect();
+    let quarters: ServingPlan = (0..4).map(|pod| (16 * pod, vec![pod as usize])).collect();
     pods.follow(&quarters);
     pods.hot = Some((SliceKey::from_position(5 << 58 | 7), 16));
     pods.advance(60);

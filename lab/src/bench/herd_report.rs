@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bench_report::BenchReport;
-use crate::report::{CompletedRequest, RequestOutcome, TextTable, nanos, quantile, time};
+use crate::report::{CompletedRequest, ReportTable, RequestOutcome, nanos, quantile, time};
 
 /// The figures of the measurement. The names of its fields are a promise.
 #[derive(Debug, Serialize)]
@@ -168,7 +168,7 @@ impl fmt::Display for HerdReport {
             "failed",
             "warm again",
         ];
-        write!(f, "{}", TextTable::of(headings, self.runs.iter().map(HerdRun::line)))?;
+        write!(f, "{}", ReportTable::of(headings, self.runs.iter().map(HerdRun::line)))?;
         for run in &self.runs {
             let rate = run
                 .guard_rate

@@ -18,7 +18,7 @@ use super::read_workload::ReadsReport;
 use super::reader::{ReadSettings, ReaderReport, TARGET, start_process};
 use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
-use crate::report::{ProgressEvent, ShowProgress, TextTable, mib, share};
+use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
 
 /// What the measurement needs.
 #[derive(Debug, Clone, Copy)]
@@ -171,7 +171,7 @@ impl fmt::Display for RestartReport {
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.restarts.iter().map(RestartRun::line))
+            ReportTable::of(headings, self.restarts.iter().map(RestartRun::line))
         )
     }
 }

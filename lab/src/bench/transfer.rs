@@ -120,7 +120,7 @@ struct PodReplacement<'a> {
 
 /// How long it took until the new pod served all keys.
 struct MoveTimes {
-    /// Since it was started and the old one was told to drain.
+    /// Since its start, when the old one got SIGTERM.
     whole: Duration,
     /// Since the first slice started to move.
     moving: Duration,

@@ -29,8 +29,8 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder, and creates it if it is missing; without a path, a temporary one. Empties the logs and reads of
-    /// the last run.
+    /// Opens the folder, and creates it if it is missing; without a path, a temporary one. Empties the logs and reads
+    /// of the last run.
     ///
     /// # Errors
     /// If it is in use, holds other files, or is of another version.

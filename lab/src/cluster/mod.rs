@@ -26,7 +26,7 @@ pub use self::metrics_page::MetricsPage;
 pub use self::pod_process::{PodFault, PodProcess};
 pub use self::ports::free_port;
 pub use self::process::{ChildProcess, ProcessSpec, READY, Signal};
-pub use self::process_cluster::{ClusterSettings, PodOptions, ProcessCluster};
+pub use self::process_cluster::{PodOptions, ProcessCluster, ProcessClusterSettings};
 pub use self::s3_server::{BUCKET, start_s3_server};
 pub(crate) use self::storage::environment_of;
 pub use self::storage::{Storage, StoreChoice};

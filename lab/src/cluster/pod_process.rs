@@ -30,7 +30,8 @@ pub(super) struct PodSpec {
     pub(super) process: ProcessSpec,
     /// The URLs of the assigner.
     pub(super) assigners: Vec<String>,
-    /// With it, clients reach the pod through a proxy, and the pod reaches the assigner through another, which leads there.
+    /// With it, clients reach the pod through a proxy, and the pod reaches the assigner through another, which leads
+    /// there.
     pub(super) proxy_to: Option<Upstream>,
 }
 
@@ -43,7 +44,7 @@ pub enum PodFault {
     Partitioned,
 }
 
-/// A pod that was told to drain.
+/// A pod that got SIGTERM and drains.
 #[derive(Debug)]
 pub(super) struct DrainingPod {
     pub(super) process: ChildProcess,

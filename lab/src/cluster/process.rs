@@ -231,10 +231,10 @@ impl ChildProcess {
             Ok(Ok(status)) if status.success() => return Ok(()),
             Ok(Ok(status)) => status.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it did not within {deadline:?}"),
+            Err(_) => format!("it still ran after {deadline:?}"),
         };
         Err(LabError::failed(format!(
-            "{} was told to end: {reason}",
+            "{} did not end in order: {reason}",
             self.spec.name
         )))
     }

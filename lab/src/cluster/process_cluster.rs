@@ -30,7 +30,7 @@ const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
-pub struct ClusterSettings {
+pub struct ProcessClusterSettings {
     /// The binary `emberkeep` that each process runs.
     pub program: PathBuf,
     /// How processes are started.
@@ -43,7 +43,7 @@ pub struct ClusterSettings {
     pub pods: PodOptions,
 }
 
-impl ClusterSettings {
+impl ProcessClusterSettings {
     /// One assigner member on this machine; pods that only read.
     pub fn new(program: PathBuf) -> Self {
         Self {
@@ -104,7 +104,11 @@ impl ProcessCluster {
     ///
     /// # Errors
     /// If the folder belongs to a cluster of another size, the store cannot be used, or a process does not start.
-    pub async fn start(folder: DataFolder, store: StoreChoice, settings: ClusterSettings) -> Result<Self, LabError> {
+    pub async fn start(
+        folder: DataFolder,
+        store: StoreChoice,
+        settings: ProcessClusterSettings,
+    ) -> Result<Self, LabError> {
         let assigners = settings.assigners(&folder)?;
         let storage = Storage::open(store, &folder, &settings.program).await?;
         Self::with(folder, storage, assigners, settings).await
@@ -117,7 +121,7 @@ impl ProcessCluster {
     pub async fn start_beside(
         storage: Storage,
         folder: DataFolder,
-        settings: ClusterSettings,
+        settings: ProcessClusterSettings,
     ) -> Result<Self, LabError> {
         let assigners = settings.assigners(&folder)?;
         Self::with(folder, storage, assigners, settings).await
@@ -127,7 +131,7 @@ impl ProcessCluster {
         folder: DataFolder,
         storage: Storage,
         mut assigners: AssignerGroup,
-        settings: ClusterSettings,
+        settings: ProcessClusterSettings,
     ) -> Result<Self, LabError> {
         assigners.start_all(&folder).await?;
         Ok(Self {
@@ -218,7 +222,7 @@ impl ProcessCluster {
         Ok(())
     }
 
-    /// Whether a pod that was told to drain still runs.
+    /// Whether a draining pod still runs.
     pub(crate) const fn is_draining(&self) -> bool {
         !self.draining.is_empty()
     }
@@ -260,8 +264,8 @@ impl ProcessCluster {
         Some(self.pods.remove(index))
     }
 
-    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod that
-    /// ended in order is removed: an operator may have drained it.
+    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod
+    /// that ended in order is removed: an operator may have drained it.
     pub(crate) fn take_failure(&mut self) -> Option<LabError> {
         self.pods.retain_mut(|pod| !pod.process.try_wait_success());
         self.draining.retain_mut(|pod| !pod.process.try_wait_success());
@@ -400,7 +404,7 @@ impl ProcessCluster {
     }
 }
 
-impl ClusterSettings {
+impl ProcessClusterSettings {
     fn assigners(&self, folder: &DataFolder) -> Result<AssignerGroup, LabError> {
         AssignerGroup::new(
             self.program.clone(),

@@ -16,7 +16,8 @@ pub(crate) struct HotKeyPlan {
 }
 
 impl HotKeyPlan {
-    /// Whether the request of that number, due at that time, goes to this key. Its requests are evenly spread among all.
+    /// Whether the request of that number, due at that time, goes to this key. Its requests are evenly spread among
+    /// all.
     pub(crate) fn has_request(&self, number: usize, at: Duration) -> bool {
         let taken_before = |number: usize| (number as f64 * self.share).floor();
         at >= self.since && taken_before(number + 1) > taken_before(number)

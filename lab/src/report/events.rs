@@ -29,8 +29,8 @@ pub struct ChaosEvent {
     pub failed: u64,
     /// The share of answers from warm memory in the worst of these seconds; 1 without answers.
     pub min_hit_share: f64,
-    /// For a killed leader, how long no member led; for all others, the longest time that any key was unavailable within these
-    /// seconds.
+    /// For a killed leader, how long no member led; for all others, the longest time that any key was unavailable
+    /// within these seconds.
     pub unavailable_ms: u64,
     /// How long after the event the last request failed before the next event of its kind; 0 if none did.
     pub failed_after_ms: u64,

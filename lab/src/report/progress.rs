@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::run_tally::IntervalTally;
 use super::units::{in_ms, percent};
 
-/// Progress of a run, for whoever shows it.
+/// Progress of a run, to be shown.
 #[derive(Debug)]
 pub enum ProgressEvent<'a> {
     /// A step of the preparation begins.

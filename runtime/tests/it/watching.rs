@@ -150,7 +150,7 @@ async fn a_watcher_that_looks_elsewhere_finds_a_newer_assignment() {
     let watcher = watcher_of(&[&older.address]);
     holds(&watcher, &history[1]).await;
     watcher.add_sources([newer.address.to_string()]);
-    watcher.look_elsewhere();
+    watcher.try_next_source();
     holds(&watcher, &history[2]).await;
 }
 

@@ -24,7 +24,7 @@ pub enum RecordingFault {
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     /// The file does not begin with the header of a recording.
-    #[error("the file is not a recording, which begins with {:?}", .expected.trim_end())]
+    #[error("not a recording: the file must begin with {:?}", .expected.trim_end())]
     NoRecording { expected: &'static str },
     /// The file is a recording of another format version.
     #[error("the file has format {found:?}, this version reads {:?}", .expected.trim_end())]

@@ -372,7 +372,7 @@ mod tests {
         );
         assert_eq!(
             error_of(b"at_ms,key,load\n"),
-            r#"record 0, at byte 0: the file is not a recording, which begins with "emberkeep recording 3""#
+            r#"record 0, at byte 0: not a recording: the file must begin with "emberkeep recording 3""#
         );
         let mut broken = file_of(&records[..1]);
         let offset = broken.len();

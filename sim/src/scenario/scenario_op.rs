@@ -33,7 +33,7 @@ pub(super) enum ScenarioOp {
         key: u64,
         share: u64,
     },
-    /// Adds this share of the load to random keys; it decays linearly over `fades_over`.
+    /// Adds this share of the load to random keys, which decays linearly over `fades_over` or stays.
     Crowd {
         key_count: u64,
         share: u64,

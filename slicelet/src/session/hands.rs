@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
-use super::assigner_link::AssignerLink;
+use super::assigner_stream::AssignerStream;
 use super::running_pulls::RunningPulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
@@ -95,7 +95,7 @@ impl<C: Codec> SessionHands<C> {
         self.parts.metrics.is_connected.set(0);
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
-        let link = AssignerLink {
+        let link = AssignerStream {
             connection,
             assigner,
             registration: Registration {
@@ -156,7 +156,7 @@ impl<C: Codec> SessionHands<C> {
     }
 
     /// Clears the values of lost slices in a task, because it takes long in a large store. Correctness does not depend on
-    /// when it is done: values of an interrupted hold are never answered.
+    /// when it is done: each read checks its value against the fence of the present ownership.
     fn forget_lost(&self) {
         let (published, warm) = (Arc::clone(&self.parts.published), Arc::clone(&self.parts.warm));
         let clear = move || {

@@ -51,7 +51,7 @@ impl SliceletFixture {
         soon(guard.get()).await.map(|value| *value)
     }
 
-    /// Sends so many requests for a key before the first read passes.
+    /// Sends `count` requests for a key before the first read passes.
     pub(crate) async fn get_concurrently(&self, key: &str, count: usize) -> Vec<Result<u64, GetError>> {
         self.reads.close();
         let mut all = Box::pin(join_all((0..count).map(|_| self.get(key))));

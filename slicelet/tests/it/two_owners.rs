@@ -50,7 +50,7 @@ impl TwoOwners {
     fn conflict_count(&self) -> u64 {
         self.owners
             .iter()
-            .map(|owner| owner.slicelet.stats().lost_race_count)
+            .map(|owner| owner.slicelet.stats().write_conflict_count)
             .sum()
     }
 

@@ -81,7 +81,7 @@ async fn updates_of_one_key_run_one_after_the_other() {
     let mut sums: Vec<_> = sums.into_iter().map(Result::unwrap).collect();
     sums.sort_unstable();
     assert_eq!(sums, (1..=20).collect::<Vec<_>>());
-    assert_eq!(fixture.slicelet.stats().lost_race_count, 0);
+    assert_eq!(fixture.slicelet.stats().write_conflict_count, 0);
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn an_update_applies_to_what_another_pod_wrote() {
     fixture.get("a").await.unwrap();
     fixture.put("a", "100").await;
     assert_eq!(fixture.add("a", 1).await.unwrap(), 101);
-    assert_eq!(fixture.slicelet.stats().lost_race_count, 1);
+    assert_eq!(fixture.slicelet.stats().write_conflict_count, 1);
     assert_eq!(fixture.get("a").await.unwrap(), 101);
 }
 
@@ -102,7 +102,10 @@ async fn an_update_that_always_conflicts_fails_and_writes_nothing() {
     let contended = FaultyStore::below("numbers/", StoreFault::WritesFirst).decorate(&store);
     let (fixture, _session) = SliceletFixture::owning_as(|builder| numbers(builder).writable().store(contended)).await;
     let error = fixture.add("a", 5).await.unwrap_err();
-    assert_eq!(error.to_string(), "the object was written by others 16 times in a row");
+    assert_eq!(
+        error.to_string(),
+        "the write conflicted with writes of other pods 16 times in a row"
+    );
     let object = object(&store, "a").await.unwrap();
     assert_eq!(object, format!("1{}", "0".repeat(15)), "only the other writer wrote");
 }
@@ -129,7 +132,7 @@ async fn a_repeated_request_takes_effect_once_and_gets_the_first_answer() {
     assert_eq!(fixture.add_once("a", "r2", 1).await.unwrap(), 6);
     assert_eq!(fixture.add_once("a", "r1", 5).await.unwrap(), 5);
     assert_eq!(fixture.get("a").await.unwrap(), 6);
-    assert_eq!(fixture.slicelet.stats().repeat_count, 1);
+    assert_eq!(fixture.slicelet.stats().deduplicated_request_count, 1);
 
     let (fixture, _session) = fixture.restarted(|builder, _| numbers(builder).writable()).await;
     assert_eq!(
@@ -166,10 +169,7 @@ async fn a_bounded_number_of_requests_is_remembered() {
         "two newer requests displaced it"
     );
     let error = fixture.add_once("a", "", 1).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a request id of 0 bytes cannot be kept, allowed are 1 to 128"
-    );
+    assert_eq!(error.to_string(), "request id has 0 bytes, allowed are 1 to 128");
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_write_in_flight_completes_although_its_request_is_cancelled() {
     assert!(futures::poll!(&mut next).is_pending());
     fixture.writes.open();
     assert_eq!(next.await.unwrap(), 18, "the cancelled write took effect first");
-    assert_eq!(fixture.slicelet.stats().lost_race_count, 0);
+    assert_eq!(fixture.slicelet.stats().write_conflict_count, 0);
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn a_read_only_slicelet_rejects_writes() {
     let error = fixture.add("a", 1).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "this slicelet only reads: start it with Builder::writable"
+        "this slicelet is read-only: start it with Builder::writable"
     );
     assert_eq!(fixture.object("a").await, None);
 }

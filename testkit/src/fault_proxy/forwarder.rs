@@ -15,7 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::{sleep, timeout};
 
 use super::HttpFault;
-use super::fault_plan::FaultPlan;
+use super::fault_schedule::FaultSchedule;
 use super::http_fault::path_of;
 use super::object_versions::{ObjectVersion, ObjectVersions, etag};
 use super::reply::{ConnectionCut, ProxyReply, s3_error, streamed, truncated, whole};
@@ -25,7 +25,7 @@ use crate::deadline::DEADLINE;
 pub(super) struct FaultyForwarder {
     upstream: Authority,
     client: Client<HttpConnector, Incoming>,
-    plan: Mutex<FaultPlan>,
+    schedule: Mutex<FaultSchedule>,
     versions: Mutex<ObjectVersions>,
 }
 
@@ -35,13 +35,13 @@ impl FaultyForwarder {
         Self {
             upstream: authority.expect("a socket address is an authority"),
             client: Client::builder(TokioExecutor::new()).build_http(),
-            plan: Mutex::default(),
+            schedule: Mutex::default(),
             versions: Mutex::default(),
         }
     }
 
-    pub(super) fn plan(&self) -> MutexGuard<'_, FaultPlan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn schedule(&self) -> MutexGuard<'_, FaultSchedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn versions(&self) -> MutexGuard<'_, ObjectVersions> {
@@ -49,7 +49,7 @@ impl FaultyForwarder {
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Result<ProxyReply, ConnectionCut> {
-        let drawn = self.plan().draw(&request);
+        let drawn = self.schedule().draw(&request);
         match drawn {
             None => self.forward(request).await,
             Some(fault) => self.inject(fault, request).await,
@@ -61,7 +61,7 @@ impl FaultyForwarder {
             .then(|| self.stale_version(&request))
             .flatten();
         if fault != HttpFault::StaleRead || stale.is_some() {
-            self.plan().on_injected(fault);
+            self.schedule().on_injected(fault);
         }
         match fault {
             HttpFault::Delay(delay) => {

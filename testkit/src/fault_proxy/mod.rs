@@ -16,7 +16,7 @@
 //! # }
 //! ```
 
-mod fault_plan;
+mod fault_schedule;
 mod forwarder;
 mod http_fault;
 mod injected_faults;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use self::fault_plan::RandomFaults;
+pub use self::fault_schedule::RandomFaults;
 use self::forwarder::FaultyForwarder;
 pub use self::http_fault::{HttpFault, RequestMatcher};
 pub use self::injected_faults::InjectedFaults;
@@ -72,21 +72,21 @@ impl FaultProxy {
     /// The next `count` of these requests meet `fault`: after earlier calls whose count is not used up, and before random
     /// faults.
     pub fn inject(&self, count: usize, requests: RequestMatcher, fault: HttpFault) {
-        self.forwarder.plan().schedule(count, requests, fault);
+        self.forwarder.schedule().push(count, requests, fault);
     }
 
     /// From now on, requests meet these random faults, in place of earlier random ones.
     pub fn inject_at_random(&self, faults: RandomFaults) {
-        self.forwarder.plan().inject_at_random(faults);
+        self.forwarder.schedule().inject_at_random(faults);
     }
 
     /// From now on, everything is forwarded.
     pub fn heal(&self) {
-        self.forwarder.plan().heal();
+        self.forwarder.schedule().heal();
     }
 
     /// The faults that were injected so far.
     pub fn injected(&self) -> InjectedFaults {
-        self.forwarder.plan().injected()
+        self.forwarder.schedule().injected()
     }
 }

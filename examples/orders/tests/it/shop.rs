@@ -114,13 +114,13 @@ impl Shop {
         Books::new(reply.unwrap().into_inner())
     }
 
-    /// Waits until the partners have so many facts.
+    /// Waits until the partners have `count` facts.
     pub(crate) async fn wait_for_facts(&self, count: usize) {
         let enough = async || (self.books().await.facts.len() >= count).then_some(());
         eventually(&format!("{count} facts"), enough).await;
     }
 
-    /// Waits until so many pods have slices.
+    /// Waits until `count` pods have slices.
     pub(crate) async fn wait_for_pods(&self, count: usize) {
         let enough = async || (self.pod_count() == count).then_some(());
         eventually(&format!("{count} pods with slices"), enough).await;

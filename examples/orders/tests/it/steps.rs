@@ -41,9 +41,9 @@ enum Settled {
 }
 
 impl PartnerService {
-    fn answer(&mut self, call: &Call, fate: CallFate) -> Result<String, Failure> {
+    fn answer(&mut self, call: &StepCall, fate: CallFate) -> Result<String, StepError> {
         let key = call.idempotency_key("o");
-        let passing = || Failure::Passing("busy".to_owned());
+        let passing = || StepError::Transient("busy".to_owned());
         if matches!(fate, CallFate::FailsBefore) {
             return Err(passing());
         }
@@ -81,9 +81,9 @@ fn plan() -> StepPlan {
 
 /// One order with all notes that were ever written, the newest last.
 struct OrderSimulation {
-    plan: Plan,
+    plan: StepPlan,
     service: PartnerService,
-    notes: Vec<Progress>,
+    notes: Vec<StepProgress>,
     now: UnixTime,
 }
 
@@ -92,7 +92,7 @@ impl OrderSimulation {
         Self {
             plan: plan(),
             service: PartnerService::default(),
-            notes: vec![Progress::default()],
+            notes: vec![StepProgress::default()],
             now: UnixTime::default(),
         }
     }
@@ -103,14 +103,14 @@ impl OrderSimulation {
 
     fn attempt(&mut self, attempt: &CallAttempt) {
         let known = &self.notes[self.notes.len().saturating_sub(1 + attempt.behind)];
-        if let Next::WaitUntil(due_at) = known.next(&self.plan, self.now) {
+        if let NextAction::WaitUntil(due_at) = known.next(&self.plan, self.now) {
             self.now = due_at;
         }
         let NextAction::Call(call) = known.next(&self.plan, self.now) else {
             return;
         };
         let outcome = self.service.answer(&call, attempt.fate);
-        let noted = self.newest().noting(&self.plan, &call, &outcome, self.now);
+        let noted = self.newest().with_outcome(&self.plan, &call, &outcome, self.now);
         self.notes.extend(noted.filter(|_| !attempt.is_note_lost));
     }
 
@@ -170,11 +170,11 @@ proptest! {
         once.dedup();
         prop_assert_eq!(once.len(), order.service.effects.len(), "an effect happened twice");
         match order.newest().stage() {
-            Stage::Finished => {
+            WorkStage::Finished => {
                 prop_assert_eq!(order.done(), ["o/reserve", "o/notify", "o/charge", "o/ship"]);
                 prop_assert!(order.undone().is_empty());
             }
-            Stage::Cancelled { .. } => {
+            WorkStage::Cancelled { .. } => {
                 let undone = order.undone();
                 let mut expected = order.done();
                 expected.retain(|key| *key != "o/notify");

@@ -1,4 +1,4 @@
-//! Clients that ask for keys again and again, and have to be answered each time.
+//! Clients that request keys repeatedly; each request has to be answered.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::Status;
 
-/// How long anything may take that must happen: only a fault reaches it.
+/// A deadline for everything that must happen: only a fault reaches it.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Requests for all keys, again and again, each of which has to be answered, or at least begun to be.
+/// Repeated requests for all keys. Each has to be answered, or to fail after its answer has begun.
 pub(crate) struct Viewers {
     answered: watch::Receiver<BTreeSet<String>>,
     stop: watch::Sender<bool>,
@@ -25,27 +25,27 @@ pub(crate) struct Viewers {
 }
 
 impl Viewers {
-    /// One client for each key; each answer has to be right.
+    /// Starts one client per key; each answer has to be right.
     pub(crate) fn start(
         clerk: &Clerk,
         keys: impl IntoIterator<Item = String>,
         is_right: impl Fn(&str, &ViewResponse) -> bool + Clone + Send + 'static,
     ) -> Self {
-        let (heard, answered) = watch::channel(BTreeSet::new());
+        let (answering, answered) = watch::channel(BTreeSet::new());
         let (stop, stopped) = watch::channel(false);
-        let heard = Arc::new(heard);
+        let answering = Arc::new(answering);
         let mut tasks = JoinSet::new();
         for key in keys {
-            let (clerk, heard, stopped, is_right) =
-                (clerk.clone(), Arc::clone(&heard), stopped.clone(), is_right.clone());
+            let (clerk, answering, stopped, is_right) =
+                (clerk.clone(), Arc::clone(&answering), stopped.clone(), is_right.clone());
             tasks.spawn(async move {
                 while !*stopped.borrow() {
                     match view(&clerk, &key).await {
                         Ok(answer) => {
                             assert!(is_right(&key, &answer), "{key} is not {answer:?}");
-                            heard.send_modify(|pods| _ = pods.insert(answer.pod));
+                            answering.send_modify(|pods| _ = pods.insert(answer.pod));
                         }
-                        Err(status) if is_half_an_answer(&status) => {}
+                        Err(status) if is_broken_answer(&status) => {}
                         Err(status) => return Err(status),
                     }
                 }
@@ -55,12 +55,15 @@ impl Viewers {
         Self { answered, stop, tasks }
     }
 
-    /// Waits until an answer comes with which it is so; asked with the pods that have answered so far.
-    pub(crate) async fn until(&mut self, is_so: impl FnMut(&BTreeSet<String>) -> bool) {
-        timeout(DEADLINE, self.answered.wait_for(is_so)).await.unwrap().unwrap();
+    /// Waits until the pods that have answered so far satisfy the predicate.
+    pub(crate) async fn until(&mut self, wanted: impl FnMut(&BTreeSet<String>) -> bool) {
+        timeout(DEADLINE, self.answered.wait_for(wanted))
+            .await
+            .unwrap()
+            .unwrap();
     }
 
-    /// Lets each request end; all have to be answered.
+    /// Ends the clients; all requests have to be answered.
     pub(crate) async fn end(mut self) {
         self.stop.send_replace(true);
         while let Some(ended) = timeout(DEADLINE, self.tasks.join_next()).await.unwrap() {
@@ -69,7 +72,7 @@ impl Viewers {
     }
 }
 
-/// Settings with which a request fails only if nobody ever answers it.
+/// Settings with which a request fails only if no pod ever answers it.
 pub(crate) fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
@@ -95,8 +98,8 @@ pub(crate) async fn view(clerk: &Clerk, key: &str) -> Result<ViewResponse, Statu
     Ok(client.view(view_of(key)).await?.into_inner())
 }
 
-/// An answer that has begun is the caller's; a clerk cannot ask for it again when the pod dies in the middle of it.
-fn is_half_an_answer(status: &Status) -> bool {
+/// Whether the pod died in the middle of an answer, which the clerk had passed on already and cannot retry.
+fn is_broken_answer(status: &Status) -> bool {
     let source = status.source();
     source.is_some_and(|source| source.downcast_ref::<ClerkError>().is_none())
 }

@@ -67,7 +67,7 @@ impl RandomFaults {
 
 /// All faults that are to be injected, and the counts of those that were.
 #[derive(Debug, Default)]
-pub(super) struct FaultPlan {
+pub(super) struct FaultSchedule {
     scheduled: Vec<ScheduledFault>,
     random: Option<RandomFaults>,
     injected: InjectedFaults,
@@ -80,8 +80,8 @@ struct ScheduledFault {
     fault: HttpFault,
 }
 
-impl FaultPlan {
-    pub(super) fn schedule(&mut self, count: usize, requests: RequestMatcher, fault: HttpFault) {
+impl FaultSchedule {
+    pub(super) fn push(&mut self, count: usize, requests: RequestMatcher, fault: HttpFault) {
         self.scheduled.push(ScheduledFault {
             remaining_count: count,
             requests,
@@ -127,18 +127,18 @@ mod tests {
     }
 
     fn drawn(faults: RandomFaults, count: usize) -> Vec<Option<HttpFault>> {
-        let mut plan = FaultPlan::default();
-        plan.inject_at_random(faults);
-        (0..count).map(|_| plan.draw(&request("GET", "/a"))).collect()
+        let mut schedule = FaultSchedule::default();
+        schedule.inject_at_random(faults);
+        (0..count).map(|_| schedule.draw(&request("GET", "/a"))).collect()
     }
 
     #[test]
     fn scheduled_faults_strike_their_number_of_requests_the_oldest_first() {
-        let mut plan = FaultPlan::default();
-        plan.schedule(2, RequestMatcher::to("PUT", "/a"), HttpFault::CutBefore);
-        plan.schedule(1, RequestMatcher::any(), HttpFault::SlowDown);
+        let mut schedule = FaultSchedule::default();
+        schedule.push(2, RequestMatcher::to("PUT", "/a"), HttpFault::CutBefore);
+        schedule.push(1, RequestMatcher::any(), HttpFault::SlowDown);
         let requests = [("PUT", "/a/b"), ("GET", "/a"), ("PUT", "/a"), ("PUT", "/a")];
-        let drawn = requests.map(|(method, path)| plan.draw(&request(method, path)));
+        let drawn = requests.map(|(method, path)| schedule.draw(&request(method, path)));
         let (cut, slow) = (Some(HttpFault::CutBefore), Some(HttpFault::SlowDown));
         assert_eq!(drawn, [cut, slow, cut, None]);
     }
@@ -173,11 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_healed_plan_has_no_faults() {
-        let mut plan = FaultPlan::default();
-        plan.schedule(1, RequestMatcher::any(), HttpFault::CutAfter);
-        plan.inject_at_random(RandomFaults::seeded(7).percent(100, HttpFault::SlowDown));
-        plan.heal();
-        assert_eq!(plan.draw(&request("GET", "/a")), None);
+    fn a_healed_schedule_has_no_faults() {
+        let mut schedule = FaultSchedule::default();
+        schedule.push(1, RequestMatcher::any(), HttpFault::CutAfter);
+        schedule.inject_at_random(RandomFaults::seeded(7).percent(100, HttpFault::SlowDown));
+        schedule.heal();
+        assert_eq!(schedule.draw(&request("GET", "/a")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The link to an assigner: one stream, from registration to its end.
+//! The stream to an assigner, from registration to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 /// One attempt at a session with one assigner.
-pub(super) struct AssignerLink {
+pub(super) struct AssignerStream {
     pub(super) connection: u64,
     pub(super) assigner: Arc<str>,
     pub(super) registration: Registration,
@@ -31,9 +31,9 @@ pub(super) struct AssignerLink {
 /// The wait for the assigner's welcome, including the connect.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why a link ended.
+/// Why a stream ended.
 #[derive(Debug, Error)]
-enum LinkError {
+enum StreamError {
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     #[error("{} ({:?})", .0.message(), .0.code())]
@@ -50,8 +50,8 @@ enum LinkError {
     Stopped,
 }
 
-impl AssignerLink {
-    /// Registers, relays messages in both directions until the link ends, and reports the end to the brain.
+impl AssignerStream {
+    /// Registers, relays messages in both directions until the stream ends, and reports the end to the brain.
     pub(super) async fn run(self, to_send: mpsc::Receiver<FromSlicelet>) {
         let Err(error) = self.relay(to_send).await;
         self.is_connected.set(0);
@@ -70,7 +70,7 @@ impl AssignerLink {
         let _ = self.events.send(event).await;
     }
 
-    async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, LinkError> {
+    async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, StreamError> {
         let (settings, mut messages) = timeout(WELCOME_TIMEOUT, self.register(to_send)).await??;
         self.is_connected.set(1);
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
@@ -86,7 +86,7 @@ impl AssignerLink {
                     self.report(SessionEvent::WarmingOrdered { connection, slices }).await?
                 }
                 FromAssigner::StoreGrant(rate) => self.report(SessionEvent::StoreGranted { connection, rate }).await?,
-                FromAssigner::Welcome(_) => return Err(LinkError::Unwelcome),
+                FromAssigner::Welcome(_) => return Err(StreamError::Unwelcome),
             }
         }
     }
@@ -94,7 +94,7 @@ impl AssignerLink {
     async fn register(
         &self,
         to_send: mpsc::Receiver<FromSlicelet>,
-    ) -> Result<(SessionSettings, Streaming<SessionResponse>), LinkError> {
+    ) -> Result<(SessionSettings, Streaming<SessionResponse>), StreamError> {
         let channel = channel_to(&self.assigner, &ChannelSettings::default())?;
         let mut client = SliceletSessionClient::new(channel).max_decoding_message_size(UPDATE_SIZE_MAX);
         let registration = FromSlicelet::Register(self.registration.clone());
@@ -108,28 +108,28 @@ impl AssignerLink {
             FromAssigner::Update(_)
             | FromAssigner::MayExit
             | FromAssigner::StoreGrant(_)
-            | FromAssigner::WarmOrder(_) => Err(LinkError::Unwelcome),
+            | FromAssigner::WarmOrder(_) => Err(StreamError::Unwelcome),
         }
     }
 
-    async fn report(&self, event: SessionEvent) -> Result<(), LinkError> {
-        self.events.send(event).await.map_err(|_| LinkError::Stopped)
+    async fn report(&self, event: SessionEvent) -> Result<(), StreamError> {
+        self.events.send(event).await.map_err(|_| StreamError::Stopped)
     }
 }
 
-async fn next(messages: &mut Streaming<SessionResponse>) -> Result<FromAssigner, LinkError> {
-    let message = messages.message().await?.ok_or(LinkError::Ended)?;
+async fn next(messages: &mut Streaming<SessionResponse>) -> Result<FromAssigner, StreamError> {
+    let message = messages.message().await?.ok_or(StreamError::Ended)?;
     Ok(FromAssigner::try_from(message)?)
 }
 
-fn leader_of(error: &LinkError) -> Option<Arc<str>> {
+fn leader_of(error: &StreamError) -> Option<Arc<str>> {
     match error {
-        LinkError::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
-        LinkError::BadAddress(_)
-        | LinkError::Silent(_)
-        | LinkError::Invalid(_)
-        | LinkError::Unwelcome
-        | LinkError::Ended
-        | LinkError::Stopped => None,
+        StreamError::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
+        StreamError::BadAddress(_)
+        | StreamError::Silent(_)
+        | StreamError::Invalid(_)
+        | StreamError::Unwelcome
+        | StreamError::Ended
+        | StreamError::Stopped => None,
     }
 }
