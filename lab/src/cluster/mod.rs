@@ -2,9 +2,11 @@
 //!
 //! All processes end with the process that started them.
 
+mod admin_command;
 mod assigner_group;
 mod assignment_observer;
 mod data_folder;
+mod failure_logs;
 mod key_owners;
 mod launcher;
 mod member;
@@ -17,9 +19,11 @@ mod s3_server;
 mod storage;
 mod tcp_proxy;
 
+pub use self::admin_command::AdminCommand;
 pub use self::assigner_group::AssignerGroup;
 pub use self::assignment_observer::AssignmentObserver;
 pub use self::data_folder::DataFolder;
+pub use self::failure_logs::FailureLogs;
 pub use self::launcher::{Addresses, LoopbackLauncher, ProcessLauncher};
 pub use self::member::AssignerMember;
 pub use self::metrics_page::MetricsPage;
