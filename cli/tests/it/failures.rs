@@ -79,7 +79,7 @@ impl FailureCluster {
     }
 
     async fn admin(&self, args: &[&str]) {
-        self.processes.admin_command().run(args).await.unwrap();
+        self.processes.operator_command().run(args).await.unwrap();
     }
 }
 

@@ -91,7 +91,7 @@ impl NetworkCluster {
 
     /// Runs `emberkeep admin`, which has to succeed.
     pub(crate) async fn admin(&self, args: &[&str]) {
-        self.processes.admin_command().run(args).await.unwrap();
+        self.processes.operator_command().run(args).await.unwrap();
     }
 }
 

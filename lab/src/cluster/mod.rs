@@ -2,7 +2,6 @@
 //!
 //! All processes end with the process that started them.
 
-mod admin_command;
 mod assigner_group;
 mod assignment_observer;
 mod data_folder;
@@ -11,6 +10,7 @@ mod key_owners;
 mod launcher;
 mod member;
 mod metrics_page;
+mod operator_command;
 mod pod_process;
 mod ports;
 mod process;
@@ -19,7 +19,6 @@ mod s3_server;
 mod storage;
 mod tcp_proxy;
 
-pub use self::admin_command::AdminCommand;
 pub use self::assigner_group::AssignerGroup;
 pub use self::assignment_observer::AssignmentObserver;
 pub use self::data_folder::DataFolder;
@@ -27,6 +26,7 @@ pub use self::failure_logs::FailureLogs;
 pub use self::launcher::{Addresses, LoopbackLauncher, ProcessLauncher};
 pub use self::member::AssignerMember;
 pub use self::metrics_page::MetricsPage;
+pub use self::operator_command::OperatorCommand;
 pub use self::pod_process::{PodFault, PodProcess};
 pub use self::ports::free_port;
 pub use self::process::{ChildProcess, ProcessSpec, READY, Signal};

@@ -14,10 +14,10 @@ use futures::future::{join_all, try_join_all};
 use rand::seq::IteratorRandom;
 use tokio::time::Instant;
 
-use super::admin_command::AdminCommand;
 use super::assigner_group::AssignerGroup;
 use super::data_folder::DataFolder;
 use super::launcher::{LoopbackLauncher, ProcessLauncher};
+use super::operator_command::OperatorCommand;
 use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
 use super::process::{ChildProcess, ProcessSpec};
 use super::storage::{Storage, StoreChoice};
@@ -320,8 +320,8 @@ impl ProcessCluster {
     }
 
     /// Commands of an operator against this cluster.
-    pub fn admin_command(&self) -> AdminCommand {
-        AdminCommand {
+    pub fn operator_command(&self) -> OperatorCommand {
+        OperatorCommand {
             program: self.program.clone(),
             assigner: self.assigner_urls()[0].clone(),
         }

@@ -38,7 +38,7 @@ pub(super) struct TcpProxy {
 /// Where connections are forwarded to.
 #[derive(Debug, Clone)]
 pub(super) enum Upstream {
-    /// A fixed address.
+    /// Always the same address.
     Address(SocketAddr),
     /// The member of the assigner that leads when the connection is accepted, one of these.
     Leader(AssignerAdmin, Vec<(MemberId, SocketAddr)>),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use emberkeep_clerk::Clerk;
 use emberkeep_lab::cluster::{
-    AdminCommand, DataFolder, FailureLogs, MetricsPage, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice,
+    DataFolder, FailureLogs, MetricsPage, OperatorCommand, PodOptions, ProcessCluster, ProcessClusterSettings,
+    StoreChoice,
 };
 use emberkeep_lab::demo::TARGET;
 use emberkeep_lab::load::{DEADLINE, wait_until_owned};
@@ -93,8 +94,8 @@ impl WriteCluster {
         &self.processes.storage().store
     }
 
-    pub(crate) fn admin_command(&self) -> AdminCommand {
-        self.processes.admin_command()
+    pub(crate) fn operator_command(&self) -> OperatorCommand {
+        self.processes.operator_command()
     }
 
     /// Kills one pod after the other with SIGKILL, one a second, and starts each again at once under the same name and
@@ -146,7 +147,7 @@ fn store() -> StoreChoice {
 }
 
 /// Pins a random range to a random pod, repeatedly; counts how often.
-pub(crate) async fn move_at_random(admin: AdminCommand, pod_count: usize, move_count: &AtomicUsize) {
+pub(crate) async fn move_at_random(admin: OperatorCommand, pod_count: usize, move_count: &AtomicUsize) {
     let mut ticks = interval(KILL_INTERVAL / 2);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -14,13 +14,13 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs commands against one cluster.
 #[derive(Debug, Clone)]
-pub struct AdminCommand {
+pub struct OperatorCommand {
     pub(super) program: PathBuf,
     /// The URL of a member of the assigner.
     pub(super) assigner: String,
 }
 
-impl AdminCommand {
+impl OperatorCommand {
     /// Runs a command to its end.
     ///
     /// # Errors
