@@ -17,7 +17,7 @@ pub(super) struct RestartArgs {
     /// The size of each, up to 64MiB
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = object_size_from)]
     size: u64,
-    /// The memory budget
+    /// The budget of warm values in memory
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     budget: SizeArg,
     /// The size of the disk tier, at least 256MiB

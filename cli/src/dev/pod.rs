@@ -13,7 +13,7 @@ use crate::{log, ready, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoPodArgs {
-    /// The pod's name
+    /// The name under which the pod registers
     #[arg(long)]
     name: String,
     /// Where it listens for clerks

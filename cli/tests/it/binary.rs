@@ -17,9 +17,12 @@ pub(crate) struct FinishedCommand {
     pub(crate) stderr: String,
 }
 
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_emberkeep");
+
 /// The command with these arguments.
 pub(crate) fn emberkeep<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_emberkeep"));
+    let mut command = Command::new(BINARY);
     command
         .args(args)
         .stdin(Stdio::null())

@@ -4,23 +4,25 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use emberkeep_clerk::Clerk;
-use emberkeep_lab::cluster::{DataFolder, PodFault, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice};
+use emberkeep_lab::cluster::{
+    DataFolder, FailureLogs, PodFault, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice,
+};
 use emberkeep_lab::demo::TARGET;
 use emberkeep_lab::demo::pb::AddRequest;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
+use emberkeep_lab::load::{Viewers, denies_ownership, patient, view, wait_until_owned};
 use emberkeep_proto::pb;
 use emberkeep_testkit::deadline::eventually;
 use tonic::Status;
 
-use crate::clusters::{LogsOfFailure, admin, denies_ownership, program, wait_until_owned};
-use crate::viewers::{Viewers, patient, view};
+use crate::binary::BINARY;
 
 const POD_COUNT: usize = 3;
 const KEY_COUNT: usize = 30;
 
 /// Pods that own all slices and serve writes, and a client of them.
 struct FailureCluster {
-    _logs: LogsOfFailure,
+    _logs: FailureLogs,
     processes: ProcessCluster,
     clerk: Clerk,
 }
@@ -33,7 +35,7 @@ impl FailureCluster {
                 are_writable: true,
                 ..PodOptions::default()
             },
-            ..ProcessClusterSettings::new(program())
+            ..ProcessClusterSettings::new(BINARY.into())
         };
         let folder = DataFolder::open(None).unwrap();
         let mut processes = ProcessCluster::start(folder, StoreChoice::Folder, settings)
@@ -46,11 +48,13 @@ impl FailureCluster {
         processes.start_pods(POD_COUNT).await.unwrap();
         let builder = Clerk::builder(TARGET).assigner(&processes.assigner_urls()[0]);
         let cluster = Self {
-            _logs: LogsOfFailure::of(&processes),
+            _logs: FailureLogs::of(processes.folder()),
             processes,
             clerk: builder.settings(patient()).connect().await.unwrap(),
         };
-        wait_until_owned(&cluster.clerk, |owners| owners.len() == POD_COUNT).await;
+        wait_until_owned(&cluster.clerk, |owners| owners.len() == POD_COUNT)
+            .await
+            .unwrap();
         for number in 0..KEY_COUNT {
             add(&cluster.clerk, &key(number)).await.unwrap();
         }
@@ -75,7 +79,7 @@ impl FailureCluster {
     }
 
     async fn admin(&self, args: &[&str]) {
-        admin(&self.processes.assigner_urls()[0], args).await.unwrap();
+        self.processes.operator_command().run(args).await.unwrap();
     }
 }
 
@@ -98,15 +102,17 @@ async fn requests_are_routed_around_a_killed_pod_and_none_fails_before_its_answe
     let mut cluster = FailureCluster::start().await;
     let mut viewers = cluster.viewers();
     let (name, _) = cluster.first_pod();
-    viewers.until(|pods| pods.contains(&name)).await;
+    viewers.until(|pods| pods.contains(&name)).await.unwrap();
     let killed_at = Instant::now();
     cluster.processes.kill_pod(&name).await.unwrap();
-    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name.as_str())).await;
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name.as_str()))
+        .await
+        .unwrap();
     eprintln!(
         "requests are routed around the pod {:.3?} after SIGKILL",
         killed_at.elapsed()
     );
-    viewers.end().await;
+    viewers.end().await.unwrap();
     for number in 0..KEY_COUNT {
         assert_ne!(view(&cluster.clerk, &key(number)).await.unwrap().pod, name);
     }
@@ -117,11 +123,13 @@ async fn requests_are_routed_around_a_frozen_pod_and_it_learns_what_it_lost_when
     let mut cluster = FailureCluster::start().await;
     let mut viewers = cluster.viewers();
     let (name, address) = cluster.first_pod();
-    viewers.until(|pods| pods.contains(&name)).await;
+    viewers.until(|pods| pods.contains(&name)).await.unwrap();
     let lost = cluster.key_of(&name);
     let frozen_at = Instant::now();
     cluster.processes.inject(&name, PodFault::Halted).await.unwrap();
-    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name.as_str())).await;
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name.as_str()))
+        .await
+        .unwrap();
     eprintln!(
         "requests are routed around the pod {:.3?} after SIGSTOP",
         frozen_at.elapsed()
@@ -134,6 +142,8 @@ async fn requests_are_routed_around_a_frozen_pod_and_it_learns_what_it_lost_when
     let denial = || async { denies_ownership(address, &lost).await.then_some(()) };
     eventually("the pod knows that it does not own the key", denial).await;
     cluster.admin(&["unfreeze", TARGET]).await;
-    wait_until_owned(&cluster.clerk, |owners| owners.contains(name.as_str())).await;
-    viewers.end().await;
+    wait_until_owned(&cluster.clerk, |owners| owners.contains(name.as_str()))
+        .await
+        .unwrap();
+    viewers.end().await.unwrap();
 }

@@ -6,13 +6,12 @@ use emberkeep_clerk::ClerkSettings;
 use emberkeep_core::assignment::Generation;
 use emberkeep_lab::cluster::MetricsPage;
 use emberkeep_lab::demo::TARGET;
+use emberkeep_lab::load::{denies_ownership, patient, view, wait_until_owned};
 use emberkeep_testkit::deadline::eventually;
 use tokio::time::timeout;
 
 use super::network_cluster::NetworkCluster;
 use super::own_network::in_own_network;
-use crate::clusters::{denies_ownership, wait_until_owned};
-use crate::viewers::{patient, view};
 
 /// The default `dead_after`: how long a silent pod is kept.
 const DEAD_AFTER: Duration = Duration::from_secs(3);
@@ -26,12 +25,12 @@ fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_
         let mut viewers = cluster.viewers();
         let pod = &cluster.pods[0];
         let name = pod.name.as_str();
-        viewers.until(|pods| pods.contains(name)).await;
+        viewers.until(|pods| pods.contains(name)).await.unwrap();
         let lost = cluster.key_of(pod);
         let cut_at = Instant::now();
         cluster.wires.cut(pod);
         let routed_around = wait_until_owned(&cluster.clerk, |owners| !owners.contains(name));
-        timeout(DEAD_AFTER + SLACK, routed_around).await.unwrap();
+        timeout(DEAD_AFTER + SLACK, routed_around).await.unwrap().unwrap();
         eprintln!(
             "requests are routed around the pod {:.3?} after the cut",
             cut_at.elapsed()
@@ -46,8 +45,10 @@ fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_
         eventually("the pod knows that it does not own the key", denial).await;
         eprintln!("it knows what it lost {:.3?} after it is back", mended_at.elapsed());
         cluster.admin(&["unfreeze", TARGET]).await;
-        wait_until_owned(&cluster.clerk, |owners| owners.contains(name)).await;
-        viewers.end().await;
+        wait_until_owned(&cluster.clerk, |owners| owners.contains(name))
+            .await
+            .unwrap();
+        viewers.end().await.unwrap();
     });
 }
 
@@ -59,7 +60,7 @@ fn an_assigner_partitioned_from_all_pods_removes_none_and_no_request_fails() {
         let before = newest(&cluster);
         let cut_at = Instant::now();
         cluster.wires.cut(&cluster.assigner);
-        viewers.until(|_| cut_at.elapsed() > DEAD_AFTER * 5 / 3).await;
+        viewers.until(|_| cut_at.elapsed() > DEAD_AFTER * 5 / 3).await.unwrap();
         cluster.wires.mend(&cluster.assigner);
         eprintln!("the assigner was partitioned for {:.3?}", cut_at.elapsed());
 
@@ -69,7 +70,7 @@ fn an_assigner_partitioned_from_all_pods_removes_none_and_no_request_fails() {
             let seen = || async { (mass_failure(&cluster).await? == expected).then_some(()) };
             eventually(&format!("{expected} mass failures"), seen).await;
         }
-        viewers.end().await;
+        viewers.end().await.unwrap();
         assert_eq!(newest(&cluster), before);
     });
 }

@@ -6,13 +6,13 @@ use emberkeep_clerk::ClerkSettings;
 use emberkeep_core::assignment::Assignment;
 use emberkeep_lab::cluster::MetricsPage;
 use emberkeep_lab::demo::TARGET;
+use emberkeep_lab::load::{DEADLINE, wait_until_assigned, wait_until_owned};
 use emberkeep_testkit::deadline::eventually;
 
 use super::host::Host;
 use super::network_cluster::{NetworkCluster, keys};
 use super::own_network::in_own_network;
 use super::wires::Wires;
-use crate::clusters::{DEADLINE, wait_until_assigned, wait_until_owned};
 
 /// More than the start of a transfer takes, less than a value.
 const BEGUN_BYTE_COUNT: u64 = 8 << 10;
@@ -37,14 +37,16 @@ async fn drain_over(degrade: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
     }
     let mut viewers = cluster.viewers();
     let name = hosts[0].name.as_str();
-    viewers.until(|pods| pods.contains(name)).await;
+    viewers.until(|pods| pods.contains(name)).await.unwrap();
     let drained_at = Instant::now();
     cluster.admin(&["drain", TARGET, name]).await;
     let pod = cluster.processes.pod_mut(name).unwrap();
     pod.process.ended(DEADLINE).await.unwrap();
     eprintln!("the pod has drained after {:.3?}", drained_at.elapsed());
-    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name)).await;
-    viewers.end().await;
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name))
+        .await
+        .unwrap();
+    viewers.end().await.unwrap();
 }
 
 #[test]
@@ -71,10 +73,10 @@ fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
             .map(|held| hands_over(&held.assignment, old, new));
         assert_eq!(under_way, Some(true), "it ended before it was cut");
         let owns_all = |_: &Assignment| keys().all(|key| cluster.owner_of(&key) == new.name);
-        wait_until_assigned(&cluster.clerk, owns_all).await;
+        wait_until_assigned(&cluster.clerk, owns_all).await.unwrap();
         eprintln!("the new owner has everything {:.3?} after the cut", cut_at.elapsed());
         eprintln!("{}", pulls_of(new).await);
-        viewers.end().await;
+        viewers.end().await.unwrap();
     });
 }
 

@@ -7,14 +7,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
-#[path = "../it/clusters.rs"]
-mod clusters;
+/// The binary under test.
+const BINARY: &str = env!("CARGO_BIN_EXE_emberkeep");
+
 mod cut_off;
 mod handoffs;
 mod host;
 mod namespace_launcher;
 mod network_cluster;
 mod own_network;
-#[path = "../it/viewers.rs"]
-mod viewers;
 mod wires;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use emberkeep_lab::LabError;
 use emberkeep_lab::cluster::{Addresses, ChildProcess, ProcessLauncher, ProcessSpec};
+use emberkeep_lab::load::DEADLINE;
 
 use super::host::Host;
 use super::wires::Wires;
-use crate::clusters::DEADLINE;
 
 /// Prints that it has a namespace, and runs the program there once it is connected.
 const IN_NAMESPACE: &str = r#"echo inside; read -r _; ip -batch "$0" && exec "$@""#;

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use emberkeep_clerk::{Clerk, ClerkSettings};
-use emberkeep_lab::cluster::{DataFolder, ProcessCluster, ProcessClusterSettings, StoreChoice};
+use emberkeep_lab::cluster::{DataFolder, FailureLogs, ProcessCluster, ProcessClusterSettings, StoreChoice};
 use emberkeep_lab::demo::TARGET;
-use emberkeep_lab::load::write_missing;
+use emberkeep_lab::load::{Viewers, view, wait_until_owned, write_missing};
 use emberkeep_proto::pb;
 use xxhash_rust::xxh64::xxh64;
 
 use super::host::Host;
 use super::namespace_launcher::NamespaceLauncher;
 use super::wires::Wires;
-use crate::clusters::{LogsOfFailure, admin, program, wait_until_owned};
-use crate::viewers::{Viewers, view};
+use crate::BINARY;
 
 const POD_COUNT: u8 = 3;
 const KEY_COUNT: usize = 30;
@@ -26,7 +25,7 @@ const SLICES_PER_POD_MIN: u32 = 8;
 
 /// One assigner, three pods, and a clerk. The processes end with it.
 pub(crate) struct NetworkCluster {
-    _logs: LogsOfFailure,
+    _logs: FailureLogs,
     pub(crate) wires: Arc<Wires>,
     pub(crate) clerk: Clerk,
     pub(crate) processes: ProcessCluster,
@@ -45,7 +44,7 @@ impl NetworkCluster {
         let launcher = NamespaceLauncher::new(Arc::clone(&wires), folder.root());
         let cluster_settings = ProcessClusterSettings {
             launcher: Arc::new(launcher),
-            ..ProcessClusterSettings::new(program())
+            ..ProcessClusterSettings::new(BINARY.into())
         };
         let processes = ProcessCluster::start(folder, StoreChoice::Folder, cluster_settings);
         let mut processes = processes.await.unwrap();
@@ -59,14 +58,16 @@ impl NetworkCluster {
         processes.start_pods(POD_COUNT.into()).await.unwrap();
         let builder = Clerk::builder(TARGET).assigner(&processes.assigner_urls()[0]);
         let cluster = Self {
-            _logs: LogsOfFailure::of(&processes),
+            _logs: FailureLogs::of(processes.folder()),
             wires,
             clerk: builder.settings(settings).connect().await.unwrap(),
             processes,
             pods,
             assigner,
         };
-        wait_until_owned(&cluster.clerk, |owners| owners.len() == usize::from(POD_COUNT)).await;
+        wait_until_owned(&cluster.clerk, |owners| owners.len() == usize::from(POD_COUNT))
+            .await
+            .unwrap();
         for key in keys() {
             view(&cluster.clerk, &key).await.unwrap();
         }
@@ -90,7 +91,7 @@ impl NetworkCluster {
 
     /// Runs `emberkeep admin`, which has to succeed.
     pub(crate) async fn admin(&self, args: &[&str]) {
-        admin(&self.processes.assigner_urls()[0], args).await.unwrap();
+        self.processes.operator_command().run(args).await.unwrap();
     }
 }
 

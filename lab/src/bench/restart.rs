@@ -27,7 +27,7 @@ pub struct RestartSettings {
     pub objects: u32,
     /// The size of each in bytes.
     pub object_size: u64,
-    /// The memory budget.
+    /// The budget of warm values in memory.
     pub memory_budget: ByteSize,
     /// The size of the disk tier.
     pub disk_size: ByteSize,

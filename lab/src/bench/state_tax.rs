@@ -171,7 +171,7 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
         Ok(self.row(size, cold, warm, from_redis.transpose()?))
     }
 
-    /// Each key for the first time.
+    /// Reads each key for the first time.
     async fn cold(&self, slicelet: &Slicelet<C>, keys: &[Arc<str>], size: u64) -> Result<ReadTimes, LabError> {
         let mut times = ReadTimes::default();
         for key in keys {
@@ -184,7 +184,7 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
         Ok(times)
     }
 
-    /// One key repeatedly.
+    /// Reads one warm key repeatedly.
     async fn warm(&self, slicelet: &Slicelet<C>, key: &str, size: u64, reads: u32) -> Result<ReadTimes, LabError> {
         let mut times = ReadTimes::default();
         let first = slicelet.own(key).map_err(LabError::failed)?.get().await;

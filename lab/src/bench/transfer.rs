@@ -33,7 +33,7 @@ pub struct TransferSettings {
     pub object_size: u64,
     /// How many objects are requested after each was requested once.
     pub asks: u32,
-    /// Which these are.
+    /// The distribution of these requests over the objects.
     pub distribution: KeyDistribution,
     /// How many are requested concurrently.
     pub width: u16,
@@ -114,7 +114,7 @@ struct PodReplacement<'a> {
     keys: &'a [Arc<str>],
     show: ShowProgress<'a>,
     assignment: AssignmentObserver,
-    /// Ends the observer.
+    /// Ends the observer of the assignment.
     _end: DropGuard,
 }
 

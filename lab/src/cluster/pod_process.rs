@@ -12,7 +12,7 @@ use crate::LabError;
 /// One pod of the demo service.
 #[derive(Debug)]
 pub struct PodProcess {
-    /// Its process.
+    /// The process, for signals and its process id.
     pub process: ChildProcess,
     /// Where clients reach it.
     pub address: SocketAddr,
@@ -38,7 +38,7 @@ pub(super) struct PodSpec {
 /// What puts a pod out of action until it is healed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodFault {
-    /// SIGSTOP.
+    /// Halted with SIGSTOP, until SIGCONT.
     Halted,
     /// Its connections stay open, and nothing passes.
     Partitioned,
@@ -85,7 +85,7 @@ impl PodProcess {
         })
     }
 
-    /// The pod's name.
+    /// The name under which the pod registers.
     pub fn name(&self) -> &str {
         self.process.name()
     }

@@ -27,9 +27,9 @@ const TAIL_LINE_COUNT: usize = 10;
 pub struct ProcessSpec {
     /// What logs and failures call it.
     pub name: String,
-    /// The binary.
+    /// The path of the binary.
     pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments of the binary.
     pub args: Vec<String>,
     /// Variables beside those of this process.
     pub env: Vec<(&'static str, String)>,
@@ -42,7 +42,7 @@ pub struct ProcessSpec {
 pub enum Signal {
     /// SIGTERM: end in order.
     Terminate,
-    /// SIGSTOP: halt.
+    /// SIGSTOP: halt until SIGCONT.
     Stop,
     /// SIGCONT: resume after SIGSTOP.
     Continue,

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::assigner_group::AssignerGroup;
 use super::data_folder::DataFolder;
 use super::launcher::{LoopbackLauncher, ProcessLauncher};
+use super::operator_command::OperatorCommand;
 use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
 use super::process::{ChildProcess, ProcessSpec};
 use super::storage::{Storage, StoreChoice};
@@ -277,7 +278,7 @@ impl ProcessCluster {
         processes.find_map(ChildProcess::unexpected_end)
     }
 
-    /// Ends all processes.
+    /// Ends all processes, and removes a temporary data folder.
     pub async fn end(self) {
         let draining = self.draining.into_iter().map(|pod| pod.process);
         tokio::join!(
@@ -318,6 +319,14 @@ impl ProcessCluster {
         self.assigners.admin()
     }
 
+    /// Commands of an operator against this cluster.
+    pub fn operator_command(&self) -> OperatorCommand {
+        OperatorCommand {
+            program: self.program.clone(),
+            assigner: self.assigner_urls()[0].clone(),
+        }
+    }
+
     /// The URLs of the members of the assigner.
     pub fn assigner_urls(&self) -> Vec<String> {
         self.assigners.urls()
@@ -331,7 +340,7 @@ impl ProcessCluster {
         self.pods.iter().map(|pod| pod.address.to_string()).collect()
     }
 
-    /// The object store.
+    /// The object store, and how processes open it.
     pub const fn storage(&self) -> &Storage {
         &self.storage
     }

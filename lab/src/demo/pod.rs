@@ -18,7 +18,7 @@ use crate::LabError;
 /// What one pod of the demo service needs.
 #[derive(Debug, Clone)]
 pub struct DemoPodSettings {
-    /// The pod's name.
+    /// The name under which the pod registers.
     pub name: String,
     /// Where it listens for clerks.
     pub listen: SocketAddr,

@@ -53,7 +53,7 @@ impl DevHarness {
         self.run_until(show, stop).boxed_local()
     }
 
-    /// Ends all processes.
+    /// Ends all processes of the cluster.
     pub fn end(self) -> LocalBoxFuture<'static, ()> {
         self.cluster.end().boxed_local()
     }

@@ -11,7 +11,7 @@ pub(crate) struct HotKeyPlan {
     pub(crate) number: usize,
     /// From the start of the run.
     pub(crate) since: Duration,
-    /// Of all requests.
+    /// Its share of all requests, between 0 and 1.
     pub(crate) share: f64,
 }
 

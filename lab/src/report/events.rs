@@ -21,7 +21,7 @@ const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS as u64);
 pub struct ChaosEvent {
     /// Since the start of the run.
     pub at_ms: u64,
-    /// What was done.
+    /// The kind of disruption.
     pub kind: EventKind,
     /// The pods or members, joined by commas, or the key that became hot.
     pub pod: String,

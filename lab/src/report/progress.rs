@@ -13,7 +13,7 @@ pub enum ProgressEvent<'a> {
     Step(&'a str),
     /// A part of a step is done.
     Part {
-        /// The step.
+        /// The step as it is shown.
         step: &'a str,
         /// How many parts are done; at least one.
         done: usize,

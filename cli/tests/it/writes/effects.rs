@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use emberkeep_clerk::Clerk;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_lab::demo::pb::{AddRequest, AddResponse};
+use emberkeep_lab::load::DEADLINE;
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -16,7 +17,6 @@ use tokio::time::timeout;
 use super::envelope::stored;
 use super::failures::FailureCounts;
 use super::write_cluster::WriteCluster;
-use crate::clusters::DEADLINE;
 
 const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 4;

@@ -69,7 +69,7 @@ async fn some_order_explains_all_updates(size: RunSize) {
     let lists = AppendLists::new(size.keys);
     let (killed, kills) = watch::channel(0);
     let move_count = AtomicUsize::new(0);
-    let moves = move_at_random(cluster.assigner_url(), POD_COUNT, &move_count);
+    let moves = move_at_random(cluster.operator_command(), POD_COUNT, &move_count);
     let calls = clients.iter().map(|clerk| lists.append_until(clerk, size, &kills));
     let run = async {
         tokio::select! {

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use emberkeep_clerk::Clerk;
 use emberkeep_lab::cluster::{
-    DataFolder, MetricsPage, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice,
+    DataFolder, FailureLogs, MetricsPage, OperatorCommand, PodOptions, ProcessCluster, ProcessClusterSettings,
+    StoreChoice,
 };
 use emberkeep_lab::demo::TARGET;
+use emberkeep_lab::load::{DEADLINE, wait_until_owned};
 use emberkeep_proto::pb;
 use emberkeep_store::Store;
 use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clusters::{DEADLINE, LogsOfFailure, admin, program, wait_until_owned};
+use crate::binary::BINARY;
 
 /// How often an owner is killed.
 const KILL_INTERVAL: Duration = Duration::from_secs(1);
@@ -25,7 +27,7 @@ const OTHER_STORE: &str = "EMBERKEEP_TEST_STORE";
 
 /// The processes, and what their pods have counted.
 pub(crate) struct WriteCluster {
-    _logs: LogsOfFailure,
+    _logs: FailureLogs,
     processes: ProcessCluster,
     pod_names: Vec<String>,
     killed_count: usize,
@@ -52,7 +54,7 @@ impl WriteCluster {
                 are_writable: true,
                 ..PodOptions::default()
             },
-            ..ProcessClusterSettings::new(program())
+            ..ProcessClusterSettings::new(BINARY.into())
         };
         let folder = DataFolder::open(None).unwrap();
         let mut processes = ProcessCluster::start(folder, store(), settings).await.unwrap();
@@ -64,20 +66,24 @@ impl WriteCluster {
         processes.start_pods(pod_count).await.unwrap();
         let pod_names = processes.pods().iter().map(|pod| pod.name().to_owned());
         let cluster = Self {
-            _logs: LogsOfFailure::of(&processes),
+            _logs: FailureLogs::of(processes.folder()),
             pod_names: pod_names.collect(),
             processes,
             killed_count: 0,
             counters: PodCounters::default(),
         };
         let clerk = cluster.clerk("starter").await;
-        wait_until_owned(&clerk, |owners| owners.len() == pod_count).await;
+        wait_until_owned(&clerk, |owners| owners.len() == pod_count)
+            .await
+            .unwrap();
         cluster
     }
 
     /// A clerk with connections of its own.
     pub(crate) async fn clerk(&self, name: &str) -> Clerk {
-        let builder = Clerk::builder(TARGET).name(name).assigner(&self.assigner_url());
+        let builder = Clerk::builder(TARGET)
+            .name(name)
+            .assigner(&self.processes.assigner_urls()[0]);
         let clerk = builder.connect().await.unwrap();
         clerk.ready(DEADLINE).await.unwrap();
         clerk
@@ -88,8 +94,8 @@ impl WriteCluster {
         &self.processes.storage().store
     }
 
-    pub(crate) fn assigner_url(&self) -> String {
-        self.processes.assigner_urls()[0].clone()
+    pub(crate) fn operator_command(&self) -> OperatorCommand {
+        self.processes.operator_command()
     }
 
     /// Kills one pod after the other with SIGKILL, one a second, and starts each again at once under the same name and
@@ -141,7 +147,7 @@ fn store() -> StoreChoice {
 }
 
 /// Pins a random range to a random pod, repeatedly; counts how often.
-pub(crate) async fn move_at_random(assigner_url: String, pod_count: usize, move_count: &AtomicUsize) {
+pub(crate) async fn move_at_random(admin: OperatorCommand, pod_count: usize, move_count: &AtomicUsize) {
     let mut ticks = interval(KILL_INTERVAL / 2);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -152,7 +158,7 @@ pub(crate) async fn move_at_random(assigner_url: String, pod_count: usize, move_
         };
         let range = format!("{start:02x}..{:02x}", start + 0x3f);
         let owner = format!("pod-{pod}");
-        let pinned = admin(&assigner_url, &["pin", TARGET, "--range", &range, &owner]).await;
+        let pinned = admin.run(&["pin", TARGET, "--range", &range, &owner]).await;
         // A pod that has just been killed may not own any range: then nothing moves this time.
         if pinned.is_ok() {
             move_count.fetch_add(1, Ordering::Relaxed);
