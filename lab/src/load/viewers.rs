@@ -97,7 +97,7 @@ impl Viewers {
 pub fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
-        patience: DEADLINE,
+        retry_wait_max: DEADLINE,
         retries: RetryBudgetSettings {
             per_thousand: 1_000,
             floor_per_second: 1_000,
