@@ -7,7 +7,7 @@ use emberkeep_core::load::Load;
 use emberkeep_core::time::Timestamp;
 
 use super::scenario_op::ScenarioOp;
-use super::setup::KeyDistribution;
+use super::setup::ScenarioKeys;
 use crate::random_stream::RandomStream;
 use crate::zipf::zipf;
 
@@ -58,7 +58,7 @@ struct Crowd {
 const STREAM: u64 = u64::MAX;
 
 impl LoadModel {
-    pub(super) fn new(keys: KeyDistribution, total: Load, seed: u64) -> Self {
+    pub(super) fn new(keys: ScenarioKeys, total: Load, seed: u64) -> Self {
         let mut random = RandomStream::new(seed, STREAM);
         let rates = zipf(total, keys.count, keys.exponent);
         Self {
@@ -224,7 +224,7 @@ mod tests {
 
     /// The total load in units that many seconds after each operation.
     fn totals(ops: &[(ScenarioOp, u64)]) -> Vec<u64> {
-        let keys = KeyDistribution {
+        let keys = ScenarioKeys {
             count: 1_000,
             exponent: 0,
         };

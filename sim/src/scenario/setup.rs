@@ -21,7 +21,7 @@ pub(super) struct Setup {
     capacity: Option<Load>,
     imbalance: Option<Imbalance>,
     replicas: Option<(u32, u32)>,
-    keys: Option<KeyDistribution>,
+    keys: Option<ScenarioKeys>,
     load: Option<Load>,
     seed: Option<u64>,
     counts: Option<Counts>,
@@ -33,7 +33,7 @@ pub(super) struct Setup {
 
 /// The number of keys and the distribution of load among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KeyDistribution {
+pub(super) struct ScenarioKeys {
     pub(super) count: u64,
     /// The exponent of the Zipf distribution, in thousandths; 0 for uniform.
     pub(super) exponent: u64,
@@ -128,8 +128,8 @@ impl Setup {
         round_robin(self.zones.as_deref(), pod).map_or("", String::as_str)
     }
 
-    pub(super) fn keys(&self) -> KeyDistribution {
-        self.keys.unwrap_or(KeyDistribution { count: 0, exponent: 0 })
+    pub(super) fn keys(&self) -> ScenarioKeys {
+        self.keys.unwrap_or(ScenarioKeys { count: 0, exponent: 0 })
     }
 
     pub(super) fn load(&self) -> Load {
@@ -169,7 +169,7 @@ fn all<'a, T>(
     Ok(all)
 }
 
-fn keys(reader: &mut WordReader<'_>) -> Result<KeyDistribution, ScenarioFault> {
+fn keys(reader: &mut WordReader<'_>) -> Result<ScenarioKeys, ScenarioFault> {
     let count = reader.number("a number of keys", 1, KEY_MAX)?;
     let allowed = "uniform or zipf";
     let exponent = match reader.next(allowed)? {
@@ -177,7 +177,7 @@ fn keys(reader: &mut WordReader<'_>) -> Result<KeyDistribution, ScenarioFault> {
         "zipf" => reader.thousandths("an exponent", 0, 5_000)?,
         other => return Err(unexpected(other, allowed)),
     };
-    Ok(KeyDistribution { count, exponent })
+    Ok(ScenarioKeys { count, exponent })
 }
 
 fn counts(reader: &mut WordReader<'_>) -> Result<Counts, ScenarioFault> {
