@@ -15,6 +15,8 @@ use proptest::test_runner::RngSeed;
 
 const POD_COUNT: usize = 4;
 const SECOND: Duration = Duration::from_secs(1);
+/// The half-life of the fast rate, after which sketches are halved.
+const HALVING_INTERVAL: Duration = Duration::from_secs(10);
 /// The key space consists of blocks; the load is even within a block.
 const BLOCK_COUNT: u64 = 64;
 
@@ -99,7 +101,7 @@ impl MeteredPods {
                 self.sample_hot(number);
                 let (meter, sketch) = &mut self.meters[number];
                 meter.record(counts, SECOND);
-                let halves = self.now.as_micros() / 1_000_000 % 10 == 0;
+                let halves = self.now.as_micros().is_multiple_of(HALVING_INTERVAL.as_micros() as u64);
                 meter.record_samples(&[sketch.collect(halves)]);
                 let (name, at) = (pod(number).name, self.now + Duration::from_millis(100 * number as u64));
                 self.history.record(&name, &meter.report(), at);

@@ -80,16 +80,13 @@ impl WritingPod {
             assert!(self.started_at.elapsed() < DEADLINE, "the pod takes too long");
             let line = self.lines.next().expect("the pod runs until it is killed").unwrap();
             let words: Vec<_> = line.split(' ').collect();
-            match words[..] {
-                [event @ ("read" | "wrote"), key, version] => {
-                    self.write_count += u64::from(event == "wrote");
-                    return KeyVersion {
-                        key: key.to_owned(),
-                        version: version.parse().unwrap(),
-                    };
-                }
-                // Output of the test harness.
-                _ => {}
+            // Other lines are output of the test harness.
+            if let [event @ ("read" | "wrote"), key, version] = words[..] {
+                self.write_count += u64::from(event == "wrote");
+                return KeyVersion {
+                    key: key.to_owned(),
+                    version: version.parse().unwrap(),
+                };
             }
         }
     }

@@ -105,7 +105,7 @@ impl<'a> CrateFiles<'a> {
             _ => {
                 let child: ModulePath = here.iter().chain([first]).cloned().collect();
                 let is_child = self.modules.contains_key(&child);
-                is_child.then(|| (child, rest)).or_else(|| {
+                is_child.then_some((child, rest)).or_else(|| {
                     let mut imports = self.modules.get(here)?.names.imports.iter();
                     let import = imports.find(|import| import.name == *first && import.path != path)?;
                     let file = self.defining(&import.path, here, steps_left)?;
