@@ -1,4 +1,4 @@
-//! A client of the admin service, for operators and tools: it follows redirects to the leader.
+//! A client of the admin service that retries and follows redirects to the leader.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,24 +14,28 @@ use tonic::{Code, Response, Status};
 
 use crate::raft::MemberId;
 
-/// How long one member may take to answer.
+/// The deadline of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The ceilings of the backoff between attempts: the first, and the largest.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Calls the members in turn until one answers within the deadline, and follows a redirect to the leader.
+/// Calls the members in turn until one answers or the deadline has passed, and follows redirects to the leader.
+///
+/// Every call fails with [`AdminError::Rejected`] when the assigner rejects it, which is not retried, and with
+/// [`AdminError::NoAnswer`] when no member answered within the deadline.
 #[derive(Debug, Clone)]
 pub struct AssignerAdmin {
     members: Vec<String>,
     deadline: Duration,
 }
 
-/// The member that leads, and its term.
+/// The leader of a cluster at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Leadership {
-    /// The member's id.
+pub struct LeadingMember {
+    /// The number of the leading member.
     pub leader: MemberId,
-    /// The Raft term in which it leads; a later leader has a higher one.
+    /// Its Raft term; a later leader has a higher one.
     pub term: u64,
 }
 
@@ -39,20 +43,20 @@ pub struct Leadership {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
-    /// The address of a member is no URL: correct it.
+    /// The address of a member is invalid: correct it.
     #[error(transparent)]
     BadAddress(BadAddress),
-    /// The assigner refused; its message says what to correct.
+    /// The assigner rejected the request: its message names what to correct.
     #[error("{}", .0.message())]
-    Refused(Status),
+    Rejected(Status),
     /// No member answered within the deadline: check that one runs at these addresses and can elect a leader.
     #[error("no answer from {} within {after:?}{}", members.join(", "), reason(last.as_ref()))]
     NoAnswer {
-        /// The addresses that were tried.
+        /// The addresses of all members called.
         members: Vec<String>,
         /// The deadline that passed.
         after: Duration,
-        /// What the last attempt failed with.
+        /// The status of the last attempt.
         last: Option<Status>,
     },
 }
@@ -62,25 +66,25 @@ fn reason(last: Option<&Status>) -> String {
 }
 
 impl AssignerAdmin {
-    /// A client of these members, each call of which may take that long.
+    /// A client of the members with these URLs. `deadline` bounds each call, with its retries.
     pub fn new(members: Vec<String>, deadline: Duration) -> Self {
         Self { members, deadline }
     }
 
-    /// All targets.
+    /// Lists all targets.
     pub async fn targets(&self) -> Result<pb::ListTargetsResponse, AdminError> {
         self.call(async |mut admin| admin.list_targets(pb::ListTargetsRequest {}).await)
             .await
     }
 
-    /// One target: settings, pods, pins.
+    /// Describes a target: settings, pods, pins.
     pub async fn target(&self, target: &str) -> Result<pb::DescribeTargetResponse, AdminError> {
         let request = pb::DescribeTargetRequest { target: target.into() };
         self.call(async |mut admin| admin.describe_target(request.clone()).await)
             .await
     }
 
-    /// Creates a target; a setting that is not given has its default.
+    /// Creates a target; an absent setting has its default.
     pub async fn create_target(&self, target: &str, settings: pb::TargetSettings) -> Result<(), AdminError> {
         let request = pb::CreateTargetRequest {
             target: target.into(),
@@ -91,7 +95,7 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    /// Changes settings of a target; one that is not given stays.
+    /// Changes settings of a target; an absent setting keeps its value.
     pub async fn configure_target(&self, target: &str, settings: pb::TargetSettings) -> Result<(), AdminError> {
         let request = pb::ConfigureTargetRequest {
             target: target.into(),
@@ -102,7 +106,7 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    /// Freezes a target, or unfreezes it.
+    /// Freezes or unfreezes a target: the assignment of a frozen target does not change.
     pub async fn freeze(&self, target: &str, is_frozen: bool) -> Result<(), AdminError> {
         let request = pb::FreezeTargetRequest {
             target: target.into(),
@@ -113,7 +117,7 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    /// Marks a pod as draining.
+    /// Drains a pod: moves its slices to other pods.
     pub async fn drain(&self, target: &str, pod: &str) -> Result<(), AdminError> {
         let request = pb::DrainPodRequest {
             target: target.into(),
@@ -147,7 +151,7 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    /// Releases poisoned keys.
+    /// Releases poisoned keys, so that they get owners again.
     pub async fn release(&self, target: &str, keys: pb::Keys) -> Result<(), AdminError> {
         let request = pb::ReleaseKeysRequest {
             target: target.into(),
@@ -158,7 +162,7 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    /// The last decisions and their reasons, at most `last`.
+    /// The last decisions with their reasons, at most `last`.
     pub async fn explain(&self, target: &str, last: u32) -> Result<pb::ExplainTargetResponse, AdminError> {
         let request = pb::ExplainTargetRequest {
             target: target.into(),
@@ -168,7 +172,7 @@ impl AssignerAdmin {
             .await
     }
 
-    /// What would be decided now, as if these pods were dead.
+    /// The decision that would be made now if the pods of `without` had just died.
     pub async fn plan(
         &self,
         target: &str,
@@ -184,32 +188,29 @@ impl AssignerAdmin {
             .await
     }
 
-    /// What each pod carries.
+    /// The load of each pod.
     pub async fn loads(&self, target: &str) -> Result<pb::DescribeLoadResponse, AdminError> {
         let request = pb::DescribeLoadRequest { target: target.into() };
         self.call(async |mut admin| admin.describe_load(request.clone()).await)
             .await
     }
 
-    /// The members, and who leads.
+    /// The members, and the leader among them.
     pub async fn cluster(&self) -> Result<pb::DescribeClusterResponse, AdminError> {
         self.call(async |mut admin| admin.describe_cluster(pb::DescribeClusterRequest {}).await)
             .await
     }
 
-    /// The leader and its term; none while no member leads, as far as the one that answers knows.
-    ///
-    /// # Errors
-    /// As each call.
-    pub async fn leadership(&self) -> Result<Option<Leadership>, AdminError> {
+    /// The leader with its term; `None` when the answering member knows no leader.
+    pub async fn leadership(&self) -> Result<Option<LeadingMember>, AdminError> {
         let cluster = self.cluster().await?;
-        Ok(cluster.leader.map(|leader| Leadership {
+        Ok(cluster.leader.map(|leader| LeadingMember {
             leader,
             term: cluster.term,
         }))
     }
 
-    /// Adds a running member, and waits until it has caught up.
+    /// Adds a running member, and returns once it has received the state and votes.
     pub async fn add_member(&self, member: pb::Member) -> Result<(), AdminError> {
         let request = pb::AddMemberRequest { member: Some(member) };
         self.call(async |mut admin| admin.add_member(request.clone()).await)
@@ -217,15 +218,15 @@ impl AssignerAdmin {
             .map(drop)
     }
 
-    /// Removes a member for good.
+    /// Removes a member permanently.
     pub async fn remove_member(&self, id: u64) -> Result<(), AdminError> {
         self.call(async |mut admin| admin.remove_member(pb::RemoveMemberRequest { id }).await)
             .await
             .map(drop)
     }
 
-    /// Retries until a member answers; the pause doubles with each attempt, up to a second.
-    async fn call<T, F>(&self, ask: impl Fn(AdminClient<Channel>) -> F) -> Result<T, AdminError>
+    /// Retries until a member answers. The backoff ceiling doubles with each attempt, up to a second.
+    async fn call<T, F>(&self, send: impl Fn(AdminClient<Channel>) -> F) -> Result<T, AdminError>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
@@ -237,15 +238,15 @@ impl AssignerAdmin {
         while let Some(address) = leader.take().or_else(|| members.next().cloned()) {
             let attempt = (Instant::now() + ATTEMPT_TIMEOUT).min(deadline);
             let channel = channel_to(&address, &ChannelSettings::default()).map_err(AdminError::BadAddress)?;
-            let status = match timeout_at(attempt, ask(AdminClient::new(channel))).await {
+            let status = match timeout_at(attempt, send(AdminClient::new(channel))).await {
                 Ok(Ok(response)) => return Ok(response.into_inner()),
                 Ok(Err(status)) => status,
-                Err(_) => Status::deadline_exceeded(format!("{address} did not answer")),
+                Err(_) => Status::deadline_exceeded(format!("no answer from {address}")),
             };
             match LeaderRedirect::from_status(&status) {
                 Some(redirect) => leader = redirect.leader.filter(|address| !address.is_empty()),
-                None if is_worth_another_try(&status) => {}
-                None => return Err(AdminError::Refused(status)),
+                None if is_transient(&status) => {}
+                None => return Err(AdminError::Rejected(status)),
             }
             let pause = backoff.next_delay();
             last = Some(status);
@@ -262,8 +263,8 @@ impl AssignerAdmin {
     }
 }
 
-/// The member may be down, or may just have lost its leader.
-fn is_worth_another_try(status: &Status) -> bool {
+/// Whether a retry may succeed: the member is down, or has just lost its leader.
+fn is_transient(status: &Status) -> bool {
     matches!(
         status.code(),
         Code::Unavailable | Code::DeadlineExceeded | Code::Aborted
@@ -271,16 +272,16 @@ fn is_worth_another_try(status: &Status) -> bool {
 }
 
 impl AdminError {
-    /// Whether the target to create exists.
+    /// Whether a target was not created because it exists already.
     pub fn is_already_exists(&self) -> bool {
-        matches!(self, Self::Refused(status) if status.code() == Code::AlreadyExists)
+        matches!(self, Self::Rejected(status) if status.code() == Code::AlreadyExists)
     }
 
-    /// Whether the caller has to correct its input, rather than try again later.
+    /// Whether the caller has to correct its input; otherwise a later call may succeed.
     pub fn is_bad_input(&self) -> bool {
         match self {
             Self::BadAddress(_) => true,
-            Self::Refused(status) => matches!(
+            Self::Rejected(status) => matches!(
                 status.code(),
                 Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition
             ),

@@ -29,7 +29,7 @@ mod session_registry;
 mod session_service;
 mod status;
 
-pub use admin_client::{AdminError, AssignerAdmin, Leadership};
+pub use admin_client::{AdminError, AssignerAdmin, LeadingMember};
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
 pub use error::AssignerError;

@@ -31,7 +31,7 @@ pub(crate) struct Metrics {
     moves: IntCounterVec,
     proposals: IntCounterVec,
     probes: IntCounterVec,
-    refused: IntCounterVec,
+    rejected_messages: IntCounterVec,
     pod_reports: IntCounterVec,
     pod_load: GaugeVec,
     propagation: HistogramVec,
@@ -78,7 +78,7 @@ impl Metrics {
                 "Probes of suspect pods, by outcome.",
                 &["target", "outcome"],
             ),
-            refused: counter(
+            rejected_messages: counter(
                 "refused_messages_total",
                 "Rejected messages of slicelets that violated a rule.",
                 &["target"],
@@ -170,7 +170,7 @@ impl Metrics {
     }
 
     pub(crate) fn record_rejected_message(&self, target: &TargetName) {
-        self.refused.with_label_values(&[target.as_str()]).inc();
+        self.rejected_messages.with_label_values(&[target.as_str()]).inc();
     }
 
     pub(crate) fn record_load_report(&self, target: &TargetName, pod: &PodName, report: &LoadReport) {

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: all subcommands of the binary.
 
 use clap::{Parser, Subcommand};
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_contradicts_itself_nowhere() {
+    fn the_command_line_is_consistent() {
         Args::command().debug_assert();
     }
 }

@@ -13,33 +13,33 @@ use crate::{log, ready, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct AssignerArgs {
-    /// This member's number, its own for ever
+    /// This member's id, which no other member ever has
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     id: MemberId,
-    /// Where to listen for pods, clients, operators and the other members
+    /// The listen address for pods, clients, operators and the other members
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
-    /// Where the others reach this member [default: where it listens]
+    /// The URL at which the others reach this member [default: its listen address]
     #[arg(long, value_name = "URL")]
     advertise: Option<String>,
-    /// The first members, this one among them, the same list for each: 1=http://host:7400,2=http://... [default: this
-    /// one alone]
+    /// The first members including this one, the same list for each: 1=http://host:7400,2=http://... [default: this
+    /// member alone]
     #[arg(long, value_name = "ID=URL", value_delimiter = ',', value_parser = member_from)]
     members: Vec<(MemberId, String)>,
     /// Wait to be added to a running cluster by `emberkeep admin add-member`
     #[arg(long, conflicts_with = "members")]
     join: bool,
-    /// Where this member, and nobody else, keeps its state
+    /// The data folder of this member alone
     #[arg(long, value_name = "DIR", default_value = "emberkeep-data")]
     data: PathBuf,
-    /// Where to show metrics and health
+    /// The listen address for metrics and health
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
     http: SocketAddr,
-    /// Write all that this member is told and decides while it leads to this file, for `emberkeep sim replay-recording`;
-    /// where it exists, to FILE.2 and so on
+    /// Record the events and decisions of this member while it leads to this file, for `emberkeep sim
+    /// replay-recording`; if it exists, to FILE.2 and so on
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// End when standard input does
+    /// End when standard input closes
     #[arg(long, hide = true)]
     with_parent: bool,
 }
@@ -51,7 +51,7 @@ fn member_from(text: &str) -> Result<(MemberId, String), String> {
     parsed.ok_or_else(|| "write a number and a URL, as 2=http://host:7400".to_owned())
 }
 
-/// Runs until it is told to stop.
+/// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
     log::to_stderr("info");
     if args.with_parent {
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
         () = stop.cancelled() => {}
         () = assigner.failed().cancelled() => {
             assigner.shutdown().await;
-            return Err(CommandError::failed("the assigner failed, its log says why"));
+            return Err(CommandError::failed("the assigner failed, its log has the reason"));
         }
     }
     assigner.shutdown().await;
@@ -101,20 +101,20 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct AssignerCommandLine {
         #[command(flatten)]
         args: AssignerArgs,
     }
 
     fn config(line: &str) -> AssignerConfig {
-        Line::try_parse_from(format!("assigner {line}").split_whitespace())
+        AssignerCommandLine::try_parse_from(format!("assigner {line}").split_whitespace())
             .unwrap()
             .args
             .config()
     }
 
     #[test]
-    fn one_member_needs_no_configuration() {
+    fn a_single_member_needs_no_configuration() {
         let raft = config("").raft;
         assert_eq!(raft.id, 1);
         assert_eq!(raft.members, BTreeMap::from([(1, "http://127.0.0.1:7400".to_owned())]));

@@ -1,9 +1,9 @@
-//! Sizes as people write them: `4096`, `4KiB`, `256MiB`, `2GiB`.
+//! Parsing sizes: `4096`, `4KiB`, `256MiB`, `2GiB`.
 
-/// Reads a whole number of bytes, with or without a unit, above zero.
+/// Parses a whole number of bytes above zero, with or without a unit.
 ///
 /// # Errors
-/// Says what is allowed.
+/// A sentence with the allowed forms.
 pub(crate) fn byte_count_from(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (count, unit) = text.split_at(digits);
@@ -19,19 +19,19 @@ pub(crate) fn byte_count_from(text: &str) -> Result<u64, String> {
         .zip(unit_bytes)
         .and_then(|(count, unit_bytes)| count.checked_mul(unit_bytes));
     bytes
-        .filter(|bytes| (1..=MOST).contains(bytes))
+        .filter(|bytes| (1..=BYTES_MAX).contains(bytes))
         .ok_or_else(|| "write a number of bytes, as 4096, 4KiB, 256MiB or 2GiB, up to 1048576GiB".to_owned())
 }
 
-/// A pebibyte; anything larger is a slip.
-const MOST: u64 = 1 << 50;
+/// A pebibyte; a larger size is taken for a typing error.
+const BYTES_MAX: u64 = 1 << 50;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_unit_is_understood() {
+    fn each_unit_is_parsed() {
         let cases = [
             ("1", 1),
             ("4096", 4_096),
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_says_what_is_allowed() {
+    fn other_forms_are_refused_with_the_allowed_ones() {
         for text in [
             "",
             "0",

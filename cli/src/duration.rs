@@ -1,11 +1,11 @@
-//! Durations as people write them: `500ms`, `30s`, `2m`, `1h`.
+//! Parsing durations: `500ms`, `30s`, `2m`, `1h`.
 
 use std::time::Duration;
 
-/// Reads a whole number with a unit.
+/// Parses a whole number with a unit.
 ///
 /// # Errors
-/// Says what is allowed.
+/// A sentence with the allowed forms.
 pub(crate) fn duration_from(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (count, unit) = text.split_at(digits);
@@ -21,15 +21,15 @@ pub(crate) fn duration_from(text: &str) -> Result<Duration, String> {
         .zip(unit_ms)
         .and_then(|(count, unit_ms)| count.checked_mul(unit_ms));
     millis
-        .filter(|millis| *millis <= LONGEST_MS)
+        .filter(|millis| *millis <= MILLIS_MAX)
         .map(Duration::from_millis)
         .ok_or_else(|| "write a number and a unit, as 500ms, 30s, 2m or 1h, up to 10000h".to_owned())
 }
 
-/// The same, but not zero.
+/// Parses a duration above zero.
 ///
 /// # Errors
-/// Says what is allowed.
+/// A sentence with the allowed forms.
 pub(crate) fn positive_duration_from(text: &str) -> Result<Duration, String> {
     match duration_from(text)? {
         Duration::ZERO => Err("it must be longer than 0".to_owned()),
@@ -37,15 +37,15 @@ pub(crate) fn positive_duration_from(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// More than a year; anything longer is a slip.
-const LONGEST_MS: u64 = 10_000 * 3_600_000;
+/// More than a year; a longer duration is taken for a typing error.
+const MILLIS_MAX: u64 = 10_000 * 3_600_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn each_unit_is_understood() {
+    fn each_unit_is_parsed() {
         for (text, millis) in [
             ("500ms", 500),
             ("30s", 30_000),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_says_what_is_allowed() {
+    fn other_forms_are_refused_with_the_allowed_ones() {
         for text in ["", "30", "s", "-1s", "1.5s", "3 s", "99999999999999999999h", "10001h"] {
             assert!(duration_from(text).unwrap_err().contains("500ms, 30s"), "{text}");
         }

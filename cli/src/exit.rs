@@ -11,7 +11,7 @@ use emberkeep_lab::LabError;
 pub(crate) enum CommandError {
     /// The input has to be corrected.
     BadInput(String),
-    /// Anything else.
+    /// A process, the network or the cluster failed.
     Failed(String),
 }
 

@@ -1,4 +1,4 @@
-//! Where logs go: to standard error, or to a file while the terminal shows something else.
+//! Logs to standard error, or to a file while the terminal shows progress.
 
 use std::fs::File;
 use std::sync::Mutex;
@@ -6,21 +6,21 @@ use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
-/// The variable that says what is logged, as in `RUST_LOG`.
+/// The environment variable with the log filter, in the syntax of `RUST_LOG`.
 const FILTER: &str = "EMBERKEEP_LOG";
 
-/// Logs of a command whose output nobody else uses.
+/// Logs to standard error.
 pub(crate) fn to_stderr(default: &str) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter(default))
         .with_timer(SystemTime)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
-    // It fails only where a test has set a subscriber before, whose it then remains.
+    // It fails only if a test has set a subscriber before, which then stays.
     let _ = subscriber.try_init();
 }
 
-/// Logs of a command that shows its progress on the terminal.
+/// Logs to a file, while the terminal shows progress.
 pub(crate) fn to_file(file: File, default: &str) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter(default))

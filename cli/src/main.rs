@@ -37,7 +37,7 @@ fn run(command: Command) -> Result<(), CommandError> {
         .build()
         .map_err(|error| CommandError::failed(format!("cannot start threads: {error}")))?;
     let outcome = runtime.block_on(perform(command));
-    // Tasks that still run were told to stop; their results are not needed.
+    // The results of tasks that still run are not needed.
     runtime.shutdown_background();
     outcome
 }

@@ -1,4 +1,4 @@
-//! How a command is told to stop.
+//! How a command is stopped.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ pub(crate) fn on_signal() -> Result<CancellationToken, CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let stop = CancellationToken::new();
-    let told = stop.clone();
+    let cancelled = stop.clone();
     tokio::spawn(async move {
         for is_first in [true, false] {
             tokio::select! {
@@ -21,7 +21,7 @@ pub(crate) fn on_signal() -> Result<CancellationToken, CommandError> {
                 _ = interrupt.recv() => {}
             }
             if is_first {
-                told.cancel();
+                cancelled.cancel();
             }
         }
         std::process::exit(130);

@@ -1,4 +1,4 @@
-//! What a pod's load meter costs each second: taking in what 64 slices and the sketches counted, and reporting it.
+//! The cost of a pod's load meter each second: recording the counts of 64 slices and the sketches, and the report.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! The contract of a brain, and the stepping rules that every driver shares.
 //!
 //! ```text
-//! event, now --> Stepper --> Brain::step --> actions --> whoever performs them
-//!                  ^                                          |
-//!                  +----------- outcomes, in order -----------+
+//! event, now --> Stepper --> Brain::step --> actions --> hands
+//!                   ^                                      |
+//!                   +--------- outcomes, in order ---------+
 //! ```
 
 use std::collections::VecDeque;
@@ -48,7 +48,7 @@ impl<A> Output<A> {
 ///
 /// Performing an action may have an outcome, which is an event. Outcomes are stepped in order and before any event from
 /// outside, so that a brain never sees a newer event between its action and the outcome of it. A new stepper is due to
-/// wake at once: only a step tells when its brain next wants to be woken.
+/// wake at once: only a step sets the next wake-up of its brain.
 #[derive(Debug)]
 pub struct Stepper<B: Brain> {
     brain: B,

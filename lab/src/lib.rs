@@ -1,5 +1,5 @@
-//! A whole cluster as processes on one machine, disrupted and under load: what `emberkeep dev`, `emberkeep bench` and the
-//! tests of whole programs share.
+//! A whole cluster as processes on one machine, disrupted and under load: what `emberkeep dev`, `emberkeep bench` and
+//! the tests of whole programs share.
 //!
 //! ```text
 //! cli, tests --> dev, bench --> chaos --> load --> cluster --> demo

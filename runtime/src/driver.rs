@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     /// The arguments of a step.
-    type Step = (QuizEvent, Timestamp);
+    type QuizStep = (QuizEvent, Timestamp);
 
     #[derive(Debug, Clone, PartialEq)]
     enum QuizEvent {
@@ -72,7 +72,7 @@ mod tests {
 
     /// Has each question and its successor answered, and wakes a second after each step.
     struct QuizBrain {
-        steps: mpsc::UnboundedSender<Step>,
+        steps: mpsc::UnboundedSender<QuizStep>,
     }
 
     impl Brain for QuizBrain {
@@ -106,7 +106,7 @@ mod tests {
 
     struct Driven {
         events: mpsc::Sender<QuizEvent>,
-        steps: mpsc::UnboundedReceiver<Step>,
+        steps: mpsc::UnboundedReceiver<QuizStep>,
         stop: CancellationToken,
         driver: tokio::task::JoinHandle<()>,
     }

@@ -243,7 +243,7 @@ mod tests {
     use StoreOutcome::{Busy, Served};
     use Urgency::{Prefetch, Request};
 
-    /// A store with so many slots.
+    /// Access to a store with a number of slots.
     struct StoreAccessTest {
         access: StoreAccess,
         clock: Clock,

@@ -10,13 +10,13 @@ use crate::duration::positive_duration_from;
 
 #[derive(Debug, Args)]
 pub(crate) struct AdminArgs {
-    /// A member of the assigner; may be given several times, the leader is found from any of them
+    /// The URL of a member of the assigner; may be given several times, any member leads to the leader
     #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:7400")]
     pub(super) assigner: Vec<String>,
-    /// Print JSON
+    /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// How long to try [default: 15s; 10m to wait for a pod that drains]
+    /// The deadline of the command [default: 15s; 10m for `drain --wait`]
     #[arg(long, global = true, value_name = "TIME", value_parser = positive_duration_from)]
     pub(super) timeout: Option<Duration>,
     #[command(subcommand)]
@@ -25,17 +25,17 @@ pub(crate) struct AdminArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminCommand {
-    /// All targets
+    /// List all targets
     Targets,
-    /// One target: its settings and its pods
+    /// Show one target: its settings and its pods
     Target { target: String },
-    /// Create a target; what is not set has its default
+    /// Create a target; settings that are not given have their defaults
     CreateTarget {
         target: String,
         #[command(flatten)]
         settings: Box<SettingsArgs>,
     },
-    /// Change settings of a target; what is not set stays as it is
+    /// Change settings of a target; settings that are not given stay
     ConfigureTarget {
         target: String,
         #[command(flatten)]
@@ -43,57 +43,57 @@ pub(super) enum AdminCommand {
     },
     /// Stop all changes of the assignment, even for pods that die, until the target is unfrozen
     Freeze { target: String },
-    /// Let the assignment change again
+    /// Allow changes of the assignment again
     Unfreeze { target: String },
-    /// Move everything away from a pod, which then ends
+    /// Drain a pod: move all its slices to other pods, then the pod ends
     Drain {
         target: String,
         pod: String,
-        /// Show how it goes until the pod owns nothing
+        /// Wait until the pod owns nothing, and show progress
         #[arg(long)]
         wait: bool,
     },
-    /// Bind keys to a pod, as long as it may own any; what they were bound to before counts no longer
+    /// Pin keys to a pod, as long as it may own any; replaces an earlier pin
     Pin {
         target: String,
         #[command(flatten)]
         keys: KeysArgs,
         pod: String,
     },
-    /// Let keys lie where the balancer wants them
+    /// Remove a pin: the balancer places the keys again
     Unpin {
         target: String,
         #[command(flatten)]
         keys: KeysArgs,
     },
-    /// Let poisoned keys go: those whose owners crashed one after the other
+    /// Release poisoned keys: those whose owners crashed one after the other
     Release {
         target: String,
         #[command(flatten)]
         keys: KeysArgs,
     },
-    /// What was decided lately and why, and what keeps the next decision
+    /// Show the last decisions and their reasons, and what delays the next one
     Decisions {
         target: String,
-        /// How many decisions to show, at most; a leader remembers 1,000
+        /// The maximum number of decisions; a leader remembers 1,000
         #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         last: u32,
     },
-    /// What would be decided now; changes nothing
+    /// Show what would be decided now, without changing anything
     Plan {
         target: String,
-        /// As if this pod had just died; may be given several times
+        /// Plan as if this pod had just died; may be given several times
         #[arg(long, value_name = "POD")]
         without: Vec<String>,
-        /// As if it were time to balance the load; else only what has to be repaired moves
+        /// Plan as if a load balancing were due; without it, only repairs are planned
         #[arg(long)]
         balance: bool,
     },
-    /// The members of the assigner
+    /// List the members of the assigner
     Cluster,
-    /// What the pods carry, and what they should
+    /// Show the load of each pod, the mean and the tolerance
     Loads { target: String },
-    /// Add a member that runs already, and wait until it has caught up
+    /// Add a running member, and wait until it has caught up
     AddMember { id: u64, url: String },
     /// Remove a member for good
     RemoveMember { id: u64 },

@@ -7,74 +7,74 @@ use emberkeep_assigner::AssignerAdmin;
 use emberkeep_proto::pb;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::report::Report;
+use super::report::AdminReport;
 use crate::exit::CommandError;
 
-/// How often the pod is looked at.
-const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+/// How often the state of the pod is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Tells the assigner to move everything away from the pod. Whoever has patience is shown on standard error what is
-/// left, until that is nothing.
+/// Marks the pod as draining. With a deadline, waits until it owns nothing, and shows the remaining slices on standard
+/// error.
 pub(super) async fn drain(
     admin: &AssignerAdmin,
     target: &str,
     pod: &str,
-    patience: Option<Duration>,
-) -> Result<Report, CommandError> {
-    let Some(patience) = patience else {
+    wait: Option<Duration>,
+) -> Result<AdminReport, CommandError> {
+    let Some(wait) = wait else {
         admin.drain(target, pod).await?;
-        return Ok(Report::Done(format!("pod {pod} of target {target} is draining")));
+        return Ok(AdminReport::Done(format!("pod {pod} of target {target} is draining")));
     };
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + wait;
     let mut left = None;
     let drained = timeout_at(deadline, async {
         admin.drain(target, pod).await?;
-        until_nothing_is_left(admin, target, pod, &mut left).await
+        wait_until_drained(admin, target, pod, &mut left).await
     });
     match drained.await {
-        Ok(outcome) => outcome.map(|()| Report::Done(format!("pod {pod} of target {target} has drained"))),
+        Ok(outcome) => outcome.map(|()| AdminReport::Done(format!("pod {pod} of target {target} has drained"))),
         Err(_) => {
             let left = left.map_or(String::new(), |left| format!(": {left}"));
             Err(CommandError::failed(format!(
-                "pod {pod} of target {target} had not drained within {patience:?}{left}"
+                "pod {pod} of target {target} had not drained within {wait:?}{left}"
             )))
         }
     }
 }
 
-async fn until_nothing_is_left(
+async fn wait_until_drained(
     admin: &AssignerAdmin,
     target: &str,
     pod: &str,
-    shown: &mut Option<Left>,
+    shown: &mut Option<RemainingSlices>,
 ) -> Result<(), CommandError> {
     loop {
-        let left = Left::of(&admin.target(target).await?, pod, shown.as_ref());
+        let left = RemainingSlices::of(&admin.target(target).await?, pod, shown.as_ref());
         if *shown != Some(left) {
             eprintln!("{pod}: {left}");
         }
         *shown = Some(left);
-        if left.is_nothing() {
+        if left.is_drained() {
             return Ok(());
         }
-        sleep(LOOK_INTERVAL).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-/// What a pod that drains still has.
+/// The slices of a draining pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Left {
-    /// Whether the member that told so knows that it drains.
+struct RemainingSlices {
+    /// Whether the answering member has applied the drain already.
     is_draining: bool,
-    /// The most slices it was seen with.
+    /// The most slices observed.
     of: u64,
     serving: u64,
     leaving: u64,
     warming: u64,
 }
 
-impl Left {
-    /// A pod that is registered no longer has nothing.
+impl RemainingSlices {
+    /// A pod that is no longer registered has none.
     fn of(target: &pb::DescribeTargetResponse, pod: &str, before: Option<&Self>) -> Self {
         let is_it = |status: &&pb::PodStatus| status.pod.as_ref().is_some_and(|known| known.name == pod);
         let status = target.pods.iter().find(is_it);
@@ -93,12 +93,12 @@ impl Left {
         self.serving + self.leaving + self.warming
     }
 
-    const fn is_nothing(&self) -> bool {
+    const fn is_drained(&self) -> bool {
         self.is_draining && self.slice_count() == 0
     }
 }
 
-impl fmt::Display for Left {
+impl fmt::Display for RemainingSlices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             of,
@@ -119,7 +119,7 @@ impl fmt::Display for Left {
 mod tests {
     use super::*;
 
-    fn told(pods: &[(&str, bool, u64, u64)]) -> pb::DescribeTargetResponse {
+    fn described(pods: &[(&str, bool, u64, u64)]) -> pb::DescribeTargetResponse {
         let status = |&(name, is_draining, serving_count, leaving_count): &(&str, bool, u64, u64)| pb::PodStatus {
             pod: Some(pb::Pod {
                 name: name.to_owned(),
@@ -137,27 +137,27 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_told_of_the_most_there_was() {
-        let first = Left::of(&told(&[("a", true, 32, 0), ("b", false, 9, 9)]), "a", None);
+    fn progress_is_shown_relative_to_the_most_slices() {
+        let first = RemainingSlices::of(&described(&[("a", true, 32, 0), ("b", false, 9, 9)]), "a", None);
         assert_eq!(
             first.to_string(),
             "32 of 32 slices left (32 serving, 0 leaving, 0 warming)"
         );
-        let second = Left::of(&told(&[("a", true, 3, 4)]), "a", Some(&first));
+        let second = RemainingSlices::of(&described(&[("a", true, 3, 4)]), "a", Some(&first));
         assert_eq!(
             second.to_string(),
             "7 of 32 slices left (3 serving, 4 leaving, 0 warming)"
         );
-        let last = Left::of(&told(&[("b", false, 64, 0)]), "a", Some(&second));
+        let last = RemainingSlices::of(&described(&[("b", false, 64, 0)]), "a", Some(&second));
         assert_eq!(
-            (last.to_string().as_str(), last.is_nothing()),
+            (last.to_string().as_str(), last.is_drained()),
             ("0 of 32 slices left", true)
         );
     }
 
     #[test]
-    fn a_pod_that_is_not_known_to_drain_may_get_more() {
-        assert!(!Left::of(&told(&[("a", false, 0, 0)]), "a", None).is_nothing());
-        assert!(Left::of(&told(&[("a", true, 0, 0)]), "a", None).is_nothing());
+    fn a_pod_is_drained_only_once_the_drain_is_applied() {
+        assert!(!RemainingSlices::of(&described(&[("a", false, 0, 0)]), "a", None).is_drained());
+        assert!(RemainingSlices::of(&described(&[("a", true, 0, 0)]), "a", None).is_drained());
     }
 }

@@ -1,12 +1,12 @@
-//! What the leader decided, would decide, and why, as text and as JSON.
+//! Decisions, plans and their reasons, as text and as JSON.
 
 use emberkeep_proto::pb;
 use serde_json::{Value, json};
 
-use super::report::Report;
+use super::report::AdminReport;
 
-pub(super) fn decisions(explained: &pb::ExplainTargetResponse) -> Report {
-    Report::Story {
+pub(super) fn decisions(explained: &pb::ExplainTargetResponse) -> AdminReport {
+    AdminReport::Text {
         text: explained.text.clone(),
         json: json!({
             "now": explained.outlook,
@@ -17,12 +17,12 @@ pub(super) fn decisions(explained: &pb::ExplainTargetResponse) -> Report {
     }
 }
 
-pub(super) fn plan(planned: &pb::PlanTargetResponse) -> Report {
+pub(super) fn plan(planned: &pb::PlanTargetResponse) -> AdminReport {
     let outcome = match planned.changes {
         true => planned.report.as_str(),
         false => "nothing would change",
     };
-    Report::Story {
+    AdminReport::Text {
         text: format!("after generation {}: {outcome}\n", planned.generation),
         json: json!({
             "generation": planned.generation,
@@ -44,15 +44,15 @@ fn in_json(decision: &pb::Decision) -> Value {
 mod tests {
     use super::*;
 
-    fn text(report: &Report) -> &str {
+    fn text(report: &AdminReport) -> &str {
         match report {
-            Report::Story { text, .. } => text,
+            AdminReport::Text { text, .. } => text,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_plan_that_changes_nothing_says_so() {
+    fn a_plan_without_changes_is_shown_as_such() {
         let planned = pb::PlanTargetResponse {
             generation: 7,
             changes: false,

@@ -1,4 +1,4 @@
-//! Keys as an operator writes them.
+//! Keys and ranges on the command line.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use crate::exit::CommandError;
 /// One application key, or a range of slice keys.
 #[derive(Debug, Args)]
 pub(super) struct KeysArgs {
-    /// A key as the application calls it; with --range, slice keys as START..END in hexadecimal, where nothing stands for
-    /// the start or the end of the key space
+    /// An application key; with --range, slice keys as START..END in hexadecimal, where an omitted bound is the start
+    /// or the end of the key space
     keys: String,
     /// KEYS is a range of slice keys
     #[arg(long)]
@@ -37,7 +37,7 @@ impl fmt::Display for KeysArgs {
     }
 }
 
-/// A range as [`KeysArgs`] reads it.
+/// A range in the syntax of [`KeysArgs`].
 pub(super) fn printed(slice: &pb::Slice) -> String {
     let end = slice.end.as_deref().map(hexadecimal).unwrap_or_default();
     format!("{}..{end}", hexadecimal(&slice.start))
@@ -49,7 +49,7 @@ fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
         .and_then(|(start, end)| Some((bytes_from(start)?, bytes_from(end)?)));
     let wrong = || {
         CommandError::bad_input(format!(
-            "{text} is no range: write START..END in hexadecimal, as 40..80 or c0.."
+            "{text} is not a range: write START..END in hexadecimal, as 40..80 or c0.."
         ))
     };
     let (start, end) = bounds.ok_or_else(wrong)?;
@@ -61,9 +61,9 @@ fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
 
 fn bytes_from(hexadecimal: &str) -> Option<Vec<u8>> {
     let digits = hexadecimal.as_bytes();
-    let is_right = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    let is_valid = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
     let byte = |at: usize| u8::from_str_radix(hexadecimal.get(at..at + 2)?, 16).ok();
-    is_right.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
+    is_valid.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -75,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_is_read_as_it_is_printed() {
+    fn a_printed_range_can_be_parsed() {
         for text in ["40..80", "..0a", "c0ff..", ".."] {
             assert_eq!(printed(&range_from(text).unwrap()), text);
         }
     }
 
     #[test]
-    fn what_is_no_range_is_refused_with_what_is_allowed() {
+    fn other_forms_are_refused_with_the_allowed_one() {
         for text in ["", "40", "4..8", "zz..", "40..8ä"] {
             let CommandError::BadInput(sentence) = range_from(text).unwrap_err() else {
                 panic!("{text}");

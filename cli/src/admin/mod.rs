@@ -1,4 +1,4 @@
-//! `emberkeep admin`: looking at a running cluster, and changing it.
+//! `emberkeep admin`: inspecting and changing a running cluster.
 
 mod args;
 mod drain;
@@ -16,49 +16,55 @@ use emberkeep_proto::pb;
 pub(crate) use self::args::AdminArgs;
 use self::args::AdminCommand;
 use self::drain::drain;
-use self::report::Report;
+use self::report::AdminReport;
 use crate::exit::CommandError;
 
-/// How long to look for an answer.
+/// The default deadline of a command.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long to wait for what takes its time.
-const DEFAULT_PATIENCE: Duration = Duration::from_secs(600);
+/// The default deadline of `drain --wait`.
+const DEFAULT_WAIT: Duration = Duration::from_secs(600);
 
-/// Runs one command and prints what came of it.
+/// Runs one command and prints its output.
 pub(crate) async fn run(args: AdminArgs) -> Result<(), CommandError> {
     crate::log::to_stderr("warn");
     let admin = AssignerAdmin::new(args.assigner, args.timeout.unwrap_or(DEFAULT_TIMEOUT));
-    let patience = args.timeout.unwrap_or(DEFAULT_PATIENCE);
-    let report = perform(&admin, args.command, patience).await?;
+    let wait = args.timeout.unwrap_or(DEFAULT_WAIT);
+    let report = perform(&admin, args.command, wait).await?;
     report.print(args.json)
 }
 
-async fn perform(admin: &AssignerAdmin, command: AdminCommand, patience: Duration) -> Result<Report, CommandError> {
+async fn perform(
+    admin: &AssignerAdmin,
+    command: AdminCommand,
+    deadline: Duration,
+) -> Result<AdminReport, CommandError> {
     match command {
         AdminCommand::Targets => Ok(views::targets(&admin.targets().await?)),
         AdminCommand::Target { target } => Ok(views::target(&admin.target(&target).await?)),
         AdminCommand::CreateTarget { target, settings } => {
             admin.create_target(&target, settings.to_wire()).await?;
-            Ok(Report::Done(format!("target {target} created")))
+            Ok(AdminReport::Done(format!("target {target} created")))
         }
         AdminCommand::ConfigureTarget { target, settings } => {
             admin.configure_target(&target, settings.to_wire()).await?;
-            Ok(Report::Done(format!("target {target} configured")))
+            Ok(AdminReport::Done(format!("target {target} configured")))
         }
         AdminCommand::Freeze { target } => freeze(admin, &target, true).await,
         AdminCommand::Unfreeze { target } => freeze(admin, &target, false).await,
-        AdminCommand::Drain { target, pod, wait } => drain(admin, &target, &pod, wait.then_some(patience)).await,
+        AdminCommand::Drain { target, pod, wait } => drain(admin, &target, &pod, wait.then_some(deadline)).await,
         AdminCommand::Pin { target, keys, pod } => {
             admin.pin(&target, keys.to_wire()?, &pod).await?;
-            Ok(Report::Done(format!("{keys} of target {target} pinned to {pod}")))
+            Ok(AdminReport::Done(format!("{keys} of target {target} pinned to {pod}")))
         }
         AdminCommand::Unpin { target, keys } => {
             admin.unpin(&target, keys.to_wire()?).await?;
-            Ok(Report::Done(format!("{keys} of target {target} no longer pinned")))
+            Ok(AdminReport::Done(format!("{keys} of target {target} no longer pinned")))
         }
         AdminCommand::Release { target, keys } => {
             admin.release(&target, keys.to_wire()?).await?;
-            Ok(Report::Done(format!("{keys} of target {target} no longer poisoned")))
+            Ok(AdminReport::Done(format!(
+                "{keys} of target {target} no longer poisoned"
+            )))
         }
         AdminCommand::Decisions { target, last } => {
             let explained = admin.explain(&target, last).await?;
@@ -74,18 +80,18 @@ async fn perform(admin: &AssignerAdmin, command: AdminCommand, patience: Duratio
         AdminCommand::AddMember { id, url } => {
             let address = url.clone();
             admin.add_member(pb::Member { id, address }).await?;
-            Ok(Report::Done(format!("member {id} at {url} added")))
+            Ok(AdminReport::Done(format!("member {id} at {url} added")))
         }
         AdminCommand::RemoveMember { id } => {
             admin.remove_member(id).await?;
-            Ok(Report::Done(format!("member {id} removed")))
+            Ok(AdminReport::Done(format!("member {id} removed")))
         }
     }
 }
 
-async fn freeze(admin: &AssignerAdmin, target: &str, is_frozen: bool) -> Result<Report, CommandError> {
+async fn freeze(admin: &AssignerAdmin, target: &str, is_frozen: bool) -> Result<AdminReport, CommandError> {
     admin.freeze(target, is_frozen).await?;
-    Ok(Report::Done(match is_frozen {
+    Ok(AdminReport::Done(match is_frozen {
         true => format!("target {target} frozen: no slice moves, not even from a pod that dies"),
         false => format!("target {target} no longer frozen"),
     }))

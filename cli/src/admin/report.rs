@@ -1,4 +1,4 @@
-//! What a command found, as aligned text for people or as JSON for programs.
+//! The output of a command: aligned text, or JSON with `--json`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -7,41 +7,40 @@ use serde_json::{Map, Value};
 
 use crate::exit::CommandError;
 
-/// What is printed.
+/// The output of one command.
 #[derive(Debug)]
-pub(super) enum Report {
-    /// What a command that changes something has done.
+pub(super) enum AdminReport {
+    /// The sentence of a command that changed something.
     Done(String),
-    /// What is told in sentences.
-    Story {
-        /// As people read it, in lines.
+    /// Text that the assigner has written.
+    Text {
         text: String,
-        /// The same for programs.
+        /// The same content by fields.
         json: Value,
     },
-    /// All there is of one kind.
-    List(Table),
-    /// Parts of different kinds, with their titles.
-    Parts(Vec<(&'static str, Part)>),
+    /// One table.
+    List(ValueTable),
+    /// Tables and records with titles.
+    Parts(Vec<(&'static str, ReportPart)>),
 }
 
 #[derive(Debug)]
-pub(super) enum Part {
-    Table(Table),
-    Record(Record),
+pub(super) enum ReportPart {
+    Table(ValueTable),
+    Record(NamedValues),
 }
 
 /// Rows of values under named columns.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct ValueTable {
     pub(super) columns: Vec<&'static str>,
     pub(super) rows: Vec<Vec<Value>>,
 }
 
-/// Named values.
-pub(super) type Record = Vec<(&'static str, Value)>;
+/// Values with names, shown one per line.
+pub(super) type NamedValues = Vec<(&'static str, Value)>;
 
-impl Report {
+impl AdminReport {
     pub(super) fn print(&self, as_json: bool) -> Result<(), CommandError> {
         let text = if as_json {
             format!("{:#}\n", self.json())
@@ -56,7 +55,7 @@ impl Report {
     fn json(&self) -> Value {
         match self {
             Self::Done(sentence) => object([("done", sentence.clone().into())]),
-            Self::Story { json, .. } => json.clone(),
+            Self::Text { json, .. } => json.clone(),
             Self::List(table) => table.json(),
             Self::Parts(parts) => object(parts.iter().map(|(title, part)| (*title, part.json()))),
         }
@@ -65,7 +64,7 @@ impl Report {
     fn text(&self) -> String {
         match self {
             Self::Done(sentence) => format!("{sentence}\n"),
-            Self::Story { text, .. } => text.clone(),
+            Self::Text { text, .. } => text.clone(),
             Self::List(table) => table.text(),
             Self::Parts(parts) => {
                 let texts = parts.iter().map(|(title, part)| format!("{title}\n{}", part.text()));
@@ -75,7 +74,7 @@ impl Report {
     }
 }
 
-impl Part {
+impl ReportPart {
     fn json(&self) -> Value {
         match self {
             Self::Table(table) => table.json(),
@@ -98,7 +97,7 @@ impl Part {
     }
 }
 
-impl Table {
+impl ValueTable {
     fn json(&self) -> Value {
         let rows = self.rows.iter();
         let objects = rows.map(|row| object(self.columns.iter().copied().zip(row.iter().cloned())));
@@ -117,7 +116,7 @@ fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     Value::Object(fields.collect::<Map<_, _>>())
 }
 
-/// Lines whose cells stand below each other.
+/// Lines with aligned columns.
 fn aligned(lines: Vec<Vec<String>>) -> String {
     let column_count = lines.iter().map(Vec::len).max().unwrap_or_default();
     let width_of = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
@@ -130,7 +129,7 @@ fn aligned(lines: Vec<Vec<String>>) -> String {
     text
 }
 
-/// Values as people read them.
+/// A value as text.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -145,32 +144,32 @@ fn plain(value: &Value) -> String {
 mod tests {
     use super::*;
 
-    fn members() -> Table {
-        Table {
+    fn members() -> ValueTable {
+        ValueTable {
             columns: vec!["id", "leads"],
             rows: vec![vec![1.into(), true.into()], vec![20.into(), Value::Null]],
         }
     }
 
-    fn cluster() -> Report {
+    fn cluster() -> AdminReport {
         let overview = vec![("leader", 1.into()), ("term", 12.into())];
-        Report::Parts(vec![
-            ("cluster", Part::Record(overview)),
-            ("members", Part::Table(members())),
+        AdminReport::Parts(vec![
+            ("cluster", ReportPart::Record(overview)),
+            ("members", ReportPart::Table(members())),
         ])
     }
 
     #[test]
-    fn columns_are_as_wide_as_what_they_hold() {
-        assert_eq!(Report::List(members()).text(), "ID  LEADS\n1   yes\n20  -\n");
+    fn columns_are_aligned() {
+        assert_eq!(AdminReport::List(members()).text(), "ID  LEADS\n1   yes\n20  -\n");
         let expected = "cluster\n  leader  1\n  term    12\n\nmembers\nID  LEADS\n1   yes\n20  -\n";
         assert_eq!(cluster().text(), expected);
     }
 
     #[test]
-    fn a_program_gets_the_same_under_the_same_names() {
+    fn the_json_has_the_same_names() {
         let expected = r#"[{"id":1,"leads":true},{"id":20,"leads":null}]"#;
-        assert_eq!(Report::List(members()).json().to_string(), expected);
+        assert_eq!(AdminReport::List(members()).json().to_string(), expected);
         let json = cluster().json();
         assert_eq!(
             (&json["cluster"]["term"], &json["members"][1]["id"]),

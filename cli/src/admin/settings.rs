@@ -1,4 +1,4 @@
-//! The settings of a target as flags.
+//! The settings of a target as flags of the command line.
 
 use std::time::Duration;
 
@@ -7,43 +7,43 @@ use emberkeep_proto::pb;
 
 use crate::duration::duration_from;
 
-/// What is not given stays as it is, or is the default for a new target.
+/// A setting that is not given stays, or has its default for a new target.
 #[derive(Debug, Args)]
 pub(super) struct SettingsArgs {
     /// How application keys become slice keys; fixed when the target is created
     #[arg(long, value_name = "MODE")]
-    key_mode: Option<KeyMode>,
-    /// The load that one ordinary pod can carry, in units a second
+    key_mode: Option<KeyModeArg>,
+    /// The load capacity of an ordinary pod, in units a second
     #[arg(long, value_name = "UNITS")]
     max_load_hint: Option<u64>,
-    /// How far a pod's load may lie from the mean
+    /// How far a pod's load may deviate from the mean
     #[arg(long, value_name = "LEVEL")]
-    imbalance: Option<Imbalance>,
-    /// The fewest owners of a slice
+    imbalance: Option<ImbalanceArg>,
+    /// The minimum number of owners of a slice
     #[arg(long, value_name = "COUNT")]
     min_replicas: Option<u32>,
-    /// The most owners of a slice
+    /// The maximum number of owners of a slice
     #[arg(long, value_name = "COUNT")]
     max_replicas: Option<u32>,
-    /// Slices are cut until there are this many a pod
+    /// Slices are split until there are this many per pod
     #[arg(long, value_name = "COUNT")]
     slices_per_pod_min: Option<u32>,
-    /// How long pods that join are gathered before they get slices
+    /// How long joining pods are gathered before they get slices
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     gather: Option<Duration>,
-    /// How often load may be a reason to move slices
+    /// The minimum interval between moves for load
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     balance_interval: Option<Duration>,
-    /// How long load is no reason after pods came or went
+    /// How long after pods joined or left no slices move for load
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     settle: Option<Duration>,
-    /// How long the slices of a pod that drains wait for the pod that takes its place, in a rolling update
+    /// How long the slices of a draining pod wait for its replacement, in a rolling update
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     join_grace: Option<Duration>,
-    /// How often load may be a reason to move slices while a pod has more than it can carry
+    /// The minimum interval between moves for load while a pod is overloaded
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     emergency_interval: Option<Duration>,
-    /// How often a pod says that it is alive
+    /// How often a pod sends a heartbeat
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     heartbeat_interval: Option<Duration>,
     /// How often a pod reports its load
@@ -52,68 +52,68 @@ pub(super) struct SettingsArgs {
     /// How many heartbeats in a row a pod may miss before it is probed
     #[arg(long, value_name = "COUNT")]
     missed_heartbeats_max: Option<u32>,
-    /// How long a pod that answers nobody is kept
+    /// How long a silent pod that answers no probe is kept
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     dead_after: Option<Duration>,
-    /// How long a new leader waits for the pods it knows
+    /// How long a new leader waits for known pods to reconnect
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     leader_grace: Option<Duration>,
-    /// When more than this part of the pods fall at once, in thousandths, it may be the network: silent pods are kept
-    /// longer
+    /// If more than this share of the pods fails at once, in thousandths, the network is suspected and silent pods are
+    /// kept longer
     #[arg(long, value_name = "THOUSANDTHS")]
     mass_failure_share: Option<u32>,
-    /// How long an old owner keeps answering late requests
+    /// How long a former owner still answers late requests
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     leave_linger: Option<Duration>,
     /// How long a draining pod keeps serving while none of its slices moves
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     drain_timeout: Option<Duration>,
-    /// Whether a new owner gets a slice ready before it serves it
+    /// Whether a new owner gets a slice's values before it serves it
     #[arg(long, value_name = "BOOL")]
     transfer: Option<bool>,
-    /// A new owner is ready with this part of the heat that the old owner's values have, in thousandths
+    /// The share of the old owner's heat with which a new owner is ready, in thousandths
     #[arg(long, value_name = "THOUSANDTHS")]
     warm_share: Option<u32>,
-    /// How long a new owner may take: then it serves with what it has
+    /// How long a new owner may warm up before it serves anyway
     #[arg(long, value_name = "TIME", value_parser = duration_from)]
     warm_timeout: Option<Duration>,
-    /// How many slices at a time one pod gets ready, and how many are got from one pod
+    /// How many slices one pod may warm at a time, and how many may be transferred from one pod
     #[arg(long, value_name = "COUNT")]
     warming_per_pod_max: Option<u32>,
-    /// How many slices all pods together get ready at a time
+    /// How many slices all pods together may warm at a time
     #[arg(long, value_name = "COUNT")]
     warming_max: Option<u32>,
-    /// How many requests of the object store all pods together may make a second; 0 for any number
+    /// Requests to the object store a second by all pods together; 0 for no limit
     #[arg(long, value_name = "COUNT")]
     store_rate: Option<u32>,
     /// What a pod does with a request for a key that another pod owns
     #[arg(long, value_name = "MODE")]
-    misroute: Option<Misroute>,
+    misroute: Option<MisrouteArg>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum KeyMode {
-    /// By their hash: load spreads evenly
+enum KeyModeArg {
+    /// By their hash: load is spread evenly
     Hashed,
-    /// As they are: neighbours stay together
+    /// Unchanged: neighbouring keys stay together
     Ordered,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Misroute {
-    /// Answers who owns it, for clerks
+enum MisrouteArg {
+    /// Answer with the owner, for clerks
     Redirect,
-    /// Sends it on to the owner, for clients that know of no owners
+    /// Forward it to the owner, for clients without a clerk
     Forward,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Imbalance {
-    /// 2.5 %
+enum ImbalanceArg {
+    /// 2.5 % from the mean
     Tight,
-    /// 10 %
+    /// 10 % from the mean
     Default,
-    /// 40 %
+    /// 40 % from the mean
     Loose,
 }
 
@@ -151,30 +151,30 @@ impl SettingsArgs {
     }
 }
 
-impl From<KeyMode> for pb::KeyMode {
-    fn from(mode: KeyMode) -> Self {
+impl From<KeyModeArg> for pb::KeyMode {
+    fn from(mode: KeyModeArg) -> Self {
         match mode {
-            KeyMode::Hashed => Self::Hashed,
-            KeyMode::Ordered => Self::Ordered,
+            KeyModeArg::Hashed => Self::Hashed,
+            KeyModeArg::Ordered => Self::Ordered,
         }
     }
 }
 
-impl From<Misroute> for pb::MisrouteMode {
-    fn from(mode: Misroute) -> Self {
+impl From<MisrouteArg> for pb::MisrouteMode {
+    fn from(mode: MisrouteArg) -> Self {
         match mode {
-            Misroute::Redirect => Self::Redirect,
-            Misroute::Forward => Self::Forward,
+            MisrouteArg::Redirect => Self::Redirect,
+            MisrouteArg::Forward => Self::Forward,
         }
     }
 }
 
-impl From<Imbalance> for pb::Imbalance {
-    fn from(level: Imbalance) -> Self {
+impl From<ImbalanceArg> for pb::Imbalance {
+    fn from(level: ImbalanceArg) -> Self {
         match level {
-            Imbalance::Tight => Self::Tight,
-            Imbalance::Default => Self::Default,
-            Imbalance::Loose => Self::Loose,
+            ImbalanceArg::Tight => Self::Tight,
+            ImbalanceArg::Default => Self::Default,
+            ImbalanceArg::Loose => Self::Loose,
         }
     }
 }

@@ -1,44 +1,44 @@
-//! The answers of the admin service as tables.
+//! Answers of the admin service as tables and records.
 
 use emberkeep_proto::pb;
 use serde_json::Value;
 
 use super::keys;
-use super::report::{Part, Record, Report, Table};
+use super::report::{AdminReport, NamedValues, ReportPart, ValueTable};
 
-pub(super) fn targets(found: &pb::ListTargetsResponse) -> Report {
-    let records: Vec<Record> = found.targets.iter().map(summary).collect();
+pub(super) fn targets(found: &pb::ListTargetsResponse) -> AdminReport {
+    let records: Vec<NamedValues> = found.targets.iter().map(summary).collect();
     let columns = summary(&pb::TargetSummary::default());
-    Report::List(Table {
+    AdminReport::List(ValueTable {
         columns: columns.into_iter().map(|(name, _)| name).collect(),
         rows: records.into_iter().map(values).collect(),
     })
 }
 
-pub(super) fn target(found: &pb::DescribeTargetResponse) -> Report {
+pub(super) fn target(found: &pb::DescribeTargetResponse) -> AdminReport {
     let overview = summary(&found.summary.clone().unwrap_or_default());
     let settings = settings_of(&found.settings.unwrap_or_default());
-    let pods = Table {
+    let pods = ValueTable {
         columns: vec![
             "pod", "address", "zone", "serving", "warming", "yielding", "leaving", "draining",
         ],
         rows: found.pods.iter().map(pod_row).collect(),
     };
     let mut parts = vec![
-        ("target", Part::Record(overview)),
-        ("settings", Part::Record(settings)),
-        ("pods", Part::Table(pods)),
+        ("target", ReportPart::Record(overview)),
+        ("settings", ReportPart::Record(settings)),
+        ("pods", ReportPart::Table(pods)),
     ];
     if !found.pins.is_empty() {
-        parts.push(("pins", Part::Table(pins(&found.pins))));
+        parts.push(("pins", ReportPart::Table(pins(&found.pins))));
     }
     if !found.poisoned.is_empty() {
-        parts.push(("poisoned", Part::Table(poisoned(&found.poisoned))));
+        parts.push(("poisoned", ReportPart::Table(poisoned(&found.poisoned))));
     }
-    Report::Parts(parts)
+    AdminReport::Parts(parts)
 }
 
-pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
+pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> AdminReport {
     let overview = vec![
         ("leader", found.leader.into()),
         ("term", found.term.into()),
@@ -48,48 +48,51 @@ pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> Report {
         let leads = found.leader == Some(member.id);
         vec![member.id.into(), member.address.clone().into(), leads.into()]
     };
-    let members = Table {
+    let members = ValueTable {
         columns: vec!["id", "address", "leads"],
         rows: found.members.iter().map(row).collect(),
     };
-    Report::Parts(vec![
-        ("cluster", Part::Record(overview)),
-        ("members", Part::Table(members)),
+    AdminReport::Parts(vec![
+        ("cluster", ReportPart::Record(overview)),
+        ("members", ReportPart::Table(members)),
     ])
 }
 
-pub(super) fn loads(found: &pb::DescribeLoadResponse) -> Report {
+pub(super) fn loads(found: &pb::DescribeLoadResponse) -> AdminReport {
     let overview = vec![
         ("mean_milli", found.mean_milli.into()),
         ("tolerance_milli", found.tolerance_milli.into()),
     ];
     let row = |load: &pb::PodLoad| vec![load.pod.clone().into(), load.load_milli.into()];
-    let pods = Table {
+    let pods = ValueTable {
         columns: vec!["pod", "load_milli"],
         rows: found.pods.iter().map(row).collect(),
     };
-    Report::Parts(vec![("load", Part::Record(overview)), ("pods", Part::Table(pods))])
+    AdminReport::Parts(vec![
+        ("load", ReportPart::Record(overview)),
+        ("pods", ReportPart::Table(pods)),
+    ])
 }
 
-fn pins(found: &[pb::Pin]) -> Table {
+fn pins(found: &[pb::Pin]) -> ValueTable {
     let row = |pin: &pb::Pin| {
         let slice = pin.slice.clone().unwrap_or_default();
         vec![keys::printed(&slice).into(), pin.pod.clone().into()]
     };
-    Table {
+    ValueTable {
         columns: vec!["range", "pod"],
         rows: found.iter().map(row).collect(),
     }
 }
 
-fn poisoned(found: &[pb::Slice]) -> Table {
-    Table {
+fn poisoned(found: &[pb::Slice]) -> ValueTable {
+    ValueTable {
         columns: vec!["range"],
         rows: found.iter().map(|slice| vec![keys::printed(slice).into()]).collect(),
     }
 }
 
-fn summary(target: &pb::TargetSummary) -> Record {
+fn summary(target: &pb::TargetSummary) -> NamedValues {
     vec![
         ("target", target.target.clone().into()),
         ("generation", target.generation.into()),
@@ -99,7 +102,7 @@ fn summary(target: &pb::TargetSummary) -> Record {
     ]
 }
 
-fn values(record: Record) -> Vec<Value> {
+fn values(record: NamedValues) -> Vec<Value> {
     record.into_iter().map(|(_, value)| value).collect()
 }
 
@@ -117,7 +120,7 @@ fn pod_row(status: &pb::PodStatus) -> Vec<Value> {
     ]
 }
 
-fn settings_of(settings: &pb::TargetSettings) -> Record {
+fn settings_of(settings: &pb::TargetSettings) -> NamedValues {
     let key_mode = match settings.key_mode() {
         pb::KeyMode::Unspecified => Value::Null,
         pb::KeyMode::Hashed => "hashed".into(),
@@ -164,7 +167,7 @@ fn settings_of(settings: &pb::TargetSettings) -> Record {
         ("warm_timeout_ms", settings.warm_timeout_ms.into()),
         ("warming_per_pod_max", settings.warming_per_pod_max.into()),
         ("warming_max", settings.warming_max.into()),
-        // Nothing stands for any number.
+        // Null without a limit.
         (
             "store_requests_per_second",
             settings

@@ -55,7 +55,7 @@ impl PlaceArgs {
 /// How long a value is used without asking the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FreshnessArg {
-    /// Objects never change
+    /// Objects never change, so values are never checked
     Immutable,
     /// Only the owner writes: checked once after the owner changed
     OwnerWrites,

@@ -13,7 +13,7 @@ use super::args::{DistributionArg, FreshnessArg, ObjectsArgs, PlaceArgs, SizeArg
 pub(super) struct BudgetArgs {
     #[command(flatten)]
     objects: ObjectsArgs,
-    /// The memory budget
+    /// The budget of warm values in memory
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     budget: SizeArg,
     /// The size of the disk tier, at least 256MiB
@@ -22,7 +22,7 @@ pub(super) struct BudgetArgs {
     /// How many objects are read after each was read once
     #[arg(long, value_name = "COUNT", default_value_t = 200_000)]
     reads: u32,
-    /// Which these are
+    /// The distribution of these reads over the objects
     #[arg(long, value_enum, default_value = "zipf")]
     choice: DistributionArg,
     /// How long a value is used without asking the store

@@ -12,10 +12,10 @@ use crate::{log, ready, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReaderArgs {
-    /// The pod's name
+    /// The name under which the pod registers
     #[arg(long)]
     name: String,
-    /// The assigner
+    /// The URL of the assigner
     #[arg(long)]
     assigner: String,
     /// The URL of the object store
@@ -23,7 +23,7 @@ pub(crate) struct ReaderArgs {
     store: String,
     #[command(flatten)]
     objects: ObjectsArgs,
-    /// Its memory budget
+    /// The budget of warm values in memory
     #[arg(long)]
     budget: SizeArg,
     /// The folder of its disk tier
@@ -41,7 +41,7 @@ pub(crate) struct ReaderArgs {
     /// How many are read by distribution after each was read once
     #[arg(long)]
     reads: u32,
-    /// Which these are
+    /// The distribution of these reads over the objects
     #[arg(long, value_enum)]
     choice: DistributionArg,
 }

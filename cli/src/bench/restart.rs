@@ -7,8 +7,8 @@ use super::args::{PlaceArgs, SizeArg, object_size_from};
 
 /// Restart a pod with a disk tier: how much of its state it still finds there.
 ///
-/// A pod reads each object once, is ended with SIGTERM or SIGKILL, started again, and reads each object once more. If only
-/// the owner writes, each object is checked: one request to the store that moves no bytes.
+/// A pod reads each object once, is ended with SIGTERM or SIGKILL, started again, and reads each object once more. If
+/// only the owner writes, each object is checked: one request to the store that moves no bytes.
 #[derive(Debug, Args)]
 pub(super) struct RestartArgs {
     /// How many objects there are
@@ -17,7 +17,7 @@ pub(super) struct RestartArgs {
     /// The size of each, up to 64MiB
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = object_size_from)]
     size: u64,
-    /// The memory budget
+    /// The budget of warm values in memory
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     budget: SizeArg,
     /// The size of the disk tier, at least 256MiB

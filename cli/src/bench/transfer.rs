@@ -21,7 +21,7 @@ pub(super) struct TransferArgs {
     /// How many objects are requested after each was requested once
     #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
     asks: u32,
-    /// Which these are
+    /// The distribution of these requests over the objects
     #[arg(long, value_enum, default_value = "zipf")]
     choice: DistributionArg,
     /// How many are requested concurrently

@@ -15,8 +15,8 @@ use crate::duration::positive_duration_from;
 /// Assigner, object store and pods are processes of their own, which listen at free ports of 127.0.0.1. Each answer is
 /// compared with the value that its key must have.
 ///
-/// Latency counts from when a request was due, so that a stall is not hidden. A key is unavailable while requests for it
-/// wait or fail and none is answered.
+/// Latency counts from when a request was due, so that a stall is not hidden. A key is unavailable while requests for
+/// it wait or fail and none is answered.
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
     /// How many pods run the demo service

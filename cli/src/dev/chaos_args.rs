@@ -34,8 +34,8 @@ pub(super) struct ChaosArgs {
     /// How long a pod is partitioned [default: 8s]
     #[arg(long, value_name = "TIME", value_parser = positive_duration_from, requires = "partition_every")]
     partition_for: Option<Duration>,
-    /// Replace all pods, some at a time: new ones are started, old ones drain after SIGTERM, and their slices have moved
-    /// before the next step
+    /// Replace all pods, some at a time: new ones are started, old ones drain after SIGTERM, and their slices have
+    /// moved before the next step
     #[arg(long, conflicts_with_all = POD_FAULTS)]
     rolling_restart: bool,
     /// How many pods are replaced at a time [default: 2]

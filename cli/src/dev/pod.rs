@@ -13,7 +13,7 @@ use crate::{log, ready, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoPodArgs {
-    /// The pod's name
+    /// The name under which the pod registers
     #[arg(long)]
     name: String,
     /// Where it listens for clerks
@@ -28,7 +28,7 @@ pub(crate) struct DemoPodArgs {
     /// The members of the assigner
     #[arg(long, required = true)]
     assigner: Vec<String>,
-    /// Other pods, which tell the assignment where no assigner answers
+    /// Other pods, which provide the assignment while no assigner answers
     #[arg(long)]
     peer: Vec<String>,
     /// The URL of the object store

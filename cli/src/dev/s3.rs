@@ -12,7 +12,7 @@ use crate::{log, ready, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct S3Args {
-    /// Where to listen
+    /// The listen address of the server
     #[arg(long)]
     listen: SocketAddr,
     /// The folder of the buckets

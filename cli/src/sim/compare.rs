@@ -10,20 +10,20 @@ use emberkeep_sim::measured::MeasuredCluster;
 use emberkeep_sim::replay::Balancer;
 use emberkeep_sim::score::ScoreTable;
 
-use super::progress::Progress;
+use super::sim_progress::SimProgress;
 use super::{outcome, trace_file};
 use crate::exit::CommandError;
 
 /// Replay load traces with several balancers and compare them, as a table and as a page with plots
 ///
-/// Without a trace, a built-in one is replayed: half an hour with crowds, a hot key, replaced, crashing, joining and
-/// stopping pods.
+/// Without a trace, a built-in one is replayed: half an hour with load peaks, a hot key, and pods that are replaced,
+/// crash, join and stop.
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
     /// Load traces, as JSON Lines
     #[arg(value_name = "TRACE.jsonl")]
     traces: Vec<PathBuf>,
-    /// Write a page with plots to this file; it needs nothing but a browser
+    /// Write a page with plots to this file, which any browser shows
     #[arg(long, value_name = "FILE.html")]
     html: Option<PathBuf>,
     /// Compare only these: emberkeep, ring, rendezvous, static
@@ -34,9 +34,9 @@ pub(super) struct CompareArgs {
     measured: bool,
 }
 
-/// Replays everything, prints the table, writes the page.
+/// Replays all traces with all balancers, prints the table, writes the page.
 pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
-    let progress = Progress::begin();
+    let progress = SimProgress::begin();
     let mut table = ScoreTable::default();
     let mut comparisons = Vec::new();
     if args.traces.is_empty() {
@@ -53,19 +53,19 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
     outcome::print(&table)
 }
 
-/// What the built-in trace is called.
+/// The title of the built-in trace.
 const BUILTIN: &str = "built-in";
 
 const MEASURED: &str = "in a cluster";
 const MEASURED_ABOUT: &str = "Emberkeep's balancer in a simulated cluster: pods measure and report their load, failures have to be detected, clients to be told; what moves then counts as voluntary.";
-/// What chance in the cluster comes from: what `sim replay` has, too.
+/// The seed of the simulated cluster, the same as the default of `sim replay`.
 const SEED: u64 = 1;
 
 fn compared(
     title: &str,
     trace: &LoadTrace,
     args: &CompareArgs,
-    progress: &Progress,
+    progress: &SimProgress,
     table: &mut ScoreTable,
 ) -> Result<Comparison, CommandError> {
     let mut comparison = Comparison::new(title, trace);

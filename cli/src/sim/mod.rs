@@ -1,12 +1,12 @@
-//! `emberkeep sim`: the brains of a cluster, without the cluster.
+//! `emberkeep sim`: the simulator on the command line.
 
 mod compare;
 mod outcome;
-mod progress;
 mod replay;
 mod replay_recording;
 mod requests;
 mod run;
+mod sim_progress;
 mod soak;
 mod trace_file;
 
@@ -36,7 +36,7 @@ enum SimCommand {
     Soak(SoakArgs),
 }
 
-/// Runs one command and prints what came of it.
+/// Runs one command and prints its result.
 pub(crate) fn run(args: SimArgs) -> Result<(), CommandError> {
     match args.command {
         SimCommand::Compare(args) => compare::run(&args),

@@ -1,4 +1,4 @@
-//! Having a trace replayed, and what is done with what comes of it.
+//! Replaying a trace, and writing results.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -10,15 +10,15 @@ use emberkeep_sim::replay::{self, Balancer, ReplayTick};
 use emberkeep_sim::score::Summary;
 use serde::Serialize;
 
-use super::progress::Progress;
+use super::sim_progress::SimProgress;
 use crate::exit::CommandError;
 
-/// Replays a trace with a balancer that has decided nothing yet; `watch` sees every tick.
+/// Replays a trace with a fresh balancer; `watch` is called at every tick.
 pub(super) fn replay(
     trace: &LoadTrace,
     balancer: &mut dyn Balancer,
     what: &str,
-    progress: &Progress,
+    progress: &SimProgress,
     mut watch: impl FnMut(&ReplayTick<'_>) -> Result<(), CommandError>,
 ) -> Result<Summary, CommandError> {
     let started = Instant::now();
@@ -29,7 +29,7 @@ pub(super) fn replay(
     })
 }
 
-/// Writes it as JSON for people and programs.
+/// Writes a value as indented JSON.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(value).expect("figures and names are JSON");
     write_text(path, &format!("{text}\n"))
@@ -41,7 +41,7 @@ pub(super) fn write_text(path: &Path, text: &str) -> Result<(), CommandError> {
     written.map_err(|error| CommandError::bad_input(format!("cannot write {}: {error}", path.display())))
 }
 
-/// Prints what the command has found.
+/// Prints the result of the command.
 pub(super) fn print(text: &impl Display) -> Result<(), CommandError> {
     let written = write!(std::io::stdout(), "{text}");
     written.map_err(|error| CommandError::failed(format!("cannot write the answer: {error}")))

@@ -14,7 +14,7 @@ use emberkeep_sim::score::{ScoreTable, Summary};
 use serde::Serialize;
 
 use super::outcome;
-use super::progress::Progress;
+use super::sim_progress::SimProgress;
 use super::trace_file;
 use crate::exit::CommandError;
 
@@ -30,39 +30,39 @@ pub(super) struct ReplayArgs {
     /// Write the figures to this file
     #[arg(long, value_name = "OUT.json")]
     summary: Option<PathBuf>,
-    /// What the balancer knows of the load
-    #[arg(long, value_enum, default_value_t = Signals::Exact)]
-    signals: Signals,
-    /// Who decides: emberkeep, ring, rendezvous or static
+    /// The load signals that the balancer gets
+    #[arg(long, value_enum, default_value_t = SignalSource::Exact)]
+    signals: SignalSource,
+    /// The balancer: emberkeep, ring, rendezvous or static
     #[arg(long, default_value_t = BalancerKind::Emberkeep)]
     balancer: BalancerKind,
-    /// What chance comes from, with measured signals
+    /// The seed of the simulated cluster, with measured signals
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// What a balancer knows of the load.
+/// The load signals that a balancer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Signals {
-    /// The true load of every key, at once
+enum SignalSource {
+    /// The true load of every key, without delay
     Exact,
     /// What pods measure and report, in a simulated cluster with network, Raft and failure detection
     Measured,
 }
 
-/// Replays, writes what was asked for, and prints the figures.
+/// Replays, writes the requested files, and prints the figures.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), CommandError> {
-    if args.signals == Signals::Measured && args.balancer != BalancerKind::Emberkeep {
+    if args.signals == SignalSource::Measured && args.balancer != BalancerKind::Emberkeep {
         let rival = args.balancer;
         return Err(CommandError::bad_input(format!(
             "--signals measured needs --balancer emberkeep, {rival} measures nothing"
         )));
     }
-    let progress = Progress::begin();
+    let progress = SimProgress::begin();
     let trace = trace_file::read(&args.trace, &progress)?;
     let replayed = match args.signals {
-        Signals::Exact => exact(args, &trace, &progress)?,
-        Signals::Measured => measured(args, &trace, &progress)?,
+        SignalSource::Exact => exact(args, &trace, &progress)?,
+        SignalSource::Measured => measured(args, &trace, &progress)?,
     };
     progress.end();
     if let Some(path) = &args.summary {
@@ -80,14 +80,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), CommandError> {
 
 /// The figures of a replay.
 #[derive(Debug, Serialize)]
-struct Replayed {
+struct ReplayFigures {
     #[serde(flatten)]
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     measured: Option<MeasuredFigures>,
 }
 
-fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, CommandError> {
+fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result<ReplayFigures, CommandError> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let what = format!("{} by {}", trace_file::title(&args.trace), args.balancer);
     let balancer = &mut *args.balancer.balancer(trace);
@@ -96,14 +96,14 @@ fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Re
         Some(_) | None => Ok(()),
     })?;
     log.map_or(Ok(()), Log::finish)?;
-    Ok(Replayed {
+    Ok(ReplayFigures {
         summary,
         measured: None,
     })
 }
 
-/// The log has what clients went by, at the time from which they did.
-fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result<Replayed, CommandError> {
+/// The log has the assignment that clients used, at the time from which they used it.
+fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result<ReplayFigures, CommandError> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let mut written = Ok(());
     let mut sink = |at_ms: u64, ownership: &OwnershipMap| {
@@ -117,7 +117,7 @@ fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &Progress) -> Result
     let figures = measured.figures();
     written?;
     log.map_or(Ok(()), Log::finish)?;
-    Ok(Replayed {
+    Ok(ReplayFigures {
         summary,
         measured: Some(figures),
     })

@@ -1,4 +1,4 @@
-//! `emberkeep sim replay-recording`: whether brains would decide again as they did.
+//! `emberkeep sim replay-recording`: whether brains decide again as recorded.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -10,12 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::CommandError;
 
-/// Tell a recording of a live assigner to fresh brains, which must decide the same, byte for byte.
+/// Replay a recording of a live assigner with fresh brains, which must decide the same, byte for byte.
 ///
-/// `emberkeep assigner --record FILE` writes recordings. The first decision that differs ends it with exit code 1.
+/// `emberkeep assigner --record FILE` writes recordings. The first different decision ends the replay with exit code 1.
 #[derive(Debug, Args)]
 pub(super) struct ReplayRecordingArgs {
-    /// The recording
+    /// The file that was recorded
     file: PathBuf,
 }
 

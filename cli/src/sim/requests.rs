@@ -1,4 +1,4 @@
-//! `emberkeep sim requests`: what keys that stay with a pod are worth, on recorded requests.
+//! `emberkeep sim requests`: the value of affinity, measured with recorded requests.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,17 +14,17 @@ use emberkeep_sim::workload::RequestTrace;
 use serde::Serialize;
 
 use super::outcome;
-use super::progress::Progress;
+use super::sim_progress::SimProgress;
 use super::trace_file;
 use crate::byte_count::byte_count_from;
 use crate::duration::{duration_from, positive_duration_from};
 use crate::exit::CommandError;
 
-/// Play recorded requests to pods: how evenly they are loaded, how many requests find their value warm, and how many
-/// must read the object store
+/// Replay recorded requests on simulated pods: how evenly they are loaded, how many requests find their value warm, and
+/// how many read the object store
 ///
-/// Compared are Emberkeep's balancer on load that pods measure, consistent hashing, and pods without affinity, of which
-/// any may get any request. Without a trace, a built-in excerpt is played: 5,000 requests to a web application.
+/// Compares Emberkeep's balancer with measured load, consistent hashing, and pods without affinity, of which any may
+/// get any request. Without a trace, a built-in excerpt is replayed: 5,000 requests to a web application.
 #[derive(Debug, Args)]
 pub(super) struct RequestsArgs {
     /// The requests: CSV with the header at_ms,key,load
@@ -33,34 +33,34 @@ pub(super) struct RequestsArgs {
     /// How many pods there are
     #[arg(long, value_name = "COUNT", default_value_t = 4)]
     pods: u32,
-    /// 1 as recorded, 2 twice as fast; the balancer decides every 5 s of the time in which requests are played
+    /// 1 as recorded, 2 twice as fast; the balancer decides every 5 s of simulated time
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed_milli_from)]
     speed: u64,
-    /// How many bytes of values each pod can keep warm, as 64MiB [default: all pods together half of all values]
+    /// The warm memory of each pod, as 64MiB [default: half of all values in all pods together]
     #[arg(long, value_name = "BYTES", value_parser = byte_count_from)]
     memory: Option<u64>,
-    /// The same as a number of values
+    /// The warm memory of each pod as a number of values
     #[arg(long, value_name = "COUNT", conflicts_with = "memory")]
     warm_keys: Option<u64>,
-    /// What one value takes in memory, with all that goes with it
+    /// The size of one value in memory, with its overhead
     #[arg(long, value_name = "BYTES", default_value = "4KiB", value_parser = byte_count_from)]
     value_bytes: u64,
-    /// What a pod can carry, in load units a second [default: twice its part of the mean load]
+    /// The capacity of a pod in load units a second [default: twice its share of the mean load]
     #[arg(long, value_name = "UNITS")]
     capacity: Option<u32>,
-    /// The most pods that may serve a key, with Emberkeep's balancer
+    /// The maximum number of pods that serve a key, with Emberkeep's balancer
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     max_replicas: u32,
-    /// Kill the pod that has been there longest this often; 10 s later it is back, with nothing in memory
+    /// Kill the oldest pod this often; 10 s later it is back with empty memory
     #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]
     kill_every: Option<Duration>,
     /// Replace all pods in the middle third of the run, one after the other, as a deployment does
     #[arg(long)]
     rolling_restart: bool,
-    /// So many pods join at that time, as 2@60s; may be given again
+    /// Pods that join, and when, as 2@60s; may be given several times
     #[arg(long, value_name = "COUNT@TIME", value_parser = addition_from)]
     add: Vec<Addition>,
-    /// What chance comes from
+    /// The seed of the simulation
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Write the figures to this file as JSON
@@ -68,11 +68,11 @@ pub(super) struct RequestsArgs {
     json: Option<PathBuf>,
 }
 
-/// Plays the requests in each way, and prints and writes the figures.
+/// Replays the requests with each balancer, and prints and writes the figures.
 pub(super) fn run(args: &RequestsArgs) -> Result<(), CommandError> {
     let (title, requests) = read(args)?;
     let play = RequestReplay::try_new(&requests, &plan(args)).map_err(CommandError::bad_input)?;
-    let progress = Progress::begin();
+    let progress = SimProgress::begin();
     let figures = PlacementPolicy::ALL.map(|policy| {
         let stage = progress.stage(&format!("{title} by {policy}"), play.end_ms());
         play.run(policy, &mut |at_ms| stage.reach(at_ms))
@@ -92,7 +92,7 @@ pub(super) fn run(args: &RequestsArgs) -> Result<(), CommandError> {
     ))
 }
 
-/// What the file has.
+/// The JSON of the figures.
 #[derive(Debug, Serialize)]
 struct Played<'a> {
     trace: &'a str,
@@ -120,7 +120,7 @@ impl<'a> Played<'a> {
     }
 }
 
-/// What the built-in requests are called.
+/// The title of the built-in requests.
 const BUILTIN: &str = "built-in";
 
 fn read(args: &RequestsArgs) -> Result<(String, RequestTrace), CommandError> {

@@ -1,4 +1,4 @@
-//! `emberkeep sim run`: a scenario, played in a simulated cluster.
+//! `emberkeep sim run`: a scenario in a simulated cluster.
 
 use std::fs;
 use std::io::Write;
@@ -9,21 +9,21 @@ use emberkeep_sim::scenario::{Scenario, difference};
 
 use crate::exit::CommandError;
 
-/// Play a scenario: a cluster, what happens to it, and what is expected to come of it
+/// Run a scenario: a cluster, the events that happen to it, and the expected outcome
 ///
-/// Prints the timeline and the summary. Where the scenario says below a line of hyphens what is expected and something
-/// else comes out, the difference is shown and the exit code is 1.
+/// Prints the timeline and the summary. If the outcome differs from the expected one, below the line of hyphens in the
+/// scenario, the difference is shown and the exit code is 1.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The scenario; sim/scenarios has some to copy from
+    /// The scenario; sim/scenarios has examples
     #[arg(value_name = "SCENARIO.txt")]
     scenario: PathBuf,
-    /// Play it with this seed instead of its own; what is expected does not count then
+    /// Run it with this seed instead of its own, without comparing the outcome
     #[arg(long)]
     seed: Option<u64>,
 }
 
-/// Plays it, prints what came of it, and compares.
+/// Runs the scenario, prints the outcome, and compares it.
 pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
     let path = args.scenario.display();
     let text = fs::read_to_string(&args.scenario)
@@ -37,7 +37,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
         Some(shown) => {
             print(&shown)?;
             Err(CommandError::failed(format!(
-                "scenario {path} comes out otherwise than it says"
+                "scenario {path} has another outcome than expected"
             )))
         }
     }

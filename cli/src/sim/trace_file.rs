@@ -1,4 +1,4 @@
-//! Load traces as files.
+//! Reading load traces from files.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -6,19 +6,19 @@ use std::path::Path;
 
 use emberkeep_sim::load_trace::LoadTrace;
 
-use super::progress::{Progress, Stage};
+use super::sim_progress::{ProgressStage, SimProgress};
 use crate::exit::CommandError;
 
-/// How much of a file is read at once.
+/// The size of the read buffer.
 const READ_BYTES: usize = 1 << 20;
 
-/// Reads a load trace to its end.
-pub(super) fn read(path: &Path, progress: &Progress) -> Result<LoadTrace, CommandError> {
+/// Reads a load trace, and shows progress.
+pub(super) fn read(path: &Path, progress: &SimProgress) -> Result<LoadTrace, CommandError> {
     let shown = path.display();
     let cannot_read = |error| CommandError::bad_input(format!("cannot read trace {shown}: {error}"));
     let file = File::open(path).map_err(cannot_read)?;
     let length = file.metadata().map_err(cannot_read)?.len();
-    let counted = Counted {
+    let counted = CountingReader {
         file,
         byte_count: 0,
         stage: progress.stage(&format!("reading {}", title(path)), length),
@@ -27,19 +27,19 @@ pub(super) fn read(path: &Path, progress: &Progress) -> Result<LoadTrace, Comman
         .map_err(|error| CommandError::bad_input(format!("trace {shown}, {error}")))
 }
 
-/// What a trace is called: its file without folder and ending.
+/// The title of a trace: its file name without folder and extension.
 pub(super) fn title(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A file that tells how far it has been read.
-struct Counted<'a> {
+/// A file that shows how far it has been read.
+struct CountingReader<'a> {
     file: File,
     byte_count: u64,
-    stage: Stage<'a>,
+    stage: ProgressStage<'a>,
 }
 
-impl Read for Counted<'_> {
+impl Read for CountingReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         self.byte_count += read as u64;

@@ -1,6 +1,6 @@
 //! The tutorial, executed: its files make a project in a temporary folder, its commands run there, and they print what it shows.
 //!
-//! Differences from what a reader does, so that nothing is downloaded and little is compiled twice:
+//! Differences from what a run does, so that nothing is downloaded and little is compiled twice:
 //!
 //! - the program `emberkeep` is the one that cargo built for this test, instead of `cargo install`;
 //! - `../emberkeep` is the repository, and the project shares its lock file and its target folder;
@@ -58,32 +58,32 @@ debug = false
 fn each_step_of_the_tutorial_works() {
     let steps = steps_of(&document("docs/tutorial.md"));
     assert!(steps.len() > 15, "the tutorial has steps");
-    let mut reader = Reader::new();
+    let mut run = TutorialRun::new();
     for step in &steps {
-        reader.follow(step);
+        run.follow(step);
     }
 }
 
-/// Somebody who does what the tutorial says.
-struct Reader {
+/// One run through the tutorial, in a temporary folder, with its open terminals.
+struct TutorialRun {
     folder: TempDir,
     terminals: BTreeMap<String, Terminal>,
     addresses: BTreeMap<String, String>,
 }
 
-impl Reader {
+impl TutorialRun {
     fn new() -> Self {
-        let reader = Self {
+        let run = Self {
             folder: TempDir::new().unwrap(),
             terminals: BTreeMap::new(),
             addresses: BTreeMap::new(),
         };
-        reader.write(Path::new("alignment/Cargo.toml"), &in_repository(ALIGNMENT));
-        reader.write(Path::new("alignment/lib.rs"), "");
-        reader.write(Path::new(".cargo/config.toml"), CARGO_CONFIG);
-        reader.write(Path::new("visits/Cargo.lock"), &document("Cargo.lock"));
-        std::os::unix::fs::symlink(target_folder(), reader.project().join("target")).unwrap();
-        reader
+        run.write(Path::new("alignment/Cargo.toml"), &in_repository(ALIGNMENT));
+        run.write(Path::new("alignment/lib.rs"), "");
+        run.write(Path::new(".cargo/config.toml"), CARGO_CONFIG);
+        run.write(Path::new("visits/Cargo.lock"), &document("Cargo.lock"));
+        std::os::unix::fs::symlink(target_folder(), run.project().join("target")).unwrap();
+        run
     }
 
     fn follow(&mut self, step: &Step) {

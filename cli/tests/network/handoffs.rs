@@ -1,19 +1,20 @@
-//! Handoffs over links that are slow, lose packets, or end.
+//! Handoffs over links that are slow, lose packets, or are cut.
 
 use std::time::Instant;
 
 use emberkeep_clerk::ClerkSettings;
 use emberkeep_core::assignment::Assignment;
+use emberkeep_lab::cluster::MetricsPage;
+use emberkeep_lab::demo::TARGET;
+use emberkeep_lab::load::{DEADLINE, wait_until_assigned, wait_until_owned};
 use emberkeep_testkit::deadline::eventually;
 
-use super::cluster::{Cluster, TARGET};
 use super::host::Host;
-use super::metrics::metrics;
-use super::objects::keys;
+use super::network_cluster::{NetworkCluster, keys};
 use super::own_network::in_own_network;
 use super::wires::Wires;
 
-/// More than it takes to begin a transfer, less than a value.
+/// More than the start of a transfer takes, less than a value.
 const BEGUN_BYTE_COUNT: u64 = 8 << 10;
 
 #[test]
@@ -22,35 +23,37 @@ fn a_drain_over_links_that_lose_every_fifth_packet_ends_and_every_answer_is_righ
 }
 
 #[test]
-fn a_drain_over_links_that_take_their_time_ends_and_every_answer_is_right() {
+fn a_drain_over_slow_links_ends_and_every_answer_is_right() {
     in_own_network(async || drain_over(Wires::delay_between).await);
 }
 
-/// Drains a pod after the links between pods were made worse, if they can be.
-async fn drain_over(worsen: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
-    let mut cluster = Cluster::start(ClerkSettings::default()).await;
-    let hosts: Vec<Host> = cluster.pods.iter().map(|pod| pod.host.clone()).collect();
-    if let Err(reason) = worsen(&cluster.wires, &hosts) {
+/// Drains a pod after the links between pods were degraded, if the machine can do that.
+async fn drain_over(degrade: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
+    let mut cluster = NetworkCluster::start(ClerkSettings::default()).await;
+    let hosts = cluster.pods.clone();
+    if let Err(reason) = degrade(&cluster.wires, &hosts) {
         eprintln!("skipped: no such links: {reason}");
         return;
     }
     let mut viewers = cluster.viewers();
     let name = hosts[0].name.as_str();
-    viewers.until(|pods| pods.contains(name)).await;
+    viewers.until(|pods| pods.contains(name)).await.unwrap();
     let drained_at = Instant::now();
     cluster.admin(&["drain", TARGET, name]).await;
-    let ended = cluster.pods[0].program.ended().await;
-    eprintln!("the pod has drained {:.3?} after it was told to", drained_at.elapsed());
-    assert!(ended.success(), "{ended}");
-    cluster.is_owned_by(|owners| !owners.contains(name)).await;
-    viewers.end().await;
+    let pod = cluster.processes.pod_mut(name).unwrap();
+    pod.process.ended(DEADLINE).await.unwrap();
+    eprintln!("the pod has drained after {:.3?}", drained_at.elapsed());
+    wait_until_owned(&cluster.clerk, |owners| !owners.contains(name))
+        .await
+        .unwrap();
+    viewers.end().await.unwrap();
 }
 
 #[test]
 fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
     in_own_network(async || {
-        let cluster = Cluster::start(ClerkSettings::default()).await;
-        let [old, new] = [0, 1].map(|pod: usize| &cluster.pods[pod].host);
+        let cluster = NetworkCluster::start(ClerkSettings::default()).await;
+        let [old, new] = [0, 1].map(|pod: usize| &cluster.pods[pod]);
         if let Err(reason) = cluster.wires.narrow(old, new) {
             eprintln!("skipped: no narrow links: {reason}");
             return;
@@ -59,7 +62,7 @@ fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
         let before = cluster.wires.passed_narrow(new);
         cluster.admin(&["pin", TARGET, "--range", "..", &new.name]).await;
         let passed = || async { (cluster.wires.passed_narrow(new) > before + BEGUN_BYTE_COUNT).then_some(()) };
-        eventually("values are on their way", passed).await;
+        eventually("values are transferred", passed).await;
         let cut_at = Instant::now();
         cluster.wires.separate(old, new);
         let under_way = cluster
@@ -70,14 +73,14 @@ fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
             .map(|held| hands_over(&held.assignment, old, new));
         assert_eq!(under_way, Some(true), "it ended before it was cut");
         let owns_all = |_: &Assignment| keys().all(|key| cluster.owner_of(&key) == new.name);
-        cluster.is_assigned(owns_all).await;
+        wait_until_assigned(&cluster.clerk, owns_all).await.unwrap();
         eprintln!("the new owner has everything {:.3?} after the cut", cut_at.elapsed());
         eprintln!("{}", pulls_of(new).await);
-        viewers.end().await;
+        viewers.end().await.unwrap();
     });
 }
 
-/// Whether the new pod gets anything ready that the old one still serves.
+/// Whether the new pod warms a slice that the old one still serves.
 fn hands_over(held: &Assignment, old: &Host, new: &Host) -> bool {
     let is_of = |pod, host: &Host| held.pod(pod).name.as_str() == host.name;
     held.slices().iter().any(|(_, state)| {
@@ -86,11 +89,9 @@ fn hands_over(held: &Assignment, old: &Host, new: &Host) -> bool {
     })
 }
 
-/// How its pulls from other pods have ended.
+/// The outcomes of its pulls from other pods.
 async fn pulls_of(pod: &Host) -> String {
-    let page = metrics(pod.http()).await.unwrap();
-    let lines = page
-        .lines()
-        .filter(|line| line.starts_with("emberkeep_slicelet_pulls_total"));
+    let page = MetricsPage::scrape(pod.http()).await.unwrap();
+    let lines = page.lines_of("emberkeep_slicelet_pulls_total");
     lines.collect::<Vec<_>>().join("\n")
 }

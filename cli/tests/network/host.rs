@@ -1,11 +1,11 @@
-//! Where a process lives in the test's network.
+//! The hosts of the test's network.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// All pods, and nobody else.
+/// The addresses of all pods, and no others.
 pub(crate) const POD_SUBNET: &str = "10.77.1.0/24";
 
-/// A network namespace with one address. Its name is that of the device that leads there.
+/// A network namespace with one address. Its name is that of the device that leads there, and of its process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
     pub(crate) name: String,
@@ -13,17 +13,25 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The test itself, with its clerks: in the middle of the network.
+    /// The test itself, with its clerks: at the bridge.
     pub(crate) fn hub() -> Self {
         Self::new("hub".to_owned(), [0, 1])
     }
 
     pub(crate) fn assigner() -> Self {
-        Self::new("assigner".to_owned(), [0, 2])
+        Self::new("assigner-1".to_owned(), [0, 2])
     }
 
     pub(crate) fn pod(number: u8) -> Self {
         Self::new(format!("pod-{number}"), [1, number])
+    }
+
+    /// The host of the process of that name.
+    pub(crate) fn named(name: &str) -> Self {
+        match name.strip_prefix("pod-") {
+            Some(number) => Self::pod(number.parse().unwrap()),
+            None => Self::assigner(),
+        }
     }
 
     fn new(name: String, [third, fourth]: [u8; 2]) -> Self {
@@ -36,13 +44,13 @@ impl Host {
         (self.address, 7400).into()
     }
 
-    /// Where it shows metrics.
+    /// Where it serves metrics.
     pub(crate) fn http(&self) -> SocketAddr {
         (self.address, 7401).into()
     }
 
-    /// A hardware address of its own, which others know from the beginning: nobody has to ask for it, and so nobody is
-    /// told that there is no answer, as nobody is told it of a machine behind a router.
+    /// A hardware address of its own, which the other hosts know from the start: without ARP, no host learns that
+    /// another is gone, as none learns it of a machine behind a router.
     pub(crate) fn hardware_address(&self) -> String {
         let [a, b, c, d] = self.address.octets();
         format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")

@@ -1,4 +1,4 @@
-//! A network namespace for one test: the test runs itself once more, inside.
+//! A network namespace for one test, which runs itself again inside.
 
 use std::any::type_name;
 use std::env;
@@ -12,18 +12,18 @@ use tokio::time::timeout;
 
 /// Set for the run inside.
 const INSIDE: &str = "EMBERKEEP_TEST_OWN_NETWORK";
-/// How long a test may take: only a fault reaches it.
+/// A deadline for the test: only a fault reaches it.
 const DEADLINE: Duration = Duration::from_secs(150);
-/// How a network namespace is made, by root and by anybody else.
+/// How a network namespace is made, by root and by other users.
 const WAYS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
-/// What has to work inside.
+/// Commands that have to work inside.
 const PROBE: &str = "ip link add hub type bridge && ip link add near type veth peer name far && unshare --net true";
 
-/// Tells the story in a network of its own, or says why that cannot be made. To be called with a closure by the test
-/// itself, which is how the test's name is known.
-pub(crate) fn in_own_network<S: AsyncFnOnce()>(story: S) {
+/// Runs the test in a network of its own, or prints why there can be none. Has to be called with a closure by the test
+/// itself, whose name is taken from the type of the closure.
+pub(crate) fn in_own_network<S: AsyncFnOnce()>(test: S) {
     if env::var_os(INSIDE).is_some() {
-        return tell(story);
+        return run(test);
     }
     match way() {
         Ok(way) => run_inside(way, &test_of::<S>()),
@@ -31,20 +31,20 @@ pub(crate) fn in_own_network<S: AsyncFnOnce()>(story: S) {
     }
 }
 
-fn tell(story: impl AsyncFnOnce()) {
+fn run(test: impl AsyncFnOnce()) {
     thread::spawn(end_with_parent);
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    let told = runtime.block_on(async { timeout(DEADLINE, story()).await });
-    assert!(told.is_ok(), "it took longer than {DEADLINE:?}");
+    let ended = runtime.block_on(async { timeout(DEADLINE, test()).await });
+    assert!(ended.is_ok(), "it took longer than {DEADLINE:?}");
 }
 
-/// Ends this process when standard input does, which is when the test outside is gone.
+/// Ends this process when its standard input closes, at the latest when the test outside ends.
 fn end_with_parent() {
     let _ = std::io::stdin().read(&mut [0]);
     std::process::exit(1);
 }
 
-/// The way that works here, or what the last one complained of.
+/// The way that works here, or why the last one failed.
 fn way() -> Result<&'static [&'static str], String> {
     let mut reason = String::new();
     for way in WAYS {
@@ -82,7 +82,7 @@ fn unshare(way: &[&str]) -> Command {
     command
 }
 
-/// The name of the test in which the closure stands, without the name of the crate.
+/// The name of the test that contains the closure, without the name of the crate.
 fn test_of<S>() -> String {
     let path = type_name::<S>();
     let path = path.split_once("::").map_or(path, |(_, path)| path);

@@ -1,13 +1,13 @@
-//! The wires between all hosts: a bridge in the test's own namespace, and a pair of devices to each host.
+//! The wires between all hosts: a bridge in the test's own namespace, and a pair of devices for each host.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::host::{Host, POD_SUBNET};
 
-/// A rate at which a link holds nothing up.
+/// A rate that delays nothing.
 const ANY_RATE: &str = "10gbit";
-/// About a third of a value of this test in a second.
+/// About a third of a value per second.
 const NARROW_RATE: &str = "50kbit";
 const DELAY: &str = "200ms";
 /// Classic BPF that picks every fifth packet, by chance, of those from [`POD_SUBNET`].
@@ -22,14 +22,14 @@ const FIFTH_OF_PODS: &str = concat!(
     "6 0 0 0",            // not picked
 );
 
-/// Wires that can be cut, and made worse. Nobody is told when they are: packets are lost, or late.
+/// Wires that can be cut and degraded. Hosts see only that packets are lost or late.
 #[derive(Debug)]
 pub(crate) struct Wires {
     hosts: Vec<Host>,
 }
 
 impl Wires {
-    /// Lays wires for these hosts, and for the test itself.
+    /// Lays wires for these hosts and the test itself.
     pub(crate) fn lay(hosts: impl IntoIterator<Item = Host>) -> Self {
         let hub = Host::hub();
         let hardware = hub.hardware_address();
@@ -42,7 +42,7 @@ impl Wires {
         wires
     }
 
-    /// Commands for `ip` that make the device that of the host.
+    /// Commands for `ip` that configure the device as that of the host.
     pub(crate) fn configuration_of(&self, host: &Host, device: &str) -> String {
         let address = host.address;
         let others = self.hosts.iter().filter(|other| *other != host);
@@ -54,7 +54,7 @@ impl Wires {
         format!("link set {device} up\naddress add {address}/16 dev {device}\n{neighbours}")
     }
 
-    /// Connects the namespace of the process as that of the host: `eth0` on its side.
+    /// Connects the namespace of the process, whose device is `eth0`, as that of the host.
     pub(crate) fn connect(&self, host: &Host, process: u32) {
         let (name, hardware) = (&host.name, host.hardware_address());
         ip(&format!(
@@ -62,24 +62,24 @@ impl Wires {
         ));
     }
 
-    /// From now on, nothing reaches the host, and nothing comes from it.
+    /// Partitions the host from all others.
     pub(crate) fn cut(&self, host: &Host) {
         ip(&format!("link set {} nomaster", host.name));
     }
 
-    /// What was cut is as it was.
+    /// Reconnects a host that was cut.
     pub(crate) fn mend(&self, host: &Host) {
         ip(&format!("link set {} master hub", host.name));
     }
 
-    /// From now on, nothing passes between the two; both reach all others.
+    /// Partitions the two from each other; both still reach all others.
     pub(crate) fn separate(&self, one: &Host, other: &Host) {
         for Host { name, .. } in [one, other] {
             ip(&format!("link set {name} type bridge_slave isolated on"));
         }
     }
 
-    /// What one sends to the other takes seconds.
+    /// Limits the rate from one to the other, so that a value takes seconds.
     pub(crate) fn narrow(&self, one: &Host, other: &Host) -> Result<(), String> {
         let (device, source) = (&other.name, one.address);
         tc(&format!(
@@ -89,7 +89,7 @@ impl Wires {
         ))
     }
 
-    /// How many bytes have passed the narrow link to the host.
+    /// How many bytes have passed the limited link to the host.
     pub(crate) fn passed_narrow(&self, host: &Host) -> u64 {
         let shown = Command::new("tc")
             .args(["-s", "class", "show", "dev", &host.name])
@@ -100,7 +100,7 @@ impl Wires {
         words.nth(1).and_then(|count| count.parse().ok()).unwrap_or_default()
     }
 
-    /// Between pods, every fifth packet is lost.
+    /// Between pods, every fifth packet is lost at random.
     pub(crate) fn lose_between(&self, pods: &[Host]) -> Result<(), String> {
         for Host { name, .. } in pods {
             tc(&format!(
@@ -126,7 +126,7 @@ impl Wires {
     }
 }
 
-/// On the device a class 1:1 for packets that are picked; all others pass as if it were not there.
+/// A class 1:1 of the device for selected packets; all others pass unchanged.
 fn class(device: &str, rate: &str) -> String {
     format!(
         "qdisc add dev {device} root handle 1: htb\n\
@@ -134,7 +134,7 @@ fn class(device: &str, rate: &str) -> String {
     )
 }
 
-/// Picks what comes from the source.
+/// Selects packets from the source.
 fn picked(device: &str, source: &str) -> String {
     format!("filter add dev {device} parent 1: protocol ip u32 match ip src {source} flowid 1:1\n")
 }
@@ -147,7 +147,7 @@ fn tc(commands: &str) -> Result<(), String> {
     batch("tc", commands)
 }
 
-/// Has a tool of iproute2 run these commands; answers what it complained of.
+/// Runs these commands with a tool of iproute2; its standard error if it failed.
 fn batch(tool: &str, commands: &str) -> Result<(), String> {
     let mut command = Command::new(tool);
     let command = command
@@ -157,9 +157,9 @@ fn batch(tool: &str, commands: &str) -> Result<(), String> {
     let mut child = command.spawn().map_err(|error| format!("{tool}: {error}"))?;
     child.stdin.take().unwrap().write_all(commands.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
     match output.status.success() {
         true => Ok(()),
-        false => Err(format!("{tool}: {complaint}")),
+        false => Err(format!("{tool}: {stderr}")),
     }
 }

@@ -45,14 +45,14 @@ pub enum StoreOutcome {
     Busy,
 }
 
-/// What happened.
+/// What happened to a request of the store, or to the pod's grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdmissionEvent {
     /// A request to the store asks for admission.
     Asked {
         /// Identifies the request in later events.
         ticket: Ticket,
-        /// Its priority.
+        /// The priority of the request.
         urgency: Urgency,
         /// The request is refused if it is not admitted before.
         deadline: Timestamp,
@@ -74,7 +74,7 @@ pub enum AdmissionEvent {
         /// This pod's share; `None` is no limit.
         rate: Option<Rate>,
     },
-    /// `wake_at` is reached.
+    /// The `wake_at` of the previous step is reached.
     Woke,
 }
 
@@ -150,13 +150,13 @@ impl Admission {
         self.arrivals.per_second(now) + self.waiting_count() as u64
     }
 
-    /// Requests that wait.
+    /// Requests that wait for admission.
     #[must_use]
     pub fn waiting_count(&self) -> usize {
         self.requests.len() + self.prefetches.len()
     }
 
-    /// Requests that run.
+    /// Requests that run at the store.
     #[must_use]
     pub fn running_count(&self) -> usize {
         self.running.len()

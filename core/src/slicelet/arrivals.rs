@@ -21,7 +21,6 @@ const SHORT: u64 = 2;
 const SLOTS_PER_SECOND: u64 = 4;
 
 impl Arrivals {
-    /// Counts one request.
     pub(super) fn record(&mut self, now: Timestamp) {
         let slot = slot_of(now).max(self.newest);
         for forgotten in (self.newest + 1..=slot).rev().take(SLOT_COUNT) {

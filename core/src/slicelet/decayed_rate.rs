@@ -23,7 +23,7 @@ pub struct DecayedRate {
     half_life: Duration,
     /// Thousandths a second, with [`PLACES`] binary digits.
     weighted: u128,
-    /// At most [`ONE`].
+    /// The weight of all counts so far, at most [`ONE`].
     weight: u64,
 }
 

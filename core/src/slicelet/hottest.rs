@@ -5,7 +5,7 @@ use crate::keyspace::SliceKey;
 /// A key with a counter in a sketch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HotKey {
-    /// The key.
+    /// The key that has the counter.
     pub key: SliceKey,
     /// Upper bound of its requests.
     pub count: u64,

@@ -22,7 +22,7 @@ pub struct Share {
     pub phase: Phase,
     /// The number of pods that serve the slice.
     pub serving_count: u32,
-    /// The fencing token.
+    /// The epoch of the slice, which fences off writes of earlier owners.
     pub epoch: Generation,
     /// The generation since which the pod may answer for every key of the slice without interruption;
     /// [`Generation::NONE`] while it may not.

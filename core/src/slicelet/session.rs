@@ -1,9 +1,9 @@
 //! The brain of a pod's session with the assigner.
 
 mod action;
+mod assigner_connection;
 mod drain;
 mod event;
-mod link;
 #[cfg(test)]
 mod tests;
 
@@ -13,14 +13,16 @@ use super::pulls::{OrderedPulls, PullCommand};
 use super::{Hottest, Identity, Metering, Ownership, RangeCounts, Reconnect};
 use crate::assignment::{Assignment, Generation, Update};
 use crate::brain::{Brain, Output};
+use crate::keyspace::Slice;
 use crate::pod::{Pod, PodAddress};
 use crate::session_settings::SessionSettings;
 use crate::target::KeyMode;
 use crate::time::Timestamp;
+use crate::warmth::Warmth;
 pub use action::SessionAction;
+use assigner_connection::AssignerConnection;
 use drain::Drain;
 pub use event::SessionEvent;
-use link::AssignerConnection;
 
 /// Keeps one session with the leading assigner: registers, sends heartbeats and load reports, follows assignments, warms
 /// slices and drains. Without an assigner the pod goes on serving what it owns.
@@ -80,13 +82,9 @@ impl Session {
                 self.on_connected(settings, now)
             }
             // ## Connecting, Up -> Waiting: the connection is lost, or another member leads
-            SessionEvent::ConnectionLost { connection } if self.link.is_current(connection) => {
-                self.link.on_lost(None, now);
-                Vec::new()
-            }
+            SessionEvent::ConnectionLost { connection } if self.link.is_current(connection) => self.on_lost(None, now),
             SessionEvent::LeaderHinted { connection, leader } if self.link.is_current(connection) => {
-                self.link.on_lost(Some(leader), now);
-                Vec::new()
+                self.on_lost(Some(leader), now)
             }
             // ## Assignments, from the assigner or, without one, from other pods
             SessionEvent::UpdateReceived { connection, update } if self.link.is_current(connection) => {
@@ -95,24 +93,13 @@ impl Session {
             SessionEvent::PeerAssignmentReceived { assignment, key_mode } => {
                 self.on_peer_assignment(assignment, key_mode, now)
             }
-            SessionEvent::Published { counts } => {
-                self.metering.on_published(&counts, Arc::clone(&self.ownership));
-                Vec::new()
-            }
+            SessionEvent::Published { counts } => self.on_published(&counts),
             // ## Warming
             SessionEvent::WarmingOrdered { connection, slices } if self.link.is_current(connection) => {
                 self.pulls.on_ordered(slices);
                 self.update_pulls(now)
             }
-            SessionEvent::Warmed { slice, warmth } => {
-                if self
-                    .pulls
-                    .on_warmed(&slice, warmth, self.settings.warm_share_thousandths)
-                {
-                    self.link.expedite_heartbeat(now);
-                }
-                Vec::new()
-            }
+            SessionEvent::Warmed { slice, warmth } => self.on_warmed(&slice, warmth, now),
             // ## Load
             SessionEvent::Counted {
                 counts,
@@ -122,13 +109,8 @@ impl Session {
             SessionEvent::StoreGranted { connection, rate } if self.link.is_current(connection) => {
                 vec![SessionAction::LimitStoreRate(rate)]
             }
-            // ## Drain: NotRequested -> Requested, or -> Done because the assigner says so
-            SessionEvent::DrainRequested => {
-                if self.drain.request(now) {
-                    self.link.expedite_heartbeat(now);
-                }
-                Vec::new()
-            }
+            // ## Drain: NotRequested -> Requested, or -> Done because the assigner permits the exit
+            SessionEvent::DrainRequested => self.on_drain_requested(now),
             SessionEvent::MayExitReceived { connection } if self.link.is_current(connection) => {
                 self.finish_drain(false).into_iter().collect()
             }
@@ -151,6 +133,11 @@ impl Session {
         std::iter::once(SessionAction::StopPeerWatches).chain(handle).collect()
     }
 
+    fn on_lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<SessionAction> {
+        self.link.on_lost(leader, now);
+        Vec::new()
+    }
+
     fn on_update(&mut self, update: Update, now: Timestamp) -> Vec<SessionAction> {
         let held = self.ownership.assignment();
         let next = match update {
@@ -169,8 +156,7 @@ impl Session {
             // ## Up -> Waiting: a diff to an assignment that is not held; the next registration asks for the whole
             Err(_) => {
                 self.needs_full = true;
-                self.link.on_lost(None, now);
-                Vec::new()
+                self.on_lost(None, now)
             }
         }
     }
@@ -213,6 +199,27 @@ impl Session {
             key_mode: self.settings.key_mode,
         };
         std::iter::once(publish).chain(self.update_pulls(now)).collect()
+    }
+
+    /// The counts belong to the ownership that was replaced.
+    fn on_published(&mut self, counts: &RangeCounts) -> Vec<SessionAction> {
+        self.metering.on_published(counts, Arc::clone(&self.ownership));
+        Vec::new()
+    }
+
+    fn on_warmed(&mut self, slice: &Slice, warmth: Warmth, now: Timestamp) -> Vec<SessionAction> {
+        let enough = self.settings.warm_share_thousandths;
+        if self.pulls.on_warmed(slice, warmth, enough) {
+            self.link.expedite_heartbeat(now);
+        }
+        Vec::new()
+    }
+
+    fn on_drain_requested(&mut self, now: Timestamp) -> Vec<SessionAction> {
+        if self.drain.request(now) {
+            self.link.expedite_heartbeat(now);
+        }
+        Vec::new()
     }
 
     /// Starts the pulls that are ordered, and stops those of slices in which the pod has no share any more.

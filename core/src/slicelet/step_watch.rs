@@ -118,7 +118,7 @@ impl CountBlock {
         }
     }
 
-    /// Units in thousandths.
+    /// The units, in thousandths of a unit.
     const fn milli(&self) -> u64 {
         self.units.saturating_mul(1_000)
     }

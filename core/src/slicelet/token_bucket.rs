@@ -22,7 +22,7 @@ const TOKEN: u64 = 1_000_000_000;
 const BURST: Duration = Duration::from_millis(250);
 
 impl TokenBucket {
-    /// A full bucket.
+    /// A bucket that starts with a full burst.
     pub(super) fn full(rate: Rate, now: Timestamp) -> Self {
         Self {
             rate,

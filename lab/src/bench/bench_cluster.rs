@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::LabError;
-use crate::cluster::{ClusterSettings, DataFolder, PodOptions, ProcessCluster, StoreChoice};
+use crate::cluster::{DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice};
 use crate::load::write_missing;
 use crate::report::{ProgressEvent, ShowProgress};
 
@@ -28,9 +28,9 @@ pub(super) async fn start(
     show: ShowProgress<'_>,
 ) -> Result<ProcessCluster, LabError> {
     show(ProgressEvent::Step("starting store and assigner"));
-    let settings = ClusterSettings {
+    let settings = ProcessClusterSettings {
         pods,
-        ..ClusterSettings::new(place.program)
+        ..ProcessClusterSettings::new(place.program)
     };
     ProcessCluster::start(place.folder, place.store, settings).await
 }

@@ -14,7 +14,7 @@ use super::read_workload::ReadsReport;
 use super::reader::{ReadSettings, ReaderReport, TARGET, start_process};
 use crate::LabError;
 use crate::cluster::PodOptions;
-use crate::report::{ProgressEvent, ShowProgress, TextTable, mib, share};
+use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
 
 /// The figures of the measurement. The names of its fields are a promise.
 #[derive(Debug, Serialize)]
@@ -108,7 +108,7 @@ impl fmt::Display for BudgetReport {
             "RSS median",
             "warm values",
         ];
-        write!(f, "{}", TextTable::of(headings, lines))?;
+        write!(f, "{}", ReportTable::of(headings, lines))?;
         writeln!(
             f,
             "memory: budget {}, {} before the first read, RSS at most {:.3} of the budget, {:.3} in steady state",

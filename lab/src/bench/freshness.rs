@@ -5,7 +5,7 @@ use emberkeep_slicelet::Freshness;
 /// The freshness of a measurement's target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BenchFreshness {
-    /// Objects never change.
+    /// Objects never change, so a value is never checked.
     Immutable,
     /// Only the owner writes: an object is checked once after its owner has changed.
     OwnerWrites,

@@ -22,8 +22,8 @@ use super::bench_cluster::write_objects;
 use super::herd_report::{HerdReport, HerdRun, StoreSample};
 use crate::LabError;
 use crate::cluster::{
-    AssignmentObserver, BUCKET, ClusterSettings, DataFolder, PodOptions, ProcessCluster, Storage, environment_of,
-    free_port,
+    AssignmentObserver, BUCKET, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings, Storage,
+    environment_of, free_port,
 };
 use crate::demo::{TARGET, value_of};
 use crate::load::{Clients, LoadRun, Pace, Schedule, drive};
@@ -162,14 +162,14 @@ impl Herd {
         let folder = DataFolder::open(settings.data.as_ref().map(|data| data.join(guard.name)))?;
         let capacity = settings.capacity();
         let (server, storage) = limited_store(&folder, Arc::clone(&capacity)).await?;
-        let cluster_settings = ClusterSettings {
+        let cluster_settings = ProcessClusterSettings {
             pods: PodOptions {
                 memory_budget: None,
                 load_concurrency: Some(guard.concurrency.into()),
                 log_level: "warn",
                 ..PodOptions::default()
             },
-            ..ClusterSettings::new(settings.program.clone())
+            ..ProcessClusterSettings::new(settings.program.clone())
         };
         let mut cluster = ProcessCluster::start_beside(storage, folder, cluster_settings).await?;
         cluster.create_target(TARGET, target_settings(None)).await?;

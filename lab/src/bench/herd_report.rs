@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bench_report::BenchReport;
-use crate::report::{CompletedRequest, RequestOutcome, TextTable, nanos, quantile, time};
+use crate::report::{CompletedRequest, ReportTable, RequestOutcome, nanos, quantile, time};
 
 /// The figures of the measurement. The names of its fields are a promise.
 #[derive(Debug, Serialize)]
@@ -37,7 +37,7 @@ pub(super) struct HerdRun {
     store_peak_per_s: u64,
     store_peak_per_100_ms: u64,
     store_served: u64,
-    /// Answered with 503.
+    /// Requests that the store answered with 503 SlowDown.
     store_refused: u64,
     requests: u64,
     failed: u64,
@@ -47,7 +47,7 @@ pub(super) struct HerdRun {
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
-    /// Before the kill.
+    /// Of the requests due before the kill.
     p99_before_ms: f64,
     /// From when on each second had at least 99 % warm answers; none if that never was.
     warm_again_s: Option<f64>,
@@ -107,7 +107,7 @@ impl HerdRun {
     }
 }
 
-/// Sorted, in nanoseconds.
+/// The latencies of some requests in nanoseconds, sorted.
 fn latencies(requests: &[CompletedRequest], is_included: impl Fn(Duration) -> bool) -> Vec<f64> {
     let included = requests.iter().filter(|request| is_included(request.due));
     let mut latencies: Vec<f64> = included.map(|request| nanos(request.latency())).collect();
@@ -168,7 +168,7 @@ impl fmt::Display for HerdReport {
             "failed",
             "warm again",
         ];
-        write!(f, "{}", TextTable::of(headings, self.runs.iter().map(HerdRun::line)))?;
+        write!(f, "{}", ReportTable::of(headings, self.runs.iter().map(HerdRun::line)))?;
         for run in &self.runs {
             let rate = run
                 .guard_rate

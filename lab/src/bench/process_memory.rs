@@ -47,9 +47,9 @@ pub(super) fn resident_bytes() -> Result<u64, LabError> {
 /// The resident memory of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProcessMemory {
-    /// Now (VmRSS).
+    /// The present resident memory (VmRSS).
     pub(super) resident_bytes: u64,
-    /// The peak (VmHWM).
+    /// The peak since the start or the last reset (VmHWM).
     pub(super) peak_bytes: u64,
 }
 

@@ -15,7 +15,7 @@ use super::process_memory::MemorySampler;
 /// The figures of many reads. The names of its fields are a promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadsReport {
-    /// Objects read.
+    /// Objects read, failed reads included.
     pub reads: u64,
     /// Answered from warm memory.
     pub from_memory: u64,

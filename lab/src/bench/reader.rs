@@ -27,7 +27,7 @@ const READS_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// What a reader needs.
 #[derive(Debug, Clone)]
 pub struct ReaderSettings {
-    /// The pod's name.
+    /// The name under which the pod registers.
     pub name: String,
     /// The URL of the assigner.
     pub assigner: String,
@@ -46,7 +46,7 @@ pub struct ReadSettings {
     pub objects: u32,
     /// The size of each in bytes.
     pub object_size: u64,
-    /// The memory budget.
+    /// The budget of warm values in memory.
     pub memory_budget: ByteSize,
     /// The size of the disk tier.
     pub disk_size: ByteSize,
@@ -56,7 +56,7 @@ pub struct ReadSettings {
     pub width: u16,
     /// How many are read by distribution after each was read once.
     pub reads: u32,
-    /// Which these are.
+    /// The distribution of these reads over the objects.
     pub distribution: KeyDistribution,
 }
 
@@ -69,7 +69,7 @@ pub struct ReaderReport {
     pub rss_before_bytes: u64,
     /// Each object once, in order.
     pub once: ReadsReport,
-    /// By distribution.
+    /// The reads by distribution.
     pub chosen: ReadsReport,
 }
 
@@ -80,12 +80,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts the slicelet.
+    /// Starts the slicelet, which reads the index of its disk tier.
     pub fn start(settings: ReaderSettings) -> LocalBoxFuture<'static, Result<Self, LabError>> {
         start(settings).boxed_local()
     }
 
-    /// Reads all objects.
+    /// Reads each object once, and then by distribution.
     pub fn read(&self) -> LocalBoxFuture<'_, Result<ReaderReport, LabError>> {
         self.read_all().boxed_local()
     }

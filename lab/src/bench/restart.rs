@@ -18,7 +18,7 @@ use super::read_workload::ReadsReport;
 use super::reader::{ReadSettings, ReaderReport, TARGET, start_process};
 use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
-use crate::report::{ProgressEvent, ShowProgress, TextTable, mib, share};
+use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
 
 /// What the measurement needs.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct RestartSettings {
     pub objects: u32,
     /// The size of each in bytes.
     pub object_size: u64,
-    /// The memory budget.
+    /// The budget of warm values in memory.
     pub memory_budget: ByteSize,
     /// The size of the disk tier.
     pub disk_size: ByteSize,
@@ -171,7 +171,7 @@ impl fmt::Display for RestartReport {
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.restarts.iter().map(RestartRun::line))
+            ReportTable::of(headings, self.restarts.iter().map(RestartRun::line))
         )
     }
 }

@@ -21,7 +21,7 @@ use super::object::{keys_of, value_of};
 use super::redis::Redis;
 use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
-use crate::report::{ProgressEvent, ShowProgress, TextTable, nanos, quantile, time};
+use crate::report::{ProgressEvent, ReportTable, ShowProgress, nanos, quantile, time};
 
 /// What the measurement needs.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
         let target = format!("bench-{}-{size}", self.name);
         cluster.create_target(&target, pb::TargetSettings::default()).await?;
         let count = (COLD_BYTES_MAX / size).clamp(COLD_COUNT_MIN, settings.objects.max(3).into());
-        let keys = keys_of(size, u32::try_from(count).expect("it is at most what was asked for"));
+        let keys = keys_of(size, u32::try_from(count).expect("it is at most the requested count"));
         write_objects(cluster, &target, &keys, |key| (self.object_of)(key, size), show).await?;
         let step = format!("reading {} values of {size} bytes", self.name);
         show(ProgressEvent::Step(&step));
@@ -171,7 +171,7 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
         Ok(self.row(size, cold, warm, from_redis.transpose()?))
     }
 
-    /// Each key for the first time.
+    /// Reads each key for the first time.
     async fn cold(&self, slicelet: &Slicelet<C>, keys: &[Arc<str>], size: u64) -> Result<ReadTimes, LabError> {
         let mut times = ReadTimes::default();
         for key in keys {
@@ -184,7 +184,7 @@ impl<C: Codec<Value: PartialEq> + Clone> ValueKind<C> {
         Ok(times)
     }
 
-    /// One key repeatedly.
+    /// Reads one warm key repeatedly.
     async fn warm(&self, slicelet: &Slicelet<C>, key: &str, size: u64, reads: u32) -> Result<ReadTimes, LabError> {
         let mut times = ReadTimes::default();
         let first = slicelet.own(key).map_err(LabError::failed)?.get().await;
@@ -292,7 +292,7 @@ impl fmt::Display for StateTaxReport {
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.rows.iter().map(StateTaxRow::line))
+            ReportTable::of(headings, self.rows.iter().map(StateTaxRow::line))
         )?;
         if !self.has_redis {
             writeln!(f, "redis-server is not installed: apt-get install redis-server")?;

@@ -33,7 +33,7 @@ pub struct TransferSettings {
     pub object_size: u64,
     /// How many objects are requested after each was requested once.
     pub asks: u32,
-    /// Which these are.
+    /// The distribution of these requests over the objects.
     pub distribution: KeyDistribution,
     /// How many are requested concurrently.
     pub width: u16,
@@ -114,13 +114,13 @@ struct PodReplacement<'a> {
     keys: &'a [Arc<str>],
     show: ShowProgress<'a>,
     assignment: AssignmentObserver,
-    /// Ends the observer.
+    /// Ends the observer of the assignment.
     _end: DropGuard,
 }
 
 /// How long it took until the new pod served all keys.
 struct MoveTimes {
-    /// Since it was started and the old one was told to drain.
+    /// Since its start, when the old one got SIGTERM.
     whole: Duration,
     /// Since the first slice started to move.
     moving: Duration,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tonic::Status;
 
 use super::bench_report::BenchReport;
-use crate::report::{TextTable, mib, share};
+use crate::report::{ReportTable, mib, share};
 
 /// The figures of the measurement. The names of its fields are a promise.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ pub struct TransferReport {
 pub(super) struct TransferRun {
     /// Whether warm values were transferred before the new pod served.
     pub(super) transfer: bool,
-    /// From the start of the new pod, when the old one was told to drain, until the new one served all keys.
+    /// From the start of the new pod, when the old one got SIGTERM, until the new one served all keys.
     pub(super) seconds: f64,
     /// Of these, since the first slice started to move.
     pub(super) moving_seconds: f64,
@@ -130,14 +130,14 @@ impl fmt::Display for TransferReport {
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.runs.iter().map(TransferRun::line))
+            ReportTable::of(headings, self.runs.iter().map(TransferRun::line))
         )?;
         writeln!(f)?;
         let headings = ["memory", "RSS steady", "RSS peak", "peak/steady"];
         write!(
             f,
             "{}",
-            TextTable::of(headings, self.runs.iter().flat_map(TransferRun::memory_lines))
+            ReportTable::of(headings, self.runs.iter().flat_map(TransferRun::memory_lines))
         )
     }
 }

@@ -61,8 +61,10 @@ impl<'a> ChaosContext<'a> {
     /// Records that this happens now to these pods, members or this key. Returns the event's index.
     pub(super) fn record(&self, kind: EventKind, subjects: &[String]) -> usize {
         let (at, owner_changes) = (self.run.now(), self.assignment.owner_changes());
+        let subjects = subjects.join(",");
+        tracing::info!(?kind, subjects, "disruption injected");
         let mut tally = self.run.tally();
-        tally.events.record(at, kind, &subjects.join(","), owner_changes)
+        tally.events.record(at, kind, &subjects, owner_changes)
     }
 
     /// Whether the impact of a disruption of that duration would be seen before the run ends.
@@ -77,7 +79,9 @@ impl<'a> ChaosContext<'a> {
 
     /// The disruption that happens once is finished.
     pub(super) fn finished(&self) {
-        self.unfinished.set(None);
+        if let Some(flag) = self.unfinished.take() {
+            tracing::info!(flag, "disruption finished");
+        }
     }
 
     /// Fails if the run has ended before a disruption that happens once.

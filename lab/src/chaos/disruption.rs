@@ -23,7 +23,7 @@ pub(super) trait Disruption {
         cluster: &mut ProcessCluster,
     ) -> Result<Option<Self::Injected>, LabError>;
 
-    /// Ends the disruption.
+    /// Ends the disruption: starts a replacement, or heals the fault.
     async fn heal(
         &self,
         context: &ChaosContext<'_>,

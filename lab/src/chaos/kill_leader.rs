@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_assigner::{AssignerAdmin, Leadership};
+use emberkeep_assigner::{AssignerAdmin, LeadingMember};
 use futures::future::select_all;
 use tokio::time::{Instant, timeout};
 
@@ -24,7 +24,7 @@ pub(super) struct KillLeader;
 
 /// A leader that was killed.
 pub(super) struct KilledLeader {
-    was: Leadership,
+    was: LeadingMember,
     at: Instant,
     /// Its event in the report.
     event: usize,

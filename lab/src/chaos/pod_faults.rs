@@ -15,7 +15,7 @@ pub(super) struct FaultyPod {
 }
 
 impl Disruption for FaultyPod {
-    /// The pod's name.
+    /// The name of the faulty pod.
     type Injected = String;
 
     fn lasts(&self) -> Duration {

@@ -23,7 +23,8 @@ use crate::cluster::PodFault;
 /// How often the processes are checked.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Runs the disruptions until `stop`. Fails when a process ends unexpectedly, or a disruption fails or is unfinished then.
+/// Runs the disruptions until `stop`. Fails when a process ends unexpectedly, or a disruption fails or is unfinished
+/// then.
 pub(crate) async fn supervise(
     context: ChaosContext<'_>,
     chaos: &ChaosSettings,

@@ -28,7 +28,8 @@ pub struct AssignerGroup {
 }
 
 impl AssignerGroup {
-    /// A group of so many members, none of which runs. A data folder keeps its number of members, because each holds a vote.
+    /// A group of so many members, none of which runs. A data folder keeps its number of members, because each holds a
+    /// vote.
     pub(super) fn new(
         program: PathBuf,
         launcher: Arc<dyn ProcessLauncher>,

@@ -51,8 +51,8 @@ impl AssignmentObserver {
         }
     }
 
-    /// Waits until the pods at these addresses, and no others, own all slices and know it. Moves until then are not counted.
-    /// Returns the generation.
+    /// Waits until the pods at these addresses, and no others, own all slices and know it. Moves until then are not
+    /// counted. Returns the generation.
     ///
     /// # Errors
     /// If that is not so within the deadline.
@@ -76,8 +76,8 @@ impl AssignmentObserver {
         Ok(generation)
     }
 
-    /// Waits until the pods at these addresses, and no others, own all slices, and no replica is warming or leaving. `None`
-    /// if that is not so by the deadline.
+    /// Waits until the pods at these addresses, and no others, own all slices, and no replica is warming or leaving.
+    /// `None` if that is not so by the deadline.
     pub(crate) async fn settled_on(&self, pods: &BTreeSet<String>, deadline: Instant) -> Option<()> {
         let mut newest = self.newest.clone();
         let settled = newest.wait_for(|observed| !observed.is_moving && observed.owners.as_ref() == Some(pods));

@@ -29,8 +29,8 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder, and creates it if it is missing; without a path, a temporary one. Empties the logs and reads of
-    /// the last run.
+    /// Opens the folder, and creates it if it is missing; without a path, a temporary one. Empties the logs and reads
+    /// of the last run.
     ///
     /// # Errors
     /// If it is in use, holds other files, or is of another version.
@@ -59,7 +59,7 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// The folder itself.
+    /// The absolute path of the folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -94,7 +94,7 @@ impl DataFolder {
         self.root.join("reads")
     }
 
-    /// Empties a subfolder.
+    /// Empties or creates a subfolder.
     fn empty(&self, part: &str) -> Result<(), LabError> {
         let path = self.root.join(part);
         match fs::remove_dir_all(&path) {

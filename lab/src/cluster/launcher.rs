@@ -28,9 +28,9 @@ pub trait ProcessLauncher: Debug + Send + Sync {
 /// Where an assigner or a pod listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
-    /// For gRPC.
+    /// The listen address for gRPC.
     pub listen: SocketAddr,
-    /// For metrics and health.
+    /// The listen address for metrics and health.
     pub http: SocketAddr,
 }
 

@@ -12,7 +12,7 @@ use super::process::ProcessSpec;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssignerMember {
     pub(super) id: MemberId,
-    /// Where it listens.
+    /// Its listen addresses on the host of its launcher.
     pub addresses: Addresses,
     /// The file to which it records its events and decisions.
     pub(super) record: Option<PathBuf>,
@@ -24,7 +24,7 @@ impl AssignerMember {
         format!("assigner-{id}")
     }
 
-    /// Its process is called so.
+    /// The name of its process, log and data folder.
     pub fn name(&self) -> String {
         Self::name_of(self.id)
     }

@@ -12,7 +12,7 @@ use crate::LabError;
 /// One pod of the demo service.
 #[derive(Debug)]
 pub struct PodProcess {
-    /// Its process.
+    /// The process, for signals and its process id.
     pub process: ChildProcess,
     /// Where clients reach it.
     pub address: SocketAddr,
@@ -30,20 +30,21 @@ pub(super) struct PodSpec {
     pub(super) process: ProcessSpec,
     /// The URLs of the assigner.
     pub(super) assigners: Vec<String>,
-    /// With it, clients reach the pod through a proxy, and the pod reaches the assigner through another, which leads there.
+    /// With it, clients reach the pod through a proxy, and the pod reaches the assigner through another, which leads
+    /// there.
     pub(super) proxy_to: Option<Upstream>,
 }
 
 /// What puts a pod out of action until it is healed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodFault {
-    /// SIGSTOP.
+    /// Halted with SIGSTOP, until SIGCONT.
     Halted,
     /// Its connections stay open, and nothing passes.
     Partitioned,
 }
 
-/// A pod that was told to drain.
+/// A pod that got SIGTERM and drains.
 #[derive(Debug)]
 pub(super) struct DrainingPod {
     pub(super) process: ChildProcess,
@@ -84,7 +85,7 @@ impl PodProcess {
         })
     }
 
-    /// The pod's name.
+    /// The name under which the pod registers.
     pub fn name(&self) -> &str {
         self.process.name()
     }

@@ -27,9 +27,9 @@ const TAIL_LINE_COUNT: usize = 10;
 pub struct ProcessSpec {
     /// What logs and failures call it.
     pub name: String,
-    /// The binary.
+    /// The path of the binary.
     pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments of the binary.
     pub args: Vec<String>,
     /// Variables beside those of this process.
     pub env: Vec<(&'static str, String)>,
@@ -42,7 +42,7 @@ pub struct ProcessSpec {
 pub enum Signal {
     /// SIGTERM: end in order.
     Terminate,
-    /// SIGSTOP: halt.
+    /// SIGSTOP: halt until SIGCONT.
     Stop,
     /// SIGCONT: resume after SIGSTOP.
     Continue,
@@ -231,10 +231,10 @@ impl ChildProcess {
             Ok(Ok(status)) if status.success() => return Ok(()),
             Ok(Ok(status)) => status.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it did not within {deadline:?}"),
+            Err(_) => format!("it still ran after {deadline:?}"),
         };
         Err(LabError::failed(format!(
-            "{} was told to end: {reason}",
+            "{} did not end in order: {reason}",
             self.spec.name
         )))
     }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::assigner_group::AssignerGroup;
 use super::data_folder::DataFolder;
 use super::launcher::{LoopbackLauncher, ProcessLauncher};
+use super::operator_command::OperatorCommand;
 use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
 use super::process::{ChildProcess, ProcessSpec};
 use super::storage::{Storage, StoreChoice};
@@ -30,7 +31,7 @@ const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
 
 /// What a cluster is made of.
 #[derive(Debug, Clone)]
-pub struct ClusterSettings {
+pub struct ProcessClusterSettings {
     /// The binary `emberkeep` that each process runs.
     pub program: PathBuf,
     /// How processes are started.
@@ -43,7 +44,7 @@ pub struct ClusterSettings {
     pub pods: PodOptions,
 }
 
-impl ClusterSettings {
+impl ProcessClusterSettings {
     /// One assigner member on this machine; pods that only read.
     pub fn new(program: PathBuf) -> Self {
         Self {
@@ -104,7 +105,11 @@ impl ProcessCluster {
     ///
     /// # Errors
     /// If the folder belongs to a cluster of another size, the store cannot be used, or a process does not start.
-    pub async fn start(folder: DataFolder, store: StoreChoice, settings: ClusterSettings) -> Result<Self, LabError> {
+    pub async fn start(
+        folder: DataFolder,
+        store: StoreChoice,
+        settings: ProcessClusterSettings,
+    ) -> Result<Self, LabError> {
         let assigners = settings.assigners(&folder)?;
         let storage = Storage::open(store, &folder, &settings.program).await?;
         Self::with(folder, storage, assigners, settings).await
@@ -117,7 +122,7 @@ impl ProcessCluster {
     pub async fn start_beside(
         storage: Storage,
         folder: DataFolder,
-        settings: ClusterSettings,
+        settings: ProcessClusterSettings,
     ) -> Result<Self, LabError> {
         let assigners = settings.assigners(&folder)?;
         Self::with(folder, storage, assigners, settings).await
@@ -127,7 +132,7 @@ impl ProcessCluster {
         folder: DataFolder,
         storage: Storage,
         mut assigners: AssignerGroup,
-        settings: ClusterSettings,
+        settings: ProcessClusterSettings,
     ) -> Result<Self, LabError> {
         assigners.start_all(&folder).await?;
         Ok(Self {
@@ -218,7 +223,7 @@ impl ProcessCluster {
         Ok(())
     }
 
-    /// Whether a pod that was told to drain still runs.
+    /// Whether a draining pod still runs.
     pub(crate) const fn is_draining(&self) -> bool {
         !self.draining.is_empty()
     }
@@ -260,8 +265,8 @@ impl ProcessCluster {
         Some(self.pods.remove(index))
     }
 
-    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod that
-    /// ended in order is removed: an operator may have drained it.
+    /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod
+    /// that ended in order is removed: an operator may have drained it.
     pub(crate) fn take_failure(&mut self) -> Option<LabError> {
         self.pods.retain_mut(|pod| !pod.process.try_wait_success());
         self.draining.retain_mut(|pod| !pod.process.try_wait_success());
@@ -273,7 +278,7 @@ impl ProcessCluster {
         processes.find_map(ChildProcess::unexpected_end)
     }
 
-    /// Ends all processes.
+    /// Ends all processes, and removes a temporary data folder.
     pub async fn end(self) {
         let draining = self.draining.into_iter().map(|pod| pod.process);
         tokio::join!(
@@ -314,6 +319,14 @@ impl ProcessCluster {
         self.assigners.admin()
     }
 
+    /// Commands of an operator against this cluster.
+    pub fn operator_command(&self) -> OperatorCommand {
+        OperatorCommand {
+            program: self.program.clone(),
+            assigner: self.assigner_urls()[0].clone(),
+        }
+    }
+
     /// The URLs of the members of the assigner.
     pub fn assigner_urls(&self) -> Vec<String> {
         self.assigners.urls()
@@ -327,7 +340,7 @@ impl ProcessCluster {
         self.pods.iter().map(|pod| pod.address.to_string()).collect()
     }
 
-    /// The object store.
+    /// The object store, and how processes open it.
     pub const fn storage(&self) -> &Storage {
         &self.storage
     }
@@ -400,7 +413,7 @@ impl ProcessCluster {
     }
 }
 
-impl ClusterSettings {
+impl ProcessClusterSettings {
     fn assigners(&self, folder: &DataFolder) -> Result<AssignerGroup, LabError> {
         AssignerGroup::new(
             self.program.clone(),

@@ -19,7 +19,7 @@ pub enum StoreChoice {
     EmbeddedS3,
     /// The data folder, without a server.
     Folder,
-    /// An existing store.
+    /// An existing store, given by its URL.
     Url(String),
 }
 
@@ -39,9 +39,9 @@ impl FromStr for StoreChoice {
 /// An open store, and what a process needs to open the same.
 #[derive(Debug)]
 pub struct Storage {
-    /// The store.
+    /// The open store, for this process.
     pub store: Store,
-    /// Its URL.
+    /// The URL from which other processes open it.
     pub url: String,
     /// The credentials as environment variables.
     pub env: Vec<(&'static str, String)>,

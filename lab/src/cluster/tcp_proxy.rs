@@ -38,7 +38,7 @@ pub(super) struct TcpProxy {
 /// Where connections are forwarded to.
 #[derive(Debug, Clone)]
 pub(super) enum Upstream {
-    /// This address.
+    /// Always the same address.
     Address(SocketAddr),
     /// The member of the assigner that leads when the connection is accepted, one of these.
     Leader(AssignerAdmin, Vec<(MemberId, SocketAddr)>),
@@ -76,7 +76,7 @@ impl TcpProxy {
         self.is_cut.send_replace(false);
     }
 
-    /// Closes all connections.
+    /// Closes all connections, and stops listening.
     pub(super) async fn end(self) {
         self.tasks.shutdown(END_TIMEOUT).await;
     }

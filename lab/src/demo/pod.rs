@@ -18,7 +18,7 @@ use crate::LabError;
 /// What one pod of the demo service needs.
 #[derive(Debug, Clone)]
 pub struct DemoPodSettings {
-    /// The pod's name.
+    /// The name under which the pod registers.
     pub name: String,
     /// Where it listens for clerks.
     pub listen: SocketAddr,
@@ -28,7 +28,7 @@ pub struct DemoPodSettings {
     pub http: SocketAddr,
     /// URLs of the members of the assigner.
     pub assigners: Vec<String>,
-    /// URLs of other pods, which tell the assignment where no assigner answers.
+    /// URLs of other pods, which provide the assignment while no assigner answers.
     pub peers: Vec<String>,
     /// The URL of the object store.
     pub store: String,
@@ -64,7 +64,7 @@ impl DemoPod {
         .boxed()
     }
 
-    /// Serves until the pod was told to drain and has drained.
+    /// Serves until SIGTERM or a drain by an operator, and then until the pod has drained.
     pub fn serve(self) -> BoxFuture<'static, Result<(), LabError>> {
         async move {
             let slicelet = self.service.slicelet.clone();

@@ -12,7 +12,7 @@ use super::settings::DevSettings;
 use super::target::settings_of;
 use crate::LabError;
 use crate::chaos::{ChaosContext, supervise};
-use crate::cluster::{AssignmentObserver, ClusterSettings, DataFolder, PodOptions, ProcessCluster};
+use crate::cluster::{AssignmentObserver, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings};
 use crate::demo::{ReadTotals, TARGET, value_of};
 use crate::load::{Clients, LoadRun, Schedule, drive, write_missing};
 use crate::report::{ProgressEvent, ProgressSample, RunCounters, RunSummary, ShowProgress};
@@ -53,7 +53,7 @@ impl DevHarness {
         self.run_until(show, stop).boxed_local()
     }
 
-    /// Ends all processes.
+    /// Ends all processes of the cluster.
     pub fn end(self) -> LocalBoxFuture<'static, ()> {
         self.cluster.end().boxed_local()
     }
@@ -120,14 +120,14 @@ async fn start(
 ) -> Result<DevHarness, LabError> {
     let target = settings_of(&settings, &schedule)?;
     show(ProgressEvent::Step("starting assigner and store"));
-    let cluster_settings = ClusterSettings {
+    let cluster_settings = ProcessClusterSettings {
         members: settings.assigners,
         record: settings.record.clone(),
         pods: PodOptions {
             are_proxied: settings.chaos.partition.is_some(),
             ..PodOptions::default()
         },
-        ..ClusterSettings::new(settings.program.clone())
+        ..ProcessClusterSettings::new(settings.program.clone())
     };
     let mut cluster = ProcessCluster::start(folder, settings.store.clone(), cluster_settings).await?;
     cluster.create_target(TARGET, target).await?;

@@ -23,6 +23,6 @@ pub struct DevSettings {
     pub record: Option<PathBuf>,
     /// Whether a new owner gets a slice's values before it serves.
     pub transfer: bool,
-    /// The disruptions.
+    /// The disruptions during the run.
     pub chaos: ChaosSettings,
 }

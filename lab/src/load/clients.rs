@@ -55,7 +55,8 @@ impl Clients {
         Ok(Self(Arc::new([clerk])))
     }
 
-    /// Sends these requests, 64 at a time; `read` is called with the number of answers so far. Fails with the first request.
+    /// Sends these requests, 64 at a time; `read` is called with the number of answers so far. Fails with the first
+    /// request.
     pub(crate) async fn read_each(
         &self,
         requests: impl Iterator<Item = ScheduledRequest>,

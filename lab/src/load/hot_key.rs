@@ -11,12 +11,13 @@ pub(crate) struct HotKeyPlan {
     pub(crate) number: usize,
     /// From the start of the run.
     pub(crate) since: Duration,
-    /// Of all requests.
+    /// Its share of all requests, between 0 and 1.
     pub(crate) share: f64,
 }
 
 impl HotKeyPlan {
-    /// Whether the request of that number, due at that time, goes to this key. Its requests are evenly spread among all.
+    /// Whether the request of that number, due at that time, goes to this key. Its requests are evenly spread among
+    /// all.
     pub(crate) fn has_request(&self, number: usize, at: Duration) -> bool {
         let taken_before = |number: usize| (number as f64 * self.share).floor();
         at >= self.since && taken_before(number + 1) > taken_before(number)

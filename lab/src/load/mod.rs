@@ -7,6 +7,7 @@ mod hot_key;
 mod objects;
 mod run;
 mod schedule;
+mod viewers;
 
 pub use self::clients::Clients;
 pub(crate) use self::driver::{drive, send};
@@ -14,3 +15,4 @@ pub(crate) use self::hot_key::HotKeyPlan;
 pub use self::objects::write_missing;
 pub(crate) use self::run::LoadRun;
 pub use self::schedule::{Pace, Schedule, ScheduledRequest};
+pub use self::viewers::{DEADLINE, Viewers, denies_ownership, patient, view, wait_until_assigned, wait_until_owned};

@@ -56,8 +56,8 @@ impl Schedule {
         }
     }
 
-    /// The same, but from that time on this share of the requests goes to one key: the last of the list, which the trace
-    /// requests as rarely as any.
+    /// The same, but from that time on this share of the requests goes to one key: the last of the list, which the
+    /// trace requests as rarely as any.
     #[must_use]
     pub fn with_hot_key(mut self, share: f64, since: Duration) -> Self {
         let last = self.trace.keys().iter().enumerate().next_back();

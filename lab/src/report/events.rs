@@ -21,7 +21,7 @@ const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS as u64);
 pub struct ChaosEvent {
     /// Since the start of the run.
     pub at_ms: u64,
-    /// What was done.
+    /// The kind of disruption.
     pub kind: EventKind,
     /// The pods or members, joined by commas, or the key that became hot.
     pub pod: String,
@@ -29,8 +29,8 @@ pub struct ChaosEvent {
     pub failed: u64,
     /// The share of answers from warm memory in the worst of these seconds; 1 without answers.
     pub min_hit_share: f64,
-    /// For a killed leader, how long no member led; for all others, the longest time that any key was unavailable within these
-    /// seconds.
+    /// For a killed leader, how long no member led; for all others, the longest time that any key was unavailable
+    /// within these seconds.
     pub unavailable_ms: u64,
     /// How long after the event the last request failed before the next event of its kind; 0 if none did.
     pub failed_after_ms: u64,

@@ -6,14 +6,14 @@ use std::time::Duration;
 use super::run_tally::IntervalTally;
 use super::units::{in_ms, percent};
 
-/// Progress of a run, for whoever shows it.
+/// Progress of a run, to be shown.
 #[derive(Debug)]
 pub enum ProgressEvent<'a> {
     /// A step of the preparation begins.
     Step(&'a str),
     /// A part of a step is done.
     Part {
-        /// The step.
+        /// The step as it is shown.
         step: &'a str,
         /// How many parts are done; at least one.
         done: usize,

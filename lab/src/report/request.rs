@@ -1,4 +1,4 @@
-//! A completed request.
+//! A completed request and its outcome.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub(crate) struct CompletedRequest {
     pub(crate) key: usize,
     /// When the request should have been sent.
     pub(crate) due: Duration,
-    /// When it completed.
+    /// When the answer or the error came.
     pub(crate) at: Duration,
     pub(crate) outcome: RequestOutcome,
 }
@@ -18,7 +18,7 @@ pub(crate) struct CompletedRequest {
 pub(crate) enum RequestOutcome {
     /// The value that the key must have.
     Right { was_warm: bool },
-    /// Another value.
+    /// A value of another key, or a damaged one.
     Wrong,
     /// An error, counted under this kind.
     Failed { kind: &'static str },

@@ -14,7 +14,7 @@ use super::units::{in_ms, millis, per_key, percent};
 /// The figures of a whole run. The names of its fields are a promise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunSummary {
-    /// Completed requests.
+    /// Completed requests, failed ones included.
     pub requests: u64,
     /// Requests answered with the value that their key must have.
     pub ok: u64,

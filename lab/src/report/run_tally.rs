@@ -31,7 +31,7 @@ pub struct IntervalTally {
     pub ok: u64,
     /// Answered from warm memory.
     pub warm_hits: u64,
-    /// Failed.
+    /// Ended with an error.
     pub failed: u64,
     /// Of all of them.
     pub latency: Latency,

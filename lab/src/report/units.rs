@@ -15,7 +15,7 @@ pub fn in_ms(micros: u64) -> String {
     format!("{:.2} ms", micros as f64 / 1_000.0)
 }
 
-/// Whole milliseconds.
+/// A duration in whole milliseconds.
 pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

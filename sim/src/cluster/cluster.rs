@@ -130,7 +130,7 @@ impl SimCluster {
         false
     }
 
-    /// The virtual time.
+    /// The current virtual time of the cluster.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now

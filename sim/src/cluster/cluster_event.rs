@@ -11,9 +11,9 @@ use emberkeep_core::time::Timestamp;
 /// An event with its time.
 #[derive(Debug, Clone)]
 pub struct TimedEvent {
-    /// Virtual time.
+    /// The virtual time of the event.
     pub at: Timestamp,
-    /// The event.
+    /// What happened at that time.
     pub what: ClusterEvent,
 }
 
@@ -22,9 +22,9 @@ pub struct TimedEvent {
 pub enum ClusterEvent {
     /// A change was replicated.
     Replicated {
-        /// The proposed change.
+        /// The change that was proposed.
         change: ChangeKind,
-        /// Its effect.
+        /// The effect of the change on the replicated state.
         outcome: Applied,
     },
     /// The assigner's brain decided; its proposal may still be lost.

@@ -15,7 +15,7 @@ use crate::random_stream::RandomStream;
 /// The state of a pod's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
-    /// The process runs.
+    /// The process runs, and answers unless the network is cut.
     Running,
     /// The process is stopped by a signal or starved: its connections stay open, and it does not answer.
     Frozen,

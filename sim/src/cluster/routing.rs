@@ -23,7 +23,7 @@ pub struct ClientRouting {
 /// The route of the requests for one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceRoute {
-    /// The slice.
+    /// The slice whose requests take this route.
     pub slice: Slice,
     /// The keys of the slice, by their places in the traffic.
     pub keys: Range<usize>,

@@ -7,7 +7,7 @@ use emberkeep_core::assignment::Generation;
 
 use super::event::PodLink;
 
-/// The open sessions.
+/// The open sessions, by number and by link.
 #[derive(Debug, Default)]
 pub(super) struct SessionTable {
     sessions: BTreeMap<SessionId, SimSession>,

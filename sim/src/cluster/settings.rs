@@ -27,9 +27,9 @@ pub struct SimClusterSettings {
 /// A delay with an even distribution between two bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delay {
-    /// The shortest delay.
+    /// The shortest delay, inclusive.
     pub min: Duration,
-    /// The longest delay.
+    /// The longest delay, inclusive.
     pub max: Duration,
 }
 

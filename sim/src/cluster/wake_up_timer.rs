@@ -6,7 +6,7 @@ use emberkeep_core::time::Timestamp;
 /// timer when it comes up.
 #[derive(Debug)]
 pub(super) struct WakeUpTimer {
-    wanted: Timestamp,
+    due_at: Timestamp,
     /// The time of its earliest entry in the queue.
     queued: Timestamp,
 }
@@ -14,14 +14,14 @@ pub(super) struct WakeUpTimer {
 impl WakeUpTimer {
     pub(super) const fn off() -> Self {
         Self {
-            wanted: Timestamp::NEVER,
+            due_at: Timestamp::NEVER,
             queued: Timestamp::NEVER,
         }
     }
 
     /// Sets the timer. Returns the time of the entry to put into the queue, if none is early enough.
     pub(super) fn set(&mut self, at: Timestamp) -> Option<Timestamp> {
-        self.wanted = at;
+        self.due_at = at;
         let is_new = at < self.queued;
         if is_new {
             self.queued = at;
@@ -34,9 +34,9 @@ impl WakeUpTimer {
         if self.queued <= now {
             self.queued = Timestamp::NEVER;
         }
-        match self.wanted <= now {
+        match self.due_at <= now {
             true => Ok(()),
-            false => Err(self.set(self.wanted)),
+            false => Err(self.set(self.due_at)),
         }
     }
 }

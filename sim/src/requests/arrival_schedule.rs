@@ -17,7 +17,6 @@ pub(super) const TICK_MS: u64 = 5_000;
 pub(super) struct Arrival {
     /// In milliseconds since the run began.
     pub(super) at_ms: u64,
-    /// The requested key.
     pub(super) key: KeyId,
     /// Its load, in thousandths of a unit.
     pub(super) load_milli: u64,

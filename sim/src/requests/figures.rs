@@ -12,7 +12,7 @@ use crate::text_table::TextTable;
 /// The figures of one placement policy. Shares are parts of 1.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// The placement policy.
+    /// The name of the placement policy.
     #[serde(rename = "balancer")]
     pub policy: &'static str,
     /// The load of the hottest pod over the mean in 5 s, on average.
@@ -23,7 +23,7 @@ pub struct Figures {
     pub forced_moved: f64,
     /// The same at any other time.
     pub voluntary_moved: f64,
-    /// All requests.
+    /// The number of requests served.
     pub requests: u64,
     /// Requests that found their value warm.
     pub hits: u64,

@@ -16,7 +16,7 @@ pub struct PodEvents {
     /// Whether every pod is replaced in the middle third of the run, one after the other, as in a deployment: a pod of
     /// another name joins as the old one leaves.
     pub is_rolling_restart: bool,
-    /// Pods that join.
+    /// Pods that join, each group at its time.
     pub additions: Vec<Addition>,
 }
 
@@ -76,7 +76,7 @@ enum PodEventKind {
 /// The pods that run, and those that were killed.
 #[derive(Debug, Default)]
 struct PodRoster {
-    /// The oldest first.
+    /// The running pods, oldest first.
     live: VecDeque<PodName>,
     killed: VecDeque<PodName>,
     named_count: u32,

@@ -40,7 +40,7 @@ impl PodMeter {
         }
     }
 
-    /// Counts a request.
+    /// Counts a request, and samples it at random.
     pub(super) fn count(&mut self, position: u64, load_milli: u64) {
         let key = SliceKey::from_position(position);
         let counted = &mut self.counted[self.ownership.share_of(&key).0];

@@ -21,7 +21,7 @@ pub(super) struct ServingBalancer<'a> {
 enum Decider {
     /// Decides on the load that pods measure.
     Measuring(Box<MeteredTarget>),
-    /// Decides without load.
+    /// Decides without knowledge of the load.
     Blind(Box<dyn Balancer>),
 }
 

@@ -156,7 +156,7 @@ impl<C: Codec> SessionHands<C> {
     }
 
     /// Clears the values of lost slices in a task, because it takes long in a large store. Correctness does not depend on
-    /// when it is done: values of an interrupted hold are never answered.
+    /// when it is done: each read checks its value against the fence of the present ownership.
     fn forget_lost(&self) {
         let (published, warm) = (Arc::clone(&self.parts.published), Arc::clone(&self.parts.warm));
         let clear = move || {

@@ -32,13 +32,13 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// Where the name must be unique: the crate for names of [`ONCE_PER_CRATE`], otherwise the workspace.
+/// Where the name must be unique: the crate for names of [`ONCE_PER_CRATE`] (an additional binary is one), otherwise the workspace.
 fn scope_of<'a>(path: &'a str, name: &str) -> &'a str {
     let is_per_crate = ONCE_PER_CRATE.contains(&name);
     match path.split_once("/src/") {
-        Some((folder, _)) if is_per_crate => folder,
-        None if is_per_crate => path,
-        Some(_) | None => "",
+        Some((folder, inside)) if is_per_crate && !inside.starts_with("bin/") => folder,
+        _ if is_per_crate => path,
+        _ => "",
     }
 }
 

@@ -2,19 +2,19 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use super::page::{Page, sentence};
+use super::page::{ReferencePage, sentence};
 use crate::args::Args;
 
 pub(super) fn page(name: &str) -> String {
     let mut program = Args::command();
     program.build();
     let command = program.find_subcommand(name).expect("it is a command of the program");
-    let mut page = Page::new(&format!("`emberkeep {name}`"));
+    let mut page = ReferencePage::new(&format!("`emberkeep {name}`"));
     describe(&mut page, command, &format!("emberkeep {name}"), 2);
     page.text()
 }
 
-fn describe(page: &mut Page, command: &Command, path: &str, level: usize) {
+fn describe(page: &mut ReferencePage, command: &Command, path: &str, level: usize) {
     let about = command.get_long_about().or_else(|| command.get_about());
     page.paragraph(&about.map(|about| sentence(&about.to_string())).unwrap_or_default());
     let usage = command.clone().render_usage().to_string();

@@ -2,10 +2,10 @@
 
 use emberkeep_runtime::metric_registry::MetricDescription;
 
-use super::page::{Page, sentence};
+use super::page::{ReferencePage, sentence};
 
 pub(super) fn page() -> String {
-    let mut page = Page::new("Metrics");
+    let mut page = ReferencePage::new("Metrics");
     page.paragraph(
         "Prometheus text format at `/metrics`. Beside each name its type and its labels. A labelled metric appears with its first \
          value.",

@@ -6,9 +6,9 @@ use super::REWRITE;
 pub(super) const WIDTH_MAX: usize = 140;
 
 #[derive(Debug)]
-pub(super) struct Page(String);
+pub(super) struct ReferencePage(String);
 
-impl Page {
+impl ReferencePage {
     pub(super) fn new(title: &str) -> Self {
         let mut page = Self(format!("# {title}\n"));
         page.paragraph(&format!(

@@ -7,12 +7,12 @@ use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::load::Load;
 
 use super::commands::invocation;
-use super::page::{Page, sentence};
+use super::page::{ReferencePage, sentence};
 use super::sdk;
 use crate::args::Args;
 
 /// A flag of `admin configure-target`, with what core knows of its setting.
-struct Setting {
+struct SettingFlag {
     flag: &'static str,
     /// The default, as an operator writes it.
     default: fn(&TargetSettings) -> String,
@@ -25,7 +25,7 @@ const FOREVER: Duration = Duration::MAX;
 /// A setting that is one of a few words.
 macro_rules! choice {
     ($flag:literal $(.$field:ident)+) => {
-        Setting {
+        SettingFlag {
             flag: $flag,
             default: |settings| format!("{:?}", settings$(.$field)+).to_lowercase(),
             break_limits: None,
@@ -36,7 +36,7 @@ macro_rules! choice {
 /// A setting with limits; the value is outside of them.
 macro_rules! limited {
     ($flag:literal $(.$field:ident)+, $text:expr, $outside:expr) => {
-        Setting {
+        SettingFlag {
             flag: $flag,
             default: |settings| $text(settings$(.$field)+),
             break_limits: Some(|settings| settings$(.$field)+ = $outside),
@@ -56,7 +56,7 @@ macro_rules! time {
     };
 }
 
-fn settings() -> Vec<Setting> {
+fn settings() -> Vec<SettingFlag> {
     vec![
         choice!("key-mode".key_mode),
         limited!("max-load-hint".balancer.max_load_hint, units, Load::ZERO),
@@ -101,7 +101,7 @@ fn rate(requests_per_second: Option<u32>) -> String {
 }
 
 pub(super) fn page() -> String {
-    let mut page = Page::new("Settings");
+    let mut page = ReferencePage::new("Settings");
     page.heading(2, "Of a target");
     page.paragraph(
         "Set by `emberkeep admin create-target` and `configure-target`, replicated to all members, shown by `emberkeep admin target \

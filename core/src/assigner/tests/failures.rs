@@ -25,7 +25,7 @@ fn pass_in_silence(story: &mut TargetStory, time: Duration) {
     let end = story.now + time;
     while story.now < end {
         answer_probes(story, ProbeOutcome::Silent);
-        let next = story.wake_at.max(story.now).min(end);
+        let next = story.wake_at().max(story.now).min(end);
         story.pass(next.since(story.now).max(Duration::from_millis(1)));
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::story::TargetStory;
 use crate::assigner::*;
-use crate::brain::Brain;
 use crate::pod::PodPhase;
 use crate::pod::fixtures::{pod, pod_in};
 
@@ -112,9 +111,9 @@ fn a_lost_proposal_is_made_again() {
         session: SessionId(0),
         pod: pod(0),
     };
-    let lost = story.brain.step(opened, story.now);
+    let lost = story.stepper.step(opened, story.now);
     assert_eq!(
-        lost.actions.last(),
+        lost.last(),
         Some(&TargetAction::Propose(ChangeKind::RegisterPod { pod: pod(0) }))
     );
     let ended = TargetEvent::ProposalEnded {

@@ -70,12 +70,12 @@ proptest! {
                 StoryEvent::Pass(millis) => story.pass(Duration::from_millis(millis)),
             }
             for _ in 0..20 {
-                if story.wake_at > story.now {
+                if story.wake_at() > story.now {
                     break;
                 }
                 story.step(TargetEvent::Woke);
             }
-            prop_assert!(story.wake_at > story.now, "the brain spins: wake_at is not later than now");
+            prop_assert!(story.wake_at() > story.now, "the brain spins: wake_at is not later than now");
             let state = story.state();
             for assigned in state.assignment.pods() {
                 prop_assert!(state.pods.contains_key(&assigned.name));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::assigner::*;
 use crate::assignment::Assignment;
-use crate::brain::{Brain, Output};
+use crate::brain::Stepper;
 use crate::keyspace::Slice;
 use crate::pod::fixtures::pod;
 use crate::pod::{Pod, PodPhase};
@@ -16,10 +16,9 @@ use crate::warmth::Warmth;
 
 /// A brain whose proposals are applied at once.
 pub(super) struct TargetStory {
-    pub(super) brain: TargetBrain,
+    pub(super) stepper: Stepper<TargetBrain>,
     pub(super) cluster: ClusterState,
     pub(super) now: Timestamp,
-    pub(super) wake_at: Timestamp,
     /// Its probes, permitted exits and closed sessions.
     pub(super) actions: Vec<TargetAction>,
     /// Its grants, as text.
@@ -53,10 +52,9 @@ impl TargetStory {
     /// A new leader with the replicated state of the last one.
     pub(super) fn with_new_leader(cluster: ClusterState, now: Timestamp) -> Self {
         Self {
-            brain: TargetBrain::new(cluster.target(&target()).unwrap().clone(), now),
+            stepper: Stepper::new(TargetBrain::new(cluster.target(&target()).unwrap().clone(), now)),
             cluster,
             now,
-            wake_at: now,
             actions: Vec::new(),
             granted: Vec::new(),
             ordered: BTreeMap::new(),
@@ -67,15 +65,17 @@ impl TargetStory {
     }
 
     pub(super) fn step(&mut self, event: TargetEvent) {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            let Output { actions, wake_at } = self.brain.step(event, self.now);
-            self.wake_at = wake_at;
-            for action in actions {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            for action in self.stepper.step(event, self.now) {
                 match action {
-                    TargetAction::Propose(kind) => events.push(self.applied(kind)),
+                    TargetAction::Propose(kind) => {
+                        let applied = self.applied(kind);
+                        self.stepper.on_performed(Some(applied));
+                    }
                     TargetAction::ConfirmLeadership => {
-                        events.extend(self.leads.map(|leads| TargetEvent::LeadershipChecked { leads }));
+                        let checked = self.leads.map(|leads| TargetEvent::LeadershipChecked { leads });
+                        self.stepper.on_performed(checked);
                     }
                     TargetAction::Alert(alarm) => self.alarm = alarm,
                     TargetAction::Explain(_) | TargetAction::Reply { .. } => {}
@@ -87,6 +87,7 @@ impl TargetStory {
                     other => self.actions.push(other),
                 }
             }
+            next = self.stepper.next_outcome();
         }
     }
 
@@ -107,11 +108,15 @@ impl TargetStory {
         self.state().assignment.clone()
     }
 
+    pub(super) fn wake_at(&self) -> Timestamp {
+        self.stepper.wake_at()
+    }
+
     /// Lets time pass; wakes the brain at each `wake_at`.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while self.wake_at <= end {
-            self.now = self.now.max(self.wake_at);
+        while self.wake_at() <= end {
+            self.now = self.now.max(self.wake_at());
             self.step(TargetEvent::Woke);
         }
         self.now = end;
@@ -144,8 +149,8 @@ impl TargetStory {
 
     pub(super) fn reply_to(&mut self, query: Query) -> QueryReply {
         let id = QueryId(3);
-        let output = self.brain.step(TargetEvent::QueryReceived { id, query }, self.now);
-        match output.actions.into_iter().next() {
+        let actions = self.stepper.step(TargetEvent::QueryReceived { id, query }, self.now);
+        match actions.into_iter().next() {
             Some(TargetAction::Reply { id: QueryId(3), reply }) => reply,
             other => panic!("{other:?}"),
         }

@@ -9,7 +9,7 @@ use crate::brain::Stepper;
 use StoreOutcome::{Busy, Served};
 use Urgency::{Prefetch, Request};
 
-/// An admission whose actions are told as text.
+/// An admission whose actions are written as text.
 struct AdmissionStory {
     stepper: Stepper<Admission>,
     now: Timestamp,

@@ -23,9 +23,9 @@ pub enum SessionAction {
         /// The generation to register with; the assigner sends what is newer.
         known: Generation,
     },
-    /// Send a heartbeat.
+    /// Send a heartbeat to the assigner.
     SendHeartbeat {
-        /// Ready or draining.
+        /// Whether the pod is ready or draining.
         phase: PodPhase,
         /// The generation that the pod follows.
         applied: Generation,
@@ -68,7 +68,7 @@ pub enum SessionAction {
     HandleMisroutes(MisrouteMode),
     /// Answer requests by this ownership and answer with [`SessionEvent::Published`](super::SessionEvent::Published).
     Publish {
-        /// The new ownership.
+        /// The ownership that replaces the published one.
         ownership: Arc<Ownership>,
         /// How application keys become slice keys.
         key_mode: KeyMode,

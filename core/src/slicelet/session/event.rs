@@ -10,7 +10,7 @@ use crate::slicelet::{Hottest, RangeCounts};
 use crate::target::KeyMode;
 use crate::warmth::Warmth;
 
-/// What happened. `connection` is the number of a [`SessionAction::Connect`](super::SessionAction::Connect): events of a
+/// What happened to the session. `connection` is the number of a [`SessionAction::Connect`](super::SessionAction::Connect): events of a
 /// connection that was replaced are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "`connection`, `slice` and `assignment` need no words")]
@@ -22,7 +22,7 @@ pub enum SessionEvent {
     /// The assigner ended the connection because another member leads.
     LeaderHinted {
         connection: u64,
-        /// The leader's URL.
+        /// The URL of the leading member.
         leader: Arc<str>,
     },
     /// The assigner sent an assignment, or a diff to the one before.
@@ -34,7 +34,7 @@ pub enum SessionEvent {
     /// Progress of a [`SessionAction::Pull`](super::SessionAction::Pull).
     Warmed {
         slice: Slice,
-        /// The warmth reached.
+        /// The warmth reached so far.
         warmth: Warmth,
     },
     /// The assigner divided the store requests of the target among its pods.
@@ -65,6 +65,6 @@ pub enum SessionEvent {
     },
     /// The process is asked to stop.
     DrainRequested,
-    /// `wake_at` is reached.
+    /// The `wake_at` of the previous step is reached.
     Woke,
 }

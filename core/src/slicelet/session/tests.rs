@@ -1,4 +1,4 @@
-//! What a session does when, as stories.
+//! The actions of a session, as stories.
 
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ fn served_by(name: &str, previous: &Assignment) -> Arc<Assignment> {
     Arc::new(proposal.after(previous).unwrap())
 }
 
-/// A session whose actions are told as text. Only `Publish` is performed.
+/// A session whose actions are written as text. Only `Publish` is performed.
 struct SessionStory {
     stepper: Stepper<Session>,
     now: Timestamp,
 }
 
 impl SessionStory {
-    fn begin() -> Self {
+    fn start() -> Self {
         let reconnect = Reconnect::new(vec!["http://a".into(), "http://b".into()], 1);
         let now = Timestamp::from_millis(1_000);
         let mut story = Self {
@@ -54,8 +54,8 @@ impl SessionStory {
     }
 
     fn connected() -> Self {
-        let mut story = Self::begin();
-        assert_eq!(story.step(story.welcome(1)), "heartbeat Ready at 0");
+        let mut story = Self::start();
+        assert_eq!(story.step(story.accepted(1)), "heartbeat Ready at 0");
         story
     }
 
@@ -78,7 +78,7 @@ impl SessionStory {
         }
     }
 
-    fn welcome(&self, connection: u64) -> SessionEvent {
+    fn accepted(&self, connection: u64) -> SessionEvent {
         SessionEvent::Connected {
             connection,
             settings: SessionSettings::default(),
@@ -86,25 +86,28 @@ impl SessionStory {
     }
 
     fn step(&mut self, event: SessionEvent) -> String {
-        let (mut told, mut next) = (Vec::new(), Some(event));
+        let (mut written, mut next) = (Vec::new(), Some(event));
         while let Some(event) = next {
             for action in self.stepper.step(event, self.now) {
-                told.extend(text(&action));
+                written.extend(text(&action));
                 self.stepper.on_performed(outcome(&action, self.now));
             }
             next = self.stepper.next_outcome();
         }
         assert!(self.stepper.wake_at() > self.now, "a driver would spin");
-        told.join(", ")
+        written.join(", ")
     }
 
     /// Advances to each wake-up until one has actions other than metering, and returns their text.
     fn wait(&mut self) -> String {
         loop {
             self.now = self.stepper.wake_at();
-            let told = self.step(SessionEvent::Woke);
-            let others: Vec<_> = told.split(", ").filter(|text| !text.starts_with("collect")).collect();
-            if !told.is_empty() && !others.is_empty() {
+            let written = self.step(SessionEvent::Woke);
+            let others: Vec<_> = written
+                .split(", ")
+                .filter(|text| !text.starts_with("collect"))
+                .collect();
+            if !written.is_empty() && !others.is_empty() {
                 return others.join(", ");
             }
         }
@@ -113,13 +116,13 @@ impl SessionStory {
     /// Advances by that time; the text of each wake-up in it.
     fn pass(&mut self, millis: u64) -> Vec<String> {
         let until = self.now + Duration::from_millis(millis);
-        let mut told = Vec::new();
+        let mut written = Vec::new();
         while self.stepper.wake_at() <= until {
             self.now = self.stepper.wake_at();
-            told.push(self.step(SessionEvent::Woke));
+            written.push(self.step(SessionEvent::Woke));
         }
         self.now = until;
-        told
+        written
     }
 
     fn full(&mut self, assignment: &Arc<Assignment>) -> String {
@@ -139,7 +142,7 @@ impl SessionStory {
     }
 }
 
-/// What an action does, where a story depends on it.
+/// The text of an action, if stories depend on it.
 fn text(action: &SessionAction) -> Option<String> {
     let text = match action {
         SessionAction::Connect {
@@ -187,9 +190,9 @@ fn outcome(action: &SessionAction, now: Timestamp) -> Option<SessionEvent> {
 #[test]
 fn heartbeats_and_load_go_out_at_their_intervals() {
     let mut story = SessionStory::owning();
-    let told = story.pass(2_000);
-    assert_eq!(told.join(", ").matches("heartbeat Ready at 1").count(), 4);
-    assert_eq!(told.join(", ").matches("collect counts").count(), 2);
+    let written = story.pass(2_000);
+    assert_eq!(written.join(", ").matches("heartbeat Ready at 1").count(), 4);
+    assert_eq!(written.join(", ").matches("collect counts").count(), 2);
     assert_eq!(story.step(story.counted(&[1_400])), "report 700.000");
 }
 
@@ -199,12 +202,12 @@ fn a_lost_session_reconnects_to_the_next_assigner_with_the_generation_held() {
     assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
     assert_eq!(story.step(story.counted(&[700])), "", "no assigner is connected");
     assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
-    assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
+    assert_eq!(story.step(story.accepted(2)), "heartbeat Ready at 1");
 }
 
 #[test]
 fn a_leader_hint_is_followed_at_once() {
-    let mut story = SessionStory::begin();
+    let mut story = SessionStory::start();
     let hint = SessionEvent::LeaderHinted {
         connection: 1,
         leader: "http://leader".into(),
@@ -220,7 +223,7 @@ fn events_of_a_replaced_connection_are_ignored() {
     assert_eq!(story.full(&stale), "");
     assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
     assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
-    assert_eq!(story.step(story.welcome(1)), "");
+    assert_eq!(story.step(story.accepted(1)), "");
 }
 
 #[test]
@@ -239,7 +242,7 @@ fn a_diff_on_another_base_asks_for_the_whole_assignment() {
     assert_eq!(story.diff(third.diff_since(second.generation())), "");
     assert_eq!(story.held().generation(), Generation::NONE.next());
     assert_eq!(story.wait(), "connect 2 to http://b knowing 0");
-    assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
+    assert_eq!(story.step(story.accepted(2)), "heartbeat Ready at 1");
     assert_eq!(story.full(&third), "publish 3, heartbeat Ready at 3");
 }
 
@@ -295,14 +298,14 @@ fn a_store_grant_holds_until_the_next_one_with_or_without_an_assigner() {
     assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
     assert_eq!(story.step(grant(1, Some(9))), "", "that connection was given up");
     assert_eq!(story.wait(), "connect 2 to http://b knowing 1");
-    assert_eq!(story.step(story.welcome(2)), "heartbeat Ready at 1");
+    assert_eq!(story.step(story.accepted(2)), "heartbeat Ready at 1");
     assert_eq!(story.step(grant(2, None)), "do not limit the store");
 }
 
 #[test]
 fn the_misroute_mode_holds_until_an_assigner_changes_it() {
-    let mut story = SessionStory::begin();
-    let welcome = |connection, misroute| SessionEvent::Connected {
+    let mut story = SessionStory::start();
+    let accepted = |connection, misroute| SessionEvent::Connected {
         connection,
         settings: SessionSettings {
             misroute,
@@ -310,13 +313,13 @@ fn the_misroute_mode_holds_until_an_assigner_changes_it() {
         },
     };
     assert_eq!(
-        story.step(welcome(1, MisrouteMode::Forward)),
+        story.step(accepted(1, MisrouteMode::Forward)),
         "forward misroutes, heartbeat Ready at 0"
     );
     assert_eq!(story.step(SessionEvent::ConnectionLost { connection: 1 }), "");
     assert_eq!(story.wait(), "connect 2 to http://b knowing 0");
     assert_eq!(
-        story.step(welcome(2, MisrouteMode::Redirect)),
+        story.step(accepted(2, MisrouteMode::Redirect)),
         "redirect misroutes, heartbeat Ready at 0"
     );
 }
@@ -331,7 +334,7 @@ fn a_pod_with_nowhere_to_move_its_slices_stops_after_the_drain_timeout() {
 
 #[test]
 fn a_pod_that_starts_without_assigner_follows_the_assignment_of_its_peers() {
-    let mut story = SessionStory::begin();
+    let mut story = SessionStory::start();
     let peer = |assignment: &Arc<Assignment>| SessionEvent::PeerAssignmentReceived {
         assignment: Arc::clone(assignment),
         key_mode: KeyMode::Hashed,
@@ -340,7 +343,7 @@ fn a_pod_that_starts_without_assigner_follows_the_assignment_of_its_peers() {
     assert_eq!(story.step(peer(&held)), "publish 1");
     assert!(story.stepper.brain().ownership.is_empty());
     assert_eq!(story.step(peer(&held)), "", "the same generation");
-    assert_eq!(story.step(story.welcome(1)), "heartbeat Ready at 1");
+    assert_eq!(story.step(story.accepted(1)), "heartbeat Ready at 1");
     let later = served_by("me", &held);
     assert_eq!(story.step(peer(&later)), "", "an assigner is connected");
 }
@@ -364,10 +367,10 @@ fn a_pod_that_starts_without_assigner_takes_over_from_its_earlier_incarnation_at
             key_mode: KeyMode::Hashed,
         }
     };
-    let mut story = SessionStory::begin();
+    let mut story = SessionStory::start();
     assert_eq!(story.step(earlier("127.0.0.1:80")), "publish 1");
     assert!(!story.stepper.brain().ownership.is_empty());
-    let mut elsewhere = SessionStory::begin();
+    let mut elsewhere = SessionStory::start();
     assert_eq!(elsewhere.step(earlier("127.0.0.1:81")), "publish 1");
     assert!(
         elsewhere.stepper.brain().ownership.is_empty(),
@@ -377,7 +380,7 @@ fn a_pod_that_starts_without_assigner_takes_over_from_its_earlier_incarnation_at
 
 #[test]
 fn without_any_assigner_the_pod_keeps_reconnecting_and_can_drain() {
-    let mut story = SessionStory::begin();
+    let mut story = SessionStory::start();
     for attempt in 1..50 {
         assert_eq!(story.step(SessionEvent::ConnectionLost { connection: attempt }), "");
         assert!(story.wait().starts_with(&format!("connect {} to ", attempt + 1)));

@@ -22,7 +22,7 @@ impl ReportHash {
         self.report_count += 1;
     }
 
-    /// Runs the cluster for so many seconds.
+    /// Runs the cluster for that many seconds.
     fn run(&mut self, cluster: &mut SimCluster, seconds: u64) {
         let end = cluster.now() + Duration::from_secs(seconds);
         while let Some((at, pending)) = cluster.queue.take_until(end) {

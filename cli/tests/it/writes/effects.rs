@@ -1,4 +1,4 @@
-//! Each request has one effect, however often it is sent, and whoever is killed meanwhile.
+//! Each request has one effect, however often it is sent, while owners are killed.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 use emberkeep_clerk::Clerk;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_lab::demo::pb::{AddRequest, AddResponse};
+use emberkeep_lab::load::DEADLINE;
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::cluster::{Cluster, DEADLINE};
-use crate::envelope::stored;
-use crate::failures::Failures;
+use super::envelope::stored;
+use super::failures::FailureCounts;
+use super::write_cluster::WriteCluster;
 
 const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 4;
-/// How many requests a client has under way at a time.
+/// How many requests a client has in flight.
 const CONCURRENCY: usize = 8;
 /// Fewer than the 256 that a key remembers, so that no request is repeated after it was forgotten.
 const IDS_PER_KEY: usize = 200;
@@ -28,15 +29,15 @@ const KILLS_BETWEEN: usize = 2;
 /// How long a client waits after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Requests, each with an id of its own, and every answer that was heard.
+/// Requests, each with an id of its own, and the answers to them.
 struct Additions {
     answers: Vec<Mutex<Vec<AddResponse>>>,
     sent_count: AtomicUsize,
-    failures: Failures,
+    failures: FailureCounts,
 }
 
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-struct Counter {
+struct StoredCounter {
     total: u64,
     addition_count: u64,
 }
@@ -53,7 +54,7 @@ async fn each_of_20_000_requests_has_one_effect_while_owners_are_killed() {
 }
 
 async fn additions_have_one_effect_each(id_count: usize) {
-    let mut cluster = Cluster::start(POD_COUNT).await;
+    let mut cluster = WriteCluster::start(POD_COUNT).await;
     let mut clients = Vec::new();
     for number in 0..CLIENT_COUNT {
         clients.push(cluster.clerk(&format!("client-{number}")).await);
@@ -81,7 +82,7 @@ async fn additions_have_one_effect_each(id_count: usize) {
          killed; {}; {:?}",
         *killed.borrow(),
         additions.failures,
-        cluster.counted().await
+        cluster.counters().await
     );
 }
 
@@ -90,7 +91,7 @@ impl Additions {
         Self {
             answers: (0..id_count).map(|_| Mutex::default()).collect(),
             sent_count: AtomicUsize::new(0),
-            failures: Failures::default(),
+            failures: FailureCounts::default(),
         }
     }
 
@@ -102,8 +103,8 @@ impl Additions {
         format!("counter-{}", id % self.key_count())
     }
 
-    /// Every request from one client, every third one from a second one at the same time, and every fifth one from a
-    /// third one again, when others own its key.
+    /// Sends each request from one client, every third one from a second client at the same time, and every fifth one
+    /// again from a third client, when other pods own its key.
     async fn send_all(&self, clients: &[Clerk], mut kills: watch::Receiver<usize>) {
         let client = |number: usize| &clients[number % clients.len()];
         let first = (0..self.answers.len()).map(async |id| {
@@ -130,7 +131,7 @@ impl Additions {
             .await;
     }
 
-    /// Sends a request, again and again with the same id, until it is answered.
+    /// Sends a request repeatedly with the same id until it is answered.
     async fn send(&self, clerk: &Clerk, id: usize) {
         let answered = async {
             loop {
@@ -148,7 +149,7 @@ impl Additions {
         self.answers[id].lock().unwrap().push(answer);
     }
 
-    /// Whoever asked heard the same, and the answers of a key tell of one addition after the other.
+    /// All answers to a request are equal, and the answers of a key show one addition after the other.
     fn check_answers(&self) {
         let mut by_key: BTreeMap<String, Vec<(AddResponse, u64)>> = BTreeMap::new();
         for (id, answers) in self.answers.iter().enumerate() {
@@ -173,24 +174,24 @@ impl Additions {
         }
     }
 
-    /// The sum of what was asked for.
-    fn counter_of(&self, key: &str) -> Counter {
+    /// The sum of all requests of a key.
+    fn counter_of(&self, key: &str) -> StoredCounter {
         let ids = (0..self.answers.len()).filter(|id| self.key_of(*id) == key);
         let amounts: Vec<u64> = ids.map(amount_of).collect();
-        Counter {
+        StoredCounter {
             total: amounts.iter().sum(),
             addition_count: amounts.len() as u64,
         }
     }
 
-    async fn check_store(&self, cluster: &Cluster) {
+    async fn check_store(&self, cluster: &WriteCluster) {
         for key in (0..self.key_count()).map(|id| self.key_of(id)) {
-            let found: Option<Counter> = stored(cluster.store(), &key).await;
+            let found: Option<StoredCounter> = stored(cluster.store(), &key).await;
             assert_eq!(found, Some(self.counter_of(&key)), "{key}");
         }
     }
 
-    /// What owners build on is what the store holds.
+    /// Owners continue from the stored value.
     async fn check_pods(&self, clerk: &Clerk) {
         for key in (0..self.key_count()).map(|id| self.key_of(id)) {
             let asked = async {
@@ -203,7 +204,7 @@ impl Additions {
                 }
             };
             let answer = timeout(DEADLINE, asked).await.unwrap();
-            let Counter { total, addition_count } = self.counter_of(&key);
+            let StoredCounter { total, addition_count } = self.counter_of(&key);
             assert_eq!(
                 (answer.total, answer.addition_count),
                 (total, addition_count + 1),

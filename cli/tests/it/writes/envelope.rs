@@ -1,17 +1,16 @@
-//! The value inside an object, read past all of Emberkeep's own code.
+//! The value inside a stored object, parsed without Emberkeep's own code.
 
 use bytes::{Buf, Bytes};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::target::KeyMode;
+use emberkeep_lab::demo::TARGET;
 use emberkeep_store::{ObjectName, Read, Store};
 use serde::de::DeserializeOwned;
 
-use crate::cluster::TARGET;
-
-/// What an object begins with that remembers answers; the length of what it remembers, a checksum, and that follow.
+/// The start of an object with remembered answers; their length, a checksum and the answers follow.
 const MAGIC: &[u8] = b"\x89EMBER\x1a\x01";
 
-/// What the store holds for a key; nothing if there is no object.
+/// The stored value of a key; none if there is no object.
 pub(crate) async fn stored<T: DeserializeOwned>(store: &Store, key: &str) -> Option<T> {
     let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).unwrap();
     let name = ObjectName::of_key(TARGET, &slice_key.to_bytes(), key.as_bytes()).unwrap();

@@ -1,23 +1,21 @@
-//! Playing recorded requests on the command line.
-
-mod binary;
+//! `emberkeep sim requests`.
 
 use std::fs;
 
-use binary::{Ended, emberkeep, ended};
+use crate::binary::{FinishedCommand, emberkeep, finished};
 
 const TRACE: &str = "at_ms,key,load\n0,a,1\n10,b,1\n20,a,1\n30,a,1\n40,b,2.5\n";
 
-/// What comes of `emberkeep sim requests` with these arguments beside the file `five.csv`.
-fn requests(line: &str) -> (Ended, tempfile::TempDir) {
+/// Runs `emberkeep sim requests` with these arguments in a folder with the file `five.csv`.
+fn requests(line: &str) -> (FinishedCommand, tempfile::TempDir) {
     let place = tempfile::tempdir().expect("there is room for a file");
     fs::write(place.path().join("five.csv"), TRACE).expect("there is room for a file");
     let arguments = ["sim", "requests"].into_iter().chain(line.split_whitespace());
-    (ended(emberkeep(arguments).current_dir(place.path())), place)
+    (finished(emberkeep(arguments).current_dir(place.path())), place)
 }
 
 #[test]
-fn requests_are_played_in_three_ways_and_the_figures_written() {
+fn requests_are_replayed_with_three_balancers_and_the_figures_written() {
     let (ended, place) = requests("five.csv --pods 1 --warm-keys 10 --json figures.json");
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let mut lines = ended.stdout.lines();
@@ -37,7 +35,7 @@ fn requests_are_played_in_three_ways_and_the_figures_written() {
 }
 
 #[test]
-fn without_a_trace_the_built_in_requests_are_played_and_always_fare_the_same() {
+fn without_a_trace_the_built_in_requests_are_replayed_reproducibly() {
     let line = "--pods 3 --kill-every 20s --add 2@30s --rolling-restart --seed 5";
     let (first, second) = (requests(line).0, requests(line).0);
     assert_eq!(first.code, Some(0), "{first:?}");
@@ -51,7 +49,7 @@ fn without_a_trace_the_built_in_requests_are_played_and_always_fare_the_same() {
 }
 
 #[test]
-fn what_cannot_be_played_is_said_in_one_sentence() {
+fn impossible_arguments_are_refused_with_one_sentence() {
     let cases = [
         (
             "none.csv",
@@ -85,13 +83,13 @@ fn what_cannot_be_played_is_said_in_one_sentence() {
 fn a_trace_that_cannot_be_read_is_named_with_its_line() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("bad.csv"), TRACE.replace("20,a,1", "20,a,much")).unwrap();
-    let ended = ended(emberkeep(["sim", "requests", "bad.csv"]).current_dir(place.path()));
+    let ended = finished(emberkeep(["sim", "requests", "bad.csv"]).current_dir(place.path()));
     let sentence = "error: trace bad.csv, line 4: load \"much\" is not a number; a row is at_ms,key,load\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
 }
 
 #[test]
-fn values_of_arguments_that_make_no_sense_are_refused_with_what_would() {
+fn invalid_arguments_are_refused_with_the_allowed_forms() {
     for (line, allowed) in [
         ("--speed 0", "it must be a number from 0.001 to 1000"),
         (

@@ -1,4 +1,4 @@
-//! Updates of a key happen one after the other, whoever is killed and wherever its key is moved meanwhile.
+//! Updates of a key are linearizable while owners are killed and keys are moved.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -12,27 +12,27 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::cluster::{Cluster, move_at_random};
-use crate::envelope::stored;
-use crate::failures::{Failures, promises_no_effect};
+use super::envelope::stored;
+use super::failures::{FailureCounts, promises_no_effect};
+use super::write_cluster::{WriteCluster, move_at_random};
 
 const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 8;
 /// How long a client waits after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long all of it may take; only a fault takes so long.
+/// A deadline for the whole run: only a fault reaches it.
 const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
-/// Lists, one a key, and all that was appended to them.
-struct Lists {
+/// AppendLists, one a key, and all that was appended to them.
+struct AppendLists {
     lists: Vec<AppendHistory<u64>>,
     called_count: AtomicUsize,
-    failures: Failures,
+    failures: FailureCounts,
 }
 
-/// How much is appended, and how many owners are killed at least.
+/// How many appends there are, and how many kills at least.
 #[derive(Clone, Copy)]
-struct Size {
+struct RunSize {
     keys: usize,
     appends: usize,
     kills: usize,
@@ -40,7 +40,7 @@ struct Size {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn some_order_explains_the_updates_of_each_key_under_kills_and_moves() {
-    let size = Size {
+    let size = RunSize {
         keys: 10,
         appends: 1_000,
         kills: 3,
@@ -51,7 +51,7 @@ async fn some_order_explains_the_updates_of_each_key_under_kills_and_moves() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute in a release build"]
 async fn some_order_explains_10_000_updates_of_50_keys_under_kills_and_moves() {
-    let size = Size {
+    let size = RunSize {
         keys: 50,
         appends: 10_000,
         kills: 20,
@@ -59,17 +59,17 @@ async fn some_order_explains_10_000_updates_of_50_keys_under_kills_and_moves() {
     some_order_explains_all_updates(size).await;
 }
 
-async fn some_order_explains_all_updates(size: Size) {
-    let mut cluster = Cluster::start(POD_COUNT).await;
+async fn some_order_explains_all_updates(size: RunSize) {
+    let mut cluster = WriteCluster::start(POD_COUNT).await;
     let mut clients = Vec::new();
     for number in 0..CLIENT_COUNT {
         clients.push(cluster.clerk(&format!("client-{number}")).await);
     }
     let began_at = Instant::now();
-    let lists = Lists::new(size.keys);
+    let lists = AppendLists::new(size.keys);
     let (killed, kills) = watch::channel(0);
     let move_count = AtomicUsize::new(0);
-    let moves = move_at_random(cluster.admin_url(), POD_COUNT, &move_count);
+    let moves = move_at_random(cluster.operator_command(), POD_COUNT, &move_count);
     let calls = clients.iter().map(|clerk| lists.append_until(clerk, size, &kills));
     let run = async {
         tokio::select! {
@@ -102,21 +102,21 @@ async fn some_order_explains_all_updates(size: Size) {
         clients[0].ready(Duration::ZERO).await.unwrap(),
         lists.failures,
         judged_at.elapsed(),
-        cluster.counted().await
+        cluster.counters().await
     );
 }
 
-impl Lists {
+impl AppendLists {
     fn new(key_count: usize) -> Self {
         Self {
             lists: (0..key_count).map(|_| AppendHistory::default()).collect(),
             called_count: AtomicUsize::new(0),
-            failures: Failures::default(),
+            failures: FailureCounts::default(),
         }
     }
 
-    /// Appends to lists by chance, one after the other, until there are enough and enough owners were killed.
-    async fn append_until(&self, clerk: &Clerk, size: Size, kills: &watch::Receiver<usize>) {
+    /// AppendHistory to random lists, one after the other, until there are enough appends and kills.
+    async fn append_until(&self, clerk: &Clerk, size: RunSize, kills: &watch::Receiver<usize>) {
         loop {
             let entry = self.called_count.fetch_add(1, Ordering::Relaxed);
             if entry >= size.appends && *kills.borrow() >= size.kills {

@@ -1,6 +1,4 @@
-//! Bad input gets one clear sentence and exit code 2.
-
-mod binary;
+//! Bad input is refused with one sentence and exit code 2.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,13 +6,14 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 
-use binary::{emberkeep, ended};
 use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability};
 
-/// Runs the command and answers with the sentence that it ends with.
-fn complaint(command: &mut Command) -> String {
-    let ended = ended(command);
+use crate::binary::{emberkeep, finished};
+
+/// Runs the command; the sentence of its refusal.
+fn refusal(command: &mut Command) -> String {
+    let ended = finished(command);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
     let sentences = ended.stderr.lines().filter_map(|line| line.strip_prefix("error: "));
     let sentences: Vec<_> = sentences.collect();
@@ -22,17 +21,17 @@ fn complaint(command: &mut Command) -> String {
     sentences[0].to_owned()
 }
 
-fn complaint_of(line: &str) -> String {
-    complaint(&mut emberkeep(line.split_whitespace()))
+fn refusal_of(line: &str) -> String {
+    refusal(&mut emberkeep(line.split_whitespace()))
 }
 
 #[test]
 fn an_unknown_flag_is_named() {
-    assert_eq!(complaint_of("dev --podz 3"), "unexpected argument '--podz' found");
+    assert_eq!(refusal_of("dev --podz 3"), "unexpected argument '--podz' found");
 }
 
 #[test]
-fn what_cannot_be_done_to_one_cluster_at_a_time_is_refused() {
+fn contradicting_disruptions_are_refused() {
     let cases = [
         (
             "--rolling-restart --kill-every 5s",
@@ -65,13 +64,13 @@ fn what_cannot_be_done_to_one_cluster_at_a_time_is_refused() {
         ),
     ];
     for (flags, expected) in cases {
-        assert_eq!(complaint_of(&format!("dev {flags}")), expected, "{flags}");
+        assert_eq!(refusal_of(&format!("dev {flags}")), expected, "{flags}");
     }
 }
 
 #[test]
 fn a_trace_that_cannot_be_read_is_named() {
-    let sentence = complaint_of("dev --trace /nowhere/trace.csv");
+    let sentence = refusal_of("dev --trace /nowhere/trace.csv");
     assert_eq!(
         sentence,
         "cannot read trace /nowhere/trace.csv: No such file or directory (os error 2)"
@@ -83,7 +82,7 @@ fn a_malformed_trace_is_named_with_its_line() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("bad.csv"), "at_ms,key,load\n0,a,1\n1,b\n").unwrap();
     let mut command = emberkeep(["dev", "--trace", "bad.csv"]);
-    let sentence = complaint(command.current_dir(place.path()));
+    let sentence = refusal(command.current_dir(place.path()));
     assert_eq!(
         sentence,
         "trace bad.csv, line 3: expected 3 fields, found 2; a row is at_ms,key,load"
@@ -94,7 +93,7 @@ fn a_malformed_trace_is_named_with_its_line() {
 fn a_data_folder_of_another_version_is_refused() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("format"), "emberkeep dev 99\n").unwrap();
-    let sentence = complaint_of(&format!("dev --data {}", place.path().display()));
+    let sentence = refusal_of(&format!("dev --data {}", place.path().display()));
     assert!(
         sentence.contains(r#"has format "emberkeep dev 99", this version reads "emberkeep dev 1""#),
         "{sentence}"
@@ -107,7 +106,7 @@ fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let data = place.path().join("data");
-    let sentence = complaint_of(&format!("assigner --listen {address} --data {}", data.display()));
+    let sentence = refusal_of(&format!("assigner --listen {address} --data {}", data.display()));
     assert_eq!(
         sentence,
         format!(
@@ -117,7 +116,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_the_store_refuses_are_said_so() {
+async fn credentials_that_the_store_refuses_are_reported() {
     let place = tempfile::tempdir().unwrap();
     let server = EmbeddedS3::start(EmbeddedS3Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -135,7 +134,7 @@ async fn credentials_that_the_store_refuses_are_said_so() {
     command
         .env("AWS_ACCESS_KEY_ID", "right")
         .env("AWS_SECRET_ACCESS_KEY", "wrong");
-    let sentence = tokio::task::spawn_blocking(move || complaint(&mut command))
+    let sentence = tokio::task::spawn_blocking(move || refusal(&mut command))
         .await
         .unwrap();
     assert!(
@@ -158,11 +157,11 @@ fn a_store_without_conditional_writes_is_refused() {
     command
         .env("AWS_ACCESS_KEY_ID", "any")
         .env("AWS_SECRET_ACCESS_KEY", "any");
-    let sentence = complaint(&mut command);
+    let sentence = refusal(&mut command);
     assert!(sentence.contains("does not honour conditional writes"), "{sentence}");
 }
 
-/// Answers one request as a server does that takes every write, whatever its condition.
+/// Answers one request like a server that accepts every write, whatever its condition.
 fn ignore_conditions(connection: TcpStream) {
     let mut reader = BufReader::new(connection);
     let mut head = String::new();

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// Rows of cells below a row of headings.
 #[derive(Debug)]
-pub(crate) struct TextTable(Vec<Vec<String>>);
+pub(crate) struct ReportTable(Vec<Vec<String>>);
 
-impl TextTable {
+impl ReportTable {
     pub(crate) fn of<const N: usize>(headings: [&str; N], lines: impl IntoIterator<Item = [String; N]>) -> Self {
         let headings = headings.map(str::to_owned).to_vec();
         Self(
@@ -18,7 +18,7 @@ impl TextTable {
     }
 }
 
-impl fmt::Display for TextTable {
+impl fmt::Display for ReportTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = 0..self.0.first().map_or(0, Vec::len);
         let widths: Vec<usize> = columns
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn columns_are_aligned() {
         let line = |cells: [&str; 2]| cells.map(str::to_owned);
-        let table = TextTable::of(["value", "p50"], [line(["64 KiB", "1"]), line(["8", "12345"])]);
+        let table = ReportTable::of(["value", "p50"], [line(["64 KiB", "1"]), line(["8", "12345"])]);
         assert_eq!(table.to_string(), "value     p50\n64 KiB      1\n8       12345\n");
     }
 

@@ -1,32 +1,30 @@
-//! `emberkeep bench` from the outside, with very little of everything: that it measures and what it says, not how fast
-//! things are.
-
-mod binary;
+//! `emberkeep bench` at a very small size: that it measures and what it reports, not how fast anything is.
 
 use std::fs;
 
-use binary::{emberkeep, ended};
 use serde_json::Value;
+
+use crate::binary::{emberkeep, finished};
 
 /// The report of a measurement.
 fn report_of(line: &str) -> Value {
     let place = tempfile::tempdir().expect("there is room for a folder");
     let json = place.path().join("out.json");
     let mut command = emberkeep(["bench"]);
-    let ended = ended(command.args(line.split_whitespace()).arg("--json").arg(&json));
+    let ended = finished(command.args(line.split_whitespace()).arg("--json").arg(&json));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.lines().count() >= 3, "{ended:?}");
-    let text = fs::read_to_string(json).expect("it was asked for");
+    let text = fs::read_to_string(json).expect("--json names it");
     serde_json::from_str(&text).expect("it is JSON")
 }
 
 fn number(report: &Value, path: &str) -> f64 {
     let found = report.pointer(path).and_then(Value::as_f64);
-    found.unwrap_or_else(|| panic!("{path} is no number in {report}"))
+    found.unwrap_or_else(|| panic!("{path} is not a number in {report}"))
 }
 
-fn complaint_of(line: &str) -> String {
-    let ended = ended(emberkeep(["bench"]).args(line.split_whitespace()));
+fn refusal_of(line: &str) -> String {
+    let ended = finished(emberkeep(["bench"]).args(line.split_whitespace()));
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");
     ended.stderr
 }
@@ -65,7 +63,7 @@ fn every_read_is_counted_to_the_tier_that_answered() {
 }
 
 #[test]
-fn after_a_restart_objects_are_on_disk_and_those_that_may_have_changed_are_checked() {
+fn after_a_restart_objects_are_on_disk_and_mutable_ones_are_checked() {
     let report = report_of("restart --objects 64 --size 4KiB --budget 1MiB --disk 256MiB");
     let restarts = report["restarts"].as_array().expect("restarts are a list");
     assert_eq!(restarts.len(), 4);
@@ -101,7 +99,7 @@ fn a_herd_is_measured_with_and_without_the_guard() {
 }
 
 #[test]
-fn a_pod_that_is_replaced_hands_its_values_over_unless_the_transfer_is_off() {
+fn a_replaced_pod_transfers_its_values_unless_the_transfer_is_off() {
     let report = report_of("transfer --objects 64 --size 4KiB --asks 200");
     let runs = report["runs"].as_array().expect("runs are a list");
     let modes: Vec<_> = runs.iter().map(|run| run["transfer"] == true).collect();
@@ -124,14 +122,14 @@ fn a_pod_that_is_replaced_hands_its_values_over_unless_the_transfer_is_off() {
 }
 
 #[test]
-fn bad_arguments_get_one_sentence() {
-    let too_large = complaint_of("state-tax --sizes 65MiB");
+fn bad_arguments_are_refused_with_one_sentence() {
+    let too_large = refusal_of("state-tax --sizes 65MiB");
     assert!(too_large.contains("an object has 64 bytes to 64MiB"), "{too_large}");
-    assert!(complaint_of("budget --choice often").contains("zipf, uniform"));
-    assert!(complaint_of("transfer --size 3MiB").contains("has up to 2MiB"));
-    assert!(complaint_of("herd --pods 1").contains("1 is not in 2..=16"));
-    let no_unit = complaint_of("restart --disk 1mb");
+    assert!(refusal_of("budget --choice often").contains("zipf, uniform"));
+    assert!(refusal_of("transfer --size 3MiB").contains("has up to 2MiB"));
+    assert!(refusal_of("herd --pods 1").contains("1 is not in 2..=16"));
+    let no_unit = refusal_of("restart --disk 1mb");
     assert!(no_unit.contains("4096, 4KiB, 256MiB or 2GiB"), "{no_unit}");
-    let small = complaint_of("restart --objects 1 --disk 1MiB");
+    let small = refusal_of("restart --objects 1 --disk 1MiB");
     assert!(small.contains("disk_cache"), "{small}");
 }

@@ -9,17 +9,20 @@ use std::time::Duration;
 /// Far longer than any command takes; reached only by one that hangs.
 const DEADLINE: Duration = Duration::from_secs(180);
 
-/// How a command ended.
+/// A command that has ended.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct FinishedCommand {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_emberkeep");
+
 /// The command with these arguments.
 pub(crate) fn emberkeep<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_emberkeep"));
+    let mut command = Command::new(BINARY);
     command
         .args(args)
         .stdin(Stdio::null())
@@ -29,7 +32,7 @@ pub(crate) fn emberkeep<'a>(args: impl IntoIterator<Item = &'a str>) -> Command 
 }
 
 /// Runs a command to its end.
-pub(crate) fn ended(command: &mut Command) -> Ended {
+pub(crate) fn finished(command: &mut Command) -> FinishedCommand {
     let mut child = command.spawn().expect("the binary was built");
     let stdout = read_in_background(child.stdout.take().expect("it is piped"));
     let stderr = read_in_background(child.stderr.take().expect("it is piped"));
@@ -39,7 +42,7 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
         _ => hangs(child),
     };
     let code = child.wait().expect("it was started").code();
-    Ended { code, stdout, stderr }
+    FinishedCommand { code, stdout, stderr }
 }
 
 fn read_in_background(mut source: impl Read + Send + 'static) -> mpsc::Receiver<String> {

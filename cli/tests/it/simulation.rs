@@ -1,10 +1,8 @@
-//! Replaying and comparing on the command line.
-
-mod binary;
+//! `emberkeep sim`: replays, comparisons, scenarios and soaks.
 
 use std::fs;
 
-use binary::{emberkeep, ended};
+use crate::binary::{emberkeep, finished};
 
 const TRACE: &str = concat!(
     r#"{"at_ms":0,"event":"config","max_load_hint":100,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}"#,
@@ -20,11 +18,11 @@ const TRACE: &str = concat!(
 );
 
 #[test]
-fn a_replay_writes_what_was_decided_and_how_good_it_was() {
+fn a_replay_writes_assignments_and_figures() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
     let line = "sim replay two.jsonl --balancer static --assignments log.jsonl --summary figures.json";
-    let ended = ended(emberkeep(line.split_whitespace()).current_dir(place.path()));
+    let ended = finished(emberkeep(line.split_whitespace()).current_dir(place.path()));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let log = fs::read_to_string(place.path().join("log.jsonl")).unwrap();
     let expected = concat!(
@@ -50,7 +48,7 @@ fn a_replay_writes_what_was_decided_and_how_good_it_was() {
 fn without_a_trace_all_balancers_are_compared_on_the_built_in_one() {
     let place = tempfile::tempdir().unwrap();
     let page = place.path().join("page.html");
-    let ended = ended(&mut emberkeep(["sim", "compare", "--html", page.to_str().unwrap()]));
+    let ended = finished(&mut emberkeep(["sim", "compare", "--html", page.to_str().unwrap()]));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let shown: Vec<_> = ended
         .stdout
@@ -65,15 +63,15 @@ fn without_a_trace_all_balancers_are_compared_on_the_built_in_one() {
 fn a_trace_that_cannot_be_replayed_is_named_with_its_line() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("bad.jsonl"), TRACE.replace("[\"a\"]", "[\"c\"]")).unwrap();
-    let ended = ended(emberkeep(["sim", "replay", "bad.jsonl"]).current_dir(place.path()));
+    let ended = finished(emberkeep(["sim", "replay", "bad.jsonl"]).current_dir(place.path()));
     let sentence =
         "error: trace bad.jsonl, line 4: pod \"c\" goes, but it is not there; only pods that were added may\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
 }
 
 #[test]
-fn measured_signals_need_the_balancer_that_measures() {
-    let ended = ended(&mut emberkeep(
+fn measured_signals_need_the_balancer_emberkeep() {
+    let ended = finished(&mut emberkeep(
         "sim replay none.jsonl --signals measured --balancer ring".split_whitespace(),
     ));
     assert_eq!(ended.code, Some(2));
@@ -82,11 +80,11 @@ fn measured_signals_need_the_balancer_that_measures() {
 }
 
 #[test]
-fn a_measured_replay_says_what_happened_between_the_ticks() {
+fn a_measured_replay_writes_figures_between_the_ticks() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
     let line = "sim replay two.jsonl --signals measured --summary figures.json";
-    let ended = ended(emberkeep(line.split_whitespace()).current_dir(place.path()));
+    let ended = finished(emberkeep(line.split_whitespace()).current_dir(place.path()));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let figures = fs::read_to_string(place.path().join("figures.json")).unwrap();
     let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
@@ -97,11 +95,11 @@ fn a_measured_replay_says_what_happened_between_the_ticks() {
 const SCENARIO: &str = "pods 2\ncapacity 100\nkeys 20 uniform\nload 100\nwatch from 0s\nrun 10s\n";
 
 #[test]
-fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with_the_difference() {
+fn an_expected_outcome_is_shown_and_another_is_refused_with_the_difference() {
     let place = tempfile::tempdir().unwrap();
     let run = |text: &str| {
         fs::write(place.path().join("two.txt"), text).unwrap();
-        ended(emberkeep(["sim", "run", "two.txt"]).current_dir(place.path()))
+        finished(emberkeep(["sim", "run", "two.txt"]).current_dir(place.path()))
     };
     let shown = run(SCENARIO);
     assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""));
@@ -116,7 +114,7 @@ fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with
     );
     assert_eq!(
         other.stderr,
-        "error: scenario two.txt comes out otherwise than it says\n"
+        "error: scenario two.txt has another outcome than expected\n"
     );
     let wrong = run("pods six\n");
     assert_eq!(wrong.code, Some(2));
@@ -128,9 +126,9 @@ fn a_scenario_that_comes_out_as_it_says_is_shown_and_another_one_is_refused_with
 }
 
 #[test]
-fn a_soak_says_how_much_trouble_there_was() {
-    let ended = ended(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
-    // On a busy machine it also says how far it is.
+fn a_soak_reports_its_faults() {
+    let ended = finished(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
+    // On a busy machine it also prints its progress.
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.starts_with("2 clusters, ") && ended.stdout.ends_with("every invariant held\n"));
 }

@@ -1,23 +1,22 @@
-//! `emberkeep admin` from the outside: what the pods of a cluster carry, and one that drains and ends.
-
-mod binary;
+//! `emberkeep admin`: the loads of pods, and draining a pod.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr};
 
-use binary::{Ended, emberkeep, ended};
 use emberkeep_testkit::deadline::wait_for;
 use serde_json::Value;
 
+use crate::binary::{FinishedCommand, emberkeep, finished};
+
 /// A dev cluster of two pods; killed when dropped.
-struct Cluster {
+struct DevCluster {
     process: Child,
-    /// Kept open: the cluster shows there how it goes on.
+    /// Kept open: the cluster writes its progress there.
     lines: Lines<BufReader<ChildStderr>>,
 }
 
-impl Cluster {
+impl DevCluster {
     fn start() -> Self {
         let mut command = emberkeep("dev --pods 2 --for 1h --store folder".split(' '));
         let mut process = command.spawn().expect("the binary was built");
@@ -28,49 +27,49 @@ impl Cluster {
         }
     }
 
-    /// Where a process of the cluster is, once that is told.
+    /// The address of a process, as soon as it is printed.
     fn address_of(&mut self, name: &str) -> SocketAddr {
-        let mut told = self.lines.by_ref().map_while(Result::ok);
-        let line = told.find(|line| line.starts_with(name)).expect("it is told");
-        let (_, rest) = line.split_once("http://").expect("it is told with its URL");
+        let mut printed = self.lines.by_ref().map_while(Result::ok);
+        let line = printed.find(|line| line.starts_with(name)).expect("it is printed");
+        let (_, rest) = line.split_once("http://").expect("it is printed with its URL");
         let (address, _) = rest.split_once(',').expect("metrics follow");
         address.parse().expect("it is an address")
     }
 }
 
-impl Drop for Cluster {
+impl Drop for DevCluster {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-fn admin(assigner: SocketAddr, line: &str) -> Ended {
+fn admin(assigner: SocketAddr, line: &str) -> FinishedCommand {
     let assigner = format!("http://{assigner}");
     let args = ["admin", "--assigner", &assigner].into_iter();
-    ended(&mut emberkeep(args.chain(line.split(' '))))
+    finished(&mut emberkeep(args.chain(line.split(' '))))
 }
 
 #[test]
-fn what_pods_carry_and_should_is_told() {
-    let mut cluster = Cluster::start();
+fn the_loads_of_pods_and_the_tolerance_are_printed() {
+    let mut cluster = DevCluster::start();
     let assigner = cluster.address_of("assigner-1");
-    let told = admin(assigner, "loads demo --json");
-    assert_eq!(told.code, Some(0), "{told:?}");
-    let told: Value = serde_json::from_str(&told.stdout).expect("it is JSON");
-    let pods = told["pods"].as_array().expect("pods are a list");
+    let loads = admin(assigner, "loads demo --json");
+    assert_eq!(loads.code, Some(0), "{loads:?}");
+    let loads: Value = serde_json::from_str(&loads.stdout).expect("it is JSON");
+    let pods = loads["pods"].as_array().expect("pods are a list");
     let names: Vec<_> = pods.iter().filter_map(|pod| pod["pod"].as_str()).collect();
-    assert_eq!(names, ["pod-1", "pod-2"], "{told}");
+    assert_eq!(names, ["pod-1", "pod-2"], "{loads}");
     // A tenth of the million units that a pod of dev can carry.
-    assert_eq!(told["load"]["tolerance_milli"], 100_000_000, "{told}");
+    assert_eq!(loads["load"]["tolerance_milli"], 100_000_000, "{loads}");
 
     let unknown = admin(assigner, "loads other");
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
 }
 
 #[test]
-fn a_drained_pod_owns_nothing_and_ends_and_the_last_one_is_kept() {
-    let mut cluster = Cluster::start();
+fn a_drained_pod_owns_nothing_and_ends_and_the_last_pod_is_kept() {
+    let mut cluster = DevCluster::start();
     let assigner = cluster.address_of("assigner-1");
     let pod = cluster.address_of("pod-1");
 
@@ -92,11 +91,11 @@ fn a_drained_pod_owns_nothing_and_ends_and_the_last_one_is_kept() {
     );
     wait_for("the pod's end", || TcpStream::connect(pod).is_err().then_some(()));
 
-    let late = admin(assigner, "drain demo pod-2 --wait --timeout 1s");
+    let late = admin(assigner, "drain demo pod-2 --wait --timeout 5s");
     assert_eq!(late.code, Some(1), "{late:?}");
-    let complaint = "error: pod pod-2 of target demo had not drained within 1s: ";
-    assert!(late.stderr.contains(complaint), "{late:?}");
+    let refusal = "error: pod pod-2 of target demo had not drained within 5s: ";
+    assert!(late.stderr.contains(refusal), "{late:?}");
 
     let status = cluster.process.try_wait().expect("it was started");
-    assert_eq!(status, None, "a pod that ended in order is no reason to end");
+    assert_eq!(status, None, "the cluster continues after a pod has ended in order");
 }

@@ -1,4 +1,4 @@
-//! What clients were told when something went wrong.
+//! The failures of clients, by kind.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -9,11 +9,11 @@ use emberkeep_clerk::ClerkError;
 use emberkeep_proto::convert::NotOwner;
 use tonic::{Code, Status};
 
-/// Failures by what was said, and how often.
+/// How often each kind of failure occurred.
 #[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<BTreeMap<String, usize>>);
+pub(crate) struct FailureCounts(Mutex<BTreeMap<String, usize>>);
 
-impl Failures {
+impl FailureCounts {
     pub(crate) fn add(&self, status: &Status) {
         let kind = match cause_of(status) {
             Some(ClerkError::Broken { .. }) => "connection broke".to_owned(),
@@ -27,18 +27,18 @@ impl Failures {
     }
 }
 
-impl fmt::Display for Failures {
+impl fmt::Display for FailureCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failures = self.0.lock().unwrap();
         let sum: usize = failures.values().sum();
-        write!(f, "{sum} failures told to clients")?;
+        write!(f, "{sum} failures of clients")?;
         failures
             .iter()
             .try_for_each(|(kind, count)| write!(f, ", {kind} {count}"))
     }
 }
 
-/// Whether the failure promises that nothing was written: no pod took the request, or the one that did has given it up.
+/// Whether the failure promises that nothing was written: no pod accepted the request, or the pod abandoned it.
 pub(crate) fn promises_no_effect(status: &Status) -> bool {
     match cause_of(status) {
         Some(ClerkError::NoAssignment | ClerkError::NoOwner { .. }) => true,

@@ -1,4 +1,4 @@
-//! Showing how far a simulation is: a bar on a terminal, a few plain lines elsewhere.
+//! Showing the progress of a simulation: a bar on a terminal, a few plain lines elsewhere.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Where progress is shown: on standard error, so that standard output holds the answer alone.
+/// Progress on standard error, so that standard output holds only the result.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub(super) enum SimProgress {
     Bar(ProgressBar),
     Lines,
 }
 
-/// A part of the work, whose length is known.
+/// A part of the work of known length.
 #[derive(Debug)]
-pub(super) struct Stage<'a> {
-    progress: &'a Progress,
+pub(super) struct ProgressStage<'a> {
+    progress: &'a SimProgress,
     what: String,
     length: u64,
     shown_at: Cell<Instant>,
 }
 
-/// How often a plain line is worth writing.
+/// How often a plain line is written.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-impl Progress {
+impl SimProgress {
     pub(super) fn begin() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::Lines;
@@ -34,14 +34,14 @@ impl Progress {
         Self::Bar(ProgressBar::new(1).with_style(style.expect("the template is written here")))
     }
 
-    /// Begins a part of the work.
-    pub(super) fn stage(&self, what: &str, length: u64) -> Stage<'_> {
+    /// Starts a part of the work.
+    pub(super) fn stage(&self, what: &str, length: u64) -> ProgressStage<'_> {
         if let Self::Bar(bar) = self {
             bar.set_message(what.to_owned());
             bar.set_length(length.max(1));
             bar.set_position(0);
         }
-        Stage {
+        ProgressStage {
             progress: self,
             what: what.to_owned(),
             length: length.max(1),
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Makes room for the answer.
+    /// Removes the bar before the result is printed.
     pub(super) fn end(&self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
@@ -57,16 +57,16 @@ impl Progress {
     }
 }
 
-impl Stage<'_> {
-    /// So much of it is done.
+impl ProgressStage<'_> {
+    /// Shows that the work has reached this position.
     pub(super) fn reach(&self, position: u64) {
         match self.progress {
-            Progress::Bar(bar) => bar.set_position(position),
-            Progress::Lines if self.shown_at.get().elapsed() >= LINE_EVERY => {
+            SimProgress::Bar(bar) => bar.set_position(position),
+            SimProgress::Lines if self.shown_at.get().elapsed() >= LINE_EVERY => {
                 eprintln!("{}: {} %", self.what, position.saturating_mul(100) / self.length);
                 self.shown_at.set(Instant::now());
             }
-            Progress::Lines => {}
+            SimProgress::Lines => {}
         }
     }
 }

@@ -1,18 +1,18 @@
 //! `emberkeep dev` from the outside: real processes, real sockets.
 
-mod binary;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use binary::{emberkeep, ended};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::binary::{emberkeep, finished};
+use crate::dev_command::DevCommand;
+
 const KEY_COUNT: usize = 150;
 
-/// A folder with a trace that asks for each key several times.
+/// A folder with a trace that requests each key several times.
 fn place() -> TempDir {
     let place = tempfile::tempdir().expect("there is room for a folder");
     let rows = (0..KEY_COUNT * 4).map(|row| format!("{},key-{},1\n", row * 5, row % KEY_COUNT));
@@ -21,14 +21,20 @@ fn place() -> TempDir {
     place
 }
 
+/// Runs to the end of the trace, or of `--for`.
 fn run(place: &Path, options: &str) -> Value {
     let mut command = emberkeep(["dev", "--trace", "trace.csv", "--json", "out.json"]);
-    let ended = ended(command.args(options.split_whitespace()).current_dir(place));
+    let ended = finished(command.args(options.split_whitespace()).current_dir(place));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(", metrics at http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stdout.starts_with("requests "), "{ended:?}");
-    let json = fs::read_to_string(place.join("out.json")).expect("it was asked for");
+    let json = fs::read_to_string(place.join("out.json")).expect("--json names it");
     serde_json::from_str(&json).expect("it is JSON")
+}
+
+/// A run without an end of its own.
+fn start(place: &Path, options: &str) -> DevCommand {
+    DevCommand::start(place, &format!("--trace trace.csv {options}"))
 }
 
 /// How many requests failed, and how many answers were wrong.
@@ -37,16 +43,18 @@ fn counts(summary: &Value) -> (u64, u64) {
     (count("failed"), count("wrong"))
 }
 
-/// What all events say under this name.
+/// The values of all events under this name.
 fn all_of<'a>(summary: &'a Value, name: &str) -> Vec<&'a str> {
     let events = summary["events"].as_array().expect("events are a list");
     events.iter().filter_map(|event| event[name].as_str()).collect()
 }
 
 #[test]
-fn at_full_speed_every_request_is_answered_and_every_object_read_once() {
+fn at_full_speed_every_request_is_answered_and_every_object_is_read_once() {
     let place = place();
-    let summary = run(place.path(), "--speed 0 --pods 3 --for 3s --store s3");
+    let mut dev = start(place.path(), "--speed 0 --pods 3 --store s3");
+    dev.wait_until("1,000 requests", |progress| progress.request_count() >= 1_000);
+    let summary = dev.end();
     assert!(summary["ok"].as_u64() > Some(0), "{summary}");
     assert_eq!(summary["requests"], summary["ok"]);
     assert_eq!(
@@ -60,7 +68,7 @@ fn at_full_speed_every_request_is_answered_and_every_object_read_once() {
 }
 
 #[test]
-fn a_trace_is_driven_once_to_its_end() {
+fn a_trace_is_driven_to_its_end_once() {
     let place = place();
     let summary = run(place.path(), "--speed 0 --pods 2 --store folder");
     assert_eq!(summary["ok"], KEY_COUNT * 4, "{summary}");
@@ -71,9 +79,13 @@ fn a_trace_is_driven_once_to_its_end() {
 #[test]
 fn killed_pods_and_leaders_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 3 --assigners 3 --for 8s --warm-up 0s --kill-every 3s \
-                   --kill-leader-every 5s --store folder";
-    let summary = run(place.path(), options);
+    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 3s --kill-leader-every 5s \
+                   --store folder";
+    let mut dev = start(place.path(), options);
+    dev.wait_until("a killed pod, a killed leader and moves", |progress| {
+        progress.injected("Kill") > 0 && progress.injected("KillLeader") > 0 && progress.move_count() > 0
+    });
+    let summary = dev.end();
     assert_eq!(summary["wrong"], 0, "{summary}");
     assert!(summary["ok"].as_u64() > Some(0), "{summary}");
     let kinds = all_of(&summary, "kind");
@@ -85,8 +97,10 @@ fn killed_pods_and_leaders_cost_no_right_answer() {
 #[test]
 fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
     let place = place();
-    let options = "--speed 1 --pods 3 --for 40s --warm-up 1s --rolling-restart --store folder";
-    let summary = run(place.path(), options);
+    let options = "--speed 1 --pods 3 --warm-up 1s --rolling-restart --store folder";
+    let mut dev = start(place.path(), options);
+    dev.wait_until_finished("--rolling-restart");
+    let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
     assert_eq!(all_of(&summary, "kind"), ["restart", "restart"], "{summary}");
     assert_eq!(all_of(&summary, "pod"), ["pod-1,pod-2", "pod-3"], "{summary}");
@@ -95,11 +109,17 @@ fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
 }
 
 #[test]
-fn pods_that_drain_halt_or_are_cut_off_cost_no_right_answer() {
+fn draining_halted_and_partitioned_pods_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 4 --for 10s --warm-up 0s --drain-every 4s --stop-every 5s --stop-for 1s \
+    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 4s --stop-every 5s --stop-for 1s \
                    --partition-every 6s --partition-for 1s --store folder";
-    let summary = run(place.path(), options);
+    let mut dev = start(place.path(), options);
+    dev.wait_until("each disruption", |progress| {
+        ["Drain", "Stop", "Partition"]
+            .iter()
+            .all(|kind| progress.injected(kind) > 0)
+    });
+    let summary = dev.end();
     assert_eq!(summary["wrong"], 0, "{summary}");
     let kinds = all_of(&summary, "kind");
     for kind in ["drain", "stop", "partition"] {
@@ -108,28 +128,32 @@ fn pods_that_drain_halt_or_are_cut_off_cost_no_right_answer() {
 }
 
 #[test]
-fn pods_come_and_go_in_steps_and_no_request_fails() {
+fn scaling_up_and_down_fails_no_request() {
     let place = place();
-    let summary = run(
+    let mut dev = start(
         place.path(),
-        "--speed 1 --pods 2 --for 40s --warm-up 1s --scale 3,2 --store folder",
+        "--speed 1 --pods 2 --warm-up 1s --scale 3,2 --store folder",
     );
+    dev.wait_until_finished("--scale");
+    let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
     assert_eq!(all_of(&summary, "pod"), ["pod-3", "pod-3"], "{summary}");
 }
 
 #[test]
-fn without_any_assigner_requests_go_on_and_new_clients_find_their_way() {
+fn during_an_outage_of_the_assigner_requests_and_new_clients_succeed() {
     let place = place();
-    let options = "--speed 1 --pods 3 --assigners 3 --for 12s --warm-up 1s --kill-assigners-for 3s --store folder";
-    let summary = run(place.path(), options);
+    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 1s --kill-assigners-for 3s --store folder";
+    let mut dev = start(place.path(), options);
+    dev.wait_until_finished("--kill-assigners-for");
+    let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
     assert_eq!(all_of(&summary, "kind"), ["kill_assigners", "restart"], "{summary}");
     assert_eq!(summary["events"][0]["pod"], "assigner-1,assigner-2,assigner-3");
 }
 
 #[test]
-fn what_becomes_of_a_key_that_gets_hot_is_told() {
+fn the_impact_of_a_hot_key_is_reported() {
     let place = place();
     let summary = run(
         place.path(),
@@ -145,10 +169,11 @@ fn what_becomes_of_a_key_that_gets_hot_is_told() {
 }
 
 #[test]
-fn a_run_that_ends_before_its_restart_does_is_a_failure() {
+fn a_run_that_ends_during_its_rolling_restart_is_a_failure() {
     let place = place();
-    let mut command = emberkeep("dev --trace trace.csv --for 3s --rolling-restart --store folder".split(' '));
-    let ended = ended(command.current_dir(place.path()));
+    let mut command =
+        emberkeep("dev --trace trace.csv --for 3s --warm-up 2s --rolling-restart --store folder".split(' '));
+    let ended = finished(command.current_dir(place.path()));
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
         ended
@@ -159,7 +184,7 @@ fn a_run_that_ends_before_its_restart_does_is_a_failure() {
 }
 
 #[test]
-fn a_cluster_that_was_killed_goes_on_where_it_was() {
+fn a_killed_cluster_continues_with_its_data() {
     let place = place();
     let mut command = emberkeep([
         "dev",

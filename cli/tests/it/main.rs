@@ -1,0 +1,17 @@
+//! The binary from the outside: real processes, real sockets, real kills.
+//!
+//! Tests that cut the network are apart, in `tests/network/`.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
+
+mod admin;
+mod bad_input;
+mod bench;
+mod binary;
+mod dev;
+mod dev_command;
+mod failures;
+mod recording;
+mod requests;
+mod simulation;
+mod writes;
