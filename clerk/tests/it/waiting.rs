@@ -97,6 +97,6 @@ async fn a_request_to_a_pod_that_never_answers_fails_at_its_deadline() {
     tokio::time::advance(deadline).await;
     let status = calling.await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
-    assert_eq!(status.message(), "no answer came within the deadline of 3600s");
+    assert_eq!(status.message(), "no answer within the deadline of 3600s");
     assert_eq!((a.request_count(), clerk.stats().failed.deadline_exceeded), (1, 1));
 }

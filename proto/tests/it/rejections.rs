@@ -159,7 +159,7 @@ fn a_slice_is_not_newer_than_its_assignment() {
 fn an_unknown_phase_is_rejected_with_its_path() {
     let mut odd = slice(b"", None, &[0]);
     odd.replicas[0].phase = 9;
-    let expected = "slices[0].replicas.phase: 9 is not on the list: warming, serving, yielding, leaving";
+    let expected = "slices[0].replicas.phase: 9 is unknown, allowed is one of: warming, serving, yielding, leaving";
     assert_eq!(full_error(full(vec![odd])), expected);
 }
 
