@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use emberkeep_clerk::ClerkSettings;
 use emberkeep_lab::cluster::StoreChoice;
 use emberkeep_lab::dev::DevSettings;
 
@@ -55,9 +56,15 @@ pub(crate) struct DevArgs {
     /// Move slices without transferring their warm values to the new owner first
     #[arg(long)]
     pub(super) no_transfer: bool,
+    /// Give each request 30 s, so that none fails only because the machine is busy; for tests
+    #[arg(long, hide = true)]
+    patient: bool,
     #[command(flatten)]
     pub(super) chaos: ChaosArgs,
 }
+
+/// Six times the default deadline of a clerk, with the default budget of retries.
+const PATIENT_DEADLINE: Duration = Duration::from_secs(30);
 
 impl DevArgs {
     pub(super) fn settings(&self, program: PathBuf) -> DevSettings {
@@ -69,7 +76,19 @@ impl DevArgs {
             duration: self.duration,
             record: self.record.clone(),
             transfer: !self.no_transfer,
+            clerk: self.clerk_settings(),
             chaos: self.chaos.settings(),
+        }
+    }
+
+    fn clerk_settings(&self) -> ClerkSettings {
+        match self.patient {
+            true => ClerkSettings {
+                deadline: PATIENT_DEADLINE,
+                patience: PATIENT_DEADLINE,
+                ..ClerkSettings::default()
+            },
+            false => ClerkSettings::default(),
         }
     }
 }

@@ -23,7 +23,7 @@ fn place() -> TempDir {
 
 /// Runs to the end of the trace, or of `--for`.
 fn run(place: &Path, options: &str) -> Value {
-    let mut command = emberkeep(["dev", "--trace", "trace.csv", "--json", "out.json"]);
+    let mut command = emberkeep(["dev", "--patient", "--trace", "trace.csv", "--json", "out.json"]);
     let ended = finished(command.args(options.split_whitespace()).current_dir(place));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(", metrics at http://127.0.0.1:"), "{ended:?}");

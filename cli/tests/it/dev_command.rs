@@ -29,7 +29,16 @@ pub(crate) struct DevOutput {
 
 impl DevCommand {
     pub(crate) fn start(folder: &Path, options: &str) -> Self {
-        let args = ["dev", "--for", "1h", "--data", "data", "--json", "out.json"];
+        let args = [
+            "dev",
+            "--patient",
+            "--for",
+            "1h",
+            "--data",
+            "data",
+            "--json",
+            "out.json",
+        ];
         let mut command = emberkeep(args.into_iter().chain(options.split_whitespace()));
         let mut process = command.current_dir(folder).spawn().expect("the binary was built");
         let stderr = BufReader::new(process.stderr.take().expect("it is piped"));

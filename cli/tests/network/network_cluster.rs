@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use emberkeep_clerk::{Clerk, ClerkSettings};
+use emberkeep_core::assignment::{Assignment, Phase};
 use emberkeep_lab::cluster::{DataFolder, FailureLogs, ProcessCluster, ProcessClusterSettings, StoreChoice};
 use emberkeep_lab::demo::TARGET;
-use emberkeep_lab::load::{Viewers, view, wait_until_owned, write_missing};
+use emberkeep_lab::load::{Viewers, view, wait_until_assigned, write_missing};
 use emberkeep_proto::pb;
 use xxhash_rust::xxh64::xxh64;
 
@@ -35,7 +36,7 @@ pub(crate) struct NetworkCluster {
 }
 
 impl NetworkCluster {
-    /// Starts a cluster, and waits until each pod owns something and each value is warm.
+    /// Starts a cluster, and waits until each pod owns something, no slice moves and each value is warm.
     pub(crate) async fn start(settings: ClerkSettings) -> Self {
         let pods: Vec<Host> = (1..=POD_COUNT).map(Host::pod).collect();
         let assigner = Host::assigner();
@@ -65,9 +66,7 @@ impl NetworkCluster {
             pods,
             assigner,
         };
-        wait_until_owned(&cluster.clerk, |owners| owners.len() == usize::from(POD_COUNT))
-            .await
-            .unwrap();
+        wait_until_assigned(&cluster.clerk, is_settled).await.unwrap();
         for key in keys() {
             view(&cluster.clerk, &key).await.unwrap();
         }
@@ -93,6 +92,13 @@ impl NetworkCluster {
     pub(crate) async fn admin(&self, args: &[&str]) {
         self.processes.operator_command().run(args).await.unwrap();
     }
+}
+
+/// Whether all pods own something, and no replica is warming or leaving.
+fn is_settled(assignment: &Assignment) -> bool {
+    let mut replicas = assignment.slices().values().flat_map(|state| state.replicas.iter());
+    let are_all_serving = replicas.all(|replica| replica.phase == Phase::Serving);
+    are_all_serving && assignment.pods().len() == usize::from(POD_COUNT)
 }
 
 pub(crate) fn keys() -> impl Iterator<Item = String> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use emberkeep_clerk::ClerkSettings;
 use emberkeep_proto::pb;
 use emberkeep_sim::workload::RequestTrace;
 use emberkeep_store::embedded::{Capacity, CapacitySettings, EmbeddedS3, EmbeddedS3Settings};
@@ -180,7 +181,7 @@ impl Herd {
         let end = CancellationToken::new();
         let mut assignment = AssignmentObserver::start(cluster.assigner_urls(), &[], &end);
         let generation = assignment.owned_by(&cluster.pod_addresses(), ASSIGN_TIMEOUT).await?;
-        let clients = Clients::connect(&cluster.assigner_urls(), generation).await?;
+        let clients = Clients::connect(&cluster.assigner_urls(), generation, ClerkSettings::default()).await?;
         let herd = Self {
             cluster,
             server,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use emberkeep_clerk::ClerkSettings;
 use emberkeep_proto::pb;
 use emberkeep_slicelet::ByteSize;
 use futures::FutureExt;
@@ -198,7 +199,7 @@ impl<'a> PodReplacement<'a> {
         let settled = self.assignment.settled_on(&owner, Instant::now() + ASSIGN_TIMEOUT);
         let unsettled = || LabError::failed(format!("slices still moved after {ASSIGN_TIMEOUT:?}"));
         settled.await.ok_or_else(unsettled)?;
-        Clients::connect(&self.cluster.assigner_urls(), generation).await
+        Clients::connect(&self.cluster.assigner_urls(), generation, ClerkSettings::default()).await
     }
 
     /// Starts the new pod, drains the old one, and waits until the new one serves all keys.

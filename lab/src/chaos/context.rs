@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use emberkeep_clerk::ClerkSettings;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
@@ -19,6 +20,8 @@ pub(crate) struct ChaosContext<'a> {
     pub(super) run: &'a LoadRun,
     pub(super) assignment: &'a AssignmentObserver,
     pub(super) schedule: &'a Schedule,
+    /// How a new client waits and retries.
+    pub(super) clerk: ClerkSettings,
     cluster: Mutex<&'a mut ProcessCluster>,
     /// When the run ends, if that is known.
     ends: Option<Duration>,
@@ -32,12 +35,14 @@ impl<'a> ChaosContext<'a> {
         run: &'a LoadRun,
         assignment: &'a AssignmentObserver,
         schedule: &'a Schedule,
+        clerk: ClerkSettings,
         ends: Option<Duration>,
     ) -> Self {
         Self {
             run,
             assignment,
             schedule,
+            clerk,
             cluster: Mutex::const_new(cluster),
             ends,
             unfinished: Cell::new(None),

@@ -48,7 +48,7 @@ pub(super) async fn kill_assigners(context: &ChaosContext<'_>, outage: Duration)
         KillAssigners.inject(context, &mut cluster).await?
     };
     let pods = injected.unwrap_or_default();
-    let client = Clients::of_pods(pods.clone()).await?;
+    let client = Clients::of_pods(pods.clone(), context.clerk.clone()).await?;
     request_keys(context, &client).await;
     restart_a_pod(context).await?;
     request_keys(context, &client).await;

@@ -59,7 +59,9 @@ impl DevHarness {
     }
 
     async fn run_until(&mut self, show: ShowProgress<'_>, stop: CancellationToken) -> Result<RunSummary, LabError> {
-        let DevSettings { duration, chaos, .. } = &self.settings;
+        let DevSettings {
+            duration, chaos, clerk, ..
+        } = &self.settings;
         if let Some(duration) = *duration {
             cancel_after(&stop, duration);
         }
@@ -82,7 +84,14 @@ impl DevHarness {
             done.cancel();
             outcome.map(|()| run.now()).map_err(LabError::failed)
         };
-        let context = ChaosContext::new(&mut self.cluster, &run, &self.assignment, &self.schedule, *duration);
+        let context = ChaosContext::new(
+            &mut self.cluster,
+            &run,
+            &self.assignment,
+            &self.schedule,
+            clerk.clone(),
+            *duration,
+        );
         let supervised = supervise(context, chaos, &done);
         let sampled = async {
             done.run_until_cancelled(sample(show, &run, &self.assignment)).await;
@@ -140,7 +149,7 @@ async fn start(
     let end = CancellationToken::new();
     let mut assignment = AssignmentObserver::start(cluster.assigner_urls(), schedule.keys(), &end);
     let generation = assignment.owned_by(&cluster.pod_addresses(), ASSIGN_TIMEOUT).await?;
-    let clients = Clients::connect(&cluster.assigner_urls(), generation).await?;
+    let clients = Clients::connect(&cluster.assigner_urls(), generation, settings.clerk.clone()).await?;
     if settings.chaos.is_any() {
         let count = schedule.keys().len();
         let read = |done| part("reading each key once", done, count);

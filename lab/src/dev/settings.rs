@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use emberkeep_clerk::ClerkSettings;
+
 use crate::chaos::ChaosSettings;
 use crate::cluster::StoreChoice;
 
@@ -23,6 +25,8 @@ pub struct DevSettings {
     pub record: Option<PathBuf>,
     /// Whether a new owner gets a slice's values before it serves.
     pub transfer: bool,
+    /// How clients wait and retry.
+    pub clerk: ClerkSettings,
     /// The disruptions during the run.
     pub chaos: ChaosSettings,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_clerk::{Clerk, ClerkBuilder, ClerkStats};
+use emberkeep_clerk::{Clerk, ClerkBuilder, ClerkSettings, ClerkStats};
 use emberkeep_core::assignment::Generation;
 use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -30,10 +30,15 @@ impl Clients {
     ///
     /// # Errors
     /// If that takes longer than 30 s.
-    pub async fn connect(assigners: &[String], generation: Generation) -> Result<Self, LabError> {
+    pub async fn connect(
+        assigners: &[String],
+        generation: Generation,
+        settings: ClerkSettings,
+    ) -> Result<Self, LabError> {
         let mut clerks = Vec::new();
         for number in 1..=CLERK_COUNT {
             let builder = Clerk::builder(TARGET).name(format!("dev-client-{number}"));
+            let builder = builder.settings(settings.clone());
             let builder = assigners.iter().fold(builder, |builder, url| builder.assigner(url));
             let clerk = builder.connect().await.map_err(LabError::failed)?;
             clerks.push(clerk);
@@ -48,8 +53,11 @@ impl Clients {
     }
 
     /// A client that knows these pods only, and gets the assignment from them.
-    pub(crate) async fn of_pods(addresses: impl IntoIterator<Item = String>) -> Result<Self, LabError> {
-        let builder = Clerk::builder(TARGET).name("dev-new-client");
+    pub(crate) async fn of_pods(
+        addresses: impl IntoIterator<Item = String>,
+        settings: ClerkSettings,
+    ) -> Result<Self, LabError> {
+        let builder = Clerk::builder(TARGET).name("dev-new-client").settings(settings);
         let builder = addresses.into_iter().fold(builder, ClerkBuilder::slicelet);
         let clerk = builder.connect().await.map_err(LabError::failed)?;
         Ok(Self(Arc::new([clerk])))
