@@ -85,7 +85,7 @@ impl DevArgs {
         match self.patient {
             true => ClerkSettings {
                 deadline: PATIENT_DEADLINE,
-                patience: PATIENT_DEADLINE,
+                retry_wait_max: PATIENT_DEADLINE,
                 ..ClerkSettings::default()
             },
             false => ClerkSettings::default(),
