@@ -131,8 +131,8 @@ impl WriteCluster {
             return;
         };
         let counters = &mut self.counters;
-        counters.deduplicated_requests += page.sum_of("emberkeep_slicelet_repeats_total");
-        counters.write_conflicts += page.sum_of("emberkeep_slicelet_lost_races_total");
+        counters.deduplicated_requests += page.sum_of("emberkeep_slicelet_deduplicated_requests_total");
+        counters.write_conflicts += page.sum_of("emberkeep_slicelet_write_conflicts_total");
         counters.store_writes += page.sum_of("emberkeep_slicelet_store_writes_total");
     }
 }
