@@ -75,13 +75,13 @@ fn brains_of(outcome: &FinishedCommand) -> u64 {
 }
 
 #[test]
-fn a_file_that_is_no_recording_is_refused() {
+fn a_file_that_is_no_recording_is_rejected() {
     let place = tempfile::tempdir().expect("there is room for a folder");
     fs::write(place.path().join("trace.csv"), "at_ms,key,load\n").expect("the folder is ours");
-    let refused = replayed(place.path(), "trace.csv");
-    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let rejected = replayed(place.path(), "trace.csv");
+    assert_eq!(rejected.code, Some(2), "{rejected:?}");
     assert_eq!(
-        refused.stderr,
-        "error: recording trace.csv, record 0, at byte 0: this is no recording, one begins with \"emberkeep recording 3\"\n"
+        rejected.stderr,
+        "error: recording trace.csv, record 0, at byte 0: not a recording: the file must begin with \"emberkeep recording 3\"\n"
     );
 }

@@ -65,7 +65,7 @@ fn a_trace_that_cannot_be_replayed_is_named_with_its_line() {
     fs::write(place.path().join("bad.jsonl"), TRACE.replace("[\"a\"]", "[\"c\"]")).unwrap();
     let ended = finished(emberkeep(["sim", "replay", "bad.jsonl"]).current_dir(place.path()));
     let sentence =
-        "error: trace bad.jsonl, line 4: pod \"c\" goes, but it is not there; only pods that were added may\n";
+        "error: trace bad.jsonl, line 4: pod \"c\" crashes or drains but is not present; it must be added first\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
 }
 
