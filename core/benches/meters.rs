@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership, SKETCH_CAPACITY, SKETCH_COUNT};
 
 const SLICE_COUNT: u64 = 64;
@@ -50,14 +50,11 @@ fn ownership() -> Arc<Ownership> {
         _ => SliceKey::from_position((u64::MAX / SLICE_COUNT) * number),
     };
     let entries = (0..SLICE_COUNT).map(|number| (start(number), mine.clone()));
-    let pod = Pod {
-        name: PodName::try_new("pod").expect("a good name"),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new("10.0.0.1:8080").expect("a good address"),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
+    let pod = Pod::new(
+        PodName::try_new("pod").expect("a good name"),
+        Incarnation(1),
+        PodAddress::try_new("10.0.0.1:8080").expect("a good address"),
+    );
     let identity = Identity {
         name: pod.name.clone(),
         incarnation: pod.incarnation,

@@ -243,21 +243,18 @@ fn inherited(
 mod tests {
     use super::*;
     use crate::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use crate::pod::{Incarnation, Pod, PodAddress, PodName};
     use crate::slicelet::Identity;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The ownership of a pod that serves `[starts[0], starts[1])`, `[starts[1], starts[2])`, ... and nothing else.
     fn ownership(starts: &[u64]) -> Arc<Ownership> {
-        let pod = Pod {
-            name: PodName::try_new("pod").unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        };
+        let pod = Pod::new(
+            PodName::try_new("pod").unwrap(),
+            Incarnation(1),
+            PodAddress::try_new("127.0.0.1:80").unwrap(),
+        );
         let mut mine = ReplicaSet::none();
         mine.set(PodIndex(0), Phase::Serving);
         let mut entries = vec![(SliceKey::EMPTY, ReplicaSet::none())];

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
     use crate::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use crate::pod::{Incarnation, Pod, PodAddress, PodName};
     use crate::slicelet::Identity;
 
     fn at(seconds: u64) -> Timestamp {
@@ -137,14 +137,11 @@ mod tests {
 
     /// The ownership after `before` of a pod that serves the whole key space, cut at these positions.
     fn ownership(before: &Ownership, cuts: &[u64]) -> Arc<Ownership> {
-        let pod = Pod {
-            name: PodName::try_new("pod").unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        };
+        let pod = Pod::new(
+            PodName::try_new("pod").unwrap(),
+            Incarnation(1),
+            PodAddress::try_new("127.0.0.1:80").unwrap(),
+        );
         let mut mine = ReplicaSet::none();
         mine.set(PodIndex(0), Phase::Serving);
         let starts = std::iter::once(SliceKey::EMPTY).chain(cuts.iter().map(|cut| SliceKey::from_position(*cut)));

@@ -236,17 +236,14 @@ mod tests {
 
     use super::*;
     use crate::assignment::{Proposal, Replica, ReplicaSet};
-    use crate::pod::{PodAddress, Weight};
+    use crate::pod::PodAddress;
 
     fn pod(number: u8, incarnation: u128) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(incarnation),
-            address: PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
+        Pod::new(
+            PodName::try_new(&format!("pod-{number}")).unwrap(),
+            Incarnation(incarnation),
+            PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
+        )
     }
 
     fn identity(incarnation: u128) -> Identity {

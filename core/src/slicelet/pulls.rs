@@ -115,20 +115,17 @@ mod tests {
     use super::*;
     use crate::assignment::{Assignment, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::SliceMap;
-    use crate::pod::{Incarnation, PodAddress, PodName, Weight};
+    use crate::pod::{Incarnation, PodAddress, PodName};
     use crate::slicelet::Identity;
 
     const ENOUGH: u32 = 950;
 
     fn pod(name: &str) -> Pod {
-        Pod {
-            name: PodName::try_new(name).unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
+        Pod::new(
+            PodName::try_new(name).unwrap(),
+            Incarnation(1),
+            PodAddress::try_new("127.0.0.1:80").unwrap(),
+        )
     }
 
     fn key(byte: u8) -> SliceKey {

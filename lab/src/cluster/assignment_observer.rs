@@ -182,19 +182,16 @@ fn incarnations(assignment: &Assignment, state: &SliceState) -> BTreeSet<u128> {
 mod tests {
     use emberkeep_core::assignment::{PodIndex, Replica};
     use emberkeep_core::keyspace::{SliceKey, SliceMap};
-    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 
     use super::*;
 
     fn pod(number: u32) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(number.into()),
-            address: PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
+        Pod::new(
+            PodName::try_new(&format!("pod-{number}")).unwrap(),
+            Incarnation(number.into()),
+            PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
+        )
     }
 
     /// Slices that start at these positions, each owned by one of three pods, or by none.

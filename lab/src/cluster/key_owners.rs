@@ -39,20 +39,19 @@ impl KeyOwners {
 mod tests {
     use emberkeep_core::assignment::{Generation, Phase, PodIndex, Replica, SliceState};
     use emberkeep_core::keyspace::SliceMap;
-    use emberkeep_core::pod::{Pod, PodAddress, PodName, Weight};
+    use emberkeep_core::pod::{Pod, PodAddress, PodName};
 
     use super::*;
 
     /// All keys owned by this incarnation of a pod, or by none.
     fn owned_by(incarnation: Option<u128>) -> Assignment {
         let generation = Generation::NONE.next();
-        let pod = |incarnation| Pod {
-            name: PodName::try_new("pod-1").unwrap(),
-            incarnation: Incarnation(incarnation),
-            address: PodAddress::try_new("127.0.0.1:1").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
+        let pod = |incarnation| {
+            Pod::new(
+                PodName::try_new("pod-1").unwrap(),
+                Incarnation(incarnation),
+                PodAddress::try_new("127.0.0.1:1").unwrap(),
+            )
         };
         let serving = incarnation.map(|_| Replica {
             pod: PodIndex(0),

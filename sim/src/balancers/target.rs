@@ -7,7 +7,7 @@ use emberkeep_core::assignment::{Assignment, Phase};
 use emberkeep_core::balancer::{self, BalancerSettings, MoveHistory, PodSignal, Scope, Signals, WarmReplicas};
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::LoadMap;
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::time::Timestamp;
 
 use crate::load_trace::{LoadTrace, PodId};
@@ -89,14 +89,7 @@ impl Target {
 fn signal_of(pod: PodId, state: &TraceState<'_>) -> (PodName, PodSignal) {
     let name = state.name(pod).clone();
     let address = PodAddress::try_new(&format!("pod-{}:7000", pod.0)).expect("a host and a port");
-    let pod = Pod {
-        name: name.clone(),
-        incarnation: incarnation_of(pod, state),
-        address,
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    };
+    let pod = Pod::new(name.clone(), incarnation_of(pod, state), address);
     let signal = PodSignal { pod, may_own: true };
     (name, signal)
 }

@@ -72,19 +72,16 @@ fn pieces(before: &Assignment, after: &Assignment) -> Vec<Slice> {
 mod tests {
     use emberkeep_core::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
     use emberkeep_core::keyspace::SliceMap;
-    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, Weight};
+    use emberkeep_core::pod::{Incarnation, Pod, PodAddress};
 
     use super::*;
 
     fn pod(number: u32) -> Pod {
-        Pod {
-            name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-            incarnation: Incarnation(1),
-            address: PodAddress::try_new("host:80").unwrap(),
-            zone: "".into(),
-            weight: Weight::ONE,
-            memory_capacity: None,
-        }
+        Pod::new(
+            PodName::try_new(&format!("pod-{number}")).unwrap(),
+            Incarnation(1),
+            PodAddress::try_new("host:80").unwrap(),
+        )
     }
 
     /// The assignment after `previous` in which slices, by where they start, are served by these pods.

@@ -230,7 +230,7 @@ impl fmt::Display for Proposed<'_> {
 #[cfg(test)]
 mod tests {
     use emberkeep_core::assigner::{Applied, Change, ClusterState, RECORDING_HEADER, SessionId, TargetSettings};
-    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 
     use super::*;
 
@@ -290,14 +290,11 @@ mod tests {
     fn events() -> Vec<TargetEvent> {
         let opened = |number: u64| TargetEvent::SessionOpened {
             session: SessionId(number),
-            pod: Pod {
-                name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-                incarnation: Incarnation(u128::MAX - u128::from(number)),
-                address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-                zone: "".into(),
-                weight: Weight::ONE,
-                memory_capacity: None,
-            },
+            pod: Pod::new(
+                PodName::try_new(&format!("pod-{number}")).unwrap(),
+                Incarnation(u128::MAX - u128::from(number)),
+                PodAddress::try_new("127.0.0.1:80").unwrap(),
+            ),
         };
         let closed = TargetEvent::SessionClosed { session: SessionId(1) };
         let refused = TargetEvent::Probed {

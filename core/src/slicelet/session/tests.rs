@@ -6,19 +6,16 @@ use super::*;
 use crate::assignment::{AssignmentDiff, Phase, PodIndex, Proposal, ReplicaSet};
 use crate::brain::Stepper;
 use crate::keyspace::SliceMap;
-use crate::pod::{Incarnation, PodName, Weight};
+use crate::pod::{Incarnation, PodName};
 use crate::rate::Rate;
 use crate::target::MisrouteMode;
 
 fn pod(name: &str) -> Pod {
-    Pod {
-        name: PodName::try_new(name).unwrap(),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
+    Pod::new(
+        PodName::try_new(name).unwrap(),
+        Incarnation(1),
+        PodAddress::try_new("127.0.0.1:80").unwrap(),
+    )
 }
 
 /// The assignment after `previous` in which that pod serves all keys.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
-use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
+use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::slicelet::Identity;
 use emberkeep_core::time::Timestamp;
 use xxhash_rust::xxh64::Xxh64;
@@ -15,14 +15,11 @@ use super::super::pod_meter::PodMeter;
 use crate::random_stream::RandomStream;
 
 fn pod(number: u32) -> Pod {
-    Pod {
-        name: PodName::try_new(&format!("pod-{number}")).unwrap(),
-        incarnation: Incarnation(1),
-        address: PodAddress::try_new("127.0.0.1:80").unwrap(),
-        zone: "".into(),
-        weight: Weight::ONE,
-        memory_capacity: None,
-    }
+    Pod::new(
+        PodName::try_new(&format!("pod-{number}")).unwrap(),
+        Incarnation(1),
+        PodAddress::try_new("127.0.0.1:80").unwrap(),
+    )
 }
 
 /// The assignment after `previous` of two pods, each of which serves the slices that chance gives it.
