@@ -10,6 +10,7 @@ mod bench;
 mod binary;
 mod dev;
 mod dev_command;
+mod documents;
 mod failures;
 mod recording;
 mod requests;

@@ -1,7 +1,5 @@
 //! The documents tell the truth: the tutorial is executed, and the code of the README is that of an example.
 
-#![allow(clippy::unwrap_used)]
-
 mod readme;
 mod shown;
 mod steps;

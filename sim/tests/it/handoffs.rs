@@ -1,7 +1,5 @@
 //! Handoffs in which a participant is lost, at each of their steps: 200 seeded runs.
 
-#![allow(clippy::unwrap_used)]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
