@@ -1,12 +1,14 @@
 //! Stores of each kind, removed when the test ends.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use emberkeep_store::embedded::{EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability, S3Settings, Store};
 use emberkeep_testkit::fault_proxy::FaultProxy;
 use tempfile::TempDir;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::moto;
 
@@ -41,6 +43,13 @@ impl StoreBackend {
         })
     }
 
+    /// The turns of racing writers. moto checks a condition and writes in two steps, so two of its threads can pass the same
+    /// check on a busy machine: its writers take turns. Writers of other stores do not wait for each other.
+    pub(crate) fn write_turns(&self) -> WriteTurns {
+        let takes_turns = matches!(self, Self::Moto { .. });
+        WriteTurns(takes_turns.then(Arc::default))
+    }
+
     /// A client that shares nothing with others but the store.
     pub(crate) async fn open(&self) -> Store {
         let settings = match self {
@@ -58,6 +67,20 @@ impl StoreBackend {
             },
         };
         Store::s3(settings).await.unwrap()
+    }
+}
+
+/// See [`StoreBackend::write_turns`]. Clones share the turns.
+#[derive(Clone)]
+pub(crate) struct WriteTurns(Option<Arc<Mutex<()>>>);
+
+impl WriteTurns {
+    /// Waits until the caller may write; the turn ends with the guard.
+    pub(crate) async fn next(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.0 {
+            Some(turns) => Some(Arc::clone(turns).lock_owned().await),
+            None => None,
+        }
     }
 }
 

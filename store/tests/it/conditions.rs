@@ -4,14 +4,16 @@ use bytes::Bytes;
 use emberkeep_store::{ETag, Expect, NameRange, ObjectName, Read, Store, StoreError};
 use tokio::task::JoinSet;
 
-use crate::backend::StoreBackend;
+use crate::backend::{StoreBackend, WriteTurns};
 use crate::reads_and_writes::{content, name};
 
 pub(crate) async fn of_sixteen_creators_one_wins(backend: StoreBackend) {
     let mut creators = JoinSet::new();
+    let turns = backend.write_turns();
     for number in 0..16 {
-        let store = backend.open().await;
+        let (store, turns) = (backend.open().await, turns.clone());
         creators.spawn(async move {
+            let _turn = turns.next().await;
             let bytes = Bytes::from(format!("creator {number}"));
             (bytes.clone(), store.put(&name("t/00/a"), bytes, Expect::Absent).await)
         });
@@ -35,11 +37,12 @@ pub(crate) async fn eight_writers_of_ten_increments_count_to_eighty(backend: Sto
         .await
         .unwrap();
     let mut writers = JoinSet::new();
+    let turns = backend.write_turns();
     for _ in 0..8 {
-        let (store, counter) = (backend.open().await, counter.clone());
+        let (store, counter, turns) = (backend.open().await, counter.clone(), turns.clone());
         writers.spawn(async move {
             for _ in 0..10 {
-                increment(&store, &counter).await;
+                increment(&store, &counter, &turns).await;
             }
         });
     }
@@ -47,10 +50,11 @@ pub(crate) async fn eight_writers_of_ten_increments_count_to_eighty(backend: Sto
     assert_eq!(content(&backend.open().await, &counter).await.0, "80");
 }
 
-async fn increment(store: &Store, counter: &ObjectName) {
+async fn increment(store: &Store, counter: &ObjectName, turns: &WriteTurns) {
     loop {
         let (bytes, etag) = content(store, counter).await;
         let count: u64 = std::str::from_utf8(&bytes).unwrap().parse().unwrap();
+        let _turn = turns.next().await;
         match store
             .put(counter, (count + 1).to_string().into(), Expect::Matches(etag))
             .await
