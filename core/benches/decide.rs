@@ -11,9 +11,9 @@ use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::time::Timestamp;
 
-/// The most that the balancer cuts.
+/// The most slices that the balancer cuts for each pod.
 const SLICES_PER_POD: u64 = 64;
-/// As many as a slicelet reports.
+/// The most hot keys that a slicelet reports.
 const HOT_KEYS_PER_POD: u64 = 32;
 /// The capacity of one pod, in units a second.
 const CAPACITY: u64 = 1_000_000;

@@ -12,7 +12,7 @@ use emberkeep_core::time::Timestamp;
 const POD_COUNT: u64 = 1_000;
 const SLICES_PER_POD: u64 = 64;
 const SLICE_COUNT: u64 = POD_COUNT * SLICES_PER_POD;
-/// As many as a slicelet reports.
+/// The most hot keys that a slicelet reports.
 const HOTTEST_COUNT: u64 = 32;
 
 fn load_map(criterion: &mut Criterion) {

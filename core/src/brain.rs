@@ -47,7 +47,7 @@ impl<A> Output<A> {
 /// A brain with what every driver of it needs: the queue of outcomes, a clock that never decreases, the next wake-up.
 ///
 /// Performing an action may have an outcome, which is an event. Outcomes are stepped in order and before any event from
-/// outside, so that a brain never sees a newer event between its action and the outcome of it. A new stepper is due to
+/// outside, so that a brain never receives a newer event between an action and its outcome. A new stepper is due to
 /// wake at once: only a step sets the next wake-up of its brain.
 #[derive(Debug)]
 pub struct Stepper<B: Brain> {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// A rejected name, with what is allowed.
+/// A rejected name, with the allowed form.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{kind} {found:?} is not allowed: it must be {allowed}")]
 pub struct NameError {

@@ -41,7 +41,7 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// The incarnation of a pod: a random 128-bit number (a UUID) drawn when its process starts, which tells restarts apart.
+/// The incarnation of a pod: a random 128-bit number (a UUID) drawn when its process starts, to distinguish restarts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation(pub u128);
 
@@ -95,7 +95,7 @@ impl Default for Weight {
 pub struct Pod {
     /// Unique in its target; a new incarnation of the same name replaces the old one.
     pub name: PodName,
-    /// Tells restarts under the same name apart.
+    /// Distinguishes restarts under the same name.
     pub incarnation: Incarnation,
     /// The address that clerks connect to.
     pub address: PodAddress,

@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::target::{KeyMode, MisrouteMode, OwnershipMode};
 use crate::warmth::Warmth;
 
-/// What the assigner sends to a pod when it has registered. Derived from the settings of the target, on both sides of
-/// the wire the same type.
+/// The settings that the assigner sends to a pod after its registration, derived from the settings of the target. Both
+/// sides of the wire use this type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
     /// How application keys become slice keys.
     pub key_mode: KeyMode,
-    /// What is guaranteed about two pods owning the same key.
+    /// The guarantee about two pods that own the same key.
     pub ownership: OwnershipMode,
     /// The time between two heartbeats of the pod.
     pub heartbeat_interval: Duration,
@@ -21,7 +21,7 @@ pub struct SessionSettings {
     pub drain_timeout: Duration,
     /// The share of the old owner's heat, in thousandths, from which a slice is warm enough to be served.
     pub warm_share_thousandths: u32,
-    /// What the pod does with a request for a key that another pod owns.
+    /// How the pod handles a request for a key that another pod owns.
     pub misroute: MisrouteMode,
 }
 

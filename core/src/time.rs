@@ -45,7 +45,7 @@ impl Timestamp {
 impl Add<Duration> for Timestamp {
     type Output = Timestamp;
 
-    /// Saturates at [`Timestamp::NEVER`].
+    /// The time `after` later; saturates at [`Timestamp::NEVER`].
     fn add(self, after: Duration) -> Timestamp {
         let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         Timestamp(self.0.saturating_add(micros))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The warmth of a slice at the pod that takes it over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Warmth {
-    /// The part of the heat of the old owner's warm values whose values are held here, in the same version or a newer one; in
+    /// The share of the old owner's heat in values that this pod holds, too, in the same version or a newer one; in
     /// thousandths, rounded down. 1,000 if no value had any heat, 0 if the old owner has not listed its values.
     pub heat_share_thousandths: u32,
     /// The memory of those values, in bytes.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A message that violates a rule becomes an [`InvalidMessage`](convert::InvalidMessage), which names the field and
-//! what is allowed, and converts into a gRPC status of code `INVALID_ARGUMENT`.
+//! the allowed values, and converts into a gRPC status of code `INVALID_ARGUMENT`.
 
 pub mod convert;
 

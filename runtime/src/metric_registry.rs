@@ -1,7 +1,7 @@
 //! A registry of metrics that can list all of them, also those without a value yet.
 //!
-//! `Registry::gather` omits a labelled metric until one of its label values has been seen, so the reference page of metrics cannot be made
-//! from it.
+//! `Registry::gather` omits a labelled metric until one of its label values has been used, so it cannot generate the
+//! reference page of metrics.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use prometheus::Registry;
 use prometheus::core::Collector;
 use prometheus::proto::MetricType;
 
-/// What is known of a metric before it has a value.
+/// The description of a metric, known before it has a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MetricDescription {
     /// The full name, such as `emberkeep_assigner_moves_total`.

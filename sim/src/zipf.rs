@@ -4,7 +4,7 @@ use emberkeep_core::load::Load;
 
 /// Divides a load among keys by rank, the hottest first; `exponent` in thousandths, 0 for a uniform distribution.
 ///
-/// Uses only products, quotients and square roots, which IEEE 754 rounds alike on all machines.
+/// Uses only products, quotients and square roots, which IEEE 754 rounds identically on all machines.
 #[must_use]
 pub(crate) fn zipf(total: Load, key_count: u64, exponent: u64) -> Vec<Load> {
     let parts: Vec<f64> = (1..=key_count).map(|rank| 1.0 / power(rank as f64, exponent)).collect();

@@ -1,4 +1,4 @@
-//! A source of assignments: a gRPC server that serves the watch of one target, and publishes what the test publishes.
+//! A source of assignments: a gRPC server that streams the assignments of one target as the test publishes them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use tokio::time::{interval, timeout};
 /// How long any one event of a test may take.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// How long to wait between two looks at a state that announces no changes.
+/// The polling interval for a state that announces no changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits for `event`; panics with the caller's place in the source after [`DEADLINE`].

@@ -1,10 +1,10 @@
 //! Test support that several crates share. Only tests and benchmarks import it, as a dev-dependency. It depends on no role
 //! (assigner, slicelet, clerk), so that each role can test with it.
 //!
-//! | what stands in for | module |
+//! | stand-in for | module |
 //! | --- | --- |
 //! | the assigner | [`scripted_assigner`] for slicelets, [`assignment_server`] for watchers |
-//! | a service that clerks call | [`string_service`], in a [`killable_runtime`] if its death matters |
+//! | a service that clerks call | [`string_service`], in a [`killable_runtime`] if it must be killed |
 //! | a store that is slow or wrong | [`store_gates`], [`store_fault`], others with [`store_decorator`] |
 //! | an unreliable network to a store | [`fault_proxy`] |
 //! | a pod that is only described | [`pod`], with an [`assignment`] |

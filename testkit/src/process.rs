@@ -58,7 +58,7 @@ impl Drop for ServerProcess {
 /// Runs a program to its end, which its own deadlines bound; returns its standard output, or its standard error if it fails.
 ///
 /// # Errors
-/// What the program printed to standard error, if its exit status is not zero.
+/// The standard error of the program, if its exit status is not zero.
 pub fn run(command: &mut Command) -> Result<String, String> {
     let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

@@ -1,4 +1,4 @@
-//! A scripted assigner: a gRPC server to which slicelets open their sessions, and whose every message the test sends.
+//! A scripted assigner: a gRPC server to which slicelets open sessions, on which the test sends every message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +120,7 @@ impl ScriptedSession {
         }
     }
 
-    /// Keeps the session open in a task of its own, dropping what the slicelet sends.
+    /// Keeps the session open in a task of its own, dropping the slicelet's messages.
     pub fn run_unattended(mut self) {
         tokio::spawn(async move { while let Ok(Some(_)) = self.requests.message().await {} });
     }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use emberkeep_store::{ETag, Expect, NameRange, ObjectName, ObjectStore, Page, Read, Store, StoreError};
 
-/// What happens to reads and writes on their way to `inner`; what is not overridden passes through.
+/// Handles reads and writes on their way to `inner`; operations that are not overridden pass through.
 #[tonic::async_trait]
 pub trait StoreDecorator: Debug + Send + Sync + Sized + 'static {
     /// Reads an object, as [`ObjectStore::get`].

@@ -10,7 +10,7 @@ use crate::store_decorator::StoreDecorator;
 /// The promise that writes break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFault {
-    /// A conditional write is carried out whatever the object is.
+    /// A conditional write is carried out even if its condition is not met.
     IgnoresConditions,
     /// Before each write, another writer appends a zero to the object, or creates it as `1`.
     WritesFirst,

@@ -33,12 +33,12 @@ impl StoreGate {
         }
     }
 
-    /// Lets everything pass that waits or arrives.
+    /// Opens the gate: operations that wait or arrive pass.
     pub fn open(&self) {
         self.is_open.send_replace(true);
     }
 
-    /// Lets nothing pass that arrives from now on.
+    /// Closes the gate: operations that arrive from now on wait.
     pub fn close(&self) {
         self.is_open.send_replace(false);
     }

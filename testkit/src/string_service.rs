@@ -24,7 +24,7 @@ const CLIENT_STREAMING: &str = "/test.Strings/ClientStreaming";
 /// Messages that the server streams.
 pub type StringStream = BoxStream<'static, Result<String, Status>>;
 
-/// What the service does with a request of each kind.
+/// The behaviour of the service for each kind of method.
 pub trait StringHandler: Clone + Send + Sync + 'static {
     /// One string in, one string out.
     fn unary(self, request: Request<String>) -> impl Future<Output = Result<Response<String>, Status>> + Send;
@@ -68,7 +68,7 @@ where
     /// Sends one string and receives one.
     ///
     /// # Errors
-    /// The status that the channel or the service returns; the same goes for the other methods.
+    /// The status that the channel or the service returns, for the other methods, too.
     pub async fn unary(&mut self, request: Request<String>) -> Result<Response<String>, Status> {
         self.ready().await?;
         self.0.unary(request, PathAndQuery::from_static(UNARY), codec()).await

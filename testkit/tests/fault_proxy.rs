@@ -1,4 +1,4 @@
-//! What the proxy does to a request, as its client and its server see it.
+//! The effect of each fault on a request, at its client and at its server.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 

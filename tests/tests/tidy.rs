@@ -1,6 +1,6 @@
 //! The project's own rules, checked by an ordinary test.
 //!
-//! They cover what the compiler and clippy cannot see: import arrows, circles between files, the length of files and functions, names.
+//! They cover what the compiler and clippy cannot check: import arrows, circles between files, the length of files and functions, names.
 //! A finding is one line with the place, the fault and the remedy; a run reports all of them at once. Each check is itself tested
 //! against a planted violation.
 

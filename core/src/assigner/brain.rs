@@ -32,7 +32,7 @@ use crate::rate::Rate;
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
 
-/// How long after a failed proposal the next one is made.
+/// The interval between a failed proposal and the next one.
 const PROPOSAL_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Decides for one target while this member leads. Each review compares the whole state with the desired one and proposes
@@ -58,7 +58,7 @@ pub struct TargetBrain {
     journal: DecisionJournal,
     /// One proposal at a time, so that each is made on the state that the last one led to.
     is_proposing: bool,
-    /// No proposal is made before, because the last one failed.
+    /// The earliest time of the next proposal, after one has failed.
     propose_after: Timestamp,
     /// When the next decision may be due without an event.
     decide_at: Timestamp,
@@ -300,7 +300,7 @@ impl TargetBrain {
             self.decide_at = self.propose_after;
             return Vec::new();
         }
-        // ## idle, retrying -> proposing: something is to change
+        // ## idle, retrying -> proposing: a change is due
         let actions = match self.overdue_change(now) {
             Some(change) => vec![TargetAction::Propose(change)],
             None => self.decision(now),

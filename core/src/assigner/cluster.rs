@@ -44,7 +44,7 @@ pub const MARKS_MAX: usize = 1_000;
 pub struct PodRecord {
     /// The pod, in its newest incarnation.
     pub pod: Pod,
-    /// Whether all its slices have to move to other pods.
+    /// Whether all its slices must move to other pods.
     pub is_draining: bool,
 }
 
@@ -99,7 +99,7 @@ pub enum ChangeKind {
 pub enum Applied {
     /// The state has changed.
     Done,
-    /// The state is already as the change wants it.
+    /// The state already has the values of the change.
     Unchanged,
     /// The change does not fit the state, which is unchanged.
     Rejected(Rejection),

@@ -35,7 +35,7 @@ pub enum TargetEvent<S = Arc<TargetState>> {
         /// The state at that time.
         state: S,
     },
-    /// A slicelet registered.
+    /// A slicelet opened a session and registered its pod.
     SessionOpened { session: SessionId, pod: Pod },
     /// A slicelet sent a heartbeat.
     HeartbeatReceived {
@@ -66,7 +66,7 @@ pub enum TargetEvent<S = Arc<TargetState>> {
     },
     /// An operator's query arrived.
     QueryReceived { id: QueryId, query: Query },
-    /// The `wake_at` of the last output has come.
+    /// The `wake_at` of the previous step is reached.
     Woke,
 }
 

@@ -15,9 +15,9 @@ use crate::time::Timestamp;
 pub struct Explanation {
     /// When the query was answered.
     pub now: Timestamp,
-    /// What the brain does now, or waits for.
+    /// The current activity of the brain, or the reason why it waits.
     pub status: DecisionStatus,
-    /// The failures of pods that operators have to know of.
+    /// The pod failures to be reported to operators.
     pub troubles: Vec<Trouble>,
     /// The last decisions that took effect, oldest first.
     pub decisions: Vec<Arc<AppliedDecision>>,
@@ -25,7 +25,7 @@ pub struct Explanation {
     pub idle: Option<Arc<DecisionReport>>,
 }
 
-/// What a brain does now, or waits for.
+/// The current activity of a brain, or the reason why it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecisionStatus {
     /// A change is being replicated.

@@ -2,11 +2,11 @@
 //!
 //! Each time a pod dies, its slices move to other pods and lose their warmth; if it gets slices as soon as it comes back,
 //! the next death costs the same again. So from its second death on a pod is held back after it comes back, each time for
-//! twice as long. Draining is not dying. A pod that comes back under another name is another pod, so this helps only pods
-//! with lasting names (a StatefulSet).
+//! twice as long. A drain is not a death. A pod that comes back under another name is another pod, so this helps only
+//! pods with stable names (a StatefulSet).
 //!
-//! At most half of the pods are held back: where more of them flap, the cause is hardly theirs, and the others could not
-//! carry the load. Deaths are not replicated, so a new leader starts counting from zero.
+//! At most half of the pods are held back: where more of them flap, the cause is probably elsewhere, and the others
+//! could not carry the load. Deaths are not replicated, so a new leader starts counting from zero.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::cluster::PodRecord;
 use crate::pod::{Incarnation, PodName};
 use crate::time::Timestamp;
 
-/// The delay after the second death: about what it takes to warm a few slices.
+/// The delay after the second death: about the time to warm a few slices.
 const DELAY_FIRST: Duration = Duration::from_secs(5);
 /// The longest delay, the same as of Kubernetes before it restarts a container.
 const DELAY_MAX: Duration = Duration::from_secs(5 * 60);
@@ -66,7 +66,7 @@ impl FlapDamping {
         }
     }
 
-    /// Ends delays that are over, and forgets deaths that are long past.
+    /// Releases pods whose delay is over, and forgets deaths after [`FORGET_AFTER`].
     pub(super) fn expire(&mut self, now: Timestamp) {
         self.pods.retain(|_, deaths| {
             deaths.held_until = deaths.held_until.filter(|until| now < *until);

@@ -17,7 +17,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Awaits registered pods that are new here for `grace`, and forgets unregistered ones that have no session.
+    /// Gives registered pods that are new here `grace` to open a session, and forgets unregistered pods without one.
     pub(super) fn sync(&mut self, registered: &BTreeMap<PodName, PodRecord>, grace: Duration, now: Timestamp) {
         self.pods.retain(|name, health| {
             health.is_alive()
@@ -76,12 +76,12 @@ impl Health {
         }
     }
 
-    /// Makes all dead pods suspects, so that their deaths have to be confirmed by another probe.
+    /// Makes all dead pods suspects, so that another probe must confirm their deaths.
     pub(super) fn revert_deaths(&mut self, now: Timestamp) {
         self.pods.values_mut().for_each(|health| health.revert_death(now));
     }
 
-    /// Makes the next probe of every suspect due now, whatever earlier probes found.
+    /// Makes the next probe of every suspect due now, regardless of the outcomes of earlier probes.
     pub(super) fn hasten_probes(&mut self, now: Timestamp) {
         self.pods.values_mut().for_each(|health| health.hasten_probe(now));
     }
@@ -114,7 +114,7 @@ impl Health {
         self.pods.get(name).is_some_and(PodHealth::is_alive)
     }
 
-    /// Whether the pod's last heartbeat said that it is not ready for slices yet.
+    /// Whether the pod's last heartbeat reported that it is not ready for slices yet.
     pub(super) fn is_starting(&self, name: &PodName) -> bool {
         let phase = self.pods.get(name).map(|health| health.phase);
         phase == Some(PodPhase::Starting)

@@ -1,12 +1,12 @@
 //! Mass failures: so many pods fail within a short time that it may be the network and not the pods.
 //!
 //! When a zone, a switch or this member's own network fails, many pods seem lost together, and most of them are likely
-//! to come back. Two things follow:
+//! to come back. The consequences:
 //!
 //! - For a minute no slice moves for balance. Slices without an owner still get one, but any further move would cost
 //!   warmth just when there is least of it. Such a pause costs little, so two failed pods are enough for it.
-//! - For ten seconds it takes more to declare a pod dead, see [`super::mass_failure_guard`]. Keeping dead pods costs
-//!   requests, so it takes three failed pods.
+//! - For ten seconds the conditions for declaring a pod dead are stricter, see [`super::mass_failure_guard`]. Keeping
+//!   dead pods costs requests, so three failed pods are required for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(super) struct MassFailureDetector {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MassFailure {
     pub(super) failed_count: usize,
-    /// All registered pods, and failed ones that are registered no longer.
+    /// All registered pods, and failed ones that are no longer registered.
     pub(super) pod_count: usize,
     /// When the first failed pod leaves the window.
     pub(super) until: Timestamp,

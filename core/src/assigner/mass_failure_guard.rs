@@ -1,4 +1,4 @@
-//! The mass failure guard: what it takes to declare pods dead while many of them fail at once.
+//! The mass failure guard: the stricter conditions for declaring pods dead while many of them fail at once.
 //!
 //! To a leader whose own network has failed, all pods look dead. So a mass failure suspends deaths until a quorum of the
 //! assigner's members has confirmed that this one leads. After that the network of the pods may still have failed: a pod
@@ -64,7 +64,7 @@ impl MassFailureGuard {
             *self = match leads {
                 // ## Unconfirmed -> Confirmed: a quorum has confirmed that this member leads
                 true => Self::Confirmed,
-                // ## Unconfirmed -> Unconfirmed: no quorum has, so it is asked again
+                // ## Unconfirmed -> Unconfirmed: no quorum has confirmed it, so the check is repeated
                 false => Self::Unconfirmed {
                     check_at: now + CHECK_INTERVAL,
                 },
@@ -82,7 +82,7 @@ impl MassFailureGuard {
         }
     }
 
-    /// When [`MassFailureGuard::start_due_check`] has something to do.
+    /// When the next leadership check is due: see [`MassFailureGuard::start_due_check`].
     pub(super) const fn wake_at(self) -> Timestamp {
         match self {
             Self::Unconfirmed { check_at } => check_at,

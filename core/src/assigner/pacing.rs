@@ -16,7 +16,7 @@ pub(super) struct PacingInputs {
     pub(super) has_no_owner: bool,
     /// Slices have lost their owner, new owners are warm, or leaving replicas have lingered long enough.
     pub(super) needs_repair: bool,
-    /// Slices have to move off pods that may not own them.
+    /// Slices must move off pods that may not own them.
     pub(super) has_misplaced_slices: bool,
     /// Pods have joined and own nothing yet.
     pub(super) has_joined_pods: bool,

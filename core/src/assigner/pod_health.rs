@@ -144,7 +144,7 @@ impl PodHealth {
             (HealthState::Unreachable { heartbeat_at, probes }, ProbeOutcome::Refused) => {
                 refused(heartbeat_at, probes, death_timeout.is_some(), now)
             }
-            // ## Unreachable -> Alive: heartbeats say more about a pod that has a session than these outcomes
+            // ## Unreachable -> Alive: while a pod has a session, heartbeats are stronger evidence than these outcomes
             (HealthState::Unreachable { heartbeat_at, .. }, ProbeOutcome::Silent | ProbeOutcome::Answered) => {
                 HealthState::Alive { heartbeat_at }
             }
@@ -173,7 +173,7 @@ impl PodHealth {
         };
     }
 
-    /// Makes a dead pod a suspect, so that its death has to be confirmed by another probe.
+    /// Makes a dead pod a suspect, so that another probe must confirm its death.
     pub(super) fn revert_death(&mut self, now: Timestamp) {
         if let HealthState::Dead { since } = self.state {
             // ## Dead -> Suspect: many pods failed at once
@@ -209,7 +209,7 @@ impl PodHealth {
         };
     }
 
-    /// When the pod is to be probed unless a heartbeat arrives.
+    /// When the next probe of the pod is due unless a heartbeat arrives.
     pub(super) fn deadline(&self, settings: &HealthSettings) -> Timestamp {
         match self.state {
             HealthState::Awaited { until } => until,
@@ -221,8 +221,8 @@ impl PodHealth {
     }
 }
 
-/// When a pod is suspected whose last heartbeat arrived at `heartbeat_at`: once the heartbeat after the last one that it
-/// may miss is late, too.
+/// When a pod whose last heartbeat arrived at `heartbeat_at` is suspected: once it has missed one heartbeat more than
+/// it may.
 fn silent_at(heartbeat_at: Timestamp, settings: &HealthSettings) -> Timestamp {
     heartbeat_at + settings.heartbeat_interval * (settings.missed_heartbeats_max + 1)
 }

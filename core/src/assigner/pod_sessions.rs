@@ -76,7 +76,7 @@ impl PodSessions {
         Some(session)
     }
 
-    /// Replaces the session of that incarnation of a pod by none.
+    /// Treats the session of that incarnation of a pod as replaced, although there is no newer one.
     pub(super) fn replace_incarnation(&mut self, name: &PodName, incarnation: Incarnation) {
         let Some(id) = self.by_pod.get(name).copied() else {
             return;
@@ -91,7 +91,7 @@ impl PodSessions {
         }
     }
 
-    /// The replaced sessions, which are to be closed.
+    /// Takes the replaced sessions, which the caller closes.
     pub(super) fn take_replaced(&mut self) -> Vec<SessionId> {
         std::mem::take(&mut self.replaced)
     }

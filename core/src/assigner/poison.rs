@@ -27,10 +27,10 @@ const MEMORY: Duration = Duration::from_secs(10 * 60);
 const CRASHES_MAX: usize = 64;
 /// Keys are poisoned once this many of their owners have crashed.
 const CRASHED_PODS_MIN: usize = 2;
-/// Where only one pod crashed, it must have done so this many times. The cause may be the pod itself, so then a single
-/// slice must be suspected.
+/// If all crashes are of one pod, there must be this many. The cause may be the pod itself, so only a single slice may
+/// be suspected then.
 const CRASHED_INCARNATIONS_MIN: usize = 3;
-/// At most one of this many slices may be suspected, but always one. Two of nine pods have about as many in common.
+/// At most one of this many slices may be suspected, but always one. Two of nine pods have about that part in common.
 const SUSPECTED_DIVISOR: usize = 64;
 
 /// The recent crashes, and the keys that may have caused them.

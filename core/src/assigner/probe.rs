@@ -1,4 +1,4 @@
-//! Probes of a pod's advertised address: what they find, and when the next one is due.
+//! Probes of a pod's advertised address: their outcomes, and when the next one is due.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// What a probe of a pod's advertised address found.
+/// The outcome of a probe of a pod's advertised address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProbeOutcome {
     /// The address accepts connections: the pod is alive, only its session failed.
@@ -34,13 +34,13 @@ pub(super) struct ProbeSchedule {
 }
 
 impl ProbeSchedule {
-    /// No probe was sent yet.
+    /// The schedule before the first probe, which is due at `next_at`.
     pub(super) const fn starting_at(next_at: Timestamp) -> Self {
         let sent_at = Timestamp::ZERO;
         Self { sent_at, next_at }
     }
 
-    /// A probe is sent now. If its outcome never arrives, the next one follows after twice the deadline.
+    /// The schedule after a probe at `now`. If its outcome never arrives, the next one is due after two deadlines.
     pub(super) fn sent(now: Timestamp) -> Self {
         Self {
             sent_at: now,

@@ -2,8 +2,8 @@
 //!
 //! In a rolling update one pod after the other drains while a new one starts. If slices moved as soon as the old pod
 //! drains, they would go to pods that have enough already, and from there to the new one: each key would move twice. A
-//! draining pod can serve for a while, so its slices wait for the new pod, once one pod was seen to join while another
-//! one drained. A pod that comes back under its own name does not count: it cannot join before the old one has gone.
+//! draining pod can serve for a while, so its slices wait for the new pod, once a pod has joined while another one
+//! drained. A pod that comes back under its own name does not count: it cannot join before the old one has gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

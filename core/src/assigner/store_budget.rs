@@ -153,7 +153,7 @@ impl StoreBudget {
         claim.demand.or_else(before).unwrap_or(Rate::ZERO)
     }
 
-    /// The grants for sessions that do not know their share yet.
+    /// The grants for sessions that have not received their share yet.
     fn grants(
         &mut self,
         before: &BTreeMap<PodName, Account>,
@@ -215,7 +215,7 @@ pub(super) fn allocate(total: Rate, demands: &BTreeMap<PodName, Rate>) -> BTreeM
     demands.keys().cloned().zip(shares).collect()
 }
 
-/// A quarter of the total is divided equally, whatever the demands.
+/// A quarter of the total is divided equally, regardless of the demands.
 const FLOOR_DIVISOR: u64 = 4;
 
 /// Max-min fairness: fills all demands up to one level, as high as the total allows; returns the remainder. The smallest

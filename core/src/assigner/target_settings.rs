@@ -54,7 +54,7 @@ pub struct PacingSettings {
     pub gather: Duration,
     /// The shortest interval between two decisions for balance.
     pub balance_interval: Duration,
-    /// How long after pods joined or left no decision for balance is made: the load has to be measured again first.
+    /// How long after pods joined or left no decision for balance is made: the load must be measured again first.
     pub settle: Duration,
     /// How long the slices of a draining pod wait for its replacement during a rolling update.
     pub join_grace: Duration,
@@ -158,7 +158,7 @@ impl TargetSettings {
     /// Checks that each setting is within its limits.
     ///
     /// # Errors
-    /// The first setting that is not, with its limits.
+    /// The first setting outside its limits, with the limits.
     pub fn validated(self) -> Result<Self, SettingError> {
         let balancer = &self.balancer;
         let (replicas_min, replicas_max) = (balancer.min_replicas, balancer.max_replicas);

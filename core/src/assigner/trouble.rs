@@ -1,4 +1,4 @@
-//! Troubles and alarms: failures of a target's pods that operators have to know of.
+//! Troubles and alarms: failures of a target's pods to be reported to operators.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub enum Trouble {
     MassFailure {
         /// How many pods were suspected or died within the last ten seconds.
         failed_count: usize,
-        /// All registered pods, and failed ones that are registered no longer.
+        /// All registered pods, and failed ones that are no longer registered.
         pod_count: usize,
         /// How long silent pods are kept; `None` while no pod is removed because leadership is not confirmed.
         death_timeout: Option<Duration>,

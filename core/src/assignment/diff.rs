@@ -50,7 +50,7 @@ pub enum DiffError {
     Inconsistent(#[from] AssignmentError),
 }
 
-/// What is sent to a watcher: the full assignment, or a diff.
+/// An update for a watcher: the full assignment, or a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
     /// All slices, for a watcher that holds no earlier generation.

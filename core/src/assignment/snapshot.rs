@@ -173,7 +173,7 @@ impl Assignment {
                 .all(|(a, b)| a.phase == b.phase && self.pod(a.pod) == other.pod(b.pod))
     }
 
-    /// Whether two slices, of this assignment and of another one, have the same answering pods, in or out of routing alike.
+    /// Whether two slices, of this assignment and of another one, have the same answering pods with the same routing.
     pub(super) fn has_equal_owners(&self, state: &SliceState, other: &Assignment, others: &SliceState) -> bool {
         self.answering(state).eq(other.answering(others))
     }

@@ -43,7 +43,7 @@ impl Band {
 }
 
 impl Band {
-    /// Whether there is enough load to tell hot pods from cold ones: at least a hundredth of the capacity.
+    /// Whether there is enough load to distinguish hot pods from cold ones: at least a hundredth of the capacity.
     pub(super) fn is_worth_balancing(&self) -> bool {
         self.mean * 100 >= self.capacity
     }
@@ -58,7 +58,7 @@ impl Band {
 fn level(plan: &Plan, pricing: &Pricing, settings: &BalancerSettings, mean: u128) -> u128 {
     let owner_count = plan.owners().count() as u128;
     let replicas = u128::from(settings.max_replicas).min(owner_count).max(1);
-    // An excluded key has a larger share than the level. Each exclusion lowers the level, but hardly ever to a sixteenth.
+    // An excluded key has a larger share than the level, which exclusions rarely lower to a sixteenth of the mean.
     let large = pricing.points_above(mean * replicas / 16);
     let mut costs: Vec<u128> = large.map(|demand| u128::from(demand.peak().milli())).collect();
     costs.sort_unstable_by(|a, b| b.cmp(a));

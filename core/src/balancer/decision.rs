@@ -91,9 +91,9 @@ pub enum MoveCause {
     Hot,
     /// A pod joined and is filled up to the level.
     Joined,
-    /// Its owner has more load than the band, or another pod less.
+    /// Its owner is above the band, or another pod is below it.
     Imbalance,
-    /// It is to be joined with a neighbour that has other owners.
+    /// It will be joined with a neighbour that has other owners.
     Merged,
 }
 

@@ -49,7 +49,7 @@ impl PlanSlice {
         let mut next = ReplicaSet::none();
         for owner in self.owners() {
             let phase = match self.before.phase_of(owner) {
-                // ## yielding, leaving -> serving: it is to own the slice after all
+                // ## yielding, leaving -> serving: it is a planned owner again
                 Some(Phase::Serving | Phase::Yielding | Phase::Leaving) => Phase::Serving,
                 // ## none, warming -> serving: it is warm, or no other pod serves
                 Some(Phase::Warming) | None if !is_served || progress.is_warm(start, name(owner)) => Phase::Serving,
@@ -69,7 +69,7 @@ impl PlanSlice {
                 // ## serving, yielding -> leaving: other pods serve
                 Phase::Serving | Phase::Yielding => next.set(pod, Phase::Leaving),
                 Phase::Leaving if !progress.has_lingered(start, name(pod)) => next.set(pod, Phase::Leaving),
-                // ## leaving -> none: it has lingered; warming -> none: it is not to own the slice any more
+                // ## leaving -> none: it has lingered; warming -> none: it is no planned owner any more
                 Phase::Leaving | Phase::Warming => {}
             }
         }

@@ -92,7 +92,7 @@ fn may_join(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &Bala
     is_plain(left) && is_plain(right) && u128::from(cost.milli()) <= cost_max
 }
 
-/// The load that has to move so that both have the same owners.
+/// The load that must move so that both have the same owners.
 fn moved_load(left: &PlanSlice, right: &PlanSlice) -> Load {
     match left.has_same_owners_as(right) {
         true => Load::ZERO,

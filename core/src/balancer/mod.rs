@@ -1,4 +1,4 @@
-//! The balancer: decides what the next assignment is. `README.md` beside this file describes the algorithm.
+//! The balancer: decides on the next assignment. `README.md` beside this file describes the algorithm.
 
 mod allowance;
 mod band;

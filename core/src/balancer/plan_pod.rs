@@ -24,7 +24,7 @@ pub(super) struct PlanPod {
 pub(super) enum PodAvailability {
     /// It may own slices.
     Eligible,
-    /// It is alive, but has to give its slices up.
+    /// It is alive, but must give its slices up.
     Draining,
     /// It is dead, so its replicas are lost.
     Dead,

@@ -106,7 +106,7 @@ impl<'p, 'a> Search<'p, 'a> {
     }
 
     /// The most that a pod may carry after it receives a slice from this one: less if no move can relieve this one, so that
-    /// others do not suffer for nothing.
+    /// others are not loaded without benefit.
     pub(super) fn highest(&self, from: PodIndex) -> u128 {
         match self.is_incurable(from) {
             true => self.band.well_inside(),

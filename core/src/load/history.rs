@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 const WINDOW_MAX: Duration = Duration::from_secs(10);
 /// The age at which a report has half its weight.
 const AGE_HALF_LIFE: Duration = Duration::from_secs(10);
-/// A pod whose last report is not older than this is measured.
+/// A pod counts as measured while its last report is not older than this.
 const FRESH: Duration = Duration::from_secs(10);
 /// How long the last report counts for keys that no pod has reported since.
 const KNOWN_FOR: Duration = Duration::from_secs(5 * 60);

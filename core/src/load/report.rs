@@ -23,9 +23,9 @@ pub struct LoadReport {
 pub struct SliceLoad {
     /// Its bounds by the assignment that the pod holds.
     pub slice: Slice,
-    /// The rate that follows changes fast, with a half-life of 10 s.
+    /// The fast rate (half-life 10 s), which follows changes quickly.
     pub fast: Load,
-    /// The rate that noise hardly affects, with a half-life of 60 s.
+    /// The slow rate (half-life 60 s), which noise hardly affects.
     pub slow: Load,
     /// The bytes that the pod keeps warm; 0 if unknown.
     pub memory: u64,
@@ -43,9 +43,9 @@ pub struct SliceLoad {
 pub struct KeyLoad {
     /// A key of one of the reported slices.
     pub key: SliceKey,
-    /// The rate that follows changes fast, with a half-life of 10 s.
+    /// The fast rate (half-life 10 s), which follows changes quickly.
     pub fast: Load,
-    /// The rate that noise hardly affects, with a half-life of 60 s.
+    /// The slow rate (half-life 60 s), which noise hardly affects.
     pub slow: Load,
 }
 

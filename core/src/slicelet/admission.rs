@@ -32,7 +32,7 @@ pub struct AdmissionSettings {
 pub enum Urgency {
     /// A client waits for the answer.
     Request,
-    /// It loads values before they are requested.
+    /// The slicelet loads a value before it is requested.
     Prefetch,
 }
 
@@ -66,7 +66,7 @@ pub enum AdmissionEvent {
     Ended {
         /// The ticket of the request.
         ticket: Ticket,
-        /// What the store answered.
+        /// Whether the store handled the request or was overloaded.
         outcome: StoreOutcome,
     },
     /// The assigner divided the store requests of the target among its pods.
@@ -122,9 +122,9 @@ struct AdmittedRequest {
     admitted_at: Timestamp,
 }
 
-/// The shortest retry hint ...
+/// The lower bound of the retry hint of a refusal.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
-/// ... and the longest one: by then the target may have more pods, or the pod a larger share.
+/// The upper bound of it: after this time the target may have more pods, or the pod a larger share.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 
 impl Admission {

@@ -24,9 +24,9 @@ pub(super) struct ConcurrencyLimit {
     jitter: Jitter,
 }
 
-/// The longest pause after the first signal; it doubles with each one ...
+/// The longest pause after the first signal; each further signal doubles it.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-/// ... up to this.
+/// The upper bound of the doubled pause.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// The limit is not halved again before the smaller one has had an effect.
 const HALVING_INTERVAL: Duration = Duration::from_secs(1);

@@ -13,8 +13,8 @@ const CUT_COUNT_MAX: u128 = 63;
 const DEVIATION_SQUARED: u128 = 4;
 
 /// Keys that cut the load of the slice into equal parts. `samples` are keys in key order, each with the part of all load
-/// that it stands for (with 32 binary digits). An even load, as of hashed keys, gives no cuts: its width tells more than
-/// samples.
+/// that it represents (with 32 binary digits). An even load, as of hashed keys, gives no cuts: its width is a better
+/// estimate than samples.
 pub(super) fn cuts(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey> {
     let total: u128 = samples.iter().map(|(_, part)| u128::from(*part)).sum();
     if samples.len() < SAMPLE_COUNT_MIN || total == 0 || is_even(slice, samples, total) {

@@ -61,7 +61,7 @@ impl DecayedRate {
         Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX))
     }
 
-    /// A rate that is known, and worth as much as if it had been measured for `measured`.
+    /// A known rate, with the weight of one that was measured for `measured`.
     #[must_use]
     pub fn known(half_life: Duration, rate: Load, measured: Duration) -> Self {
         let weight = ONE - half_life::kept(measured, half_life);

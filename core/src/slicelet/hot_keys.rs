@@ -106,7 +106,7 @@ impl HotKeys {
         }
     }
 
-    /// A sample of all keys, in key order, each with the part of all load that it stands for, with 32 binary digits.
+    /// A sample of all keys, in key order, each with the part of all load that it represents, with 32 binary digits.
     pub(super) fn sample(&self) -> impl Iterator<Item = (&SliceKey, u64)> {
         let part = |stands_for: u64| (u128::from(stands_for) << 32).checked_div(self.total.into());
         self.entries.iter().map(move |entry| {

@@ -67,12 +67,12 @@ impl Hottest {
         }
     }
 
-    /// Records one sample of the key that stands for `count` requests.
+    /// Records one sample of the key, which represents `count` requests.
     pub fn record(&mut self, key: &SliceKey, count: u64) {
         self.record_many(key, count, 1);
     }
 
-    /// Records `sample_count` samples of the key that stand for `count` requests together.
+    /// Records `sample_count` samples of the key, which together represent `count` requests.
     pub fn record_many(&mut self, key: &SliceKey, count: u64, sample_count: u64) {
         self.total = self.total.saturating_add(count);
         self.counter_of(key).add(count, sample_count);

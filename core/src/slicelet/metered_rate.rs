@@ -8,7 +8,7 @@ use crate::load::{Load, half_life};
 
 /// The half-life of the fast rate, which shows an overload early.
 pub(super) const FAST_HALF_LIFE: Duration = Duration::from_secs(10);
-/// The half-life of the slow rate, which is calm enough to guide placement.
+/// The half-life of the slow rate, which is stable enough to guide placement.
 pub(super) const SLOW_HALF_LIFE: Duration = Duration::from_secs(60);
 /// The measuring time that an inferred rate is worth: after as long, measured counts weigh more than it.
 pub(super) const INFERRED: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ impl MeteredRate {
         }
     }
 
-    /// Rates that are known, and worth as much as if they had been measured for `measured`.
+    /// Known rates, with the weight of rates that were measured for `measured`.
     pub(super) fn known(fast: Load, slow: Load, measured: Duration) -> Self {
         Self {
             fast: DecayedRate::known(FAST_HALF_LIFE, fast, measured),
@@ -103,7 +103,7 @@ mod tests {
     struct Dice(u64);
 
     impl Dice {
-        /// xorshift64* (Vigna, 2016).
+        /// Draws the next number by xorshift64* (Vigna, 2016).
         fn next(&mut self) -> u64 {
             self.0 ^= self.0 >> 12;
             self.0 ^= self.0 << 25;
@@ -128,7 +128,7 @@ mod tests {
         rate
     }
 
-    /// Records the counts; the numbers of those after which both rates restarted.
+    /// Records the counts; returns the numbers of those after which both rates restarted.
     fn steps(counts: impl IntoIterator<Item = u64>) -> Vec<usize> {
         let mut rate = MeteredRate::new();
         let mut restarts = Vec::new();

@@ -1,4 +1,4 @@
-//! Metering: composes what a pod counts, samples and weighs into its load reports.
+//! Metering: composes the load reports of a pod from its counts, samples and warm bytes.
 //!
 //! ```text
 //! begin_collection --> hands take counts, sketches --> on_counted --> report
@@ -13,7 +13,7 @@ use super::{Hottest, LoadMeter, Ownership};
 use crate::load::{Load, LoadReport};
 use crate::time::Timestamp;
 
-/// Sketches of the hottest keys in each pod. A key always goes to the same one, so threads rarely contend for one.
+/// Sketches of the hottest keys in each pod. A key always has the same one, so threads rarely contend for one.
 pub const SKETCH_COUNT: usize = 8;
 /// Keys in each sketch: no count is too high by more than 1/64 of the requests for its eighth of the keys.
 pub const SKETCH_CAPACITY: usize = 64;
@@ -31,12 +31,12 @@ pub struct RangeCounts {
     pub taken_at: Timestamp,
 }
 
-/// What is due when counts are collected.
+/// The halvings that are due when counts are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Collection {
-    /// The counts of the sketches are to be halved before their snapshot is taken.
+    /// Whether to halve the counts of the sketches before their snapshot is taken.
     pub halves_sketches: bool,
-    /// The heat of warm values is to be halved.
+    /// Whether to halve the heat of warm values.
     pub cools_values: bool,
 }
 

@@ -48,8 +48,8 @@ impl Share {
 
 /// The slices that one pod holds under one assignment: immutable, rebuilt for each assignment, fast to look up.
 ///
-/// The space between two slices of the pod is one gap, whatever slices of other pods it has. So a lookup touches little
-/// memory, however many slices the target has.
+/// The space between two slices of the pod is one gap, however many slices of other pods it holds. So a lookup touches
+/// little memory, regardless of the number of slices of the target.
 #[derive(Debug, Clone)]
 pub struct Ownership {
     assignment: Arc<Assignment>,
@@ -417,7 +417,7 @@ mod tests {
         ) {
             let history = history(&plans);
             let may_answer = |ownership: &Ownership| ownership.share_of(&key(byte)).1.is_some_and(Share::may_answer);
-            // A pod that sees only some of the assignments must never believe more than one that sees all.
+            // A pod that skips assignments must never claim more than one that applies all of them.
             let mut seen = history[0].clone();
             let mut at = 0;
             let mut guards: Vec<usize> = Vec::new();

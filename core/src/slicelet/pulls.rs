@@ -82,7 +82,7 @@ impl OrderedPulls {
         commands
     }
 
-    /// Records the progress of a pull; whether the slice has become warm enough by it.
+    /// Records the progress of a pull; returns whether it has made the slice warm enough.
     pub(super) fn on_warmed(&mut self, slice: &Slice, warmth: Warmth, heat_share_min_thousandths: u32) -> bool {
         let found = self.running.get_mut(slice.start()).filter(|pull| pull.slice == *slice);
         let Some(pull) = found else { return false };

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::jitter::Jitter;
 
-/// The longest wait after the first failure; it doubles with each one ...
+/// The longest wait after the first failure; each further failure doubles it.
 const WAIT_MIN: Duration = Duration::from_millis(100);
-/// ... up to this, so that pods are back within the grace period of a new leader.
+/// The upper bound of the doubled wait, so that pods are back within the grace period of a new leader.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Tries the assigners in turn, a hinted leader first. The first hint is followed at once. Each failure in a row doubles
@@ -39,7 +39,8 @@ impl Reconnect {
         self.failure_count = 0;
     }
 
-    /// An attempt failed or a session ended, with the leader's URL if the assigner named it. The wait before the next one.
+    /// An attempt failed or a session ended; `leader` is its URL if the assigner named it. Returns the wait before the
+    /// next attempt.
     pub fn on_failed(&mut self, leader: Option<Arc<str>>) -> Duration {
         self.hinted = leader;
         self.failure_count = self.failure_count.saturating_add(1);

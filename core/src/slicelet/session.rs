@@ -25,7 +25,7 @@ use drain::Drain;
 pub use event::SessionEvent;
 
 /// Keeps one session with the leading assigner: registers, sends heartbeats and load reports, follows assignments, warms
-/// slices and drains. Without an assigner the pod goes on serving what it owns.
+/// slices and drains. Without an assigner the pod continues to serve its slices.
 ///
 /// ```text
 /// CollectCounts --> Counted ---> ShowLoad, SendLoadReport            every load report interval
@@ -186,7 +186,7 @@ impl Session {
         self.adopt(assignment, &identity, now)
     }
 
-    /// Publishes what the assignment gives to that identity.
+    /// Publishes the ownership of that identity under the assignment.
     fn adopt(&mut self, assignment: Arc<Assignment>, identity: &Identity, now: Timestamp) -> Vec<SessionAction> {
         let next = self.ownership.followed_by(assignment, identity);
         if next.served_count() < self.ownership.served_count() {
@@ -255,7 +255,7 @@ impl Session {
         std::iter::once(show).chain(send).collect()
     }
 
-    /// The actions that are due at `now`, whatever the event was.
+    /// The actions that are due at `now`, regardless of the event.
     fn due(&mut self, now: Timestamp) -> Vec<SessionAction> {
         let mut actions = Vec::new();
         actions.extend(self.connect_if_due(now));

@@ -1,4 +1,4 @@
-//! The step watch: tells a step of a rate from noise within seconds.
+//! The step watch: distinguishes a step of a rate from noise within seconds.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::load::Load;
 /// mean of `(count - mean)^2 / mean` (the index of dispersion), so that regular bursts are no steps.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct StepWatch {
-    /// The counts since the last judgement.
+    /// The counts since the last evaluation.
     block: CountBlock,
     noise: Noise,
     run: Option<OutlierRun>,
@@ -91,7 +91,7 @@ impl StepWatch {
         counted
     }
 
-    /// The outliers were noise.
+    /// Ends the run without a step: its outliers are learned as noise.
     fn end_run(&mut self) {
         if let Some(run) = self.run.take() {
             let deviations = &run.deviations[..run.blocks as usize];

@@ -42,7 +42,7 @@ impl TokenBucket {
         self.rate = rate;
     }
 
-    /// Takes one token; whether there was one.
+    /// Takes one token; returns whether there was one.
     pub(super) fn take(&mut self, now: Timestamp) -> bool {
         self.level = self.level_at(now);
         self.filled_at = self.filled_at.max(now);

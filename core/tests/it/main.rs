@@ -1,4 +1,4 @@
-//! What several modules of core do together.
+//! Tests of several modules of core together.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 

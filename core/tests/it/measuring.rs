@@ -92,7 +92,7 @@ impl MeteredPods {
         }
     }
 
-    /// Lets time pass; at the end of each second, the pods report one after the other.
+    /// Advances time; at the end of each second, the pods report one after the other.
     fn advance(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now = self.now + SECOND;

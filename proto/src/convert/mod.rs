@@ -1,6 +1,6 @@
 //! Conversions between wire messages and plain types.
 //!
-//! Each message of `emberkeep.v1` has a plain type: core's if there is one, else one from here. `TryFrom<pb::X>` checks
+//! Each message of `emberkeep.v1` has a plain type, defined in core or else here. `TryFrom<pb::X>` checks
 //! every field; `From<&X> for pb::X` cannot fail.
 
 mod assigned_slice;

@@ -1,4 +1,4 @@
-//! No bytes cause a panic, neither in a conversion nor in core with what was accepted.
+//! No bytes cause a panic, neither in a conversion nor in core with accepted messages.
 
 use emberkeep_core::assigner::TargetSettings;
 use emberkeep_core::assignment::{Assignment, AssignmentDiff, Update};

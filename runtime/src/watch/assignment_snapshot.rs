@@ -16,7 +16,7 @@ pub struct AssignmentSnapshot {
     pub key_mode: KeyMode,
 }
 
-/// Why a diff cannot be applied: the full assignment has to be requested.
+/// Why a diff cannot be applied; the watcher then requests the full assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NeedsFull {
     /// There is no assignment that the diff could be applied to.
@@ -28,7 +28,7 @@ pub enum NeedsFull {
 }
 
 impl AssignmentSnapshot {
-    /// The snapshot after an update; `None` if the update is not newer than `held`, so that generations never go back.
+    /// The snapshot after an update; `None` if the update is not newer than `held`, so that generations never decrease.
     ///
     /// # Errors
     /// When a diff to a newer generation does not have `held` as its base.

@@ -62,8 +62,8 @@ impl WatchSettings {
 /// Holds the newest assignment received from any source. Dropping it stops the watch.
 ///
 /// One task watches one source at a time. When that one fails, times out or does not know the target, the task watches
-/// the next one after a backoff delay. The held assignment stays available meanwhile, and its generation never goes
-/// back.
+/// the next one after a backoff delay. The held assignment stays available meanwhile, and its generation never
+/// decreases.
 #[derive(Debug)]
 pub struct AssignmentWatcher {
     held: watch::Receiver<Option<AssignmentSnapshot>>,

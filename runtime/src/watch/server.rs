@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::{AssignmentSnapshot, UPDATE_SIZE_MAX, updates_since};
 
-/// The assignments that a watch serves: an assigner member has those of all targets, a slicelet that of its own.
+/// The assignments that a watch serves: an assigner member has one for each target, a slicelet only that of its own.
 pub trait AssignmentSource: Send + Sync + 'static {
     /// Follows the newest assignment of `target`; `None` if the target is unknown. While the channel is empty, watchers
     /// are rejected with `UNAVAILABLE`, so that they try another source.

@@ -1,4 +1,4 @@
-//! What a watch server sends.
+//! The updates that a watch server sends.
 
 use emberkeep_core::assignment::Update;
 use emberkeep_proto::convert::WatchUpdate;

@@ -1,4 +1,4 @@
-//! What a watcher does with updates, and with sources that send none.
+//! How a watcher handles updates, and sources that send none.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

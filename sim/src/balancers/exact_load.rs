@@ -65,7 +65,7 @@ impl ExactLoad {
     }
 }
 
-/// Exponential decay, computed from square roots of one half, which IEEE 754 rounds alike on all machines.
+/// Exponential decay, computed from square roots of one half, which IEEE 754 rounds identically on all machines.
 #[derive(Debug)]
 struct Decay {
     half_life_ms: u64,

@@ -24,7 +24,7 @@ use super::traffic::Traffic;
 use super::wake_up_timer::WakeUpTimer;
 use crate::random_stream::RandomStream;
 
-/// A simulated cluster of one target: an assigner, pods, clients. Time passes only in [`SimSimCluster::run_until`].
+/// A simulated cluster of one target: an assigner, pods, clients. Time passes only in [`SimCluster::run_until`].
 #[derive(Debug)]
 pub struct SimCluster {
     pub(super) settings: SimClusterSettings,
@@ -114,7 +114,7 @@ impl SimCluster {
         while self.run_to_change(end) {}
     }
 
-    /// Executes events up to `end`, but stops after the first one that changes the routing; whether there was one.
+    /// Executes events up to `end`, or up to the first one that changes the routing; returns whether there was one.
     pub fn run_to_change(&mut self, end: Timestamp) -> bool {
         let reroute_count = self.reroute_count;
         while let Some((at, pending)) = self.queue.take_until(end) {

@@ -42,14 +42,14 @@ impl SessionTable {
         self.sessions.get(&session).map(|open| open.link)
     }
 
-    /// Closes the session; its link, if it was open.
+    /// Closes the session; returns its link, if it was open.
     pub(super) fn close(&mut self, session: SessionId) -> Option<PodLink> {
         let open = self.sessions.remove(&session)?;
         self.by_link.remove(&open.link);
         Some(open.link)
     }
 
-    /// Closes all sessions; their links.
+    /// Closes all sessions; returns their links.
     pub(super) fn clear(&mut self) -> Vec<PodLink> {
         self.by_link.clear();
         std::mem::take(&mut self.sessions)
@@ -58,7 +58,7 @@ impl SessionTable {
             .collect()
     }
 
-    /// The links whose pods know less than `newest`, each with the generation known, which becomes `newest`.
+    /// The links of pods with an older generation than `newest`, each with that generation; records `newest` for them.
     pub(super) fn take_outdated(&mut self, newest: Generation) -> Vec<(PodLink, Generation)> {
         let outdated = self.sessions.values_mut().filter(|open| open.known < newest);
         outdated

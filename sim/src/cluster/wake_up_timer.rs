@@ -3,7 +3,7 @@
 use emberkeep_core::time::Timestamp;
 
 /// A wake-up that each step of a brain sets again. An entry in the queue cannot be removed, so an early one checks the
-/// timer when it comes up.
+/// timer when its time is reached.
 #[derive(Debug)]
 pub(super) struct WakeUpTimer {
     due_at: Timestamp,
@@ -29,7 +29,7 @@ impl WakeUpTimer {
         is_new.then_some(at)
     }
 
-    /// Handles an entry that has come up: `Ok` if the wake-up is due, else the time of the entry to put into the queue.
+    /// Handles an entry at its time: `Ok` if the wake-up is due, else the time of the entry to put into the queue.
     pub(super) fn fire(&mut self, now: Timestamp) -> Result<(), Option<Timestamp>> {
         if self.queued <= now {
             self.queued = Timestamp::NEVER;

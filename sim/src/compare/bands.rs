@@ -11,7 +11,7 @@ use crate::ownership::OwnershipMap;
 const COLUMNS: u64 = 512;
 /// The samples with more than [`MANY_PODS`] pods, which own many small slices: only broad stripes can be followed by eye.
 const COLUMNS_OF_MANY: u64 = 160;
-/// See [`COLUMNS_OF_MANY`].
+/// A trace with more pods is sampled with [`COLUMNS_OF_MANY`].
 const MANY_PODS: usize = 40;
 /// The most rows of a picture.
 const ROWS_MAX: u64 = 200;

@@ -36,7 +36,7 @@ pub struct BalancerRun {
     pub summary: Summary,
     /// Loads and moves over time.
     pub curves: Curves,
-    /// Ownership over time.
+    /// The sampled ownership of the key space over time.
     pub bands: Bands,
 }
 

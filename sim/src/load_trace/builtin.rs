@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::LoadTrace;
 use crate::random_stream::RandomStream;
 
-/// An arbitrary seed.
+/// The seed of the keys' positions and of the fluctuations; arbitrary.
 const SEED: u64 = 20;
 
 const KEY_COUNT: usize = 2_000;

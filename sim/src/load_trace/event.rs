@@ -8,14 +8,14 @@ use emberkeep_core::pod::PodName;
 pub struct TraceEvent {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// The change.
+    /// The change, or the end of the trace.
     pub what: TraceEventKind,
 }
 
 /// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TraceEventKind {
-    /// Pods that join.
+    /// The names of pods that join.
     PodsAdded(Vec<PodName>),
     /// Pods that crash without notice.
     PodsCrashed(Vec<PodName>),

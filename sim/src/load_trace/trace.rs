@@ -47,14 +47,14 @@ pub struct LoadTrace {
 pub struct TimedChange {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// The change.
+    /// The change of pods or loads at that time.
     pub change: TraceChange,
 }
 
 /// A change of pods or loads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TraceChange {
-    /// Pods that join.
+    /// The ids of pods that join.
     PodsAdded(Vec<PodId>),
     /// Pods that crash without notice.
     PodsCrashed(Vec<PodId>),

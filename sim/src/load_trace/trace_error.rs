@@ -20,7 +20,7 @@ pub enum LoadTraceFault {
     /// The file is empty, or its first line is not the configuration.
     #[error("the first line must be the config event, {{\"at_ms\":0,\"event\":\"config\",\"max_load_hint\":...}}")]
     NoConfig,
-    /// A second configuration.
+    /// A configuration on a line after the first.
     #[error("a second config event; only the first line may be one")]
     SecondConfig,
     /// The file ends before the end event.
@@ -77,7 +77,7 @@ pub enum LoadTraceFault {
     /// Time passes while no pod is present.
     #[error("no pod is present from {from_ms} ms on; at least one must be at any time")]
     NoPods { from_ms: u64 },
-    /// An I/O error.
+    /// The trace cannot be read; the reason is the text of the I/O error.
     #[error("cannot be read: {reason}")]
     Unreadable { reason: String },
 }

@@ -12,9 +12,9 @@ use crate::cluster::Traffic;
 /// The load that lost an owner; of a slice with several replicas, the share of each lost one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Churn {
-    /// The owner left or is draining.
+    /// The part whose owner left or is draining.
     pub forced: Load,
-    /// The owner stayed.
+    /// The part whose owner stayed.
     pub voluntary: Load,
 }
 

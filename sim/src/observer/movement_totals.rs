@@ -14,7 +14,7 @@ use crate::cluster::Traffic;
 pub struct MovementTotals {
     /// Moves by cause, from the reports of applied decisions.
     pub by_cause: BTreeMap<MoveCause, CauseTotals>,
-    /// Slices split.
+    /// The number of slices that were split.
     pub split_count: u64,
     /// The load whose owner left.
     pub forced: u64,

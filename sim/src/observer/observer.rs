@@ -76,7 +76,7 @@ impl Observer {
         self.sample(cluster, true);
     }
 
-    /// The latest sample.
+    /// The sample after the latest change.
     #[must_use]
     pub const fn latest(&self) -> &BalanceSample {
         &self.latest

@@ -23,7 +23,7 @@ pub struct Recoveries {
 }
 
 impl Recoveries {
-    /// Records a sample; `is_step` tells that the load changed just now.
+    /// Records a sample; `is_step` is whether the load has just changed.
     pub(super) fn record(&mut self, sample: &BalanceSample, is_step: bool, now: Timestamp) {
         let is_over = sample.over_count > 0;
         match (self.is_recovering, is_over) {

@@ -1,4 +1,4 @@
-//! Errors in recordings.
+//! Errors in recordings, with their position in the file.
 
 use std::io;
 
@@ -20,7 +20,7 @@ pub struct RecordingError {
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum RecordingFault {
-    /// An I/O error.
+    /// An I/O error while the recording is read.
     #[error("cannot be read: {0}")]
     Unreadable(#[from] io::Error),
     /// The file does not begin with the header of a recording.

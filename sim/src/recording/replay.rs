@@ -54,11 +54,11 @@ struct ReplayedBrain {
 pub struct ReplayReport {
     /// Brains replayed: one for each target and term of leadership.
     pub brain_count: u64,
-    /// Events replayed.
+    /// The number of events given to fresh brains.
     pub event_count: u64,
-    /// Changes proposed.
+    /// The number of proposals, equal in the recording and the replay.
     pub proposal_count: u64,
-    /// Proposals that change the assignment.
+    /// The number of proposals that change the assignment.
     pub assignment_count: u64,
     /// The bytes of an incomplete record at the end.
     pub torn_bytes: u64,

@@ -78,7 +78,7 @@ impl<'a> TraceState<'a> {
         }
     }
 
-    /// The underlying trace.
+    /// The whole trace that this state is a moment of.
     #[must_use]
     pub fn trace(&self) -> &'a LoadTrace {
         self.trace
@@ -114,7 +114,7 @@ impl<'a> TraceState<'a> {
         &self.trace.pods()[pod.as_usize()]
     }
 
-    /// How often the pod has joined; tells its incarnations apart.
+    /// How often the pod has joined, which distinguishes its incarnations.
     #[must_use]
     pub fn join_count(&self, pod: PodId) -> u32 {
         self.join_counts[pod.as_usize()]

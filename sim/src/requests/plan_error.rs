@@ -53,7 +53,7 @@ pub enum PlanError {
     /// An event is later than the last request.
     #[error("pods are to {what} at {at_ms} ms, but the last request is at {last_ms} ms")]
     TooLate {
-        /// What the pods do, as a verb.
+        /// The event of the pods, as a verb.
         what: &'static str,
         /// The time of the event.
         at_ms: u64,

@@ -37,7 +37,7 @@ impl RequestReplay {
             reached(tick.at_ms);
             Ok::<(), Infallible>(())
         };
-        // No figure depends on how long a decision takes, so the stopwatch stands still.
+        // No figure depends on how long a decision takes, so the stopwatch always reads zero.
         let Ok(_) = replay(&self.run.trace, &mut balancer, &mut || Duration::ZERO, &mut watch);
         balancer.serving.serve_until(self.end_ms());
         Figures::of(policy, balancer.serving.totals(), moved, self.end_ms())

@@ -84,7 +84,7 @@ impl RequestTotals {
 }
 
 impl TickLoads {
-    /// `None` without load.
+    /// The load of the hottest pod over the mean; `None` without load.
     fn over_mean(&self) -> Option<f64> {
         let hottest = self.loads.values().copied().max()?;
         let sum: u128 = self.loads.values().map(|load| u128::from(*load)).sum();

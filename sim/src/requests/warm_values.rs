@@ -33,7 +33,7 @@ impl WarmValues {
         }
     }
 
-    /// Looks a key up and inserts it if it is absent; whether it was present.
+    /// Looks a key up and inserts it if it is absent; returns whether it was present.
     pub(super) fn request(&mut self, key: KeyId) -> bool {
         let is_warm = self.entries.get(&key).is_some();
         if !is_warm {

@@ -1,4 +1,4 @@
-//! Errors of scenarios.
+//! Errors in the text of a scenario.
 
 use thiserror::Error;
 

@@ -47,7 +47,7 @@ struct HotRange {
 
 #[derive(Debug, Clone)]
 struct Crowd {
-    /// Indices into `keys`.
+    /// The affected keys, by index in `LoadModel::keys`.
     keys: Vec<usize>,
     share: u64,
     fades_over: Option<Duration>,

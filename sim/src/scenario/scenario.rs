@@ -1,4 +1,4 @@
-//! A parsed scenario.
+//! A parsed scenario: its setup, its operations and the expected outcome.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ impl Scenario {
         ScenarioRunner::new(&self.setup, seed.unwrap_or(self.setup.seed())).run(&self.ops)
     }
 
-    /// The expected outcome.
+    /// The expected outcome: the text below the line of hyphens.
     #[must_use]
     pub fn expected(&self) -> &str {
         &self.expected

@@ -53,7 +53,7 @@ pub(super) enum ScenarioOp {
     Scale {
         to: u64,
     },
-    /// Lets the load oscillate by this amplitude as a triangle wave.
+    /// Makes the load oscillate by this amplitude as a triangle wave.
     Wave {
         by: u64,
         period: Duration,

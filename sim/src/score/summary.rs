@@ -17,13 +17,13 @@ pub struct Summary {
     pub mean_over_mean: f64,
     /// Its 99th percentile over ticks.
     pub p99_over_mean: f64,
-    /// Its maximum.
+    /// Its maximum over ticks.
     pub max_over_mean: f64,
     /// The mean of the hottest remaining pod over the remaining mean load.
     pub mean_rest: f64,
     /// Its 99th percentile over ticks.
     pub p99_rest: f64,
-    /// Its maximum.
+    /// Its maximum over ticks.
     pub max_rest: f64,
     /// The standard deviation of pod load over the mean, on average.
     pub cov: f64,
@@ -60,13 +60,13 @@ pub struct DecideTimes {
     /// The number of decisions.
     #[serde(rename = "decisions")]
     pub count: usize,
-    /// The mean duration.
+    /// The mean duration of a decision.
     #[serde(rename = "decide_ms_mean")]
     pub mean_ms: f64,
-    /// The 99th percentile.
+    /// The 99th percentile of durations.
     #[serde(rename = "decide_ms_p99")]
     pub p99_ms: f64,
-    /// The maximum duration.
+    /// The duration of the slowest decision.
     #[serde(rename = "decide_ms_max")]
     pub max_ms: f64,
 }

@@ -5,7 +5,7 @@
 pub struct TickScore {
     /// In milliseconds since the trace began.
     pub at_ms: u64,
-    /// Live pods.
+    /// The number of live pods.
     pub pod_count: usize,
     /// The hottest pod's load over the mean.
     pub over_mean: f64,
@@ -23,7 +23,7 @@ pub struct TickScore {
     pub needed: f64,
     /// Whether pods joined or left; `false` in the first tick.
     pub has_pod_change: bool,
-    /// Pods above `max_load_hint`.
+    /// The number of pods above `max_load_hint`.
     pub over_capacity: usize,
     /// Whether some key had no live owner.
     pub is_uncovered: bool,

@@ -12,7 +12,7 @@ use crate::random_stream::RandomStream;
 pub struct Case {
     seed: u64,
     pub(super) shape: Shape,
-    /// Ordered by time.
+    /// The disturbances with their times, ordered by time.
     pub(super) disturbances: Vec<(Duration, Disturbance)>,
 }
 

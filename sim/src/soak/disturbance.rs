@@ -9,10 +9,10 @@ use super::shape::{random_imbalance, random_replicas};
 use crate::cluster::Fault;
 use crate::random_stream::RandomStream;
 
-/// A disturbance. One that is impossible, because shrinking removed an earlier one, has no effect.
+/// A disturbance. It has no effect where it is impossible because shrinking removed an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Disturbance {
-    /// Adds a pod.
+    /// Adds a pod under a new name.
     Join,
     /// Injects a fault into pod number `pod`, modulo the number of pods.
     Strike {

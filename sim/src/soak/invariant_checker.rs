@@ -70,7 +70,7 @@ impl InvariantChecker {
         self.interrupted_at = now;
     }
 
-    /// Checks an event.
+    /// Checks the invariants that an event may violate.
     pub(super) fn on_news(&mut self, cluster: &SimCluster, news: &TimedEvent) -> Result<(), String> {
         match &news.what {
             ClusterEvent::Replicated {

@@ -62,7 +62,7 @@ impl Shape {
         }
     }
 
-    /// Pod number `number`.
+    /// The pod of that number, with its weight and its zone.
     pub(super) fn pod(&self, number: u64) -> NewPod {
         let weight = self.weights[number as usize % self.weights.len()];
         let zone = match self.zone_count {

@@ -11,11 +11,11 @@ use super::trial::attempt;
 /// The outcome of a soak without a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SoakReport {
-    /// Cases run.
+    /// The number of cases that were run.
     pub case_count: u64,
-    /// Disturbances of all cases.
+    /// The number of disturbances in all cases.
     pub disturbance_count: u64,
-    /// Virtual time of all cases.
+    /// The virtual time of all cases together.
     pub took: Duration,
 }
 

@@ -29,7 +29,7 @@ struct Trial<'a> {
     cluster: SimCluster,
     invariants: InvariantChecker,
     pod_count: u64,
-    /// The pods whose latest incarnation was told to drain.
+    /// The pods whose latest incarnation was ordered to drain.
     drained: BTreeSet<PodName>,
     /// Positions and initial rates, by rank.
     keys: Vec<(u64, Load)>,

@@ -1,4 +1,4 @@
-//! A recorded request.
+//! A recorded request: its time, key and cost.
 
 use std::sync::Arc;
 

@@ -53,7 +53,7 @@ pub enum TraceFault {
     /// The load is not an unsigned decimal number.
     #[error("load {} is not a number; a row is at_ms,key,load", Quoted(.load))]
     LoadNotANumber { load: String },
-    /// A load of 0, which balancing could not see.
+    /// A load of 0, which no balancer could take into account.
     #[error("load is 0, it must be above 0")]
     LoadZero,
     /// The load has more than the three decimals of milli-units.
@@ -62,7 +62,7 @@ pub enum TraceFault {
     /// The load in milli-units does not fit into 64 bits.
     #[error("load {} is above 18446744073709551.615", Quoted(.load))]
     LoadTooLarge { load: String },
-    /// An I/O error.
+    /// The trace cannot be read; the reason is the text of the I/O error.
     #[error("cannot be read: {reason}")]
     Unreadable { reason: String },
 }

@@ -17,7 +17,7 @@ pub struct RandomFaults {
 }
 
 impl RandomFaults {
-    /// No faults yet; `seed` determines which requests meet those that are added.
+    /// No faults yet; `seed` determines which requests meet the faults that are added.
     pub fn seeded(seed: u64) -> Self {
         Self {
             requests: RequestMatcher::any(),
@@ -65,7 +65,7 @@ impl RandomFaults {
     }
 }
 
-/// All faults that are to be injected, and the counts of those that were.
+/// The faults to inject, and the counts of injected ones.
 #[derive(Debug, Default)]
 pub(super) struct FaultSchedule {
     scheduled: Vec<ScheduledFault>,

@@ -1,4 +1,4 @@
-//! The way of one request: to the server, or into a fault.
+//! The path of one request: to the server, or into a fault.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -20,7 +20,7 @@ pub struct PendingAppend<E> {
     called_at: u64,
 }
 
-/// What the caller knows in the end.
+/// The outcome of an append, as far as its caller knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppendOutcome<E> {
     /// The append took effect, and left this list.

@@ -6,7 +6,7 @@ use super::tree::Tree;
 
 const CORE: &str = "core/src/";
 
-/// The modules of core from the ground up; those on one floor stand side by side.
+/// The modules of core from the lowest floor up; modules on one floor do not import each other.
 const FLOORS: [&[&str]; 7] = [
     &["time", "rate", "warmth", "brain", "name"],
     &["pod", "target"],
@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 7] = [
     &["assigner", "slicelet", "clerk"],
 ];
 
-/// Imports that point up or sideways, and modules that stand on no floor.
+/// Imports that point up or sideways, and modules without a floor.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
     let files = tree.rust_files_below(CORE);
     files
@@ -40,7 +40,7 @@ struct ModulePlace<'a> {
 }
 
 impl<'a> ModulePlace<'a> {
-    /// `None` for `lib.rs`, which sees everything.
+    /// `None` for `lib.rs`, which may import every module.
     fn of(path: &'a str) -> Option<Self> {
         let inside = path.strip_prefix(CORE)?.strip_suffix(".rs")?;
         let inside = inside.strip_suffix("/mod").unwrap_or(inside);

@@ -28,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
 
 const ANY: &[&str] = &["*"];
 
-/// The crate that only tests and benchmarks may import, whatever else their crate may.
+/// The crate that only tests and benchmarks may import, regardless of the arrows of their crate.
 const TESTS_ONLY: &str = "testkit";
 
 /// External crates that only these folders may depend on.

@@ -53,7 +53,7 @@ fn module_path(inside: &str) -> ModulePath {
 }
 
 impl<'a> CrateFiles<'a> {
-    /// What each file needs; names that others reach through a `pub use` are no need of the file that re-exports them.
+    /// What each file needs; a re-exported name is no need of the file that re-exports it.
     pub(crate) fn arrows(&self) -> FileArrows<'a> {
         let mut arrows = FileArrows::new();
         for (path, module) in &self.modules {
@@ -66,7 +66,7 @@ impl<'a> CrateFiles<'a> {
         arrows
     }
 
-    /// The file that defines what a path means in the module `here`; `None` for what other crates define.
+    /// The file that defines the item of a path in the module `here`; `None` for items of other crates.
     fn defining(&self, path: &[String], here: &[String], steps_left: usize) -> Option<&'a str> {
         let steps_left = steps_left.checked_sub(1)?;
         let (mut module, mut rest) = self.beginning(path, here, steps_left)?;

@@ -1,4 +1,4 @@
-//! What one Rust file imports and defines, read from its production code.
+//! The imports and definitions of one Rust file, read from its production code.
 
 use super::rust_source::{RustSource, words};
 
@@ -8,7 +8,7 @@ pub(crate) type NamePath = Vec<String>;
 /// One name that a `use` brings into scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Import {
-    /// The path that the name stands for; it ends in `*` for a glob.
+    /// The path that the name refers to; it ends in `*` for a glob.
     pub(crate) path: NamePath,
     /// The name in this file.
     pub(crate) name: String,

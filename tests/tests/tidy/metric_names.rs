@@ -1,4 +1,4 @@
-//! Metric names stand in `metrics.rs` only, and begin with `emberkeep_<role>_`.
+//! Metric names are defined in `metrics.rs` only, and begin with `emberkeep_<role>_`.
 
 use super::finding::Finding;
 use super::tree::Tree;

@@ -87,7 +87,7 @@ fn blank(character: char) -> char {
     if character == '\n' { '\n' } else { ' ' }
 }
 
-/// A test module goes from its `#[cfg(test)]` to the brace that closes it, which rustfmt puts at the same depth.
+/// A test module extends from its `#[cfg(test)]` to the brace that closes it, which rustfmt puts at the same depth.
 fn mark_test_modules(lines: &mut [SourceLine]) {
     let mut closing: Option<String> = None;
     for index in 0..lines.len() {

@@ -84,7 +84,7 @@ fn character_length(rest: &str) -> Option<usize> {
     is_character.then(|| 1 + escaped_length(content, '\''))
 }
 
-/// Up to and with the first `closing` that no backslash stands before.
+/// Up to and including the first `closing` that no backslash precedes.
 fn escaped_length(content: &str, closing: char) -> usize {
     let mut is_escaped = false;
     for (position, character) in content.char_indices() {

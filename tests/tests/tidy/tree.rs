@@ -10,7 +10,7 @@ use super::rust_source::RustSource;
 /// Endings of the files that some check reads.
 const TEXT_ENDINGS: [&str; 4] = [".rs", ".toml", ".md", ".proto"];
 
-/// Every file by its path from the root, with `/` between folders; those that no check reads have an empty text.
+/// Every file by its path from the root, with `/` between folders; files that no check reads have an empty text.
 pub(crate) struct Tree {
     texts: BTreeMap<String, String>,
     sources: BTreeMap<String, RustSource>,
@@ -57,7 +57,7 @@ impl Tree {
         self.rust_files().filter(move |(path, _)| path.starts_with(folder))
     }
 
-    /// Whether a file or a folder stands at this path.
+    /// Whether there is a file or a folder at this path.
     pub(crate) fn has(&self, path: &str) -> bool {
         let folder = format!("{path}/");
         self.texts

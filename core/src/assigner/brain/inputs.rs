@@ -131,7 +131,7 @@ impl TargetBrain {
         })
     }
 
-    /// Whether any slice is like that. Before the first assignment none is: pods are gathered first.
+    /// Whether any slice meets the condition; never before the first assignment, because pods are gathered first.
     fn is_anywhere(&self, is_like_that: impl FnMut(&SliceState) -> bool) -> bool {
         let assignment = &self.state.assignment;
         assignment.generation() != Generation::NONE && assignment.slices().values().any(is_like_that)

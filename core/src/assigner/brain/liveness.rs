@@ -48,8 +48,8 @@ impl TargetBrain {
         self.health.on_probe(pod, incarnation, outcome, timeout, now);
     }
 
-    /// Records the outcome of a leadership check. Once leadership is confirmed, all suspects are probed again: only what
-    /// is found from now on counts.
+    /// Records the outcome of a leadership check. Once leadership is confirmed, all suspects are probed again: only
+    /// outcomes from then on count.
     pub(super) fn on_leadership_check(&mut self, leads: bool, now: Timestamp) {
         if self.mass_failure_guard.on_leadership_check(leads, now) {
             self.health.hasten_probes(now);
@@ -61,7 +61,7 @@ impl TargetBrain {
         !self.health.is_starting(name) && !self.flap_damping.is_held_back(name)
     }
 
-    /// The failures of pods that operators have to know of.
+    /// The pod failures to be reported to operators.
     pub(super) fn troubles(&self, now: Timestamp) -> Vec<Trouble> {
         let death_timeout = self
             .mass_failure_guard

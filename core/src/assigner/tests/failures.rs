@@ -20,7 +20,7 @@ fn answer_probes(story: &mut TargetStory, outcome: ProbeOutcome) {
     }
 }
 
-/// Lets time pass while no probe is answered.
+/// Advances time while no probe is answered.
 fn pass_in_silence(story: &mut TargetStory, time: Duration) {
     let end = story.now + time;
     while story.now < end {

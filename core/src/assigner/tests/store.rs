@@ -17,7 +17,7 @@ impl TargetStory {
         std::mem::take(&mut self.granted).join(", ")
     }
 
-    /// Lets time pass while these sessions send heartbeats with these demands.
+    /// Advances time while these sessions send heartbeats with these demands.
     fn pass_with_demands(&mut self, time: Duration, demands: &[(u64, u32)]) {
         for _ in 0..time.as_millis() / 500 {
             self.pass(millis(500));

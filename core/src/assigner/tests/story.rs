@@ -112,7 +112,7 @@ impl TargetStory {
         self.stepper.wake_at()
     }
 
-    /// Lets time pass; wakes the brain at each `wake_at`.
+    /// Advances time; wakes the brain at each `wake_at`.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.wake_at() <= end {
@@ -122,7 +122,7 @@ impl TargetStory {
         self.now = end;
     }
 
-    /// Lets time pass while these sessions send heartbeats.
+    /// Advances time while these sessions send heartbeats.
     pub(super) fn pass_with_heartbeats(&mut self, time: Duration, sessions: impl Iterator<Item = u64> + Clone) {
         let interval = Duration::from_millis(500);
         for _ in 0..time.as_millis() / interval.as_millis() {

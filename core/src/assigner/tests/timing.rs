@@ -112,7 +112,7 @@ fn report(story: &TargetStory, number: u64, units: u64) -> TargetEvent {
     }
 }
 
-/// Lets up to `count` seconds pass while pods report these loads; returns the second of the first change.
+/// Advances up to `count` seconds while pods report these loads; returns the second of the first change.
 fn second_of_change(story: &mut TargetStory, loads: &[u64], count: u64) -> Option<u64> {
     let before = story.assignment().generation();
     (1..=count).find(|_| {

@@ -40,7 +40,7 @@ impl AdmissionStory {
         self.actions(event).iter().map(text).collect::<Vec<_>>().join(", ")
     }
 
-    /// Advances to the next wake-up, or to `until` if that is earlier; whether there is a wake-up.
+    /// Advances to the next wake-up, or to `until` if that is earlier; returns whether there is a wake-up.
     fn advance(&mut self, until: Timestamp) -> bool {
         let is_due = self.stepper.wake_at() <= until;
         self.now = if is_due { self.stepper.wake_at() } else { until };
@@ -72,7 +72,7 @@ impl AdmissionStory {
         self.step(AdmissionEvent::Granted { rate })
     }
 
-    /// Advances by that time; the text of each wake-up in it.
+    /// Advances by that time; returns the text of each wake-up in it.
     fn pass(&mut self, millis: u64) -> Vec<String> {
         let until = self.now + Duration::from_millis(millis);
         let mut all = Vec::new();

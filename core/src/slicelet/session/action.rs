@@ -20,7 +20,7 @@ pub enum SessionAction {
         connection: u64,
         /// The URL of the assigner.
         assigner: Arc<str>,
-        /// The generation to register with; the assigner sends what is newer.
+        /// The generation to register with; the assigner sends newer assignments.
         known: Generation,
     },
     /// Send a heartbeat to the assigner.
@@ -39,14 +39,14 @@ pub enum SessionAction {
         /// The pod that has it warm.
         source: Arc<Pod>,
     },
-    /// Stop to warm a slice.
+    /// Stop warming a slice.
     StopPull {
         /// The slice of an earlier [`SessionAction::Pull`].
         slice: Slice,
     },
     /// Close the watches of other pods: an assigner is connected and sends newer assignments than they hold.
     StopPeerWatches,
-    /// Take the counts since the last time and answer with [`SessionEvent::Counted`](super::SessionEvent::Counted).
+    /// Take the counts since the last time and then send [`SessionEvent::Counted`](super::SessionEvent::Counted).
     CollectCounts {
         /// Whether the counts of the sketches are halved before their snapshot is taken.
         halves_sketches: bool,
@@ -66,7 +66,7 @@ pub enum SessionAction {
     LimitStoreRate(Option<Rate>),
     /// Handle requests for keys of other pods in this mode.
     HandleMisroutes(MisrouteMode),
-    /// Answer requests by this ownership and answer with [`SessionEvent::Published`](super::SessionEvent::Published).
+    /// Answer requests by this ownership, then send [`SessionEvent::Published`](super::SessionEvent::Published).
     Publish {
         /// The ownership that replaces the published one.
         ownership: Arc<Ownership>,

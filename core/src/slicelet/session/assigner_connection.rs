@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::slicelet::Reconnect;
 use crate::time::Timestamp;
 
-/// The connection to the assigner, and the attempts to have one.
+/// The connection to the assigner, and the attempts to open one.
 ///
 /// ```text
 /// Waiting --connect_at--> Connecting --Connected--> Up --heartbeat_at--> Up
@@ -79,14 +79,14 @@ impl AssignerConnection {
         Some((self.connection, assigner))
     }
 
-    /// Makes a heartbeat due, so that the assigner need not wait an interval for what has changed.
+    /// Makes a heartbeat due, so that the assigner receives a change before the interval is over.
     pub(super) const fn expedite_heartbeat(&mut self, now: Timestamp) {
         if let LinkState::Up { heartbeat_at } = &mut self.state {
             *heartbeat_at = now;
         }
     }
 
-    /// Schedules the next heartbeat if one is due; whether one was.
+    /// Schedules the next heartbeat if one is due; returns whether one was.
     pub(super) fn take_due_heartbeat(&mut self, interval: Duration, now: Timestamp) -> bool {
         match &mut self.state {
             LinkState::Up { heartbeat_at } if now >= *heartbeat_at => {

@@ -28,7 +28,7 @@ impl Drain {
         }
     }
 
-    /// ## NotRequested -> Requested: the process is asked to stop; whether this was the first request
+    /// ## NotRequested -> Requested: the process is asked to stop; returns whether this was the first request
     pub(super) fn request(&mut self, now: Timestamp) -> bool {
         let is_first = *self == Self::NotRequested;
         if is_first {
@@ -44,7 +44,7 @@ impl Drain {
         }
     }
 
-    /// ## NotRequested, Requested -> Done; whether the drain was not done before
+    /// ## NotRequested, Requested -> Done; returns whether the drain was not done before
     pub(super) const fn finish(&mut self) -> bool {
         match std::mem::replace(self, Self::Done) {
             Self::NotRequested | Self::Requested { .. } => true,

@@ -29,7 +29,7 @@ pub enum SessionEvent {
     UpdateReceived { connection: u64, update: Update },
     /// The assigner reports that the pod owns nothing any more.
     MayExitReceived { connection: u64 },
-    /// The assigner listed the slices that the pod has to warm; earlier lists are void.
+    /// The assigner listed the slices that the pod must warm; earlier lists are void.
     WarmingOrdered { connection: u64, slices: Vec<Slice> },
     /// Progress of a [`SessionAction::Pull`](super::SessionAction::Pull).
     Warmed {
@@ -60,7 +60,7 @@ pub enum SessionEvent {
         counts: RangeCounts,
         /// Snapshots of the sketches of the hottest keys.
         sketches: Vec<Hottest>,
-        /// The warm bytes of each range, by range number, if they were weighed since the last time.
+        /// The warm bytes of each range, by range number, if they were measured since the last time.
         memory: Option<Vec<u64>>,
     },
     /// The process is asked to stop.

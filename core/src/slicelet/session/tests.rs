@@ -66,7 +66,7 @@ impl SessionStory {
         story
     }
 
-    /// Counts that are taken now.
+    /// Counts that are taken at the current time of the story.
     fn counted(&self, units: &[u64]) -> SessionEvent {
         SessionEvent::Counted {
             counts: counts(units, self.now),
@@ -110,7 +110,7 @@ impl SessionStory {
         }
     }
 
-    /// Advances by that time; the text of each wake-up in it.
+    /// Advances by that time; returns the text of each wake-up in it.
     fn pass(&mut self, millis: u64) -> Vec<String> {
         let until = self.now + Duration::from_millis(millis);
         let mut written = Vec::new();
