@@ -41,7 +41,7 @@ impl StoreBackend {
         })
     }
 
-    /// A client that shares nothing with others but the store.
+    /// A client that shares only the store with other clients.
     pub(crate) async fn open(&self) -> Store {
         let settings = match self {
             Self::Folder(folder) => return Store::folder(folder.path()).await.unwrap(),
@@ -82,7 +82,7 @@ impl ProxiedS3 {
         }
     }
 
-    /// One more client.
+    /// A further client, with its own connections through the proxy.
     pub(crate) async fn open(&self) -> Store {
         client_of(&self.proxy, &self.server).await
     }
