@@ -71,7 +71,7 @@ impl AssignerAdmin {
         Self { members, deadline }
     }
 
-    /// Lists all targets.
+    /// Lists all targets, with their generations and their numbers of slices and pods.
     pub async fn targets(&self) -> Result<pb::ListTargetsResponse, AdminError> {
         self.call(async |mut admin| admin.list_targets(pb::ListTargetsRequest {}).await)
             .await

@@ -87,7 +87,7 @@ impl SessionRegistry {
         let id = QueryId(self.next_query.fetch_add(1, Ordering::Relaxed));
         let (sender, answer) = oneshot::channel();
         let mut queries = self.queries();
-        // Removes the queries whose caller has given up.
+        // Removes the queries whose callers no longer wait.
         queries.retain(|_, sender| !sender.is_closed());
         queries.insert(id, sender);
         (id, answer)
@@ -95,7 +95,7 @@ impl SessionRegistry {
 
     pub(crate) fn complete_query(&self, id: QueryId, answer: QueryReply) {
         if let Some(sender) = self.queries().remove(&id) {
-            // Fails only when the caller has given up.
+            // Fails only when the caller no longer waits.
             let _ = sender.send(answer);
         }
     }

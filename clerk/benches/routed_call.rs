@@ -24,7 +24,7 @@ use tonic::service::Routes;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
-/// How many calls are open at a time.
+/// The number of concurrent calls.
 const IN_FLIGHT: u64 = 32;
 const SLICES: u64 = 64;
 const MESSAGE: &str =
@@ -50,7 +50,7 @@ fn routed_call(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How long `calls` calls take in as many lanes as may be in flight; a lane makes one call after the other.
+/// The time of `calls` calls in as many lanes as may be in flight; a lane makes one call after the other.
 async fn timed<L>(calls: u64, lane: impl Fn(u64, u64) -> L) -> Duration
 where
     L: Future<Output = ()> + Send + 'static,
@@ -72,7 +72,7 @@ async fn direct_lane(channel: Channel, calls: u64) {
     }
 }
 
-/// Each call has a key of its own, and so a client of its own.
+/// Each call has its own key, and therefore its own client.
 async fn routed_lane(clerk: Clerk, number: u64, calls: u64) {
     for call in 0..calls {
         let key = (u128::from(number) << 64 | u128::from(call)).to_be_bytes();

@@ -84,7 +84,7 @@ impl Call {
                 Some(next) => Some(next),
                 None => self.choose_after_pause(&peer, &mut wait).await,
             };
-            // The last outcome says more than an error about waiting.
+            // The last outcome is more specific than an error about waiting.
             let Some(next) = next else {
                 return outcome.into_result(peer.address(), deadline);
             };

@@ -56,7 +56,7 @@ pub enum ClerkError {
     TooManyWaiting {
         /// The maximum number of waiting requests ([`ClerkSettings::waiting_max`](crate::ClerkSettings)).
         limit: usize,
-        /// The reason why this request wanted to wait.
+        /// The reason for the wait.
         reason: Box<ClerkError>,
     },
     /// The pod is unreachable and did not receive the request: try again later.

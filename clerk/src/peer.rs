@@ -79,7 +79,7 @@ impl Peer {
                 .is_some_and(|own| own.incarnation == pod.incarnation && own.zone == pod.zone)
     }
 
-    /// Marks the pod as removed from the assignment: it has died, or owns no slice.
+    /// Marks the pod as removed from the assignment: it is dead, or owns no slice.
     pub(crate) fn mark_removed(&self) {
         self.removed.cancel();
     }

@@ -34,7 +34,7 @@ impl WaitLimit {
 }
 
 /// The waiting time of one request. The first pause takes a permit of the [`WaitLimit`] and keeps it until the request
-/// ends; a request that never waits pays for no more than a pointer.
+/// ends; a request that never waits stores only a pointer.
 #[derive(Default)]
 pub(crate) struct RetryWait(Option<Box<StartedWait>>);
 
@@ -48,9 +48,9 @@ struct StartedWait {
 /// Why a request may not wait (any longer).
 #[derive(Debug)]
 pub(crate) enum WaitError {
-    /// Its waiting time is used up.
+    /// The waiting time of the request is used up.
     TimeUp,
-    /// As many requests as may are waiting already.
+    /// The limit of waiting requests is reached.
     LimitReached { limit: usize },
 }
 

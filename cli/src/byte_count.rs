@@ -23,7 +23,7 @@ pub(crate) fn byte_count_from(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "write a number of bytes, as 4096, 4KiB, 256MiB or 2GiB, up to 1048576GiB".to_owned())
 }
 
-/// A pebibyte; a larger size is taken for a typing error.
+/// A pebibyte; a larger size is rejected as a typing error.
 const BYTES_MAX: u64 = 1 << 50;
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(crate) fn positive_duration_from(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// More than a year; a longer duration is taken for a typing error.
+/// More than a year; a longer duration is rejected as a typing error.
 const MILLIS_MAX: u64 = 10_000 * 3_600_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How a command ends that did not succeed.
+//! The failure of a command: its message and exit code.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use emberkeep_assigner::{AdminError, AssignerError};
 use emberkeep_lab::LabError;
 
-/// One sentence, and who has to act.
+/// One sentence, by the cause to correct.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum CommandError {
     /// The input has to be corrected.

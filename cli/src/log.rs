@@ -16,7 +16,7 @@ pub(crate) fn to_stderr(default: &str) {
         .with_timer(SystemTime)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
-    // It fails only if a test has set a subscriber before, which then stays.
+    // Fails only if a test has set a subscriber before, which then remains.
     let _ = subscriber.try_init();
 }
 

@@ -1,4 +1,4 @@
-//! How a process reports that it is ready.
+//! The ready line of a process.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use emberkeep_lab::cluster::READY;
 
 use crate::exit::CommandError;
 
-/// Prints the line that the process which started this one waits for.
+/// Prints the line for which the parent process waits.
 pub(crate) fn announce(what: &str) -> Result<(), CommandError> {
     let mut output = std::io::stdout();
     writeln!(output, "{READY} {what}")

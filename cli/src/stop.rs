@@ -1,4 +1,4 @@
-//! How a command is stopped.
+//! Stopping a command: by signals, or by the end of its standard input.
 
 use std::io::Read;
 

@@ -1,4 +1,4 @@
-//! Why something in the lab failed, and who has to act.
+//! Errors of the lab, by the cause to correct.
 
 use std::fmt::Display;
 

@@ -18,7 +18,7 @@ use emberkeep_testkit::scripted_assigner::{ScriptedAssigner, welcome};
 use tokio::runtime::Runtime;
 
 const KEY_COUNT: usize = 10_000;
-/// Every other one is this pod's: as many as a pod has on average.
+/// Every second slice is this pod's, so that it owns the average number of slices per pod.
 const SLICE_COUNT: u64 = 128;
 
 fn warm_get(criterion: &mut Criterion) {
@@ -69,7 +69,7 @@ fn warm_get(criterion: &mut Criterion) {
     runtime.block_on(slicelet.shutdown());
 }
 
-/// Numbers below `count` in an order that no cache foresees, always the same.
+/// Numbers below `count`, in a fixed order that no cache can predict.
 fn cycle(count: usize) -> impl FnMut() -> usize {
     let mut at = 0;
     move || {
@@ -114,7 +114,7 @@ async fn warmed(store: Store) -> (Slicelet<Raw>, ScriptedAssigner, Vec<String>) 
     (slicelet, assigner, keys)
 }
 
-/// Heartbeats and load reports as rarely as in production.
+/// Heartbeats and load reports at production intervals.
 fn production_intervals() -> SessionSettings {
     SessionSettings {
         heartbeat_interval: Duration::from_millis(500),

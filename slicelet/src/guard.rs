@@ -1,4 +1,4 @@
-//! The guard: what a request handler holds while it uses a key.
+//! The guard: a request handler's handle on one key.
 
 use std::future::{Future, ready};
 use std::sync::Arc;

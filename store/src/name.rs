@@ -28,7 +28,7 @@ pub struct InvalidObjectName {
 pub struct ObjectName(Arc<str>);
 
 impl ObjectName {
-    /// Validates a name.
+    /// Validates the characters, segments and length of a name.
     pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidObjectName> {
         let text = text.into();
         match fault(&text) {

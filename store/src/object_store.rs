@@ -41,7 +41,7 @@ pub trait ObjectStore: Debug + Send + Sync + 'static {
 /// An object as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
-    /// The whole content.
+    /// The whole content, at most [`OBJECT_BYTES_MAX`] bytes.
     pub bytes: Bytes,
     /// The version of the content, for later conditional reads and writes.
     pub etag: ETag,

@@ -222,7 +222,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Ends with a write error when its parent no longer reads.
+    /// Ends with a write error once its parent has closed the pipe.
     #[tokio::test]
     #[ignore = "the child process of another test"]
     async fn a_child_that_appends_until_it_is_killed() {

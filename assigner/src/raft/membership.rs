@@ -62,7 +62,7 @@ impl Member {
 
     /// Removes a member permanently: its number and its data folder must not be used again.
     ///
-    /// A leader that is to remove itself transfers the leadership first and returns [`ProposeError::NotLeader`]: repeat
+    /// A leader asked to remove itself transfers the leadership first and returns [`ProposeError::NotLeader`]: repeat
     /// the call at the new leader. The last member cannot be removed.
     ///
     /// # Errors

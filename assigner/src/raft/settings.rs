@@ -22,7 +22,7 @@ pub struct RaftSettings {
     ///
     /// A listed address takes precedence over the one in the log, so a cluster can be restarted at other addresses.
     pub members: BTreeMap<MemberId, String>,
-    /// The data folder with `raft.redb`, bound to this member for ever.
+    /// The data folder with `raft.redb`, permanently bound to this member.
     pub folder: PathBuf,
     /// The interval of the leader's heartbeats.
     pub heartbeat: Duration,

@@ -17,14 +17,14 @@ pub(super) const QUEUE_MAX: usize = 16_384;
 /// A record as brains produce it: with whole states, which are shared, so that queueing one copies nothing.
 pub(super) type LiveRecord = RecordingEntry<Arc<TargetState>>;
 
-/// Hands out the recorders of single brains. Clones write to the same file.
+/// Creates one recorder per brain. Clones write to the same file.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     queue: mpsc::Sender<LiveRecord>,
     state: Arc<RecordingState>,
 }
 
-/// What recorders and the writing thread share.
+/// The state shared by recorders and the writing thread.
 #[derive(Debug, Default)]
 pub(super) struct RecordingState {
     has_ended: AtomicBool,

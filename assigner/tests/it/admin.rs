@@ -1,4 +1,4 @@
-//! Requests of operators.
+//! The admin service: targets, decisions and plans, pins.
 
 use emberkeep_proto::pb;
 use emberkeep_proto::pb::admin_client::AdminClient;

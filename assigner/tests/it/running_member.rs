@@ -16,7 +16,7 @@ pub(crate) struct RunningMember {
 }
 
 impl RunningMember {
-    /// A member with an empty folder of its own.
+    /// A member with its own empty folder.
     pub(crate) async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let member = Self::start_in(folder.path()).await;

@@ -1,5 +1,5 @@
-//! A scripted slicelet: a session with a real assigner, whose every message the test chooses, except for heartbeats, which
-//! it keeps sending.
+//! A scripted slicelet: a session with a real assigner, whose messages the test chooses; only heartbeats are sent
+//! automatically.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tonic::{Status, Streaming};
 
 use crate::running_member::{RunningMember, target};
 
-/// Often enough for an assigner that takes a pod for dead after a few missed heartbeats.
+/// Short enough that the assigner, which allows two missed heartbeats, never suspects the pod.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(300);
 
 /// A registered pod; dropping it closes the session.
@@ -80,7 +80,7 @@ impl ScriptedSlicelet {
         FromAssigner::try_from(message).unwrap()
     }
 
-    /// Applies messages until the assignment is as wanted.
+    /// Applies messages until the assignment satisfies the predicate.
     pub(crate) async fn assigned(&mut self, is_wanted: impl Fn(&Assignment) -> bool) {
         while !is_wanted(&self.assignment) {
             match self.receive().await {
@@ -144,7 +144,7 @@ pub(crate) async fn open_session(
     Ok(opened.into_inner())
 }
 
-/// How many slices a pod serves.
+/// The number of slices that a pod serves.
 pub(crate) fn serving_count(assignment: &Assignment, pod: &Pod) -> usize {
     let index = assignment.index_of(&pod.name);
     let shares = index.map(|index| assignment.shares_of(index));

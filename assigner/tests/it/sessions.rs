@@ -1,4 +1,4 @@
-//! Sessions of slicelets: who gets which slices and how much of the store, and which messages are rejected.
+//! Sessions of slicelets: assigned slices, store rates, and rejected messages.
 
 use emberkeep_core::rate::Rate;
 use emberkeep_proto::convert::FromSlicelet;

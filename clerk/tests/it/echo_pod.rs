@@ -1,4 +1,4 @@
-//! A pod with one unary method, which answers with the pod's name unless the test wants it to misbehave.
+//! A pod with one unary method that returns the pod's name, unless the test selects a failure.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -16,16 +16,16 @@ use tokio::sync::Notify;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 
-/// What a pod does with a request.
+/// The reaction of a pod to a request.
 #[derive(Debug, Clone)]
 pub(crate) enum PodBehaviour {
     /// Answers with its name.
     Answer,
-    /// Answers with its name and names the owner, as a pod does that has forwarded the request.
+    /// Answers with its name and names the owner, like a pod that has forwarded the request.
     Forward(NotOwner),
-    /// Rejects the request as not the owner's.
+    /// Rejects the request with `NotOwner`.
     Reject(NotOwner),
-    /// Never answers.
+    /// Accepts the request and never answers.
     Hang,
 }
 
@@ -64,7 +64,7 @@ impl EchoPod {
         *self.handler.behaviour.lock().unwrap() = behaviour;
     }
 
-    /// How many requests it has received.
+    /// The number of requests received.
     pub(crate) fn request_count(&self) -> u64 {
         self.handler.request_count.load(SeqCst)
     }
@@ -80,7 +80,7 @@ impl EchoPod {
     }
 }
 
-/// A pod that refuses connections for as long as its address exists.
+/// A pod that refuses connections; its address stays reserved until it is dropped.
 pub(crate) fn dead_pod(name: &str) -> (Pod, RefusingAddress) {
     let address = RefusingAddress::bind();
     (pod_at(name, address.address()), address)

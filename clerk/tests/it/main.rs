@@ -17,14 +17,14 @@ use emberkeep_testkit::deadline::{DEADLINE, soon};
 use emberkeep_testkit::string_service::StringClient;
 use tonic::{Request, Status};
 
-/// The target of all tests. Its keys are ordered, so that a test can tell in which slice a key is.
+/// The target of all tests. Its keys are ordered, so that a test can compute the slice of a key.
 const TARGET: &str = "profiles";
 
 async fn assignment_server() -> AssignmentServer {
     AssignmentServer::start(TargetName::try_new(TARGET).unwrap()).await
 }
 
-/// Settings with which a request waits for as long as any test does.
+/// Settings whose waiting time is the deadline of the tests.
 fn patient() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,

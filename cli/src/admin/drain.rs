@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::report::AdminReport;
 use crate::exit::CommandError;
 
-/// How often the state of the pod is read.
+/// The interval at which the state of the pod is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Marks the pod as draining. With a deadline, waits until it owns nothing, and shows the remaining slices on standard

@@ -10,15 +10,15 @@ use crate::exit::CommandError;
 /// The output of one command.
 #[derive(Debug)]
 pub(super) enum AdminReport {
-    /// The sentence of a command that changed something.
+    /// A confirmation sentence, for a command that changed something.
     Done(String),
-    /// Text that the assigner has written.
+    /// Text formatted by the assigner.
     Text {
         text: String,
-        /// The same content by fields.
+        /// The same content as structured fields, for `--json`.
         json: Value,
     },
-    /// One table.
+    /// One table, without a title.
     List(ValueTable),
     /// Tables and records with titles.
     Parts(Vec<(&'static str, ReportPart)>),
@@ -37,7 +37,7 @@ pub(super) struct ValueTable {
     pub(super) rows: Vec<Vec<Value>>,
 }
 
-/// Values with names, shown one per line.
+/// Named values, shown one per line.
 pub(super) type NamedValues = Vec<(&'static str, Value)>;
 
 impl AdminReport {

@@ -106,7 +106,7 @@ impl FromStr for SizeArg {
     }
 }
 
-/// Room for a checksum and some content.
+/// The minimum size: a checksum and some content.
 const OBJECT_SIZE_MIN: u64 = 64;
 /// Each object is held in memory as a whole.
 const OBJECT_SIZE_MAX: u64 = 64 << 20;

@@ -48,7 +48,7 @@ enum BenchCommand {
 pub(crate) async fn run(args: BenchArgs) -> Result<(), CommandError> {
     let stop = stop::on_signal()?;
     let json = args.command.json().map(create).transpose()?;
-    // On `stop`, what has been started so far ends when it is dropped.
+    // On `stop`, the processes started so far end when they are dropped.
     stop.run_until_cancelled(measure(args.command, json))
         .await
         .unwrap_or(Ok(()))
@@ -91,7 +91,7 @@ impl BenchCommand {
     }
 }
 
-/// Shows steps on standard error, so that standard output holds only the table.
+/// Shows progress on standard error, so that standard output contains only the table.
 fn show(event: ProgressEvent<'_>) {
     match event {
         ProgressEvent::Step(step) => eprintln!("{step}"),

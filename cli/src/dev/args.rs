@@ -63,7 +63,7 @@ pub(crate) struct DevArgs {
     pub(super) chaos: ChaosArgs,
 }
 
-/// Six times the default deadline of a clerk, with the default budget of retries.
+/// Six times the default deadline of a clerk; the retry budget is the default.
 const PATIENT_DEADLINE: Duration = Duration::from_secs(30);
 
 impl DevArgs {

@@ -69,9 +69,9 @@ pub(super) struct ChaosArgs {
     warm_up: Option<Duration>,
 }
 
-/// With these, a step would never settle.
+/// Periodic faults, under which a step would never settle.
 const POD_FAULTS: [&str; 4] = ["kill_every", "drain_every", "stop_every", "partition_every"];
-/// How long a pod is halted or partitioned: long enough to be declared dead.
+/// The duration of a halt or partition: long enough for the pod to be declared dead.
 const DEFAULT_FAULT_DURATION: Duration = Duration::from_secs(8);
 const DEFAULT_RESTART_WIDTH: u16 = 2;
 
@@ -102,7 +102,7 @@ impl ChaosArgs {
         self.partition_for.unwrap_or(DEFAULT_FAULT_DURATION)
     }
 
-    /// Refuses contradictions, in a run of that length.
+    /// Rejects contradictory flags, for a run of that length.
     pub(super) fn check(&self, run: Option<Duration>) -> Result<(), CommandError> {
         let faults = [
             ("stop", self.stop_every, self.stop_for()),

@@ -38,7 +38,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), CommandError> {
     let progress = RunProgress::begin();
     let show = |event: ProgressEvent<'_>| progress.show(&event);
     let starting = DevHarness::start(args.settings(this_program()?), folder, schedule, &show);
-    // On `stop`, what has been started so far ends when it is dropped.
+    // On `stop`, the processes started so far end when they are dropped.
     let started = stop.run_until_cancelled(starting).await;
     let Some(mut harness) = started.transpose().inspect_err(|_| progress.end())? else {
         progress.end();

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use emberkeep_lab::report::{ProgressEvent, ProgressSample};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Progress on standard error, so that standard output holds only the summary.
+/// Progress on standard error, so that standard output contains only the summary.
 #[derive(Debug)]
 pub(super) enum RunProgress {
     Bar(ProgressBar),
@@ -47,7 +47,7 @@ impl RunProgress {
         }
     }
 
-    /// Plain lines are printed for each tenth only.
+    /// Plain lines are printed for each tenth of the work only.
     fn part(&self, step: &str, done: usize, count: usize) {
         match self {
             Self::Bar(_) => self.step(&format!("{step} {done}/{count}")),
@@ -56,7 +56,7 @@ impl RunProgress {
         }
     }
 
-    /// A line that stays.
+    /// Prints a permanent line, above the bar if there is one.
     fn line(&self, line: &str) {
         match self {
             Self::Bar(bar) => bar.suspend(|| eprintln!("{line}")),

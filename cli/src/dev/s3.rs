@@ -36,7 +36,7 @@ pub(crate) async fn run(args: S3Args) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// From the environment, because the arguments of a process are public on its machine.
+/// Read from the environment, because the arguments of a process are visible to all users of its machine.
 fn from_env(name: &str) -> Result<String, CommandError> {
     std::env::var(name).map_err(|_| CommandError::bad_input(format!("the environment variable {name} is not set")))
 }

@@ -102,7 +102,7 @@ fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result
     })
 }
 
-/// The log has the assignment that clients used, at the time from which they used it.
+/// Writes the assignment used by clients, with the time from which they used it.
 fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result<ReplayFigures, CommandError> {
     let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
     let mut written = Ok(());

@@ -1,4 +1,4 @@
-//! `emberkeep sim replay-recording`: whether brains decide again as recorded.
+//! `emberkeep sim replay-recording`: checks that brains repeat the recorded decisions.
 
 use std::fs::File;
 use std::io::{BufReader, Write};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Progress on standard error, so that standard output holds only the result.
+/// Progress on standard error, so that standard output contains only the result.
 #[derive(Debug)]
 pub(super) enum SimProgress {
     Bar(ProgressBar),
@@ -22,7 +22,7 @@ pub(super) struct ProgressStage<'a> {
     shown_at: Cell<Instant>,
 }
 
-/// How often a plain line is written.
+/// The interval of plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 impl SimProgress {

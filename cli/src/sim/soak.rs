@@ -22,7 +22,7 @@ pub(super) struct SoakArgs {
     seed: u64,
 }
 
-/// Runs the seeds, and prints what held or what broke.
+/// Runs the seeds, and prints the summary, or the violated invariant with its seed.
 pub(super) fn run(args: &SoakArgs) -> Result<(), CommandError> {
     let progress = SimProgress::begin();
     let shown = progress.stage("clusters with faults", args.seeds);

@@ -32,7 +32,7 @@ pub(super) fn title(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A file that shows how far it has been read.
+/// A file that reports its read position as progress.
 struct CountingReader<'a> {
     file: File,
     byte_count: u64,

@@ -48,7 +48,7 @@ fn text_of(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
 }
 
-/// What follows `prefix` at the beginning of words.
+/// The word after each occurrence of `prefix` at the beginning of a word.
 fn words_after<'a>(text: &'a str, prefix: &'static str, is_in_word: fn(char) -> bool) -> Vec<&'a str> {
     let begins = |at: &usize| !text[..*at].ends_with(|c: char| c == '-' || is_in_word(c));
     let starts = text.match_indices(prefix).map(|(at, _)| at).filter(begins);
@@ -72,7 +72,7 @@ fn the_flags_that_documents_name_exist() {
     for path in DOCUMENTS {
         let text = text_of(path);
         for flag in words_after(&text, "--", |c| c.is_ascii_lowercase() || c == '-') {
-            // An arrow of a picture ends in further dashes.
+            // A diagram's arrow ends in further dashes.
             let is_known = flag.ends_with('-') || flags.contains(flag) || FLAGS_OF_OTHERS.contains(&flag);
             assert!(is_known, "{path} names --{flag}, which no command has");
         }
@@ -100,7 +100,7 @@ fn the_metrics_that_documents_name_exist() {
     }
 }
 
-/// Paths in documents that are those of any crate.
+/// Paths in documents that refer to any crate.
 const GENERIC_PATHS: [&str; 1] = ["tests/it/main.rs"];
 
 #[test]
@@ -125,7 +125,7 @@ fn the_paths_that_documents_name_exist() {
 
 /// In characters; code is exempt.
 const LINE_WIDTH_MAX: usize = 140;
-/// What can be read in five minutes.
+/// The length that can be read in five minutes.
 const README_WORDS_MAX: usize = 900;
 
 #[test]

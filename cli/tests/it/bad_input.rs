@@ -1,4 +1,4 @@
-//! Bad input is refused with one sentence and exit code 2.
+//! Bad input is rejected with one sentence and exit code 2.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -11,7 +11,7 @@ use emberkeep_store::{Credentials, Durability};
 
 use crate::binary::{emberkeep, finished};
 
-/// Runs the command; the sentence of its refusal.
+/// Runs the command; returns the sentence of its error.
 fn refusal(command: &mut Command) -> String {
     let ended = finished(command);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{ended:?}");

@@ -1,4 +1,4 @@
-//! `emberkeep bench` at a very small size: that it measures and what it reports, not how fast anything is.
+//! `emberkeep bench` at a very small size: the measurements run and report their figures; speed is not checked.
 
 use std::fs;
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Far longer than any command takes; reached only by one that hangs.
+/// Far longer than any command takes; only a command that hangs exceeds it.
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A command that has ended.

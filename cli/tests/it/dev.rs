@@ -32,12 +32,12 @@ fn run(place: &Path, options: &str) -> Value {
     serde_json::from_str(&json).expect("it is JSON")
 }
 
-/// A run without an end of its own.
+/// A run that lasts until it is stopped.
 fn start(place: &Path, options: &str) -> DevCommand {
     DevCommand::start(place, &format!("--trace trace.csv {options}"))
 }
 
-/// How many requests failed, and how many answers were wrong.
+/// The numbers of failed requests and of wrong answers.
 fn counts(summary: &Value) -> (u64, u64) {
     let count = |name: &str| summary[name].as_u64().expect("it is a count");
     (count("failed"), count("wrong"))

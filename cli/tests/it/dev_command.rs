@@ -1,4 +1,4 @@
-//! `emberkeep dev` as a process that runs until a test has seen what it waits for.
+//! `emberkeep dev` as a process that runs until a test has observed the expected report.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::binary::emberkeep;
 
-/// A run without an end of its own: `--for 1h`, with its data in `data` below the folder. Killed when dropped.
+/// A run with `--for 1h` and its data in `data` below the folder. Killed when dropped.
 pub(crate) struct DevCommand {
     process: Child,
     folder: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct DevCommand {
     reader: Option<JoinHandle<()>>,
 }
 
-/// What a run has reported so far.
+/// The reports of a run so far.
 pub(crate) struct DevOutput {
     lines: Vec<String>,
     log: String,
@@ -57,7 +57,7 @@ impl DevCommand {
         }
     }
 
-    /// Waits until the run has reported this.
+    /// Waits until the run has reported this text.
     pub(crate) fn wait_until(&mut self, what: &str, is_reported: impl Fn(&DevOutput) -> bool) {
         wait_for(what, || {
             let progress = self.progress();
@@ -73,7 +73,7 @@ impl DevCommand {
         self.wait_until(flag, |progress| progress.log.contains(&finished));
     }
 
-    /// Ends the run with SIGTERM, which has to succeed; the summary that it writes.
+    /// Ends the run with SIGTERM, which must succeed; returns the summary that it writes.
     pub(crate) fn end(mut self) -> Value {
         let id = self.process.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status();
@@ -95,17 +95,17 @@ impl DevCommand {
 }
 
 impl DevOutput {
-    /// How many disruptions of this kind were injected.
+    /// The number of injected disruptions of this kind.
     pub(crate) fn injected(&self, kind: &str) -> usize {
         self.log.matches(&format!("disruption injected kind={kind} ")).count()
     }
 
-    /// How many requests were completed, by the samples of each second.
+    /// The number of completed requests, by the samples of each second.
     pub(crate) fn request_count(&self) -> u64 {
         self.values_of(" req/s,").sum()
     }
 
-    /// How many slices have moved.
+    /// The number of slices that have moved.
     pub(crate) fn move_count(&self) -> u64 {
         self.values_of(" moves,").last().unwrap_or_default()
     }
@@ -119,7 +119,7 @@ impl DevOutput {
 
 impl Drop for DevCommand {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -28,7 +28,7 @@ struct FailureCluster {
 }
 
 impl FailureCluster {
-    /// Starts a cluster, waits until each pod owns something, and gives each key an object.
+    /// Starts a cluster, waits until each pod owns slices, and writes an object for each key.
     async fn start() -> Self {
         let settings = ProcessClusterSettings {
             pods: PodOptions {
@@ -136,7 +136,7 @@ async fn requests_are_routed_around_a_frozen_pod_and_it_learns_what_it_lost_when
     );
     assert_ne!(view(&cluster.clerk, &lost).await.unwrap().pod, name);
 
-    // The frozen target gives the pod nothing back before it has shown that it knows what it lost.
+    // While frozen, the target cannot give the pod new slices before it has acknowledged the loss of its old ones.
     cluster.admin(&["freeze", TARGET]).await;
     cluster.processes.heal(&name).await.unwrap();
     let denial = || async { denies_ownership(address, &lost).await.then_some(()) };

@@ -1,6 +1,6 @@
-//! The binary from the outside: real processes, real sockets, real kills.
+//! End-to-end tests of the binary: real processes, sockets and kills.
 //!
-//! Tests that cut the network are apart, in `tests/network/`.
+//! Tests that cut the network are in `tests/network/`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 

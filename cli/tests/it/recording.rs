@@ -13,7 +13,7 @@ fn replayed(place: &Path, file: &str) -> FinishedCommand {
     finished(command.current_dir(place))
 }
 
-/// The numbers of the outcome: brains, events, proposals, assignments.
+/// The counts in the outcome: brains, events, proposals, assignments.
 fn counts(outcome: &FinishedCommand) -> Vec<u64> {
     let words = outcome.stdout.split(|c: char| !c.is_ascii_digit());
     words.filter_map(|word| word.parse().ok()).take(4).collect()
@@ -63,7 +63,7 @@ fn a_recording_that_a_kill_has_truncated_is_replayed_up_to_there() {
     assert!(brains >= 2, "more than one member led: {outcomes:?}");
 }
 
-/// The files that the members have written, more than one of a restarted member.
+/// The files written by the members; a restarted member has several.
 fn recordings(place: &Path) -> Vec<String> {
     let files = fs::read_dir(place).expect("the folder is ours");
     let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());

@@ -1,4 +1,4 @@
-//! `emberkeep sim requests`.
+//! `emberkeep sim requests`: figures, reproducibility and errors.
 
 use std::fs;
 

@@ -128,7 +128,7 @@ fn an_expected_outcome_is_shown_and_another_is_refused_with_the_difference() {
 #[test]
 fn a_soak_reports_its_faults() {
     let ended = finished(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
-    // On a busy machine it also prints its progress.
+    // A busy machine also prints progress lines.
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.starts_with("2 clusters, ") && ended.stdout.ends_with("every invariant held\n"));
 }

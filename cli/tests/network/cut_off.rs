@@ -1,4 +1,4 @@
-//! Hosts that are partitioned, without any notice to the others.
+//! Hosts that are partitioned without notice to their peers.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use super::network_cluster::NetworkCluster;
 use super::own_network::in_own_network;
 
-/// The default `dead_after`: how long a silent pod is kept.
+/// The default `dead_after`: the time for which a silent pod is kept.
 const DEAD_AFTER: Duration = Duration::from_secs(3);
-/// How much longer detection and routing may take on a busy machine.
+/// The margin for detection and routing on a busy machine.
 const SLACK: Duration = Duration::from_secs(7);
 
 #[test]
@@ -37,7 +37,7 @@ fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_
         );
         assert_ne!(view(&cluster.clerk, &lost).await.unwrap().pod, name);
 
-        // The frozen target gives the pod nothing back before it has shown that it knows what it lost.
+        // While frozen, the target cannot give the pod new slices before it has acknowledged the loss of its old ones.
         cluster.admin(&["freeze", TARGET]).await;
         let mended_at = Instant::now();
         cluster.wires.mend(pod);
@@ -64,8 +64,7 @@ fn an_assigner_partitioned_from_all_pods_removes_none_and_no_request_fails() {
         cluster.wires.mend(&cluster.assigner);
         eprintln!("the assigner was partitioned for {:.3?}", cut_at.elapsed());
 
-        // The assigner suspects a mass failure, then all pods have reported again, and it has changed nothing
-        // meanwhile.
+        // The assigner suspects a mass failure, then all pods report again; the assignment does not change in between.
         for expected in [1, 0] {
             let seen = || async { (mass_failure(&cluster).await? == expected).then_some(()) };
             eventually(&format!("{expected} mass failures"), seen).await;

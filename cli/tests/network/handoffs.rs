@@ -14,7 +14,7 @@ use super::network_cluster::{NetworkCluster, keys};
 use super::own_network::in_own_network;
 use super::wires::Wires;
 
-/// More than the start of a transfer takes, less than a value.
+/// More bytes than the start of a transfer takes, fewer than a value.
 const BEGUN_BYTE_COUNT: u64 = 8 << 10;
 
 #[test]
@@ -27,7 +27,7 @@ fn a_drain_over_slow_links_ends_and_every_answer_is_right() {
     in_own_network(async || drain_over(Wires::delay_between).await);
 }
 
-/// Drains a pod after the links between pods were degraded, if the machine can do that.
+/// Drains a pod after degrading the links between pods, if the machine supports that.
 async fn drain_over(degrade: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
     let mut cluster = NetworkCluster::start(ClerkSettings::default()).await;
     let hosts = cluster.pods.clone();
@@ -80,7 +80,7 @@ fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
     });
 }
 
-/// Whether the new pod warms a slice that the old one still serves.
+/// Whether the new pod is warming a slice that the old one still serves.
 fn hands_over(held: &Assignment, old: &Host, new: &Host) -> bool {
     let is_of = |pod, host: &Host| held.pod(pod).name.as_str() == host.name;
     held.slices().iter().any(|(_, state)| {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// The addresses of all pods, and no others.
+/// The subnet of all pods, and of no other hosts.
 pub(crate) const POD_SUBNET: &str = "10.77.1.0/24";
 
 /// A network namespace with one address. Its name is that of the device that leads there, and of its process.
@@ -13,7 +13,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The test itself, with its clerks: at the bridge.
+    /// The host of the test itself, with its clerks: at the bridge.
     pub(crate) fn hub() -> Self {
         Self::new("hub".to_owned(), [0, 1])
     }
@@ -39,18 +39,18 @@ impl Host {
         Self { name, address }
     }
 
-    /// Where its server listens.
+    /// The listen address of its server.
     pub(crate) fn listen(&self) -> SocketAddr {
         (self.address, 7400).into()
     }
 
-    /// Where it serves metrics.
+    /// The listen address of its metrics.
     pub(crate) fn http(&self) -> SocketAddr {
         (self.address, 7401).into()
     }
 
-    /// A hardware address of its own, which the other hosts know from the start: without ARP, no host learns that
-    /// another is gone, as none learns it of a machine behind a router.
+    /// A fixed hardware address, which the other hosts know from the start: without ARP, no host notices the loss of
+    /// another, as with a machine behind a router.
     pub(crate) fn hardware_address(&self) -> String {
         let [a, b, c, d] = self.address.octets();
         format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")

@@ -1,4 +1,4 @@
-//! Starting processes in network namespaces of their own.
+//! Starting processes in separate network namespaces.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl ProcessLauncher for NamespaceLauncher {
     async fn launch(&self, spec: ProcessSpec) -> Result<ChildProcess, LabError> {
         let host = Host::named(&spec.name);
         let configuration = self.folder.join("logs").join(format!("{}.ip", host.name));
-        // Packets leave the host one by one, as on a wire, so that each can be lost or late on its own.
+        // Packets leave the host one by one, as on a wire, so that each can be lost or delayed separately.
         let lines = format!(
             "link set lo up\nlink set eth0 gso_max_segs 1\n{}",
             self.wires.configuration_of(&host, "eth0")

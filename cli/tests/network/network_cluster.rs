@@ -1,4 +1,4 @@
-//! A cluster whose processes run at hosts of their own, and a client of it.
+//! A cluster with one host per process, and a client of it.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(crate) struct NetworkCluster {
 }
 
 impl NetworkCluster {
-    /// Starts a cluster, and waits until each pod owns something, no slice moves and each value is warm.
+    /// Starts a cluster, and waits until each pod owns slices, no slice moves and each value is warm.
     pub(crate) async fn start(settings: ClerkSettings) -> Self {
         let pods: Vec<Host> = (1..=POD_COUNT).map(Host::pod).collect();
         let assigner = Host::assigner();
@@ -73,7 +73,7 @@ impl NetworkCluster {
         cluster
     }
 
-    /// Clients of all keys, whose answers have to be right.
+    /// Clients of all keys, which check the answers.
     pub(crate) fn viewers(&self) -> Viewers {
         Viewers::start(&self.clerk, keys(), |key, answer| answer.value == value_of(key))
     }
@@ -88,13 +88,13 @@ impl NetworkCluster {
         keys().find(|key| self.owner_of(key) == pod.name).unwrap()
     }
 
-    /// Runs `emberkeep admin`, which has to succeed.
+    /// Runs `emberkeep admin`, which must succeed.
     pub(crate) async fn admin(&self, args: &[&str]) {
         self.processes.operator_command().run(args).await.unwrap();
     }
 }
 
-/// Whether all pods own something, and no replica is warming or leaving.
+/// Whether all pods own slices, and no replica is warming or leaving.
 fn is_settled(assignment: &Assignment) -> bool {
     let mut replicas = assignment.slices().values().flat_map(|state| state.replicas.iter());
     let are_all_serving = replicas.all(|replica| replica.phase == Phase::Serving);

@@ -12,15 +12,15 @@ use tokio::time::timeout;
 
 /// Set for the run inside.
 const INSIDE: &str = "EMBERKEEP_TEST_OWN_NETWORK";
-/// A deadline for the test: only a fault reaches it.
+/// The deadline of the test: only a fault exceeds it.
 const DEADLINE: Duration = Duration::from_secs(150);
-/// How a network namespace is made, by root and by other users.
+/// The commands that create a network namespace, for root and for other users.
 const WAYS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
-/// Commands that have to work inside.
+/// Commands that must work inside.
 const PROBE: &str = "ip link add hub type bridge && ip link add near type veth peer name far && unshare --net true";
 
-/// Runs the test in a network of its own, or prints why there can be none. Has to be called with a closure by the test
-/// itself, whose name is taken from the type of the closure.
+/// Runs the test in its own network namespace, or prints why none can be created. Must be called with a closure by the
+/// test itself, whose name is taken from the type of the closure.
 pub(crate) fn in_own_network<S: AsyncFnOnce()>(test: S) {
     if env::var_os(INSIDE).is_some() {
         return run(test);
@@ -38,13 +38,13 @@ fn run(test: impl AsyncFnOnce()) {
     assert!(ended.is_ok(), "it took longer than {DEADLINE:?}");
 }
 
-/// Ends this process when its standard input closes, at the latest when the test outside ends.
+/// Ends this process when its standard input closes, at the latest when the outer test process ends.
 fn end_with_parent() {
     let _ = std::io::stdin().read(&mut [0]);
     std::process::exit(1);
 }
 
-/// The way that works here, or why the last one failed.
+/// The first command that works here, or why the last one failed.
 fn way() -> Result<&'static [&'static str], String> {
     let mut reason = String::new();
     for way in WAYS {

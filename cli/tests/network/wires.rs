@@ -22,7 +22,7 @@ const FIFTH_OF_PODS: &str = concat!(
     "6 0 0 0",            // not picked
 );
 
-/// Wires that can be cut and degraded. Hosts see only that packets are lost or late.
+/// Wires that can be cut and degraded. Hosts observe only lost or late packets.
 #[derive(Debug)]
 pub(crate) struct Wires {
     hosts: Vec<Host>,
@@ -79,7 +79,7 @@ impl Wires {
         }
     }
 
-    /// Limits the rate from one to the other, so that a value takes seconds.
+    /// Limits the rate in one direction, so that a value takes seconds.
     pub(crate) fn narrow(&self, one: &Host, other: &Host) -> Result<(), String> {
         let (device, source) = (&other.name, one.address);
         tc(&format!(
@@ -89,7 +89,7 @@ impl Wires {
         ))
     }
 
-    /// How many bytes have passed the limited link to the host.
+    /// The number of bytes sent over the limited link to the host.
     pub(crate) fn passed_narrow(&self, host: &Host) -> u64 {
         let shown = Command::new("tc")
             .args(["-s", "class", "show", "dev", &host.name])
@@ -100,7 +100,7 @@ impl Wires {
         words.nth(1).and_then(|count| count.parse().ok()).unwrap_or_default()
     }
 
-    /// Between pods, every fifth packet is lost at random.
+    /// Drops every fifth packet between pods, at random.
     pub(crate) fn lose_between(&self, pods: &[Host]) -> Result<(), String> {
         for Host { name, .. } in pods {
             tc(&format!(
@@ -112,7 +112,7 @@ impl Wires {
         Ok(())
     }
 
-    /// Between pods, every packet takes 200 ms.
+    /// Delays every packet between pods by 200 ms.
     pub(crate) fn delay_between(&self, pods: &[Host]) -> Result<(), String> {
         for Host { name, .. } in pods {
             let delayed = format!("qdisc add dev {name} parent 1:1 netem delay {DELAY}\n");

@@ -18,7 +18,7 @@ pub struct CallJournal {
 /// The outcome of an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// The idempotency key.
+    /// The idempotency key, as sent by the caller.
     pub key: String,
     /// The outcome that all calls with the key get.
     pub outcome: CallOutcome,
@@ -31,7 +31,7 @@ pub enum CallOutcome {
     Effect,
     /// The call was rejected, for this reason.
     Refusal(String),
-    /// The call was undone before it arrived, and is rejected from now on.
+    /// The call was undone before it arrived, and is now rejected.
     Bar,
 }
 

@@ -10,14 +10,14 @@ use crate::cluster::{DataFolder, PodOptions, ProcessCluster, ProcessClusterSetti
 use crate::load::write_missing;
 use crate::report::{ProgressEvent, ShowProgress};
 
-/// Where a measurement runs.
+/// The environment of a measurement.
 #[derive(Debug)]
 pub struct BenchPlace {
     /// The binary `emberkeep` that each process runs.
     pub program: PathBuf,
-    /// Where everything is kept.
+    /// The folder of all data.
     pub folder: DataFolder,
-    /// Where the objects are.
+    /// The location of the objects.
     pub store: StoreChoice,
 }
 

@@ -1,11 +1,11 @@
-//! What all reports of measurements have.
+//! The common interface of the reports of measurements.
 
 use std::fmt::Display;
 
 use serde::Serialize;
 
-/// The report of a measurement: a table as text, and JSON whose names are a promise.
+/// The report of a measurement: a table as text, and JSON with stable field names.
 pub trait BenchReport: Serialize + Display {
-    /// How many values were not those that their keys must have.
+    /// The number of values that differed from the expected ones.
     fn wrong(&self) -> u64;
 }

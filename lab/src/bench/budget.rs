@@ -16,7 +16,7 @@ use crate::LabError;
 use crate::cluster::PodOptions;
 use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
 
-/// The figures of the measurement. The names of its fields are a promise.
+/// The figures of the measurement. Field names are stable.
 #[derive(Debug, Serialize)]
 pub struct BudgetReport {
     objects: u32,
@@ -33,7 +33,7 @@ pub struct BudgetReport {
     reader: ReaderReport,
 }
 
-/// Reads more state than fits into memory, and reports how much memory that takes and which tier answers.
+/// Reads more state than fits into memory, and reports the memory used and the share of each tier.
 pub fn run(
     place: BenchPlace,
     settings: ReadSettings,

@@ -1,4 +1,4 @@
-//! A value that has to be decoded: a list of records as JSON of an exact size.
+//! A value that requires decoding: a list of records as JSON of an exact size.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

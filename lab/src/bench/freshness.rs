@@ -1,4 +1,4 @@
-//! How long a value is used without asking the store.
+//! Freshness of the values in a measurement.
 
 use emberkeep_slicelet::Freshness;
 

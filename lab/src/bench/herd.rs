@@ -1,4 +1,4 @@
-//! `emberkeep bench herd`: what the loss of a pod does to the store, with and without a bound on store requests.
+//! `emberkeep bench herd`: the effect of a pod's loss on the store, with and without a bound on store requests.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -30,47 +30,47 @@ use crate::demo::{TARGET, value_of};
 use crate::load::{Clients, LoadRun, Pace, Schedule, drive};
 use crate::report::{ProgressEvent, ShowProgress};
 
-/// What the measurement needs.
+/// The settings of the measurement.
 #[derive(Debug, Clone)]
 pub struct HerdSettings {
     /// The binary `emberkeep` that each process runs.
     pub program: PathBuf,
-    /// Where everything is kept; without it, in temporary folders.
+    /// The folder of all data; `None` for temporary folders.
     pub data: Option<PathBuf>,
-    /// How many pods there are, of which one is killed.
+    /// The number of pods, one of which is killed.
     pub pods: u16,
-    /// How many keys there are, all warm before the kill.
+    /// The number of keys, all warm before the kill.
     pub keys: u32,
     /// Requests a second, spread evenly over the keys.
     pub rate: u32,
-    /// How long the load lasts before the kill.
+    /// The duration of the load before the kill.
     pub before: Duration,
-    /// How long it lasts after the kill.
+    /// The duration of the load after the kill.
     pub after: Duration,
-    /// How many reads the store serves at a time.
+    /// Concurrent reads that the store serves.
     pub store_places: u16,
-    /// How long the store takes for a read.
+    /// The service time of a read at the store.
     pub store_time: Duration,
-    /// How many reads may wait at the store.
+    /// The maximum number of reads waiting at the store.
     pub store_waiting: u16,
-    /// The guard's rate for the whole target, in store requests a second; without it, 80 % of the store's.
+    /// The guard's rate for the whole target, in store requests a second; `None` for 80 % of the store's.
     pub guard_rate: Option<u32>,
-    /// How many store requests a pod may make at a time with the guard.
+    /// The maximum number of concurrent store requests of a pod with the guard.
     pub guard_concurrency: u16,
 }
 
-/// The maximum, which bounds nothing.
+/// The maximum of the setting: effectively no bound.
 const UNGUARDED_CONCURRENCY: u16 = 10_000;
 const ASSIGN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often the store's counters are sampled.
+/// The sampling interval of the store's counters.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
-/// How many keys are warmed concurrently, and how many rounds that may take.
+/// The number of keys warmed concurrently, and the maximum number of rounds.
 const WARMING_WIDTH: usize = 64;
 const WARMING_ROUNDS_MAX: usize = 10;
 /// More load than one machine can produce: slices move only because a pod was killed.
 const MAX_LOAD_HINT_MILLI: u64 = 1_000_000_000;
 
-/// How store requests are bounded.
+/// The bounds on store requests.
 #[derive(Debug, Clone, Copy)]
 struct HerdGuard {
     name: &'static str,
@@ -118,7 +118,7 @@ async fn measure(settings: HerdSettings, show: ShowProgress<'_>) -> Result<HerdR
 }
 
 impl HerdSettings {
-    /// How many reads a second the store can serve.
+    /// Reads a second that the store can serve.
     fn store_rate(&self) -> u32 {
         (f64::from(self.store_places) / self.store_time.as_secs_f64()) as u32
     }

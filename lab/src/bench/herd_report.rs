@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::bench_report::BenchReport;
 use crate::report::{CompletedRequest, ReportTable, RequestOutcome, nanos, quantile, time};
 
-/// The figures of the measurement. The names of its fields are a promise.
+/// The figures of the measurement. Field names are stable.
 #[derive(Debug, Serialize)]
 pub struct HerdReport {
     pub(super) pods: u16,
@@ -26,30 +26,30 @@ impl BenchReport for HerdReport {
     }
 }
 
-/// One run. Times count from the kill, latency from when a request was due.
+/// One run. Times are relative to the kill; latency is measured from the time at which a request was due.
 #[derive(Debug, Serialize)]
 pub(super) struct HerdRun {
     guard: &'static str,
     load_concurrency: u16,
     /// Store requests a second of the whole target.
     guard_rate: Option<u32>,
-    /// The most requests that reached the store within a second, refused ones included.
+    /// The peak of requests that reached the store within a second, rejected ones included.
     store_peak_per_s: u64,
     store_peak_per_100_ms: u64,
     store_served: u64,
-    /// Requests that the store answered with 503 SlowDown.
+    /// Requests rejected by the store with 503 SlowDown.
     store_refused: u64,
     requests: u64,
     failed: u64,
     failed_by_kind: BTreeMap<&'static str, u64>,
     wrong: u64,
-    /// Of the requests due within 10 s after the kill, failed ones included.
+    /// The latency of requests due within 10 s after the kill, failed ones included.
     p50_ms: f64,
     p99_ms: f64,
     max_ms: f64,
-    /// Of the requests due before the kill.
+    /// The latency of requests due before the kill.
     p99_before_ms: f64,
-    /// From when on each second had at least 99 % warm answers; none if that never was.
+    /// The time after which each second had at least 99 % warm answers; `None` if that was not reached.
     warm_again_s: Option<f64>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct StoreSample {
     pub(super) refused: u64,
 }
 
-/// How long after the kill latency is measured.
+/// The period after the kill in which latency is measured.
 const WINDOW: Duration = Duration::from_secs(10);
 const WARM_SHARE: f64 = 0.99;
 
@@ -107,7 +107,7 @@ impl HerdRun {
     }
 }
 
-/// The latencies of some requests in nanoseconds, sorted.
+/// The latencies of a set of requests in nanoseconds, sorted.
 fn latencies(requests: &[CompletedRequest], is_included: impl Fn(Duration) -> bool) -> Vec<f64> {
     let included = requests.iter().filter(|request| is_included(request.due));
     let mut latencies: Vec<f64> = included.map(|request| nanos(request.latency())).collect();
@@ -128,7 +128,7 @@ fn span(samples: &[StoreSample], count: impl Fn(&StoreSample) -> u64) -> u64 {
     ends.map_or(0, |(first, last)| count(last) - count(first))
 }
 
-/// From when on each second had warm answers.
+/// The time after which each second had warm answers.
 fn warm_again(requests: &[CompletedRequest], killed_at: Duration) -> Option<f64> {
     let mut seconds: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
     for request in requests {

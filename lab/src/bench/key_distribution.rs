@@ -1,13 +1,13 @@
-//! How requests are distributed over the keys.
+//! The distribution of requests over the keys.
 
 use rand::RngExt;
 
 /// The distribution of requests over keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyDistribution {
-    /// The nth most popular key gets 1/n of the requests of the first.
+    /// The nth most popular key gets 1/n of the requests of the most popular one.
     Zipf,
-    /// Each key gets as many as any other.
+    /// All keys get the same number of requests on average.
     Uniform,
 }
 

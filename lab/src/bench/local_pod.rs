@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep};
 use crate::LabError;
 use crate::cluster::free_port;
 
-/// How long the pod may take to own all slices.
+/// The deadline for the pod to own all slices.
 const OWN_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The only pod of its target.
 pub(super) struct LocalPod<C: Codec> {
     pub(super) slicelet: Slicelet<C>,
-    /// How long the slicelet took to start, including the index of its disk tier.
+    /// The start time of the slicelet, including the index of its disk tier.
     pub(super) started_in: Duration,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
 }
@@ -43,7 +43,7 @@ impl<C: Codec> LocalPod<C> {
         })
     }
 
-    /// Waits until the pod owns this key; it owns all from then on.
+    /// Waits until the pod owns this key; it then owns all keys.
     pub(super) async fn owned(&self, key: &str) -> Result<(), LabError> {
         let deadline = Instant::now() + OWN_TIMEOUT;
         while self.slicelet.own(key).is_err() {
@@ -57,7 +57,7 @@ impl<C: Codec> LocalPod<C> {
         Ok(())
     }
 
-    /// Ends the pod in order.
+    /// Shuts the pod down.
     pub(super) async fn end(self) {
         self.slicelet.shutdown().await;
         self.server.abort();

@@ -1,4 +1,4 @@
-//! The object that a key must have: incompressible noise behind a checksum seeded with the key.
+//! The expected object of a key: incompressible noise behind a checksum seeded with the key.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use xxhash_rust::xxh64::xxh64;
 
 const CHECKSUM_SIZE: usize = size_of::<u64>();
 
-/// The keys of this many objects of that size. A key names its size: objects of another size have other keys.
+/// The keys of `count` objects of one size. A key names its size: objects of another size have other keys.
 pub(super) fn keys_of(size: u64, count: u32) -> Vec<Arc<str>> {
     (0..count).map(|number| format!("{size}/{number}").into()).collect()
 }

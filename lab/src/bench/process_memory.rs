@@ -1,4 +1,4 @@
-//! The resident memory of a process, as Linux counts it.
+//! The resident memory of a process, as reported by Linux.
 
 use std::fs;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -9,7 +9,7 @@ use crate::LabError;
 
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Samples the resident memory of this process until it is ended.
+/// Samples the resident memory of this process until stopped.
 #[derive(Debug)]
 pub(super) struct MemorySampler {
     stop: mpsc::Sender<()>,
@@ -32,7 +32,7 @@ impl MemorySampler {
         Self { stop, thread }
     }
 
-    /// Ends sampling; the samples in bytes, in order.
+    /// Stops sampling and returns the samples in bytes, in order.
     pub(super) fn end(self) -> Vec<u64> {
         drop(self.stop);
         self.thread.join().unwrap_or_default()
@@ -54,7 +54,7 @@ pub(super) struct ProcessMemory {
 }
 
 impl ProcessMemory {
-    /// Of the process with this id.
+    /// The memory of the process with this id.
     pub(super) fn of_process(process: u32) -> Result<Self, LabError> {
         Self::of(&process.to_string())
     }

@@ -1,4 +1,4 @@
-//! ReadWorkload objects through guards, and what came of it.
+//! Reads objects through guards and reports the figures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::object::is_value_of;
 use super::process_memory::MemorySampler;
 
-/// The figures of many reads. The names of its fields are a promise.
+/// The figures of many reads. Field names are stable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadsReport {
     /// Objects read, failed reads included.
@@ -27,19 +27,19 @@ pub struct ReadsReport {
     pub store_checks: u64,
     /// Bytes of objects that the store returned.
     pub store_bytes: u64,
-    /// Other bytes than the key must have.
+    /// Reads that returned other bytes than the key's object.
     pub wrong: u64,
     /// Reads that ended with an error.
     pub failed: u64,
-    /// How long all of them took.
+    /// The duration of all reads together.
     pub seconds: f64,
-    /// The highest sample of resident memory meanwhile.
+    /// The highest sample of resident memory during the reads.
     pub rss_peak_bytes: u64,
     /// The median of these samples.
     pub rss_median_bytes: u64,
-    /// The size of the values in warm memory afterwards.
+    /// The size of the values in warm memory after the reads.
     pub warm_bytes: u64,
-    /// How many these are.
+    /// The number of these values.
     pub warm_keys: u64,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct ReadWorkload {
     pub(super) slicelet: Slicelet,
     pub(super) keys: Vec<Arc<str>>,
     pub(super) size: u64,
-    /// How many are read concurrently.
+    /// The number of concurrent reads.
     pub(super) width: usize,
     wrong: AtomicU64,
     failed: AtomicU64,

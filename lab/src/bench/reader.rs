@@ -21,10 +21,10 @@ use crate::cluster::{ChildProcess, ProcessCluster};
 
 /// The target of the objects.
 pub(super) const TARGET: &str = "bench";
-/// How long all reads may take.
+/// The deadline of all reads.
 const READS_TIMEOUT: Duration = Duration::from_secs(3_600);
 
-/// What a reader needs.
+/// The settings of a reader.
 #[derive(Debug, Clone)]
 pub struct ReaderSettings {
     /// The name under which the pod registers.
@@ -33,16 +33,16 @@ pub struct ReaderSettings {
     pub assigner: String,
     /// The URL of the object store.
     pub store: String,
-    /// What it reads, and with which memory.
+    /// The workload, and the sizes of memory and disk.
     pub reads: ReadSettings,
     /// The folder of its disk tier.
     pub disk: PathBuf,
 }
 
-/// What a reader reads, and with which memory.
+/// The workload of a reader, and the sizes of its memory and disk.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadSettings {
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: u32,
     /// The size of each in bytes.
     pub object_size: u64,
@@ -50,11 +50,11 @@ pub struct ReadSettings {
     pub memory_budget: ByteSize,
     /// The size of the disk tier.
     pub disk_size: ByteSize,
-    /// How long a value is used.
+    /// The freshness of values.
     pub freshness: BenchFreshness,
-    /// How many are read concurrently.
+    /// The number of concurrent reads.
     pub width: u16,
-    /// How many are read by distribution after each was read once.
+    /// The number of reads by distribution, after each object was read once.
     pub reads: u32,
     /// The distribution of these reads over the objects.
     pub distribution: KeyDistribution,
@@ -63,17 +63,17 @@ pub struct ReadSettings {
 /// The figures of a reader.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ReaderReport {
-    /// How long the slicelet took to start, which is mostly the index of its disk tier.
+    /// The start time of the slicelet, mostly for the index of its disk tier.
     pub started_in_ms: f64,
     /// Resident memory before the first read.
     pub rss_before_bytes: u64,
-    /// Each object once, in order.
+    /// The reads of each object once, in order.
     pub once: ReadsReport,
     /// The reads by distribution.
     pub chosen: ReadsReport,
 }
 
-/// A reader that is ready.
+/// A reader with a started slicelet.
 pub struct Reader {
     pod: LocalPod<Raw>,
     settings: ReadSettings,
@@ -90,7 +90,7 @@ impl Reader {
         self.read_all().boxed_local()
     }
 
-    /// Ends the slicelet in order.
+    /// Shuts the slicelet down.
     pub fn end(self) -> LocalBoxFuture<'static, ()> {
         self.pod.end().boxed_local()
     }

@@ -11,7 +11,7 @@ use crate::cluster::free_port;
 
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// How long a request may take.
+/// The deadline of a request.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server without persistence and one connection to it. The server ends when this is dropped.

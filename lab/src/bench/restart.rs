@@ -1,4 +1,4 @@
-//! `emberkeep bench restart`: what a pod with a disk tier still has after it was restarted.
+//! `emberkeep bench restart`: the values that a pod with a disk tier still has after a restart.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
 use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
 
-/// What the measurement needs.
+/// The settings of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct RestartSettings {
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: u32,
     /// The size of each in bytes.
     pub object_size: u64,
@@ -31,11 +31,11 @@ pub struct RestartSettings {
     pub memory_budget: ByteSize,
     /// The size of the disk tier.
     pub disk_size: ByteSize,
-    /// How many are read concurrently.
+    /// The number of concurrent reads.
     pub width: u16,
 }
 
-/// How the pod ends.
+/// The end of the pod.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Ending {
@@ -43,7 +43,7 @@ enum Ending {
     Sigkill,
 }
 
-/// The figures of the measurement. The names of its fields are a promise.
+/// The figures of the measurement. Field names are stable.
 #[derive(Debug, Serialize)]
 pub struct RestartReport {
     objects: u32,
@@ -55,16 +55,16 @@ pub struct RestartReport {
 struct RestartRun {
     freshness: &'static str,
     ending: Ending,
-    /// How long the slicelet took to start again, including its index.
+    /// The start time of the slicelet after the restart, including its index.
     started_in_ms: f64,
     before: ReadsReport,
     after: ReadsReport,
 }
 
-/// How long a pod may take to write its index.
+/// The deadline for a pod to write its index.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Restarts a pod after SIGTERM and SIGKILL, and reports what it still finds on disk.
+/// Restarts a pod after SIGTERM and SIGKILL, and reports the objects found on disk.
 pub fn run(
     place: BenchPlace,
     settings: RestartSettings,

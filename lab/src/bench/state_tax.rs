@@ -1,4 +1,4 @@
-//! `emberkeep bench state-tax`: what a request pays for state that is not where it runs.
+//! `emberkeep bench state-tax`: the cost of a request whose state is not in the memory of its pod.
 
 use std::fmt;
 use std::hint::black_box;
@@ -23,18 +23,18 @@ use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
 use crate::report::{ProgressEvent, ReportTable, ShowProgress, nanos, quantile, time};
 
-/// What the measurement needs.
+/// The settings of the measurement.
 #[derive(Debug, Clone)]
 pub struct StateTaxSettings {
     /// The sizes of objects in bytes.
     pub sizes: Vec<u64>,
-    /// How many objects of each size are read cold, of large ones no more than 512 MiB.
+    /// The number of objects of each size read cold; of large ones no more than 512 MiB.
     pub objects: u32,
-    /// How often a warm value is read.
+    /// The number of reads of a warm value.
     pub reads: u32,
 }
 
-/// The figures of the measurement. The names of its fields are a promise.
+/// The figures of the measurement. Field names are stable.
 #[derive(Debug, Serialize)]
 pub struct StateTaxReport {
     has_redis: bool,
@@ -62,7 +62,7 @@ struct StateTaxRow {
 /// Cold reads of more bytes do not make the figures more exact.
 const COLD_BYTES_MAX: u64 = 512 << 20;
 const COLD_COUNT_MIN: u64 = 3;
-/// ReadWorkload a clock takes about as long as a warm read, so that many are timed together.
+/// Reading a clock takes about as long as a warm read, so many reads are timed together.
 const BATCH: u32 = 1_000;
 /// All objects stay warm.
 const MEMORY_BUDGET: ByteSize = ByteSize::gib(4);
@@ -109,7 +109,7 @@ async fn measure(
     Ok(StateTaxReport { has_redis, rows })
 }
 
-/// What the measurement of each size and codec shares.
+/// The context shared by the measurements of all sizes and codecs.
 struct Measurement<'a> {
     cluster: &'a ProcessCluster,
     settings: &'a StateTaxSettings,
@@ -122,14 +122,14 @@ impl BenchReport for StateTaxReport {
     }
 }
 
-/// A codec, and the object that a key must have.
+/// A codec, and the expected object of a key.
 struct ValueKind<C> {
     codec: C,
     name: &'static str,
     object_of: fn(&str, u64) -> Bytes,
 }
 
-/// ReadTimes of single requests in nanoseconds, and how many answers were wrong.
+/// The times of single requests in nanoseconds, and the number of wrong answers.
 #[derive(Debug, Default)]
 struct ReadTimes {
     nanos: Vec<f64>,

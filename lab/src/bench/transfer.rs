@@ -1,4 +1,4 @@
-//! `emberkeep bench transfer`: what it costs to move all warm values to a new pod, with and without the transfer.
+//! `emberkeep bench transfer`: the cost of moving all warm values to a new pod, with and without the transfer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,18 +25,18 @@ use crate::demo::{ReadTotals, TARGET};
 use crate::load::{Clients, ScheduledRequest};
 use crate::report::{ProgressEvent, ShowProgress};
 
-/// What the measurement needs.
+/// The settings of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct TransferSettings {
-    /// How many objects there are.
+    /// The number of objects.
     pub objects: u32,
     /// The size of each in bytes.
     pub object_size: u64,
-    /// How many objects are requested after each was requested once.
+    /// The number of requests by distribution, after each object was requested once.
     pub asks: u32,
     /// The distribution of these requests over the objects.
     pub distribution: KeyDistribution,
-    /// How many are requested concurrently.
+    /// The number of concurrent requests.
     pub width: u16,
 }
 
@@ -45,14 +45,14 @@ const MAX_LOAD_HINT_MILLI: u64 = 1_000_000_000;
 /// Memory beside the values, for entries and headroom.
 const SPARE_MEMORY: u64 = 16 << 20;
 const ASSIGN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the move of all slices may take.
+/// The deadline for the move of all slices.
 const MOVE_TIMEOUT: Duration = Duration::from_secs(600);
-/// How long the old pod may take to end once all slices have moved.
+/// The deadline for the old pod to end once all slices have moved.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often the memory of an ending pod is sampled.
+/// The sampling interval of the memory of an ending pod.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Replaces a pod whose values are all warm, with and without the transfer, and reports what that costs.
+/// Replaces a pod whose values are all warm, with and without the transfer, and reports the cost.
 pub fn run(
     place: BenchPlace,
     settings: TransferSettings,
@@ -119,11 +119,11 @@ struct PodReplacement<'a> {
     _end: DropGuard,
 }
 
-/// How long it took until the new pod served all keys.
+/// The time until the new pod served all keys.
 struct MoveTimes {
-    /// Since its start, when the old one got SIGTERM.
+    /// Measured from its start, when the old pod got SIGTERM.
     whole: Duration,
-    /// Since the first slice started to move.
+    /// Measured from the first slice that started to move.
     moving: Duration,
 }
 

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::bench_report::BenchReport;
 use crate::report::{ReportTable, mib, share};
 
-/// The figures of the measurement. The names of its fields are a promise.
+/// The figures of the measurement. Field names are stable.
 #[derive(Debug, Serialize)]
 pub struct TransferReport {
     pub(super) objects: u32,
@@ -26,24 +26,24 @@ pub(super) struct TransferRun {
     pub(super) transfer: bool,
     /// From the start of the new pod, when the old one got SIGTERM, until the new one served all keys.
     pub(super) seconds: f64,
-    /// Of these, since the first slice started to move.
+    /// The part of that time since the first slice started to move.
     pub(super) moving_seconds: f64,
-    /// Megabytes of objects transferred in each of these; none without the transfer.
+    /// Megabytes of objects transferred a second in that part; `None` without the transfer.
     pub(super) mb_per_s: Option<f64>,
-    /// How long it then took to request each object once from the new pod.
+    /// The time in which each object was then requested once from the new pod.
     pub(super) asking_seconds: f64,
-    /// How many objects were requested.
+    /// The number of objects requested.
     pub(super) asked: u64,
-    /// How many of them were warm.
+    /// The number of warm ones among them.
     pub(super) warm: u64,
     /// Reads of the store, from the start of the new pod until each object had been requested.
     pub(super) store_reads: u64,
     pub(super) store_bytes: u64,
     pub(super) wrong: u64,
     pub(super) failed: u64,
-    /// Its steady memory is that before the move.
+    /// The old pod; its steady memory is that before the move.
     pub(super) old_pod: PodMemory,
-    /// Its steady memory is that after each object was requested.
+    /// The new pod; its steady memory is that after each object was requested.
     pub(super) new_pod: PodMemory,
 }
 
@@ -51,12 +51,12 @@ pub(super) struct TransferRun {
 #[derive(Debug, Serialize)]
 pub(super) struct PodMemory {
     rss_steady_bytes: u64,
-    /// The peak until then; of the old pod, the peak of the move.
+    /// The peak up to that time; of the old pod, the peak of the move.
     rss_peak_bytes: u64,
     rss_peak_over_steady: f64,
 }
 
-/// How requests were answered.
+/// The outcomes of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct AnswerCounts {
     pub(super) asked: u64,
@@ -82,7 +82,7 @@ impl PodMemory {
 }
 
 impl AnswerCounts {
-    /// One answer: whether it was right, and whether it was warm.
+    /// One answer: whether it was correct, and whether it was warm.
     pub(super) fn of(answer: Result<(bool, bool), Status>) -> Self {
         let failed = answer.is_err();
         let (is_right, was_warm) = answer.unwrap_or_default();

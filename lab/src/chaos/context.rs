@@ -1,4 +1,4 @@
-//! What all disruptions of a run share.
+//! The context shared by all disruptions of a run.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::cluster::{AssignmentObserver, ProcessCluster};
 use crate::load::{LoadRun, Schedule};
 use crate::report::EventKind;
 
-/// How long before the end of a run no disruption is injected any more.
+/// The period before the end of a run in which no disruption is injected.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
-/// The cluster behind a lock, the run, and when it ends.
+/// The cluster behind a lock, the run, and its end.
 pub(crate) struct ChaosContext<'a> {
     pub(super) run: &'a LoadRun,
     pub(super) assignment: &'a AssignmentObserver,
     pub(super) schedule: &'a Schedule,
-    /// How a new client waits and retries.
+    /// The waiting and retry settings of new clients.
     pub(super) clerk: ClerkSettings,
     cluster: Mutex<&'a mut ProcessCluster>,
-    /// When the run ends, if that is known.
+    /// The end of the run, if it is known.
     ends: Option<Duration>,
-    /// The flag of a disruption that happens once, until it is finished.
+    /// The flag of a one-time disruption that has begun and is not finished.
     unfinished: Cell<Option<&'static str>>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> ChaosContext<'a> {
         self.ends
     }
 
-    /// Records that this happens now to these pods, members or this key. Returns the event's index.
+    /// Records an event that affects these pods, members or this key now. Returns the event's index.
     pub(super) fn record(&self, kind: EventKind, subjects: &[String]) -> usize {
         let (at, owner_changes) = (self.run.now(), self.assignment.owner_changes());
         let subjects = subjects.join(",");
@@ -72,24 +72,24 @@ impl<'a> ChaosContext<'a> {
         tally.events.record(at, kind, &subjects, owner_changes)
     }
 
-    /// Whether the impact of a disruption of that duration would be seen before the run ends.
+    /// Whether the impact of a disruption of that duration can be observed before the run ends.
     pub(super) fn has_time_for(&self, lasts: Duration) -> bool {
         self.ends.is_none_or(|end| self.run.now() + lasts + LAST_MOMENTS <= end)
     }
 
-    /// A disruption that happens once, given by this flag, begins.
+    /// Records the start of a one-time disruption, by its flag.
     pub(super) fn started(&self, flag: &'static str) {
         self.unfinished.set(Some(flag));
     }
 
-    /// The disruption that happens once is finished.
+    /// Records the end of the one-time disruption.
     pub(super) fn finished(&self) {
         if let Some(flag) = self.unfinished.take() {
             tracing::info!(flag, "disruption finished");
         }
     }
 
-    /// Fails if the run has ended before a disruption that happens once.
+    /// Fails if the run has ended before a one-time disruption was finished.
     pub(super) fn check_finished(&self) -> Result<(), LabError> {
         match self.unfinished.get() {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! A disruption: something that is injected into a cluster and, if it lasts, healed.
+//! A disruption: a fault that is injected into a cluster and, if it lasts, healed.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::cluster::ProcessCluster;
 
 /// One kind of disruption. Each begins with an event in the report.
 pub(super) trait Disruption {
-    /// What was injected, for `heal`: the pod that has the fault, the leader that was killed.
+    /// The injected fault, for `heal`: the faulty pod, the killed leader.
     type Injected;
 
-    /// How long it lasts until it is healed. If that is zero, no other disruption sees the cluster meanwhile.
+    /// The time until it is healed. If that is zero, the cluster stays locked against other disruptions until then.
     fn lasts(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Disrupts the cluster; none if there is nothing to disrupt now.
+    /// Disrupts the cluster; `None` if there is nothing to disrupt now.
     async fn inject(
         &self,
         context: &ChaosContext<'_>,
@@ -39,7 +39,7 @@ pub(super) async fn disrupt(context: &ChaosContext<'_>, disruption: &impl Disrup
         return Ok(());
     };
     if !disruption.lasts().is_zero() {
-        // Other disruptions may use the cluster meanwhile; they choose none of the pods that have a fault.
+        // Other disruptions may use the cluster during that time; they choose no pod that has a fault.
         drop(cluster);
         tokio::time::sleep(disruption.lasts()).await;
         cluster = context.cluster().await;
@@ -47,7 +47,7 @@ pub(super) async fn disrupt(context: &ChaosContext<'_>, disruption: &impl Disrup
     disruption.heal(context, &mut cluster, injected).await
 }
 
-/// Disrupts the cluster this often, as long as the impact is seen before the run ends.
+/// Disrupts the cluster at this interval, as long as the impact can be observed before the run ends.
 pub(super) async fn disrupt_every(
     context: &ChaosContext<'_>,
     every: Duration,

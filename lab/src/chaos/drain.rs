@@ -6,7 +6,7 @@ use crate::LabError;
 use crate::cluster::ProcessCluster;
 use crate::report::EventKind;
 
-/// Drains a random pod. The supervisor checks that it ends in order.
+/// Drains a random pod. The supervisor checks that it exits without an error.
 pub(super) struct DrainPod;
 
 impl Disruption for DrainPod {

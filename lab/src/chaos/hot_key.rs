@@ -1,4 +1,4 @@
-//! Watching how fast the load is balanced after a key has become hot.
+//! Measures the time until the load is balanced after a key has become hot.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::demo::TARGET;
 use crate::load::HotKeyPlan;
 use crate::report::EventKind;
 
-/// How often the pods' loads are read.
+/// The interval at which the pods' loads are read.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// How long the load must stay balanced to count as balanced.
+/// The time for which the load must stay within the tolerance to count as balanced.
 const STEADY: Duration = Duration::from_secs(5);
 
 /// Once the key is hot, waits until the load is balanced again and stays so.
@@ -42,12 +42,12 @@ fn is_balanced(loads: &pb::DescribeLoadResponse) -> bool {
     hottest.is_some_and(|hottest| hottest <= loads.mean_milli.saturating_add(loads.tolerance_milli))
 }
 
-/// Since when the load has been balanced without interruption.
+/// The start of the present uninterrupted period of balance.
 #[derive(Debug, Default)]
 struct BalancedSince(Option<Instant>);
 
 impl BalancedSince {
-    /// Records whether the load is balanced now; returns since when, once it has been for long enough.
+    /// Records whether the load is balanced now; returns the start of the period once it has lasted long enough.
     fn observe(&mut self, is_balanced: bool, now: Instant) -> Option<Instant> {
         let since = is_balanced.then(|| self.0.unwrap_or(now));
         self.0 = since;

@@ -12,7 +12,7 @@ use crate::cluster::ProcessCluster;
 use crate::load::{Clients, send};
 use crate::report::EventKind;
 
-/// How many keys the new client requests, the first of the trace.
+/// The number of keys that the new client requests, the first of the trace.
 const REQUESTED_KEYS: usize = 100;
 
 /// Kills all members of the assigner at the same time.
@@ -39,7 +39,7 @@ impl Disruption for KillAssigners {
     }
 }
 
-/// Kills all members and starts them again after that time; meanwhile a new client connects and a pod is restarted.
+/// Kills all members and starts them again after that time; during the outage a new client connects and a pod restarts.
 pub(super) async fn kill_assigners(context: &ChaosContext<'_>, outage: Duration) -> Result<(), LabError> {
     context.started("--kill-assigners-for");
     let ends_at = Instant::now() + outage;
@@ -59,7 +59,7 @@ pub(super) async fn kill_assigners(context: &ChaosContext<'_>, outage: Duration)
     Ok(())
 }
 
-/// The pod continues with the assignment that its peers have.
+/// The pod continues with the assignment of its peers.
 async fn restart_a_pod(context: &ChaosContext<'_>) -> Result<(), LabError> {
     let mut cluster = context.cluster().await;
     let Some(pod) = cluster.random_pod() else {

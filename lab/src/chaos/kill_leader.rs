@@ -12,14 +12,14 @@ use crate::LabError;
 use crate::cluster::ProcessCluster;
 use crate::report::EventKind;
 
-/// How long there may be no leader.
+/// The longest accepted time without a leader.
 const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often the members are asked for the leader while none leads.
+/// The interval at which the members are asked for the leader while none leads.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// How long a member may take to answer that.
+/// The deadline of a member's answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Kills the leader, and measures how long no member leads.
+/// Kills the leader, and measures the time without a leader.
 pub(super) struct KillLeader;
 
 /// A leader that was killed.
@@ -65,7 +65,7 @@ impl Disruption for KillLeader {
     }
 }
 
-/// When a member first knows a leader of a later term.
+/// The time at which a member first knows a leader of a later term.
 async fn new_leader(members: Vec<String>, old_term: u64) -> Result<Instant, LabError> {
     let members = members.into_iter();
     let members = members.map(|url| AssignerAdmin::new(vec![url], ANSWER_TIMEOUT));

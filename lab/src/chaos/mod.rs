@@ -3,7 +3,7 @@
 //! ```text
 //! supervisor --+--> periodic: kill_pod, kill_leader, drain, pod_faults   inject, wait, heal, again
 //!              +--> once:     rolling_restart, scale, kill_assigners      step by step, each when the last has settled
-//!              +--> hot_key:  watches how fast the load is balanced
+//!              +--> hot_key:  measures the time until the load is balanced
 //!              +--> a process that ends unexpectedly is a failure of the run
 //! ```
 //!

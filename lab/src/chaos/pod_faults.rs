@@ -1,4 +1,4 @@
-//! Halting and partitioning pods for a while.
+//! Halting and partitioning pods for a limited time.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::LabError;
 use crate::cluster::{PodFault, ProcessCluster};
 use crate::report::EventKind;
 
-/// Injects a fault into a random pod, and heals it after a while.
+/// Injects a fault into a random pod, and heals it after the configured time.
 pub(super) struct FaultyPod {
     pub(super) fault: PodFault,
     pub(super) lasts: Duration,

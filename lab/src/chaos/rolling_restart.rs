@@ -1,10 +1,10 @@
-//! The rolling restart: all pods are replaced, some at a time.
+//! The rolling restart: all pods are replaced in steps.
 
 use super::context::ChaosContext;
 use crate::LabError;
 use crate::report::EventKind;
 
-/// Replaces all present pods, so many at a time, each step when the last has settled.
+/// Replaces all present pods, `width` at a time, each step when the last has settled.
 pub(super) async fn restart_pods(context: &ChaosContext<'_>, width: u16) -> Result<(), LabError> {
     context.started("--rolling-restart");
     let old = context.cluster().await.pod_names();

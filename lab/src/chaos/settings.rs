@@ -1,21 +1,21 @@
-//! Which disruptions a run has.
+//! The disruptions of a run.
 
 use std::time::Duration;
 
 /// The disruptions of a run, all of which begin after the warm-up. By default there are none.
 #[derive(Debug, Clone, Default)]
 pub struct ChaosSettings {
-    /// Kill a random pod this often, and start another one at once.
+    /// Kill a random pod at this interval, and start another one at once.
     pub kill_every: Option<Duration>,
-    /// Kill the leading member of the assigner this often, and start it again at once.
+    /// Kill the leading member of the assigner at this interval, and start it again at once.
     pub kill_leader_every: Option<Duration>,
-    /// Drain a random pod this often, and start another one at the same time.
+    /// Drain a random pod at this interval, and start another one at the same time.
     pub drain_every: Option<Duration>,
     /// Halt a random pod.
     pub stop: Option<RecurringFault>,
     /// Partition a random pod.
     pub partition: Option<RecurringFault>,
-    /// Replace all pods, this many at a time.
+    /// Replace all pods, this number at a time.
     pub rolling_restart: Option<u16>,
     /// Change the number of pods to each of these in turn.
     pub scale: Vec<u16>,
@@ -23,16 +23,16 @@ pub struct ChaosSettings {
     pub kill_assigners_for: Option<Duration>,
     /// From the middle of the run on, send this share of the requests to one key.
     pub hot_key: Option<f64>,
-    /// How long requests run before the first disruption; without it, 10 s, or a quarter of the run if that is shorter.
+    /// The time of requests before the first disruption; `None` for 10 s, or a quarter of the run if that is shorter.
     pub warm_up: Option<Duration>,
 }
 
 /// A fault that is injected and healed periodically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecurringFault {
-    /// How often it is injected.
+    /// The interval between injections.
     pub every: Duration,
-    /// How long it lasts.
+    /// The duration of the fault.
     pub lasts: Duration,
 }
 
@@ -53,7 +53,7 @@ impl ChaosSettings {
             || self.hot_key.is_some()
     }
 
-    /// How long requests run before the first disruption, in a run of that length.
+    /// The time of requests before the first disruption, in a run of that length.
     pub fn warm_up(&self, run: Option<Duration>) -> Duration {
         match self.warm_up {
             Some(chosen) => chosen,

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::context::ChaosContext;
 use crate::LabError;
 
-/// How long a step may take: longer than a draining pod waits for successors.
+/// The deadline of a step: longer than a draining pod waits for successors.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often draining pods are checked.
+/// The interval at which draining pods are checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 impl ChaosContext<'_> {

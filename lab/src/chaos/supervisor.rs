@@ -20,7 +20,7 @@ use super::settings::{ChaosSettings, RecurringFault};
 use crate::LabError;
 use crate::cluster::PodFault;
 
-/// How often the processes are checked.
+/// The interval at which the processes are checked.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs the disruptions until `stop`. Fails when a process ends unexpectedly, or a disruption fails or is unfinished
@@ -82,7 +82,7 @@ async fn inject_faults(context: &ChaosContext<'_>, fault: PodFault, recurring: R
     disrupt_every(context, every, &FaultyPod { fault, lasts }).await
 }
 
-/// Runs a disruption if it has a setting.
+/// Runs a disruption if it is configured.
 async fn if_given<T, F>(setting: Option<T>, disruption: impl FnOnce(T) -> F) -> Result<(), LabError>
 where
     F: Future<Output = Result<(), LabError>>,

@@ -1,4 +1,4 @@
-//! The members of a cluster's assigner: which run, and which were killed.
+//! The members of a cluster's assigner, running and killed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::member::AssignerMember;
 use super::process::{ChildProcess, ProcessSpec};
 use crate::LabError;
 
-/// How long the assigner may take to elect a leader that answers.
+/// The deadline for the assigner to elect a leader that answers.
 const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All members, and their processes.
@@ -23,13 +23,13 @@ pub struct AssignerGroup {
     program: PathBuf,
     launcher: Arc<dyn ProcessLauncher>,
     members: Vec<AssignerMember>,
-    /// In the order of the members; none for a killed one.
+    /// In the order of the members; `None` for a killed one.
     processes: Vec<Option<ChildProcess>>,
 }
 
 impl AssignerGroup {
-    /// A group of so many members, none of which runs. A data folder keeps its number of members, because each holds a
-    /// vote.
+    /// A group of `count` members, none of which runs yet. A data folder has a fixed number of members, because each
+    /// holds a vote.
     pub(super) fn new(
         program: PathBuf,
         launcher: Arc<dyn ProcessLauncher>,
@@ -111,7 +111,7 @@ impl AssignerGroup {
         Ok(())
     }
 
-    /// The processes that run.
+    /// The processes of the running members.
     pub(super) fn running(&mut self) -> impl Iterator<Item = &mut ChildProcess> {
         self.processes.iter_mut().flatten()
     }

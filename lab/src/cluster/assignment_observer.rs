@@ -20,7 +20,7 @@ use crate::demo::TARGET;
 #[derive(Debug)]
 pub struct AssignmentObserver {
     newest: watch::Receiver<ObservedAssignment>,
-    /// Moves until all pods owned something, which are not counted.
+    /// Moves before all pods owned slices, which are not counted.
     moves_before: u64,
     owner_changes_before: u64,
 }
@@ -51,11 +51,11 @@ impl AssignmentObserver {
         }
     }
 
-    /// Waits until the pods at these addresses, and no others, own all slices and know it. Moves until then are not
-    /// counted. Returns the generation.
+    /// Waits until the pods at these addresses, and no others, own all slices and have applied that assignment. Earlier
+    /// moves are not counted. Returns the generation.
     ///
     /// # Errors
-    /// If that is not so within the deadline.
+    /// If that is not reached within the deadline.
     pub async fn owned_by(&mut self, pods: &BTreeSet<String>, deadline: Duration) -> Result<Generation, LabError> {
         let late = |_| {
             let count = pods.len();
@@ -77,26 +77,26 @@ impl AssignmentObserver {
     }
 
     /// Waits until the pods at these addresses, and no others, own all slices, and no replica is warming or leaving.
-    /// `None` if that is not so by the deadline.
+    /// `None` if that is not reached by the deadline.
     pub(crate) async fn settled_on(&self, pods: &BTreeSet<String>, deadline: Instant) -> Option<()> {
         let mut newest = self.newest.clone();
         let settled = newest.wait_for(|observed| !observed.is_moving && observed.owners.as_ref() == Some(pods));
         timeout_at(deadline, settled).await.ok()?.ok().map(drop)
     }
 
-    /// Waits until a replica is warming or leaving. `None` if none is by the deadline.
+    /// Waits until a replica is warming or leaving. `None` if there is none by the deadline.
     pub(crate) async fn moving(&self, deadline: Instant) -> Option<()> {
         let mut newest = self.newest.clone();
         let moving = newest.wait_for(|observed| observed.is_moving);
         timeout_at(deadline, moving).await.ok()?.ok().map(drop)
     }
 
-    /// Owner changes of all keys since then.
+    /// Owner changes of all keys since counting began.
     pub(crate) fn owner_changes(&self) -> u64 {
         self.newest.borrow().owner_changes - self.owner_changes_before
     }
 
-    /// Slices whose owners changed since then.
+    /// Slices whose owners changed since counting began.
     pub(crate) fn moves(&self) -> u64 {
         self.newest.borrow().moves - self.moves_before
     }
@@ -163,7 +163,7 @@ fn is_moving(assignment: &Assignment) -> bool {
     })
 }
 
-/// How many slices of `after` have other owners than in `before`.
+/// The number of slices of `after` with other owners than in `before`.
 fn moves_between(before: &Assignment, after: &Assignment) -> u64 {
     let slices = after.slices().iter();
     let moved = slices.filter(|(slice, state)| {

@@ -68,7 +68,7 @@ impl DataFolder {
         self.root.join(name)
     }
 
-    /// How many members of the assigner have data here.
+    /// The number of assigner members with data in this folder.
     pub(super) fn member_count(&self) -> Result<usize, LabError> {
         let entries = fs::read_dir(&self.root).map_err(|error| unusable(&self.root, &error))?;
         let names = entries.flatten().map(|entry| entry.file_name());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::data_folder::DataFolder;
 
-/// Prints all logs when it is dropped by a panic. Has to be dropped before the cluster, whose folder may be temporary.
+/// Prints all logs when dropped by a panic. Must be dropped before the cluster, whose folder may be temporary.
 #[derive(Debug)]
 pub struct FailureLogs(PathBuf);
 

@@ -1,4 +1,4 @@
-//! The owners of the keys of a trace, and how often they change.
+//! The owners of the keys of a trace, to count owner changes.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use emberkeep_core::target::KeyMode;
 pub(super) struct KeyOwners(Vec<(SliceKey, Option<Incarnation>)>);
 
 impl KeyOwners {
-    /// These keys, whose owners are not known yet.
+    /// These keys, with owners still unknown.
     pub(super) fn of(keys: &[Arc<str>]) -> Self {
         let slice_keys = keys.iter().map(|key| SliceKey::of(key.as_bytes(), KeyMode::Hashed));
-        // A key that is too long was refused when its object was written.
+        // A key that is too long was rejected when its object was written.
         Self(slice_keys.flatten().map(|key| (key, None)).collect())
     }
 
-    /// Updates the owners; returns how many keys changed theirs.
+    /// Updates the owners; returns the number of keys whose owner changed.
     pub(super) fn update(&mut self, assignment: &Assignment) -> u64 {
         let mut changes = 0;
         for (key, owner) in &mut self.0 {
             let (_, state) = assignment.slices().get(key);
             let serving = state.replicas.serving().next();
-            // Without an owner, the last one is kept.
+            // While a key has no owner, the last one is kept.
             if let Some(next) = serving.map(|pod| assignment.pod(pod).incarnation) {
                 changes += u64::from(owner.is_some_and(|owner| owner != next));
                 *owner = Some(next);
@@ -43,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    /// All keys owned by this incarnation of a pod, or by none.
+    /// An assignment with all keys owned by this incarnation of a pod, or by none.
     fn owned_by(incarnation: Option<u128>) -> Assignment {
         let generation = Generation::NONE.next();
         let pod = |incarnation| {

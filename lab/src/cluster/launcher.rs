@@ -1,4 +1,4 @@
-//! Where processes run, and how they are started there.
+//! Starting the processes of a cluster.
 
 use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use crate::LabError;
 /// Starts the processes of a cluster: on this machine's loopback, or in network namespaces of their own.
 #[async_trait]
 pub trait ProcessLauncher: Debug + Send + Sync {
-    /// Where the process of that name is to listen.
+    /// The listen addresses for the process of that name.
     ///
     /// # Errors
     /// If there is no free address.
@@ -21,11 +21,11 @@ pub trait ProcessLauncher: Debug + Send + Sync {
     /// Starts the process and waits until it is ready.
     ///
     /// # Errors
-    /// If it does not start; the sentence quotes its log.
+    /// If it does not start; the error quotes its log.
     async fn launch(&self, spec: ProcessSpec) -> Result<ChildProcess, LabError>;
 }
 
-/// Where an assigner or a pod listens.
+/// The listen addresses of an assigner or a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addresses {
     /// The listen address for gRPC.

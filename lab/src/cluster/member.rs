@@ -1,4 +1,4 @@
-//! One member of the assigner, and how its process is started.
+//! One member of the assigner, and the start of its process.
 
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ impl AssignerMember {
         Self::name_of(self.id)
     }
 
-    /// Where pods, clerks and operators reach it.
+    /// The URL for pods, clerks and operators.
     pub fn url(&self) -> String {
         format!("http://{}", self.addresses.listen)
     }

@@ -1,4 +1,4 @@
-//! The metrics that a process serves.
+//! The metrics page of a process.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,12 +24,12 @@ impl MetricsPage {
         Ok(Self(page))
     }
 
-    /// The lines that begin with this metric.
+    /// The lines of this metric.
     pub fn lines_of<'a>(&'a self, metric: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.lines().filter(move |line| line.starts_with(metric))
     }
 
-    /// The sum of these lines' values, of which each is a whole number.
+    /// The sum of these lines' values, each a whole number.
     pub fn sum_of(&self, metric: &str) -> u64 {
         let values = self.lines_of(metric);
         values

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::LabError;
 
-/// How long a command may take.
+/// The deadline of a command.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs commands against one cluster.
@@ -24,7 +24,7 @@ impl OperatorCommand {
     /// Runs a command to its end.
     ///
     /// # Errors
-    /// Its standard error, if it fails.
+    /// The command's standard error, if it fails.
     pub async fn run(&self, args: &[&str]) -> Result<(), LabError> {
         let mut command = Command::new(&self.program);
         let command = command.args(["admin", "--assigner", &self.assigner]).args(args);

@@ -14,33 +14,33 @@ use crate::LabError;
 pub struct PodProcess {
     /// The process, for signals and its process id.
     pub process: ChildProcess,
-    /// Where clients reach it.
+    /// The address for clients: the pod's own, or that of its proxy.
     pub address: SocketAddr,
-    /// Where it serves metrics and health.
+    /// The address of metrics and health.
     pub http: SocketAddr,
-    /// Through which its traffic passes, if it can be partitioned.
+    /// The proxy for all its traffic, if the pod can be partitioned.
     proxy: Option<TcpProxy>,
     fault: Option<PodFault>,
 }
 
-/// How a pod is started.
+/// The settings for starting a pod.
 #[derive(Debug)]
 pub(super) struct PodSpec {
-    /// Without its addresses and those of the assigner.
+    /// The process, without the addresses of the pod and the assigner.
     pub(super) process: ProcessSpec,
     /// The URLs of the assigner.
     pub(super) assigners: Vec<String>,
-    /// With it, clients reach the pod through a proxy, and the pod reaches the assigner through another, which leads
-    /// there.
+    /// If set, clients reach the pod through a proxy, and the pod reaches the assigner through another proxy to this
+    /// upstream.
     pub(super) proxy_to: Option<Upstream>,
 }
 
-/// What puts a pod out of action until it is healed.
+/// A fault of a pod, until it is healed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PodFault {
     /// Halted with SIGSTOP, until SIGCONT.
     Halted,
-    /// Its connections stay open, and nothing passes.
+    /// Partitioned: its connections stay open, and no bytes pass.
     Partitioned,
 }
 
@@ -48,7 +48,7 @@ pub enum PodFault {
 #[derive(Debug)]
 pub(super) struct DrainingPod {
     pub(super) process: ChildProcess,
-    /// Its last answers pass through it.
+    /// Kept open for the pod's last answers.
     _proxy: Option<TcpProxy>,
     deadline: Instant,
 }
@@ -116,7 +116,7 @@ impl PodProcess {
         }
     }
 
-    /// Sends SIGTERM; the pod has to end by the deadline.
+    /// Sends SIGTERM; the pod must end by the deadline.
     pub(super) async fn drain(self, deadline: Instant) -> Result<DrainingPod, LabError> {
         self.process.signal(Signal::Terminate).await?;
         Ok(DrainingPod {

@@ -11,27 +11,27 @@ use tokio::time::timeout;
 
 use crate::LabError;
 
-/// The line on standard output by which a process reports that it is ready begins so.
+/// The prefix of the line on standard output by which a process reports that it is ready.
 pub const READY: &str = "ready:";
-/// The exit code by which a process reports bad input.
+/// The exit code for bad input.
 const BAD_INPUT_CODE: i32 = 2;
-/// How long a process may take to be ready.
+/// The deadline for a process to be ready.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long it may take to end once its standard input is closed.
+/// The deadline for it to end once its standard input is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
-/// How many lines of its log a failure quotes.
+/// The number of lines of its log that a failure quotes.
 const TAIL_LINE_COUNT: usize = 10;
 
-/// How a process is started.
+/// The settings for starting a process.
 #[derive(Debug, Clone)]
 pub struct ProcessSpec {
-    /// What logs and failures call it.
+    /// The name in logs and failures.
     pub name: String,
     /// The path of the binary.
     pub program: PathBuf,
     /// The arguments of the binary.
     pub args: Vec<String>,
-    /// Variables beside those of this process.
+    /// Environment variables in addition to those of this process.
     pub env: Vec<(&'static str, String)>,
     /// The file to which its standard error is appended.
     pub log: PathBuf,
@@ -40,7 +40,7 @@ pub struct ProcessSpec {
 /// A signal to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM: end in order.
+    /// SIGTERM: shut down gracefully.
     Terminate,
     /// SIGSTOP: halt until SIGCONT.
     Stop,
@@ -54,7 +54,7 @@ pub struct ChildProcess {
     spec: ProcessSpec,
     process: Process,
     output: Lines<BufReader<ChildStdout>>,
-    /// The process ends when this closes, at the latest when this process ends.
+    /// Closing it ends the process, at the latest when this process ends.
     lifeline: Option<ChildStdin>,
 }
 
@@ -86,7 +86,7 @@ impl ChildProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
-            // Ctrl-C on the terminal reaches this process only, which then ends the others in order.
+            // Ctrl-C on the terminal reaches this process only, which then shuts the others down.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -120,7 +120,7 @@ impl ChildProcess {
         }
     }
 
-    /// Bad input of the process is bad input of this one.
+    /// Bad input reported by the process is bad input of this run.
     fn did_not_start(&self, status: Option<ExitStatus>) -> LabError {
         let log = fs::read_to_string(&self.spec.log).unwrap_or_default();
         let reason = log.lines().rev().find_map(|line| line.strip_prefix("error: "));
@@ -132,7 +132,7 @@ impl ChildProcess {
         }
     }
 
-    /// What logs and failures call it.
+    /// The name in logs and failures.
     pub fn name(&self) -> &str {
         &self.spec.name
     }
@@ -190,7 +190,7 @@ impl ChildProcess {
         )))
     }
 
-    /// Reaps the process if it has ended; true if it ended with success.
+    /// Reaps the process if it has ended; returns true if its exit code was 0.
     pub(crate) fn try_wait_success(&mut self) -> bool {
         let status = self.process.try_wait().ok().flatten();
         status.is_some_and(|status| status.success())
@@ -216,13 +216,13 @@ impl ChildProcess {
         }
     }
 
-    /// Sends SIGTERM and waits until the process has ended in order.
+    /// Sends SIGTERM and waits until the process has ended with exit code 0.
     pub(crate) async fn terminate(mut self, deadline: Duration) -> Result<(), LabError> {
         self.signal(Signal::Terminate).await?;
         self.ended(deadline).await
     }
 
-    /// Waits until the process has ended in order.
+    /// Waits until the process has ended with exit code 0.
     ///
     /// # Errors
     /// If it ends with an error, or not within the deadline.

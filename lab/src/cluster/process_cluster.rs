@@ -24,23 +24,23 @@ use super::storage::{Storage, StoreChoice};
 use super::tcp_proxy::Upstream;
 use crate::LabError;
 
-/// How long a draining pod may take to end: longer than it waits for successors.
+/// The deadline for a draining pod to end: longer than it waits for successors.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 /// The memory budget of a pod: many of them share one machine.
 const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
 
-/// What a cluster is made of.
+/// The settings of a cluster.
 #[derive(Debug, Clone)]
 pub struct ProcessClusterSettings {
     /// The binary `emberkeep` that each process runs.
     pub program: PathBuf,
-    /// How processes are started.
+    /// Starts the processes: on loopback, or in network namespaces.
     pub launcher: Arc<dyn ProcessLauncher>,
-    /// How many members the assigner has.
+    /// The number of members of the assigner.
     pub members: u16,
     /// The file to which the members record their events and decisions.
     pub record: Option<PathBuf>,
-    /// How pods are started.
+    /// The settings of the pods.
     pub pods: PodOptions,
 }
 
@@ -57,16 +57,16 @@ impl ProcessClusterSettings {
     }
 }
 
-/// How the pods of a cluster are started.
+/// The settings of a cluster's pods.
 #[derive(Debug, Clone)]
 pub struct PodOptions {
     /// Whether their connections pass through proxies, so that they can be partitioned.
     pub are_proxied: bool,
     /// Whether they serve writes.
     pub are_writable: bool,
-    /// The memory budget of each; without one, the SDK's default.
+    /// The memory budget of each; `None` for the SDK's default.
     pub memory_budget: Option<ByteSize>,
-    /// How many requests of the store each may make at a time; without it, the SDK's default.
+    /// The maximum number of concurrent store requests of each; `None` for the SDK's default.
     pub load_concurrency: Option<usize>,
     /// The level of their logs.
     pub log_level: &'static str,
@@ -84,7 +84,7 @@ impl Default for PodOptions {
     }
 }
 
-/// All processes of a cluster. They end with it.
+/// All processes of a cluster; dropping it ends them.
 #[derive(Debug)]
 pub struct ProcessCluster {
     program: PathBuf,
@@ -96,7 +96,7 @@ pub struct ProcessCluster {
     pods: Vec<PodProcess>,
     draining: Vec<DrainingPod>,
     pods_started: u32,
-    /// Dropped last: a temporary one is removed then.
+    /// Dropped last, because a temporary folder is removed then.
     folder: DataFolder,
 }
 
@@ -115,7 +115,7 @@ impl ProcessCluster {
         Self::with(folder, storage, assigners, settings).await
     }
 
-    /// Starts the assigner beside an object store that runs already.
+    /// Starts the assigner beside an object store that is already running.
     ///
     /// # Errors
     /// As [`start`](Self::start).
@@ -148,10 +148,10 @@ impl ProcessCluster {
         })
     }
 
-    /// Creates a target; one that the data folder has already gets these settings.
+    /// Creates a target, or applies these settings to the one in the data folder.
     ///
     /// # Errors
-    /// If the assigner refuses or does not answer.
+    /// If the assigner rejects them or does not answer.
     pub async fn create_target(&self, target: &str, settings: pb::TargetSettings) -> Result<(), LabError> {
         match self.admin().create_target(target, settings).await {
             Err(error) if error.is_already_exists() => Ok(self.admin().configure_target(target, settings).await?),
@@ -159,7 +159,7 @@ impl ProcessCluster {
         }
     }
 
-    /// Starts so many pods, all at the same time, and adds them to the cluster.
+    /// Starts `count` pods concurrently, and adds them to the cluster.
     ///
     /// # Errors
     /// If one does not start.
@@ -168,7 +168,7 @@ impl ProcessCluster {
         self.start_pods_named(names).await
     }
 
-    /// The names of the next pods, which are not given again.
+    /// The names of the next pods, never used before.
     pub(crate) fn next_pod_names(&mut self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.next_pod_name()).collect()
     }
@@ -179,7 +179,7 @@ impl ProcessCluster {
         Ok(())
     }
 
-    /// Starts a pod that the caller keeps.
+    /// Starts a pod without adding it to the cluster.
     pub(crate) async fn start_pod(&self, name: String) -> Result<PodProcess, LabError> {
         PodProcess::start(self.pod_spec(name), self.launcher.as_ref()).await
     }
@@ -212,7 +212,7 @@ impl ProcessCluster {
         }
     }
 
-    /// Sends SIGTERM to the pods. A pod that does not end in order, or not in time, is a failure of the cluster.
+    /// Sends SIGTERM to the pods. A pod that exits with an error or misses its deadline is a failure of the cluster.
     pub(crate) async fn drain_pods(&mut self, names: &[String]) -> Result<(), LabError> {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         for name in names {
@@ -250,12 +250,12 @@ impl ProcessCluster {
         }
     }
 
-    /// The pods, in the order in which they were started; a killed or draining one is none of them.
+    /// The pods, in the order in which they were started, without killed and draining ones.
     pub fn pods(&self) -> &[PodProcess] {
         &self.pods
     }
 
-    /// The pod, unless it has ended, as one does that an operator has drained.
+    /// The pod, unless it has ended, for example after an operator's drain.
     pub fn pod_mut(&mut self, name: &str) -> Option<&mut PodProcess> {
         self.pods.iter_mut().find(|pod| pod.name() == name)
     }
@@ -266,7 +266,7 @@ impl ProcessCluster {
     }
 
     /// The failure of a process that has ended unexpectedly, or of a draining pod that has not ended in time. A pod
-    /// that ended in order is removed: an operator may have drained it.
+    /// that exited with code 0 is removed: an operator may have drained it.
     pub(crate) fn take_failure(&mut self) -> Option<LabError> {
         self.pods.retain_mut(|pod| !pod.process.try_wait_success());
         self.draining.retain_mut(|pod| !pod.process.try_wait_success());
@@ -340,17 +340,17 @@ impl ProcessCluster {
         self.pods.iter().map(|pod| pod.address.to_string()).collect()
     }
 
-    /// The object store, and how processes open it.
+    /// The object store, and its URL and credentials for other processes.
     pub const fn storage(&self) -> &Storage {
         &self.storage
     }
 
-    /// Where everything is kept.
+    /// The folder of all data.
     pub const fn folder(&self) -> &DataFolder {
         &self.folder
     }
 
-    /// A line for each process, the store and the folder: where it is.
+    /// A line with the location of each process, the store and the folder.
     pub(crate) fn locations(&self) -> Vec<String> {
         let members = self.assigners.members().iter();
         let members = members.map(|member| location(&member.name(), &member.url(), member.addresses.http));
@@ -361,7 +361,7 @@ impl ProcessCluster {
         members.chain(pods).chain([store, folder]).collect()
     }
 
-    /// A process that reaches the store and the assigner.
+    /// A process with the flags for the store and the assigner.
     pub(crate) fn process_spec(
         &self,
         name: &str,

@@ -24,7 +24,7 @@ pub fn start_s3_server(
             listen,
             folder,
             credentials,
-            // The objects can be derived again, so they need not survive the machine.
+            // The objects can be derived again, so they need not survive power loss.
             durability: Durability::Unsynced,
         };
         let server = EmbeddedS3::start(settings).await?;

@@ -36,7 +36,7 @@ impl FromStr for StoreChoice {
     }
 }
 
-/// An open store, and what a process needs to open the same.
+/// An open store, and its location for other processes.
 #[derive(Debug)]
 pub struct Storage {
     /// The open store, for this process.

@@ -1,7 +1,7 @@
 //! A TCP proxy inside this process, for connections that can be cut.
 //!
-//! A proxy that is cut keeps open connections and accepts new ones, and forwards nothing in either direction: both ends
-//! see silence, as from a network that has lost a machine. Once it is reconnected, what was sent meanwhile arrives.
+//! A proxy that is cut keeps open connections, accepts new ones, and forwards nothing in either direction: both ends
+//! observe silence, as after the loss of a host. After it is reconnected, the bytes sent in between arrive.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,31 +21,31 @@ use tokio::time::timeout;
 use super::ports::free_port;
 use crate::LabError;
 
-/// How many connections are forwarded at a time; more wait in the system's accept queue.
+/// The maximum number of forwarded connections; more wait in the system's accept queue.
 const CONNECTION_COUNT_MAX: usize = 256;
-/// How many bytes of a connection are buffered in one direction; TCP holds back the rest.
+/// The buffer of a connection in one direction, in bytes; TCP flow control holds back the rest.
 const BUFFER_SIZE: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// All forwarded connections of one pod. They end when this is dropped.
+/// All forwarded connections of one pod. Dropping it closes them.
 #[derive(Debug)]
 pub(super) struct TcpProxy {
     is_cut: watch::Sender<bool>,
     tasks: Tasks,
 }
 
-/// Where connections are forwarded to.
+/// The destination of forwarded connections.
 #[derive(Debug, Clone)]
 pub(super) enum Upstream {
     /// Always the same address.
     Address(SocketAddr),
-    /// The member of the assigner that leads when the connection is accepted, one of these.
+    /// The leading member of the assigner among these when the connection is accepted.
     Leader(AssignerAdmin, Vec<(MemberId, SocketAddr)>),
 }
 
 impl TcpProxy {
-    /// A proxy that listens nowhere yet.
+    /// A proxy that is not listening yet.
     pub(super) fn new() -> Self {
         Self {
             is_cut: watch::Sender::new(false),
@@ -66,12 +66,12 @@ impl TcpProxy {
         Ok(address)
     }
 
-    /// Forwards nothing from now on.
+    /// Stops forwarding until `reconnect`.
     pub(super) fn cut(&self) {
         self.is_cut.send_replace(true);
     }
 
-    /// Forwards everything again, from what was held back on.
+    /// Resumes forwarding, starting with the bytes held back.
     pub(super) fn reconnect(&self) {
         self.is_cut.send_replace(false);
     }
@@ -97,7 +97,7 @@ async fn forward_connections(listener: TcpListener, upstream: Upstream, is_cut: 
             Ok((near, _)) => {
                 let (upstream, is_cut) = (upstream.clone(), is_cut.clone());
                 connections.spawn(async move {
-                    // Both ends see a failure as a closed connection.
+                    // Both ends observe a failure as a closed connection.
                     let _ = forward(near, &upstream, is_cut).await;
                     drop(permit);
                 });
@@ -164,7 +164,7 @@ impl Upstream {
 mod tests {
     use super::*;
 
-    /// A proxy and a connection through it: the near end and the far end.
+    /// A proxy and both ends of a connection through it: near and far.
     async fn connection() -> (TcpProxy, TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = TcpProxy::new();

@@ -1,4 +1,4 @@
-//! The demo service, on the public SDK alone: its messages, one pod of it, and the values that its keys must have.
+//! The demo service, on the public SDK only: its messages, one pod of it, and the expected values of its keys.
 
 mod demo_value;
 mod pod;

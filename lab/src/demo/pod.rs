@@ -15,16 +15,16 @@ use super::service::DemoService;
 use super::value::TARGET;
 use crate::LabError;
 
-/// What one pod of the demo service needs.
+/// The settings of one pod of the demo service.
 #[derive(Debug, Clone)]
 pub struct DemoPodSettings {
     /// The name under which the pod registers.
     pub name: String,
-    /// Where it listens for clerks.
+    /// The listen address for clerks.
     pub listen: SocketAddr,
-    /// Where clerks reach it.
+    /// The advertised address for clerks.
     pub advertise: SocketAddr,
-    /// Where it serves metrics and health.
+    /// The listen address for metrics and health.
     pub http: SocketAddr,
     /// URLs of the members of the assigner.
     pub assigners: Vec<String>,
@@ -32,17 +32,17 @@ pub struct DemoPodSettings {
     pub peers: Vec<String>,
     /// The URL of the object store.
     pub store: String,
-    /// The file to which it appends each read of the store; none records nothing.
+    /// The ledger to which it appends each read of the store; `None` for no ledger.
     pub reads: Option<PathBuf>,
-    /// The memory budget; without one, the SDK's default.
+    /// The memory budget; `None` for the SDK's default.
     pub memory_budget: Option<ByteSize>,
-    /// How many requests to the store may run at a time; without it, the SDK's default.
+    /// The maximum number of concurrent store requests; `None` for the SDK's default.
     pub load_concurrency: Option<usize>,
     /// Whether it serves `Add` and `Append`; if not, objects never change.
     pub is_writable: bool,
 }
 
-/// A pod that listens.
+/// A pod with a bound listen address.
 pub struct DemoPod {
     service: DemoService,
     listener: TcpListener,

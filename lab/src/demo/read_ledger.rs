@@ -1,7 +1,7 @@
 //! The reads of the object store by all pods, recorded so that `kill -9` of a pod loses none.
 //!
-//! Each pod appends the size of each object that the store returned to a file of its own. A write that the system has
-//! accepted survives the process.
+//! Each pod appends the size of each object that the store returned to its own file. A write accepted by the operating
+//! system survives the process.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -79,7 +79,7 @@ pub(crate) struct ReadTotals {
 }
 
 impl ReadTotals {
-    /// Adds up the ledgers in a folder. An incomplete entry is skipped: its read was never answered.
+    /// Adds up the ledgers in a folder. An incomplete entry is skipped: its read was never returned to the caller.
     pub(crate) fn in_folder(folder: &Path) -> io::Result<Self> {
         let mut reads = Self::default();
         for ledger in fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! The object that a key of the demo must have: derived from the key alone, so that every answer can be checked.
+//! The expected object of a demo key: derived from the key alone, so that every answer can be checked.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use xxhash_rust::xxh64::xxh64;

@@ -17,9 +17,9 @@ use crate::demo::{ReadTotals, TARGET, value_of};
 use crate::load::{Clients, LoadRun, Schedule, drive, write_missing};
 use crate::report::{ProgressEvent, ProgressSample, RunCounters, RunSummary, ShowProgress};
 
-/// How long pods may take to own all slices.
+/// The deadline for pods to own all slices.
 const ASSIGN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often progress is sampled.
+/// The sampling interval of progress.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A cluster that is ready for requests.

@@ -8,12 +8,12 @@ use crate::load::Schedule;
 
 /// More load than one machine can produce: slices move only because pods start and end.
 const MAX_LOAD_HINT_MILLI: u64 = 1_000_000_000;
-/// How many pods may share a hot key.
+/// The maximum number of pods that share a hot key.
 const HOT_REPLICAS: u32 = 4;
 /// The capacity of a pod, as a multiple of its share of the whole load without the hot key.
 const HOT_CAPACITY: f64 = 1.5;
 
-/// With a hot key, the pods have so little capacity that the balancer has to act.
+/// With a hot key, the pods' capacity is low enough that the balancer must act.
 pub(super) fn settings_of(settings: &DevSettings, schedule: &Schedule) -> Result<pb::TargetSettings, LabError> {
     let target = match settings.chaos.hot_key {
         None => pb::TargetSettings {

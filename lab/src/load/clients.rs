@@ -1,4 +1,4 @@
-//! The clients of the demo service: clerks with connections of their own.
+//! The clients of the demo service: clerks, each with its own connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::demo::pb::demo_client::DemoClient;
 use crate::demo::pb::{ViewRequest, ViewResponse};
 
 const CLERK_COUNT: usize = 4;
-/// How many keys are read concurrently.
+/// The number of concurrent reads.
 const READ_WIDTH: usize = 64;
-/// How long clerks may take to receive an assignment.
+/// The deadline for clerks to receive an assignment.
 const CLERK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Clerks that send requests in turn.
+/// Clerks that send requests in rotation.
 #[derive(Debug, Clone)]
 pub struct Clients(Arc<[Clerk]>);
 
@@ -52,7 +52,7 @@ impl Clients {
         }
     }
 
-    /// A client that knows these pods only, and gets the assignment from them.
+    /// A client configured with these pods only, which receives the assignment from them.
     pub(crate) async fn of_pods(
         addresses: impl IntoIterator<Item = String>,
         settings: ClerkSettings,
@@ -63,7 +63,7 @@ impl Clients {
         Ok(Self(Arc::new([clerk])))
     }
 
-    /// Sends these requests, 64 at a time; `read` is called with the number of answers so far. Fails with the first
+    /// Sends these requests, 64 at a time; `read` receives the number of answers so far. Fails with the first failed
     /// request.
     pub(crate) async fn read_each(
         &self,

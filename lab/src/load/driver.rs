@@ -18,13 +18,13 @@ use crate::demo::pb::ViewResponse;
 use crate::demo::value_of;
 use crate::report::{CompletedRequest, RequestOutcome};
 
-/// How many requests a closed loop has in flight.
+/// The number of requests in flight of a closed loop.
 const CLOSED_LOOP_WIDTH: usize = 256;
-/// How many an open loop may have in flight; more wait, and count as late.
+/// The maximum number in flight of an open loop; further requests wait, and count as late.
 const IN_FLIGHT_MAX: usize = 20_000;
-/// How many failed requests are logged.
+/// The maximum number of failed requests that are logged.
 const LOGGED_MAX: u64 = 1_000;
-/// How often the pacing thread checks whether to stop.
+/// The interval at which the pacing thread checks for a stop.
 const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Sends the requests of the schedule until it ends or `stop` is cancelled; returns when all have completed.

@@ -1,4 +1,4 @@
-//! The kinds under which failed requests are counted.
+//! The kinds of failed requests.
 
 use std::error::Error;
 

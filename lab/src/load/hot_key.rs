@@ -1,9 +1,9 @@
-//! A key that becomes hot: from some time on, a share of all requests goes to it.
+//! A hot key: from a given time on, it receives a share of all requests.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Which key, from when, and its share.
+/// The hot key, its start and its share.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HotKeyPlan {
     pub(crate) key: Arc<str>,

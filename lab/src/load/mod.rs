@@ -1,4 +1,4 @@
-//! Load: which request is due when, the clients that send it, and what is counted.
+//! Load: the schedule of requests, the clients that send them, and their counters.
 
 mod clients;
 mod driver;

@@ -13,8 +13,8 @@ use crate::LabError;
 
 const WRITE_COUNT_MAX: usize = 64;
 
-/// Writes the objects of a target that are missing; `written` is called after each with how many of how many are
-/// written.
+/// Writes the objects of a target that are missing; `written` receives the numbers of written and of missing objects
+/// after each.
 ///
 /// # Errors
 /// If the store cannot be listed or written, or a key is invalid.

@@ -12,7 +12,7 @@ use crate::report::{CompletedRequest, RunTally};
 pub(crate) struct LoadRun {
     start: Instant,
     tally: Mutex<RunTally>,
-    /// Every request, if they are kept.
+    /// All requests, if they are kept.
     completed: Option<Mutex<Vec<CompletedRequest>>>,
 }
 
@@ -26,14 +26,14 @@ impl LoadRun {
         }
     }
 
-    /// A run whose worst second is looked for after the warm-up only.
+    /// A run whose worst second is determined after the warm-up only.
     pub(crate) fn start_with_warm_up(key_count: usize, warm_up: Duration) -> Self {
         let run = Self::start(key_count);
         run.tally().exclude_warm_up(warm_up);
         run
     }
 
-    /// A run that keeps each request until it is taken.
+    /// A run that keeps each completed request until it is taken.
     pub(crate) fn start_keeping_requests(key_count: usize) -> Self {
         Self {
             completed: Some(Mutex::default()),

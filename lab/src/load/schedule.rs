@@ -1,4 +1,4 @@
-//! Which request is due when.
+//! The schedule of requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,23 +18,23 @@ pub struct Schedule {
     hot_key: Option<HotKeyPlan>,
 }
 
-/// How fast requests are sent.
+/// The pace of requests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// As fast as they are answered.
+    /// Closed loop: each request follows an answer.
     AsAnswered,
-    /// As recorded, times this factor.
+    /// The recorded times, accelerated by this factor.
     Recorded(f64),
-    /// This many a second, evenly spaced.
+    /// A constant rate a second, evenly spaced.
     Steady(f64),
 }
 
 /// One request to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledRequest {
-    /// When it is due, from the start of the run; none for as soon as possible.
+    /// The due time since the start of the run; `None` for as soon as possible.
     pub at: Option<Duration>,
-    /// The key that it asks for.
+    /// The application key to request.
     pub key: Arc<str>,
     /// The index of the key in the list of keys.
     pub key_number: usize,

@@ -1,4 +1,4 @@
-//! Clients that request keys repeatedly, each of whose requests has to be answered.
+//! Clients that request keys repeatedly and require an answer to each request.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -19,10 +19,10 @@ use crate::LabError;
 use crate::demo::pb::demo_client::DemoClient;
 use crate::demo::pb::{ViewRequest, ViewResponse};
 
-/// A deadline for everything that must happen: only a fault reaches it.
+/// The deadline of all waits: only a fault exceeds it.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Repeated requests for all keys. Each has to be answered, or to fail after its answer has begun.
+/// Repeated requests for all keys. Each must be answered, or fail after its answer has begun.
 #[derive(Debug)]
 pub struct Viewers {
     /// The names of the pods that have answered.
@@ -32,7 +32,7 @@ pub struct Viewers {
 }
 
 impl Viewers {
-    /// Starts one client per key; each answer has to be right.
+    /// Starts one client per key; each answer must be correct.
     pub fn start(
         clerk: &Clerk,
         keys: impl IntoIterator<Item = String>,
@@ -116,7 +116,7 @@ pub async fn view(clerk: &Clerk, key: &str) -> Result<ViewResponse, Status> {
     Ok(client.view(view_of(key)).await?.into_inner())
 }
 
-/// Sends a request to the pod at this address and to no other; whether it answers that it does not own the key.
+/// Sends a request only to the pod at this address; returns whether the pod answers that it does not own the key.
 pub async fn denies_ownership(pod: SocketAddr, key: &str) -> bool {
     let Ok(mut client) = DemoClient::connect(format!("http://{pod}")).await else {
         return false;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What was done to the cluster.
+/// The kind of a disruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
@@ -27,7 +27,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// What happened to the pods, members or key, as in `pod-1 killed`.
+    /// The participle of the event, as in `pod-1 killed`.
     pub(super) const fn as_participle(self) -> &'static str {
         match self {
             Self::Kill | Self::KillLeader | Self::KillAssigners => "killed",

@@ -12,27 +12,27 @@ use super::request::{CompletedRequest, RequestOutcome};
 use super::units::{millis, per_key};
 use super::warm_share::HitCount;
 
-/// How long after an event its impact is counted.
+/// The period after an event in which its impact is counted, in seconds.
 const WINDOW_SECONDS: usize = 10;
 const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS as u64);
 
-/// A disruption as the summary shows it. The names of its fields are a promise.
+/// A disruption as shown in the summary. Field names are stable.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ChaosEvent {
-    /// Since the start of the run.
+    /// Time since the start of the run.
     pub at_ms: u64,
     /// The kind of disruption.
     pub kind: EventKind,
     /// The pods or members, joined by commas, or the key that became hot.
     pub pod: String,
-    /// How many requests failed within ten seconds.
+    /// The number of requests that failed within ten seconds.
     pub failed: u64,
     /// The share of answers from warm memory in the worst of these seconds; 1 without answers.
     pub min_hit_share: f64,
-    /// For a killed leader, how long no member led; for all others, the longest time that any key was unavailable
+    /// For a killed leader, the time without a leader; for all others, the longest time that any key was unavailable
     /// within these seconds.
     pub unavailable_ms: u64,
-    /// How long after the event the last request failed before the next event of its kind; 0 if none did.
+    /// The time from the event to the last failed request before the next event of its kind; 0 if none failed.
     pub failed_after_ms: u64,
     /// The mean number of owner changes per key before the next event of its kind.
     pub moved_per_key: f64,
@@ -41,7 +41,7 @@ pub struct ChaosEvent {
     pub heat: Option<HotKeyImpact>,
 }
 
-/// All events of a run, in order, each known by its index.
+/// All events of a run, in order, identified by index.
 #[derive(Debug, Default)]
 pub(crate) struct EventLog {
     events: Vec<EventImpact>,
@@ -49,7 +49,7 @@ pub(crate) struct EventLog {
     last: BTreeMap<EventKind, usize>,
 }
 
-/// An event and what is counted after it.
+/// An event and the counters of its impact.
 #[derive(Debug)]
 struct EventImpact {
     at: Duration,
@@ -66,7 +66,7 @@ struct EventImpact {
 }
 
 impl EventLog {
-    /// Records an event at this time, when keys had changed owners this often. Returns its index.
+    /// Records an event at this time, with the owner changes counted so far. Returns its index.
     pub(crate) fn record(&mut self, at: Duration, kind: EventKind, pod: &str, owner_changes: u64) -> usize {
         let number = self.events.len();
         if let Some(before) = self.last.insert(kind, number) {
@@ -87,24 +87,24 @@ impl EventLog {
         number
     }
 
-    /// Records how long no member led after the event.
+    /// Records the time without a leader after the event.
     pub(crate) fn record_leaderless(&mut self, event: usize, lasted: Duration) {
         self.events[event].unavailable = lasted;
     }
 
-    /// From now on, latency is counted to the event; before, this was its 99th percentile.
+    /// Starts a latency histogram for the event; `p99_before_us` is the 99th percentile before it.
     pub(super) fn record_hot_key(&mut self, event: usize, p99_before_us: u64) {
         self.events[event].heat = Some(HotKeyRecorder::new(p99_before_us));
     }
 
-    /// Records when no pod exceeded the tolerated load any more.
+    /// Records the time after which no pod exceeded the tolerated load.
     pub(crate) fn record_balanced(&mut self, event: usize, after: Duration) {
         if let Some(heat) = &mut self.events[event].heat {
             heat.record_balanced(after);
         }
     }
 
-    /// Counts a request to each event that may have affected it; its key had been unavailable for that long.
+    /// Counts a request to each event that may have affected it; its key had been unavailable for `unavailable`.
     pub(super) fn record_request(&mut self, request: &CompletedRequest, unavailable: Duration) {
         let recent = self.events.iter_mut().rev();
         for event in recent.take_while(|event| request.at < event.at + WINDOW) {
@@ -120,7 +120,7 @@ impl EventLog {
         }
     }
 
-    /// The events of a run over this many keys, whose owners changed this often.
+    /// The events of a run over this many keys, with the owner changes at its end.
     pub(super) fn summary(&self, owner_changes: u64, key_count: usize) -> Vec<ChaosEvent> {
         let events = self.events.iter();
         events.map(|event| event.summary(owner_changes, key_count)).collect()

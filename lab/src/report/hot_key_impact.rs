@@ -8,18 +8,18 @@ use serde::Serialize;
 use super::latency::Latency;
 use super::units::{in_ms, millis};
 
-/// How fast the load was balanced again, and at which latency.
+/// The time until the load was balanced again, and the latency before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct HotKeyImpact {
-    /// How long it took until no pod exceeded the tolerated load any more; none if that never lasted.
+    /// The time until no pod exceeded the tolerated load; `None` if the balance did not last.
     pub balanced_after_ms: Option<u64>,
     /// The 99th percentile of latency until then, in microseconds.
     pub p99_before_us: u64,
-    /// The 99th percentile from then on.
+    /// The 99th percentile after that time.
     pub p99_after_us: u64,
 }
 
-/// What is counted from when the key became hot.
+/// The figures since the key became hot.
 #[derive(Debug)]
 pub(super) struct HotKeyRecorder {
     p99_before_us: u64,

@@ -22,7 +22,7 @@ impl Latency {
         self.0.saturating_record(micros);
     }
 
-    /// The quantile in microseconds: this share of the requests took no longer.
+    /// The quantile in microseconds: the latency that this share of the requests did not exceed.
     pub fn quantile_us(&self, share: f64) -> u64 {
         self.0.value_at_quantile(share)
     }

@@ -1,4 +1,4 @@
-//! What a run reports while it goes on.
+//! The progress reports of a run.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,18 +13,18 @@ pub enum ProgressEvent<'a> {
     Step(&'a str),
     /// A part of a step is done.
     Part {
-        /// The step as it is shown.
+        /// The name of the step.
         step: &'a str,
-        /// How many parts are done; at least one.
+        /// The number of finished parts; at least one.
         done: usize,
-        /// How many there are.
+        /// The number of all parts.
         count: usize,
     },
-    /// Where a process, the store or the data folder is.
+    /// The location of a process, the store or the data folder.
     Located(&'a str),
-    /// Requests are sent from now on.
+    /// Requests are sent from this time on.
     LoadStarted {
-        /// How many there will be, if the run ends with the trace.
+        /// The number of requests, if the run ends with the trace.
         request_count: Option<u64>,
     },
     /// The figures since the last sample.

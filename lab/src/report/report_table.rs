@@ -41,7 +41,7 @@ impl fmt::Display for ReportTable {
     }
 }
 
-/// A time in the largest unit that leaves it at least 1.
+/// A time in the largest unit in which it is at least 1.
 pub(crate) fn time(nanos: f64) -> String {
     match nanos {
         ..1_000.0 => format!("{nanos:.0} ns"),
@@ -69,7 +69,7 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// The quantile of sorted values; NaN of none.
+/// The quantile of sorted values; NaN if there are none.
 pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
     let place = (part * sorted.len().saturating_sub(1) as f64).round() as usize;
     sorted.get(place).copied().unwrap_or(f64::NAN)

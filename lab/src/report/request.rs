@@ -7,16 +7,16 @@ use std::time::Duration;
 pub(crate) struct CompletedRequest {
     /// The key's index in the trace's list of keys.
     pub(crate) key: usize,
-    /// When the request should have been sent.
+    /// The time at which the request was due.
     pub(crate) due: Duration,
-    /// When the answer or the error came.
+    /// The time of the answer or the error.
     pub(crate) at: Duration,
     pub(crate) outcome: RequestOutcome,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestOutcome {
-    /// The value that the key must have.
+    /// The expected value of the key.
     Right { was_warm: bool },
     /// A value of another key, or a damaged one.
     Wrong,

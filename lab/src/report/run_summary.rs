@@ -11,12 +11,12 @@ use super::latency::Latency;
 use super::run_tally::RunTally;
 use super::units::{in_ms, millis, per_key, percent};
 
-/// The figures of a whole run. The names of its fields are a promise.
+/// The figures of a whole run. Field names are stable.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunSummary {
     /// Completed requests, failed ones included.
     pub requests: u64,
-    /// Requests answered with the value that their key must have.
+    /// Requests answered with the expected value of their key.
     pub ok: u64,
     /// Requests that ended with an error.
     pub failed: u64,
@@ -30,7 +30,7 @@ pub struct RunSummary {
     pub warm_hits: u64,
     /// Reads of the object store by all pods.
     pub store_reads: u64,
-    /// Bytes of objects that these returned.
+    /// Bytes of objects returned by these reads.
     pub store_bytes: u64,
     /// Slices whose owner changed.
     pub moves: u64,
@@ -38,7 +38,7 @@ pub struct RunSummary {
     pub moved_per_key: f64,
     /// The share of answers from warm memory in the worst whole second after the warm-up; 1 without answers.
     pub min_hit_share: f64,
-    /// The newest generation of the assignment that was seen.
+    /// The newest generation of the assignment observed.
     pub generation: i64,
     /// The longest time in which requests for a key waited or failed and none was answered.
     pub max_unavailable_ms: u64,
@@ -62,7 +62,7 @@ pub struct Percentiles {
     pub max: u64,
 }
 
-/// Counters kept elsewhere than in the tally.
+/// Counters not kept by the tally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RunCounters {
     pub(crate) retried: u64,

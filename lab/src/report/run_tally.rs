@@ -9,7 +9,7 @@ use super::request::{CompletedRequest, RequestOutcome};
 use super::unavailability::Unavailability;
 use super::warm_share::WorstSecond;
 
-/// All requests of a run, counted.
+/// The counters of all requests of a run.
 #[derive(Debug)]
 pub(crate) struct RunTally {
     pub(super) ok: u64,
@@ -27,13 +27,13 @@ pub(crate) struct RunTally {
 /// Requests since the last sample.
 #[derive(Debug, Default)]
 pub struct IntervalTally {
-    /// Answered with the right value.
+    /// Answered with the expected value.
     pub ok: u64,
     /// Answered from warm memory.
     pub warm_hits: u64,
     /// Ended with an error.
     pub failed: u64,
-    /// Of all of them.
+    /// The latency of all of them.
     pub latency: Latency,
 }
 
@@ -80,12 +80,12 @@ impl RunTally {
         self.events.record_request(request, unavailable);
     }
 
-    /// The worst second is looked for after this time only.
+    /// The worst second is determined after this time only.
     pub(crate) fn exclude_warm_up(&mut self, warm_up: Duration) {
         self.worst_second = WorstSecond::since(warm_up);
     }
 
-    /// From now on, latency is counted to this event of a key that becomes hot.
+    /// From now on, latency is also counted to this event of a hot key.
     pub(crate) fn record_hot_key(&mut self, event: usize) {
         let p99_before_us = self.latency.quantile_us(0.99);
         self.events.record_hot_key(event, p99_before_us);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A part of a whole in percent; `-` of nothing.
+/// A part of a whole in percent; `-` if the whole is zero.
 pub fn percent(part: u64, whole: u64) -> String {
     match whole {
         0 => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! The pull of a slice: its values are received from the pod that has it, and the rest is read from object storage.
+//! The pull of a slice: receives the values that the source has, and reads the rest from object storage.
 //!
 //! ```text
 //!              +--complete------------------------+
@@ -66,7 +66,7 @@ pub(super) struct SlicePull<'a, C: Codec, R> {
     wanted_count: usize,
     /// Messages received on the newest stream.
     message_count: u64,
-    /// The last report.
+    /// The warmth last reported; `None` before the first report.
     reported: Option<Warmth>,
 }
 

@@ -34,8 +34,8 @@ use crate::store_access::Permit;
 /// Attempts of a read while the store is busy.
 const ATTEMPT_COUNT_MAX: u32 = 3;
 
-/// Added to the deadline of a load. Admission rejects a waiting request at its deadline with `Overloaded`, which tells the
-/// caller more than `TooSlow`; on a busy machine the rejection arrives a little late.
+/// Added to the deadline of a load. Admission rejects a waiting request at its deadline with `Overloaded`, which is
+/// more specific than `TooSlow`; on a busy machine the rejection arrives a little late.
 const DEADLINE_GRACE: Duration = Duration::from_millis(100);
 
 /// The version of an object known to this pod, to be checked against the store.

@@ -14,7 +14,7 @@ use emberkeep_testkit::scripted_assigner::ScriptedAssigner;
 use tempfile::TempDir;
 use tonic::Status;
 
-/// How often the pod is killed, unless `EMBERKEEP_KILLS` gives another number.
+/// The number of kills, unless `EMBERKEEP_KILLS` sets another.
 const KILL_COUNT: u32 = 12;
 const KEY_COUNT: usize = 48;
 /// Large enough that a block is being written to disk nearly all the time.

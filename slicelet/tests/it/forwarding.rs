@@ -1,4 +1,4 @@
-//! Forwarding: plain gRPC clients, which know no owners, call pods whose assignments differ.
+//! Forwarding: gRPC clients without a clerk call pods whose assignments differ.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn not_owner(status: &Status) -> NotOwner {
     NotOwner::from_status(status).expect("the status carries the owner")
 }
 
-/// How many requests had this outcome.
+/// The number of requests with this outcome.
 fn forwards(slicelet: &Slicelet, outcome: &str) -> f64 {
     metric_value(slicelet.registry(), "emberkeep_slicelet_forwards_total", Some(outcome))
 }
@@ -126,7 +126,7 @@ async fn the_owner_gets_the_remaining_time_and_its_request_is_dropped_at_the_dea
     let left = grpc_timeout::of_headers(&headers.into_iter().collect()).unwrap();
     assert!(left > Duration::ZERO && left < Duration::from_secs(10), "{left:?}");
 
-    // On a slow machine a request may miss its deadline before it has reached the owner: then the next gets more time.
+    // On a slow machine a request may miss its deadline before it reaches the owner: the next attempt has a longer one.
     let mut timeout = Duration::from_millis(300);
     while !owner.has_hung() {
         let mut request = Request::new("a:hang".to_owned());

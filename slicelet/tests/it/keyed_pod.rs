@@ -1,6 +1,6 @@
-//! A pod on real sockets whose service owns keys, and a client that knows no owners.
+//! A pod on real sockets whose service owns keys, and a client without routing.
 //!
-//! A request is `KEY:COMMAND`; the command says what the owner of the key does with it.
+//! A request is `KEY:COMMAND`; the command selects the action of the key's owner.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -93,7 +93,7 @@ impl KeyedPod {
         KeyedClient(StringClient::new(channel.unwrap()))
     }
 
-    /// Whether a request has begun to hang since the last look.
+    /// Whether a request has begun to hang since the last call.
     pub(crate) fn has_hung(&self) -> bool {
         self.service.request_hangs.notified().now_or_never().is_some()
     }

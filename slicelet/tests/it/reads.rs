@@ -56,7 +56,7 @@ async fn a_cancelled_request_leaves_its_load_to_the_next() {
 #[tokio::test]
 async fn a_missing_object_is_remembered_as_missing() {
     let (fixture, _session) = SliceletFixture::owning().await;
-    // It is remembered for a short time, of which a slow machine shall use up nothing.
+    // The negative entry expires after 1 s; with time paused, a slow machine cannot exceed that.
     tokio::time::pause();
     for _ in 0..2 {
         assert!(matches!(fixture.get("nobody").await, Err(GetError::NotFound)));

@@ -1,4 +1,4 @@
-//! What a slicelet serves: its assignment, its warm values, its health and metrics.
+//! The endpoints of a slicelet: assignment, warm values, health and metrics.
 
 use emberkeep_core::keyspace::{Slice, SliceKey};
 use emberkeep_core::target::TargetName;

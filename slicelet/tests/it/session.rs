@@ -1,4 +1,4 @@
-//! The session with the assigner: what the slicelet reports, and what it does with each message.
+//! The session with the assigner: the slicelet's reports, and its reaction to each message.
 
 use emberkeep_core::assignment::{Assignment, Generation, Update};
 use emberkeep_core::pod::PodPhase;

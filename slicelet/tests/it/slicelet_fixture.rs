@@ -78,12 +78,12 @@ impl SliceletFixture {
 }
 
 impl<C: Codec> SliceletFixture<C> {
-    /// A pod of any settings that owns all keys at generation 1.
+    /// A pod with the given settings that owns all keys at generation 1.
     pub(crate) async fn owning_as(settings: impl FnOnce(Builder) -> Builder<C>) -> (Self, ScriptedSession) {
         Self::owning_in(TempDir::new().unwrap(), settings).await
     }
 
-    /// The same pod once it has stopped and started again, with these settings.
+    /// The same pod after a stop and a start with these settings.
     pub(crate) async fn restarted<D: Codec>(
         self,
         settings: impl FnOnce(Builder, &Path) -> Builder<D>,

@@ -36,7 +36,7 @@ struct Owner {
 }
 
 impl TwoOwners {
-    /// Each owner has an assigner of its own, and a client of its own for the store.
+    /// Each owner has its own assigner and its own client of the store.
     async fn start(stores: [Store; 2]) -> Self {
         let [one, two] = stores;
         let owners = [Owner::start("one", one).await, Owner::start("two", two).await];
@@ -54,7 +54,7 @@ impl TwoOwners {
             .sum()
     }
 
-    /// The lists that a third pod reads, which has read nothing before.
+    /// The lists as read by a third pod, which has no warm values.
     async fn final_lists(store: Store) -> Vec<Vec<u64>> {
         let reader = Owner::start("reader", store).await;
         let keys = (0..KEY_COUNT).map(key_of);
@@ -151,7 +151,7 @@ fn key_of(number: u64) -> String {
     format!("list-{}", number % KEY_COUNT)
 }
 
-/// The number of the key and of the owner that an append goes to: each client uses all combinations, in an order of its own.
+/// The numbers of the key and owner of an append: each client uses all combinations, in its own order.
 fn destination_of(client: u64, round: u64) -> (u64, u64) {
     let mixed = (client * 31 + round).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (mixed % KEY_COUNT, mixed / KEY_COUNT % 2)
@@ -243,7 +243,7 @@ async fn request_from_all(owners: &TwoOwners) -> BTreeMap<u64, Vec<Vec<u64>>> {
     let clients = (0..CLIENT_COUNT).map(async |client| {
         let mut answers = Vec::new();
         for round in 0..APPENDS_PER_CLIENT {
-            // Two clients share each id: the second uses the other owner, or comes later.
+            // Two clients share each id: the second uses the other owner, or sends later.
             let id = client / 2 * APPENDS_PER_CLIENT + round;
             let owner = owners.owner(client + round / 2 % 2);
             answers.push((id, request(owner, &key_of(id), id).await));

@@ -1,4 +1,4 @@
-//! Which values are kept, for how long they are fresh, and what survives a restart.
+//! Which values are kept, how long they stay fresh, and what survives a restart.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 
 use crate::slicelet_fixture::{SliceletFixture, key_of_half, numbers, other_pod};
 
-/// How many reads the store got, and how many of them were revalidations.
+/// Reads that the store received, and the conditional ones among them.
 fn reads(stats: &Stats) -> (u64, u64) {
     (stats.store_read_count, stats.revalidation_count)
 }

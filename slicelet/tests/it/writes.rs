@@ -24,7 +24,7 @@ impl SliceletFixture {
         Ok(*written)
     }
 
-    /// Adds once for each request id; returns the sum after the first time.
+    /// Adds once for each request id; returns the sum after the first addition.
     async fn add_once(&self, key: &str, request_id: &str, amount: u64) -> WriteResult<u64> {
         let guard = self.slicelet.own(key)?;
         let change = |present: Option<&u64>| {
@@ -235,7 +235,7 @@ async fn a_write_in_flight_completes_although_its_request_is_cancelled() {
 async fn a_write_that_misses_its_deadline_is_in_doubt() {
     let (fixture, _session) = SliceletFixture::writing().await;
     fixture.writes.close();
-    // The deadline passes once nothing but the closed gate is left to wait for.
+    // Paused time advances to the deadline once every task waits for the closed gate.
     tokio::time::pause();
     let guard = fixture.slicelet.own("a").unwrap().within(Duration::from_millis(20));
     let doubt = soon(guard.update(|_| Ok::<_, Status>(1))).await.unwrap_err();

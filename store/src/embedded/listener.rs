@@ -19,7 +19,7 @@ const CONNECTION_COUNT_MAX: usize = 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long running requests may take to finish during shutdown.
 const GRACE: Duration = Duration::from_secs(5);
-/// The pause after a failed accept. The usual cause is a lack of file descriptors, some of which will be closed.
+/// The pause after a failed accept. The usual cause is a lack of file descriptors, which closing connections free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop`; connections that outlast [`GRACE`] are aborted.
@@ -37,7 +37,7 @@ pub(super) async fn serve(socket: TcpListener, service: S3Service, stop: Cancell
             .into_owned();
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            // The client sees the error of a broken connection; here it is of no interest.
+            // The client sees the broken connection; the server has nothing to report.
             let _ = connection.await;
             drop(slot);
         });

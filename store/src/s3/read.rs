@@ -14,7 +14,7 @@ use crate::{ETag, Object, ObjectName, Read, StoreError};
 /// The longest pause before each retry of an object whose content was cut off; their number bounds the retries.
 const PAUSES_MAX: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 
-/// The reply header.
+/// A reply once its header has been received: an object whose content follows, or a final result.
 enum Head {
     Found(IncomingObject),
     Final(Read),

@@ -134,7 +134,7 @@ fn service_message(error: &(impl ProvideErrorMetadata + Error + 'static)) -> Str
     }
 }
 
-/// The root cause, which a person can act on; the errors above it only state that something failed.
+/// The root cause, which names what to correct; the errors above it only state that something failed.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map_or_else(String::new, ToString::to_string)
 }

@@ -1,4 +1,4 @@
-//! One write: its condition, and the id that tells it from all others.
+//! One write: its condition, and the id that distinguishes it from all others.
 
 use uuid::Uuid;
 

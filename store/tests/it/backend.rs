@@ -105,7 +105,7 @@ impl ProxiedS3 {
         }
     }
 
-    /// One more client.
+    /// A further client, with its own connections through the proxy.
     pub(crate) async fn open(&self) -> Store {
         client_of(&self.proxy, &self.server).await
     }

@@ -1,4 +1,4 @@
-//! Conditional writes, on which all else relies.
+//! Conditional writes, on which every consistency guarantee depends.
 
 use bytes::Bytes;
 use emberkeep_store::{ETag, Expect, NameRange, ObjectName, Read, Store, StoreError};

@@ -1,4 +1,4 @@
-//! Errors and remains that only a folder has.
+//! Errors and left-over files specific to a folder.
 
 use std::fs;
 

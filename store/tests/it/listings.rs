@@ -1,4 +1,4 @@
-//! Listings.
+//! Listings: order, pages and ranges.
 
 use emberkeep_store::{Expect, NameRange, ObjectName, Store};
 use futures::{StreamExt, TryStreamExt, stream};

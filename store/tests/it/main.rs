@@ -1,5 +1,5 @@
 //! The contract of every store, tested with each backend: the folder, S3 over real HTTP with signatures, and moto, an
-//! independent S3 server, where it is installed. Then what is peculiar to a folder, to S3 and to TLS.
+//! independent S3 server, where it is installed. Then tests specific to a folder, to S3 and to TLS.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
@@ -16,7 +16,7 @@ mod s3;
 mod tls;
 mod tls_front;
 
-/// Makes each promise a test of each backend.
+/// Runs each contract test with each backend.
 macro_rules! contract {
     ($($topic:ident: $promises:tt;)+) => {
         contract!(of_a_folder, folder; $($topic: $promises;)+);

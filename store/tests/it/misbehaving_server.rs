@@ -1,4 +1,4 @@
-//! An S3 server that misbehaves.
+//! An S3 server that violates the protocol or its guarantees.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ pub(crate) enum Behaviour {
     StaysOverloaded,
 }
 
-/// A server that only accepts puts and stores nothing; any object that it is asked about was written by another client.
+/// A server that only accepts puts and stores nothing; it reports every object as written by another client.
 pub(crate) struct MisbehavingServer {
     addr: SocketAddr,
     _serving: JoinSet<()>,

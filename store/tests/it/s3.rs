@@ -1,4 +1,4 @@
-//! Errors that only a client of an S3 server has, and their messages.
+//! Errors specific to a client of an S3 server, and their messages.
 
 use std::time::Duration;
 

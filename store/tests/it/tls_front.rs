@@ -43,7 +43,7 @@ impl TlsFront {
         }
     }
 
-    /// Its URL.
+    /// The `https://` URL of the proxy.
     pub(crate) fn endpoint(&self) -> String {
         format!("https://{}", self.addr)
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 const REWRITE: &str = "UPDATE_GOLDEN=1 cargo test -p emberkeep --bin emberkeep reference";
 
-/// Compares a page with the committed one, or rewrites that where `UPDATE_GOLDEN` is set.
+/// Compares a page with the committed one, or rewrites the committed one if `UPDATE_GOLDEN` is set.
 fn assert_current(name: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/reference/{name}.md"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -66,7 +66,7 @@ impl ReferencePage {
     }
 }
 
-/// The text as a sentence.
+/// The text with an initial capital and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     match text.trim_end_matches('.') {
         "" => String::new(),

@@ -1,10 +1,10 @@
-//! What the builders of the SDKs offer, read from their documentation comments.
+//! The settings of the SDKs' builders, read from their documentation comments.
 
 use std::path::Path;
 
 use super::page::sentence;
 
-/// The methods of a builder that set something, in the order of the file.
+/// The setters of a builder, in the order of the file.
 pub(super) fn methods(path: &str) -> Vec<String> {
     let items = documented(path, |line| {
         let line = line.strip_prefix("pub ")?.trim_start_matches("const ");
@@ -21,7 +21,7 @@ pub(super) fn methods(path: &str) -> Vec<String> {
     items.into_iter().map(item).collect()
 }
 
-/// The fields of a settings type, with their defaults from what `Debug` shows of them.
+/// The fields of a settings type, with their defaults from its `Debug` output.
 pub(super) fn fields(path: &str, defaults: &str) -> Vec<String> {
     let items = documented(path, |line| {
         let (name, _) = line.strip_prefix("pub ")?.split_once(':')?;

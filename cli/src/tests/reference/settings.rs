@@ -11,18 +11,18 @@ use super::page::{ReferencePage, sentence};
 use super::sdk;
 use crate::args::Args;
 
-/// A flag of `admin configure-target`, with what core knows of its setting.
+/// A flag of `admin configure-target`, with the default and limits of its setting in core.
 struct SettingFlag {
     flag: &'static str,
-    /// The default, as an operator writes it.
+    /// The default, in the syntax of the flag.
     default: fn(&TargetSettings) -> String,
-    /// Puts a numeric setting out of its limits, so that the error names them.
+    /// Sets a numeric setting to a value outside its limits, so that the error names them.
     break_limits: Option<fn(&mut TargetSettings)>,
 }
 
 const FOREVER: Duration = Duration::MAX;
 
-/// A setting that is one of a few words.
+/// A setting with a fixed set of names.
 macro_rules! choice {
     ($flag:literal $(.$field:ident)+) => {
         SettingFlag {
@@ -33,7 +33,7 @@ macro_rules! choice {
     };
 }
 
-/// A setting with limits; the value is outside of them.
+/// A setting with limits, and a value outside them.
 macro_rules! limited {
     ($flag:literal $(.$field:ident)+, $text:expr, $outside:expr) => {
         SettingFlag {
@@ -87,7 +87,7 @@ fn settings() -> Vec<SettingFlag> {
     ]
 }
 
-/// As the flag takes it, in whole units.
+/// In whole units, as in the syntax of the flag.
 fn units(load: Load) -> String {
     (load.milli() / 1_000).to_string()
 }
@@ -159,7 +159,7 @@ fn choices(arg: &clap::Arg) -> String {
     names.join(", ")
 }
 
-/// The limits that core names when they are broken.
+/// The limits named by core's error for an invalid value.
 fn limits(break_limits: fn(&mut TargetSettings)) -> String {
     let mut settings = TargetSettings::default();
     break_limits(&mut settings);

@@ -1,4 +1,4 @@
-//! The documents tell the truth: the tutorial is executed, and the code of the README is that of an example.
+//! Checks of the documents: the tutorial is executed, and the code of the README equals that of an example.
 
 mod readme;
 mod shown;

@@ -1,4 +1,4 @@
-//! Comparing what a document shows with what was printed.
+//! Comparing the output shown in a document with the actual output.
 
 /// Whether all lines that are shown were printed, in that order; other lines may be among them. Numbers above 1 stand for any number, and
 /// runs of blanks for any other.
@@ -22,7 +22,7 @@ fn is_same(shown: &str, printed: &str) -> bool {
         && pairs.all(|(shown, printed)| shown == printed || is_any(shown) && is_number(printed))
 }
 
-/// Words and numbers; what stands between them is of no account, except for punctuation.
+/// Words and numbers; the characters between them are ignored, except for punctuation.
 fn tokens(line: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     let mut last = ' ';

@@ -1,11 +1,11 @@
-//! The steps of a document, from the words that follow the language of its code blocks.
+//! The steps of a document, from the words after the language of its code blocks.
 //!
 //! ```text
 //! toml file=Cargo.toml    the file has this text
-//! sh run                  the commands end well and print the next block, if that is plain text
-//! sh start=pod-1          the command runs on in a terminal of that name, and prints the next block
-//! text ended=pod-1        that terminal's command ends well and has printed this
-//! text interrupt=load     Ctrl-C in that terminal; then as for `ended`, or, without text, the command is gone
+//! sh run                  the commands exit with 0 and print the next block, if that is plain text
+//! sh start=pod-1          the command keeps running in a terminal of that name, and prints the next block
+//! text ended=pod-1        the command in that terminal exits with 0 and has printed this
+//! text interrupt=load     Ctrl-C in that terminal; then as for `ended`, or, without text, the command has ended
 //! ```
 
 #[derive(Debug, PartialEq, Eq)]

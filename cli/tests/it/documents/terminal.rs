@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::shown::is_printed;
 
-/// How long anything but compiling may take: generous, because only a fault reaches it.
+/// The deadline of everything but compiling: only a fault exceeds it.
 const DEADLINE: Duration = Duration::from_secs(180);
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Runs the command in the shell, with standard output and error in one.
+    /// Runs the command in the shell, with standard output and standard error combined.
     pub(crate) fn start(name: &str, shell: &mut Command, command: &str) -> Self {
         let process = shell
             .args(["-e", "-c", &format!("exec 2>&1\n{command}")])
@@ -55,7 +55,7 @@ impl Terminal {
         })
     }
 
-    /// How the command ended; what is shown has been printed.
+    /// The exit status of the command; all expected output has been printed.
     pub(crate) fn end(&mut self, deadline: Duration, shown: &str) -> ExitStatus {
         let status = self.poll("end", deadline, "", |terminal| terminal.process.try_wait().unwrap());
         self.poll("print", DEADLINE, shown, |terminal| {
@@ -110,7 +110,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,6 +1,6 @@
 //! The tutorial, executed: its files make a project in a temporary folder, its commands run there, and they print what it shows.
 //!
-//! Differences from what a run does, so that nothing is downloaded and little is compiled twice:
+//! Differences from a manual run, so that nothing is downloaded and little is compiled twice:
 //!
 //! - the program `emberkeep` is the one that cargo built for this test, instead of `cargo install`;
 //! - `../emberkeep` is the repository, and the project shares its lock file and its target folder;

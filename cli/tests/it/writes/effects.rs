@@ -20,16 +20,16 @@ use super::write_cluster::WriteCluster;
 
 const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 4;
-/// How many requests a client has in flight.
+/// The number of requests in flight of a client.
 const CONCURRENCY: usize = 8;
-/// Fewer than the 256 that a key remembers, so that no request is repeated after it was forgotten.
+/// Fewer than the 256 answers stored with a key, so that no request is repeated after its answer was dropped.
 const IDS_PER_KEY: usize = 200;
-/// How many owners are killed before requests are repeated long after their answer.
+/// The number of kills before requests are repeated long after their answer.
 const KILLS_BETWEEN: usize = 2;
-/// How long a client waits after a failure.
+/// The wait of a client after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Requests, each with an id of its own, and the answers to them.
+/// Requests, each with its own id, and the answers to them.
 struct Additions {
     answers: Vec<Mutex<Vec<AddResponse>>>,
     sent_count: AtomicUsize,
@@ -149,7 +149,7 @@ impl Additions {
         self.answers[id].lock().unwrap().push(answer);
     }
 
-    /// All answers to a request are equal, and the answers of a key show one addition after the other.
+    /// All answers to a request are equal, and the answers of a key form one sequence of additions.
     fn check_answers(&self) {
         let mut by_key: BTreeMap<String, Vec<(AddResponse, u64)>> = BTreeMap::new();
         for (id, answers) in self.answers.iter().enumerate() {

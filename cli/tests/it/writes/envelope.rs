@@ -7,10 +7,10 @@ use emberkeep_lab::demo::TARGET;
 use emberkeep_store::{ObjectName, Read, Store};
 use serde::de::DeserializeOwned;
 
-/// The start of an object with remembered answers; their length, a checksum and the answers follow.
+/// The magic of an object with stored answers; their length, a checksum and the answers follow.
 const MAGIC: &[u8] = b"\x89EMBER\x1a\x01";
 
-/// The stored value of a key; none if there is no object.
+/// The stored value of a key; `None` if there is no object.
 pub(crate) async fn stored<T: DeserializeOwned>(store: &Store, key: &str) -> Option<T> {
     let slice_key = SliceKey::of(key.as_bytes(), KeyMode::Hashed).unwrap();
     let name = ObjectName::of_key(TARGET, &slice_key.to_bytes(), key.as_bytes()).unwrap();

@@ -9,7 +9,7 @@ use emberkeep_clerk::ClerkError;
 use emberkeep_proto::convert::NotOwner;
 use tonic::{Code, Status};
 
-/// How often each kind of failure occurred.
+/// The number of failures of each kind.
 #[derive(Debug, Default)]
 pub(crate) struct FailureCounts(Mutex<BTreeMap<String, usize>>);
 
@@ -38,7 +38,7 @@ impl fmt::Display for FailureCounts {
     }
 }
 
-/// Whether the failure promises that nothing was written: no pod accepted the request, or the pod abandoned it.
+/// Whether the failure guarantees that nothing was written: no pod accepted the request, or the pod abandoned it.
 pub(crate) fn promises_no_effect(status: &Status) -> bool {
     match cause_of(status) {
         Some(ClerkError::NoAssignment | ClerkError::NoOwner { .. }) => true,

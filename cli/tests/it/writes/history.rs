@@ -18,19 +18,19 @@ use super::write_cluster::{WriteCluster, move_at_random};
 
 const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 8;
-/// How long a client waits after a failure.
+/// The wait of a client after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A deadline for the whole run: only a fault reaches it.
+/// The deadline of the whole run: only a fault exceeds it.
 const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
-/// AppendLists, one a key, and all that was appended to them.
+/// One list per key, with the history of its appends.
 struct AppendLists {
     lists: Vec<AppendHistory<u64>>,
     called_count: AtomicUsize,
     failures: FailureCounts,
 }
 
-/// How many appends there are, and how many kills at least.
+/// The number of appends, and the minimum number of kills.
 #[derive(Clone, Copy)]
 struct RunSize {
     keys: usize,
@@ -115,7 +115,7 @@ impl AppendLists {
         }
     }
 
-    /// AppendHistory to random lists, one after the other, until there are enough appends and kills.
+    /// Appends to random lists, one after the other, until there are enough appends and kills.
     async fn append_until(&self, clerk: &Clerk, size: RunSize, kills: &watch::Receiver<usize>) {
         loop {
             let entry = self.called_count.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! Writes while owners are killed and keys are moved.
 //!
-//! CI runs each test at a size that takes seconds. These run them at full size, and each on another S3 server:
+//! CI runs each test at a size that takes seconds. These commands run them at full size, and on another S3 server:
 //!
 //! ```sh
 //! cargo test --release -p emberkeep --test it -- --ignored --nocapture --test-threads 1

@@ -18,14 +18,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::binary::BINARY;
 
-/// How often an owner is killed.
+/// The interval of kills.
 const KILL_INTERVAL: Duration = Duration::from_secs(1);
 /// More load than the test produces: slices move only because pods start and end, or on request.
 const MAX_LOAD_HINT_MILLI: u64 = 1_000_000_000;
 /// The URL of a bucket on another server, with credentials in the environment as S3's tools expect them.
 const OTHER_STORE: &str = "EMBERKEEP_TEST_STORE";
 
-/// The processes, and what their pods have counted.
+/// The processes, and the counters of their pods.
 pub(crate) struct WriteCluster {
     _logs: FailureLogs,
     processes: ProcessCluster,
@@ -34,20 +34,20 @@ pub(crate) struct WriteCluster {
     counters: PodCounters,
 }
 
-/// The counters of all pods, but for the last moments before a kill.
+/// The counters of all pods, except those counted between the last scrape and a kill.
 #[derive(Debug, Default)]
 #[allow(dead_code, reason = "it is printed")]
 pub(crate) struct PodCounters {
-    /// Requests answered from the memory of answered requests.
+    /// Requests answered with a stored answer.
     deduplicated_requests: u64,
     /// Writes repeated because another pod had written the same object.
     write_conflicts: u64,
-    /// Objects written.
+    /// Objects written, each confirmed by the store.
     store_writes: u64,
 }
 
 impl WriteCluster {
-    /// Starts this many pods, and waits until each owns something.
+    /// Starts this many pods, and waits until each owns slices.
     pub(crate) async fn start(pod_count: usize) -> Self {
         let settings = ProcessClusterSettings {
             pods: PodOptions {
@@ -79,7 +79,7 @@ impl WriteCluster {
         cluster
     }
 
-    /// A clerk with connections of its own.
+    /// A clerk with its own connections.
     pub(crate) async fn clerk(&self, name: &str) -> Clerk {
         let builder = Clerk::builder(TARGET)
             .name(name)
@@ -146,7 +146,7 @@ fn store() -> StoreChoice {
     StoreChoice::Url(format!("{place}/{:016x}?{options}", rand::random::<u64>()))
 }
 
-/// Pins a random range to a random pod, repeatedly; counts how often.
+/// Pins a random range to a random pod, repeatedly; returns the number of pins.
 pub(crate) async fn move_at_random(admin: OperatorCommand, pod_count: usize, move_count: &AtomicUsize) {
     let mut ticks = interval(KILL_INTERVAL / 2);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -159,7 +159,7 @@ pub(crate) async fn move_at_random(admin: OperatorCommand, pod_count: usize, mov
         let range = format!("{start:02x}..{:02x}", start + 0x3f);
         let owner = format!("pod-{pod}");
         let pinned = admin.run(&["pin", TARGET, "--range", &range, &owner]).await;
-        // A pod that has just been killed may not own any range: then nothing moves this time.
+        // A pod that has just been killed may not own any range; then this pin moves nothing.
         if pinned.is_ok() {
             move_count.fetch_add(1, Ordering::Relaxed);
         }

@@ -48,7 +48,7 @@ pub enum WorkStage {
     },
 }
 
-/// A completed step.
+/// A completed step, with the reply to its call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneStep {
     /// The name of the step.
@@ -82,9 +82,9 @@ pub struct StepCall {
 /// The direction of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallKind {
-    /// Executes the step.
+    /// Executes the step, with the idempotency key `{key}/{step}`.
     Do,
-    /// Undoes the step.
+    /// Undoes the step, with the idempotency key `{key}/{step}/undo`.
     Undo,
 }
 
@@ -100,7 +100,7 @@ impl StepCall {
 }
 
 impl StepProgress {
-    /// The current stage.
+    /// The current stage, with its remaining steps or its outcome.
     #[must_use]
     pub const fn stage(&self) -> &WorkStage {
         &self.stage

@@ -5,10 +5,10 @@ use thiserror::Error;
 /// Why a call to an outside service failed, which decides whether it is retried.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StepError {
-    /// Retried with the same idempotency key, by the delays of [`Retries`](super::Retries). The call may have had its effect.
+    /// Retried with the same idempotency key, after the delays of [`Retries`](super::Retries). The call may have taken effect.
     #[error("{0}")]
     Transient(String),
-    /// Never retried: the service rejects the call for good and it has no effect. The steps before it are undone at once.
+    /// Never retried: the service rejects the call permanently and it has no effect. Completed steps are undone at once.
     #[error("{0}")]
     Rejected(String),
 }

@@ -1,4 +1,4 @@
-//! The partners' books: all external effects, to be compared with the orders.
+//! All external effects recorded by the partners, to be compared with the orders.
 
 use std::collections::HashSet;
 

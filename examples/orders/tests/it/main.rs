@@ -1,4 +1,4 @@
-//! The orders service: its durable steps as a pure state machine, and the whole of it as processes.
+//! The orders service: its durable steps as a pure state machine, and the whole service as processes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 

@@ -95,7 +95,7 @@ async fn an_order_continues_if_its_pod_is_killed_between_each_effect_and_its_not
         shop.place("o-1", amount_cents).await;
         for fact_count in 1..=facts.len() {
             shop.wait_for_facts(fact_count).await;
-            // Dropping it is `kill -9`: the pod waits for an answer that never comes.
+            // Dropping it is `kill -9` while the pod waits for a reply that never arrives.
             drop(pod);
             pod = shop.pod();
         }
@@ -121,13 +121,13 @@ async fn a_pod_that_terminates_hands_its_orders_to_the_next() {
 
 const ORDER_COUNT: usize = 40;
 const KILL_COUNT: usize = 6;
-/// How many facts there are between two kills.
+/// The number of facts between two kills.
 const FACTS_PER_KILL: usize = 15;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_settle_correctly_while_their_pods_are_killed_repeatedly() {
     let shop = Shop::open(&["--fail-percent", "20", "--delay-ms", "60"]).await;
-    // A pod that does not know yet that it lost a key may begin an order; its successor finds that by a periodic search.
+    // A pod that has not yet learned of the loss of a key may begin an order; its successor finds it by a periodic search.
     let pod = || shop.pod_searching_every("500");
     let mut pods = vec![pod(), pod(), pod()];
     shop.wait_for_pods(3).await;

@@ -1,4 +1,4 @@
-//! A shop: the orders service with its assigner, partners and store.
+//! A running orders service with its assigner, partners and store.
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens a shop without pods, whose partners get these options.
+    /// Starts everything but pods; the partners get these options.
     pub(crate) async fn open(trouble: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

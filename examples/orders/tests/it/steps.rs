@@ -1,4 +1,4 @@
-//! Durable steps under failures, lost replies, lost notes, and pods that have outdated notes, in any combination.
+//! Durable steps under failures, lost replies, lost records, and pods with outdated records, in any combination.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use proptest::prelude::*;
 /// One call by some pod, and its outcome.
 #[derive(Debug, Clone)]
 struct CallAttempt {
-    /// How many notes older than the newest the progress is that the pod has.
+    /// The age of the pod's progress: the number of newer records.
     behind: usize,
     fate: CallFate,
-    /// The pod crashes before it has noted the outcome.
+    /// The pod crashes before it has recorded the outcome.
     is_note_lost: bool,
 }
 
@@ -79,7 +79,7 @@ fn plan() -> StepPlan {
         .then("ship", true)
 }
 
-/// One order with all notes that were ever written, the newest last.
+/// One order with all records ever written, the newest last.
 struct OrderSimulation {
     plan: StepPlan,
     service: PartnerService,
@@ -179,11 +179,11 @@ proptest! {
                 let mut expected = order.done();
                 expected.retain(|key| *key != "o/notify");
                 expected.reverse();
-                // The step that failed for good may have had no effect, and is undone first nevertheless.
+                // The step that failed permanently may have taken effect, and is undone first.
                 let surely_done = undone.iter().copied().filter(|key| expected.contains(key));
                 prop_assert_eq!(surely_done.collect::<Vec<_>>(), expected.clone());
                 prop_assert!(undone.len() <= expected.len() + 1);
-                // A pod with outdated notes may still do a step that is never undone.
+                // A pod with outdated records may still execute a step that is never undone.
                 let may_be_late = |key: &str| key == "o/notify" || key.ends_with("/undo");
                 let last_done = order.service.effects.iter().rposition(|key| !may_be_late(key));
                 let first_undone = order.service.effects.iter().position(|key| key.ends_with("/undo"));

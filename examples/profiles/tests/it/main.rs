@@ -46,7 +46,7 @@ impl ProfilesFixture {
         run(command.args(words).env("ASSIGNER", self.url()))
     }
 
-    /// How many pods have slices.
+    /// The number of pods that have slices.
     fn pod_count(&self) -> usize {
         let state = self.assigner.member().state().borrow().clone();
         let target = state.targets().iter().find(|(name, _)| name.as_str() == TARGET);
