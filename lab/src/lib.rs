@@ -15,7 +15,7 @@
 //! | [`chaos`] | the disruptions, a file each, and the supervisor that injects and heals them |
 //! | [`report`] | figures and their texts; a leaf: plain values in, text and JSON out |
 //! | [`dev`] | one run of `emberkeep dev` |
-//! | [`bench`] | the measurements of `emberkeep bench`, a file each |
+//! | [`bench`](mod@bench) | the measurements of `emberkeep bench`, a file each |
 //!
 //! Entry points return boxed futures, so that a binary that calls them does not compile their bodies again.
 

@@ -51,7 +51,7 @@ impl RandomStream {
     /// Draws from a Poisson distribution: the count of independent events of which `mean` are expected.
     ///
     /// Uses only sums, products, quotients and square roots, which IEEE 754 rounds identically on all machines. Below a mean
-    /// of [`POISSON_NORMAL_FROM`] by inversion, above by the normal approximation.
+    /// of `POISSON_NORMAL_FROM` by inversion, above by the normal approximation.
     pub fn poisson(&mut self, mean: f64) -> u64 {
         if mean >= POISSON_NORMAL_FROM {
             return (mean + mean.sqrt() * self.normal() + 0.5).max(0.0) as u64;

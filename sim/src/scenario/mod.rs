@@ -13,7 +13,7 @@
 //! ...
 //! ```
 //!
-//! Text --[`Scenario::parse`]--> setup and operations --runner--> [`SimCluster`](crate::cluster::Cluster) and
+//! Text --[`Scenario::parse`]--> setup and operations --runner--> [`SimCluster`](crate::cluster::SimCluster) and
 //! [`Observer`](crate::observer::Observer) --> text of the outcome. `docs/simulator.md` describes the whole language.
 
 mod difference;
