@@ -22,9 +22,9 @@ pub(crate) struct DemoPodArgs {
     /// Where clerks reach it [default: where it listens]
     #[arg(long)]
     advertise: Option<SocketAddr>,
-    /// Where it serves metrics and health
+    /// Where it serves metrics and health; without it, nowhere
     #[arg(long)]
-    http: SocketAddr,
+    http: Option<SocketAddr>,
     /// The members of the assigner
     #[arg(long, required = true)]
     assigner: Vec<String>,

@@ -168,6 +168,8 @@ impl Herd {
                 memory_budget: None,
                 load_concurrency: Some(guard.concurrency.into()),
                 log_level: "warn",
+                records_reads: false,
+                serves_http: false,
                 ..PodOptions::default()
             },
             ..ProcessClusterSettings::new(settings.program.clone())

@@ -69,6 +69,7 @@ async fn measure(
     let pods = PodOptions {
         memory_budget: Some(ByteSize::bytes(settings.bytes() * 3 / 2 + SPARE_MEMORY)),
         log_level: "warn",
+        serves_http: false,
         ..PodOptions::default()
     };
     let cluster = start(place, pods, show).await?;

@@ -16,7 +16,7 @@ pub struct PodProcess {
     pub process: ChildProcess,
     /// The address for clients: the pod's own, or that of its proxy.
     pub address: SocketAddr,
-    /// The address of metrics and health.
+    /// The address of metrics and health, if the pod serves them.
     pub http: SocketAddr,
     /// The proxy for all its traffic, if the pod can be partitioned.
     proxy: Option<TcpProxy>,
@@ -30,6 +30,8 @@ pub(super) struct PodSpec {
     pub(super) process: ProcessSpec,
     /// The URLs of the assigner.
     pub(super) assigners: Vec<String>,
+    /// Whether the pod serves metrics and health.
+    pub(super) serves_http: bool,
     /// If set, clients reach the pod through a proxy, and the pod reaches the assigner through another proxy to this
     /// upstream.
     pub(super) proxy_to: Option<Upstream>,
@@ -58,6 +60,7 @@ impl PodProcess {
         let PodSpec {
             process: mut spec,
             mut assigners,
+            serves_http,
             proxy_to,
         } = spec;
         let addresses = launcher.addresses_of(&spec.name)?;
@@ -69,11 +72,9 @@ impl PodProcess {
             assigners = vec![format!("http://{}", new.listen(upstream).await?)];
             proxy = Some(new);
         }
-        spec.args.extend([
-            format!("--listen={listen}"),
-            format!("--advertise={address}"),
-            format!("--http={http}"),
-        ]);
+        spec.args
+            .extend([format!("--listen={listen}"), format!("--advertise={address}")]);
+        spec.args.extend(serves_http.then(|| format!("--http={http}")));
         spec.args
             .extend(assigners.iter().map(|url| format!("--assigner={url}")));
         Ok(Self {

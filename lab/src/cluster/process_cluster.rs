@@ -9,7 +9,6 @@ use std::time::Duration;
 use emberkeep_assigner::AssignerAdmin;
 use emberkeep_assigner::raft::MemberId;
 use emberkeep_proto::pb;
-use emberkeep_slicelet::ByteSize;
 use futures::future::{join_all, try_join_all};
 use rand::seq::IteratorRandom;
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use super::assigner_group::AssignerGroup;
 use super::data_folder::DataFolder;
 use super::launcher::{LoopbackLauncher, ProcessLauncher};
 use super::operator_command::OperatorCommand;
+use super::pod_options::PodOptions;
 use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
 use super::process::{ChildProcess, ProcessSpec};
 use super::storage::{Storage, StoreChoice};
@@ -26,8 +26,6 @@ use crate::LabError;
 
 /// The deadline for a draining pod to end: longer than it waits for successors.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
-/// The memory budget of a pod: many of them share one machine.
-const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
 
 /// The settings of a cluster.
 #[derive(Debug, Clone)]
@@ -53,33 +51,6 @@ impl ProcessClusterSettings {
             members: 1,
             record: None,
             pods: PodOptions::default(),
-        }
-    }
-}
-
-/// The settings of a cluster's pods.
-#[derive(Debug, Clone)]
-pub struct PodOptions {
-    /// Whether their connections pass through proxies, so that they can be partitioned.
-    pub are_proxied: bool,
-    /// Whether they serve writes.
-    pub are_writable: bool,
-    /// The memory budget of each; `None` for the SDK's default.
-    pub memory_budget: Option<ByteSize>,
-    /// The maximum number of concurrent store requests of each; `None` for the SDK's default.
-    pub load_concurrency: Option<usize>,
-    /// The level of their logs.
-    pub log_level: &'static str,
-}
-
-impl Default for PodOptions {
-    fn default() -> Self {
-        Self {
-            are_proxied: false,
-            are_writable: false,
-            memory_budget: Some(MEMORY_BUDGET),
-            load_concurrency: None,
-            log_level: "info",
         }
     }
 }
@@ -388,23 +359,13 @@ impl ProcessCluster {
     }
 
     fn pod_spec(&self, name: String) -> PodSpec {
-        let PodOptions {
-            are_proxied,
-            are_writable,
-            memory_budget,
-            load_concurrency,
-            log_level,
-        } = self.pod_options;
-        let reads = format!("--reads={}", self.folder.reads().join(&name).display());
-        let args = [reads, format!("--log={log_level}")].into_iter();
-        let args = args
-            .chain(memory_budget.map(|budget| format!("--budget={}", budget.as_bytes())))
-            .chain(load_concurrency.map(|count| format!("--load-concurrency={count}")))
-            .chain(are_writable.then(|| "--writable".to_owned()));
+        let options = &self.pod_options;
+        let arguments = options.arguments(&self.folder.reads().join(&name));
         PodSpec {
-            process: self.process_spec(&name, "dev-pod", args),
+            process: self.process_spec(&name, "dev-pod", arguments),
             assigners: self.assigner_urls(),
-            proxy_to: are_proxied.then(|| {
+            serves_http: options.serves_http,
+            proxy_to: options.are_proxied.then(|| {
                 let members = self.assigners.members().iter();
                 let members = members.map(|member| (member.id, member.addresses.listen));
                 Upstream::Leader(self.admin(), members.collect())

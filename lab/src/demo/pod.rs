@@ -24,8 +24,8 @@ pub struct DemoPodSettings {
     pub listen: SocketAddr,
     /// The advertised address for clerks.
     pub advertise: SocketAddr,
-    /// The listen address for metrics and health.
-    pub http: SocketAddr,
+    /// The listen address for metrics and health; `None` to serve none.
+    pub http: Option<SocketAddr>,
     /// URLs of the members of the assigner.
     pub assigners: Vec<String>,
     /// URLs of other pods, which provide the assignment while no assigner answers.
@@ -86,8 +86,11 @@ async fn slicelet(settings: &DemoPodSettings) -> Result<Slicelet, LabError> {
     let builder = Slicelet::builder(TARGET)
         .pod_name(&settings.name)
         .advertise(settings.advertise.to_string())
-        .http_listen(settings.http.to_string())
         .store(store(settings).await?);
+    let builder = settings
+        .http
+        .iter()
+        .fold(builder, |builder, http| builder.http_listen(http.to_string()));
     let builder = match settings.is_writable {
         true => builder.writable().freshness(Freshness::OwnerWrites),
         false => builder.freshness(Freshness::Immutable),
