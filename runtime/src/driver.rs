@@ -33,19 +33,24 @@ pub async fn drive<B, H>(
 {
     let mut stepper = Stepper::new(brain);
     while !stop.is_cancelled() {
-        let event = match stepper.next_event(clock.now()) {
+        let mut now = clock.now();
+        let event = match stepper.next_event(now) {
             Some(event) => event,
-            None => tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = clock.sleep_until(stepper.wake_at()) => B::woke(),
-                event = events.recv() => match event {
-                    Some(event) => event,
-                    None => return,
-                },
-            },
+            None => {
+                let event = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = clock.sleep_until(stepper.wake_at()) => B::woke(),
+                    event = events.recv() => match event {
+                        Some(event) => event,
+                        None => return,
+                    },
+                };
+                now = clock.now();
+                event
+            }
         };
-        for action in stepper.step(event, clock.now()) {
+        for action in stepper.step(event, now) {
             stepper.on_performed(hands.perform(action).await);
         }
     }

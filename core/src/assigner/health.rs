@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_is_suspected_after_two_missed_heartbeats() {
+    fn a_pod_is_suspected_when_the_third_heartbeat_in_a_row_is_late() {
         let (mut health, settings) = alive_at_zero();
         assert_eq!(health.wake_at(&settings), Timestamp::from_millis(1_500));
         assert!(
