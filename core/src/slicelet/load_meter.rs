@@ -242,47 +242,22 @@ fn inherited(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName};
-    use crate::slicelet::Identity;
+    use crate::assignment::ReplicaSet;
+    use crate::slicelet::fixtures::{ownership_after, served, whole_loads};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The ownership of a pod that serves `[starts[0], starts[1])`, `[starts[1], starts[2])`, ... and nothing else.
     fn ownership(starts: &[u64]) -> Arc<Ownership> {
-        let pod = Pod::new(
-            PodName::try_new("pod").unwrap(),
-            Incarnation(1),
-            PodAddress::try_new("127.0.0.1:80").unwrap(),
-        );
-        let mut mine = ReplicaSet::none();
-        mine.set(PodIndex(0), Phase::Serving);
-        let mut entries = vec![(SliceKey::EMPTY, ReplicaSet::none())];
-        entries.extend(
-            starts
-                .iter()
-                .map(|start| (SliceKey::from_position(*start), mine.clone())),
-        );
-        entries.last_mut().unwrap().1 = ReplicaSet::none();
-        let identity = Identity {
-            name: pod.name.clone(),
-            incarnation: pod.incarnation,
-        };
-        let proposal = Proposal {
-            pods: vec![pod],
-            slices: SliceMap::try_from_starts(entries).unwrap(),
-        };
-        let assignment = proposal.after(&Assignment::unassigned()).unwrap();
-        Arc::new(Ownership::none().followed_by(Arc::new(assignment), &identity))
+        let starts = starts.iter().map(|start| SliceKey::from_position(*start));
+        let mut slices = vec![(SliceKey::EMPTY, ReplicaSet::none())];
+        slices.extend(starts.map(|start| (start, served())));
+        slices.last_mut().unwrap().1 = ReplicaSet::none();
+        ownership_after(&Ownership::none(), slices)
     }
 
     fn loads(meter: &LoadMeter) -> Vec<u64> {
-        let report = meter.report();
-        report
-            .slices
-            .iter()
-            .map(|share| (share.fast.milli() + 500) / 1_000)
-            .collect()
+        whole_loads(&meter.report())
     }
 
     #[test]

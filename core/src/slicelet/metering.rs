@@ -126,10 +126,8 @@ fn restart_if_over(began_at: &mut Timestamp, length: Duration, now: Timestamp) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assignment::{Phase, PodIndex, Proposal, ReplicaSet};
-    use crate::keyspace::{SliceKey, SliceMap};
-    use crate::pod::{Incarnation, Pod, PodAddress, PodName};
-    use crate::slicelet::Identity;
+    use crate::keyspace::SliceKey;
+    use crate::slicelet::fixtures::{ownership_after, served, whole_loads};
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_millis(1_000 * seconds)
@@ -137,24 +135,8 @@ mod tests {
 
     /// The ownership after `before` of a pod that serves the whole key space, cut at these positions.
     fn ownership(before: &Ownership, cuts: &[u64]) -> Arc<Ownership> {
-        let pod = Pod::new(
-            PodName::try_new("pod").unwrap(),
-            Incarnation(1),
-            PodAddress::try_new("127.0.0.1:80").unwrap(),
-        );
-        let mut mine = ReplicaSet::none();
-        mine.set(PodIndex(0), Phase::Serving);
         let starts = std::iter::once(SliceKey::EMPTY).chain(cuts.iter().map(|cut| SliceKey::from_position(*cut)));
-        let identity = Identity {
-            name: pod.name.clone(),
-            incarnation: pod.incarnation,
-        };
-        let proposal = Proposal {
-            pods: vec![pod],
-            slices: SliceMap::try_from_starts(starts.map(|start| (start, mine.clone())).collect()).unwrap(),
-        };
-        let assignment = proposal.after(before.assignment()).unwrap();
-        Arc::new(before.followed_by(Arc::new(assignment), &identity))
+        ownership_after(before, starts.map(|start| (start, served())).collect())
     }
 
     fn counts(units: &[u64], taken_at: Timestamp) -> RangeCounts {
@@ -163,12 +145,7 @@ mod tests {
     }
 
     fn loads(metering: &Metering) -> Vec<u64> {
-        let report = metering.report();
-        report
-            .slices
-            .iter()
-            .map(|share| (share.fast.milli() + 500) / 1_000)
-            .collect()
+        whole_loads(&metering.report())
     }
 
     #[test]

@@ -13,6 +13,8 @@ mod arrivals;
 mod concurrency_limit;
 mod cuts;
 mod decayed_rate;
+#[cfg(test)]
+mod fixtures;
 mod hot_keys;
 mod hottest;
 mod jitter;
