@@ -94,6 +94,7 @@ impl MeteredRate {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     use super::*;
 
@@ -176,13 +177,9 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn noise_is_no_step(seed in 1_u64.., mean in 1_u64..60) {
-            let mut dice = Dice(seed);
-            prop_assert!(steps((0..600).map(|_| dice.poisson(mean))).is_empty());
-        }
+        // A step is three outliers of three deviations in a row. Counts as bursty as these have such a run by chance once in
+        // about 4,000 periods of ten minutes (5 of 20,000 random cases), so the cases are the same in each run.
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), ..ProptestConfig::with_cases(24) })]
 
         #[test]
         fn noise_of_samples_and_of_uneven_costs_is_no_step(seed in 1_u64.., mean in 1_u64..20, cost in 1_u64..500) {
@@ -190,6 +187,16 @@ mod tests {
             // Nearly all requests cost a unit, some cost many.
             let counts = (0..600).map(|_| 16 * (dice.poisson(mean) + cost * dice.poisson(1)));
             prop_assert!(steps(counts.collect::<Vec<_>>()).is_empty());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn noise_is_no_step(seed in 1_u64.., mean in 1_u64..60) {
+            let mut dice = Dice(seed);
+            prop_assert!(steps((0..600).map(|_| dice.poisson(mean))).is_empty());
         }
 
         #[test]
