@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use emberkeep_assigner::AdminError;
+use emberkeep_runtime::free_port::NoFreePort;
 use emberkeep_slicelet::SliceletError;
 use emberkeep_store::StoreError;
 
@@ -43,6 +44,12 @@ impl From<StoreError> for LabError {
             | StoreError::CannotListen { .. } => Self::bad_input(error),
             _ => Self::failed(error),
         }
+    }
+}
+
+impl From<NoFreePort> for LabError {
+    fn from(error: NoFreePort) -> Self {
+        Self::failed(error)
     }
 }
 

@@ -7,6 +7,7 @@
 //! watch           client and server of assignments     grpc_timeout  the deadline header of gRPC
 //! status_page     metrics and health over HTTP         call_failure  the kinds of transport failures
 //! keyed_throttle  one event per key and interval       metric_registry  metrics with their descriptions
+//! free_port       loopback ports for development and tests
 //! ```
 
 pub mod backoff;
@@ -14,6 +15,7 @@ pub mod call_failure;
 pub mod channel;
 pub mod clock;
 pub mod driver;
+pub mod free_port;
 pub mod grpc_timeout;
 pub mod keyed_throttle;
 pub mod metric_registry;

@@ -1,18 +1,17 @@
 //! Addresses of this machine.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 
+use emberkeep_runtime::free_port::free_port;
 use tokio::net::TcpSocket;
 
-/// An address at which no process listens, below the ports that the system gives to outgoing connections: it is still free
-/// when a server starts there.
+/// An address at which no process listens, and which is still free when a server starts there: see [`free_port`].
+///
+/// # Panics
+/// If there is none.
 pub fn free_address() -> SocketAddr {
-    loop {
-        let address = (Ipv4Addr::LOCALHOST, rand::random_range(20_000..32_000)).into();
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
+    let port = free_port().expect("not all ports of the range are in use");
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// An address that refuses connections for as long as this value exists: the port is bound, so that no other process can

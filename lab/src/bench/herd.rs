@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use emberkeep_clerk::ClerkSettings;
 use emberkeep_proto::pb;
+use emberkeep_runtime::free_port::free_port;
 use emberkeep_sim::workload::RequestTrace;
 use emberkeep_store::embedded::{Capacity, CapacitySettings, EmbeddedS3, EmbeddedS3Settings};
 use emberkeep_store::{Credentials, Durability};
@@ -23,8 +24,7 @@ use super::bench_cluster::write_objects;
 use super::herd_report::{HerdReport, HerdRun, StoreSample};
 use crate::LabError;
 use crate::cluster::{
-    AssignmentObserver, BUCKET, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings, Storage,
-    environment_of, free_port,
+    AssignmentObserver, BUCKET, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings, Storage, environment_of,
 };
 use crate::demo::{TARGET, value_of};
 use crate::load::{Clients, LoadRun, Pace, Schedule, drive};

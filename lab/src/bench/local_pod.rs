@@ -3,13 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use emberkeep_runtime::free_port::free_port;
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_slicelet::{Builder, Codec, Slicelet};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::LabError;
-use crate::cluster::free_port;
 
 /// The deadline for the pod to own all slices.
 const OWN_TIMEOUT: Duration = Duration::from_secs(60);

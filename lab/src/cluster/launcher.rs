@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use async_trait::async_trait;
+use emberkeep_runtime::free_port::free_port;
 
-use super::ports::free_port;
 use super::process::{ChildProcess, ProcessSpec};
 use crate::LabError;
 

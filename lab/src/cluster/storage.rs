@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
 
+use emberkeep_runtime::free_port::free_port;
 use emberkeep_store::{Credentials, Durability, Folder, S3Settings, Store};
 
 use super::data_folder::DataFolder;
-use super::ports::free_port;
 use super::process::{ChildProcess, ProcessSpec};
 use super::s3_server::BUCKET;
 use crate::LabError;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use emberkeep_assigner::AssignerAdmin;
 use emberkeep_assigner::raft::MemberId;
+use emberkeep_runtime::free_port::free_port;
 use emberkeep_runtime::tasks::Tasks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -18,7 +19,6 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::ports::free_port;
 use crate::LabError;
 
 /// The maximum number of forwarded connections; more wait in the system's accept queue.
