@@ -25,17 +25,16 @@ pub struct SessionSettings {
     pub misroute: MisrouteMode,
 }
 
-impl Default for SessionSettings {
-    /// In force until an assigner has answered the registration.
-    fn default() -> Self {
-        Self {
-            key_mode: KeyMode::Hashed,
-            ownership: OwnershipMode::Affinity,
-            heartbeat_interval: Duration::from_millis(500),
-            load_report_interval: Duration::from_secs(1),
-            drain_timeout: Duration::from_secs(60),
-            warm_share_thousandths: Warmth::WHOLE,
-            misroute: MisrouteMode::Redirect,
-        }
-    }
+impl SessionSettings {
+    /// In force until an assigner has answered the registration. The defaults of a target take its intervals and timeout
+    /// from here; a pod without an assigner waits for all of the old owner's heat, since it does not know the target's share.
+    pub const UNTIL_REGISTERED: Self = Self {
+        key_mode: KeyMode::Hashed,
+        ownership: OwnershipMode::Affinity,
+        heartbeat_interval: Duration::from_millis(500),
+        load_report_interval: Duration::from_secs(1),
+        drain_timeout: Duration::from_secs(60),
+        warm_share_thousandths: Warmth::WHOLE,
+        misroute: MisrouteMode::Redirect,
+    };
 }

@@ -5,7 +5,6 @@
 //! against a planted violation.
 
 mod tidy {
-    pub(crate) mod core_arrows;
     pub(crate) mod core_purity;
     pub(crate) mod crate_arrows;
     pub(crate) mod file_arrows;
@@ -16,10 +15,12 @@ mod tidy {
     pub(crate) mod leftovers;
     pub(crate) mod links;
     pub(crate) mod metric_names;
+    pub(crate) mod module_arrows;
     pub(crate) mod names;
     pub(crate) mod predicates;
     pub(crate) mod rust_source;
     pub(crate) mod sleeps;
+    pub(crate) mod test_binaries;
     pub(crate) mod tokens;
     pub(crate) mod tree;
     pub(crate) mod type_names;
@@ -30,14 +31,14 @@ use std::path::Path;
 use tidy::finding::Finding;
 use tidy::tree::Tree;
 use tidy::{
-    core_arrows, core_purity, crate_arrows, file_circles, file_shape, leftovers, links, metric_names, names,
-    predicates, sleeps, type_names,
+    core_purity, crate_arrows, file_circles, file_shape, leftovers, links, metric_names, module_arrows, names,
+    predicates, sleeps, test_binaries, type_names,
 };
 
 /// All checks: each reads the whole tree and reports the violations of its rule.
-const CHECKS: [fn(&Tree) -> Vec<Finding>; 12] = [
+const CHECKS: [fn(&Tree) -> Vec<Finding>; 13] = [
     crate_arrows::findings,
-    core_arrows::findings,
+    module_arrows::findings,
     core_purity::findings,
     file_circles::findings,
     file_shape::findings,
@@ -46,6 +47,7 @@ const CHECKS: [fn(&Tree) -> Vec<Finding>; 12] = [
     leftovers::findings,
     metric_names::findings,
     sleeps::findings,
+    test_binaries::findings,
     links::findings,
     type_names::findings,
 ];

@@ -108,9 +108,10 @@ pub struct StoreSettings {
 
 impl Default for TargetSettings {
     fn default() -> Self {
+        let session = SessionSettings::UNTIL_REGISTERED;
         Self {
-            key_mode: KeyMode::default(),
-            ownership: OwnershipMode::default(),
+            key_mode: session.key_mode,
+            ownership: session.ownership,
             balancer: BalancerSettings::default(),
             pacing: PacingSettings {
                 gather: Duration::from_millis(300),
@@ -120,8 +121,8 @@ impl Default for TargetSettings {
                 emergency_interval: Duration::from_secs(1),
             },
             health: HealthSettings {
-                heartbeat_interval: Duration::from_millis(500),
-                load_report_interval: Duration::from_secs(1),
+                heartbeat_interval: session.heartbeat_interval,
+                load_report_interval: session.load_report_interval,
                 missed_heartbeats_max: 2,
                 dead_after: Duration::from_secs(3),
                 leader_grace: Duration::from_secs(3),
@@ -130,7 +131,7 @@ impl Default for TargetSettings {
             },
             handoff: HandoffSettings {
                 leave_linger: Duration::from_secs(5),
-                drain_timeout: Duration::from_secs(60),
+                drain_timeout: session.drain_timeout,
                 transfer: true,
                 warm_share_thousandths: 950,
                 warm_timeout: Duration::from_secs(10),
@@ -140,7 +141,7 @@ impl Default for TargetSettings {
             store: StoreSettings {
                 requests_per_second: None,
             },
-            misroute: MisrouteMode::default(),
+            misroute: session.misroute,
         }
     }
 }

@@ -13,6 +13,12 @@ pub(crate) fn pod_in(number: u64, incarnation: u128) -> Pod {
     Pod::new(pod_name(number), Incarnation(incarnation), address)
 }
 
+/// A pod of that name in its first incarnation, at the address that all pods of such a test share.
+pub(crate) fn pod_named(name: &str) -> Pod {
+    let address = PodAddress::try_new("127.0.0.1:80").unwrap();
+    Pod::new(PodName::try_new(name).unwrap(), Incarnation(1), address)
+}
+
 /// The name of [`pod`] with that number.
 pub(crate) fn pod_name(number: u64) -> PodName {
     PodName::try_new(&format!("pod-{number}")).unwrap()

@@ -37,5 +37,5 @@ pub use hottest::{HotKey, Hottest};
 pub use load_meter::LoadMeter;
 pub use metering::{Collection, Metering, RangeCounts, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 pub use ownership::{Identity, Ownership, Share};
-pub use reconnect::Reconnect;
+pub use reconnect::{Reconnect, WELCOME_TIMEOUT};
 pub use session::{Session, SessionAction, SessionEvent};

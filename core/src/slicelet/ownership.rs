@@ -236,19 +236,11 @@ mod tests {
 
     use super::*;
     use crate::assignment::{Proposal, Replica, ReplicaSet};
-    use crate::pod::PodAddress;
-
-    fn pod(number: u8, incarnation: u128) -> Pod {
-        Pod::new(
-            PodName::try_new(&format!("pod-{number}")).unwrap(),
-            Incarnation(incarnation),
-            PodAddress::try_new(&format!("127.0.0.1:80{number}")).unwrap(),
-        )
-    }
+    use crate::pod::fixtures::{pod, pod_in, pod_name};
 
     fn identity(incarnation: u128) -> Identity {
         Identity {
-            name: pod(0, 0).name,
+            name: pod_name(0),
             incarnation: Incarnation(incarnation),
         }
     }
@@ -275,7 +267,7 @@ mod tests {
         let start = |at: u8| if at == 0 { SliceKey::EMPTY } else { key(at) };
         let entries = plan.iter().map(|(at, replicas)| (start(*at), set(replicas)));
         Proposal {
-            pods: vec![pod(0, incarnation), pod(1, 0)],
+            pods: vec![pod_in(0, incarnation), pod(1)],
             slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
         }
     }
@@ -373,7 +365,7 @@ mod tests {
         assert!(!share.unwrap().may_answer());
         assert!(!history[1].has_held_since(&key(50), history[1].generation()));
         let (_, server) = history[1].server_of(&key(50));
-        assert_eq!(server, Some(&pod(1, 0)));
+        assert_eq!(server, Some(&pod(1)));
     }
 
     #[test]

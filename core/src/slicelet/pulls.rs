@@ -115,18 +115,10 @@ mod tests {
     use super::*;
     use crate::assignment::{Assignment, PodIndex, Proposal, ReplicaSet};
     use crate::keyspace::SliceMap;
-    use crate::pod::{Incarnation, PodAddress, PodName};
+    use crate::pod::fixtures::pod_named;
     use crate::slicelet::Identity;
 
     const ENOUGH: u32 = 950;
-
-    fn pod(name: &str) -> Pod {
-        Pod::new(
-            PodName::try_new(name).unwrap(),
-            Incarnation(1),
-            PodAddress::try_new("127.0.0.1:80").unwrap(),
-        )
-    }
 
     fn key(byte: u8) -> SliceKey {
         if byte == 0 {
@@ -148,16 +140,17 @@ mod tests {
             other.into_iter().for_each(|phase| replicas.set(PodIndex(1), phase));
             replicas
         };
+        let me = pod_named("me");
         let entries = slices
             .iter()
             .map(|(start, me, other)| (key(*start), replicas(*me, *other)));
         let proposal = Proposal {
-            pods: vec![pod("me"), pod("other")],
+            pods: vec![me.clone(), pod_named("other")],
             slices: SliceMap::try_from_starts(entries.collect()).unwrap(),
         };
         let identity = Identity {
-            name: pod("me").name,
-            incarnation: Incarnation(1),
+            name: me.name,
+            incarnation: me.incarnation,
         };
         let next: Assignment = proposal.after(before.assignment()).unwrap();
         before.followed_by(Arc::new(next), &identity)
@@ -174,7 +167,7 @@ mod tests {
         );
         pulls.on_ordered(vec![slice(50, None)]);
         let commands = pulls.follow(&owned);
-        let source = Arc::new(pod("other"));
+        let source = Arc::new(pod_named("other"));
         assert_eq!(
             commands,
             [PullCommand::Start {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::jitter::Jitter;
 
+/// The longest wait for the assigner's welcome, including the connect; after it, the next assigner is tried.
+pub const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest wait after the first failure; each further failure doubles it.
 const WAIT_MIN: Duration = Duration::from_millis(100);
 /// The upper bound of the doubled wait, so that pods are back within the grace period of a new leader.

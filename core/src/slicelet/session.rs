@@ -58,7 +58,7 @@ impl Session {
                 incarnation: pod.incarnation,
             },
             address: pod.address.clone(),
-            settings: SessionSettings::default(),
+            settings: SessionSettings::UNTIL_REGISTERED,
             link: AssignerConnection::new(reconnect),
             ownership: Arc::new(Ownership::none()),
             needs_full: false,

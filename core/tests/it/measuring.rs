@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::{Assignment, Phase, PodIndex, Proposal, ReplicaSet};
 use emberkeep_core::keyspace::{Slice, SliceKey, SliceMap};
-use emberkeep_core::load::{Load, LoadHistory, LoadMap};
+use emberkeep_core::load::{Load, LoadHistory, LoadMap, LoadReport};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
-use emberkeep_core::slicelet::{Hottest, Identity, LoadMeter, Ownership};
+use emberkeep_core::slicelet::{
+    Hottest, Identity, Metering, Ownership, RangeCounts, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT,
+};
 use emberkeep_core::time::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 const POD_COUNT: usize = 4;
 const SECOND: Duration = Duration::from_secs(1);
-/// The half-life of the fast rate, after which sketches are halved.
-const HALVING_INTERVAL: Duration = Duration::from_secs(10);
 /// The key space consists of blocks; the load is even within a block.
 const BLOCK_COUNT: u64 = 64;
 
@@ -42,6 +42,41 @@ fn serving(pods: &[usize]) -> ReplicaSet {
 /// The slices, by their first block, with the pods that serve each.
 type ServingPlan = Vec<(u64, Vec<usize>)>;
 
+/// One pod: its counts and samples go through the metering of production.
+struct MeteredPod {
+    metering: Metering,
+    ownership: Arc<Ownership>,
+    sketches: Vec<Hottest>,
+}
+
+impl MeteredPod {
+    fn new() -> Self {
+        Self {
+            metering: Metering::new(Timestamp::ZERO),
+            ownership: Arc::new(Ownership::none()),
+            sketches: vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT],
+        }
+    }
+
+    /// Follows an assignment; nothing has been counted since the last collection.
+    fn follow(&mut self, assignment: &Arc<Assignment>, identity: &Identity, now: Timestamp) {
+        let units = vec![0; self.ownership.ranges().iter().count()];
+        let ownership = self.ownership.followed_by(Arc::clone(assignment), identity);
+        self.ownership = Arc::new(ownership);
+        let counts = RangeCounts { units, taken_at: now };
+        self.metering.on_published(&counts, Arc::clone(&self.ownership));
+    }
+
+    /// Records the counts of the time since the last collection, and reports.
+    fn collect(&mut self, units: Vec<u64>, now: Timestamp) -> LoadReport {
+        let halves = self.metering.begin_collection(now).halves_sketches;
+        let sketches: Vec<_> = self.sketches.iter_mut().map(|sketch| sketch.collect(halves)).collect();
+        self.metering
+            .on_counted(&RangeCounts { units, taken_at: now }, &sketches);
+        self.metering.report()
+    }
+}
+
 /// Pods that serve the slices of a plan and meter a given load.
 struct MeteredPods {
     /// Units per second in each block.
@@ -49,22 +84,18 @@ struct MeteredPods {
     /// A key with a load of its own, in units per second.
     hot: Option<(SliceKey, u64)>,
     assignment: Arc<Assignment>,
-    meters: Vec<(LoadMeter, Hottest)>,
+    pods: Vec<MeteredPod>,
     history: LoadHistory,
     now: Timestamp,
 }
 
 impl MeteredPods {
     fn new(load: Vec<u64>) -> Self {
-        let meter = || {
-            let nothing = LoadMeter::new(Arc::new(Ownership::none()));
-            (nothing, Hottest::with_capacity(64))
-        };
         Self {
             load,
             hot: None,
             assignment: Arc::new(Assignment::unassigned()),
-            meters: (0..POD_COUNT).map(|_| meter()).collect(),
+            pods: (0..POD_COUNT).map(|_| MeteredPod::new()).collect(),
             history: LoadHistory::default(),
             now: Timestamp::ZERO,
         }
@@ -84,11 +115,10 @@ impl MeteredPods {
             return;
         };
         self.assignment = Arc::new(next);
-        for (number, (meter, _)) in self.meters.iter_mut().enumerate() {
+        for (number, metered) in self.pods.iter_mut().enumerate() {
             let Pod { name, incarnation, .. } = pod(number);
             let identity = Identity { name, incarnation };
-            let ownership = meter.ownership().followed_by(Arc::clone(&self.assignment), &identity);
-            meter.follow(Arc::new(ownership));
+            metered.follow(&self.assignment, &identity, self.now);
         }
     }
 
@@ -99,18 +129,15 @@ impl MeteredPods {
             for number in 0..POD_COUNT {
                 let counts = self.counts(number);
                 self.sample_hot(number);
-                let (meter, sketch) = &mut self.meters[number];
-                meter.record(counts, SECOND);
-                let halves = self.now.as_micros().is_multiple_of(HALVING_INTERVAL.as_micros() as u64);
-                meter.record_samples(&[sketch.collect(halves)]);
+                let report = self.pods[number].collect(counts, self.now);
                 let (name, at) = (pod(number).name, self.now + Duration::from_millis(100 * number as u64));
-                self.history.record(&name, &meter.report(), at);
+                self.history.record(&name, &report, at);
             }
         }
     }
 
     fn counts(&self, pod: usize) -> Vec<u64> {
-        let ranges = self.meters[pod].0.ownership().ranges();
+        let ranges = self.pods[pod].ownership.ranges();
         let count = |(range, share): (Slice, &Option<_>)| {
             let share = share.as_ref()?;
             let emberkeep_core::slicelet::Share { serving_count, .. } = share;
@@ -121,14 +148,16 @@ impl MeteredPods {
 
     fn sample_hot(&mut self, pod: usize) {
         let Some((key, units)) = self.hot.clone() else { return };
-        let (meter, sketch) = &mut self.meters[pod];
-        if let (_, Some(share)) = meter.ownership().share_of(&key) {
+        let MeteredPod {
+            ownership, sketches, ..
+        } = &mut self.pods[pod];
+        if let (_, Some(share)) = ownership.share_of(&key) {
             let seen = units / u64::from(share.serving_count);
-            sketch.record_many(&key, seen, seen / 16);
+            sketches[0].record_many(&key, seen, seen / SAMPLED_ONE_IN);
         }
         // All other requests are for keys that occur once.
         let others = (0..32).map(|number| self.now.as_micros() + number * 7);
-        others.for_each(|number| sketch.record(&SliceKey::from_position(number.rotate_right(9)), 16));
+        others.for_each(|number| sketches[0].record(&SliceKey::from_position(number.rotate_right(9)), SAMPLED_ONE_IN));
     }
 
     /// The load of a slice, in units per second.
@@ -271,20 +300,17 @@ fn replicas_that_come_and_go_leave_the_load_of_a_hot_key_unchanged() {
 fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> MeteredPods {
     let mut pods = MeteredPods::new(vec![0; BLOCK_COUNT as usize]);
     pods.follow(&vec![(0, vec![0])]);
-    let mut sketches = vec![Hottest::with_capacity(64); 8];
     for second in 0..3 {
         for ordinal in 0..2_000_u64 {
             let number = (2_000 * second + ordinal).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
             let number = (number * 5_000) >> 32;
-            sketches[(number % 8) as usize].record(&name(number), 16);
+            let sketch = &mut pods.pods[0].sketches[number as usize % SKETCH_COUNT];
+            sketch.record(&name(number), SAMPLED_ONE_IN);
         }
         pods.now = pods.now + SECOND;
-        let meter = &mut pods.meters[0].0;
-        meter.record([32_000], SECOND);
-        meter.record_samples(&sketches);
-        sketches.iter_mut().for_each(Hottest::forget_recent);
+        pods.pods[0].collect(vec![32_000], pods.now);
     }
-    let report = pods.meters[0].0.report();
+    let report = pods.pods[0].metering.report();
     pods.history.record(&pod(0).name, &report, pods.now);
     pods
 }
@@ -305,7 +331,7 @@ fn a_slice_of_natural_keys_and_its_rates_are_cut_in_the_middle_of_its_load() {
         );
 
         pods.assign(vec![(SliceKey::EMPTY, serving(&[0])), (cut, serving(&[0]))]);
-        let report = pods.meters[0].0.report();
+        let report = pods.pods[0].metering.report();
         let left = units(report.slices[0].fast);
         assert!((14_000..18_000).contains(&left), "{left} of 32,000");
         assert_eq!(units(report.total()), 32_000);

@@ -274,7 +274,7 @@ mod tests {
     fn a_heartbeat_interval_of_zero_is_rejected() {
         let wire = pb::Welcome {
             heartbeat_interval_ms: 0,
-            ..pb::Welcome::from(&SessionSettings::default())
+            ..pb::Welcome::from(&SessionSettings::UNTIL_REGISTERED)
         };
         let error = SessionSettings::try_from(wire).unwrap_err().to_string();
         assert_eq!(error, "heartbeat_interval_ms: it is 0, but must be at least 1");

@@ -1,20 +1,16 @@
 //! The hands of a pod's session, over a network with delays and cuts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::keyspace::Slice;
-use emberkeep_core::slicelet::{Ownership, RangeCounts, SessionAction, SessionEvent};
+use emberkeep_core::slicelet::{Ownership, RangeCounts, SessionAction, SessionEvent, WELCOME_TIMEOUT};
 use emberkeep_core::warmth::Warmth;
 
 use super::cluster::SimCluster;
 use super::cluster_event::ClusterEvent;
 use super::event::{FromPod, Pending, PodLink, PodMessage, SimIncarnation};
 use super::pod::ProcessState;
-
-/// How long the slicelet's link waits for the assigner to accept a registration.
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl SimCluster {
     /// A message reaches the pod; it is queued while the network is down or the process is frozen.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use emberkeep_core::load::LoadHistory;
+use emberkeep_core::session_settings::SessionSettings;
 use emberkeep_core::slicelet::Identity;
 use emberkeep_core::time::Timestamp;
 
@@ -15,8 +16,8 @@ use crate::ownership::OwnershipMap;
 use crate::random_stream::RandomStream;
 use crate::replay::{Moment, Stopwatch, TraceState};
 
-/// The interval of load reports.
-const REPORT_EVERY_MS: u64 = 1_000;
+/// The interval of load reports of a pod.
+const REPORT_INTERVAL_MS: u64 = SessionSettings::UNTIL_REGISTERED.load_report_interval.as_millis() as u64;
 
 /// A target, and the meters of its pods. Reports and decisions take no time.
 pub(super) struct MeteredTarget {
@@ -50,9 +51,9 @@ impl MeteredTarget {
     /// Pods count the requests served since the last call, up to `now_ms`, and report at each full second.
     pub(super) fn measure(&mut self, served: &[Served], trace: &LoadTrace, now_ms: u64) {
         let mut rest = served;
-        let next_report = self.measured_to_ms / REPORT_EVERY_MS + 1;
-        for report in next_report..=now_ms / REPORT_EVERY_MS {
-            let at_ms = report * REPORT_EVERY_MS;
+        let next_report = self.measured_to_ms / REPORT_INTERVAL_MS + 1;
+        for report in next_report..=now_ms / REPORT_INTERVAL_MS {
+            let at_ms = report * REPORT_INTERVAL_MS;
             let (before, later) = rest.split_at(rest.partition_point(|served| served.arrival.at_ms < at_ms));
             self.count(before, trace);
             self.report(trace, Timestamp::from_millis(at_ms));

@@ -1,10 +1,9 @@
 //! The stream to an assigner, from registration to its end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_core::session_settings::SessionSettings;
-use emberkeep_core::slicelet::SessionEvent;
+use emberkeep_core::slicelet::{SessionEvent, WELCOME_TIMEOUT};
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, InvalidMessage, LeaderRedirect, Registration};
 use emberkeep_proto::pb::slicelet_session_client::SliceletSessionClient;
 use emberkeep_proto::pb::{SessionRequest, SessionResponse};
@@ -27,9 +26,6 @@ pub(super) struct AssignerStream {
     pub(super) events: mpsc::Sender<SessionEvent>,
     pub(super) is_connected: IntGauge,
 }
-
-/// The wait for the assigner's welcome, including the connect.
-const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a stream ended.
 #[derive(Debug, Error)]

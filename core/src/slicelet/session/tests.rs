@@ -6,24 +6,17 @@ use super::*;
 use crate::assignment::{AssignmentDiff, Phase, PodIndex, Proposal, ReplicaSet};
 use crate::brain::Stepper;
 use crate::keyspace::SliceMap;
-use crate::pod::{Incarnation, PodName};
+use crate::pod::Incarnation;
+use crate::pod::fixtures::pod_named;
 use crate::rate::Rate;
 use crate::target::MisrouteMode;
-
-fn pod(name: &str) -> Pod {
-    Pod::new(
-        PodName::try_new(name).unwrap(),
-        Incarnation(1),
-        PodAddress::try_new("127.0.0.1:80").unwrap(),
-    )
-}
 
 /// The assignment after `previous` in which that pod serves all keys.
 fn served_by(name: &str, previous: &Assignment) -> Arc<Assignment> {
     let mut replicas = ReplicaSet::none();
     replicas.set(PodIndex(0), Phase::Serving);
     let proposal = Proposal {
-        pods: vec![pod(name)],
+        pods: vec![pod_named(name)],
         slices: SliceMap::full(replicas),
     };
     Arc::new(proposal.after(previous).unwrap())
@@ -40,7 +33,7 @@ impl SessionStory {
         let reconnect = Reconnect::new(vec!["http://a".into(), "http://b".into()], 1);
         let now = Timestamp::from_millis(1_000);
         let mut story = Self {
-            stepper: Stepper::new(Session::new(&pod("me"), reconnect, now)),
+            stepper: Stepper::new(Session::new(&pod_named("me"), reconnect, now)),
             now,
         };
         assert_eq!(
@@ -78,7 +71,7 @@ impl SessionStory {
     fn accepted(&self, connection: u64) -> SessionEvent {
         SessionEvent::Connected {
             connection,
-            settings: SessionSettings::default(),
+            settings: SessionSettings::UNTIL_REGISTERED,
         }
     }
 
@@ -306,7 +299,7 @@ fn the_misroute_mode_holds_until_an_assigner_changes_it() {
         connection,
         settings: SessionSettings {
             misroute,
-            ..SessionSettings::default()
+            ..SessionSettings::UNTIL_REGISTERED
         },
     };
     assert_eq!(
@@ -353,7 +346,7 @@ fn a_pod_that_starts_without_assigner_takes_over_from_its_earlier_incarnation_at
         let earlier = Pod {
             incarnation: Incarnation(0),
             address: PodAddress::try_new(address).unwrap(),
-            ..pod("me")
+            ..pod_named("me")
         };
         let proposal = Proposal {
             pods: vec![earlier],

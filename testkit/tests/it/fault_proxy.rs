@@ -1,7 +1,5 @@
 //! The effect of each fault on a request, at its client and at its server.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
-
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,64 +1,104 @@
-//! The arrows between the modules of core: each imports only modules on lower floors.
+//! The arrows between the modules of a crate: each imports only modules on lower floors.
 
 use super::finding::Finding;
 use super::rust_source::SourceLine;
 use super::tree::Tree;
 
-const CORE: &str = "core/src/";
+/// The modules of a crate from the lowest floor up; modules on one floor do not import each other.
+type Floors = &'static [&'static [&'static str]];
 
-/// The modules of core from the lowest floor up; modules on one floor do not import each other.
-const FLOORS: [&[&str]; 7] = [
-    &["time", "rate", "warmth", "brain", "name"],
-    &["pod", "target"],
-    &["keyspace", "session_settings"],
-    &["assignment"],
-    &["load"],
-    &["balancer"],
-    &["assigner", "slicelet", "clerk"],
+/// The crates whose modules stand on floors.
+const CRATES: [(&str, Floors); 2] = [
+    (
+        "core",
+        &[
+            &["time", "rate", "warmth", "name"],
+            &["brain"],
+            &["pod", "target"],
+            &["keyspace", "session_settings"],
+            &["assignment"],
+            &["load"],
+            &["balancer"],
+            &["assigner", "slicelet", "clerk"],
+        ],
+    ),
+    (
+        "lab",
+        &[
+            &["error", "report"],
+            &["demo"],
+            &["cluster", "load"],
+            &["chaos"],
+            &["dev", "bench"],
+        ],
+    ),
 ];
 
 /// Imports that point up or sideways, and modules without a floor.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
-    let files = tree.rust_files_below(CORE);
-    files
-        .flat_map(|(path, source)| match ModulePlace::of(path) {
-            None => Vec::new(),
-            Some(place) if floor_of(place.module).is_none() => homeless(path, &place),
-            Some(place) => source
-                .lines
-                .iter()
-                .flat_map(|line| wrong_imports(path, &place, line))
-                .collect(),
+    let crates = CRATES.into_iter();
+    crates
+        .flat_map(|(folder, floors)| in_crate(tree, folder, floors))
+        .collect()
+}
+
+fn in_crate(tree: &Tree, folder: &'static str, floors: Floors) -> Vec<Finding> {
+    let sources = format!("{folder}/src/");
+    let files = tree.rust_files_below(&sources);
+    let placed = files.filter_map(|(path, source)| Some((path, source, ModulePlace::of(path, folder, floors)?)));
+    placed
+        .flat_map(|(path, source, place)| match place.floor_of(place.module) {
+            None => homeless(path, &place),
+            Some(_) => {
+                let lines = source.lines.iter();
+                lines.flat_map(|line| wrong_imports(path, &place, line)).collect()
+            }
         })
         .collect()
 }
 
 /// The position of a file: its module directly below the crate root, and its depth in modules.
 struct ModulePlace<'a> {
+    folder: &'static str,
+    floors: Floors,
     module: &'a str,
     depth: usize,
 }
 
 impl<'a> ModulePlace<'a> {
     /// `None` for `lib.rs`, which may import every module.
-    fn of(path: &'a str) -> Option<Self> {
-        let inside = path.strip_prefix(CORE)?.strip_suffix(".rs")?;
+    fn of(path: &'a str, folder: &'static str, floors: Floors) -> Option<Self> {
+        let (_, inside) = path.split_once("/src/")?;
+        let inside = inside.strip_suffix(".rs")?;
         let inside = inside.strip_suffix("/mod").unwrap_or(inside);
         let module = inside.split('/').next()?;
         let depth = inside.split('/').count();
-        (inside != "lib").then_some(Self { module, depth })
+        (inside != "lib").then_some(Self {
+            folder,
+            floors,
+            module,
+            depth,
+        })
     }
-}
 
-fn floor_of(module: &str) -> Option<usize> {
-    FLOORS.iter().position(|floor| floor.contains(&module))
+    fn floor_of(&self, module: &str) -> Option<usize> {
+        self.floors.iter().position(|floor| floor.contains(&module))
+    }
+
+    /// Names that are no module of the crate (its re-exports) are allowed.
+    fn may_import(&self, imported: &str) -> bool {
+        match (self.floor_of(self.module), self.floor_of(imported)) {
+            (Some(own), Some(other)) => self.module == imported || other < own,
+            _ => true,
+        }
+    }
 }
 
 /// Reported once, at the module's root file.
 fn homeless(path: &str, place: &ModulePlace<'_>) -> Vec<Finding> {
     let advice = format!(
-        "core's module {} stands on no floor, give it one in FLOORS of tidy/core_arrows.rs",
-        place.module
+        "{}'s module {} stands on no floor, give it one in CRATES of tidy/module_arrows.rs",
+        place.folder, place.module
     );
     let opens_the_module = place.depth == 1;
     let finding = opens_the_module.then(|| Finding::new(path, 1, advice));
@@ -68,24 +108,15 @@ fn homeless(path: &str, place: &ModulePlace<'_>) -> Vec<Finding> {
 fn wrong_imports(path: &str, place: &ModulePlace<'_>, line: &SourceLine) -> Vec<Finding> {
     imported_modules(place, line)
         .into_iter()
-        .filter(|imported| !may_import(place.module, imported))
+        .filter(|imported| !place.may_import(imported))
         .map(|imported| {
             let advice = format!(
-                "core's {} may not import {imported}, arrows point down: move what both need below both",
-                place.module
+                "{}'s {} may not import {imported}, arrows point down: move what both need below both",
+                place.folder, place.module
             );
             Finding::new(path, line.number, advice)
         })
         .collect()
-}
-
-/// Names that are no module of core (its re-exports) are allowed.
-fn may_import(module: &str, imported: &str) -> bool {
-    let (Some(own), Some(other)) = (floor_of(module), floor_of(imported)) else {
-        return true;
-    };
-    let are_side_by_side_on_the_ground = own == 0 && other == 0;
-    module == imported || other < own || are_side_by_side_on_the_ground
 }
 
 /// The top-level modules that a line names: after `crate::`, or after enough `super::` to reach the crate root.
@@ -165,9 +196,23 @@ mod tests {
     }
 
     #[test]
+    fn the_harness_of_a_cluster_and_its_reports_know_no_disruption() {
+        let expected = |module: &str| {
+            format!(
+                "lab/src/{module}/x.rs:1: lab's {module} may not import chaos, arrows point down: move what both need below both"
+            )
+        };
+        for module in ["cluster", "report", "demo", "load"] {
+            let path = format!("lab/src/{module}/x.rs");
+            assert_eq!(found_in(&path, "use crate::chaos::Disruption;"), [expected(module)]);
+        }
+        assert!(found_in("lab/src/chaos/drain.rs", "use crate::{LabError, load::Run};").is_empty());
+    }
+
+    #[test]
     fn a_module_without_a_floor_is_found_once() {
         let tree = Tree::planted([("core/src/extras/mod.rs", ""), ("core/src/extras/more.rs", "")]);
-        let expected = "core/src/extras/mod.rs:1: core's module extras stands on no floor, give it one in FLOORS of tidy/core_arrows.rs";
+        let expected = "core/src/extras/mod.rs:1: core's module extras stands on no floor, give it one in CRATES of tidy/module_arrows.rs";
         assert_eq!(printed(&findings(&tree)), [expected]);
     }
 }
