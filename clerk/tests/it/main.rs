@@ -9,6 +9,7 @@ mod reports;
 mod retries;
 mod waiting;
 
+use echo_pod::EchoPod;
 use emberkeep_clerk::{Clerk, ClerkError, ClerkSettings, Routed};
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::target::TargetName;
@@ -22,6 +23,15 @@ const TARGET: &str = "profiles";
 
 async fn assignment_server() -> AssignmentServer {
     AssignmentServer::start(TargetName::try_new(TARGET).unwrap()).await
+}
+
+/// A source of assignments, and the pods `a` and `b` that no assignment names yet.
+async fn two_pods() -> (AssignmentServer, EchoPod, EchoPod) {
+    (
+        assignment_server().await,
+        EchoPod::start("a").await,
+        EchoPod::start("b").await,
+    )
 }
 
 /// Settings whose waiting time is the deadline of the tests.

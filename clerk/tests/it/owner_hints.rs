@@ -6,7 +6,7 @@ use emberkeep_core::pod::Pod;
 use emberkeep_proto::convert::NotOwner;
 
 use crate::echo_pod::{EchoPod, PodBehaviour, dead_pod};
-use crate::{assignment_server, call, patient, ready, routed_by};
+use crate::{assignment_server, call, patient, ready, routed_by, two_pods};
 
 /// The hint that `owner` owns the keys from `m` on.
 fn upper_half_at(owner: &Pod, generation: Generation) -> NotOwner {
@@ -19,11 +19,7 @@ fn upper_half_at(owner: &Pod, generation: Generation) -> NotOwner {
 
 #[tokio::test]
 async fn a_clerk_whose_watch_is_frozen_learns_of_a_move_from_its_first_misroute() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     let generation = assigner.assign(&[("", &[&b.pod]), ("m", &[&a.pod])]);
     let clerk = ready(&assigner, patient()).await;
     // The assignment changes, but the assigner does not publish it.
@@ -39,11 +35,7 @@ async fn a_clerk_whose_watch_is_frozen_learns_of_a_move_from_its_first_misroute(
 
 #[tokio::test]
 async fn an_assignment_of_the_hinted_generation_replaces_the_hint() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     let generation = assigner.assign(&[("", &[&a.pod])]);
     let clerk = ready(&assigner, patient()).await;
     let later = generation.next().next();
@@ -109,11 +101,7 @@ async fn a_hint_to_an_unreachable_owner_is_dropped() {
 
 #[tokio::test]
 async fn a_forwarded_answer_is_returned_and_its_hint_routes_the_next_request() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     let generation = assigner.assign(&[("", &[&a.pod])]);
     let clerk = ready(&assigner, patient()).await;
     a.behave(PodBehaviour::Forward(upper_half_at(&b.pod, generation.next())));

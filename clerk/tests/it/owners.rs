@@ -3,15 +3,11 @@
 use emberkeep_clerk::Clerk;
 
 use crate::echo_pod::EchoPod;
-use crate::{DEADLINE, TARGET, assignment_server, call, patient, ready, routed_by};
+use crate::{DEADLINE, TARGET, assignment_server, call, patient, ready, routed_by, two_pods};
 
 #[tokio::test]
 async fn each_key_is_routed_to_its_owner() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     assigner.assign(&[("", &[&a.pod]), ("m", &[&b.pod])]);
     let clerk = ready(&assigner, patient()).await;
     for (key, owner) in [("", "a"), ("lz", "a"), ("m", "b"), ("zebra", "b")] {
@@ -24,11 +20,7 @@ async fn each_key_is_routed_to_its_owner() {
 
 #[tokio::test]
 async fn requests_follow_a_new_generation() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     assigner.assign(&[("", &[&a.pod])]);
     let clerk = ready(&assigner, patient()).await;
     assert_eq!(call(clerk.for_key("k")).await.unwrap(), "a");
@@ -39,11 +31,7 @@ async fn requests_follow_a_new_generation() {
 
 #[tokio::test]
 async fn requests_are_spread_over_all_replicas_of_a_slice() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     assigner.assign(&[("", &[&a.pod, &b.pod])]);
     let clerk = ready(&assigner, patient()).await;
     // With a fair choice each, one of two pods is left out in one of 2^63 runs.

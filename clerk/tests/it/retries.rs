@@ -8,7 +8,7 @@ use emberkeep_proto::convert::NotOwner;
 use tonic::Code;
 
 use crate::echo_pod::{EchoPod, PodBehaviour, dead_pod};
-use crate::{assignment_server, call, call_with, clerk_error, patient, ready, waiting};
+use crate::{assignment_server, call, call_with, clerk_error, patient, ready, two_pods, waiting};
 
 fn not_owner(owner: &EchoPod, generation: Generation) -> PodBehaviour {
     PodBehaviour::Reject(NotOwner {
@@ -20,11 +20,7 @@ fn not_owner(owner: &EchoPod, generation: Generation) -> PodBehaviour {
 
 #[tokio::test]
 async fn a_rejection_leads_to_the_new_owner() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     let generation = assigner.assign(&[("", &[&a.pod])]);
     let clerk = ready(&assigner, patient()).await;
     a.behave(not_owner(&b, generation.next()));
@@ -42,11 +38,7 @@ async fn a_rejection_leads_to_the_new_owner() {
 
 #[tokio::test]
 async fn a_new_owner_that_still_has_the_old_assignment_is_called_again() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     assigner.assign(&[("", &[&b.pod])]);
     let clerk = ready(&assigner, patient()).await;
     b.behave(not_owner(&a, Generation::NONE));
@@ -59,11 +51,7 @@ async fn a_new_owner_that_still_has_the_old_assignment_is_called_again() {
 
 #[tokio::test]
 async fn without_a_retry_budget_the_first_rejection_is_returned() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     let generation = assigner.assign(&[("", &[&a.pod])]);
     let retries = RetryBudgetSettings {
         per_thousand: 0,
@@ -98,11 +86,7 @@ async fn an_idempotent_request_survives_the_death_of_the_owner() {
 
 #[tokio::test]
 async fn an_idempotent_request_is_taken_from_a_pod_that_has_lost_all_its_keys() {
-    let (assigner, a, b) = (
-        assignment_server().await,
-        EchoPod::start("a").await,
-        EchoPod::start("b").await,
-    );
+    let (assigner, a, b) = two_pods().await;
     assigner.assign(&[("", &[&a.pod])]);
     let no_budget = RetryBudgetSettings {
         per_thousand: 0,

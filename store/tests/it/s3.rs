@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_store::{Expect, S3Settings, Store, StoreError};
+use emberkeep_store::{ETag, Expect, S3Settings, Store, StoreError};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -127,17 +127,23 @@ async fn a_server_that_ignores_conditions_is_rejected() {
     assert!(error.to_string().ends_with(words), "{error}");
 }
 
+/// The outcome of creating an object on that server.
+async fn write_to(server: &MisbehavingServer) -> Result<ETag, StoreError> {
+    let store = server.store().await;
+    store.put(&name("a"), "x".into(), Expect::Absent).await
+}
+
 #[tokio::test]
 async fn a_conflict_with_a_concurrent_write_is_retried() {
     let server = MisbehavingServer::start(Behaviour::ConflictsTwice).await;
-    let outcome = server.store().await.put(&name("a"), "x".into(), Expect::Absent).await;
+    let outcome = write_to(&server).await;
     assert!(outcome.is_ok(), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn a_write_that_fails_its_condition_after_a_conflict_was_not_made() {
     let server = MisbehavingServer::start(Behaviour::ConflictsThenRefuses).await;
-    let outcome = server.store().await.put(&name("a"), "x".into(), Expect::Absent).await;
+    let outcome = write_to(&server).await;
     assert!(
         matches!(outcome, Err(StoreError::PreconditionFailed { .. })),
         "{outcome:?}"
@@ -147,12 +153,7 @@ async fn a_write_that_fails_its_condition_after_a_conflict_was_not_made() {
 #[tokio::test]
 async fn a_write_that_may_have_been_overwritten_is_undecided() {
     let server = MisbehavingServer::start(Behaviour::ErrsThenRefuses).await;
-    let error = server
-        .store()
-        .await
-        .put(&name("a"), "x".into(), Expect::Absent)
-        .await
-        .unwrap_err();
+    let error = write_to(&server).await.unwrap_err();
     assert!(!error.is_retryable());
     assert_eq!(
         error.to_string(),
@@ -163,12 +164,7 @@ async fn a_write_that_may_have_been_overwritten_is_undecided() {
 #[tokio::test]
 async fn a_server_that_stays_overloaded_is_busy() {
     let server = MisbehavingServer::start(Behaviour::StaysOverloaded).await;
-    let error = server
-        .store()
-        .await
-        .put(&name("a"), "x".into(), Expect::Absent)
-        .await
-        .unwrap_err();
+    let error = write_to(&server).await.unwrap_err();
     assert!(error.is_retryable());
     assert!(
         error.to_string().ends_with("is busy: SlowDown: too many requests"),
