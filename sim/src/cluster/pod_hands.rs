@@ -10,10 +10,10 @@ use emberkeep_core::warmth::Warmth;
 
 use super::cluster::SimCluster;
 use super::cluster_event::ClusterEvent;
-use super::event::{FromPod, Pending, PodLink, PodMessage, SimIncarnation};
+use super::event::{FromPod, Pending, PodConnection, PodMessage, SimIncarnation};
 use super::pod::ProcessState;
 
-/// How long the slicelet's link waits for the assigner to accept a registration.
+/// How long a connection waits for the assigner to accept the registration, as in the slicelet.
 const WELCOME_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl SimCluster {
@@ -121,11 +121,11 @@ impl SimCluster {
     pub(super) fn send_to_assigner(&mut self, incarnation: SimIncarnation, message: PodMessage) {
         let (delay, now) = (self.settings.network_delay, self.now);
         let pod = &mut self.pods[incarnation.place];
-        let link = PodLink {
+        let connection = PodConnection {
             incarnation,
-            connection: pod.connection,
+            number: pod.connection,
         };
-        let sent = FromPod { link, message };
+        let sent = FromPod { connection, message };
         if pod.is_cut_off {
             pod.queued_out.push(sent);
             return;
