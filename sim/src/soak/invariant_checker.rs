@@ -71,8 +71,8 @@ impl InvariantChecker {
     }
 
     /// Checks the invariants that an event may violate.
-    pub(super) fn on_news(&mut self, cluster: &SimCluster, news: &TimedEvent) -> Result<(), String> {
-        match &news.what {
+    pub(super) fn on_event(&mut self, cluster: &SimCluster, event: &TimedEvent) -> Result<(), String> {
+        match &event.what {
             ClusterEvent::Replicated {
                 change,
                 outcome: Applied::Done,

@@ -24,7 +24,8 @@ use crate::transfer::Puller;
 /// Performs the actions of one session.
 pub(super) struct SessionHands<C: Codec> {
     parts: SessionParts<C>,
-    news: mpsc::Sender<SessionEvent>,
+    /// The queue of the brain's events.
+    events: mpsc::Sender<SessionEvent>,
     outgoing: Option<Outgoing>,
     weighing: Weighing,
     pulls: RunningPulls<C>,
@@ -77,16 +78,16 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
 }
 
 impl<C: Codec> SessionHands<C> {
-    pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<SessionEvent>) -> Self {
+    pub(super) fn new(parts: SessionParts<C>, events: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             weighing: Weighing::new(),
             pulls: RunningPulls::new(
                 Puller::new(Arc::clone(&parts.warm), Arc::clone(&parts.published)),
                 parts.tasks.clone(),
-                news.clone(),
+                events.clone(),
             ),
             parts,
-            news,
+            events,
             outgoing: None,
         }
     }
@@ -103,7 +104,7 @@ impl<C: Codec> SessionHands<C> {
                 pod: self.parts.pod.clone(),
                 known,
             },
-            events: self.news.clone(),
+            events: self.events.clone(),
             is_connected: self.parts.metrics.is_connected.clone(),
         };
         let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());
