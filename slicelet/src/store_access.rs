@@ -78,14 +78,14 @@ impl StoreAccess {
 
     /// Waits until one request to the store is admitted. A caller that stops waiting leaves the line.
     pub(crate) async fn enter(&self, urgency: Urgency, deadline: Timestamp) -> Result<Permit, Overloaded> {
-        let asked_at = self.shared.clock.now();
-        let (mut slot, result) = self.shared.ask(urgency, deadline);
+        let requested_at = self.shared.clock.now();
+        let (mut slot, result) = self.shared.request(urgency, deadline);
         let closed = Overloaded {
             retry_after: RETRY_AFTER_CLOSED,
         };
         match result.await.unwrap_or(Err(closed)) {
             Ok(()) => {
-                let waited = self.shared.clock.now().since(asked_at);
+                let waited = self.shared.clock.now().since(requested_at);
                 self.shared.metrics.admission.record_wait(waited);
                 slot.ends_as(StoreOutcome::Served);
                 Ok(Permit { slot })
@@ -123,7 +123,7 @@ impl Slot {
             AdmissionEvent::Withdrawn { ticket } | AdmissionEvent::Ended { ticket, .. } => {
                 AdmissionEvent::Ended { ticket, outcome }
             }
-            other @ (AdmissionEvent::Asked { .. } | AdmissionEvent::Granted { .. } | AdmissionEvent::Woke) => other,
+            other @ (AdmissionEvent::Requested { .. } | AdmissionEvent::Granted { .. } | AdmissionEvent::Woke) => other,
         };
     }
 }
@@ -135,14 +135,14 @@ impl Drop for Slot {
 }
 
 impl Shared {
-    fn ask(self: &Arc<Self>, urgency: Urgency, deadline: Timestamp) -> (Slot, oneshot::Receiver<AdmissionResult>) {
+    fn request(self: &Arc<Self>, urgency: Urgency, deadline: Timestamp) -> (Slot, oneshot::Receiver<AdmissionResult>) {
         let (answer, result) = oneshot::channel();
         let ticket = self.driver().issue_ticket(answer);
         let slot = Slot {
             shared: Arc::clone(self),
             at_end: AdmissionEvent::Withdrawn { ticket },
         };
-        self.step(AdmissionEvent::Asked {
+        self.step(AdmissionEvent::Requested {
             ticket,
             urgency,
             deadline,

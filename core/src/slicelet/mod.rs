@@ -3,7 +3,7 @@
 //! ```text
 //! Update --Session--> Ownership      the slices this pod may answer for, and since when
 //! counts --Metering--> LoadReport    a decayed rate for each slice, and the hottest keys
-//! Asked --Admission--> Admit         which requests to the object store may be made now
+//! Requested --Admission--> Admit     which requests to the object store may be made now
 //! request --Answered--> its answer   a repeated request has its effect once
 //! ```
 
