@@ -13,7 +13,7 @@ use futures::future::LocalBoxFuture;
 use serde::Serialize;
 use tokio::task::block_in_place;
 
-use super::bench_cluster::{BenchPlace, start, write_objects};
+use super::bench_cluster::{BenchEnvironment, start, write_objects};
 use super::bench_report::BenchReport;
 use super::document::Document;
 use super::local_pod::LocalPod;
@@ -69,19 +69,19 @@ const MEMORY_BUDGET: ByteSize = ByteSize::gib(4);
 
 /// Reads the same objects cold, warm and from Redis.
 pub fn run(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: StateTaxSettings,
     show: ShowProgress<'_>,
 ) -> LocalBoxFuture<'_, Result<StateTaxReport, LabError>> {
-    measure(place, settings, show).boxed_local()
+    measure(environment, settings, show).boxed_local()
 }
 
 async fn measure(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: StateTaxSettings,
     show: ShowProgress<'_>,
 ) -> Result<StateTaxReport, LabError> {
-    let cluster = start(place, PodOptions::default(), show).await?;
+    let cluster = start(environment, PodOptions::default(), show).await?;
     let mut redis = Redis::start(cluster.folder().root())?;
     let measurement = Measurement {
         cluster: &cluster,
