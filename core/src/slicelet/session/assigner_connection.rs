@@ -49,32 +49,35 @@ impl AssignerConnection {
         matches!(self.state, ConnectionState::Up { .. })
     }
 
-    /// ## Connecting -> Up: the registration is accepted, and a heartbeat is due at once
+    /// The registration is accepted, and a heartbeat is due at once.
     pub(super) const fn on_connected(&mut self, now: Timestamp) {
         self.reconnect.on_connected();
+        // ## Connecting -> Up
         self.state = ConnectionState::Up { heartbeat_at: now };
     }
 
-    /// ## Connecting, Up -> Waiting: the connection is lost or given up
+    /// The connection is lost or closed. `leader` is the URL of the leading member, if the assigner sent one.
     pub(super) fn on_lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) {
         let connect_at = now + self.reconnect.on_failed(leader);
+        // ## Connecting, Up -> Waiting
         self.state = ConnectionState::Waiting { connect_at };
     }
 
-    /// ## Waiting -> Connecting: the wait is over
-    /// The number of the new connection and the assigner's URL.
+    /// Starts a connection attempt if one is due; returns the number of the new connection and the assigner's URL.
     pub(super) fn connect_if_due(&mut self, now: Timestamp) -> Option<(u64, Arc<str>)> {
         match self.state {
             ConnectionState::Waiting { connect_at } if now >= connect_at => {}
             ConnectionState::Waiting { .. } | ConnectionState::Connecting | ConnectionState::Up { .. } => return None,
         }
         let Some(assigner) = self.reconnect.next_assigner() else {
+            // No assigner is configured.
             self.state = ConnectionState::Waiting {
                 connect_at: Timestamp::NEVER,
             };
             return None;
         };
         self.number += 1;
+        // ## Waiting -> Connecting
         self.state = ConnectionState::Connecting;
         Some((self.number, assigner))
     }
