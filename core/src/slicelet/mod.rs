@@ -11,7 +11,6 @@ pub mod admission;
 mod answered;
 mod arrivals;
 mod concurrency_limit;
-mod cuts;
 mod decayed_rate;
 #[cfg(test)]
 mod fixtures;
@@ -26,6 +25,7 @@ mod pulls;
 mod reconnect;
 mod service_time;
 mod session;
+mod split_hints;
 mod step_watch;
 mod ticket;
 mod token_bucket;
