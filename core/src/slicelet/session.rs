@@ -40,7 +40,7 @@ pub struct Session {
     settings: SessionSettings,
     connection: AssignerConnection,
     ownership: Arc<Ownership>,
-    /// Whether a diff did not fit, so that the next registration asks for the whole assignment.
+    /// Whether a diff did not apply, so that the next registration requests the whole assignment.
     needs_full: bool,
     pulls: OrderedPulls,
     metering: Metering,
@@ -49,7 +49,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of that pod, which starts at `now`; the first step connects it.
+    /// A session of `pod` that starts at `now`; its first step opens a connection.
     #[must_use]
     pub fn new(pod: &Pod, reconnect: Reconnect, now: Timestamp) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// The load measured so far.
+    /// The load measured since the session started.
     #[must_use]
     pub const fn metering(&self) -> &Metering {
         &self.metering
@@ -155,7 +155,7 @@ impl Session {
                 }
                 self.adopt(assignment, &self.identity.clone(), now)
             }
-            // ## Up -> Waiting: a diff to an assignment that is not held; the next registration asks for the whole
+            // ## Up -> Waiting: a diff to an assignment that is not held; the next registration requests the whole
             Err(_) => {
                 self.needs_full = true;
                 self.on_lost(None, now)
@@ -188,7 +188,7 @@ impl Session {
         self.adopt(assignment, &identity, now)
     }
 
-    /// Publishes the ownership of that identity under the assignment.
+    /// Publishes the ownership of `identity` under the assignment, and updates the pulls.
     fn adopt(&mut self, assignment: Arc<Assignment>, identity: &Identity, now: Timestamp) -> Vec<SessionAction> {
         let next = self.ownership.followed_by(assignment, identity);
         if next.served_count() < self.ownership.served_count() {
