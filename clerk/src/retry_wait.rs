@@ -27,7 +27,7 @@ impl WaitLimit {
         }
     }
 
-    /// The number of requests that wait at this moment.
+    /// The number of requests that hold a permit.
     pub(crate) fn waiting_count(&self) -> usize {
         self.limit - self.permits.available_permits()
     }
@@ -45,17 +45,17 @@ struct StartedWait {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Why a request may not wait (any longer).
+/// Why a request must fail instead of waiting for the next attempt.
 #[derive(Debug)]
 pub(crate) enum WaitError {
-    /// The waiting time of the request is used up.
+    /// `retry_wait_max` has passed since the first pause of the request.
     TimeUp,
-    /// The limit of waiting requests is reached.
+    /// As many requests of the clerk wait as its limit allows.
     LimitReached { limit: usize },
 }
 
 impl WaitError {
-    /// The error for a caller whose request wanted to wait because of `reason`.
+    /// The error returned to the caller; `reason` is the error of the last attempt.
     pub(crate) fn because_of(self, reason: ClerkError) -> ClerkError {
         match self {
             Self::TimeUp => reason,

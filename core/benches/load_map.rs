@@ -61,7 +61,7 @@ fn report(pod: u64, replicas: u32) -> LoadReport {
         memory: 1 << 20,
         replicas,
         window: Duration::from_secs(60),
-        cuts: Vec::new(),
+        split_hints: Vec::new(),
     };
     let hot = |number: u64| KeyLoad {
         key: SliceKey::from_position(slice(first + number * POD_COUNT).start().position() + 7),

@@ -35,7 +35,7 @@ pub struct Output<A> {
 }
 
 impl<A> Output<A> {
-    /// No actions and no wake-up.
+    /// The output of a step without actions that requests no wake-up.
     pub const fn idle() -> Self {
         Self {
             actions: Vec::new(),
@@ -58,7 +58,7 @@ pub struct Stepper<B: Brain> {
 }
 
 impl<B: Brain> Stepper<B> {
-    /// A brain that has not been stepped.
+    /// A stepper of a brain that has not been stepped; it is due to wake at once.
     #[must_use]
     pub const fn new(brain: B) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl<B: Brain> Stepper<B> {
         self.wake_at
     }
 
-    /// Steps the brain. A clock reading below an earlier one counts as the earlier one.
+    /// Steps the brain at the later of `now` and the time of the previous step: clock readings that decrease are ignored.
     #[must_use]
     pub fn step(&mut self, event: B::Event, now: Timestamp) -> Vec<B::Action> {
         self.now = self.now.max(now);
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// Records what it is stepped with; each number asks for its successor, and wakes a second later.
+    /// Records what it is stepped with; each number has its successor as outcome, and the wake-up is a second later.
     #[derive(Debug, Default)]
     struct Successor {
         steps: Vec<(Option<u32>, Timestamp)>,

@@ -56,8 +56,8 @@ pub(crate) struct Settings {
 /// Lifetime of a negative entry: long enough to absorb repeated requests for a missing object, short enough that an object
 /// created by another writer is soon visible.
 const MISSING_LIFETIME: Duration = Duration::from_secs(1);
-/// Bound of the admission queue. A longer one does not help: behind so many, requests of a slow store reach their deadline
-/// in the queue, and a fast store has no queue.
+/// Bound of the admission queue. A longer queue has no benefit: with a slow store, requests behind so many others reach
+/// their deadline in the queue, and with a fast store there is no queue.
 const WAITING_MAX: usize = 4_096;
 const ZONE_LENGTH_MAX: usize = 253;
 /// Bound of both `remember_requests` and `Freshness::RevalidateAfter`.

@@ -1,5 +1,5 @@
-//! Access to the object store: `emberkeep_core::slicelet::admission` decides which requests are admitted and when, and this
-//! module makes the others wait.
+//! Access to the object store: `emberkeep_core::slicelet::admission` decides which requests are admitted and when; this
+//! module suspends a request until it is admitted or refused.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,16 +76,16 @@ impl StoreAccess {
         Self { shared }
     }
 
-    /// Waits until one request to the store is admitted. A caller that stops waiting leaves the line.
+    /// Waits until a request to the store is admitted. Dropping the future withdraws the request.
     pub(crate) async fn enter(&self, urgency: Urgency, deadline: Timestamp) -> Result<Permit, Overloaded> {
-        let asked_at = self.shared.clock.now();
-        let (mut slot, result) = self.shared.ask(urgency, deadline);
+        let requested_at = self.shared.clock.now();
+        let (mut slot, result) = self.shared.request(urgency, deadline);
         let closed = Overloaded {
             retry_after: RETRY_AFTER_CLOSED,
         };
         match result.await.unwrap_or(Err(closed)) {
             Ok(()) => {
-                let waited = self.shared.clock.now().since(asked_at);
+                let waited = self.shared.clock.now().since(requested_at);
                 self.shared.metrics.admission.record_wait(waited);
                 slot.ends_as(StoreOutcome::Served);
                 Ok(Permit { slot })
@@ -123,7 +123,7 @@ impl Slot {
             AdmissionEvent::Withdrawn { ticket } | AdmissionEvent::Ended { ticket, .. } => {
                 AdmissionEvent::Ended { ticket, outcome }
             }
-            other @ (AdmissionEvent::Asked { .. } | AdmissionEvent::Granted { .. } | AdmissionEvent::Woke) => other,
+            other @ (AdmissionEvent::Requested { .. } | AdmissionEvent::Granted { .. } | AdmissionEvent::Woke) => other,
         };
     }
 }
@@ -135,14 +135,14 @@ impl Drop for Slot {
 }
 
 impl Shared {
-    fn ask(self: &Arc<Self>, urgency: Urgency, deadline: Timestamp) -> (Slot, oneshot::Receiver<AdmissionResult>) {
+    fn request(self: &Arc<Self>, urgency: Urgency, deadline: Timestamp) -> (Slot, oneshot::Receiver<AdmissionResult>) {
         let (answer, result) = oneshot::channel();
         let ticket = self.driver().issue_ticket(answer);
         let slot = Slot {
             shared: Arc::clone(self),
             at_end: AdmissionEvent::Withdrawn { ticket },
         };
-        self.step(AdmissionEvent::Asked {
+        self.step(AdmissionEvent::Requested {
             ticket,
             urgency,
             deadline,
@@ -150,7 +150,7 @@ impl Shared {
         (slot, result)
     }
 
-    /// Steps the brain, and sends its answers to the requests that wait.
+    /// Steps the brain, and sends its answers to the waiting requests.
     fn step(&self, event: AdmissionEvent) {
         let mut driver = self.driver();
         let planned_at = driver.stepper.wake_at();
@@ -167,7 +167,7 @@ impl Shared {
         }
     }
 
-    /// Wakes the brain at each wake-up, until `stop`.
+    /// Steps the brain at each of its wake-ups, until `stop` is cancelled.
     async fn keep_awake(&self, stop: CancellationToken) {
         let awake = async {
             loop {
@@ -204,7 +204,7 @@ impl AdmissionDriver {
         ticket
     }
 
-    /// Steps the brain; the answers, with their receivers.
+    /// Steps the brain; returns its answers, each with the sender of the waiting request.
     fn step(
         &mut self,
         event: AdmissionEvent,
@@ -225,7 +225,7 @@ impl AdmissionDriver {
         answers
     }
 
-    /// Refuses all requests that wait, now and later.
+    /// Refuses all waiting requests, and those that arrive later.
     fn close(&mut self) {
         self.is_closed = true;
         self.waiting.clear();

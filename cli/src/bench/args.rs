@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use emberkeep_lab::bench::{BenchFreshness, BenchPlace, KeyDistribution};
+use emberkeep_lab::bench::{BenchEnvironment, BenchFreshness, KeyDistribution};
 use emberkeep_lab::cluster::{DataFolder, StoreChoice};
 use emberkeep_slicelet::ByteSize;
 
@@ -13,9 +13,9 @@ use crate::exit::CommandError;
 use crate::file::{create, this_program};
 use crate::log;
 
-/// Where objects and data are kept, and where the report goes.
+/// Where objects and data are stored, and where the report is written.
 #[derive(Debug, Clone, Args)]
-pub(super) struct PlaceArgs {
+pub(super) struct EnvironmentArgs {
     /// The object store: s3 (a server that is started), folder, or the URL of a bucket as
     /// s3://bucket/prefix?endpoint=http://host:port&path_style=true
     #[arg(long, value_name = "STORE", default_value = "s3")]
@@ -39,12 +39,12 @@ pub(super) struct ObjectsArgs {
     pub(super) size: u64,
 }
 
-impl PlaceArgs {
+impl EnvironmentArgs {
     /// Opens the data folder, and directs the log there.
-    pub(super) fn open(self) -> Result<BenchPlace, CommandError> {
+    pub(super) fn open(self) -> Result<BenchEnvironment, CommandError> {
         let folder = DataFolder::open(self.data)?;
         log::to_file(create(&folder.log_of("bench"))?, "info");
-        Ok(BenchPlace {
+        Ok(BenchEnvironment {
             program: this_program()?,
             folder,
             store: self.store,

@@ -3,7 +3,7 @@
 use clap::Args;
 use emberkeep_lab::bench::ReadSettings;
 
-use super::args::{DistributionArg, FreshnessArg, ObjectsArgs, PlaceArgs, SizeArg};
+use super::args::{DistributionArg, EnvironmentArgs, FreshnessArg, ObjectsArgs, SizeArg};
 
 /// Read more state than fits into memory: how much memory that takes, and which tier answers.
 ///
@@ -32,7 +32,7 @@ pub(super) struct BudgetArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     width: u16,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) environment: EnvironmentArgs,
 }
 
 impl BudgetArgs {

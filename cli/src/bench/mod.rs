@@ -58,15 +58,15 @@ async fn measure(command: BenchCommand, json: Option<File>) -> Result<(), Comman
     match command {
         BenchCommand::StateTax(args) => {
             let settings = args.settings();
-            print(bench::state_tax(args.place.open()?, settings, &show).await?, json)
+            print(bench::state_tax(args.environment.open()?, settings, &show).await?, json)
         }
         BenchCommand::Budget(args) => {
             let settings = args.settings();
-            print(bench::budget(args.place.open()?, settings, &show).await?, json)
+            print(bench::budget(args.environment.open()?, settings, &show).await?, json)
         }
         BenchCommand::Restart(args) => {
             let settings = args.settings();
-            print(bench::restart(args.place.open()?, settings, &show).await?, json)
+            print(bench::restart(args.environment.open()?, settings, &show).await?, json)
         }
         BenchCommand::Herd(args) => {
             let settings = args.into_settings(this_program()?);
@@ -74,7 +74,7 @@ async fn measure(command: BenchCommand, json: Option<File>) -> Result<(), Comman
         }
         BenchCommand::Transfer(args) => {
             let settings = args.settings();
-            print(bench::transfer(args.place.open()?, settings, &show).await?, json)
+            print(bench::transfer(args.environment.open()?, settings, &show).await?, json)
         }
     }
 }
@@ -82,11 +82,11 @@ async fn measure(command: BenchCommand, json: Option<File>) -> Result<(), Comman
 impl BenchCommand {
     fn json(&self) -> Option<&Path> {
         match self {
-            Self::StateTax(args) => args.place.json.as_deref(),
-            Self::Budget(args) => args.place.json.as_deref(),
-            Self::Restart(args) => args.place.json.as_deref(),
+            Self::StateTax(args) => args.environment.json.as_deref(),
+            Self::Budget(args) => args.environment.json.as_deref(),
+            Self::Restart(args) => args.environment.json.as_deref(),
             Self::Herd(args) => args.json.as_deref(),
-            Self::Transfer(args) => args.place.json.as_deref(),
+            Self::Transfer(args) => args.environment.json.as_deref(),
         }
     }
 }

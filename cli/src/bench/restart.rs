@@ -3,7 +3,7 @@
 use clap::Args;
 use emberkeep_lab::bench::RestartSettings;
 
-use super::args::{PlaceArgs, SizeArg, object_size_from};
+use super::args::{EnvironmentArgs, SizeArg, object_size_from};
 
 /// Restart a pod with a disk tier: how much of its state it still finds there.
 ///
@@ -27,7 +27,7 @@ pub(super) struct RestartArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     width: u16,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) environment: EnvironmentArgs,
 }
 
 impl RestartArgs {

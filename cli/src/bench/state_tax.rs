@@ -3,7 +3,7 @@
 use clap::Args;
 use emberkeep_lab::bench::StateTaxSettings;
 
-use super::args::{PlaceArgs, object_size_from};
+use super::args::{EnvironmentArgs, object_size_from};
 
 /// Read the same objects cold, warm, and from a Redis server: what remote state costs.
 ///
@@ -21,7 +21,7 @@ pub(super) struct StateTaxArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     reads: u32,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) environment: EnvironmentArgs,
 }
 
 impl StateTaxArgs {

@@ -3,7 +3,7 @@
 use clap::Args;
 use emberkeep_lab::bench::TransferSettings;
 
-use super::args::{DistributionArg, PlaceArgs, object_size_from};
+use super::args::{DistributionArg, EnvironmentArgs, object_size_from};
 
 /// Replace a pod whose values are all warm: what the move costs, with and without the transfer of warm values.
 ///
@@ -28,7 +28,7 @@ pub(super) struct TransferArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     width: u16,
     #[command(flatten)]
-    pub(super) place: PlaceArgs,
+    pub(super) environment: EnvironmentArgs,
 }
 
 /// A gRPC client accepts answers of at most 4 MiB by default.

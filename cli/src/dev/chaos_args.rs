@@ -10,7 +10,7 @@ use crate::exit::CommandError;
 
 /// Disruptions by operators and by accident. All begin after the warm-up.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "What is done to the cluster")]
+#[command(next_help_heading = "Disruptions")]
 pub(super) struct ChaosArgs {
     /// Kill a random pod with SIGKILL this often, and start a replacement at once
     #[arg(long, value_name = "TIME", value_parser = positive_duration_from)]

@@ -57,7 +57,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
 const BUILTIN: &str = "built-in";
 
 const MEASURED: &str = "in a cluster";
-const MEASURED_ABOUT: &str = "Emberkeep's balancer in a simulated cluster: pods measure and report their load, failures have to be detected, clients to be told; what moves then counts as voluntary.";
+const MEASURED_ABOUT: &str = "Emberkeep's balancer in a simulated cluster: pods measure and report their load, failures are detected, clients receive assignments with a delay; moves after a detection count as voluntary.";
 /// The seed of the simulated cluster, the same as the default of `sim replay`.
 const SEED: u64 = 1;
 

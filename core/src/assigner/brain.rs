@@ -36,7 +36,7 @@ use crate::warmth::Warmth;
 const PROPOSAL_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Decides for one target while this member leads. Each review compares the whole state with the desired one and proposes
-/// the most urgent difference, so a lost proposal is made again.
+/// the most urgent difference, so the next review repeats a lost proposal.
 #[derive(Debug)]
 pub struct TargetBrain {
     state: Arc<TargetState>,
@@ -47,7 +47,7 @@ pub struct TargetBrain {
     mass_failure: MassFailureDetector,
     mass_failure_guard: MassFailureGuard,
     flap_damping: FlapDamping,
-    /// As of the last [`TargetAction::Alert`].
+    /// The alarm that the last [`TargetAction::Alert`] reported.
     alarm: Alarm,
     rolling_update: RollingUpdateDetector,
     /// The pods whose last load report exceeds their capacity.
@@ -56,11 +56,11 @@ pub struct TargetBrain {
     handoffs: Handoffs,
     store_budget: StoreBudget,
     journal: DecisionJournal,
-    /// One proposal at a time, so that each is made on the state that the last one led to.
+    /// Whether a proposal is in progress. There is one at a time, so that each is computed from the result of the last one.
     is_proposing: bool,
-    /// The earliest time of the next proposal, after one has failed.
+    /// The earliest time of the next proposal; later than now only after one has failed.
     propose_after: Timestamp,
-    /// When the next decision may be due without an event.
+    /// When the next decision may be due if no event arrives before.
     decide_at: Timestamp,
     /// Whether an event since the last review makes another one necessary.
     needs_review: bool,
@@ -190,7 +190,7 @@ impl TargetBrain {
         }
     }
 
-    /// Follows the replicated state.
+    /// Adopts the replicated state, and passes its changes to the detectors.
     fn sync(&mut self, state: Arc<TargetState>, now: Timestamp) {
         if state.pods != self.state.pods {
             self.pacing.on_pods_changed(now);
@@ -207,7 +207,7 @@ impl TargetBrain {
         self.state = state;
     }
 
-    /// The load that ended incarnations reported counts until other pods have measured it.
+    /// The load reported by ended incarnations stays in the history until other pods have measured it.
     fn forget_ended_incarnations(&mut self, state: &TargetState, now: Timestamp) {
         for (name, record) in &self.state.pods {
             let incarnation = state.pods.get(name).map(|record| record.pod.incarnation);
@@ -227,7 +227,7 @@ impl TargetBrain {
         }
     }
 
-    /// Closes replaced sessions, and sessions of dead pods, so that a pod that is alive after all registers again.
+    /// Closes replaced sessions, and sessions of dead pods, so that a pod wrongly declared dead registers again.
     fn closings(&mut self) -> Vec<TargetAction> {
         let dead: Vec<_> = self
             .health
@@ -279,7 +279,7 @@ impl TargetBrain {
             .collect()
     }
 
-    /// Orders pods to warm up slices.
+    /// Orders pods to warm slices; only changed orders are sent.
     fn orders(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let (health, sessions) = (&self.health, &mut self.sessions);
         let may_warm = |pod: &PodName| health.is_alive(pod) && sessions.of_pod(pod).is_some();
@@ -300,7 +300,7 @@ impl TargetBrain {
             self.decide_at = self.propose_after;
             return Vec::new();
         }
-        // ## idle, retrying -> proposing: a change is due
+        // ## idle, retrying -> proposing: a change is overdue, or the balancer decided on one
         let actions = match self.overdue_change(now) {
             Some(change) => vec![TargetAction::Propose(change)],
             None => self.decision(now),

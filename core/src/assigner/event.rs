@@ -59,7 +59,7 @@ pub enum TargetEvent<S = Arc<TargetState>> {
     },
     /// A clerk could not reach a pod.
     UnreachableReported { pod: PodName, incarnation: Incarnation },
-    /// A leadership check ended: a quorum of the assigner's members was asked whether this one leads.
+    /// A leadership check ended: a quorum of the members confirmed that this one leads, or did not.
     LeadershipChecked {
         /// Whether a quorum has confirmed it; false, too, if no quorum answered.
         leads: bool,

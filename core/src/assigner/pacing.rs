@@ -64,7 +64,7 @@ const FUTILE_PAUSE: Duration = Duration::from_secs(1);
 /// While a pod is overloaded, `settle` is at most this long.
 const EMERGENCY_SETTLE: Duration = Duration::from_secs(5);
 
-/// When decisions were made, and since when reasons for the next one have been gathering.
+/// The times of the last decisions, and since when there have been reasons for the next one.
 #[derive(Debug, Clone)]
 pub(super) struct Pacing {
     balanced_at: Timestamp,

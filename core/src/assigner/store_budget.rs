@@ -56,7 +56,7 @@ impl StoreBudget {
             .get(name)
             .is_some_and(|account| account.is_notable(demand));
         if self.total.is_some() && is_notable {
-            self.check_again_at(self.next_allocation(ALLOCATION_INTERVAL));
+            self.schedule_check(self.next_allocation(ALLOCATION_INTERVAL));
         }
     }
 
@@ -81,7 +81,7 @@ impl StoreBudget {
                 self.allocated(total, claims)
             }
             false => {
-                self.check_again_at(due);
+                self.schedule_check(due);
                 self.accounts.clone()
             }
         };
@@ -89,7 +89,7 @@ impl StoreBudget {
         self.grants(&before, claims)
     }
 
-    fn check_again_at(&mut self, at: Timestamp) {
+    fn schedule_check(&mut self, at: Timestamp) {
         self.check_at = Some(self.wake_at().min(at));
     }
 

@@ -90,7 +90,7 @@ impl Search<'_, '_> {
         // A recipient should stay well inside the band if possible.
         for highest in [self.band.well_inside(), self.highest(from)] {
             for candidate in &candidates {
-                if !self.check_allowance(candidate.load, from) {
+                if !self.allow_or_record_refusal(candidate.load, from) {
                     continue;
                 }
                 if let Some(to) = self.recipient(candidate, from, highest) {
@@ -153,7 +153,7 @@ impl Search<'_, '_> {
 
     fn give_away(&mut self, small: Vec<Candidate>, from: PodIndex) {
         for candidate in small {
-            if !self.check_allowance(candidate.load, from) {
+            if !self.allow_or_record_refusal(candidate.load, from) {
                 continue;
             }
             let well_inside = self.recipient(&candidate, from, self.band.well_inside());

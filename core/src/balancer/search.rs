@@ -164,8 +164,8 @@ impl<'p, 'a> Search<'p, 'a> {
         found
     }
 
-    /// Checks [`Search::is_affordable`], and counts a refusal in the statistics.
-    pub(super) fn check_allowance(&mut self, load: Load, from: PodIndex) -> bool {
+    /// The result of [`Search::is_affordable`]; a refusal is counted in `SearchStats::unaffordable`.
+    pub(super) fn allow_or_record_refusal(&mut self, load: Load, from: PodIndex) -> bool {
         let is_affordable = self.is_affordable(load, from);
         self.stats.unaffordable += usize::from(!is_affordable);
         is_affordable

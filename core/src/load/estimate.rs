@@ -16,8 +16,8 @@ pub(super) struct Estimate {
     replicas: u32,
     /// The demand of all keys except the points.
     rest: Demand,
-    /// Keys that divide the rest into equal parts.
-    cuts: Vec<SliceKey>,
+    /// Keys that divide the rest into equal parts: the starts of all parts except the first.
+    part_starts: Vec<SliceKey>,
     /// Hot keys, in key order.
     points: Vec<(SliceKey, Demand)>,
 }
@@ -51,15 +51,15 @@ impl Estimate {
     }
 
     /// The starts of all parts except the first.
-    pub(super) fn cuts(&self) -> &[SliceKey] {
-        &self.cuts
+    pub(super) fn part_starts(&self) -> &[SliceKey] {
+        &self.part_starts
     }
 
     /// The parts of the slice, in key order; their demands add up exactly to the rest.
     pub(super) fn parts(&self) -> impl Iterator<Item = EstimatePart<'_>> {
-        let starts = iter::once(self.slice.start()).chain(&self.cuts);
-        let ends = self.cuts.iter().map(Some).chain([self.slice.end()]);
-        let count = self.cuts.len() as u128 + 1;
+        let starts = iter::once(self.slice.start()).chain(&self.part_starts);
+        let ends = self.part_starts.iter().map(Some).chain([self.slice.end()]);
+        let count = self.part_starts.len() as u128 + 1;
         let before = move |part: u128| self.rest.share(part, count);
         starts
             .zip(ends)
@@ -83,7 +83,7 @@ impl Estimate {
             window: share.window,
             replicas,
             rest,
-            cuts: share.cuts.clone(),
+            part_starts: share.split_hints.clone(),
             points: Vec::new(),
         }
     }
@@ -123,7 +123,7 @@ mod tests {
         SliceKey::from_position(position)
     }
 
-    fn report(replicas: u32, cuts: &[u64], hottest: &[(u64, u64)]) -> LoadReport {
+    fn report(replicas: u32, split_hints: &[u64], hottest: &[(u64, u64)]) -> LoadReport {
         LoadReport {
             slices: vec![SliceLoad {
                 slice: Slice::new(key(10), Some(key(90))).unwrap(),
@@ -132,7 +132,7 @@ mod tests {
                 memory: 7,
                 replicas,
                 window: Duration::from_secs(1),
-                cuts: cuts.iter().map(|cut| key(*cut)).collect(),
+                split_hints: split_hints.iter().map(|hint| key(*hint)).collect(),
             }],
             hottest: hottest
                 .iter()
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_divide_the_rest_into_equal_parts() {
+    fn split_hints_divide_the_rest_into_equal_parts() {
         let [estimate] = Estimate::all_of(&report(1, &[12, 14, 20], &[(13, 20)]))
             .try_into()
             .unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::estimate::Estimate;
-use super::partition::{WeightedEstimate, combined};
+use super::estimate_mean::{WeightedEstimate, combined};
 use super::{Demand, Load, LoadMap, LoadReport, half_life};
 use crate::keyspace::Slice;
 use crate::pod::PodName;
@@ -208,7 +208,7 @@ mod tests {
             memory: 0,
             replicas,
             window: Duration::from_secs(seconds),
-            cuts: Vec::new(),
+            split_hints: Vec::new(),
         }
     }
 

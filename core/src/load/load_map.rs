@@ -6,7 +6,7 @@ use super::{Demand, Load};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 
 /// Demand over the key space: pieces with evenly spread demand, and single hot keys on top of them. Every slice has a demand,
-/// regardless of cuts and joins since the measurement, and the demands of adjacent slices add up exactly.
+/// regardless of splits and merges since the measurement, and the demands of adjacent slices add up exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadMap {
     pieces: SliceMap<Demand>,

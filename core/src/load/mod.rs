@@ -7,15 +7,15 @@
 mod amount;
 mod demand;
 mod estimate;
+mod estimate_mean;
 pub(crate) mod half_life;
 mod history;
 mod load_map;
-mod partition;
 mod report;
 
 pub use amount::Load;
 pub use demand::Demand;
+pub(crate) use estimate_mean::load_map_of;
 pub use history::LoadHistory;
 pub use load_map::LoadMap;
-pub(crate) use partition::load_map_of;
 pub use report::{KeyLoad, LoadReport, SliceLoad};

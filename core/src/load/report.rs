@@ -31,11 +31,11 @@ pub struct SliceLoad {
     pub memory: u64,
     /// How many pods serve the slice and so share its load, by the assignment that the pod holds; at least 1.
     pub replicas: u32,
-    /// How long the share has been measured; cutting or joining slices does not restart it.
+    /// How long the share has been measured; splitting or merging slices does not restart it.
     pub window: Duration,
     /// Keys inside the slice, in key order, that divide its load without the hottest keys into equal parts. Empty if the load
     /// is about even, or too little of it was sampled.
-    pub cuts: Vec<SliceKey>,
+    pub split_hints: Vec<SliceKey>,
 }
 
 /// A pod's share of the load of a key.

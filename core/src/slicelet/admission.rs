@@ -48,8 +48,8 @@ pub enum StoreOutcome {
 /// What happened to a request of the store, or to the pod's grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdmissionEvent {
-    /// A request to the store asks for admission.
-    Asked {
+    /// Admission is requested for a request to the store.
+    Requested {
         /// Identifies the request in later events.
         ticket: Ticket,
         /// The priority of the request.
@@ -78,7 +78,7 @@ pub enum AdmissionEvent {
     Woke,
 }
 
-/// The answer to a request that asked for admission.
+/// The answer to a request for admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdmissionAction {
     /// Make the request, and report its end by [`AdmissionEvent::Ended`] or [`AdmissionEvent::Withdrawn`].
@@ -87,7 +87,7 @@ pub enum AdmissionAction {
     Refuse {
         /// The ticket of the request.
         ticket: Ticket,
-        /// The expected wait of a request that asks now.
+        /// The expected wait of a request that arrives now.
         retry_after: Duration,
     },
 }
@@ -96,8 +96,8 @@ pub enum AdmissionAction {
 /// store can answer, the most urgent first, and queues do not grow without bound.
 ///
 /// ```text
-/// Asked --> in time? --> waiting line --> slot, pause, token? --> Admit --> Ended --> concurrency limit, service time
-///              \--> Refuse <-- deadline, line full
+/// Requested --> in time? --> waiting line --> slot, pause, token? --> Admit --> Ended --> concurrency limit, service time
+///                  \--> Refuse <-- deadline, line full
 /// ```
 ///
 /// Requests go before prefetches. Prefetches use at most half of the slots, and none while a request waits.
@@ -176,11 +176,11 @@ impl Admission {
 
     fn apply(&mut self, event: AdmissionEvent, now: Timestamp) -> Option<AdmissionAction> {
         match event {
-            AdmissionEvent::Asked {
+            AdmissionEvent::Requested {
                 ticket,
                 urgency,
                 deadline,
-            } => return self.on_asked(ticket, urgency, deadline, now),
+            } => return self.on_requested(ticket, urgency, deadline, now),
             AdmissionEvent::Withdrawn { ticket } => self.on_withdrawn(ticket),
             AdmissionEvent::Ended { ticket, outcome } => self.on_ended(ticket, outcome, now),
             AdmissionEvent::Granted { rate } => self.on_granted(rate, now),
@@ -189,7 +189,7 @@ impl Admission {
         None
     }
 
-    fn on_asked(
+    fn on_requested(
         &mut self,
         ticket: Ticket,
         urgency: Urgency,
@@ -308,7 +308,7 @@ impl Admission {
         }
     }
 
-    /// The expected wait of a request that asks now.
+    /// The expected wait of a request that arrives now.
     fn wait_of_newcomer(&self, urgency: Urgency, now: Timestamp) -> Duration {
         let ahead = match urgency {
             Urgency::Request => self.requests.len(),

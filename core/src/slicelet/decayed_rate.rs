@@ -7,7 +7,7 @@ use half_life::{ONE, PLACES};
 
 /// An exponentially weighted mean of a rate: an event one half-life ago counts half.
 ///
-/// Counts come with the time they took. With `f = 2^(-elapsed / half_life)` and the rate `r = count / elapsed`,
+/// Each count has the duration over which it was taken. With `f = 2^(-elapsed / half_life)` and the rate `r = count / elapsed`,
 ///
 /// ```text
 /// weighted <- f * weighted + (1 - f) * r

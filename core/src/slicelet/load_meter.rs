@@ -1,4 +1,4 @@
-//! The load meter: turns counts by range into rates, and keeps the history of slices that are cut or joined.
+//! The load meter: turns counts by range into rates, and keeps the history of slices that are split or merged.
 
 use std::cell::LazyCell;
 use std::cmp::Reverse;
@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cuts::cuts;
 use super::hot_keys::HotKeys;
 use super::metered_rate::{CountInterval, INFERRED, MeteredRate, SLOW_HALF_LIFE};
+use super::split_hints::split_hints;
 use super::{Hottest, Ownership, Share};
 use crate::keyspace::{Slice, SliceKey, SliceMap};
 use crate::load::{Demand, KeyLoad, Load, LoadReport, SliceLoad, load_map_of};
@@ -52,8 +52,8 @@ impl LoadMeter {
         }
     }
 
-    /// The counts belong to `ownership` from now on. A slice that is cut passes its load on to its parts, by hot keys, cuts
-    /// and width; slices that are joined add theirs; if the number of replicas changes, each gets another part of the
+    /// The counts belong to `ownership` from now on. A slice that is split passes its load on to its parts, by hot keys, split hints
+    /// and width; slices that are merged add theirs; if the number of replicas changes, each gets another part of the
     /// load. A slice that is new to the pod starts without counts.
     pub fn follow(&mut self, ownership: Arc<Ownership>) {
         // Most assignments change nothing for this pod.
@@ -190,7 +190,7 @@ impl ShareLoad {
             memory: self.memory,
             replicas: self.replicas,
             window: self.window,
-            cuts: cuts(&slice, samples),
+            split_hints: split_hints(&slice, samples),
             slice,
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! Update --Session--> Ownership      the slices this pod may answer for, and since when
 //! counts --Metering--> LoadReport    a decayed rate for each slice, and the hottest keys
-//! Asked --Admission--> Admit         which requests to the object store may be made now
+//! Requested --Admission--> Admit     which requests to the object store may be made now
 //! request --Answered--> its answer   a repeated request has its effect once
 //! ```
 
@@ -11,7 +11,6 @@ pub mod admission;
 mod answered;
 mod arrivals;
 mod concurrency_limit;
-mod cuts;
 mod decayed_rate;
 #[cfg(test)]
 mod fixtures;
@@ -26,6 +25,7 @@ mod pulls;
 mod reconnect;
 mod service_time;
 mod session;
+mod split_hints;
 mod step_watch;
 mod ticket;
 mod token_bucket;

@@ -30,7 +30,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// Whether the pod answers requests: it owns the slice, or owned it until now and answers late ones.
+    /// Whether the pod answers requests: it owns the slice, or is its former owner and lingers for late requests.
     #[must_use]
     pub const fn may_answer(&self) -> bool {
         match self.phase {
@@ -48,8 +48,8 @@ impl Share {
 
 /// The slices that one pod holds under one assignment: immutable, rebuilt for each assignment, fast to look up.
 ///
-/// The space between two slices of the pod is one gap, however many slices of other pods it holds. So a lookup touches
-/// little memory, regardless of the number of slices of the target.
+/// The keys between two slices of the pod are one gap, regardless of the number of slices of other pods in it. So the size of
+/// a lookup table depends on the slices of this pod, not on those of the target.
 #[derive(Debug, Clone)]
 pub struct Ownership {
     assignment: Arc<Assignment>,
@@ -60,7 +60,7 @@ pub struct Ownership {
 }
 
 impl Ownership {
-    /// Before the first assignment: no slices.
+    /// The ownership before the first assignment, which has no slices.
     #[must_use]
     pub fn none() -> Self {
         Self::of_ranges(Arc::new(Assignment::unassigned()), SliceMap::full(None))
@@ -77,13 +77,13 @@ impl Ownership {
         Self::of_ranges(assignment, ranges)
     }
 
-    /// The assignment that this ownership is taken from.
+    /// The assignment from which this ownership is derived.
     #[must_use]
     pub const fn assignment(&self) -> &Arc<Assignment> {
         &self.assignment
     }
 
-    /// The generation of the assignment.
+    /// The generation of the assignment from which this ownership is derived.
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.assignment.generation()
@@ -103,7 +103,7 @@ impl Ownership {
         &self.ranges
     }
 
-    /// How many ranges there are, the gaps counted.
+    /// The number of ranges, gaps included.
     #[must_use]
     pub fn range_count(&self) -> usize {
         self.shares.len()
@@ -116,7 +116,7 @@ impl Ownership {
             .filter_map(|(slice, share)| share.map(|share| (slice, share)))
     }
 
-    /// How many slices the pod serves.
+    /// The number of slices that the pod serves.
     #[must_use]
     pub fn served_count(&self) -> usize {
         self.owned().filter(|(_, share)| share.phase.is_routed_to()).count()
@@ -160,7 +160,7 @@ impl Ownership {
     fn ranges_of(&self, assignment: &Assignment, pod: PodIndex) -> SliceMap<Option<Share>> {
         let (slices, generation) = (assignment.slices(), assignment.generation());
         let mut entries: Vec<(SliceKey, Option<Share>)> = Vec::new();
-        // Nearly all slices belong to other pods, so they must cost little.
+        // Nearly all slices belong to other pods, so skipping one must be cheap.
         for (at, (start, state)) in slices.starts().zip(slices.values()).enumerate() {
             let phase = state.replicas.phase_of(pod);
             let share = phase.map(|phase| self.share_after(&slices.at(at).0, state, phase, generation));

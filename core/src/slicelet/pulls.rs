@@ -13,7 +13,7 @@ use crate::warmth::Warmth;
 #[derive(Debug, Default)]
 pub(super) struct OrderedPulls {
     ordered: Vec<Slice>,
-    /// By the start of their slices. A pull may go on after its slice is served, until all values have arrived.
+    /// By the start of their slices. A pull may continue after its slice is served, until all values have arrived.
     running: BTreeMap<SliceKey, OrderedPull>,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum PullCommand {
 }
 
 impl OrderedPulls {
-    /// The assigner ordered these slices; earlier orders are void. Running pulls go on while the pod has a share in them.
+    /// The assigner ordered these slices; earlier orders are void. Running pulls continue while the pod has a share in their slices.
     pub(super) fn on_ordered(&mut self, slices: Vec<Slice>) {
         self.ordered = slices;
     }

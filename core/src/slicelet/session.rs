@@ -38,9 +38,9 @@ pub struct Session {
     identity: Identity,
     address: PodAddress,
     settings: SessionSettings,
-    link: AssignerConnection,
+    connection: AssignerConnection,
     ownership: Arc<Ownership>,
-    /// Whether a diff did not fit, so that the next registration asks for the whole assignment.
+    /// Whether a diff did not apply, so that the next registration requests the whole assignment.
     needs_full: bool,
     pulls: OrderedPulls,
     metering: Metering,
@@ -49,7 +49,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of that pod, which starts at `now`; the first step connects it.
+    /// A session of `pod` that starts at `now`; its first step opens a connection.
     #[must_use]
     pub fn new(pod: &Pod, reconnect: Reconnect, now: Timestamp) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Session {
             },
             address: pod.address.clone(),
             settings: SessionSettings::UNTIL_REGISTERED,
-            link: AssignerConnection::new(reconnect),
+            connection: AssignerConnection::new(reconnect),
             ownership: Arc::new(Ownership::none()),
             needs_full: false,
             pulls: OrderedPulls::default(),
@@ -69,7 +69,7 @@ impl Session {
         }
     }
 
-    /// The load measured so far.
+    /// The load measured since the session started.
     #[must_use]
     pub const fn metering(&self) -> &Metering {
         &self.metering
@@ -78,16 +78,18 @@ impl Session {
     fn apply(&mut self, event: SessionEvent, now: Timestamp) -> Vec<SessionAction> {
         match event {
             // ## Connecting -> Up: the registration is accepted
-            SessionEvent::Connected { connection, settings } if self.link.is_current(connection) => {
+            SessionEvent::Connected { connection, settings } if self.connection.is_current(connection) => {
                 self.on_connected(settings, now)
             }
             // ## Connecting, Up -> Waiting: the connection is lost, or another member leads
-            SessionEvent::ConnectionLost { connection } if self.link.is_current(connection) => self.on_lost(None, now),
-            SessionEvent::LeaderHinted { connection, leader } if self.link.is_current(connection) => {
+            SessionEvent::ConnectionLost { connection } if self.connection.is_current(connection) => {
+                self.on_lost(None, now)
+            }
+            SessionEvent::LeaderHinted { connection, leader } if self.connection.is_current(connection) => {
                 self.on_lost(Some(leader), now)
             }
             // ## Assignments, from the assigner or, without one, from other pods
-            SessionEvent::UpdateReceived { connection, update } if self.link.is_current(connection) => {
+            SessionEvent::UpdateReceived { connection, update } if self.connection.is_current(connection) => {
                 self.on_update(update, now)
             }
             SessionEvent::PeerAssignmentReceived { assignment, key_mode } => {
@@ -95,7 +97,7 @@ impl Session {
             }
             SessionEvent::Published { counts } => self.on_published(&counts),
             // ## Warming
-            SessionEvent::WarmingOrdered { connection, slices } if self.link.is_current(connection) => {
+            SessionEvent::WarmingOrdered { connection, slices } if self.connection.is_current(connection) => {
                 self.pulls.on_ordered(slices);
                 self.update_pulls(now)
             }
@@ -106,12 +108,12 @@ impl Session {
                 sketches,
                 memory,
             } => self.on_counted(&counts, &sketches, memory),
-            SessionEvent::StoreGranted { connection, rate } if self.link.is_current(connection) => {
+            SessionEvent::StoreGranted { connection, rate } if self.connection.is_current(connection) => {
                 vec![SessionAction::LimitStoreRate(rate)]
             }
             // ## Drain: NotRequested -> Requested, or -> Done because the assigner permits the exit
             SessionEvent::DrainRequested => self.on_drain_requested(now),
-            SessionEvent::MayExitReceived { connection } if self.link.is_current(connection) => {
+            SessionEvent::MayExitReceived { connection } if self.connection.is_current(connection) => {
                 self.finish_drain(false).into_iter().collect()
             }
             SessionEvent::Woke
@@ -127,14 +129,14 @@ impl Session {
 
     fn on_connected(&mut self, settings: SessionSettings, now: Timestamp) -> Vec<SessionAction> {
         let before = std::mem::replace(&mut self.settings, settings);
-        self.link.on_connected(now);
+        self.connection.on_connected(now);
         let misroute = Some(self.settings.misroute).filter(|mode| *mode != before.misroute);
         let handle = misroute.map(SessionAction::HandleMisroutes);
         std::iter::once(SessionAction::StopPeerWatches).chain(handle).collect()
     }
 
     fn on_lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) -> Vec<SessionAction> {
-        self.link.on_lost(leader, now);
+        self.connection.on_lost(leader, now);
         Vec::new()
     }
 
@@ -153,7 +155,7 @@ impl Session {
                 }
                 self.adopt(assignment, &self.identity.clone(), now)
             }
-            // ## Up -> Waiting: a diff to an assignment that is not held; the next registration asks for the whole
+            // ## Up -> Waiting: a diff to an assignment that is not held; the next registration requests the whole
             Err(_) => {
                 self.needs_full = true;
                 self.on_lost(None, now)
@@ -171,7 +173,7 @@ impl Session {
         now: Timestamp,
     ) -> Vec<SessionAction> {
         let is_newer = assignment.generation() > self.ownership.generation();
-        if !is_newer || self.link.is_up() {
+        if !is_newer || self.connection.is_up() {
             return Vec::new();
         }
         let earlier = assignment
@@ -186,14 +188,14 @@ impl Session {
         self.adopt(assignment, &identity, now)
     }
 
-    /// Publishes the ownership of that identity under the assignment.
+    /// Publishes the ownership of `identity` under the assignment, and updates the pulls.
     fn adopt(&mut self, assignment: Arc<Assignment>, identity: &Identity, now: Timestamp) -> Vec<SessionAction> {
         let next = self.ownership.followed_by(assignment, identity);
         if next.served_count() < self.ownership.served_count() {
             self.drain.on_slice_moved(now);
         }
         self.ownership = Arc::new(next);
-        self.link.expedite_heartbeat(now);
+        self.connection.expedite_heartbeat(now);
         let publish = SessionAction::Publish {
             ownership: Arc::clone(&self.ownership),
             key_mode: self.settings.key_mode,
@@ -210,14 +212,14 @@ impl Session {
     fn on_warmed(&mut self, slice: &Slice, warmth: Warmth, now: Timestamp) -> Vec<SessionAction> {
         let enough = self.settings.warm_share_thousandths;
         if self.pulls.on_warmed(slice, warmth, enough) {
-            self.link.expedite_heartbeat(now);
+            self.connection.expedite_heartbeat(now);
         }
         Vec::new()
     }
 
     fn on_drain_requested(&mut self, now: Timestamp) -> Vec<SessionAction> {
         if self.drain.request(now) {
-            self.link.expedite_heartbeat(now);
+            self.connection.expedite_heartbeat(now);
         }
         Vec::new()
     }
@@ -226,7 +228,7 @@ impl Session {
     fn update_pulls(&mut self, now: Timestamp) -> Vec<SessionAction> {
         let commands = self.pulls.follow(&self.ownership);
         if !self.pulls.report(&self.ownership).is_empty() {
-            self.link.expedite_heartbeat(now);
+            self.connection.expedite_heartbeat(now);
         }
         let action = |command| match command {
             PullCommand::Start { slice, source } => SessionAction::Pull { slice, source },
@@ -250,7 +252,7 @@ impl Session {
             fast: self.metering.fast(),
             slow: self.metering.slow(),
         };
-        let report = self.link.is_up().then(|| self.metering.report());
+        let report = self.connection.is_up().then(|| self.metering.report());
         let send = report.map(SessionAction::SendLoadReport);
         std::iter::once(show).chain(send).collect()
     }
@@ -268,7 +270,7 @@ impl Session {
     }
 
     fn connect_if_due(&mut self, now: Timestamp) -> Option<SessionAction> {
-        let (connection, assigner) = self.link.connect_if_due(now)?;
+        let (connection, assigner) = self.connection.connect_if_due(now)?;
         let held = self.ownership.generation();
         Some(SessionAction::Connect {
             connection,
@@ -278,7 +280,9 @@ impl Session {
     }
 
     fn heartbeat_if_due(&mut self, now: Timestamp) -> Option<SessionAction> {
-        let is_due = self.link.take_due_heartbeat(self.settings.heartbeat_interval, now);
+        let is_due = self
+            .connection
+            .take_due_heartbeat(self.settings.heartbeat_interval, now);
         is_due.then(|| SessionAction::SendHeartbeat {
             phase: self.drain.phase(),
             applied: self.ownership.generation(),
@@ -309,7 +313,7 @@ impl Session {
     }
 
     fn wake_at(&self) -> Timestamp {
-        self.link.wake_at().min(self.collect_at).min(self.drain_ends_at())
+        self.connection.wake_at().min(self.collect_at).min(self.drain_ends_at())
     }
 }
 

@@ -50,7 +50,7 @@ struct Noise {
     block_count: u64,
 }
 
-/// Shorter counts are added up; collections come each second, a little early or late.
+/// Shorter counts are added up; counts are collected each second, slightly early or late.
 const BLOCK_MIN: Duration = Duration::from_millis(800);
 /// Outliers that make a step up: an overload shows within 4 s.
 const ABOVE_COUNT: usize = 3;

@@ -12,7 +12,7 @@ use crate::report::{ProgressEvent, ShowProgress};
 
 /// The environment of a measurement.
 #[derive(Debug)]
-pub struct BenchPlace {
+pub struct BenchEnvironment {
     /// The binary `emberkeep` that each process runs.
     pub program: PathBuf,
     /// The folder of all data.
@@ -23,16 +23,16 @@ pub struct BenchPlace {
 
 /// Starts the object store and the assigner.
 pub(super) async fn start(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     pods: PodOptions,
     show: ShowProgress<'_>,
 ) -> Result<ProcessCluster, LabError> {
     show(ProgressEvent::Step("starting store and assigner"));
     let settings = ProcessClusterSettings {
         pods,
-        ..ProcessClusterSettings::new(place.program)
+        ..ProcessClusterSettings::new(environment.program)
     };
-    ProcessCluster::start(place.folder, place.store, settings).await
+    ProcessCluster::start(environment.folder, environment.store, settings).await
 }
 
 /// Writes the missing objects of a target.

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use serde::Serialize;
 
-use super::bench_cluster::{BenchPlace, empty_disk_tier, start, write_objects};
+use super::bench_cluster::{BenchEnvironment, empty_disk_tier, start, write_objects};
 use super::bench_report::BenchReport;
 use super::object::{keys_of, value_of};
 use super::read_workload::ReadsReport;
@@ -35,15 +35,19 @@ pub struct BudgetReport {
 
 /// Reads more state than fits into memory, and reports the memory used and the share of each tier.
 pub fn run(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: ReadSettings,
     show: ShowProgress<'_>,
 ) -> LocalBoxFuture<'_, Result<BudgetReport, LabError>> {
-    measure(place, settings, show).boxed_local()
+    measure(environment, settings, show).boxed_local()
 }
 
-async fn measure(place: BenchPlace, settings: ReadSettings, show: ShowProgress<'_>) -> Result<BudgetReport, LabError> {
-    let cluster = start(place, PodOptions::default(), show).await?;
+async fn measure(
+    environment: BenchEnvironment,
+    settings: ReadSettings,
+    show: ShowProgress<'_>,
+) -> Result<BudgetReport, LabError> {
+    let cluster = start(environment, PodOptions::default(), show).await?;
     cluster.create_target(TARGET, pb::TargetSettings::default()).await?;
     let size = settings.object_size;
     let keys = keys_of(size, settings.objects);

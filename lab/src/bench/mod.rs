@@ -29,7 +29,7 @@ mod state_tax;
 mod transfer;
 mod transfer_report;
 
-pub use self::bench_cluster::BenchPlace;
+pub use self::bench_cluster::BenchEnvironment;
 pub use self::bench_report::BenchReport;
 pub use self::budget::{BudgetReport, run as budget};
 pub use self::freshness::BenchFreshness;

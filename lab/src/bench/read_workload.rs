@@ -17,7 +17,7 @@ use super::process_memory::MemorySampler;
 pub struct ReadsReport {
     /// Objects read, failed reads included.
     pub reads: u64,
-    /// Answered from warm memory.
+    /// Reads answered from warm memory, without a request to the store.
     pub from_memory: u64,
     /// Loaded from the disk tier without a request to the store.
     pub from_disk: u64,
@@ -27,7 +27,7 @@ pub struct ReadsReport {
     pub store_checks: u64,
     /// Bytes of objects that the store returned.
     pub store_bytes: u64,
-    /// Reads that returned other bytes than the key's object.
+    /// Reads whose value differs from the bytes that were written for the key.
     pub wrong: u64,
     /// Reads that ended with an error.
     pub failed: u64,
@@ -35,11 +35,11 @@ pub struct ReadsReport {
     pub seconds: f64,
     /// The highest sample of resident memory during the reads.
     pub rss_peak_bytes: u64,
-    /// The median of these samples.
+    /// The median of the samples of resident memory.
     pub rss_median_bytes: u64,
     /// The size of the values in warm memory after the reads.
     pub warm_bytes: u64,
-    /// The number of these values.
+    /// The number of values in warm memory after the reads.
     pub warm_keys: u64,
 }
 

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use serde::Serialize;
 
-use super::bench_cluster::{BenchPlace, empty_disk_tier, start, write_objects};
+use super::bench_cluster::{BenchEnvironment, empty_disk_tier, start, write_objects};
 use super::bench_report::BenchReport;
 use super::freshness::BenchFreshness;
 use super::key_distribution::KeyDistribution;
@@ -66,19 +66,19 @@ const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Restarts a pod after SIGTERM and SIGKILL, and reports the objects found on disk.
 pub fn run(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: RestartSettings,
     show: ShowProgress<'_>,
 ) -> LocalBoxFuture<'_, Result<RestartReport, LabError>> {
-    measure(place, settings, show).boxed_local()
+    measure(environment, settings, show).boxed_local()
 }
 
 async fn measure(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: RestartSettings,
     show: ShowProgress<'_>,
 ) -> Result<RestartReport, LabError> {
-    let cluster = start(place, PodOptions::default(), show).await?;
+    let cluster = start(environment, PodOptions::default(), show).await?;
     cluster.create_target(TARGET, pb::TargetSettings::default()).await?;
     let size = settings.object_size;
     let keys = keys_of(size, settings.objects);

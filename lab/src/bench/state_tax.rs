@@ -13,7 +13,7 @@ use futures::future::LocalBoxFuture;
 use serde::Serialize;
 use tokio::task::block_in_place;
 
-use super::bench_cluster::{BenchPlace, start, write_objects};
+use super::bench_cluster::{BenchEnvironment, start, write_objects};
 use super::bench_report::BenchReport;
 use super::document::Document;
 use super::local_pod::LocalPod;
@@ -52,36 +52,36 @@ struct StateTaxRow {
     warm_p99_ns: f64,
     redis_p50_ns: Option<f64>,
     redis_p99_ns: Option<f64>,
-    /// The same, with the value decoded.
+    /// As `redis_p50_ns`, with the value decoded.
     redis_decoded_p50_ns: Option<f64>,
     cold_over_warm: f64,
     redis_over_warm: Option<f64>,
     wrong: u64,
 }
 
-/// Cold reads of more bytes do not make the figures more exact.
+/// The most bytes of one size that are read cold; further reads do not change the percentiles noticeably.
 const COLD_BYTES_MAX: u64 = 512 << 20;
 const COLD_COUNT_MIN: u64 = 3;
 /// Reading a clock takes about as long as a warm read, so many reads are timed together.
 const BATCH: u32 = 1_000;
-/// All objects stay warm.
+/// More memory than all objects need, so that none is evicted.
 const MEMORY_BUDGET: ByteSize = ByteSize::gib(4);
 
 /// Reads the same objects cold, warm and from Redis.
 pub fn run(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: StateTaxSettings,
     show: ShowProgress<'_>,
 ) -> LocalBoxFuture<'_, Result<StateTaxReport, LabError>> {
-    measure(place, settings, show).boxed_local()
+    measure(environment, settings, show).boxed_local()
 }
 
 async fn measure(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: StateTaxSettings,
     show: ShowProgress<'_>,
 ) -> Result<StateTaxReport, LabError> {
-    let cluster = start(place, PodOptions::default(), show).await?;
+    let cluster = start(environment, PodOptions::default(), show).await?;
     let mut redis = Redis::start(cluster.folder().root())?;
     let measurement = Measurement {
         cluster: &cluster,

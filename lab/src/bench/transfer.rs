@@ -14,7 +14,7 @@ use rand::rngs::SmallRng;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::bench_cluster::{BenchPlace, start, write_objects};
+use super::bench_cluster::{BenchEnvironment, start, write_objects};
 use super::key_distribution::{KeyDistribution, KeySampler};
 use super::object::{is_value_of, keys_of, value_of};
 use super::process_memory::{ProcessMemory, reset_peak};
@@ -54,15 +54,15 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Replaces a pod whose values are all warm, with and without the transfer, and reports the cost.
 pub fn run(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: TransferSettings,
     show: ShowProgress<'_>,
 ) -> LocalBoxFuture<'_, Result<TransferReport, LabError>> {
-    measure(place, settings, show).boxed_local()
+    measure(environment, settings, show).boxed_local()
 }
 
 async fn measure(
-    place: BenchPlace,
+    environment: BenchEnvironment,
     settings: TransferSettings,
     show: ShowProgress<'_>,
 ) -> Result<TransferReport, LabError> {
@@ -72,7 +72,7 @@ async fn measure(
         serves_http: false,
         ..PodOptions::default()
     };
-    let cluster = start(place, pods, show).await?;
+    let cluster = start(environment, pods, show).await?;
     cluster.create_target(TARGET, target_settings(true)).await?;
     let size = settings.object_size;
     let keys = keys_of(size, settings.objects);

@@ -24,7 +24,7 @@ use super::storage::{Storage, StoreChoice};
 use super::tcp_proxy::Upstream;
 use crate::LabError;
 
-/// The deadline for a draining pod to end: longer than it waits for successors.
+/// The deadline for a draining pod to end; its own drain timeout expires earlier.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The settings of a cluster.
@@ -43,7 +43,7 @@ pub struct ProcessClusterSettings {
 }
 
 impl ProcessClusterSettings {
-    /// One assigner member on this machine; pods that only read.
+    /// The settings of a cluster on loopback with one assigner member and read-only pods.
     pub fn new(program: PathBuf) -> Self {
         Self {
             program,
@@ -55,7 +55,7 @@ impl ProcessClusterSettings {
     }
 }
 
-/// All processes of a cluster; dropping it ends them.
+/// All processes of a cluster; dropping this kills them.
 #[derive(Debug)]
 pub struct ProcessCluster {
     program: PathBuf,
@@ -89,7 +89,7 @@ impl ProcessCluster {
     /// Starts the assigner beside an object store that is already running.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// The same as those of [`start`](Self::start).
     pub async fn start_beside(
         storage: Storage,
         folder: DataFolder,
@@ -133,13 +133,13 @@ impl ProcessCluster {
     /// Starts `count` pods concurrently, and adds them to the cluster.
     ///
     /// # Errors
-    /// If one does not start.
+    /// If a pod does not start; the others are then killed.
     pub async fn start_pods(&mut self, count: usize) -> Result<(), LabError> {
         let names = self.next_pod_names(count);
         self.start_pods_named(names).await
     }
 
-    /// The names of the next pods, never used before.
+    /// Reserves names for `count` pods; no two pods of a cluster have the same name.
     pub(crate) fn next_pod_names(&mut self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.next_pod_name()).collect()
     }
@@ -155,7 +155,7 @@ impl ProcessCluster {
         PodProcess::start(self.pod_spec(name), self.launcher.as_ref()).await
     }
 
-    /// The name of a random pod without a fault, if there is one.
+    /// The name of a random pod without an injected fault; `None` if each has one.
     pub(crate) fn random_pod(&self) -> Option<String> {
         let sound = self.pods.iter().filter(|pod| !pod.has_fault());
         let pod = sound.choose(&mut rand::rng())?;
@@ -226,7 +226,7 @@ impl ProcessCluster {
         &self.pods
     }
 
-    /// The pod, unless it has ended, for example after an operator's drain.
+    /// The pod of that name; `None` after it has ended, for example by an operator's drain.
     pub fn pod_mut(&mut self, name: &str) -> Option<&mut PodProcess> {
         self.pods.iter_mut().find(|pod| pod.name() == name)
     }
@@ -290,7 +290,7 @@ impl ProcessCluster {
         self.assigners.admin()
     }
 
-    /// Commands of an operator against this cluster.
+    /// Runs `emberkeep admin` against this cluster.
     pub fn operator_command(&self) -> OperatorCommand {
         OperatorCommand {
             program: self.program.clone(),
@@ -321,7 +321,7 @@ impl ProcessCluster {
         &self.folder
     }
 
-    /// A line with the location of each process, the store and the folder.
+    /// One line for each process, the store and the data folder, with its URL or path.
     pub(crate) fn locations(&self) -> Vec<String> {
         let members = self.assigners.members().iter();
         let members = members.map(|member| location(&member.name(), &member.url(), member.addresses.http));

@@ -99,10 +99,10 @@ mod tests {
 
     #[tokio::test]
     async fn reads_of_several_pods_are_added_up() {
-        let place = tempfile::tempdir().unwrap();
-        let ledgers = place.path().join("reads");
+        let folder = tempfile::tempdir().unwrap();
+        let ledgers = folder.path().join("reads");
         fs::create_dir(&ledgers).unwrap();
-        let store = Store::folder(place.path().join("objects")).await.unwrap();
+        let store = Store::folder(folder.path().join("objects")).await.unwrap();
         let name = ObjectName::new("demo/a").unwrap();
         store
             .put(&name, Bytes::from_static(b"four"), Expect::Absent)

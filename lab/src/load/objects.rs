@@ -74,8 +74,8 @@ mod tests {
 
     #[tokio::test]
     async fn only_missing_objects_are_written() {
-        let place = tempfile::tempdir().unwrap();
-        let store = Store::folder(place.path()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::folder(folder.path()).await.unwrap();
         let written = Cell::new(0);
         let keys: Vec<Arc<str>> = ["a", "b/c", "ä"].map(Into::into).into();
         for (keys, expected) in [(&keys[..2], 2), (&keys[..], 1), (&keys[..], 0)] {

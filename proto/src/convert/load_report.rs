@@ -15,8 +15,8 @@ use crate::pb;
 pub const REPORTED_SLICES_MAX: usize = 100_000;
 /// The largest number of hottest keys in a report.
 pub const HOTTEST_MAX: usize = 10_000;
-/// The largest number of cuts of a slice.
-pub const CUTS_MAX: usize = 255;
+/// The largest number of split hints of a slice.
+pub const SPLIT_HINTS_MAX: usize = 255;
 /// The longest measuring window.
 pub const WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
 
@@ -65,7 +65,7 @@ impl From<&SliceLoad> for pb::SliceLoad {
             memory_bytes: share.memory,
             replica_count: share.replicas,
             window_ms: Some(millis(share.window)),
-            cuts: share.cuts.iter().map(SliceKey::to_bytes).collect(),
+            split_hints: share.split_hints.iter().map(SliceKey::to_bytes).collect(),
         }
     }
 }
@@ -91,7 +91,7 @@ impl TryFrom<pb::SliceLoad> for SliceLoad {
             memory: wire.memory_bytes,
             replicas: wire.replica_count.max(1),
             window: window(wire.window_ms.unwrap_or_default(), 0)?,
-            cuts: cuts(&slice, &wire.cuts)?,
+            split_hints: split_hints(&slice, &wire.split_hints)?,
             slice,
         })
     }
@@ -118,21 +118,21 @@ fn window(millis: u64, millis_min: u64) -> Result<Duration, InvalidMessage> {
     Err(InvalidMessage::new("window_ms", reason))
 }
 
-/// Cuts must lie inside their slice, in key order.
-fn cuts(slice: &Slice, wire: &[Vec<u8>]) -> Result<Vec<SliceKey>, InvalidMessage> {
-    check_count(CUTS_MAX, wire.len(), "cuts")?;
-    let mut cuts: Vec<SliceKey> = Vec::with_capacity(wire.len());
+/// Split hints must lie inside their slice, in key order.
+fn split_hints(slice: &Slice, wire: &[Vec<u8>]) -> Result<Vec<SliceKey>, InvalidMessage> {
+    check_count(SPLIT_HINTS_MAX, wire.len(), "split_hints")?;
+    let mut hints: Vec<SliceKey> = Vec::with_capacity(wire.len());
     for (at, bytes) in wire.iter().enumerate() {
-        let field = format!("cuts[{at}]");
-        let cut = slice_key(bytes, &field)?;
-        let before = cuts.last().unwrap_or(slice.start());
-        if cut <= *before || !slice.contains(&cut) {
-            let reason = format!("{cut} must lie after {before} and inside {slice}");
+        let field = format!("split_hints[{at}]");
+        let hint = slice_key(bytes, &field)?;
+        let before = hints.last().unwrap_or(slice.start());
+        if hint <= *before || !slice.contains(&hint) {
+            let reason = format!("{hint} must lie after {before} and inside {slice}");
             return Err(InvalidMessage::new(field, reason));
         }
-        cuts.push(cut);
+        hints.push(hint);
     }
-    Ok(cuts)
+    Ok(hints)
 }
 
 #[cfg(test)]
@@ -227,26 +227,26 @@ mod tests {
     }
 
     #[test]
-    fn cuts_outside_of_their_slice_or_out_of_order_are_rejected() {
-        let cut_at = |cuts: &[u8]| {
+    fn split_hints_outside_of_their_slice_or_out_of_order_are_rejected() {
+        let hints_at = |hints: &[u8]| {
             report(vec![pb::SliceLoad {
-                cuts: cuts.iter().map(|cut| vec![*cut]).collect(),
+                split_hints: hints.iter().map(|hint| vec![*hint]).collect(),
                 ..slice(2, 9)
             }])
         };
-        assert!(LoadReport::try_from(cut_at(&[3, 8])).is_ok());
+        assert!(LoadReport::try_from(hints_at(&[3, 8])).is_ok());
         assert_eq!(
-            error_of(cut_at(&[3, 9])),
-            "slices[0].cuts[1]: 09 must lie after 03 and inside [02, 09)"
+            error_of(hints_at(&[3, 9])),
+            "slices[0].split_hints[1]: 09 must lie after 03 and inside [02, 09)"
         );
         assert_eq!(
-            error_of(cut_at(&[2])),
-            "slices[0].cuts[0]: 02 must lie after 02 and inside [02, 09)"
+            error_of(hints_at(&[2])),
+            "slices[0].split_hints[0]: 02 must lie after 02 and inside [02, 09)"
         );
-        assert!(error_of(cut_at(&[4, 4])).contains("04 must lie after 04"));
+        assert!(error_of(hints_at(&[4, 4])).contains("04 must lie after 04"));
         assert_eq!(
-            error_of(cut_at(&[3; CUTS_MAX + 1])),
-            "slices[0].cuts: it has 256 entries, at most 255 are allowed"
+            error_of(hints_at(&[3; SPLIT_HINTS_MAX + 1])),
+            "slices[0].split_hints: it has 256 entries, at most 255 are allowed"
         );
     }
 }

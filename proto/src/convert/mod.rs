@@ -23,7 +23,7 @@ pub use assignment::{PODS_MAX, SLICES_MAX};
 pub use invalid_message::InvalidMessage;
 pub use keys::named_keys;
 pub use leader_redirect::{LEADER_KEY, LeaderRedirect, leader_redirect_status};
-pub use load_report::{CUTS_MAX, HOTTEST_MAX, REPORTED_SLICES_MAX, WINDOW_MAX};
+pub use load_report::{HOTTEST_MAX, REPORTED_SLICES_MAX, SPLIT_HINTS_MAX, WINDOW_MAX};
 pub use modes::{imbalance_of, key_mode_of, misroute_mode_of, ownership_mode_of, phase_of, pod_phase_of};
 pub use not_owner::{NOT_OWNER_KEY, NotOwner, is_refusal, not_owner_status};
 pub use pod::ZONE_LENGTH_MAX;

@@ -107,14 +107,14 @@ fn load() -> impl Strategy<Value = Load> {
     any::<u64>().prop_map(Load::from_milli)
 }
 
-/// The load of a slice, with cuts at those keys that are inside it.
+/// The load of a slice, with split hints at those keys that are inside it.
 fn slice_load(slice: Slice, keys: Vec<SliceKey>) -> impl Strategy<Value = SliceLoad> {
-    let mut cuts: Vec<_> = keys
+    let mut split_hints: Vec<_> = keys
         .into_iter()
         .filter(|key| slice.start() < key && slice.contains(key))
         .collect();
-    cuts.sort_unstable();
-    cuts.dedup();
+    split_hints.sort_unstable();
+    split_hints.dedup();
     let figures = (load(), load(), any::<u64>(), 1..=u32::MAX, 0..=3_600_000_u64);
     figures.prop_map(move |(fast, slow, memory, replicas, millis)| SliceLoad {
         slice: slice.clone(),
@@ -123,7 +123,7 @@ fn slice_load(slice: Slice, keys: Vec<SliceKey>) -> impl Strategy<Value = SliceL
         memory,
         replicas,
         window: Duration::from_millis(millis),
-        cuts: cuts.clone(),
+        split_hints: split_hints.clone(),
     })
 }
 

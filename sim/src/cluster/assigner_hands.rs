@@ -15,7 +15,7 @@ use emberkeep_core::slicelet::SessionEvent;
 
 use super::cluster::SimCluster;
 use super::cluster_event::ClusterEvent;
-use super::event::{FromPod, Pending, PodLink, PodMessage};
+use super::event::{FromPod, Pending, PodConnection, PodMessage};
 use super::pod::ProcessState;
 use super::wake_up_timer::WakeUpTimer;
 
@@ -50,15 +50,24 @@ impl SimCluster {
             TargetAction::Probe(pod) => self.probe(pod),
             TargetAction::ConfirmLeadership => self.confirm_leadership(),
             TargetAction::PermitExit(session) => {
-                if let Some(link) = self.sessions.link_of(session) {
-                    let connection = link.connection;
-                    self.send_to_pod(link.incarnation, SessionEvent::MayExitReceived { connection });
+                if let Some(connection) = self.sessions.connection_of(session) {
+                    self.send_to_pod(
+                        connection.incarnation,
+                        SessionEvent::MayExitReceived {
+                            connection: connection.number,
+                        },
+                    );
                 }
             }
             TargetAction::Warm { session, slices } => {
-                if let Some(link) = self.sessions.link_of(session) {
-                    let connection = link.connection;
-                    self.send_to_pod(link.incarnation, SessionEvent::WarmingOrdered { connection, slices });
+                if let Some(connection) = self.sessions.connection_of(session) {
+                    self.send_to_pod(
+                        connection.incarnation,
+                        SessionEvent::WarmingOrdered {
+                            connection: connection.number,
+                            slices,
+                        },
+                    );
                 }
             }
             TargetAction::Close(session) => self.close(session),
@@ -126,19 +135,24 @@ impl SimCluster {
         let outdated = self.sessions.take_outdated(self.published);
         let delay = self.draw_delay(self.settings.network_delay);
         self.queue.put(self.now + delay, Pending::ToClients(assignment));
-        for (link, known) in outdated {
-            self.send_update(link, known);
+        for (connection, known) in outdated {
+            self.send_update(connection, known);
         }
     }
 
-    fn send_update(&mut self, link: PodLink, known: Generation) {
+    fn send_update(&mut self, connection: PodConnection, known: Generation) {
         let assignment = &self.state().assignment;
         let update = match self.settings.sends_diffs {
             true => assignment.update_since(known),
             false => Update::Full(Arc::clone(assignment)),
         };
-        let connection = link.connection;
-        self.send_to_pod(link.incarnation, SessionEvent::UpdateReceived { connection, update });
+        self.send_to_pod(
+            connection.incarnation,
+            SessionEvent::UpdateReceived {
+                connection: connection.number,
+                update,
+            },
+        );
     }
 
     /// Asks a quorum; while Raft fails, none answers.
@@ -172,12 +186,12 @@ impl SimCluster {
 
     /// Handles a message of a pod.
     pub(super) fn receive_from_pod(&mut self, sent: FromPod) {
-        let FromPod { link, message } = sent;
+        let FromPod { connection, message } = sent;
         if let PodMessage::Register { known } = message {
-            return self.register(link, known);
+            return self.register(connection, known);
         }
-        // A message on a link without session was sent to an earlier leader, or before the session was closed.
-        let Some(session) = self.sessions.session_on(link) else {
+        // A message on a connection without session was sent to an earlier leader, or before the session was closed.
+        let Some(session) = self.sessions.session_on(connection) else {
             return;
         };
         match message {
@@ -196,37 +210,51 @@ impl SimCluster {
         }
     }
 
-    fn register(&mut self, link: PodLink, known: Generation) {
-        let connection = link.connection;
+    fn register(&mut self, connection: PodConnection, known: Generation) {
         if self.brain.is_none() {
-            return self.send_to_pod(link.incarnation, SessionEvent::ConnectionLost { connection });
+            return self.send_to_pod(
+                connection.incarnation,
+                SessionEvent::ConnectionLost {
+                    connection: connection.number,
+                },
+            );
         }
         let settings = SessionSettings::from(&self.state().settings);
         let newest = self.newest();
-        let session = self.sessions.open(link, newest.max(known));
-        self.send_to_pod(link.incarnation, SessionEvent::Connected { connection, settings });
+        let session = self.sessions.open(connection, newest.max(known));
+        self.send_to_pod(
+            connection.incarnation,
+            SessionEvent::Connected {
+                connection: connection.number,
+                settings,
+            },
+        );
         if known < newest {
-            self.send_update(link, known);
+            self.send_update(connection, known);
         }
-        let pod = self.pod_of(link);
+        let pod = self.pod_of(connection);
         self.step_assigner(TargetEvent::SessionOpened { session, pod });
     }
 
-    /// The pod as it registered on that link.
-    fn pod_of(&self, link: PodLink) -> Pod {
+    /// The pod as it registered on that connection.
+    fn pod_of(&self, connection: PodConnection) -> Pod {
         Pod {
-            incarnation: link.incarnation.number,
-            ..self.pods[link.incarnation.place].pod.clone()
+            incarnation: connection.incarnation.number,
+            ..self.pods[connection.incarnation.place].pod.clone()
         }
     }
 
     /// Closes a session from the assigner's side.
     pub(super) fn close(&mut self, session: SessionId) {
-        let Some(link) = self.sessions.close(session) else {
+        let Some(connection) = self.sessions.close(session) else {
             return;
         };
-        let connection = link.connection;
-        self.send_to_pod(link.incarnation, SessionEvent::ConnectionLost { connection });
+        self.send_to_pod(
+            connection.incarnation,
+            SessionEvent::ConnectionLost {
+                connection: connection.number,
+            },
+        );
         let term = self.term;
         self.queue.put(self.now, Pending::SessionEnded { term, session });
     }

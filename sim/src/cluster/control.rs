@@ -8,7 +8,7 @@ use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName, Weight};
 use emberkeep_core::slicelet::SessionEvent;
 
 use super::cluster::SimCluster;
-use super::event::{Pending, PodLink, PodMessage, SimIncarnation};
+use super::event::{Pending, PodConnection, PodMessage, SimIncarnation};
 use super::pod::{ProcessState, SimPod};
 use super::settings::SimClusterSettings;
 
@@ -100,9 +100,8 @@ impl SimCluster {
     pub fn change_leader(&mut self, election: Duration) {
         self.brain = None;
         self.term += 1;
-        for link in self.sessions.clear() {
-            let connection = link.connection;
-            self.send_to_pod(link.incarnation, SessionEvent::ConnectionLost { connection });
+        for PodConnection { incarnation, number } in self.sessions.clear() {
+            self.send_to_pod(incarnation, SessionEvent::ConnectionLost { connection: number });
         }
         let term = self.term;
         self.queue.put(self.now + election, Pending::Elected { term });
@@ -226,14 +225,11 @@ impl SimCluster {
         if pod.silence != silence || pod.pod.incarnation != incarnation.number {
             return;
         }
-        let connection = pod.connection;
+        let number = pod.connection;
         pod.queued_out.clear();
-        self.deliver(incarnation, SessionEvent::ConnectionLost { connection });
-        let link = PodLink {
-            incarnation,
-            connection,
-        };
-        if let Some(session) = self.sessions.session_on(link) {
+        self.deliver(incarnation, SessionEvent::ConnectionLost { connection: number });
+        let connection = PodConnection { incarnation, number };
+        if let Some(session) = self.sessions.session_on(connection) {
             self.sessions.close(session);
             let term = self.term;
             self.queue.put(self.now, Pending::SessionEnded { term, session });

@@ -52,18 +52,19 @@ pub(super) struct SimIncarnation {
     pub(super) number: Incarnation,
 }
 
-/// A message of a pod, with the link it was sent on.
+/// A message of a pod, with the connection it was sent on.
 #[derive(Debug)]
 pub(super) struct FromPod {
-    pub(super) link: PodLink,
+    pub(super) connection: PodConnection,
     pub(super) message: PodMessage,
 }
 
 /// One connection of one incarnation of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PodLink {
+pub(super) struct PodConnection {
     pub(super) incarnation: SimIncarnation,
-    pub(super) connection: u64,
+    /// The number that the events of this connection carry.
+    pub(super) number: u64,
 }
 
 /// The messages of a pod.

@@ -9,7 +9,7 @@ use emberkeep_core::warmth::Warmth;
 
 use super::cluster::SimCluster;
 use super::cluster_event::ClusterEvent;
-use super::event::{FromPod, Pending, PodLink, PodMessage, SimIncarnation};
+use super::event::{FromPod, Pending, PodConnection, PodMessage, SimIncarnation};
 use super::pod::ProcessState;
 
 impl SimCluster {
@@ -117,11 +117,11 @@ impl SimCluster {
     pub(super) fn send_to_assigner(&mut self, incarnation: SimIncarnation, message: PodMessage) {
         let (delay, now) = (self.settings.network_delay, self.now);
         let pod = &mut self.pods[incarnation.place];
-        let link = PodLink {
+        let connection = PodConnection {
             incarnation,
-            connection: pod.connection,
+            number: pod.connection,
         };
-        let sent = FromPod { link, message };
+        let sent = FromPod { connection, message };
         if pod.is_cut_off {
             pod.queued_out.push(sent);
             return;

@@ -5,64 +5,64 @@ use std::collections::BTreeMap;
 use emberkeep_core::assigner::SessionId;
 use emberkeep_core::assignment::Generation;
 
-use super::event::PodLink;
+use super::event::PodConnection;
 
-/// The open sessions, by number and by link.
+/// The open sessions, by number and by connection.
 #[derive(Debug, Default)]
 pub(super) struct SessionTable {
     sessions: BTreeMap<SessionId, SimSession>,
-    by_link: BTreeMap<PodLink, SessionId>,
+    by_connection: BTreeMap<PodConnection, SessionId>,
     next_session: u64,
 }
 
 #[derive(Debug)]
 struct SimSession {
-    link: PodLink,
+    connection: PodConnection,
     /// The newest generation that its pod was sent or registered with.
     known: Generation,
 }
 
 impl SessionTable {
     /// Opens a session with a number that was not used before.
-    pub(super) fn open(&mut self, link: PodLink, known: Generation) -> SessionId {
+    pub(super) fn open(&mut self, connection: PodConnection, known: Generation) -> SessionId {
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        self.sessions.insert(id, SimSession { link, known });
-        self.by_link.insert(link, id);
+        self.sessions.insert(id, SimSession { connection, known });
+        self.by_connection.insert(connection, id);
         id
     }
 
-    /// The open session of that link.
-    pub(super) fn session_on(&self, link: PodLink) -> Option<SessionId> {
-        self.by_link.get(&link).copied()
+    /// The open session of that connection.
+    pub(super) fn session_on(&self, connection: PodConnection) -> Option<SessionId> {
+        self.by_connection.get(&connection).copied()
     }
 
-    /// The link of the session, if it is open.
-    pub(super) fn link_of(&self, session: SessionId) -> Option<PodLink> {
-        self.sessions.get(&session).map(|open| open.link)
+    /// The connection of the session, if it is open.
+    pub(super) fn connection_of(&self, session: SessionId) -> Option<PodConnection> {
+        self.sessions.get(&session).map(|open| open.connection)
     }
 
-    /// Closes the session; returns its link, if it was open.
-    pub(super) fn close(&mut self, session: SessionId) -> Option<PodLink> {
+    /// Closes the session; returns its connection, if it was open.
+    pub(super) fn close(&mut self, session: SessionId) -> Option<PodConnection> {
         let open = self.sessions.remove(&session)?;
-        self.by_link.remove(&open.link);
-        Some(open.link)
+        self.by_connection.remove(&open.connection);
+        Some(open.connection)
     }
 
-    /// Closes all sessions; returns their links.
-    pub(super) fn clear(&mut self) -> Vec<PodLink> {
-        self.by_link.clear();
+    /// Closes all sessions; returns their connections.
+    pub(super) fn clear(&mut self) -> Vec<PodConnection> {
+        self.by_connection.clear();
         std::mem::take(&mut self.sessions)
             .into_values()
-            .map(|open| open.link)
+            .map(|open| open.connection)
             .collect()
     }
 
-    /// The links of pods with an older generation than `newest`, each with that generation; records `newest` for them.
-    pub(super) fn take_outdated(&mut self, newest: Generation) -> Vec<(PodLink, Generation)> {
+    /// The connections of pods with an older generation than `newest`, each with that generation; records `newest` for them.
+    pub(super) fn take_outdated(&mut self, newest: Generation) -> Vec<(PodConnection, Generation)> {
         let outdated = self.sessions.values_mut().filter(|open| open.known < newest);
         outdated
-            .map(|open| (open.link, std::mem::replace(&mut open.known, newest)))
+            .map(|open| (open.connection, std::mem::replace(&mut open.known, newest)))
             .collect()
     }
 }

@@ -80,7 +80,7 @@ fn a_draining_pod_exits_and_no_request_fails() {
     let mut cluster = cluster(3, settings());
     assert_eq!(outage_of(&mut cluster, 1, Fault::Drain), Duration::ZERO);
     let exits: Vec<_> = cluster.take_events();
-    let is_exit = |news: &&TimedEvent| matches!(&news.what, ClusterEvent::Exited { is_forced: false, .. });
+    let is_exit = |event: &&TimedEvent| matches!(&event.what, ClusterEvent::Exited { is_forced: false, .. });
     assert_eq!(exits.iter().filter(is_exit).count(), 1);
     assert_eq!(loads(&cluster).len(), 2);
     assert_eq!(cluster.state().pods.len(), 2);

@@ -130,9 +130,9 @@ impl<'a> MeasuredCluster<'a> {
 
     fn run_until(&mut self, end: Timestamp) {
         let (pod_ids, log) = (&self.pod_ids, &mut self.log);
-        self.observer.run(&mut self.cluster, end, &mut |_, news: &TimedEvent| {
-            if let ClusterEvent::Routed { after, .. } = &news.what {
-                log(trace_ms(news.at), &ownership(after, pod_ids));
+        self.observer.run(&mut self.cluster, end, &mut |_, event: &TimedEvent| {
+            if let ClusterEvent::Routed { after, .. } = &event.what {
+                log(trace_ms(event.at), &ownership(after, pod_ids));
             }
         });
     }

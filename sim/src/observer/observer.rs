@@ -58,9 +58,9 @@ impl Observer {
         let mut has_more = true;
         while has_more {
             has_more = cluster.run_to_change(end);
-            for news in cluster.take_events() {
-                self.on_news(cluster, &news);
-                on_each(cluster, &news);
+            for event in cluster.take_events() {
+                self.on_event(cluster, &event);
+                on_each(cluster, &event);
             }
             self.sample(cluster, false);
         }
@@ -113,20 +113,20 @@ impl Observer {
         &self.movements
     }
 
-    fn on_news(&mut self, cluster: &SimCluster, news: &TimedEvent) {
-        match &news.what {
+    fn on_event(&mut self, cluster: &SimCluster, event: &TimedEvent) {
+        match &event.what {
             ClusterEvent::Decided(report) => self.proposed = Some(report.clone()),
             ClusterEvent::Replicated {
                 change: ChangeKind::Assign { .. },
                 outcome,
             } => {
                 let report = self.proposed.take().filter(|_| *outcome == Applied::Done);
-                if let Some(report) = report.filter(|_| news.at >= self.watches_from) {
+                if let Some(report) = report.filter(|_| event.at >= self.watches_from) {
                     self.movements
                         .record_decision(&report, &cluster.state().assignment, cluster.traffic());
                 }
             }
-            ClusterEvent::Routed { before, after } if news.at >= self.watches_from => {
+            ClusterEvent::Routed { before, after } if event.at >= self.watches_from => {
                 let stays = |pod: &PodName| {
                     let record = cluster.state().pods.get(pod);
                     record.is_some_and(|record| !record.is_draining)

@@ -96,11 +96,11 @@ impl<'a> ScenarioRunner<'a> {
     fn run_until(&mut self, end: Timestamp) {
         let mut exited = Vec::new();
         let timeline = &mut self.timeline;
-        self.observer.run(&mut self.cluster, end, &mut |cluster, news| {
-            if let ClusterEvent::Exited { pod, .. } = &news.what {
-                exited.push((news.at, pod.clone()));
+        self.observer.run(&mut self.cluster, end, &mut |cluster, event| {
+            if let ClusterEvent::Exited { pod, .. } = &event.what {
+                exited.push((event.at, pod.clone()));
             }
-            timeline.on_news(news);
+            timeline.on_event(event);
             timeline.on_cluster_changed(cluster);
         });
         timeline.on_cluster_changed(&self.cluster);

@@ -35,15 +35,15 @@ impl Timeline {
     }
 
     /// Adds an event of the cluster.
-    pub(super) fn on_news(&mut self, news: &TimedEvent) {
-        match &news.what {
+    pub(super) fn on_event(&mut self, event: &TimedEvent) {
+        match &event.what {
             ClusterEvent::Replicated { change, outcome } if *outcome == Applied::Done => {
-                self.on_replicated(change, news.at)
+                self.on_replicated(change, event.at)
             }
             ClusterEvent::Decided(report) => self.proposed = Some(report.clone()),
-            ClusterEvent::Exited { pod, is_forced } => self.on_exited(pod, *is_forced, news.at),
-            ClusterEvent::Elected if news.at > Timestamp::ZERO => {
-                self.record(news.at, "a new leader is elected".to_owned())
+            ClusterEvent::Exited { pod, is_forced } => self.on_exited(pod, *is_forced, event.at),
+            ClusterEvent::Elected if event.at > Timestamp::ZERO => {
+                self.record(event.at, "a new leader is elected".to_owned())
             }
             ClusterEvent::Elected
             | ClusterEvent::Replicated { .. }

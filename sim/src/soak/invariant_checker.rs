@@ -71,8 +71,8 @@ impl InvariantChecker {
     }
 
     /// Checks the invariants that an event may violate.
-    pub(super) fn on_news(&mut self, cluster: &SimCluster, news: &TimedEvent) -> Result<(), String> {
-        match &news.what {
+    pub(super) fn on_event(&mut self, cluster: &SimCluster, event: &TimedEvent) -> Result<(), String> {
+        match &event.what {
             ClusterEvent::Replicated {
                 change,
                 outcome: Applied::Done,
@@ -93,8 +93,8 @@ impl InvariantChecker {
             self.record_interruption(cluster.now());
         }
         self.track_unavailable(cluster);
-        self.check_leaving(cluster)?;
-        self.check_warming(cluster)?;
+        self.track_leaving(cluster)?;
+        self.track_warming(cluster)?;
         let has_owner = state.pods.values().any(|record| !record.is_draining);
         check_replicas(&state.assignment, has_owner, self.replicas_max)?;
         self.check_count += 1;
@@ -150,8 +150,8 @@ impl InvariantChecker {
         }
     }
 
-    /// No slice warms for much longer than `warm_timeout`; some wait for the rounds before them.
-    fn check_warming(&mut self, cluster: &SimCluster) -> Result<(), String> {
+    /// Records since when slices warm. None warms for much longer than `warm_timeout`; some wait for the rounds before them.
+    fn track_warming(&mut self, cluster: &SimCluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let before = std::mem::take(&mut self.warming_since);
         let longest = (state.settings.handoff.warm_timeout + DETECTION_MAX) * WARMING_ROUNDS_MAX;
@@ -175,8 +175,8 @@ impl InvariantChecker {
         Ok(())
     }
 
-    /// No replica leaves for much longer than `leave_linger`.
-    fn check_leaving(&mut self, cluster: &SimCluster) -> Result<(), String> {
+    /// Records since when replicas leave. None leaves for much longer than `leave_linger`.
+    fn track_leaving(&mut self, cluster: &SimCluster) -> Result<(), String> {
         let (state, now) = (cluster.state(), cluster.now());
         let before = std::mem::take(&mut self.leaving_since);
         let longest = state.settings.handoff.leave_linger + DETECTION_MAX;

@@ -88,9 +88,9 @@ impl<'a> Trial<'a> {
     }
 
     fn check(&mut self) -> Result<(), InvariantViolation> {
-        for news in self.cluster.take_events() {
-            let checked = self.invariants.on_news(&self.cluster, &news);
-            checked.map_err(|what| InvariantViolation { at: news.at, what })?;
+        for event in self.cluster.take_events() {
+            let checked = self.invariants.on_event(&self.cluster, &event);
+            checked.map_err(|what| InvariantViolation { at: event.at, what })?;
         }
         let at = self.cluster.now();
         self.invariants

@@ -29,7 +29,7 @@ impl<R: BufRead> TraceReader<R> {
             previous_ms: 0,
             is_done: false,
         };
-        match reader.check_header() {
+        match reader.read_header() {
             Ok(()) => Ok(reader),
             Err(fault) => Err(reader.at_this_line(fault)),
         }
@@ -40,7 +40,7 @@ impl<R: BufRead> TraceReader<R> {
         self.line
     }
 
-    fn check_header(&mut self) -> Result<(), TraceFault> {
+    fn read_header(&mut self) -> Result<(), TraceFault> {
         let found = self.next_line()?.ok_or(TraceFault::Empty)?;
         if found.trim_start_matches(BYTE_ORDER_MARK) != HEADER {
             return Err(TraceFault::Header { found });

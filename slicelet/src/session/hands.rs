@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::SessionParts;
-use super::assigner_stream::AssignerStream;
+use super::connection_task::ConnectionTask;
 use super::running_pulls::RunningPulls;
 use super::weighing::Weighing;
 use crate::codec::Codec;
@@ -24,16 +24,17 @@ use crate::transfer::Puller;
 /// Performs the actions of one session.
 pub(super) struct SessionHands<C: Codec> {
     parts: SessionParts<C>,
-    news: mpsc::Sender<SessionEvent>,
+    /// The queue of the brain's events.
+    events: mpsc::Sender<SessionEvent>,
     outgoing: Option<Outgoing>,
     weighing: Weighing,
     pulls: RunningPulls<C>,
 }
 
-/// The sending side of the newest link; dropping it ends the link.
+/// The sending side of the newest connection; dropping it closes the connection.
 struct Outgoing {
     messages: mpsc::Sender<FromSlicelet>,
-    _ends_the_link: DropGuard,
+    _closes_on_drop: DropGuard,
 }
 
 /// Messages queued for the network. Heartbeats and reports are superseded by later ones, so a longer queue has no use.
@@ -77,16 +78,16 @@ impl<C: Codec> Hands<Session> for SessionHands<C> {
 }
 
 impl<C: Codec> SessionHands<C> {
-    pub(super) fn new(parts: SessionParts<C>, news: mpsc::Sender<SessionEvent>) -> Self {
+    pub(super) fn new(parts: SessionParts<C>, events: mpsc::Sender<SessionEvent>) -> Self {
         Self {
             weighing: Weighing::new(),
             pulls: RunningPulls::new(
                 Puller::new(Arc::clone(&parts.warm), Arc::clone(&parts.published)),
                 parts.tasks.clone(),
-                news.clone(),
+                events.clone(),
             ),
             parts,
-            news,
+            events,
             outgoing: None,
         }
     }
@@ -95,7 +96,7 @@ impl<C: Codec> SessionHands<C> {
         self.parts.metrics.is_connected.set(0);
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
-        let link = AssignerStream {
+        let task = ConnectionTask {
             connection,
             assigner,
             registration: Registration {
@@ -103,27 +104,29 @@ impl<C: Codec> SessionHands<C> {
                 pod: self.parts.pod.clone(),
                 known,
             },
-            events: self.news.clone(),
+            events: self.events.clone(),
             is_connected: self.parts.metrics.is_connected.clone(),
         };
         let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());
-        self.parts.tasks.spawn_supervised("link to the assigner", async move {
-            tokio::select! {
-                () = link.run(to_send) => {}
-                () = ends.cancelled() => {}
-                () = stop.cancelled() => {}
-            }
-        });
+        self.parts
+            .tasks
+            .spawn_supervised("connection to the assigner", async move {
+                tokio::select! {
+                    () = task.run(to_send) => {}
+                    () = ends.cancelled() => {}
+                    () = stop.cancelled() => {}
+                }
+            });
         self.outgoing = Some(Outgoing {
             messages,
-            _ends_the_link: end.drop_guard(),
+            _closes_on_drop: end.drop_guard(),
         });
     }
 
     fn send(&self, message: FromSlicelet) {
         let Some(outgoing) = &self.outgoing else { return };
         match outgoing.messages.try_send(message) {
-            // A closed link sends `ConnectionLost` to the brain itself.
+            // A closed connection sends `ConnectionLost` to the brain itself.
             Ok(()) | Err(TrySendError::Closed(_)) => {}
             Err(TrySendError::Full(_)) => {
                 tracing::warn!(target = %self.parts.target, "the queue of messages to the assigner is full, a message is dropped");

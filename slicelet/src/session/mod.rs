@@ -1,14 +1,14 @@
 //! The hands of `emberkeep_core::slicelet::Session`: its actions are performed here.
 //!
 //! ```text
-//! drain, SIGTERM --------+                                +--> AssignerStream: one stream to an assigner
-//! events of the stream --+--> events --> drive(Session) --+--> PublishedState: the assignment in effect
+//! drain, SIGTERM --------+                                +--> ConnectionTask: one connection to an assigner
+//! connection's events ---+--> events --> drive(Session) --+--> PublishedState: the assignment in effect
 //! peers' assignments ----+                                +--> WarmStore: drops the values of lost slices
 //! warmth of the pulls ---+                                +--> RunningPulls: prepare slices to be owned
 //!                                                         +--> StoreAccess: the granted rate
 //! ```
 
-mod assigner_stream;
+mod connection_task;
 mod hands;
 mod parts;
 mod peers;
@@ -23,7 +23,7 @@ use crate::codec::Codec;
 use hands::SessionHands;
 pub(crate) use parts::SessionParts;
 
-/// Bound of the queue of events for the brain. When it is full, the stream is not read, and flow control slows the assigner.
+/// Bound of the queue of events for the brain. When it is full, the connection is not read, and flow control slows the assigner.
 const EVENTS_MAX: usize = 64;
 
 /// Starts the session; it ends with the tasks.

@@ -34,15 +34,15 @@ use crate::warm::{
     fingerprint,
 };
 
-/// Streams of one pull at most.
+/// The most streams that one pull opens before it reads the rest from object storage.
 const STREAM_COUNT_MAX: u32 = 8;
-/// A source is given up after this many broken streams in a row without a message.
+/// After this many broken streams in a row without a message, the source counts as gone.
 const FRUITLESS_COUNT_MAX: u32 = 3;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Reads from object storage requested at a time; admission limits those in progress.
+/// The most concurrent reads from object storage, those that wait for admission included.
 const READ_COUNT_MAX: usize = 32;
-/// The wait of a read for admission. After it the value is skipped, and loaded when a client requests it.
+/// The longest wait of a read for admission. After it the value is skipped; the first client request loads it.
 const READ_WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// The pull of one slice.
@@ -56,13 +56,13 @@ pub(super) struct SlicePull<'a, C: Codec, R> {
     /// The cap for the generations of the sender's checks: the last one before this pod's own ownership. See
     /// [`VersionCheck::by_peer`].
     ceiling: Generation,
-    /// Fingerprints of the versions not to be sent.
+    /// Fingerprints of the versions that the source must not send, because they are warm here.
     held: HashSet<u64>,
-    /// Sizes of the values warm here.
+    /// Sizes of the values that are warm in this pod.
     present: SizesByHeat,
     /// The newest complete manifest.
     manifest: Option<Manifest>,
-    /// The number of its entries to be present after the pull, from the hottest on.
+    /// The number of its entries, hottest first, that fit in memory and so should be warm after the pull.
     wanted_count: usize,
     /// Messages received on the newest stream.
     message_count: u64,
@@ -109,7 +109,7 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
         }
     }
 
-    /// Receives what the source can send and reads the rest from object storage.
+    /// Receives the values that the source has warm, and reads the rest from object storage.
     pub(super) async fn run(&mut self) -> PullEnd {
         let stream_count = self.receive_streams().await;
         self.read_rest().await;
@@ -121,8 +121,8 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
         }
     }
 
-    /// Receives the source's values, over several streams if they break. Returns the number of streams if the last one was
-    /// complete.
+    /// Receives the source's values, over several streams if they break. Returns the number of streams, or `None` if the last
+    /// one was incomplete.
     async fn receive_streams(&mut self) -> Option<u32> {
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         let mut fruitless_count = 0;
@@ -317,7 +317,7 @@ async fn inventory<C: Codec>(warm: Arc<WarmStore<C>>, slice: Slice, key_mode: Ke
     })
 }
 
-/// Prefetches a value; returns whether nothing is left to read.
+/// Prefetches a value; returns whether it is warm or being loaded.
 async fn read<C: Codec>(
     warm: &WarmStore<C>,
     published: &PublishedState,

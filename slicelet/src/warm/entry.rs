@@ -10,7 +10,7 @@ use emberkeep_store::ETag;
 use quick_cache::Weighter;
 
 use super::freshness::VersionCheck;
-use super::key::WarmKey;
+use super::hashed_key::WarmKey;
 
 /// The known state of one object.
 #[derive(Debug)]

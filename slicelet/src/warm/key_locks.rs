@@ -8,7 +8,7 @@ use emberkeep_core::time::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 use super::GetError;
-use super::key::{HashedOnce, WarmKey};
+use super::hashed_key::{HashedOnce, WarmKey};
 use crate::overloaded::Overloaded;
 
 /// The locks that are held or waited for, by key.
@@ -123,7 +123,7 @@ impl Drop for SlotReference {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::HashedKey;
+    use super::super::hashed_key::HashedKey;
     use super::*;
 
     fn key(text: &str) -> WarmKey {

@@ -23,7 +23,7 @@ use super::decoder::{decode, path_decoder, undecodable};
 use super::disk::DiskObject;
 use super::entry::WarmEntry;
 use super::freshness::VersionCheck;
-use super::key::HashedKey;
+use super::hashed_key::HashedKey;
 use super::key_locks::KeyLock;
 use super::store::{LoadRequest, ObjectRequest, WarmStore};
 use super::stored_object::StoredObject;

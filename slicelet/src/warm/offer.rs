@@ -9,7 +9,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::entry::{ByteWeighter, WarmEntry};
 use super::freshness::VersionCheck;
-use super::key::{HashedKey, WarmKey};
+use super::hashed_key::{HashedKey, WarmKey};
 use super::store::WarmStore;
 use super::stored_object::StoredObject;
 use crate::codec::{Codec, CodecError};

@@ -12,7 +12,7 @@ use super::GetError;
 use super::disk::DiskObject;
 use super::entry::ByteWeighter;
 use super::freshness::VersionCheck;
-use super::key::HashedKey;
+use super::hashed_key::HashedKey;
 use super::offer::Offer;
 use super::sizes_by_heat::SizesByHeat;
 use super::store::{LoadRequest, WarmStore};

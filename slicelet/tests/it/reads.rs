@@ -54,7 +54,7 @@ async fn a_cancelled_request_leaves_its_load_to_the_next() {
 }
 
 #[tokio::test]
-async fn a_missing_object_is_remembered_as_missing() {
+async fn a_missing_object_is_cached_as_missing() {
     let (fixture, _session) = SliceletFixture::owning().await;
     // The negative entry expires after 1 s; with time paused, a slow machine cannot exceed that.
     tokio::time::pause();

@@ -101,7 +101,7 @@ fn report(story: &TargetStory, number: u64, units: u64) -> TargetEvent {
         memory: 0,
         replicas: 1,
         window: seconds(60),
-        cuts: Vec::new(),
+        split_hints: Vec::new(),
     };
     TargetEvent::LoadReported {
         session: SessionId(number),

@@ -47,10 +47,10 @@ impl AdmissionStory {
         is_due
     }
 
-    /// The next ticket asks, with that many milliseconds until its deadline.
-    fn asks(&mut self, urgency: Urgency, millis: u64) -> String {
+    /// Requests admission for the next ticket, with that many milliseconds until its deadline.
+    fn requests(&mut self, urgency: Urgency, millis: u64) -> String {
         self.last_ticket += 1;
-        self.step(AdmissionEvent::Asked {
+        self.step(AdmissionEvent::Requested {
             ticket: Ticket(self.last_ticket),
             urgency,
             deadline: self.now + Duration::from_millis(millis),
@@ -86,11 +86,11 @@ impl AdmissionStory {
     /// Two slots, both taken, with a known service time of 100 ms.
     fn full() -> Self {
         let mut story = Self::with_slots(2);
-        assert_eq!(story.asks(Request, 1_000), "admit 1");
+        assert_eq!(story.requests(Request, 1_000), "admit 1");
         story.pass(100);
         assert_eq!(story.ends(1, Served), "");
-        assert_eq!(story.asks(Request, 1_000), "admit 2");
-        assert_eq!(story.asks(Request, 1_000), "admit 3");
+        assert_eq!(story.requests(Request, 1_000), "admit 2");
+        assert_eq!(story.requests(Request, 1_000), "admit 3");
         story
     }
 }
@@ -107,9 +107,9 @@ fn text(action: &AdmissionAction) -> String {
 #[test]
 fn requests_are_admitted_in_order_and_before_prefetches() {
     let mut story = AdmissionStory::full();
-    assert_eq!(story.asks(Prefetch, 1_000), "");
-    assert_eq!(story.asks(Request, 1_000), "");
-    assert_eq!(story.asks(Request, 1_000), "");
+    assert_eq!(story.requests(Prefetch, 1_000), "");
+    assert_eq!(story.requests(Request, 1_000), "");
+    assert_eq!(story.requests(Request, 1_000), "");
     assert_eq!(story.ends(3, Served), "admit 5");
     assert_eq!(story.ends(2, Served), "admit 6");
     assert_eq!(story.ends(5, Served), "admit 4");
@@ -118,30 +118,30 @@ fn requests_are_admitted_in_order_and_before_prefetches() {
 #[test]
 fn prefetches_use_at_most_half_of_the_slots() {
     let mut story = AdmissionStory::with_slots(4);
-    assert_eq!(story.asks(Prefetch, 1_000), "admit 1");
-    assert_eq!(story.asks(Prefetch, 1_000), "admit 2");
-    assert_eq!(story.asks(Prefetch, 1_000), "");
-    assert_eq!(story.asks(Request, 1_000), "admit 4");
+    assert_eq!(story.requests(Prefetch, 1_000), "admit 1");
+    assert_eq!(story.requests(Prefetch, 1_000), "admit 2");
+    assert_eq!(story.requests(Prefetch, 1_000), "");
+    assert_eq!(story.requests(Request, 1_000), "admit 4");
     assert_eq!(story.ends(2, Served), "admit 3");
     let mut story = AdmissionStory::with_slots(1);
-    assert_eq!(story.asks(Prefetch, 1_000), "admit 1", "but at least one slot");
+    assert_eq!(story.requests(Prefetch, 1_000), "admit 1", "but at least one slot");
 }
 
 #[test]
 fn a_request_that_cannot_be_served_in_time_is_refused_at_once_with_a_hint() {
     let mut story = AdmissionStory::full();
-    assert_eq!(story.asks(Request, 50), "refuse 4 for 50 ms");
-    assert_eq!(story.asks(Request, 51), "");
-    assert_eq!(story.asks(Request, 100), "refuse 6 for 100 ms");
-    assert_eq!(story.asks(Prefetch, 150), "refuse 7 for 200 ms");
-    assert_eq!(story.asks(Request, 0), "refuse 8 for 100 ms");
+    assert_eq!(story.requests(Request, 50), "refuse 4 for 50 ms");
+    assert_eq!(story.requests(Request, 51), "");
+    assert_eq!(story.requests(Request, 100), "refuse 6 for 100 ms");
+    assert_eq!(story.requests(Prefetch, 150), "refuse 7 for 200 ms");
+    assert_eq!(story.requests(Request, 0), "refuse 8 for 100 ms");
 }
 
 #[test]
 fn a_waiting_request_is_refused_at_its_deadline() {
     let mut story = AdmissionStory::full();
-    assert_eq!(story.asks(Request, 60), "");
-    assert_eq!(story.asks(Prefetch, 400), "");
+    assert_eq!(story.requests(Request, 60), "");
+    assert_eq!(story.requests(Prefetch, 400), "");
     assert_eq!(
         story.pass(1_000),
         ["160 ms: refuse 4 for 50 ms", "500 ms: refuse 5 for 100 ms"]
@@ -152,8 +152,8 @@ fn a_waiting_request_is_refused_at_its_deadline() {
 #[test]
 fn a_withdrawn_request_leaves_the_line_or_its_slot() {
     let mut story = AdmissionStory::full();
-    assert_eq!(story.asks(Request, 1_000), "");
-    assert_eq!(story.asks(Request, 1_000), "");
+    assert_eq!(story.requests(Request, 1_000), "");
+    assert_eq!(story.requests(Request, 1_000), "");
     assert_eq!(story.withdraws(4), "");
     assert_eq!(story.withdraws(2), "admit 5");
     assert_eq!(story.ends(2, Busy), "", "it was withdrawn");
@@ -163,24 +163,24 @@ fn a_withdrawn_request_leaves_the_line_or_its_slot() {
 #[test]
 fn the_line_is_bounded_and_a_request_displaces_the_newest_prefetch() {
     let mut story = AdmissionStory::full();
-    assert_eq!(story.asks(Prefetch, 9_000), "");
-    assert_eq!(story.asks(Prefetch, 9_000), "");
-    assert_eq!(story.asks(Request, 9_000), "");
-    assert_eq!(story.asks(Request, 9_000), "");
-    assert_eq!(story.asks(Request, 9_000), "refuse 5 for 500 ms");
-    assert_eq!(story.asks(Prefetch, 9_000), "refuse 9 for 500 ms");
-    assert_eq!(story.asks(Request, 9_000), "refuse 4 for 500 ms");
-    assert_eq!(story.asks(Request, 9_000), "refuse 11 for 250 ms");
+    assert_eq!(story.requests(Prefetch, 9_000), "");
+    assert_eq!(story.requests(Prefetch, 9_000), "");
+    assert_eq!(story.requests(Request, 9_000), "");
+    assert_eq!(story.requests(Request, 9_000), "");
+    assert_eq!(story.requests(Request, 9_000), "refuse 5 for 500 ms");
+    assert_eq!(story.requests(Prefetch, 9_000), "refuse 9 for 500 ms");
+    assert_eq!(story.requests(Request, 9_000), "refuse 4 for 500 ms");
+    assert_eq!(story.requests(Request, 9_000), "refuse 11 for 250 ms");
 }
 
 #[test]
 fn after_a_busy_signal_comes_a_pause_and_then_half_the_limit() {
     let mut story = AdmissionStory::with_slots(4);
-    (1..=4).for_each(|ticket| assert_eq!(story.asks(Request, 9_000), format!("admit {ticket}")));
+    (1..=4).for_each(|ticket| assert_eq!(story.requests(Request, 9_000), format!("admit {ticket}")));
     (1..=3).for_each(|ticket| assert_eq!(story.ends(ticket, Busy), ""));
     assert_eq!(story.stepper.brain().limit(), 2);
-    (5..=7).for_each(|_| assert_eq!(story.asks(Request, 9_000), ""));
-    assert_eq!(story.asks(Request, 20), "refuse 8 for 39 ms");
+    (5..=7).for_each(|_| assert_eq!(story.requests(Request, 9_000), ""));
+    assert_eq!(story.requests(Request, 20), "refuse 8 for 39 ms");
     assert_eq!(story.pass(1_000), ["39 ms: admit 5"], "one of the four still runs");
     assert_eq!(story.ends(5, Served), "admit 6");
     assert_eq!(story.ends(6, Served), "admit 7");
@@ -190,12 +190,12 @@ fn after_a_busy_signal_comes_a_pause_and_then_half_the_limit() {
 fn a_pod_makes_no_more_requests_than_granted() {
     let mut story = AdmissionStory::with_slots(64);
     assert_eq!(story.granted(Some(4)), "");
-    assert_eq!(story.asks(Request, 2_000), "admit 1");
-    assert_eq!(story.asks(Request, 2_000), "");
-    assert_eq!(story.asks(Prefetch, 2_000), "");
-    assert_eq!(story.asks(Request, 500), "refuse 4 for 500 ms");
+    assert_eq!(story.requests(Request, 2_000), "admit 1");
+    assert_eq!(story.requests(Request, 2_000), "");
+    assert_eq!(story.requests(Prefetch, 2_000), "");
+    assert_eq!(story.requests(Request, 500), "refuse 4 for 500 ms");
     assert_eq!(story.pass(500), ["250 ms: admit 2", "500 ms: admit 3"]);
-    assert_eq!(story.asks(Request, 2_000), "");
+    assert_eq!(story.requests(Request, 2_000), "");
     assert_eq!(story.granted(None), "admit 5");
 }
 
@@ -203,15 +203,15 @@ fn a_pod_makes_no_more_requests_than_granted() {
 fn with_a_grant_of_zero_requests_are_refused_at_once() {
     let mut story = AdmissionStory::with_slots(64);
     assert_eq!(story.granted(Some(0)), "");
-    assert_eq!(story.asks(Request, 60_000), "admit 1", "the last token");
-    assert_eq!(story.asks(Request, 60_000), "refuse 2 for 10000 ms");
+    assert_eq!(story.requests(Request, 60_000), "admit 1", "the last token");
+    assert_eq!(story.requests(Request, 60_000), "refuse 2 for 10000 ms");
 }
 
 #[test]
 fn the_demand_is_the_arrivals_and_the_requests_that_wait() {
     let mut story = AdmissionStory::with_slots(1);
     for _ in 0..20 {
-        story.asks(Request, 2_000);
+        story.requests(Request, 2_000);
         story.pass(100);
     }
     assert_eq!(story.stepper.brain().demand(story.now), 10 + 4);
@@ -219,7 +219,7 @@ fn the_demand_is_the_arrivals_and_the_requests_that_wait() {
 
 #[derive(Debug, Clone)]
 enum AdmissionOp {
-    Ask(Urgency, u64),
+    Request(Urgency, u64),
     Withdraw(prop::sample::Index),
     End(prop::sample::Index, StoreOutcome),
     Grant(Option<u32>),
@@ -229,7 +229,7 @@ enum AdmissionOp {
 fn op() -> impl Strategy<Value = AdmissionOp> {
     let urgency = prop_oneof![Just(Request), Just(Prefetch)];
     prop_oneof![
-        4 => (urgency, 0_u64..3_000).prop_map(|(urgency, millis)| AdmissionOp::Ask(urgency, millis)),
+        4 => (urgency, 0_u64..3_000).prop_map(|(urgency, millis)| AdmissionOp::Request(urgency, millis)),
         1 => any::<prop::sample::Index>().prop_map(AdmissionOp::Withdraw),
         3 => (any::<prop::sample::Index>(), prop_oneof![4 => Just(Served), 1 => Just(Busy)])
             .prop_map(|(index, outcome)| AdmissionOp::End(index, outcome)),
@@ -277,7 +277,7 @@ impl AdmissionChecker {
 
     fn perform(&mut self, op: AdmissionOp) {
         match op {
-            AdmissionOp::Ask(urgency, millis) => self.ask(urgency, millis),
+            AdmissionOp::Request(urgency, millis) => self.request(urgency, millis),
             AdmissionOp::Withdraw(index) => {
                 let waiting: Vec<_> = self.requests.union(&self.prefetches).copied().collect();
                 if !waiting.is_empty() {
@@ -303,13 +303,13 @@ impl AdmissionChecker {
         }
     }
 
-    fn ask(&mut self, urgency: Urgency, millis: u64) {
+    fn request(&mut self, urgency: Urgency, millis: u64) {
         self.story.last_ticket += 1;
         match urgency {
             Request => self.requests.insert(self.story.last_ticket),
             Prefetch => self.prefetches.insert(self.story.last_ticket),
         };
-        self.step(AdmissionEvent::Asked {
+        self.step(AdmissionEvent::Requested {
             ticket: Ticket(self.story.last_ticket),
             urgency,
             deadline: self.story.now + Duration::from_millis(millis),

@@ -1,4 +1,4 @@
-//! The session's link to the assigner: when to connect, to which member, and when a heartbeat is due.
+//! The session's connection to the assigner: when to connect, to which member, and when a heartbeat is due.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,73 +15,76 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Debug)]
 pub(super) struct AssignerConnection {
-    state: LinkState,
+    state: ConnectionState,
     reconnect: Reconnect,
     /// The number of the newest connection; 0 before the first one.
-    pub(super) connection: u64,
+    pub(super) number: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LinkState {
+enum ConnectionState {
     Waiting { connect_at: Timestamp },
     Connecting,
     Up { heartbeat_at: Timestamp },
 }
 
 impl AssignerConnection {
-    /// A link that is due to connect at once.
+    /// A connection that is opened at the first step.
     pub(super) const fn new(reconnect: Reconnect) -> Self {
         Self {
-            state: LinkState::Waiting {
+            state: ConnectionState::Waiting {
                 connect_at: Timestamp::ZERO,
             },
             reconnect,
-            connection: 0,
+            number: 0,
         }
     }
 
-    /// Whether events of that connection count. While a link waits, it has given up the last connection.
-    pub(super) const fn is_current(&self, connection: u64) -> bool {
-        connection == self.connection && !matches!(self.state, LinkState::Waiting { .. })
+    /// Whether the connection of that number is in use; events of any other are ignored. In `Waiting`, none is.
+    pub(super) const fn is_current(&self, number: u64) -> bool {
+        number == self.number && !matches!(self.state, ConnectionState::Waiting { .. })
     }
 
     pub(super) const fn is_up(&self) -> bool {
-        matches!(self.state, LinkState::Up { .. })
+        matches!(self.state, ConnectionState::Up { .. })
     }
 
-    /// ## Connecting -> Up: the registration is accepted, and a heartbeat is due at once
+    /// The registration is accepted, and a heartbeat is due at once.
     pub(super) const fn on_connected(&mut self, now: Timestamp) {
         self.reconnect.on_connected();
-        self.state = LinkState::Up { heartbeat_at: now };
+        // ## Connecting -> Up
+        self.state = ConnectionState::Up { heartbeat_at: now };
     }
 
-    /// ## Connecting, Up -> Waiting: the connection is lost or given up
+    /// The connection is lost or closed. `leader` is the URL of the leading member, if the assigner sent one.
     pub(super) fn on_lost(&mut self, leader: Option<Arc<str>>, now: Timestamp) {
         let connect_at = now + self.reconnect.on_failed(leader);
-        self.state = LinkState::Waiting { connect_at };
+        // ## Connecting, Up -> Waiting
+        self.state = ConnectionState::Waiting { connect_at };
     }
 
-    /// ## Waiting -> Connecting: the wait is over
-    /// The number of the new connection and the assigner's URL.
+    /// Starts a connection attempt if one is due; returns the number of the new connection and the assigner's URL.
     pub(super) fn connect_if_due(&mut self, now: Timestamp) -> Option<(u64, Arc<str>)> {
         match self.state {
-            LinkState::Waiting { connect_at } if now >= connect_at => {}
-            LinkState::Waiting { .. } | LinkState::Connecting | LinkState::Up { .. } => return None,
+            ConnectionState::Waiting { connect_at } if now >= connect_at => {}
+            ConnectionState::Waiting { .. } | ConnectionState::Connecting | ConnectionState::Up { .. } => return None,
         }
         let Some(assigner) = self.reconnect.next_assigner() else {
-            self.state = LinkState::Waiting {
+            // No assigner is configured.
+            self.state = ConnectionState::Waiting {
                 connect_at: Timestamp::NEVER,
             };
             return None;
         };
-        self.connection += 1;
-        self.state = LinkState::Connecting;
-        Some((self.connection, assigner))
+        self.number += 1;
+        // ## Waiting -> Connecting
+        self.state = ConnectionState::Connecting;
+        Some((self.number, assigner))
     }
 
     /// Makes a heartbeat due, so that the assigner receives a change before the interval is over.
     pub(super) const fn expedite_heartbeat(&mut self, now: Timestamp) {
-        if let LinkState::Up { heartbeat_at } = &mut self.state {
+        if let ConnectionState::Up { heartbeat_at } = &mut self.state {
             *heartbeat_at = now;
         }
     }
@@ -89,19 +92,19 @@ impl AssignerConnection {
     /// Schedules the next heartbeat if one is due; returns whether one was.
     pub(super) fn take_due_heartbeat(&mut self, interval: Duration, now: Timestamp) -> bool {
         match &mut self.state {
-            LinkState::Up { heartbeat_at } if now >= *heartbeat_at => {
+            ConnectionState::Up { heartbeat_at } if now >= *heartbeat_at => {
                 *heartbeat_at = now + interval;
                 true
             }
-            LinkState::Up { .. } | LinkState::Waiting { .. } | LinkState::Connecting => false,
+            ConnectionState::Up { .. } | ConnectionState::Waiting { .. } | ConnectionState::Connecting => false,
         }
     }
 
     pub(super) const fn wake_at(&self) -> Timestamp {
         match self.state {
-            LinkState::Waiting { connect_at } => connect_at,
-            LinkState::Connecting => Timestamp::NEVER,
-            LinkState::Up { heartbeat_at } => heartbeat_at,
+            ConnectionState::Waiting { connect_at } => connect_at,
+            ConnectionState::Connecting => Timestamp::NEVER,
+            ConnectionState::Up { heartbeat_at } => heartbeat_at,
         }
     }
 }

@@ -1,10 +1,12 @@
-//! The drain of a pod: how long it keeps serving after it was asked to stop.
+//! The drain of a pod: how long it serves after its stop was requested.
 
 use std::time::Duration;
 
 use crate::pod::PodPhase;
 use crate::time::Timestamp;
 
+/// The state of the drain, which begins once and never reverts.
+///
 /// ```text
 /// NotRequested --DrainRequested--> Requested --no slices for 1 s, nothing moved for the timeout--> Done
 ///       +-------------------- MayExitReceived, also from Requested --------------------------------^
@@ -16,7 +18,7 @@ pub(super) enum Drain {
     Done,
 }
 
-/// How long a draining pod without slices waits: an assignment that was on its way may still bring some.
+/// How long a draining pod without slices still serves: an assignment under way may assign some.
 const DRAIN_NOTICE: Duration = Duration::from_secs(1);
 
 impl Drain {
@@ -28,10 +30,11 @@ impl Drain {
         }
     }
 
-    /// ## NotRequested -> Requested: the process is asked to stop; returns whether this was the first request
+    /// The process is to stop; returns whether this was the first request.
     pub(super) fn request(&mut self, now: Timestamp) -> bool {
         let is_first = *self == Self::NotRequested;
         if is_first {
+            // ## NotRequested -> Requested
             *self = Self::Requested { at: now, moved_at: now };
         }
         is_first
@@ -44,8 +47,9 @@ impl Drain {
         }
     }
 
-    /// ## NotRequested, Requested -> Done; returns whether the drain was not done before
+    /// The pod may exit; returns whether the drain was not done before.
     pub(super) const fn finish(&mut self) -> bool {
+        // ## NotRequested, Requested -> Done
         match std::mem::replace(self, Self::Done) {
             Self::NotRequested | Self::Requested { .. } => true,
             Self::Done => false,

@@ -13,7 +13,10 @@ use crate::warmth::Warmth;
 /// What happened to the session. `connection` is the number of a [`SessionAction::Connect`](super::SessionAction::Connect): events of a
 /// connection that was replaced are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "`connection`, `slice` and `assignment` need no words")]
+#[allow(
+    missing_docs,
+    reason = "the names of `connection`, `slice` and `assignment` are complete"
+)]
 pub enum SessionEvent {
     /// The assigner accepted the registration.
     Connected { connection: u64, settings: SessionSettings },
@@ -63,7 +66,7 @@ pub enum SessionEvent {
         /// The warm bytes of each range, by range number, if they were measured since the last time.
         memory: Option<Vec<u64>>,
     },
-    /// The process is asked to stop.
+    /// A drain is requested: the process is to stop.
     DrainRequested,
     /// The `wake_at` of the previous step is reached.
     Woke,

@@ -116,13 +116,13 @@ impl SessionStory {
     }
 
     fn full(&mut self, assignment: &Arc<Assignment>) -> String {
-        let connection = self.stepper.brain().link.connection;
+        let connection = self.stepper.brain().connection.number;
         let update = Update::Full(Arc::clone(assignment));
         self.step(SessionEvent::UpdateReceived { connection, update })
     }
 
     fn diff(&mut self, diff: AssignmentDiff) -> String {
-        let connection = self.stepper.brain().link.connection;
+        let connection = self.stepper.brain().connection.number;
         let update = Update::Diff(diff);
         self.step(SessionEvent::UpdateReceived { connection, update })
     }

@@ -1,21 +1,21 @@
-//! Cuts: keys that divide the load of a slice, estimated from samples of its keys.
+//! Split hints: keys that divide the load of a slice into equal parts, estimated from samples of its keys.
 
 use crate::keyspace::{Slice, SliceKey};
 
-/// Fewer samples than this give no cuts.
+/// Fewer samples than this give no hints.
 const SAMPLE_COUNT_MIN: usize = 8;
-/// Samples between two cuts; the load of a part is then right within half of it.
+/// Samples between two hints; the load of a part is then right within half of it.
 const SAMPLES_PER_PART: usize = 4;
-/// The most cuts of one slice.
-const CUT_COUNT_MAX: u128 = 63;
+/// The most hints of one slice.
+const HINT_COUNT_MAX: u128 = 63;
 /// The square of the deviation beyond which a load is uneven, times the samples. By the test of Kolmogorov and Smirnov,
 /// with a deviation of 2 one in 1,500 even loads is taken for uneven.
 const DEVIATION_SQUARED: u128 = 4;
 
-/// Keys that cut the load of the slice into equal parts. `samples` are keys in key order, each with the part of all load
-/// that it represents (with 32 binary digits). An even load, as of hashed keys, gives no cuts: its width is a better
+/// Keys that divide the load of the slice into equal parts. `samples` are keys in key order, each with the part of all load
+/// that it represents (with 32 binary digits). An even load, as of hashed keys, gives no hints: its width is a better
 /// estimate than samples.
-pub(super) fn cuts(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey> {
+pub(super) fn split_hints(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey> {
     let total: u128 = samples.iter().map(|(_, part)| u128::from(*part)).sum();
     if samples.len() < SAMPLE_COUNT_MIN || total == 0 || is_even(slice, samples, total) {
         return Vec::new();
@@ -23,17 +23,17 @@ pub(super) fn cuts(slice: &Slice, samples: &[(&SliceKey, u64)]) -> Vec<SliceKey>
     let heaviest = samples.iter().map(|(_, part)| u128::from(*part)).max().unwrap_or(total);
     // No sample weighs more than a part, so each part starts at a sample of its own.
     let part_count = (total / heaviest).min((samples.len() / SAMPLES_PER_PART) as u128);
-    let part_count = part_count.min(CUT_COUNT_MAX + 1);
-    let mut cuts: Vec<SliceKey> = Vec::new();
+    let part_count = part_count.min(HINT_COUNT_MAX + 1);
+    let mut hints: Vec<SliceKey> = Vec::new();
     let mut before = 0;
     for (key, part) in samples {
-        let next = cuts.len() as u128 + 1;
+        let next = hints.len() as u128 + 1;
         if next < part_count && before * part_count >= next * total {
-            cuts.push((*key).clone());
+            hints.push((*key).clone());
         }
         before += u128::from(*part);
     }
-    cuts
+    hints
 }
 
 /// Whether the samples lie as evenly as random ones would.
@@ -66,10 +66,10 @@ mod tests {
         SliceKey::from_position(position)
     }
 
-    fn cut_at(slice: &Slice, positions: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    fn hints_at(slice: &Slice, positions: impl IntoIterator<Item = u64>) -> Vec<u64> {
         let keys: Vec<_> = positions.into_iter().map(key).collect();
         let samples: Vec<_> = keys.iter().map(|key| (key, 1_000)).collect();
-        cuts(slice, &samples).iter().map(SliceKey::position).collect()
+        split_hints(slice, &samples).iter().map(SliceKey::position).collect()
     }
 
     fn slice(start: u64, end: u64) -> Slice {
@@ -77,23 +77,23 @@ mod tests {
     }
 
     #[test]
-    fn even_keys_are_not_cut() {
+    fn even_keys_get_no_hints() {
         let spread = (0..200_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44);
         let mut spread: Vec<_> = spread.collect();
         spread.sort_unstable();
-        assert!(cut_at(&slice(0, 1 << 20), spread).is_empty());
+        assert!(hints_at(&slice(0, 1 << 20), spread).is_empty());
     }
 
     #[test]
-    fn clustered_keys_are_cut_where_they_lie() {
+    fn clustered_keys_get_hints_where_they_are() {
         let corner = (0..64).map(|number| 5_000 + number);
-        let cuts = cut_at(&slice(0, 1 << 40), corner);
+        let hints = hints_at(&slice(0, 1 << 40), corner);
         let expected: Vec<_> = (1..16).map(|part| 5_000 + 4 * part).collect();
-        assert_eq!(cuts, expected);
+        assert_eq!(hints, expected);
     }
 
     #[test]
-    fn keys_with_the_same_first_bytes_are_cut_as_well() {
+    fn keys_with_the_same_first_bytes_get_hints_as_well() {
         let bounds = (
             SliceKey::try_new(b"customer/").unwrap(),
             SliceKey::try_new(b"customer0").unwrap(),
@@ -103,14 +103,14 @@ mod tests {
             .map(|number| SliceKey::try_new(format!("customer/{number}").as_bytes()).unwrap())
             .collect();
         let samples: Vec<_> = keys.iter().map(|key| (key, 7)).collect();
-        let cuts = cuts(&slice, &samples);
-        assert_eq!(cuts.len(), 9);
-        assert!(cuts.is_sorted() && cuts.iter().all(|cut| slice.contains(cut)));
+        let hints = split_hints(&slice, &samples);
+        assert_eq!(hints.len(), 9);
+        assert!(hints.is_sorted() && hints.iter().all(|hint| slice.contains(hint)));
     }
 
     #[test]
-    fn few_samples_give_no_cuts() {
-        assert!(cut_at(&slice(0, 1 << 40), 0..7).is_empty());
+    fn few_samples_give_no_hints() {
+        assert!(hints_at(&slice(0, 1 << 40), 0..7).is_empty());
     }
 
     #[test]
@@ -118,12 +118,12 @@ mod tests {
         let keys: Vec<_> = (100..120).map(key).collect();
         let part = |at: usize| if at == 0 { 5_000 } else { 1_000 };
         let samples: Vec<_> = keys.iter().enumerate().map(|(at, key)| (key, part(at))).collect();
-        let cuts: Vec<_> = cuts(&slice(0, 1 << 40), &samples)
+        let hints: Vec<_> = split_hints(&slice(0, 1 << 40), &samples)
             .iter()
             .map(SliceKey::position)
             .collect();
         assert_eq!(
-            cuts,
+            hints,
             [102, 108, 114],
             "of 24 units, each part has 6: the first is the heavy key and one more"
         );

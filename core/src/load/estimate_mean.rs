@@ -1,4 +1,4 @@
-//! The partition: combines overlapping estimates of many pods into one load map.
+//! The weighted mean of overlapping estimates of many pods, as one load map.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -53,7 +53,7 @@ pub(super) fn combined(estimates: &[WeightedEstimate<'_>], adjusted: impl Fn(Dem
     LoadMap::new(partition.into_pieces(adjusted), points)
 }
 
-/// The key space, cut wherever an estimate or one of its parts starts or ends.
+/// The key space, divided wherever an estimate or one of its parts starts or ends.
 struct Partition<'a> {
     starts: Vec<Bound<'a>>,
     sums: Vec<WeightedSum>,
@@ -88,10 +88,10 @@ impl<'a> Partition<'a> {
     fn of(estimates: &[WeightedEstimate<'a>]) -> Self {
         let mut starts = vec![Bound::of(&SliceKey::EMPTY)];
         for weighted in estimates {
-            let (within, cuts) = (weighted.within, weighted.estimate.cuts());
+            let (within, part_starts) = (weighted.within, weighted.estimate.part_starts());
             starts.push(Bound::of(within.start()));
             starts.extend(within.end().map(Bound::of));
-            starts.extend(cuts.iter().filter(|cut| within.contains(cut)).map(Bound::of));
+            starts.extend(part_starts.iter().filter(|start| within.contains(start)).map(Bound::of));
         }
         starts.sort_unstable();
         starts.dedup();
@@ -195,7 +195,7 @@ mod tests {
         Slice::new(key(start), Some(key(end))).unwrap()
     }
 
-    fn estimate(slice: Slice, units: u64, cuts: &[u64], hottest: &[(u64, u64)]) -> Estimate {
+    fn estimate(slice: Slice, units: u64, split_hints: &[u64], hottest: &[(u64, u64)]) -> Estimate {
         let share = SliceLoad {
             slice,
             fast: Load::from_units(units),
@@ -203,7 +203,7 @@ mod tests {
             memory: units,
             replicas: 1,
             window: Duration::from_secs(1),
-            cuts: cuts.iter().map(|cut| key(*cut)).collect(),
+            split_hints: split_hints.iter().map(|hint| key(*hint)).collect(),
         };
         let hot = |(position, units): &(u64, u64)| KeyLoad {
             key: key(*position),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_of_an_estimate_concentrate_its_load() {
+    fn split_hints_of_an_estimate_concentrate_its_load() {
         let dense = estimate(slice(0, 1_000), 400, &[10, 12, 14], &[]);
         let map = map_of(&[(&dense, 1)]);
         assert_eq!(
@@ -300,11 +300,11 @@ mod tests {
         let bounds = (0_u64..90, 1_u64..10);
         let inside = prop::collection::btree_set(0_u64..100, 0..5);
         let hottest = prop::collection::btree_map(0_u64..100, 0_u64..300, 0..5);
-        (bounds, 0_u64..1_000, inside, hottest).prop_map(|((start, width), units, cuts, hottest)| {
+        (bounds, 0_u64..1_000, inside, hottest).prop_map(|((start, width), units, split_hints, hottest)| {
             let slice = slice(start, start + width);
-            let is_inside = |cut: &u64| start < *cut && *cut < start + width;
-            let cuts: Vec<_> = cuts.into_iter().filter(is_inside).collect();
-            estimate(slice, units, &cuts, &hottest.into_iter().collect::<Vec<_>>())
+            let is_inside = |hint: &u64| start < *hint && *hint < start + width;
+            let split_hints: Vec<_> = split_hints.into_iter().filter(is_inside).collect();
+            estimate(slice, units, &split_hints, &hottest.into_iter().collect::<Vec<_>>())
         })
     }
 

@@ -1,4 +1,4 @@
-//! The stream to an assigner, from registration to its end.
+//! The task of one connection to an assigner, from the registration to the end of the gRPC stream.
 
 use std::sync::Arc;
 
@@ -18,8 +18,9 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-/// One attempt at a session with one assigner.
-pub(super) struct AssignerStream {
+/// One connection to one assigner: registers, and relays messages in both directions.
+pub(super) struct ConnectionTask {
+    /// The number that the events of this connection carry.
     pub(super) connection: u64,
     pub(super) assigner: Arc<str>,
     pub(super) registration: Registration,
@@ -27,9 +28,9 @@ pub(super) struct AssignerStream {
     pub(super) is_connected: IntGauge,
 }
 
-/// Why a stream ended.
+/// Why a connection ended.
 #[derive(Debug, Error)]
-enum StreamError {
+enum ConnectionError {
     #[error(transparent)]
     BadAddress(#[from] BadAddress),
     #[error("{} ({:?})", .0.message(), .0.code())]
@@ -46,8 +47,8 @@ enum StreamError {
     Stopped,
 }
 
-impl AssignerStream {
-    /// Registers, relays messages in both directions until the stream ends, and reports the end to the brain.
+impl ConnectionTask {
+    /// Registers, relays messages in both directions until the connection ends, and reports the end to the brain.
     pub(super) async fn run(self, to_send: mpsc::Receiver<FromSlicelet>) {
         let Err(error) = self.relay(to_send).await;
         self.is_connected.set(0);
@@ -66,7 +67,7 @@ impl AssignerStream {
         let _ = self.events.send(event).await;
     }
 
-    async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, StreamError> {
+    async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, ConnectionError> {
         let (settings, mut messages) = timeout(WELCOME_TIMEOUT, self.register(to_send)).await??;
         self.is_connected.set(1);
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
@@ -82,7 +83,7 @@ impl AssignerStream {
                     self.report(SessionEvent::WarmingOrdered { connection, slices }).await?
                 }
                 FromAssigner::StoreGrant(rate) => self.report(SessionEvent::StoreGranted { connection, rate }).await?,
-                FromAssigner::Welcome(_) => return Err(StreamError::Unwelcome),
+                FromAssigner::Welcome(_) => return Err(ConnectionError::Unwelcome),
             }
         }
     }
@@ -90,7 +91,7 @@ impl AssignerStream {
     async fn register(
         &self,
         to_send: mpsc::Receiver<FromSlicelet>,
-    ) -> Result<(SessionSettings, Streaming<SessionResponse>), StreamError> {
+    ) -> Result<(SessionSettings, Streaming<SessionResponse>), ConnectionError> {
         let channel = channel_to(&self.assigner, &ChannelSettings::default())?;
         let mut client = SliceletSessionClient::new(channel).max_decoding_message_size(UPDATE_SIZE_MAX);
         let registration = FromSlicelet::Register(self.registration.clone());
@@ -104,28 +105,28 @@ impl AssignerStream {
             FromAssigner::Update(_)
             | FromAssigner::MayExit
             | FromAssigner::StoreGrant(_)
-            | FromAssigner::WarmOrder(_) => Err(StreamError::Unwelcome),
+            | FromAssigner::WarmOrder(_) => Err(ConnectionError::Unwelcome),
         }
     }
 
-    async fn report(&self, event: SessionEvent) -> Result<(), StreamError> {
-        self.events.send(event).await.map_err(|_| StreamError::Stopped)
+    async fn report(&self, event: SessionEvent) -> Result<(), ConnectionError> {
+        self.events.send(event).await.map_err(|_| ConnectionError::Stopped)
     }
 }
 
-async fn next(messages: &mut Streaming<SessionResponse>) -> Result<FromAssigner, StreamError> {
-    let message = messages.message().await?.ok_or(StreamError::Ended)?;
+async fn next(messages: &mut Streaming<SessionResponse>) -> Result<FromAssigner, ConnectionError> {
+    let message = messages.message().await?.ok_or(ConnectionError::Ended)?;
     Ok(FromAssigner::try_from(message)?)
 }
 
-fn leader_of(error: &StreamError) -> Option<Arc<str>> {
+fn leader_of(error: &ConnectionError) -> Option<Arc<str>> {
     match error {
-        StreamError::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
-        StreamError::BadAddress(_)
-        | StreamError::Silent(_)
-        | StreamError::Invalid(_)
-        | StreamError::Unwelcome
-        | StreamError::Ended
-        | StreamError::Stopped => None,
+        ConnectionError::Refused(status) => LeaderRedirect::from_status(status)?.leader.map(Arc::from),
+        ConnectionError::BadAddress(_)
+        | ConnectionError::Silent(_)
+        | ConnectionError::Invalid(_)
+        | ConnectionError::Unwelcome
+        | ConnectionError::Ended
+        | ConnectionError::Stopped => None,
     }
 }
