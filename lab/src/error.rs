@@ -37,7 +37,7 @@ impl From<StoreError> for LabError {
             | StoreError::NotReachable { .. }
             | StoreError::NotSecure { .. }
             | StoreError::Refused { .. }
-            | StoreError::NoSuchPlace { .. }
+            | StoreError::NoSuchLocation { .. }
             | StoreError::NoConditionalWrites { .. }
             | StoreError::TooLarge { .. }
             | StoreError::OtherVersion { .. }

@@ -23,7 +23,7 @@ const SLICE_COUNT: u64 = 128;
 
 fn warm_get(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime starts");
-    let folder = tempfile::tempdir().expect("there is a place for temporary files");
+    let folder = tempfile::tempdir().expect("temporary files can be created");
     let (slicelet, _assigner, keys) = runtime.block_on(async {
         let store = Store::folder(folder.path()).await.expect("the folder can be used");
         warmed(store).await

@@ -261,7 +261,7 @@ fn key_access<C: Codec>(
 
 async fn disk_tier(settings: &Settings, store: &Store) -> Result<Option<DiskTier>, SliceletError> {
     match &settings.disk {
-        Some(disk) => Ok(Some(DiskTier::open(disk, store.place()).await?)),
+        Some(disk) => Ok(Some(DiskTier::open(disk, store.location()).await?)),
         None => Ok(None),
     }
 }

@@ -26,29 +26,29 @@ pub enum StoreError {
     #[error("outcome of the write to object {name} is unknown: the reply was lost, and the object has changed since")]
     Undecided { name: ObjectName },
     /// No connection, or one that broke: check address and network, or retry. A write may have been applied.
-    #[error("{place} cannot be reached: {reason}")]
-    NotReachable { place: String, reason: String },
+    #[error("{location} cannot be reached: {reason}")]
+    NotReachable { location: String, reason: String },
     /// The TLS handshake failed: correct the endpoint or the trusted certificates.
-    #[error("no TLS connection to {place}: {reason}")]
-    NotSecure { place: String, reason: String },
+    #[error("no TLS connection to {location}: {reason}")]
+    NotSecure { location: String, reason: String },
     /// No reply within the deadline: retry. A write may have been applied.
-    #[error("{place} did not answer within {after:?}")]
-    Timeout { place: String, after: Duration },
+    #[error("{location} did not answer within {after:?}")]
+    Timeout { location: String, after: Duration },
     /// The store is overloaded or reports an internal error: retry later. A write may have been applied.
-    #[error("{place} is busy: {reason}")]
-    Busy { place: String, reason: String },
+    #[error("{location} is busy: {reason}")]
+    Busy { location: String, reason: String },
     /// The credentials are invalid or do not permit the operation: correct them.
-    #[error("{place} refused the credentials: {reason}")]
-    Refused { place: String, reason: String },
+    #[error("{location} refused the credentials: {reason}")]
+    Refused { location: String, reason: String },
     /// No credentials were found to sign requests with: set `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or a profile.
-    #[error("no credentials for {place} in environment, profile, web identity, container or instance ({reason})")]
-    NoCredentials { place: String, reason: String },
+    #[error("no credentials for {location} in environment, profile, web identity, container or instance ({reason})")]
+    NoCredentials { location: String, reason: String },
     /// The bucket or folder does not exist: create it, or correct the URL.
-    #[error("{place} does not exist")]
-    NoSuchPlace { place: String },
+    #[error("{location} does not exist")]
+    NoSuchLocation { location: String },
     /// The server ignores or rejects conditional writes, so writers would overwrite each other: use another server.
-    #[error("{place} does not honour conditional writes ({reason}): use a server that does, such as AWS S3")]
-    NoConditionalWrites { place: String, reason: String },
+    #[error("{location} does not honour conditional writes ({reason}): use a server that does, such as AWS S3")]
+    NoConditionalWrites { location: String, reason: String },
     /// The object exceeds the size limit of every backend: make it smaller.
     #[error("object {name} is {size_bytes} bytes long, at most {max_bytes} are allowed")]
     TooLarge {
@@ -77,8 +77,8 @@ pub enum StoreError {
     #[error("listen address unavailable: {listen}: {source}")]
     CannotListen { listen: SocketAddr, source: io::Error },
     /// The reply violates the S3 protocol: check the server.
-    #[error("unexpected reply from {place}: {reason}")]
-    Unexpected { place: String, reason: String },
+    #[error("unexpected reply from {location}: {reason}")]
+    Unexpected { location: String, reason: String },
 }
 
 impl StoreError {
@@ -93,7 +93,7 @@ impl StoreError {
             | Self::NotSecure { .. }
             | Self::Refused { .. }
             | Self::NoCredentials { .. }
-            | Self::NoSuchPlace { .. }
+            | Self::NoSuchLocation { .. }
             | Self::NoConditionalWrites { .. }
             | Self::TooLarge { .. }
             | Self::OtherVersion { .. }

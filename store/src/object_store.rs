@@ -35,7 +35,7 @@ pub trait ObjectStore: Debug + Send + Sync + 'static {
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError>;
 
     /// The location of the objects, for logs and error messages.
-    fn place(&self) -> &str;
+    fn location(&self) -> &str;
 }
 
 /// An object as read.

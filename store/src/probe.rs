@@ -30,7 +30,7 @@ async fn within_time<T>(
 ) -> Result<T, StoreError> {
     timeout(CHECK_TIMEOUT, step).await.unwrap_or_else(|_| {
         Err(StoreError::Timeout {
-            place: store.place().to_owned(),
+            location: store.location().to_owned(),
             after: CHECK_TIMEOUT,
         })
     })
@@ -48,7 +48,7 @@ async fn must_fail(store: &dyn ObjectStore, name: &ObjectName, expect: Expect, f
         // No other writer knows the object, so an unknown outcome after a lost reply is a rejection as well.
         Err(StoreError::PreconditionFailed { .. } | StoreError::Undecided { .. }) => Ok(()),
         Ok(_) => Err(StoreError::NoConditionalWrites {
-            place: store.place().to_owned(),
+            location: store.location().to_owned(),
             reason: fault.to_owned(),
         }),
         Err(other) => Err(other),

@@ -51,7 +51,7 @@ impl<D: StoreDecorator> ObjectStore for DecoratedStore<D> {
         self.inner.delete(name).await
     }
 
-    fn place(&self) -> &str {
-        self.inner.place()
+    fn location(&self) -> &str {
+        self.inner.location()
     }
 }

@@ -51,7 +51,7 @@ impl StoreDecorator for FaultyStore {
             StoreFault::LosesReplies => {
                 inner.put(name, bytes, expect).await?;
                 Err(StoreError::Timeout {
-                    place: inner.place().to_owned(),
+                    location: inner.location().to_owned(),
                     after: Duration::from_secs(1),
                 })
             }

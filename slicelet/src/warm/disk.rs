@@ -92,8 +92,8 @@ impl DiskSettings {
 }
 
 impl DiskTier {
-    /// Opens the folder with the objects left by an earlier process. `place` identifies the store.
-    pub(crate) async fn open(settings: &DiskSettings, place: &str) -> Result<Self, DiskError> {
+    /// Opens the folder with the objects left by an earlier process. `location` identifies the store.
+    pub(crate) async fn open(settings: &DiskSettings, location: &str) -> Result<Self, DiskError> {
         let failed = |reason: String| DiskError {
             folder: settings.folder.clone(),
             reason,
@@ -105,7 +105,7 @@ impl DiskTier {
         let newest_count = (settings.size.as_bytes() / PAGE_SIZE).min(NEWEST_COUNT_MAX);
         Ok(Self {
             objects,
-            scope: xxh64(place.as_bytes(), 0).to_be_bytes(),
+            scope: xxh64(location.as_bytes(), 0).to_be_bytes(),
             newest: Cache::new(usize::try_from(newest_count).expect("it is bounded")),
             _lock: lock,
         })

@@ -171,7 +171,9 @@ impl<C: Codec> WarmStore<C> {
                 self.decode_and_insert(request, on_disk, checked).await
             }
             (Read::Missing, _) => Ok(self.insert_missing(request, checked)),
-            (Read::NotModified, KnownVersion::None) => Err(unsolicited_not_modified(self.parts.store.place()).into()),
+            (Read::NotModified, KnownVersion::None) => {
+                Err(unsolicited_not_modified(self.parts.store.location()).into())
+            }
         }
     }
 
@@ -329,9 +331,9 @@ fn is_busy(error: &StoreError) -> bool {
 }
 
 /// The store violated its protocol: a read without a condition was answered with "not modified".
-fn unsolicited_not_modified(place: &str) -> StoreError {
+fn unsolicited_not_modified(location: &str) -> StoreError {
     StoreError::Unexpected {
-        place: place.to_owned(),
+        location: location.to_owned(),
         reason: "a read without a condition was answered with not modified".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn of_store(error: StoreError) -> S3Error {
         StoreError::BadName { .. } | StoreError::BadUrl { .. } => S3ErrorCode::InvalidArgument,
         StoreError::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
         StoreError::Timeout { .. } | StoreError::Busy { .. } | StoreError::NotReachable { .. } => S3ErrorCode::SlowDown,
-        StoreError::NoSuchPlace { .. } => S3ErrorCode::NoSuchBucket,
+        StoreError::NoSuchLocation { .. } => S3ErrorCode::NoSuchBucket,
         StoreError::Refused { .. } | StoreError::NoCredentials { .. } => S3ErrorCode::AccessDenied,
         StoreError::NoConditionalWrites { .. } => S3ErrorCode::NotImplemented,
         StoreError::OtherVersion { .. }

@@ -43,7 +43,7 @@ impl Locks {
     }
 
     /// Acquires the lock of `name`: first the in-process mutex, which is fair, then the file lock against other processes.
-    pub(super) async fn acquire(&self, name: &ObjectName, place: &str) -> Result<Lock, StoreError> {
+    pub(super) async fn acquire(&self, name: &ObjectName, location: &str) -> Result<Lock, StoreError> {
         let number = usize::from(Sha256::digest(name.as_str())[0]) % LOCK_COUNT;
         let both = async {
             let local = Arc::clone(&self.local[number]).lock_owned().await;
@@ -57,7 +57,7 @@ impl Locks {
         match timeout(ACQUIRE_TIMEOUT, both).await {
             Ok(outcome) => outcome,
             Err(_) => Err(StoreError::Timeout {
-                place: place.to_owned(),
+                location: location.to_owned(),
                 after: ACQUIRE_TIMEOUT,
             }),
         }

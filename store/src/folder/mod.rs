@@ -42,7 +42,7 @@ const META_FOLDER: &str = ".emberkeep";
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
-    place: String,
+    location: String,
     durability: Durability,
     drafts: Drafts,
     locks: Locks,
@@ -57,7 +57,7 @@ impl Folder {
             fs::create_dir_all(&own).map_err(|source| io_error(&own, source))?;
             format::claim(&root, &own)?;
             Ok(Self {
-                place: format!("folder {}", root.display()),
+                location: format!("folder {}", root.display()),
                 drafts: Drafts::open(own.join("drafts"), durability)?,
                 durability,
                 locks: Locks::open(own.join("locks"))?,
@@ -96,7 +96,7 @@ impl Folder {
     ///
     /// The lock moves into the blocking closure: if the caller is cancelled, check and rename still happen under the lock.
     async fn commit(&self, draft: Draft, name: &ObjectName, expect: Expect) -> Result<(), StoreError> {
-        let lock = self.locks.acquire(name, &self.place).await?;
+        let lock = self.locks.acquire(name, &self.location).await?;
         let (root, name) = (self.root.clone(), name.clone());
         run_blocking(move || {
             let _lock = lock;
@@ -129,7 +129,7 @@ impl ObjectStore for Folder {
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
-        let lock = self.locks.acquire(name, &self.place).await?;
+        let lock = self.locks.acquire(name, &self.location).await?;
         let (root, path) = (self.root.clone(), layout::path_of(&self.root, name));
         let durability = self.durability;
         run_blocking(move || {
@@ -141,8 +141,8 @@ impl ObjectStore for Folder {
         .await
     }
 
-    fn place(&self) -> &str {
-        &self.place
+    fn location(&self) -> &str {
+        &self.location
     }
 }
 

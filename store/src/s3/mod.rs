@@ -33,7 +33,7 @@ pub struct S3 {
     bucket: String,
     /// Empty, or ending in a slash.
     prefix: String,
-    place: String,
+    location: String,
 }
 
 impl S3 {
@@ -43,7 +43,7 @@ impl S3 {
         let slash = if settings.prefix.is_empty() { "" } else { "/" };
         Ok(Self {
             client: client::client(&settings).await?,
-            place: settings.to_string(),
+            location: settings.to_string(),
             prefix: format!("{}{slash}", settings.prefix),
             bucket: settings.bucket,
         })
@@ -69,7 +69,7 @@ impl S3 {
             .await;
         match sent {
             Ok(answer) => self.tag(answer.e_tag),
-            Err(error) => Err(sdk_error::of_write(&self.place, name, error)),
+            Err(error) => Err(sdk_error::of_write(&self.location, name, error)),
         }
     }
 
@@ -90,7 +90,7 @@ impl S3 {
             }
             Ok(_) => Ok(None),
             Err(error) if sdk_error::status(&error) == Some(404) => Ok(None),
-            Err(error) => Err(sdk_error::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.location, error)),
         }
     }
 
@@ -124,7 +124,7 @@ impl S3 {
 
     fn unexpected(&self, reason: &str) -> StoreError {
         StoreError::Unexpected {
-            place: self.place.clone(),
+            location: self.location.clone(),
             reason: reason.to_owned(),
         }
     }
@@ -165,7 +165,7 @@ impl ObjectStore for S3 {
             .max_keys(i32::try_from(count).expect("a page holds at most 1,000 names"));
         match request.send().await {
             Ok(answer) => self.page(range, answer),
-            Err(error) => Err(sdk_error::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.location, error)),
         }
     }
 
@@ -179,11 +179,11 @@ impl ObjectStore for S3 {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) => Err(sdk_error::of_store(&self.place, error)),
+            Err(error) => Err(sdk_error::of_store(&self.location, error)),
         }
     }
 
-    fn place(&self) -> &str {
-        &self.place
+    fn location(&self) -> &str {
+        &self.location
     }
 }

@@ -48,7 +48,7 @@ impl S3 {
             .bucket(&self.bucket)
             .key(self.key(name));
         let begun = request.metadata(WRITE_ID, &write.id).send().await;
-        let begun = begun.map_err(|error| sdk_error::of_store(&self.place, error))?;
+        let begun = begun.map_err(|error| sdk_error::of_store(&self.location, error))?;
         begun
             .upload_id
             .ok_or_else(|| self.unexpected("a multipart upload has no id"))
@@ -75,7 +75,10 @@ impl MultipartUpload<'_> {
 
     async fn send_part(&self, number: i32, piece: Bytes) -> Result<CompletedPart, StoreError> {
         let S3 {
-            client, bucket, place, ..
+            client,
+            bucket,
+            location,
+            ..
         } = self.store;
         let request = client
             .upload_part()
@@ -84,7 +87,7 @@ impl MultipartUpload<'_> {
             .upload_id(&self.id)
             .part_number(number);
         let sent = request.body(ByteStream::from(piece)).send().await;
-        let sent = sent.map_err(|error| sdk_error::of_store(place, error))?;
+        let sent = sent.map_err(|error| sdk_error::of_store(location, error))?;
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(sent.e_tag)
@@ -93,7 +96,10 @@ impl MultipartUpload<'_> {
 
     async fn complete(&self, name: &ObjectName, parts: Vec<CompletedPart>, write: &Write) -> Result<ETag, StoreError> {
         let S3 {
-            client, bucket, place, ..
+            client,
+            bucket,
+            location,
+            ..
         } = self.store;
         let completed = client
             .complete_multipart_upload()
@@ -109,14 +115,17 @@ impl MultipartUpload<'_> {
             .await;
         match completed {
             Ok(answer) => self.store.tag(answer.e_tag),
-            Err(error) => Err(sdk_error::of_write(place, name, error)),
+            Err(error) => Err(sdk_error::of_write(location, name, error)),
         }
     }
 
     /// Deletes the parts. A failure is only logged: the caller has an error to report already, and left-over parts cost only space.
     async fn abort(&self) {
         let S3 {
-            client, bucket, place, ..
+            client,
+            bucket,
+            location,
+            ..
         } = self.store;
         let aborted = client
             .abort_multipart_upload()
@@ -127,7 +136,7 @@ impl MultipartUpload<'_> {
             .await;
         if let Err(error) = aborted {
             let reason = sdk_error::innermost(&error);
-            tracing::debug!(%place, key = self.key, reason, "parts of a failed upload are left in the bucket");
+            tracing::debug!(%location, key = self.key, reason, "parts of a failed upload are left in the bucket");
         }
     }
 }

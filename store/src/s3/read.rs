@@ -37,8 +37,8 @@ impl S3 {
         let after = receive_timeout(incoming.size_bytes);
         let received = timeout(after, self.receive(name, unless, incoming)).await;
         received.unwrap_or_else(|_| {
-            let place = self.place.clone();
-            Err(StoreError::Timeout { place, after })
+            let location = self.location.clone();
+            Err(StoreError::Timeout { location, after })
         })
     }
 
@@ -51,7 +51,7 @@ impl S3 {
                 Some(404) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => {
                     Ok(Head::Final(Read::Missing))
                 }
-                _ => Err(sdk_error::of_store(&self.place, error)),
+                _ => Err(sdk_error::of_store(&self.location, error)),
             },
         }
     }
@@ -80,10 +80,14 @@ impl S3 {
                 Err(fault) => format!("the content of {name} {fault}"),
             };
             let Some(pause) = pauses.next() else {
-                let place = self.place.clone();
-                return Err(StoreError::NotReachable { place, reason });
+                let location = self.location.clone();
+                return Err(StoreError::NotReachable { location, reason });
             };
-            tracing::debug!(place = self.place, reason, "retrying a read whose content was cut off");
+            tracing::debug!(
+                location = self.location,
+                reason,
+                "retrying a read whose content was cut off"
+            );
             sleep(pause.mul_f64(rand::random_range(0.0..=1.0))).await;
             incoming = match self.request_object(name, unless).await? {
                 Head::Found(incoming) => incoming,

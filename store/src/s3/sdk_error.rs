@@ -16,28 +16,28 @@ pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 }
 
 /// Maps an error of any operation.
-pub(super) fn of_store<E>(place: &str, error: SdkError<E, HttpResponse>) -> StoreError
+pub(super) fn of_store<E>(location: &str, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let place = place.to_owned();
+    let location = location.to_owned();
     match &error {
         SdkError::TimeoutError(_) => StoreError::Timeout {
-            place,
+            location,
             after: OPERATION_TIMEOUT,
         },
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => timed_out(place, &error),
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(place, &error),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => timed_out(location, &error),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => not_sent(location, &error),
         SdkError::ServiceError(answer) => {
             let reason = service_message(answer.err());
-            of_answer(place, answer.raw().status().as_u16(), answer.err().code(), reason)
+            of_answer(location, answer.raw().status().as_u16(), answer.err().code(), reason)
         }
-        _ => of_answer(place, status(&error).unwrap_or(0), None, innermost(&error)),
+        _ => of_answer(location, status(&error).unwrap_or(0), None, innermost(&error)),
     }
 }
 
 /// Maps an error of a conditional write, for which 404, 412 and 501 have meanings of their own.
-pub(super) fn of_write<E>(place: &str, name: &ObjectName, error: SdkError<E, HttpResponse>) -> StoreError
+pub(super) fn of_write<E>(location: &str, name: &ObjectName, error: SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -49,53 +49,53 @@ where
         // `NoSuchKey` is the reply to If-Match on a missing object.
         (Some(412), _) | (Some(404), "NoSuchKey") => StoreError::PreconditionFailed { name: name.clone() },
         (Some(501), _) => StoreError::NoConditionalWrites {
-            place: place.to_owned(),
+            location: location.to_owned(),
             reason: innermost(&error),
         },
-        _ => of_store(place, error),
+        _ => of_store(location, error),
     }
 }
 
-fn of_answer(place: String, status: u16, code: Option<&str>, reason: String) -> StoreError {
+fn of_answer(location: String, status: u16, code: Option<&str>, reason: String) -> StoreError {
     match (status, code.unwrap_or_default()) {
-        (404, "NoSuchBucket") => StoreError::NoSuchPlace { place },
+        (404, "NoSuchBucket") => StoreError::NoSuchLocation { location },
         (401 | 403, _) | (400, "ExpiredToken" | "InvalidToken" | "AuthorizationHeaderMalformed") => {
-            StoreError::Refused { place, reason }
+            StoreError::Refused { location, reason }
         }
-        (409 | 429 | 500.., _) | (404, "NoSuchUpload") => StoreError::Busy { place, reason },
+        (409 | 429 | 500.., _) | (404, "NoSuchUpload") => StoreError::Busy { location, reason },
         _ => StoreError::Unexpected {
-            place,
+            location,
             reason: format!("{reason} (HTTP status {status})"),
         },
     }
 }
 
 /// The request got no reply: the TLS handshake failed, the reply was not HTTP, credentials or the server were missing.
-fn not_sent(place: String, error: &(dyn Error + 'static)) -> StoreError {
+fn not_sent(location: String, error: &(dyn Error + 'static)) -> StoreError {
     let reason = innermost(error);
     if let Some(fault) = chain(error).find_map(tls_error) {
         let reason = tls_reason(fault);
-        StoreError::NotSecure { place, reason }
+        StoreError::NotSecure { location, reason }
     } else if chain(error).any(is_not_http) {
         let reason = format!("it is not HTTP ({reason}), write https:// for a server with TLS");
-        StoreError::Unexpected { place, reason }
+        StoreError::Unexpected { location, reason }
     } else if chain(error).any(|cause| cause.to_string().contains("credential")) {
         // The first sentence is the reason; the SDK appends a line for each provider without credentials.
         let reason = reason.split(['.', '\n']).next().unwrap_or_default().to_owned();
-        StoreError::NoCredentials { place, reason }
+        StoreError::NoCredentials { location, reason }
     } else {
-        StoreError::NotReachable { place, reason }
+        StoreError::NotReachable { location, reason }
     }
 }
 
 /// The last attempt timed out: while connecting (`NotReachable`), or while waiting for a reply (`Timeout`).
-fn timed_out(place: String, error: &(dyn Error + 'static)) -> StoreError {
+fn timed_out(location: String, error: &(dyn Error + 'static)) -> StoreError {
     if chain(error).any(|cause| cause.to_string().contains("connect timeout")) {
         let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
-        StoreError::NotReachable { place, reason }
+        StoreError::NotReachable { location, reason }
     } else {
         let after = READ_TIMEOUT;
-        StoreError::Timeout { place, after }
+        StoreError::Timeout { location, after }
     }
 }
 

@@ -31,8 +31,8 @@ async fn a_read_that_is_always_truncated_is_a_retryable_error() {
     proxy.inject(usize::MAX, READS(), HttpFault::CutBody);
     let error = store.get(&name("a"), None).await.unwrap_err();
     assert!(error.is_retryable());
-    let place = store.place();
-    let words = format!("{place} cannot be reached: the content of a was cut off after 500000 of 1000000 bytes: ");
+    let location = store.location();
+    let words = format!("{location} cannot be reached: the content of a was cut off after 500000 of 1000000 bytes: ");
     assert!(error.to_string().starts_with(&words), "{error}");
     assert_eq!(proxy.injected().body_cuts, 3);
 }

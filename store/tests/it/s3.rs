@@ -21,11 +21,11 @@ async fn a_wrong_secret_is_rejected_with_the_message_of_the_server() {
     };
     let error = Store::s3(settings).await.unwrap().check().await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error}");
-    let place = format!("s3://state at http://{}", server.addr());
+    let location = format!("s3://state at http://{}", server.addr());
     assert!(
         error
             .to_string()
-            .starts_with(&format!("{place} refused the credentials: SignatureDoesNotMatch")),
+            .starts_with(&format!("{location} refused the credentials: SignatureDoesNotMatch")),
         "{error}"
     );
 }
@@ -64,7 +64,7 @@ async fn requests_to_a_silent_server_time_out() {
         ..S3Settings::bucket(BUCKET)
     };
     let store = Store::s3(settings).await.unwrap();
-    let expected = format!("{} did not answer within 10s", store.place());
+    let expected = format!("{} did not answer within 10s", store.location());
     let begin = Instant::now();
     let patient = store.get(&name("a"), None).await.unwrap_err();
     assert_eq!(patient.to_string(), expected);
