@@ -66,8 +66,8 @@ impl ObjectStore for LedgeredStore {
         self.store.delete(name).await
     }
 
-    fn place(&self) -> &str {
-        self.store.place()
+    fn location(&self) -> &str {
+        self.store.location()
     }
 }
 
