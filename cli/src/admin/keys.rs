@@ -47,12 +47,8 @@ fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
     let bounds = text
         .split_once("..")
         .and_then(|(start, end)| Some((bytes_from(start)?, bytes_from(end)?)));
-    let wrong = || {
-        CommandError::bad_input(format!(
-            "{text} is not a range: write START..END in hexadecimal, as 40..80 or c0.."
-        ))
-    };
-    let (start, end) = bounds.ok_or_else(wrong)?;
+    let wrong = format_args!("{text} is not a range: write START..END in hexadecimal, as 40..80 or c0..");
+    let (start, end) = bounds.ok_or_else(|| CommandError::bad_input(wrong))?;
     Ok(pb::Slice {
         start,
         end: (!end.is_empty()).then_some(end),
