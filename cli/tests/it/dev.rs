@@ -1,13 +1,12 @@
 //! `emberkeep dev` from the outside: real processes, real sockets.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{emberkeep, finished};
+use crate::binary::{finished_in, json_in};
 use crate::dev_command::DevCommand;
 
 const KEY_COUNT: usize = 150;
@@ -23,13 +22,12 @@ fn place() -> TempDir {
 
 /// Runs to the end of the trace, or of `--for`.
 fn run(place: &Path, options: &str) -> Value {
-    let mut command = emberkeep(["dev", "--patient", "--trace", "trace.csv", "--json", "out.json"]);
-    let ended = finished(command.args(options.split_whitespace()).current_dir(place));
+    let line = format!("dev --patient --trace trace.csv --json out.json {options}");
+    let ended = finished_in(place, &line);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(", metrics at http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stdout.starts_with("requests "), "{ended:?}");
-    let json = fs::read_to_string(place.join("out.json")).expect("--json names it");
-    serde_json::from_str(&json).expect("it is JSON")
+    json_in(place, "out.json")
 }
 
 /// A run that lasts until it is stopped.
@@ -171,9 +169,8 @@ fn the_impact_of_a_hot_key_is_reported() {
 #[test]
 fn a_run_that_ends_during_its_rolling_restart_is_a_failure() {
     let place = place();
-    let mut command =
-        emberkeep("dev --trace trace.csv --for 3s --warm-up 2s --rolling-restart --store folder".split(' '));
-    let ended = finished(command.current_dir(place.path()));
+    let line = "dev --trace trace.csv --for 3s --warm-up 2s --rolling-restart --store folder";
+    let ended = finished_in(place.path(), line);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
         ended
@@ -186,28 +183,9 @@ fn a_run_that_ends_during_its_rolling_restart_is_a_failure() {
 #[test]
 fn a_killed_cluster_continues_with_its_data() {
     let place = place();
-    let mut command = emberkeep([
-        "dev",
-        "--trace",
-        "trace.csv",
-        "--data",
-        "data",
-        "--for",
-        "1h",
-        "--pods",
-        "2",
-    ]);
-    let mut first = command.current_dir(place.path()).spawn().expect("the binary was built");
-    let stderr = BufReader::new(first.stderr.take().expect("it is piped"));
-    let pulse = stderr
-        .lines()
-        .map_while(Result::ok)
-        .find(|line| line.contains(", generation "));
-    first.kill().expect("it runs");
-    first.wait().expect("it was started");
-    let pulse = pulse.expect("it ran");
-    let (_, generation) = pulse.rsplit_once(", generation ").expect("it was looked for");
-    let generation: u64 = generation.parse().expect("a generation is a number");
+    let mut first = start(place.path(), "--pods 2");
+    let generation = first.wait_for("load", |progress| progress.generation());
+    drop(first);
 
     let summary = run(place.path(), "--data data --for 1s --pods 2");
     assert!(

@@ -5,12 +5,11 @@ use std::path::Path;
 
 use emberkeep_testkit::deadline::wait_for;
 
-use crate::binary::{FinishedCommand, emberkeep, finished};
+use crate::binary::{FinishedCommand, finished_in};
 use crate::dev_command::DevCommand;
 
 fn replayed(place: &Path, file: &str) -> FinishedCommand {
-    let mut command = emberkeep(["sim", "replay-recording", file]);
-    finished(command.current_dir(place))
+    finished_in(place, &format!("sim replay-recording {file}"))
 }
 
 /// The counts in the outcome: brains, events, proposals, assignments.
