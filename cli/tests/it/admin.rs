@@ -35,6 +35,7 @@ fn the_loads_of_pods_and_the_tolerance_are_printed() {
 fn a_drained_pod_owns_nothing_and_ends_and_the_last_pod_is_kept() {
     let (mut cluster, _place) = cluster();
     let pod = cluster.address_of("pod-1");
+    cluster.shorten_moves();
 
     let unknown = cluster.admin("drain demo pod-9 --wait");
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
@@ -54,9 +55,9 @@ fn a_drained_pod_owns_nothing_and_ends_and_the_last_pod_is_kept() {
     );
     wait_for("the pod's end", || TcpStream::connect(pod).is_err().then_some(()));
 
-    let late = cluster.admin("drain demo pod-2 --wait --timeout 5s");
+    let late = cluster.admin("drain demo pod-2 --wait --timeout 2s");
     assert_eq!(late.code, Some(1), "{late:?}");
-    let refusal = "error: pod pod-2 of target demo had not drained within 5s: ";
+    let refusal = "error: pod pod-2 of target demo had not drained within 2s";
     assert!(late.stderr.contains(refusal), "{late:?}");
 
     let status = cluster.exit_status();

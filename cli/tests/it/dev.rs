@@ -77,7 +77,7 @@ fn a_trace_is_driven_to_its_end_once() {
 #[test]
 fn killed_pods_and_leaders_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 3s --kill-leader-every 5s \
+    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 1s --kill-leader-every 2s \
                    --store folder";
     let mut dev = start(place.path(), options);
     dev.wait_until("a killed pod, a killed leader and moves", |progress| {
@@ -97,6 +97,7 @@ fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
     let place = place();
     let options = "--speed 1 --pods 3 --warm-up 1s --rolling-restart --store folder";
     let mut dev = start(place.path(), options);
+    dev.shorten_moves();
     dev.wait_until_finished("--rolling-restart");
     let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
@@ -109,8 +110,8 @@ fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
 #[test]
 fn draining_halted_and_partitioned_pods_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 4s --stop-every 5s --stop-for 1s \
-                   --partition-every 6s --partition-for 1s --store folder";
+    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 1s --stop-every 2s --stop-for 1s \
+                   --partition-every 2s --partition-for 1s --store folder";
     let mut dev = start(place.path(), options);
     dev.wait_until("each disruption", |progress| {
         ["Drain", "Stop", "Partition"]
@@ -132,6 +133,7 @@ fn scaling_up_and_down_fails_no_request() {
         place.path(),
         "--speed 1 --pods 2 --warm-up 1s --scale 3,2 --store folder",
     );
+    dev.shorten_moves();
     dev.wait_until_finished("--scale");
     let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
@@ -155,12 +157,12 @@ fn the_impact_of_a_hot_key_is_reported() {
     let place = place();
     let summary = run(
         place.path(),
-        "--rate 300 --pods 3 --for 10s --warm-up 2s --hot-key 0.5 --store folder",
+        "--rate 300 --pods 3 --for 4s --warm-up 1s --hot-key 0.5 --store folder",
     );
     assert_eq!(summary["wrong"], 0, "{summary}");
     assert_eq!(all_of(&summary, "kind"), ["hot_key"], "{summary}");
     let event = &summary["events"][0];
-    assert!(event["at_ms"].as_u64() >= Some(6_000), "{event}");
+    assert!(event["at_ms"].as_u64() >= Some(2_500), "{event}");
     assert!(event["p99_before_us"].as_u64() > Some(0), "{event}");
     assert!(event["p99_after_us"].as_u64() > Some(0), "{event}");
     assert!(event.get("balanced_after_ms").is_some(), "{event}");
@@ -169,7 +171,8 @@ fn the_impact_of_a_hot_key_is_reported() {
 #[test]
 fn a_run_that_ends_during_its_rolling_restart_is_a_failure() {
     let place = place();
-    let line = "dev --trace trace.csv --for 3s --warm-up 2s --rolling-restart --store folder";
+    // A step lasts at least as long as former owners answer late requests: 5 s.
+    let line = "dev --patient --trace trace.csv --for 1s --warm-up 0s --rolling-restart --store folder";
     let ended = finished_in(place.path(), line);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(

@@ -54,7 +54,12 @@ impl DevCommand {
     pub(crate) fn wait_for<T>(&mut self, what: &str, reported: impl Fn(&DevOutput) -> Option<T>) -> T {
         wait_for(what, || {
             let progress = self.progress();
-            assert_eq!(self.exit_status(), None, "it ended before {what}: {:#?}", progress.lines);
+            assert_eq!(
+                self.exit_status(),
+                None,
+                "it ended before {what}: {:#?}",
+                progress.lines
+            );
             reported(&progress)
         })
     }
@@ -84,6 +89,12 @@ impl DevCommand {
         let assigner = format!("http://{}", self.address_of("assigner-1"));
         let args = ["admin", "--assigner", &assigner].into_iter();
         finished(&mut emberkeep(args.chain(line.split(' '))))
+    }
+
+    /// Shortens the time for which former owners answer late requests, which each move takes. By default it is 5 s.
+    pub(crate) fn shorten_moves(&mut self) {
+        let configured = self.admin("configure-target demo --leave-linger 500ms");
+        assert_eq!(configured.code, Some(0), "{configured:?}");
     }
 
     /// How the run has ended, if it has.

@@ -26,7 +26,7 @@ fn has_kills(counts: &[u64]) -> bool {
 #[test]
 fn a_recording_of_pods_that_start_and_are_killed_is_replayed_byte_for_byte() {
     let place = tempfile::tempdir().expect("there is room for a folder");
-    let options = "--speed 1 --pods 3 --warm-up 1s --kill-every 2s --store folder --record night";
+    let options = "--speed 1 --pods 3 --warm-up 0s --kill-every 1s --store folder --record night";
     let mut dev = DevCommand::start(place.path(), options);
     dev.wait_until("two kills", |progress| progress.injected("Kill") >= 2);
     wait_for("decisions after the kills", || {
@@ -45,7 +45,7 @@ fn a_recording_of_pods_that_start_and_are_killed_is_replayed_byte_for_byte() {
 #[test]
 fn a_recording_that_a_kill_has_truncated_is_replayed_up_to_there() {
     let place = tempfile::tempdir().expect("there is room for a folder");
-    let options = "--speed 1 --pods 2 --assigners 3 --warm-up 1s --kill-leader-every 3s --store folder --record night";
+    let options = "--speed 1 --pods 2 --assigners 3 --warm-up 0s --kill-leader-every 1s --store folder --record night";
     let mut dev = DevCommand::start(place.path(), options);
     dev.wait_until("a killed leader", |progress| progress.injected("KillLeader") >= 1);
     wait_for("a restarted member that records again, and a second leader", || {
