@@ -17,6 +17,7 @@ mod assigner;
 mod assignment_publisher;
 mod brain_queries;
 mod config;
+mod draining;
 mod error;
 mod hands;
 mod leader;
@@ -32,6 +33,7 @@ mod status;
 pub use admin_client::{AdminError, AssignerAdmin, LeadingMember};
 pub use assigner::Assigner;
 pub use config::AssignerConfig;
+pub use draining::RemainingSlices;
 pub use error::AssignerError;
 #[doc(hidden)]
 pub use metrics::metric_descriptions;

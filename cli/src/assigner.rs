@@ -9,7 +9,7 @@ use emberkeep_assigner::raft::{MemberId, RaftSettings};
 use emberkeep_assigner::{Assigner, AssignerConfig};
 
 use crate::exit::CommandError;
-use crate::{log, ready, stop};
+use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct AssignerArgs {
@@ -59,19 +59,16 @@ pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
     }
     let stop = stop::on_signal()?;
     let assigner = Assigner::start(args.config()).await?;
-    ready::announce(&format!(
+    output::announce(&format!(
         "assigner at http://{}, metrics at http://{}/metrics",
         args.listen, args.http
     ))?;
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = assigner.failed().cancelled() => {
-            assigner.shutdown().await;
-            return Err(CommandError::failed("the assigner failed, its log has the reason"));
-        }
-    }
+    let failed = stop.run_until_cancelled(assigner.failed().cancelled()).await;
     assigner.shutdown().await;
-    Ok(())
+    match failed {
+        None => Ok(()),
+        Some(()) => Err(CommandError::failed("the assigner failed, its log has the reason")),
+    }
 }
 
 impl AssignerArgs {

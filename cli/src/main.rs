@@ -4,13 +4,12 @@ mod admin;
 mod args;
 mod assigner;
 mod bench;
-mod byte_count;
 mod dev;
-mod duration;
 mod exit;
 mod file;
 mod log;
-mod ready;
+mod output;
+mod quantity;
 mod sim;
 mod stop;
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Errors of the lab, by the cause to correct.
+//! Errors of the lab, and of the commands that use it, by the cause to correct.
 
 use std::fmt::Display;
 
-use emberkeep_assigner::AdminError;
+use emberkeep_assigner::{AdminError, AssignerError};
 use emberkeep_runtime::free_port::NoFreePort;
 use emberkeep_slicelet::SliceletError;
 use emberkeep_store::StoreError;
@@ -19,12 +19,21 @@ pub enum LabError {
 }
 
 impl LabError {
-    pub(crate) fn bad_input(sentence: impl Display) -> Self {
+    /// An error in the input, described by this sentence.
+    pub fn bad_input(sentence: impl Display) -> Self {
         Self::BadInput(sentence.to_string())
     }
 
-    pub(crate) fn failed(sentence: impl Display) -> Self {
+    /// Any other failure, described by this sentence.
+    pub fn failed(sentence: impl Display) -> Self {
         Self::Failed(sentence.to_string())
+    }
+
+    fn by_cause(error: &dyn Display, is_bad_input: bool) -> Self {
+        match is_bad_input {
+            true => Self::bad_input(error),
+            false => Self::failed(error),
+        }
     }
 }
 
@@ -64,10 +73,12 @@ impl From<SliceletError> for LabError {
 
 impl From<AdminError> for LabError {
     fn from(error: AdminError) -> Self {
-        if error.is_bad_input() {
-            Self::bad_input(error)
-        } else {
-            Self::failed(error)
-        }
+        Self::by_cause(&error, error.is_bad_input())
+    }
+}
+
+impl From<AssignerError> for LabError {
+    fn from(error: AssignerError) -> Self {
+        Self::by_cause(&error, error.is_bad_input())
     }
 }

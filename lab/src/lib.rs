@@ -22,10 +22,12 @@
 pub mod bench;
 pub mod chaos;
 pub mod cluster;
+mod deadline;
 pub mod demo;
 pub mod dev;
 mod error;
 pub mod load;
 pub mod report;
 
+pub use deadline::DEADLINE;
 pub use error::LabError;

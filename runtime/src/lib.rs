@@ -7,7 +7,7 @@
 //! watch           client and server of assignments     grpc_timeout  the deadline header of gRPC
 //! status_page     metrics and health over HTTP         call_failure  the kinds of transport failures
 //! keyed_throttle  one event per key and interval       metric_registry  metrics with their descriptions
-//! free_port       loopback ports for development and tests
+//! free_port       loopback ports for tests      http_get      reading a page over HTTP
 //! ```
 
 pub mod backoff;
@@ -17,6 +17,7 @@ pub mod clock;
 pub mod driver;
 pub mod free_port;
 pub mod grpc_timeout;
+pub mod http_get;
 pub mod keyed_throttle;
 pub mod metric_registry;
 pub mod serve;

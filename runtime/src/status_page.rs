@@ -83,19 +83,9 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use prometheus::IntCounter;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
-
-    async fn response_of(port: u16, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
+    use crate::http_get::http_get;
 
     #[tokio::test]
     async fn metrics_and_health_are_served_until_the_stop() {
@@ -117,20 +107,17 @@ mod tests {
             }],
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let address = listener.local_addr().unwrap();
+        let page = async |path| http_get(address, path).await.unwrap();
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve_http(listener, routes.into_router(), stop.clone()));
 
-        assert!(
-            response_of(port, "/metrics")
-                .await
-                .contains("\nemberkeep_test_total 1\n")
-        );
-        let healthy = response_of(port, "/healthz").await;
+        assert!(page("/metrics").await.contains("\nemberkeep_test_total 1\n"));
+        let healthy = page("/healthz").await;
         assert!(healthy.starts_with("HTTP/1.1 200") && healthy.ends_with("\r\n\r\nok"));
-        assert!(response_of(port, "/weather").await.ends_with("\r\n\r\nfair"));
+        assert!(page("/weather").await.ends_with("\r\n\r\nfair"));
         is_unhealthy.store(true, Ordering::Relaxed);
-        let unhealthy = response_of(port, "/healthz").await;
+        let unhealthy = page("/healthz").await;
         assert!(unhealthy.starts_with("HTTP/1.1 503") && unhealthy.ends_with("\r\n\r\nno leader"));
 
         stop.cancel();

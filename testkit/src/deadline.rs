@@ -11,6 +11,9 @@ use tokio::time::{interval, timeout};
 /// How long any one event of a test may take.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
+/// How long a whole program, or a test of many events, may take.
+pub const RUN_DEADLINE: Duration = Duration::from_secs(600);
+
 /// The polling interval for a state that announces no changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 

@@ -2,10 +2,9 @@
 
 use std::fmt::Display;
 
+use emberkeep_runtime::http_get;
 use prometheus::Registry;
 use prometheus::proto::{Metric, MetricType};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::deadline::soon;
 
@@ -33,14 +32,6 @@ pub fn metric_value(registry: &Registry, name: &str, label: Option<&str>) -> f64
 /// # Panics
 /// If no server answers at `address`.
 pub async fn http_get(address: impl Display, path: &str) -> String {
-    let address = address.to_string();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    let exchange = async {
-        let mut stream = TcpStream::connect(&address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.map(|_| answer)
-    };
-    let answer = soon(exchange).await;
+    let answer = soon(http_get::http_get(&address, path)).await;
     answer.unwrap_or_else(|error| panic!("GET {path} at {address}: {error}"))
 }

@@ -41,10 +41,15 @@ impl ServerProcess {
 
     /// Sends a signal, such as `STOP`, which freezes the process, and `CONT`, which resumes it.
     pub fn signal(&self, name: &str) {
-        let id = self.0.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
-        assert!(sent.success(), "the process has ended");
+        send_signal(&self.0, name);
     }
+}
+
+/// Sends a signal to a process that has not been waited for.
+pub fn send_signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
+    assert!(sent.success(), "the process has ended");
 }
 
 impl Drop for ServerProcess {

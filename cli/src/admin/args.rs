@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::keys::KeysArgs;
 use super::settings::SettingsArgs;
-use crate::duration::positive_duration_from;
+use crate::quantity::positive_duration_from;
 
 #[derive(Debug, Args)]
 pub(crate) struct AdminArgs {

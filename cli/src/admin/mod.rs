@@ -1,7 +1,6 @@
 //! `emberkeep admin`: inspecting and changing a running cluster.
 
 mod args;
-mod drain;
 mod explained;
 mod keys;
 mod report;
@@ -12,12 +11,13 @@ use std::time::Duration;
 
 use emberkeep_assigner::AssignerAdmin;
 use emberkeep_proto::pb;
+use tokio::time::timeout;
 
 pub(crate) use self::args::AdminArgs;
 use self::args::AdminCommand;
-use self::drain::drain;
 use self::report::AdminReport;
 use crate::exit::CommandError;
+use crate::output;
 
 /// The default deadline of a command.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), CommandError> {
     let admin = AssignerAdmin::new(args.assigner, args.timeout.unwrap_or(DEFAULT_TIMEOUT));
     let wait = args.timeout.unwrap_or(DEFAULT_WAIT);
     let report = perform(&admin, args.command, wait).await?;
-    report.print(args.json)
+    output::print(report.shown(args.json))
 }
 
 async fn perform(
@@ -66,10 +66,7 @@ async fn perform(
                 "{keys} of target {target} no longer poisoned"
             )))
         }
-        AdminCommand::Decisions { target, last } => {
-            let explained = admin.explain(&target, last).await?;
-            Ok(explained::decisions(&explained))
-        }
+        AdminCommand::Decisions { target, last } => Ok(explained::decisions(&admin.explain(&target, last).await?)),
         AdminCommand::Plan {
             target,
             without,
@@ -86,6 +83,33 @@ async fn perform(
             admin.remove_member(id).await?;
             Ok(AdminReport::Done(format!("member {id} removed")))
         }
+    }
+}
+
+/// Marks the pod as draining. With a deadline, waits until it owns nothing, and shows the remaining slices on standard
+/// error.
+async fn drain(
+    admin: &AssignerAdmin,
+    target: &str,
+    pod: &str,
+    wait: Option<Duration>,
+) -> Result<AdminReport, CommandError> {
+    let Some(wait) = wait else {
+        admin.drain(target, pod).await?;
+        return Ok(AdminReport::Done(format!("pod {pod} of target {target} is draining")));
+    };
+    let mut left = String::new();
+    let drained = admin.drain_to_end(target, pod, |remaining| {
+        eprintln!("{pod}: {remaining}");
+        left = format!(": {remaining}");
+    });
+    let outcome = timeout(wait, drained).await;
+    match outcome {
+        Ok(Ok(())) => Ok(AdminReport::Done(format!("pod {pod} of target {target} has drained"))),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(CommandError::failed(format!(
+            "pod {pod} of target {target} had not drained within {wait:?}{left}"
+        ))),
     }
 }
 

@@ -1,11 +1,8 @@
 //! The output of a command: aligned text, or JSON with `--json`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use serde_json::{Map, Value};
-
-use crate::exit::CommandError;
 
 /// The output of one command.
 #[derive(Debug)]
@@ -41,15 +38,11 @@ pub(super) struct ValueTable {
 pub(super) type NamedValues = Vec<(&'static str, Value)>;
 
 impl AdminReport {
-    pub(super) fn print(&self, as_json: bool) -> Result<(), CommandError> {
-        let text = if as_json {
-            format!("{:#}\n", self.json())
-        } else {
-            self.text()
-        };
-        std::io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(|error| CommandError::failed(format!("cannot write the answer: {error}")))
+    pub(super) fn shown(&self, as_json: bool) -> String {
+        match as_json {
+            true => format!("{:#}\n", self.json()),
+            false => self.text(),
+        }
     }
 
     fn json(&self) -> Value {
@@ -87,11 +80,8 @@ impl ReportPart {
             Self::Table(table) => table.text(),
             Self::Record(record) => {
                 let lines = record.iter();
-                aligned(
-                    lines
-                        .map(|(name, value)| vec![format!("  {name}"), plain(value)])
-                        .collect(),
-                )
+                let cells = lines.map(|(name, value)| vec![format!("  {name}"), plain(value)]);
+                aligned(cells.collect())
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use emberkeep_proto::pb;
 
-use crate::duration::duration_from;
+use crate::quantity::duration_from;
 
 /// A setting that is not given stays, or has its default for a new target.
 #[derive(Debug, Args)]

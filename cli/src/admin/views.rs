@@ -121,31 +121,14 @@ fn pod_row(status: &pb::PodStatus) -> Vec<Value> {
 }
 
 fn settings_of(settings: &pb::TargetSettings) -> NamedValues {
-    let key_mode = match settings.key_mode() {
-        pb::KeyMode::Unspecified => Value::Null,
-        pb::KeyMode::Hashed => "hashed".into(),
-        pb::KeyMode::Ordered => "ordered".into(),
-    };
-    let ownership = match settings.ownership() {
-        pb::OwnershipMode::Unspecified => Value::Null,
-        pb::OwnershipMode::Affinity => "affinity".into(),
-    };
-    let imbalance = match settings.imbalance() {
-        pb::Imbalance::Unspecified => Value::Null,
-        pb::Imbalance::Tight => "tight".into(),
-        pb::Imbalance::Default => "default".into(),
-        pb::Imbalance::Loose => "loose".into(),
-    };
-    let misroute = match settings.misroute() {
-        pb::MisrouteMode::Unspecified => Value::Null,
-        pb::MisrouteMode::Redirect => "redirect".into(),
-        pb::MisrouteMode::Forward => "forward".into(),
-    };
     vec![
-        ("key_mode", key_mode),
-        ("ownership", ownership),
+        ("key_mode", mode_name(settings.key_mode().as_str_name(), "KEY_MODE_")),
+        (
+            "ownership",
+            mode_name(settings.ownership().as_str_name(), "OWNERSHIP_MODE_"),
+        ),
         ("max_load_hint_milli", settings.max_load_hint_milli.into()),
-        ("imbalance", imbalance),
+        ("imbalance", mode_name(settings.imbalance().as_str_name(), "IMBALANCE_")),
         ("min_replicas", settings.min_replicas.into()),
         ("max_replicas", settings.max_replicas.into()),
         ("slices_per_pod_min", settings.slices_per_pod_min.into()),
@@ -175,6 +158,17 @@ fn settings_of(settings: &pb::TargetSettings) -> NamedValues {
                 .filter(|requests| *requests > 0)
                 .into(),
         ),
-        ("misroute", misroute),
+        (
+            "misroute",
+            mode_name(settings.misroute().as_str_name(), "MISROUTE_MODE_"),
+        ),
     ]
+}
+
+/// The word of a mode: its name in the protocol without the prefix of its enum, null if it is unspecified.
+fn mode_name(name: &str, prefix: &str) -> Value {
+    match name.strip_prefix(prefix) {
+        None | Some("UNSPECIFIED") => Value::Null,
+        Some(word) => word.to_lowercase().into(),
+    }
 }

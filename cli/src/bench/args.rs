@@ -1,17 +1,16 @@
 //! The arguments that all measurements share.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use emberkeep_lab::bench::{BenchEnvironment, BenchFreshness, KeyDistribution};
 use emberkeep_lab::cluster::{DataFolder, StoreChoice};
 use emberkeep_slicelet::ByteSize;
 
-use crate::byte_count::byte_count_from;
 use crate::exit::CommandError;
 use crate::file::{create, this_program};
 use crate::log;
+use crate::quantity::byte_count_from;
 
 /// Where objects and data are stored, and where the report is written.
 #[derive(Debug, Clone, Args)]
@@ -41,13 +40,13 @@ pub(super) struct ObjectsArgs {
 
 impl EnvironmentArgs {
     /// Opens the data folder, and directs the log there.
-    pub(super) fn open(self) -> Result<BenchEnvironment, CommandError> {
-        let folder = DataFolder::open(self.data)?;
+    pub(super) fn open(&self) -> Result<BenchEnvironment, CommandError> {
+        let folder = DataFolder::open(self.data.clone())?;
         log::to_file(create(&folder.log_of("bench"))?, "info");
         Ok(BenchEnvironment {
             program: this_program()?,
             folder,
-            store: self.store,
+            store: self.store.clone(),
         })
     }
 }
@@ -88,28 +87,15 @@ impl From<DistributionArg> for KeyDistribution {
     }
 }
 
-/// A size of memory or disk.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SizeArg(ByteSize);
-
-impl From<SizeArg> for ByteSize {
-    fn from(arg: SizeArg) -> Self {
-        arg.0
-    }
-}
-
-impl FromStr for SizeArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        byte_count_from(text).map(|count| Self(ByteSize::bytes(count)))
-    }
-}
-
 /// The minimum size: a checksum and some content.
 const OBJECT_SIZE_MIN: u64 = 64;
 /// Each object is held in memory as a whole.
 const OBJECT_SIZE_MAX: u64 = 64 << 20;
+
+/// Parses a size of memory or disk.
+pub(super) fn byte_size_from(text: &str) -> Result<ByteSize, String> {
+    byte_count_from(text).map(ByteSize::bytes)
+}
 
 pub(super) fn object_size_from(text: &str) -> Result<u64, String> {
     let size = byte_count_from(text)?;

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use emberkeep_lab::bench::ReadSettings;
+use emberkeep_slicelet::ByteSize;
 
-use super::args::{DistributionArg, EnvironmentArgs, FreshnessArg, ObjectsArgs, SizeArg};
+use super::args::{DistributionArg, EnvironmentArgs, FreshnessArg, ObjectsArgs, byte_size_from};
 
 /// Read more state than fits into memory: how much memory that takes, and which tier answers.
 ///
@@ -14,11 +15,11 @@ pub(super) struct BudgetArgs {
     #[command(flatten)]
     objects: ObjectsArgs,
     /// The budget of warm values in memory
-    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
-    budget: SizeArg,
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = byte_size_from)]
+    budget: ByteSize,
     /// The size of the disk tier, at least 256MiB
-    #[arg(long, value_name = "SIZE", default_value = "4GiB")]
-    disk: SizeArg,
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = byte_size_from)]
+    disk: ByteSize,
     /// How many objects are read after each was read once
     #[arg(long, value_name = "COUNT", default_value_t = 200_000)]
     reads: u32,
@@ -40,8 +41,8 @@ impl BudgetArgs {
         ReadSettings {
             objects: self.objects.objects,
             object_size: self.objects.size,
-            memory_budget: self.budget.into(),
-            disk_size: self.disk.into(),
+            memory_budget: self.budget,
+            disk_size: self.disk,
             freshness: self.freshness.into(),
             width: self.width,
             reads: self.reads,

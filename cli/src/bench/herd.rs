@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use emberkeep_lab::bench::HerdSettings;
+use emberkeep_lab::load::unhurried;
 
-use crate::duration::positive_duration_from;
+use crate::quantity::positive_duration_from;
 
 /// Kill a pod under steady load: what the load of its keys does to the store, with and without the herd guard.
 ///
@@ -51,6 +52,9 @@ pub(super) struct HerdArgs {
     /// Write the report to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Give each request two minutes, so that none fails only because the machine is busy; for tests
+    #[arg(long, hide = true)]
+    patient: bool,
 }
 
 impl HerdArgs {
@@ -68,6 +72,7 @@ impl HerdArgs {
             store_waiting: self.store_waiting,
             guard_rate: self.guard_rate,
             guard_concurrency: self.guard_concurrency,
+            clerk: self.patient.then(unhurried).unwrap_or_default(),
         }
     }
 }

@@ -9,7 +9,6 @@ mod state_tax;
 mod transfer;
 
 use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -24,7 +23,7 @@ use self::state_tax::StateTaxArgs;
 use self::transfer::TransferArgs;
 use crate::exit::CommandError;
 use crate::file::{create, this_program};
-use crate::stop;
+use crate::{output, stop};
 
 /// Measure on this machine what warm state gives.
 ///
@@ -56,26 +55,23 @@ pub(crate) async fn run(args: BenchArgs) -> Result<(), CommandError> {
 
 async fn measure(command: BenchCommand, json: Option<File>) -> Result<(), CommandError> {
     match command {
-        BenchCommand::StateTax(args) => {
-            let settings = args.settings();
-            print(bench::state_tax(args.environment.open()?, settings, &show).await?, json)
-        }
-        BenchCommand::Budget(args) => {
-            let settings = args.settings();
-            print(bench::budget(args.environment.open()?, settings, &show).await?, json)
-        }
-        BenchCommand::Restart(args) => {
-            let settings = args.settings();
-            print(bench::restart(args.environment.open()?, settings, &show).await?, json)
-        }
-        BenchCommand::Herd(args) => {
-            let settings = args.into_settings(this_program()?);
-            print(bench::herd(settings, &show).await?, json)
-        }
-        BenchCommand::Transfer(args) => {
-            let settings = args.settings();
-            print(bench::transfer(args.environment.open()?, settings, &show).await?, json)
-        }
+        BenchCommand::StateTax(args) => print(
+            &bench::state_tax(args.environment.open()?, args.settings(), &show).await?,
+            json,
+        ),
+        BenchCommand::Budget(args) => print(
+            &bench::budget(args.environment.open()?, args.settings(), &show).await?,
+            json,
+        ),
+        BenchCommand::Restart(args) => print(
+            &bench::restart(args.environment.open()?, args.settings(), &show).await?,
+            json,
+        ),
+        BenchCommand::Herd(args) => print(&bench::herd(args.into_settings(this_program()?), &show).await?, json),
+        BenchCommand::Transfer(args) => print(
+            &bench::transfer(args.environment.open()?, args.settings(), &show).await?,
+            json,
+        ),
     }
 }
 
@@ -102,16 +98,6 @@ fn show(event: ProgressEvent<'_>) {
     }
 }
 
-/// Prints the report, and fails if a value was wrong.
-fn print(report: impl BenchReport, json: Option<File>) -> Result<(), CommandError> {
-    let cannot = |error| CommandError::failed(format!("cannot write the report: {error}"));
-    if let Some(mut file) = json {
-        let text = serde_json::to_string_pretty(&report).expect("numbers and names serialize to JSON");
-        writeln!(file, "{text}").map_err(cannot)?;
-    }
-    write!(std::io::stdout(), "{report}").map_err(cannot)?;
-    match report.wrong() {
-        0 => Ok(()),
-        count => Err(CommandError::failed(format!("{count} values were wrong"))),
-    }
+fn print(report: &impl BenchReport, json: Option<File>) -> Result<(), CommandError> {
+    output::report(report, json, "values", report.wrong())
 }

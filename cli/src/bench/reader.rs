@@ -1,14 +1,14 @@
 //! `emberkeep bench-reader`: a pod that reads its own keys, in a process of its own so that its memory can be measured.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use emberkeep_lab::bench::{ReadSettings, Reader, ReaderReport, ReaderSettings};
+use emberkeep_lab::bench::{ReadSettings, Reader, ReaderSettings};
+use emberkeep_slicelet::ByteSize;
 
-use super::args::{DistributionArg, FreshnessArg, ObjectsArgs, SizeArg};
+use super::args::{DistributionArg, FreshnessArg, ObjectsArgs, byte_size_from};
 use crate::exit::CommandError;
-use crate::{log, ready, stop};
+use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReaderArgs {
@@ -24,14 +24,14 @@ pub(crate) struct ReaderArgs {
     #[command(flatten)]
     objects: ObjectsArgs,
     /// The budget of warm values in memory
-    #[arg(long)]
-    budget: SizeArg,
+    #[arg(long, value_parser = byte_size_from)]
+    budget: ByteSize,
     /// The folder of its disk tier
     #[arg(long)]
     disk: PathBuf,
     /// The size of the disk tier
-    #[arg(long)]
-    disk_size: SizeArg,
+    #[arg(long, value_parser = byte_size_from)]
+    disk_size: ByteSize,
     /// How long a value is used without asking the store
     #[arg(long, value_enum)]
     freshness: FreshnessArg,
@@ -52,10 +52,11 @@ pub(crate) async fn run(args: ReaderArgs) -> Result<(), CommandError> {
     stop::with_parent();
     let stop = stop::on_signal()?;
     let reader = Reader::start(args.into_settings()).await?;
-    ready::announce("reader")?;
+    output::announce("reader")?;
     let report = stop.run_until_cancelled(reader.read()).await.transpose()?;
     if let Some(report) = report {
-        print(&report)?;
+        let line = serde_json::to_string(&report).expect("numbers serialize to JSON");
+        output::print(format_args!("{line}\n"))?;
         stop.cancelled().await;
     }
     reader.end().await;
@@ -71,8 +72,8 @@ impl ReaderArgs {
             reads: ReadSettings {
                 objects: self.objects.objects,
                 object_size: self.objects.size,
-                memory_budget: self.budget.into(),
-                disk_size: self.disk_size.into(),
+                memory_budget: self.budget,
+                disk_size: self.disk_size,
                 freshness: self.freshness.into(),
                 width: self.width,
                 reads: self.reads,
@@ -81,12 +82,4 @@ impl ReaderArgs {
             disk: self.disk,
         }
     }
-}
-
-fn print(report: &ReaderReport) -> Result<(), CommandError> {
-    let line = serde_json::to_string(report).expect("numbers serialize to JSON");
-    let mut output = std::io::stdout();
-    writeln!(output, "{line}")
-        .and_then(|()| output.flush())
-        .map_err(|error| CommandError::failed(format!("cannot write to standard output: {error}")))
 }

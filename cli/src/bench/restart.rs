@@ -2,8 +2,9 @@
 
 use clap::Args;
 use emberkeep_lab::bench::RestartSettings;
+use emberkeep_slicelet::ByteSize;
 
-use super::args::{EnvironmentArgs, SizeArg, object_size_from};
+use super::args::{EnvironmentArgs, byte_size_from, object_size_from};
 
 /// Restart a pod with a disk tier: how much of its state it still finds there.
 ///
@@ -18,11 +19,11 @@ pub(super) struct RestartArgs {
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = object_size_from)]
     size: u64,
     /// The budget of warm values in memory
-    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
-    budget: SizeArg,
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = byte_size_from)]
+    budget: ByteSize,
     /// The size of the disk tier, at least 256MiB
-    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
-    disk: SizeArg,
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = byte_size_from)]
+    disk: ByteSize,
     /// How many are read concurrently
     #[arg(long, value_name = "COUNT", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     width: u16,
@@ -35,8 +36,8 @@ impl RestartArgs {
         RestartSettings {
             objects: self.objects,
             object_size: self.size,
-            memory_budget: self.budget.into(),
-            disk_size: self.disk.into(),
+            memory_budget: self.budget,
+            disk_size: self.disk,
             width: self.width,
         }
     }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use emberkeep_clerk::ClerkSettings;
 use emberkeep_lab::cluster::StoreChoice;
 use emberkeep_lab::dev::DevSettings;
+use emberkeep_lab::load::unhurried;
 
 use super::chaos_args::ChaosArgs;
-use crate::duration::positive_duration_from;
+use crate::quantity::{number_from, positive_duration_from};
 
 /// Run a whole cluster on this machine and drive recorded requests through it.
 ///
@@ -56,15 +56,12 @@ pub(crate) struct DevArgs {
     /// Move slices without transferring their warm values to the new owner first
     #[arg(long)]
     pub(super) no_transfer: bool,
-    /// Give each request 30 s, so that none fails only because the machine is busy; for tests
+    /// Give each request two minutes, so that none fails only because the machine is busy; for tests
     #[arg(long, hide = true)]
     patient: bool,
     #[command(flatten)]
     pub(super) chaos: ChaosArgs,
 }
-
-/// Six times the default deadline of a clerk; the retry budget is the default.
-const PATIENT_DEADLINE: Duration = Duration::from_secs(30);
 
 impl DevArgs {
     pub(super) fn settings(&self, program: PathBuf) -> DevSettings {
@@ -76,35 +73,20 @@ impl DevArgs {
             duration: self.duration,
             record: self.record.clone(),
             transfer: !self.no_transfer,
-            clerk: self.clerk_settings(),
+            clerk: self.patient.then(unhurried).unwrap_or_default(),
             chaos: self.chaos.settings(),
-        }
-    }
-
-    fn clerk_settings(&self) -> ClerkSettings {
-        match self.patient {
-            true => ClerkSettings {
-                deadline: PATIENT_DEADLINE,
-                retry_wait_max: PATIENT_DEADLINE,
-                ..ClerkSettings::default()
-            },
-            false => ClerkSettings::default(),
         }
     }
 }
 
 fn speed_from(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(speed) if speed.is_finite() && (speed == 0.0 || (0.001..=1_000_000.0).contains(&speed)) => Ok(speed),
-        Ok(_) | Err(_) => Err("it must be 0, or a number from 0.001 to 1000000".to_owned()),
-    }
+    number_from(text, 0.0..=1_000_000.0)
+        .filter(|speed| *speed == 0.0 || *speed >= 0.001)
+        .ok_or_else(|| "it must be 0, or a number from 0.001 to 1000000".to_owned())
 }
 
 fn rate_from(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (0.001..=1_000_000.0).contains(&rate) => Ok(rate),
-        Ok(_) | Err(_) => Err("it must be a number from 0.001 to 1000000".to_owned()),
-    }
+    number_from(text, 0.001..=1_000_000.0).ok_or_else(|| "it must be a number from 0.001 to 1000000".to_owned())
 }
 
 fn member_count_from(text: &str) -> Result<u16, String> {

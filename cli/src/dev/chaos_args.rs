@@ -1,12 +1,13 @@
 //! The arguments of `emberkeep dev` for disruptions of the cluster.
 
+use std::ops::Bound::Excluded;
 use std::time::Duration;
 
 use clap::Args;
 use emberkeep_lab::chaos::{ChaosSettings, RecurringFault};
 
-use crate::duration::{duration_from, positive_duration_from};
 use crate::exit::CommandError;
+use crate::quantity::{duration_from, number_from, positive_duration_from};
 
 /// Disruptions by operators and by accident. All begin after the warm-up.
 #[derive(Debug, Clone, Default, Args)]
@@ -77,13 +78,16 @@ const DEFAULT_RESTART_WIDTH: u16 = 2;
 
 impl ChaosArgs {
     pub(super) fn settings(&self) -> ChaosSettings {
-        let recurring = |every: Option<Duration>, lasts| every.map(|every| RecurringFault { every, lasts });
+        let recurring = |every: Option<Duration>, lasts: Option<Duration>| {
+            let lasts = lasts.unwrap_or(DEFAULT_FAULT_DURATION);
+            every.map(|every| RecurringFault { every, lasts })
+        };
         ChaosSettings {
             kill_every: self.kill_every,
             kill_leader_every: self.kill_leader_every,
             drain_every: self.drain_every,
-            stop: recurring(self.stop_every, self.stop_for()),
-            partition: recurring(self.partition_every, self.partition_for()),
+            stop: recurring(self.stop_every, self.stop_for),
+            partition: recurring(self.partition_every, self.partition_for),
             rolling_restart: self
                 .rolling_restart
                 .then(|| self.restart_width.unwrap_or(DEFAULT_RESTART_WIDTH)),
@@ -94,28 +98,16 @@ impl ChaosArgs {
         }
     }
 
-    fn stop_for(&self) -> Duration {
-        self.stop_for.unwrap_or(DEFAULT_FAULT_DURATION)
-    }
-
-    fn partition_for(&self) -> Duration {
-        self.partition_for.unwrap_or(DEFAULT_FAULT_DURATION)
-    }
-
     /// Rejects contradictory flags, for a run of that length.
     pub(super) fn check(&self, run: Option<Duration>) -> Result<(), CommandError> {
-        let faults = [
-            ("stop", self.stop_every, self.stop_for()),
-            ("partition", self.partition_every, self.partition_for()),
-        ];
-        for (name, every, lasts) in faults {
-            if let Some(every) = every.filter(|every| *every <= lasts) {
+        let settings = self.settings();
+        for (name, fault) in [("stop", settings.stop), ("partition", settings.partition)] {
+            if let Some(RecurringFault { every, lasts }) = fault.filter(|fault| fault.every <= fault.lasts) {
                 return Err(CommandError::bad_input(format!(
                     "--{name}-every {every:?} must be longer than --{name}-for {lasts:?}"
                 )));
             }
         }
-        let settings = self.settings();
         let warm_up = settings.warm_up(run);
         match run {
             Some(run) if settings.is_any() && run <= warm_up => Err(CommandError::bad_input(format!(
@@ -127,10 +119,8 @@ impl ChaosArgs {
 }
 
 fn share_from(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
-        Ok(_) | Err(_) => Err("it must be a number between 0 and 1, as 0.3".to_owned()),
-    }
+    number_from(text, (Excluded(0.0), Excluded(1.0)))
+        .ok_or_else(|| "it must be a number between 0 and 1, as 0.3".to_owned())
 }
 
 #[cfg(test)]

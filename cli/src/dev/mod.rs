@@ -6,16 +6,12 @@ mod pod;
 mod progress;
 mod s3;
 
-use std::fs::File;
-use std::io::{BufReader, Write};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_lab::cluster::DataFolder;
 use emberkeep_lab::dev::DevHarness;
 use emberkeep_lab::load::{Pace, Schedule};
-use emberkeep_lab::report::{ProgressEvent, RunSummary};
+use emberkeep_lab::report::ProgressEvent;
 use emberkeep_sim::workload::RequestTrace;
 
 pub(crate) use self::args::DevArgs;
@@ -23,8 +19,8 @@ pub(crate) use self::pod::{DemoPodArgs, run as run_pod};
 use self::progress::RunProgress;
 pub(crate) use self::s3::{S3Args, run as run_s3};
 use crate::exit::CommandError;
-use crate::file::{create, this_program};
-use crate::{log, stop};
+use crate::file::{create, request_trace, this_program};
+use crate::{log, output, stop};
 
 /// Starts a cluster, drives the requests through it, and prints the summary.
 pub(crate) async fn run(args: DevArgs) -> Result<(), CommandError> {
@@ -47,13 +43,14 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), CommandError> {
     let summary = harness.run(&show, stop).await;
     progress.end();
     harness.end().await;
-    print(&summary?, json)
+    let summary = summary?;
+    output::report(&summary, json, "answers", summary.wrong)
 }
 
 /// The excerpt repeats; a file does not, unless the run has a duration or a rate.
 fn schedule_of(args: &DevArgs) -> Result<Schedule, CommandError> {
     let trace = match &args.trace {
-        Some(path) => trace_from(path)?,
+        Some(path) => request_trace(path)?,
         None => RequestTrace::web12_excerpt(),
     };
     let pace = match (args.rate, args.speed) {
@@ -63,38 +60,8 @@ fn schedule_of(args: &DevArgs) -> Result<Schedule, CommandError> {
     };
     let repeats = args.trace.is_none() || args.duration.is_some() || args.rate.is_some();
     let schedule = Schedule::new(trace, pace, repeats);
-    Ok(match (args.chaos.hot_key, args.duration) {
-        (Some(share), Some(run)) => {
-            let warm_up = args.chaos.settings().warm_up(Some(run));
-            schedule.with_hot_key(share, middle_of(run, warm_up))
-        }
-        (Some(_), None) | (None, _) => schedule,
+    Ok(match args.chaos.hot_key.zip(args.duration) {
+        Some((share, run)) => schedule.with_hot_key(share, args.chaos.settings().middle_of(run)),
+        None => schedule,
     })
-}
-
-/// The middle of the time after the warm-up.
-fn middle_of(run: Duration, warm_up: Duration) -> Duration {
-    warm_up + run.saturating_sub(warm_up) / 2
-}
-
-fn trace_from(path: &Path) -> Result<RequestTrace, CommandError> {
-    let file = File::open(path);
-    let file =
-        file.map_err(|error| CommandError::bad_input(format!("cannot read trace {}: {error}", path.display())))?;
-    RequestTrace::read(BufReader::new(file))
-        .map_err(|error| CommandError::bad_input(format!("trace {}, {error}", path.display())))
-}
-
-/// Prints the summary, and fails if an answer was wrong.
-fn print(summary: &RunSummary, json: Option<File>) -> Result<(), CommandError> {
-    let cannot = |error| CommandError::failed(format!("cannot write the summary: {error}"));
-    if let Some(mut file) = json {
-        let text = serde_json::to_string_pretty(summary).expect("numbers and names serialize to JSON");
-        writeln!(file, "{text}").map_err(cannot)?;
-    }
-    write!(std::io::stdout(), "{summary}").map_err(cannot)?;
-    match summary.wrong {
-        0 => Ok(()),
-        count => Err(CommandError::failed(format!("{count} answers were wrong"))),
-    }
 }

@@ -7,9 +7,9 @@ use clap::Args;
 use emberkeep_lab::demo::{DemoPod, DemoPodSettings};
 use emberkeep_slicelet::ByteSize;
 
-use crate::byte_count::byte_count_from;
 use crate::exit::CommandError;
-use crate::{log, ready, stop};
+use crate::quantity::byte_count_from;
+use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoPodArgs {
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: DemoPodArgs) -> Result<(), CommandError> {
     stop::with_parent();
     let listen = args.listen;
     let pod = DemoPod::start(args.into_settings()).await?;
-    ready::announce(&format!("pod at http://{listen}"))?;
+    output::announce(&format!("pod at http://{listen}"))?;
     Ok(pod.serve().await?)
 }
 

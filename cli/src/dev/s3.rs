@@ -8,7 +8,7 @@ use emberkeep_lab::cluster::start_s3_server;
 use emberkeep_store::Credentials;
 
 use crate::exit::CommandError;
-use crate::{log, ready, stop};
+use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct S3Args {
@@ -30,7 +30,7 @@ pub(crate) async fn run(args: S3Args) -> Result<(), CommandError> {
         secret_key: from_env("AWS_SECRET_ACCESS_KEY")?,
     };
     let server = start_s3_server(args.listen, args.folder, credentials).await?;
-    ready::announce(&format!("S3 at http://{}", server.addr()))?;
+    output::announce(&format!("S3 at http://{}", server.addr()))?;
     stop.cancelled().await;
     server.shutdown().await;
     Ok(())

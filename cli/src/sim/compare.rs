@@ -1,5 +1,7 @@
 //! `emberkeep sim compare`: several balancers on the same traces.
 
+use std::convert::Infallible;
+use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,8 +13,11 @@ use emberkeep_sim::replay::Balancer;
 use emberkeep_sim::score::ScoreTable;
 
 use super::sim_progress::SimProgress;
-use super::{outcome, trace_file};
+use super::timed_replay::timed_replay;
+use super::trace_file;
 use crate::exit::CommandError;
+use crate::file::{title, unwritable};
+use crate::output;
 
 /// Replay load traces with several balancers and compare them, as a table and as a page with plots
 ///
@@ -40,17 +45,17 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
     let mut table = ScoreTable::default();
     let mut comparisons = Vec::new();
     if args.traces.is_empty() {
-        comparisons.push(compared(BUILTIN, &LoadTrace::builtin(), args, &progress, &mut table)?);
+        comparisons.push(compared(BUILTIN, &LoadTrace::builtin(), args, &progress, &mut table));
     }
     for path in &args.traces {
         let trace = trace_file::read(path, &progress)?;
-        comparisons.push(compared(&trace_file::title(path), &trace, args, &progress, &mut table)?);
+        comparisons.push(compared(&title(path), &trace, args, &progress, &mut table));
     }
     progress.end();
     if let Some(path) = &args.html {
-        outcome::write_text(path, &page(&comparisons))?;
+        fs::write(path, page(&comparisons)).map_err(|error| unwritable(path, error))?;
     }
-    outcome::print(&table)
+    output::print(table)
 }
 
 /// The title of the built-in trace.
@@ -67,27 +72,27 @@ fn compared(
     args: &CompareArgs,
     progress: &SimProgress,
     table: &mut ScoreTable,
-) -> Result<Comparison, CommandError> {
+) -> Comparison {
     let mut comparison = Comparison::new(title, trace);
-    let mut run = |name, about, balancer: &mut dyn Balancer| -> Result<(), CommandError> {
+    let mut run = |name, about, balancer: &mut dyn Balancer| {
         let mut recorder = RunRecorder::new(trace);
-        let summary = outcome::replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
+        let Ok(summary) = timed_replay(trace, balancer, &format!("{title} by {name}"), progress, |tick| {
             recorder.record(tick);
-            Ok(())
-        })?;
+            Ok::<(), Infallible>(())
+        });
         table.push(title, name, &summary);
         comparison.push(recorder.into_run(name, about, summary));
-        Ok(())
     };
     for rival in &args.balancer {
-        run(rival.as_str(), rival.about(), &mut *rival.balancer(trace))?;
+        run(rival.as_str(), rival.about(), &mut *rival.balancer(trace));
     }
     if args.measured {
+        let mut sink = |_, _: &_| {};
         run(
             MEASURED,
             MEASURED_ABOUT,
-            &mut MeasuredCluster::new(trace, SEED, &mut |_, _| {}),
-        )?;
+            &mut MeasuredCluster::new(trace, SEED, &mut sink),
+        );
     }
-    Ok(comparison)
+    comparison
 }

@@ -1,13 +1,13 @@
 //! `emberkeep sim`: the simulator on the command line.
 
 mod compare;
-mod outcome;
 mod replay;
 mod replay_recording;
 mod requests;
 mod run;
 mod sim_progress;
 mod soak;
+mod timed_replay;
 mod trace_file;
 
 use clap::{Args, Subcommand};

@@ -1,8 +1,8 @@
 //! `emberkeep sim replay`: one balancer on one trace.
 
 use std::fs::File;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use emberkeep_sim::assignment_log::AssignmentLog;
@@ -13,10 +13,12 @@ use emberkeep_sim::ownership::OwnershipMap;
 use emberkeep_sim::score::{ScoreTable, Summary};
 use serde::Serialize;
 
-use super::outcome;
 use super::sim_progress::SimProgress;
+use super::timed_replay::timed_replay;
 use super::trace_file;
 use crate::exit::CommandError;
+use crate::file::{create, title};
+use crate::output;
 
 /// Replay a load trace: decide at each tick, write what was decided, score it
 #[derive(Debug, Args)]
@@ -60,22 +62,18 @@ pub(super) fn run(args: &ReplayArgs) -> Result<(), CommandError> {
     }
     let progress = SimProgress::begin();
     let trace = trace_file::read(&args.trace, &progress)?;
-    let replayed = match args.signals {
-        SignalSource::Exact => exact(args, &trace, &progress)?,
-        SignalSource::Measured => measured(args, &trace, &progress)?,
-    };
+    let replayed = replay(args, &trace, &progress).map_err(|error| {
+        let path = args.assignments.clone().unwrap_or_default();
+        CommandError::bad_input(format!("cannot write assignments {}: {error}", path.display()))
+    })?;
     progress.end();
     if let Some(path) = &args.summary {
-        outcome::write_json(path, &replayed)?;
+        output::write_json(create(path)?, &replayed)?;
     }
     let mut table = ScoreTable::default();
-    table.push(
-        &trace_file::title(&args.trace),
-        args.balancer.as_str(),
-        &replayed.summary,
-    );
-    outcome::print(&table)?;
-    replayed.measured.map_or(Ok(()), |figures| outcome::print(&figures))
+    table.push(&title(&args.trace), args.balancer.as_str(), &replayed.summary);
+    output::print(table)?;
+    replayed.measured.map_or(Ok(()), output::print)
 }
 
 /// The figures of a replay.
@@ -87,15 +85,33 @@ struct ReplayFigures {
     measured: Option<MeasuredFigures>,
 }
 
-fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result<ReplayFigures, CommandError> {
-    let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
-    let what = format!("{} by {}", trace_file::title(&args.trace), args.balancer);
+/// The file of assignments.
+type Log = AssignmentLog<BufWriter<File>>;
+
+/// Fails if the assignments cannot be written.
+fn replay(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> io::Result<ReplayFigures> {
+    let file = args.assignments.as_ref().map(File::create).transpose()?;
+    let mut log = file.map(|file| AssignmentLog::new(BufWriter::new(file)));
+    let figures = match args.signals {
+        SignalSource::Exact => exact(args, trace, progress, &mut log)?,
+        SignalSource::Measured => measured(args, trace, progress, &mut log)?,
+    };
+    log.map_or(Ok(()), |log| log.finish().map(drop))?;
+    Ok(figures)
+}
+
+fn exact(
+    args: &ReplayArgs,
+    trace: &LoadTrace,
+    progress: &SimProgress,
+    log: &mut Option<Log>,
+) -> io::Result<ReplayFigures> {
+    let what = format!("{} by {}", title(&args.trace), args.balancer);
     let balancer = &mut *args.balancer.balancer(trace);
-    let summary = outcome::replay(trace, balancer, &what, progress, |tick| match &mut log {
-        Some(log) if tick.has_changed => log.write(tick.at_ms, tick.ownership, trace),
+    let summary = timed_replay(trace, balancer, &what, progress, |tick| match log {
+        Some(log) if tick.has_changed => log.write(tick.at_ms, tick.ownership, trace.pods()),
         Some(_) | None => Ok(()),
     })?;
-    log.map_or(Ok(()), Log::finish)?;
     Ok(ReplayFigures {
         summary,
         measured: None,
@@ -103,51 +119,25 @@ fn exact(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result
 }
 
 /// Writes the assignment used by clients, with the time from which they used it.
-fn measured(args: &ReplayArgs, trace: &LoadTrace, progress: &SimProgress) -> Result<ReplayFigures, CommandError> {
-    let mut log = args.assignments.as_deref().map(Log::create).transpose()?;
+fn measured(
+    args: &ReplayArgs,
+    trace: &LoadTrace,
+    progress: &SimProgress,
+    log: &mut Option<Log>,
+) -> io::Result<ReplayFigures> {
     let mut written = Ok(());
     let mut sink = |at_ms: u64, ownership: &OwnershipMap| {
         if let Some(log) = log.as_mut().filter(|_| written.is_ok()) {
-            written = log.write(at_ms, ownership, trace);
+            written = log.write(at_ms, ownership, trace.pods());
         }
     };
     let mut measured = MeasuredCluster::new(trace, args.seed, &mut sink);
-    let what = format!("{} in a cluster", trace_file::title(&args.trace));
-    let summary = outcome::replay(trace, &mut measured, &what, progress, |_| Ok(()))?;
+    let what = format!("{} in a cluster", title(&args.trace));
+    let summary = timed_replay(trace, &mut measured, &what, progress, |_| Ok::<(), io::Error>(()))?;
     let figures = measured.figures();
     written?;
-    log.map_or(Ok(()), Log::finish)?;
     Ok(ReplayFigures {
         summary,
         measured: Some(figures),
     })
-}
-
-/// The file of assignments.
-struct Log<'a> {
-    path: &'a Path,
-    log: AssignmentLog<BufWriter<File>>,
-}
-
-impl<'a> Log<'a> {
-    fn create(path: &'a Path) -> Result<Self, CommandError> {
-        let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
-        let log = AssignmentLog::new(BufWriter::new(file));
-        Ok(Self { path, log })
-    }
-
-    fn write(&mut self, at_ms: u64, ownership: &OwnershipMap, trace: &LoadTrace) -> Result<(), CommandError> {
-        let written = self.log.write(at_ms, ownership, trace.pods());
-        written.map_err(|error| cannot_write(self.path, &error))
-    }
-
-    fn finish(self) -> Result<(), CommandError> {
-        let path = self.path;
-        let finished = self.log.finish().map(|_| ());
-        finished.map_err(|error| cannot_write(path, &error))
-    }
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> CommandError {
-    CommandError::bad_input(format!("cannot write assignments {}: {error}", path.display()))
 }

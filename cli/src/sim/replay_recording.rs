@@ -1,7 +1,7 @@
 //! `emberkeep sim replay-recording`: checks that brains repeat the recorded decisions.
 
 use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,6 +9,8 @@ use emberkeep_sim::recording::replay;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::exit::CommandError;
+use crate::file::{invalid, unreadable};
+use crate::output;
 
 /// Replay a recording of a live assigner with fresh brains, which must decide the same, byte for byte.
 ///
@@ -20,19 +22,21 @@ pub(super) struct ReplayRecordingArgs {
 }
 
 pub(super) fn run(args: &ReplayRecordingArgs) -> Result<(), CommandError> {
-    let path = args.file.display();
-    let unreadable = |error| CommandError::bad_input(format!("cannot read recording {path}: {error}"));
-    let file = File::open(&args.file).map_err(unreadable)?;
-    let byte_count = file.metadata().map_err(unreadable)?.len();
+    let path = &args.file;
+    let cannot_read = |error| unreadable("recording", path, error);
+    let file = File::open(path).map_err(cannot_read)?;
+    let byte_count = file.metadata().map_err(cannot_read)?.len();
     let progress = ProgressBar::new(byte_count).with_style(style());
     let replayed = replay(BufReader::new(progress.wrap_read(file)));
     progress.finish_and_clear();
-    let replayed = replayed.map_err(|error| CommandError::bad_input(format!("recording {path}, {error}")))?;
-    writeln!(std::io::stdout(), "{replayed}")
-        .map_err(|error| CommandError::failed(format!("cannot write the outcome: {error}")))?;
+    let replayed = replayed.map_err(|error| invalid("recording", path, error))?;
+    output::print(format_args!("{replayed}\n"))?;
     match replayed.divergence {
         None => Ok(()),
-        Some(divergence) => Err(CommandError::failed(format!("recording {path}, {divergence}"))),
+        Some(divergence) => Err(CommandError::failed(format!(
+            "recording {}, {divergence}",
+            path.display()
+        ))),
     }
 }
 

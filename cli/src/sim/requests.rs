@@ -1,7 +1,5 @@
 //! `emberkeep sim requests`: the value of affinity, measured with recorded requests.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,12 +11,11 @@ use emberkeep_sim::requests::{
 use emberkeep_sim::workload::RequestTrace;
 use serde::Serialize;
 
-use super::outcome;
 use super::sim_progress::SimProgress;
-use super::trace_file;
-use crate::byte_count::byte_count_from;
-use crate::duration::{duration_from, positive_duration_from};
 use crate::exit::CommandError;
+use crate::file::{create, request_trace, title};
+use crate::output;
+use crate::quantity::{byte_count_from, duration_from, number_from, positive_duration_from};
 
 /// Replay recorded requests on simulated pods: how evenly they are loaded, how many requests find their value warm, and
 /// how many read the object store
@@ -70,7 +67,10 @@ pub(super) struct RequestsArgs {
 
 /// Replays the requests with each balancer, and prints and writes the figures.
 pub(super) fn run(args: &RequestsArgs) -> Result<(), CommandError> {
-    let (title, requests) = read(args)?;
+    let (title, requests) = match &args.trace {
+        Some(path) => (title(path), request_trace(path)?),
+        None => ("built-in".to_owned(), RequestTrace::web12_excerpt()),
+    };
     let play = RequestReplay::try_new(&requests, &plan(args)).map_err(CommandError::bad_input)?;
     let progress = SimProgress::begin();
     let figures = PlacementPolicy::ALL.map(|policy| {
@@ -79,10 +79,20 @@ pub(super) fn run(args: &RequestsArgs) -> Result<(), CommandError> {
     });
     progress.end();
     if let Some(path) = &args.json {
-        outcome::write_json(path, &Played::of(&title, args, &play, &figures))?;
+        let played = Played {
+            trace: &title,
+            seed: args.seed,
+            pods: args.pods,
+            values_per_pod: play.room(),
+            requests: play.request_count(),
+            keys: play.key_count(),
+            duration_ms: play.end_ms(),
+            balancers: &figures,
+        };
+        output::write_json(create(path)?, &played)?;
     }
     let end_s = play.end_ms().div_ceil(1_000);
-    outcome::print(&format_args!(
+    output::print(format_args!(
         "{title}: {} requests for {} keys in {end_s} s, pods that can keep {} values each, {} in the beginning\n\n{}",
         play.request_count(),
         play.key_count(),
@@ -103,36 +113,6 @@ struct Played<'a> {
     keys: usize,
     duration_ms: u64,
     balancers: &'a [Figures],
-}
-
-impl<'a> Played<'a> {
-    fn of(trace: &'a str, args: &RequestsArgs, play: &RequestReplay, balancers: &'a [Figures]) -> Self {
-        Self {
-            trace,
-            seed: args.seed,
-            pods: args.pods,
-            values_per_pod: play.room(),
-            requests: play.request_count(),
-            keys: play.key_count(),
-            duration_ms: play.end_ms(),
-            balancers,
-        }
-    }
-}
-
-/// The title of the built-in requests.
-const BUILTIN: &str = "built-in";
-
-fn read(args: &RequestsArgs) -> Result<(String, RequestTrace), CommandError> {
-    let Some(path) = &args.trace else {
-        return Ok((BUILTIN.to_owned(), RequestTrace::web12_excerpt()));
-    };
-    let shown = path.display();
-    let file =
-        File::open(path).map_err(|error| CommandError::bad_input(format!("cannot read trace {shown}: {error}")))?;
-    let requests = RequestTrace::read(BufReader::new(file))
-        .map_err(|error| CommandError::bad_input(format!("trace {shown}, {error}")))?;
-    Ok((trace_file::title(path), requests))
 }
 
 fn plan(args: &RequestsArgs) -> ReplayPlan {
@@ -157,10 +137,9 @@ fn plan(args: &RequestsArgs) -> ReplayPlan {
 }
 
 fn speed_milli_from(text: &str) -> Result<u64, String> {
-    match text.parse::<f64>() {
-        Ok(speed) if (0.001..=1_000.0).contains(&speed) => Ok((speed * 1_000.0).round() as u64),
-        Ok(_) | Err(_) => Err("it must be a number from 0.001 to 1000".to_owned()),
-    }
+    number_from(text, 0.001..=1_000.0)
+        .map(|speed| (speed * 1_000.0).round() as u64)
+        .ok_or_else(|| "it must be a number from 0.001 to 1000".to_owned())
 }
 
 fn addition_from(text: &str) -> Result<Addition, String> {

@@ -1,13 +1,14 @@
 //! `emberkeep sim run`: a scenario in a simulated cluster.
 
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use emberkeep_sim::scenario::{Scenario, difference};
 
 use crate::exit::CommandError;
+use crate::file::{invalid, unreadable};
+use crate::output;
 
 /// Run a scenario: a cluster, the events that happen to it, and the expected outcome
 ///
@@ -25,25 +26,19 @@ pub(super) struct RunArgs {
 
 /// Runs the scenario, prints the outcome, and compares it.
 pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
-    let path = args.scenario.display();
-    let text = fs::read_to_string(&args.scenario)
-        .map_err(|error| CommandError::bad_input(format!("cannot read scenario {path}: {error}")))?;
-    let scenario =
-        Scenario::parse(&text).map_err(|error| CommandError::bad_input(format!("scenario {path}, {error}")))?;
+    let path = &args.scenario;
+    let text = fs::read_to_string(path).map_err(|error| unreadable("scenario", path, error))?;
+    let scenario = Scenario::parse(&text).map_err(|error| invalid("scenario", path, error))?;
     let outcome = scenario.run(args.seed);
     let is_compared = args.seed.is_none() && !scenario.expected().is_empty();
     match difference(scenario.expected(), &outcome).filter(|_| is_compared) {
-        None => print(&outcome),
+        None => output::print(outcome),
         Some(shown) => {
-            print(&shown)?;
+            output::print(shown)?;
             Err(CommandError::failed(format!(
-                "scenario {path} has another outcome than expected"
+                "scenario {} has another outcome than expected",
+                path.display()
             )))
         }
     }
-}
-
-fn print(text: &str) -> Result<(), CommandError> {
-    let written = std::io::stdout().write_all(text.as_bytes());
-    written.map_err(|error| CommandError::failed(format!("cannot print the outcome: {error}")))
 }

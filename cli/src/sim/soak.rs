@@ -3,9 +3,9 @@
 use clap::Args;
 use emberkeep_sim::soak::soak;
 
-use super::outcome;
 use super::sim_progress::SimProgress;
 use crate::exit::CommandError;
+use crate::output;
 
 /// Inject random faults into random clusters, and check the invariants
 ///
@@ -29,9 +29,9 @@ pub(super) fn run(args: &SoakArgs) -> Result<(), CommandError> {
     let soaked = soak(args.seed, args.seeds, &mut |done| shown.reach(done));
     progress.end();
     match soaked {
-        Ok(soaked) => outcome::print(&soaked),
+        Ok(soaked) => output::print(soaked),
         Err(failure) => {
-            outcome::print(&failure)?;
+            output::print(&failure)?;
             let seed = failure.shrunk.seed();
             let again = format!("reproduce it with `emberkeep sim soak --seeds 1 --seed {seed}`");
             Err(CommandError::failed(format!("seed {seed} broke an invariant, {again}")))

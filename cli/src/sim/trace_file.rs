@@ -8,14 +8,14 @@ use emberkeep_sim::load_trace::LoadTrace;
 
 use super::sim_progress::{ProgressStage, SimProgress};
 use crate::exit::CommandError;
+use crate::file::{invalid, title, unreadable};
 
 /// The size of the read buffer.
 const READ_BYTES: usize = 1 << 20;
 
 /// Reads a load trace, and shows progress.
 pub(super) fn read(path: &Path, progress: &SimProgress) -> Result<LoadTrace, CommandError> {
-    let shown = path.display();
-    let cannot_read = |error| CommandError::bad_input(format!("cannot read trace {shown}: {error}"));
+    let cannot_read = |error| unreadable("trace", path, error);
     let file = File::open(path).map_err(cannot_read)?;
     let length = file.metadata().map_err(cannot_read)?.len();
     let counted = CountingReader {
@@ -23,13 +23,7 @@ pub(super) fn read(path: &Path, progress: &SimProgress) -> Result<LoadTrace, Com
         byte_count: 0,
         stage: progress.stage(&format!("reading {}", title(path)), length),
     };
-    LoadTrace::read(BufReader::with_capacity(READ_BYTES, counted))
-        .map_err(|error| CommandError::bad_input(format!("trace {shown}, {error}")))
-}
-
-/// The title of a trace: its file name without folder and extension.
-pub(super) fn title(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    LoadTrace::read(BufReader::with_capacity(READ_BYTES, counted)).map_err(|error| invalid("trace", path, error))
 }
 
 /// A file that reports its read position as progress.

@@ -1,60 +1,24 @@
 //! `emberkeep admin`: the loads of pods, and draining a pod.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStderr};
+use std::net::TcpStream;
 
 use emberkeep_testkit::deadline::wait_for;
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::binary::{FinishedCommand, emberkeep, finished};
+use crate::dev_command::DevCommand;
 
-/// A dev cluster of two pods; killed when dropped.
-struct DevCluster {
-    process: Child,
-    /// Kept open: the cluster writes its progress there.
-    lines: Lines<BufReader<ChildStderr>>,
-}
-
-impl DevCluster {
-    fn start() -> Self {
-        let mut command = emberkeep("dev --pods 2 --for 1h --store folder".split(' '));
-        let mut process = command.spawn().expect("the binary was built");
-        let stderr = process.stderr.take().expect("it is piped");
-        Self {
-            process,
-            lines: BufReader::new(stderr).lines(),
-        }
-    }
-
-    /// The address of a process, as soon as it is printed.
-    fn address_of(&mut self, name: &str) -> SocketAddr {
-        let mut printed = self.lines.by_ref().map_while(Result::ok);
-        let line = printed.find(|line| line.starts_with(name)).expect("it is printed");
-        let (_, rest) = line.split_once("http://").expect("it is printed with its URL");
-        let (address, _) = rest.split_once(',').expect("metrics follow");
-        address.parse().expect("it is an address")
-    }
-}
-
-impl Drop for DevCluster {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn admin(assigner: SocketAddr, line: &str) -> FinishedCommand {
-    let assigner = format!("http://{assigner}");
-    let args = ["admin", "--assigner", &assigner].into_iter();
-    finished(&mut emberkeep(args.chain(line.split(' '))))
+/// A cluster of two pods, and the folder of its data.
+fn cluster() -> (DevCommand, TempDir) {
+    let place = tempfile::tempdir().expect("there is room for a folder");
+    let cluster = DevCommand::start(place.path(), "--pods 2 --store folder");
+    (cluster, place)
 }
 
 #[test]
 fn the_loads_of_pods_and_the_tolerance_are_printed() {
-    let mut cluster = DevCluster::start();
-    let assigner = cluster.address_of("assigner-1");
-    let loads = admin(assigner, "loads demo --json");
+    let (mut cluster, _place) = cluster();
+    let loads = cluster.admin("loads demo --json");
     assert_eq!(loads.code, Some(0), "{loads:?}");
     let loads: Value = serde_json::from_str(&loads.stdout).expect("it is JSON");
     let pods = loads["pods"].as_array().expect("pods are a list");
@@ -63,24 +27,24 @@ fn the_loads_of_pods_and_the_tolerance_are_printed() {
     // A tenth of the million units that a pod of dev can carry.
     assert_eq!(loads["load"]["tolerance_milli"], 100_000_000, "{loads}");
 
-    let unknown = admin(assigner, "loads other");
+    let unknown = cluster.admin("loads other");
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
 }
 
 #[test]
 fn a_drained_pod_owns_nothing_and_ends_and_the_last_pod_is_kept() {
-    let mut cluster = DevCluster::start();
-    let assigner = cluster.address_of("assigner-1");
+    let (mut cluster, _place) = cluster();
     let pod = cluster.address_of("pod-1");
+    cluster.shorten_moves();
 
-    let unknown = admin(assigner, "drain demo pod-9 --wait");
+    let unknown = cluster.admin("drain demo pod-9 --wait");
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert!(
         unknown.stderr.starts_with("error: ") && unknown.stderr.contains("pod-9"),
         "{unknown:?}"
     );
 
-    let drained = admin(assigner, "drain demo pod-1 --wait");
+    let drained = cluster.admin("drain demo pod-1 --wait");
     assert_eq!(drained.code, Some(0), "{drained:?}");
     assert_eq!(drained.stdout, "pod pod-1 of target demo has drained\n");
     assert!(drained.stderr.contains(" slices left ("), "{drained:?}");
@@ -91,11 +55,11 @@ fn a_drained_pod_owns_nothing_and_ends_and_the_last_pod_is_kept() {
     );
     wait_for("the pod's end", || TcpStream::connect(pod).is_err().then_some(()));
 
-    let late = admin(assigner, "drain demo pod-2 --wait --timeout 5s");
+    let late = cluster.admin("drain demo pod-2 --wait --timeout 2s");
     assert_eq!(late.code, Some(1), "{late:?}");
-    let refusal = "error: pod pod-2 of target demo had not drained within 5s: ";
+    let refusal = "error: pod pod-2 of target demo had not drained within 2s";
     assert!(late.stderr.contains(refusal), "{late:?}");
 
-    let status = cluster.process.try_wait().expect("it was started");
+    let status = cluster.exit_status();
     assert_eq!(status, None, "the cluster continues after a pod has ended in order");
 }

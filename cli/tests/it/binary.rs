@@ -1,13 +1,14 @@
 //! Running the built binary, with a deadline.
 
+use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
-/// Far longer than any command takes; only a command that hangs exceeds it.
-const DEADLINE: Duration = Duration::from_secs(180);
+use emberkeep_testkit::deadline::RUN_DEADLINE;
+use serde_json::Value;
 
 /// A command that has ended.
 #[derive(Debug)]
@@ -31,12 +32,23 @@ pub(crate) fn emberkeep<'a>(args: impl IntoIterator<Item = &'a str>) -> Command 
     command
 }
 
+/// Runs a command line to its end, in this folder.
+pub(crate) fn finished_in(folder: &Path, line: &str) -> FinishedCommand {
+    finished(emberkeep(line.split_whitespace()).current_dir(folder))
+}
+
+/// The content of a JSON file in this folder.
+pub(crate) fn json_in(folder: &Path, name: &str) -> Value {
+    let text = fs::read_to_string(folder.join(name)).expect("the command has written it");
+    serde_json::from_str(&text).expect("it is JSON")
+}
+
 /// Runs a command to its end.
 pub(crate) fn finished(command: &mut Command) -> FinishedCommand {
     let mut child = command.spawn().expect("the binary was built");
     let stdout = read_in_background(child.stdout.take().expect("it is piped"));
     let stderr = read_in_background(child.stderr.take().expect("it is piped"));
-    let text = |reader: &mpsc::Receiver<String>| reader.recv_timeout(DEADLINE);
+    let text = |reader: &mpsc::Receiver<String>| reader.recv_timeout(RUN_DEADLINE);
     let (stdout, stderr) = match (text(&stdout), text(&stderr)) {
         (Ok(stdout), Ok(stderr)) => (stdout, stderr),
         _ => hangs(child),
@@ -57,5 +69,5 @@ fn read_in_background(mut source: impl Read + Send + 'static) -> mpsc::Receiver<
 
 fn hangs(mut child: Child) -> ! {
     let _ = child.kill();
-    panic!("the command did not end within {DEADLINE:?}")
+    panic!("the command did not end within {RUN_DEADLINE:?}")
 }

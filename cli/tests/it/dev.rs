@@ -1,13 +1,12 @@
 //! `emberkeep dev` from the outside: real processes, real sockets.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::binary::{emberkeep, finished};
+use crate::binary::{finished_in, json_in};
 use crate::dev_command::DevCommand;
 
 const KEY_COUNT: usize = 150;
@@ -23,13 +22,12 @@ fn place() -> TempDir {
 
 /// Runs to the end of the trace, or of `--for`.
 fn run(place: &Path, options: &str) -> Value {
-    let mut command = emberkeep(["dev", "--patient", "--trace", "trace.csv", "--json", "out.json"]);
-    let ended = finished(command.args(options.split_whitespace()).current_dir(place));
+    let line = format!("dev --patient --trace trace.csv --json out.json {options}");
+    let ended = finished_in(place, &line);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(", metrics at http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stdout.starts_with("requests "), "{ended:?}");
-    let json = fs::read_to_string(place.join("out.json")).expect("--json names it");
-    serde_json::from_str(&json).expect("it is JSON")
+    json_in(place, "out.json")
 }
 
 /// A run that lasts until it is stopped.
@@ -79,7 +77,7 @@ fn a_trace_is_driven_to_its_end_once() {
 #[test]
 fn killed_pods_and_leaders_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 3s --kill-leader-every 5s \
+    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 1s --kill-leader-every 2s \
                    --store folder";
     let mut dev = start(place.path(), options);
     dev.wait_until("a killed pod, a killed leader and moves", |progress| {
@@ -99,6 +97,7 @@ fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
     let place = place();
     let options = "--speed 1 --pods 3 --warm-up 1s --rolling-restart --store folder";
     let mut dev = start(place.path(), options);
+    dev.shorten_moves();
     dev.wait_until_finished("--rolling-restart");
     let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
@@ -111,8 +110,8 @@ fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
 #[test]
 fn draining_halted_and_partitioned_pods_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 4s --stop-every 5s --stop-for 1s \
-                   --partition-every 6s --partition-for 1s --store folder";
+    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 1s --stop-every 2s --stop-for 1s \
+                   --partition-every 2s --partition-for 1s --store folder";
     let mut dev = start(place.path(), options);
     dev.wait_until("each disruption", |progress| {
         ["Drain", "Stop", "Partition"]
@@ -134,6 +133,7 @@ fn scaling_up_and_down_fails_no_request() {
         place.path(),
         "--speed 1 --pods 2 --warm-up 1s --scale 3,2 --store folder",
     );
+    dev.shorten_moves();
     dev.wait_until_finished("--scale");
     let summary = dev.end();
     assert_eq!(counts(&summary), (0, 0), "{summary}");
@@ -157,12 +157,12 @@ fn the_impact_of_a_hot_key_is_reported() {
     let place = place();
     let summary = run(
         place.path(),
-        "--rate 300 --pods 3 --for 10s --warm-up 2s --hot-key 0.5 --store folder",
+        "--rate 300 --pods 3 --for 4s --warm-up 1s --hot-key 0.5 --store folder",
     );
     assert_eq!(summary["wrong"], 0, "{summary}");
     assert_eq!(all_of(&summary, "kind"), ["hot_key"], "{summary}");
     let event = &summary["events"][0];
-    assert!(event["at_ms"].as_u64() >= Some(6_000), "{event}");
+    assert!(event["at_ms"].as_u64() >= Some(2_500), "{event}");
     assert!(event["p99_before_us"].as_u64() > Some(0), "{event}");
     assert!(event["p99_after_us"].as_u64() > Some(0), "{event}");
     assert!(event.get("balanced_after_ms").is_some(), "{event}");
@@ -171,9 +171,9 @@ fn the_impact_of_a_hot_key_is_reported() {
 #[test]
 fn a_run_that_ends_during_its_rolling_restart_is_a_failure() {
     let place = place();
-    let mut command =
-        emberkeep("dev --trace trace.csv --for 3s --warm-up 2s --rolling-restart --store folder".split(' '));
-    let ended = finished(command.current_dir(place.path()));
+    // A step lasts at least as long as former owners answer late requests: 5 s.
+    let line = "dev --patient --trace trace.csv --for 1s --warm-up 0s --rolling-restart --store folder";
+    let ended = finished_in(place.path(), line);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
         ended
@@ -186,28 +186,9 @@ fn a_run_that_ends_during_its_rolling_restart_is_a_failure() {
 #[test]
 fn a_killed_cluster_continues_with_its_data() {
     let place = place();
-    let mut command = emberkeep([
-        "dev",
-        "--trace",
-        "trace.csv",
-        "--data",
-        "data",
-        "--for",
-        "1h",
-        "--pods",
-        "2",
-    ]);
-    let mut first = command.current_dir(place.path()).spawn().expect("the binary was built");
-    let stderr = BufReader::new(first.stderr.take().expect("it is piped"));
-    let pulse = stderr
-        .lines()
-        .map_while(Result::ok)
-        .find(|line| line.contains(", generation "));
-    first.kill().expect("it runs");
-    first.wait().expect("it was started");
-    let pulse = pulse.expect("it ran");
-    let (_, generation) = pulse.rsplit_once(", generation ").expect("it was looked for");
-    let generation: u64 = generation.parse().expect("a generation is a number");
+    let mut first = start(place.path(), "--pods 2");
+    let generation = first.wait_for("load", |progress| progress.generation());
+    drop(first);
 
     let summary = run(place.path(), "--data data --for 1s --pods 2");
     assert!(

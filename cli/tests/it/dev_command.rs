@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use emberkeep_testkit::deadline::wait_for;
+use emberkeep_testkit::process::send_signal;
 use serde_json::Value;
 
-use crate::binary::emberkeep;
+use crate::binary::{FinishedCommand, emberkeep, finished, json_in};
 
-/// A run with `--for 1h` and its data in `data` below the folder. Killed when dropped.
+/// A run with `--for 1h` and its data in `data` below the folder. Killed with all its processes when dropped.
 pub(crate) struct DevCommand {
     process: Child,
     folder: PathBuf,
@@ -29,17 +31,8 @@ pub(crate) struct DevOutput {
 
 impl DevCommand {
     pub(crate) fn start(folder: &Path, options: &str) -> Self {
-        let args = [
-            "dev",
-            "--patient",
-            "--for",
-            "1h",
-            "--data",
-            "data",
-            "--json",
-            "out.json",
-        ];
-        let mut command = emberkeep(args.into_iter().chain(options.split_whitespace()));
+        let line = format!("dev --patient --for 1h --data data --json out.json {options}");
+        let mut command = emberkeep(line.split_whitespace());
         let mut process = command.current_dir(folder).spawn().expect("the binary was built");
         let stderr = BufReader::new(process.stderr.take().expect("it is piped"));
         let lines = Arc::<Mutex<Vec<String>>>::default();
@@ -57,14 +50,23 @@ impl DevCommand {
         }
     }
 
-    /// Waits until the run has reported this text.
-    pub(crate) fn wait_until(&mut self, what: &str, is_reported: impl Fn(&DevOutput) -> bool) {
+    /// Waits until the run has reported a value.
+    pub(crate) fn wait_for<T>(&mut self, what: &str, reported: impl Fn(&DevOutput) -> Option<T>) -> T {
         wait_for(what, || {
             let progress = self.progress();
-            let ended = self.process.try_wait().expect("it was started");
-            assert_eq!(ended, None, "it ended before {what}: {:#?}", progress.lines);
-            is_reported(&progress).then_some(())
-        });
+            assert_eq!(
+                self.exit_status(),
+                None,
+                "it ended before {what}: {:#?}",
+                progress.lines
+            );
+            reported(&progress)
+        })
+    }
+
+    /// Waits until the reports of the run satisfy the predicate.
+    pub(crate) fn wait_until(&mut self, what: &str, is_reported: impl Fn(&DevOutput) -> bool) {
+        self.wait_for(what, |progress| is_reported(progress).then_some(()));
     }
 
     /// Waits until this disruption, given by its flag, is finished.
@@ -73,17 +75,41 @@ impl DevCommand {
         self.wait_until(flag, |progress| progress.log.contains(&finished));
     }
 
+    /// The address of the process of that name, as soon as it is printed.
+    pub(crate) fn address_of(&mut self, name: &str) -> SocketAddr {
+        self.wait_for(name, |progress| {
+            let line = progress.lines.iter().find(|line| line.starts_with(name))?;
+            let (_, rest) = line.split_once("http://")?;
+            rest.split_once(',')?.0.parse().ok()
+        })
+    }
+
+    /// Runs `emberkeep admin` against the first member of the assigner.
+    pub(crate) fn admin(&mut self, line: &str) -> FinishedCommand {
+        let assigner = format!("http://{}", self.address_of("assigner-1"));
+        let args = ["admin", "--assigner", &assigner].into_iter();
+        finished(&mut emberkeep(args.chain(line.split(' '))))
+    }
+
+    /// Shortens the time for which former owners answer late requests, which each move takes. By default it is 5 s.
+    pub(crate) fn shorten_moves(&mut self) {
+        let configured = self.admin("configure-target demo --leave-linger 500ms");
+        assert_eq!(configured.code, Some(0), "{configured:?}");
+    }
+
+    /// How the run has ended, if it has.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().expect("it was started")
+    }
+
     /// Ends the run with SIGTERM, which must succeed; returns the summary that it writes.
     pub(crate) fn end(mut self) -> Value {
-        let id = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status();
-        assert!(sent.expect("kill can be run").success(), "it runs");
-        let status = wait_for("the end", || self.process.try_wait().expect("it was started"));
+        send_signal(&self.process, "TERM");
+        let status = wait_for("the end", || self.exit_status());
         let reader = self.reader.take().expect("it ends once");
         reader.join().expect("it does not panic");
         assert_eq!(status.code(), Some(0), "{:#?}", self.progress().lines);
-        let json = fs::read_to_string(self.folder.join("out.json")).expect("--json names it");
-        serde_json::from_str(&json).expect("it is JSON")
+        json_in(&self.folder, "out.json")
     }
 
     fn progress(&self) -> DevOutput {
@@ -108,6 +134,12 @@ impl DevOutput {
     /// The number of slices that have moved.
     pub(crate) fn move_count(&self) -> u64 {
         self.values_of(" moves,").last().unwrap_or_default()
+    }
+
+    /// The generation of the assignment, once load is sent.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        let mut lines = self.lines.iter();
+        lines.find_map(|line| line.rsplit_once(", generation ")?.1.parse().ok())
     }
 
     /// The numbers before this unit.

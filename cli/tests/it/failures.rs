@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use emberkeep_clerk::Clerk;
-use emberkeep_lab::cluster::{
-    DataFolder, FailureLogs, PodFault, PodOptions, ProcessCluster, ProcessClusterSettings, StoreChoice,
-};
+use emberkeep_lab::cluster::{FailureLogs, PodFault, ProcessCluster, StoreChoice};
 use emberkeep_lab::demo::TARGET;
 use emberkeep_lab::demo::pb::AddRequest;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
@@ -15,7 +13,7 @@ use emberkeep_proto::pb;
 use emberkeep_testkit::deadline::eventually;
 use tonic::Status;
 
-use crate::binary::BINARY;
+use crate::writable_pods;
 
 const POD_COUNT: usize = 3;
 const KEY_COUNT: usize = 30;
@@ -30,27 +28,11 @@ struct FailureCluster {
 impl FailureCluster {
     /// Starts a cluster, waits until each pod owns slices, and writes an object for each key.
     async fn start() -> Self {
-        let settings = ProcessClusterSettings {
-            pods: PodOptions {
-                are_writable: true,
-                ..PodOptions::default()
-            },
-            ..ProcessClusterSettings::new(BINARY.into())
-        };
-        let folder = DataFolder::open(None).unwrap();
-        let mut processes = ProcessCluster::start(folder, StoreChoice::Folder, settings)
-            .await
-            .unwrap();
-        processes
-            .create_target(TARGET, pb::TargetSettings::default())
-            .await
-            .unwrap();
-        processes.start_pods(POD_COUNT).await.unwrap();
-        let builder = Clerk::builder(TARGET).assigner(&processes.assigner_urls()[0]);
+        let processes = writable_pods::start(StoreChoice::Folder, pb::TargetSettings::default(), POD_COUNT).await;
         let cluster = Self {
             _logs: FailureLogs::of(processes.folder()),
+            clerk: writable_pods::clerk(&processes, "client", patient()).await,
             processes,
-            clerk: builder.settings(patient()).connect().await.unwrap(),
         };
         wait_until_owned(&cluster.clerk, |owners| owners.len() == POD_COUNT)
             .await

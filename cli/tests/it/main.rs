@@ -15,4 +15,5 @@ mod failures;
 mod recording;
 mod requests;
 mod simulation;
+mod writable_pods;
 mod writes;

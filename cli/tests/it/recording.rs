@@ -5,12 +5,11 @@ use std::path::Path;
 
 use emberkeep_testkit::deadline::wait_for;
 
-use crate::binary::{FinishedCommand, emberkeep, finished};
+use crate::binary::{FinishedCommand, finished_in};
 use crate::dev_command::DevCommand;
 
 fn replayed(place: &Path, file: &str) -> FinishedCommand {
-    let mut command = emberkeep(["sim", "replay-recording", file]);
-    finished(command.current_dir(place))
+    finished_in(place, &format!("sim replay-recording {file}"))
 }
 
 /// The counts in the outcome: brains, events, proposals, assignments.
@@ -27,7 +26,7 @@ fn has_kills(counts: &[u64]) -> bool {
 #[test]
 fn a_recording_of_pods_that_start_and_are_killed_is_replayed_byte_for_byte() {
     let place = tempfile::tempdir().expect("there is room for a folder");
-    let options = "--speed 1 --pods 3 --warm-up 1s --kill-every 2s --store folder --record night";
+    let options = "--speed 1 --pods 3 --warm-up 0s --kill-every 1s --store folder --record night";
     let mut dev = DevCommand::start(place.path(), options);
     dev.wait_until("two kills", |progress| progress.injected("Kill") >= 2);
     wait_for("decisions after the kills", || {
@@ -46,7 +45,7 @@ fn a_recording_of_pods_that_start_and_are_killed_is_replayed_byte_for_byte() {
 #[test]
 fn a_recording_that_a_kill_has_truncated_is_replayed_up_to_there() {
     let place = tempfile::tempdir().expect("there is room for a folder");
-    let options = "--speed 1 --pods 2 --assigners 3 --warm-up 1s --kill-leader-every 3s --store folder --record night";
+    let options = "--speed 1 --pods 2 --assigners 3 --warm-up 0s --kill-leader-every 1s --store folder --record night";
     let mut dev = DevCommand::start(place.path(), options);
     dev.wait_until("a killed leader", |progress| progress.injected("KillLeader") >= 1);
     wait_for("a restarted member that records again, and a second leader", || {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::binary::{FinishedCommand, emberkeep, finished};
+use crate::binary::{FinishedCommand, finished_in, json_in};
 
 const TRACE: &str = "at_ms,key,load\n0,a,1\n10,b,1\n20,a,1\n30,a,1\n40,b,2.5\n";
 
@@ -10,8 +10,7 @@ const TRACE: &str = "at_ms,key,load\n0,a,1\n10,b,1\n20,a,1\n30,a,1\n40,b,2.5\n";
 fn requests(line: &str) -> (FinishedCommand, tempfile::TempDir) {
     let place = tempfile::tempdir().expect("there is room for a file");
     fs::write(place.path().join("five.csv"), TRACE).expect("there is room for a file");
-    let arguments = ["sim", "requests"].into_iter().chain(line.split_whitespace());
-    (finished(emberkeep(arguments).current_dir(place.path())), place)
+    (finished_in(place.path(), &format!("sim requests {line}")), place)
 }
 
 #[test]
@@ -25,8 +24,7 @@ fn requests_are_replayed_with_three_balancers_and_the_figures_written() {
     );
     let firsts: Vec<_> = lines.filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(firsts, ["BALANCER", "emberkeep", "ring", "stateless"]);
-    let figures = fs::read_to_string(place.path().join("figures.json")).unwrap();
-    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    let figures = json_in(place.path(), "figures.json");
     assert_eq!((&figures["requests"], &figures["keys"]), (&5.into(), &2.into()));
     for way in figures["balancers"].as_array().unwrap() {
         assert_eq!((&way["hits"], &way["cold"]), (&3.into(), &2.into()), "{way}");
@@ -83,7 +81,7 @@ fn impossible_arguments_are_refused_with_one_sentence() {
 fn a_trace_that_cannot_be_read_is_named_with_its_line() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("bad.csv"), TRACE.replace("20,a,1", "20,a,much")).unwrap();
-    let ended = finished(emberkeep(["sim", "requests", "bad.csv"]).current_dir(place.path()));
+    let ended = finished_in(place.path(), "sim requests bad.csv");
     let sentence = "error: trace bad.csv, line 4: load \"much\" is not a number; a row is at_ms,key,load\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::binary::{emberkeep, finished};
+use crate::binary::{emberkeep, finished, finished_in, json_in};
 
 const TRACE: &str = concat!(
     r#"{"at_ms":0,"event":"config","max_load_hint":100,"imbalance":"DEFAULT","min_replicas":1,"max_replicas":1,"decide_every_ms":5000}"#,
@@ -22,7 +22,7 @@ fn a_replay_writes_assignments_and_figures() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
     let line = "sim replay two.jsonl --balancer static --assignments log.jsonl --summary figures.json";
-    let ended = finished(emberkeep(line.split_whitespace()).current_dir(place.path()));
+    let ended = finished_in(place.path(), line);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     let log = fs::read_to_string(place.path().join("log.jsonl")).unwrap();
     let expected = concat!(
@@ -32,8 +32,7 @@ fn a_replay_writes_assignments_and_figures() {
         "\n",
     );
     assert_eq!(log, expected);
-    let figures = fs::read_to_string(place.path().join("figures.json")).unwrap();
-    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    let figures = json_in(place.path(), "figures.json");
     assert_eq!(figures["uncovered"], 0);
     assert_eq!(figures["ticks"], 4);
     let shown: Vec<_> = ended
@@ -63,7 +62,7 @@ fn without_a_trace_all_balancers_are_compared_on_the_built_in_one() {
 fn a_trace_that_cannot_be_replayed_is_named_with_its_line() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("bad.jsonl"), TRACE.replace("[\"a\"]", "[\"c\"]")).unwrap();
-    let ended = finished(emberkeep(["sim", "replay", "bad.jsonl"]).current_dir(place.path()));
+    let ended = finished_in(place.path(), "sim replay bad.jsonl");
     let sentence =
         "error: trace bad.jsonl, line 4: pod \"c\" crashes or drains but is not present; it must be added first\n";
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{ended:?}");
@@ -84,10 +83,9 @@ fn a_measured_replay_writes_figures_between_the_ticks() {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("two.jsonl"), TRACE).unwrap();
     let line = "sim replay two.jsonl --signals measured --summary figures.json";
-    let ended = finished(emberkeep(line.split_whitespace()).current_dir(place.path()));
+    let ended = finished_in(place.path(), line);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
-    let figures = fs::read_to_string(place.path().join("figures.json")).unwrap();
-    let figures: serde_json::Value = serde_json::from_str(&figures).unwrap();
+    let figures = json_in(place.path(), "figures.json");
     assert_eq!(figures["uncovered"], 1, "no detection is instant");
     assert!(figures["measured"]["load_steps"].is_array(), "{figures}");
 }
@@ -99,7 +97,7 @@ fn an_expected_outcome_is_shown_and_another_is_refused_with_the_difference() {
     let place = tempfile::tempdir().unwrap();
     let run = |text: &str| {
         fs::write(place.path().join("two.txt"), text).unwrap();
-        finished(emberkeep(["sim", "run", "two.txt"]).current_dir(place.path()))
+        finished_in(place.path(), "sim run two.txt")
     };
     let shown = run(SCENARIO);
     assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""));

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use emberkeep_lab::LabError;
 use emberkeep_lab::cluster::{Addresses, ChildProcess, ProcessLauncher, ProcessSpec};
-use emberkeep_lab::load::DEADLINE;
+use emberkeep_lab::{DEADLINE, LabError};
 
 use super::host::Host;
 use super::wires::Wires;

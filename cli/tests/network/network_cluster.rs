@@ -23,6 +23,8 @@ const VALUE_SIZE: usize = 16 << 10;
 const MAX_LOAD_HINT_MILLI: u64 = 1_000_000_000;
 /// Few slices, so that a handoff takes seconds.
 const SLICES_PER_POD_MIN: u32 = 8;
+/// A tenth of the default: tests wait until former owners have left.
+const LEAVE_LINGER_MS: u64 = 500;
 
 /// One assigner, three pods, and a clerk. The processes end with it.
 pub(crate) struct NetworkCluster {
@@ -53,6 +55,7 @@ impl NetworkCluster {
         let target = pb::TargetSettings {
             max_load_hint_milli: Some(MAX_LOAD_HINT_MILLI),
             slices_per_pod_min: Some(SLICES_PER_POD_MIN),
+            leave_linger_ms: Some(LEAVE_LINGER_MS),
             ..Default::default()
         };
         processes.create_target(TARGET, target).await.unwrap();

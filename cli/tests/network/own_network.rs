@@ -5,15 +5,13 @@ use std::env;
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use std::thread;
-use std::time::Duration;
 
+use emberkeep_testkit::deadline::RUN_DEADLINE;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 /// Set for the run inside.
 const INSIDE: &str = "EMBERKEEP_TEST_OWN_NETWORK";
-/// The deadline of the test: only a fault exceeds it.
-const DEADLINE: Duration = Duration::from_secs(150);
 /// The commands that create a network namespace, for root and for other users.
 const WAYS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
 /// Commands that must work inside.
@@ -34,8 +32,8 @@ pub(crate) fn in_own_network<S: AsyncFnOnce()>(test: S) {
 fn run(test: impl AsyncFnOnce()) {
     thread::spawn(end_with_parent);
     let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
-    let ended = runtime.block_on(async { timeout(DEADLINE, test()).await });
-    assert!(ended.is_ok(), "it took longer than {DEADLINE:?}");
+    let ended = runtime.block_on(async { timeout(RUN_DEADLINE, test()).await });
+    assert!(ended.is_ok(), "it took longer than {RUN_DEADLINE:?}");
 }
 
 /// Ends this process when its standard input closes, at the latest when the outer test process ends.

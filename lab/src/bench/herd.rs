@@ -22,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::bench_cluster::write_objects;
 use super::herd_report::{HerdReport, HerdRun, StoreSample};
-use crate::LabError;
 use crate::cluster::{
     AssignmentObserver, BUCKET, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings, Storage, environment_of,
 };
 use crate::demo::{TARGET, value_of};
 use crate::load::{Clients, LoadRun, Pace, Schedule, drive};
 use crate::report::{ProgressEvent, ShowProgress};
+use crate::{DEADLINE, LabError};
 
 /// The settings of the measurement.
 #[derive(Debug, Clone)]
@@ -57,11 +57,12 @@ pub struct HerdSettings {
     pub guard_rate: Option<u32>,
     /// The maximum number of concurrent store requests of a pod with the guard.
     pub guard_concurrency: u16,
+    /// The waiting and retry settings of clients.
+    pub clerk: ClerkSettings,
 }
 
 /// The maximum of the setting: effectively no bound.
 const UNGUARDED_CONCURRENCY: u16 = 10_000;
-const ASSIGN_TIMEOUT: Duration = Duration::from_secs(60);
 /// The sampling interval of the store's counters.
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 /// The number of keys warmed concurrently, and the maximum number of rounds.
@@ -182,8 +183,8 @@ impl Herd {
         cluster.start_pods(settings.pods.into()).await?;
         let end = CancellationToken::new();
         let mut assignment = AssignmentObserver::start(cluster.assigner_urls(), &[], &end);
-        let generation = assignment.owned_by(&cluster.pod_addresses(), ASSIGN_TIMEOUT).await?;
-        let clients = Clients::connect(&cluster.assigner_urls(), generation, ClerkSettings::default()).await?;
+        let generation = assignment.owned_by(&cluster.pod_addresses(), DEADLINE).await?;
+        let clients = Clients::connect(&cluster.assigner_urls(), generation, settings.clerk.clone()).await?;
         let herd = Self {
             cluster,
             server,

@@ -9,10 +9,8 @@ use emberkeep_slicelet::{Builder, Codec, Slicelet};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::LabError;
+use crate::{DEADLINE, LabError};
 
-/// The deadline for the pod to own all slices.
-const OWN_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The only pod of its target.
@@ -45,11 +43,11 @@ impl<C: Codec> LocalPod<C> {
 
     /// Waits until the pod owns this key; it then owns all keys.
     pub(super) async fn owned(&self, key: &str) -> Result<(), LabError> {
-        let deadline = Instant::now() + OWN_TIMEOUT;
+        let deadline = Instant::now() + DEADLINE;
         while self.slicelet.own(key).is_err() {
             if Instant::now() > deadline {
                 return Err(LabError::failed(format!(
-                    "the pod did not own all keys within {OWN_TIMEOUT:?}"
+                    "the pod did not own all keys within {DEADLINE:?}"
                 )));
             }
             sleep(POLL_INTERVAL).await;

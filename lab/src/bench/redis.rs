@@ -8,12 +8,9 @@ use std::time::{Duration, Instant};
 
 use emberkeep_runtime::free_port::free_port;
 
-use crate::LabError;
+use crate::{DEADLINE, LabError};
 
-const START_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// The deadline of a request.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server without persistence and one connection to it. The server ends when this is dropped.
 #[derive(Debug)]
@@ -94,12 +91,12 @@ impl Drop for Redis {
 }
 
 fn connect(port: u16) -> io::Result<BufReader<TcpStream>> {
-    let deadline = Instant::now() + START_TIMEOUT;
+    let deadline = Instant::now() + DEADLINE;
     loop {
         match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
             Ok(connection) => {
                 connection.set_nodelay(true)?;
-                connection.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+                connection.set_read_timeout(Some(DEADLINE))?;
                 return Ok(BufReader::with_capacity(64 << 10, connection));
             }
             Err(error) if Instant::now() > deadline => return Err(error),

@@ -1,7 +1,6 @@
 //! `emberkeep bench restart`: the values that a pod with a disk tier still has after a restart.
 
 use std::fmt;
-use std::time::Duration;
 
 use emberkeep_proto::pb;
 use emberkeep_slicelet::ByteSize;
@@ -16,9 +15,9 @@ use super::key_distribution::KeyDistribution;
 use super::object::{keys_of, value_of};
 use super::read_workload::ReadsReport;
 use super::reader::{ReadSettings, ReaderReport, TARGET, start_process};
-use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
 use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
+use crate::{DEADLINE, LabError};
 
 /// The settings of the measurement.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +59,6 @@ struct RestartRun {
     before: ReadsReport,
     after: ReadsReport,
 }
-
-/// The deadline for a pod to write its index.
-const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Restarts a pod after SIGTERM and SIGKILL, and reports the objects found on disk.
 pub fn run(
@@ -126,7 +122,7 @@ async fn restart(
     let mut first = start_process(cluster, &reads, &disk).await?;
     let before = ReaderReport::of(&mut first).await?;
     match ending {
-        Ending::Sigterm => first.terminate(END_TIMEOUT).await?,
+        Ending::Sigterm => first.terminate(DEADLINE).await?,
         Ending::Sigkill => first.kill().await?,
     }
     let mut second = start_process(cluster, &reads, &disk).await?;

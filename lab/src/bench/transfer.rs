@@ -19,11 +19,11 @@ use super::key_distribution::{KeyDistribution, KeySampler};
 use super::object::{is_value_of, keys_of, value_of};
 use super::process_memory::{ProcessMemory, reset_peak};
 use super::transfer_report::{AnswerCounts, PodMemory, TransferReport, TransferRun};
-use crate::LabError;
 use crate::cluster::{AssignmentObserver, PodOptions, PodProcess, ProcessCluster, Signal};
 use crate::demo::{ReadTotals, TARGET};
 use crate::load::{Clients, ScheduledRequest};
 use crate::report::{ProgressEvent, ShowProgress};
+use crate::{DEADLINE, LabError};
 
 /// The settings of the measurement.
 #[derive(Debug, Clone, Copy)]
@@ -44,11 +44,8 @@ pub struct TransferSettings {
 const MAX_LOAD_HINT_MILLI: u64 = 1_000_000_000;
 /// Memory beside the values, for entries and headroom.
 const SPARE_MEMORY: u64 = 16 << 20;
-const ASSIGN_TIMEOUT: Duration = Duration::from_secs(60);
 /// The deadline for the move of all slices.
 const MOVE_TIMEOUT: Duration = Duration::from_secs(600);
-/// The deadline for the old pod to end once all slices have moved.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// The sampling interval of the memory of an ending pod.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -196,9 +193,9 @@ impl<'a> PodReplacement<'a> {
     /// Waits until the pod owns all slices and none moves; returns clients that have the assignment.
     async fn settled(&mut self, pod: &PodProcess) -> Result<Clients, LabError> {
         let owner = [pod.address.to_string()].into();
-        let generation = self.assignment.owned_by(&owner, ASSIGN_TIMEOUT).await?;
-        let settled = self.assignment.settled_on(&owner, Instant::now() + ASSIGN_TIMEOUT);
-        let unsettled = || LabError::failed(format!("slices still moved after {ASSIGN_TIMEOUT:?}"));
+        let generation = self.assignment.owned_by(&owner, DEADLINE).await?;
+        let settled = self.assignment.settled_on(&owner, Instant::now() + DEADLINE);
+        let unsettled = || LabError::failed(format!("slices still moved after {DEADLINE:?}"));
         settled.await.ok_or_else(unsettled)?;
         Clients::connect(&self.cluster.assigner_urls(), generation, ClerkSettings::default()).await
     }
@@ -268,7 +265,7 @@ async fn peak_until_end(mut pod: PodProcess) -> Result<u64, LabError> {
         }
     };
     tokio::select! {
-        ended = pod.process.ended(DRAIN_TIMEOUT) => ended?,
+        ended = pod.process.ended(DEADLINE) => ended?,
         () = sampling => {}
     }
     Ok(peak_bytes)

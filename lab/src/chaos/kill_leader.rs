@@ -8,12 +8,10 @@ use tokio::time::{Instant, timeout};
 
 use super::context::ChaosContext;
 use super::disruption::Disruption;
-use crate::LabError;
 use crate::cluster::ProcessCluster;
 use crate::report::EventKind;
+use crate::{DEADLINE, LabError};
 
-/// The longest accepted time without a leader.
-const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The interval at which the members are asked for the leader while none leads.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The deadline of a member's answer.
@@ -70,10 +68,10 @@ async fn new_leader(members: Vec<String>, old_term: u64) -> Result<Instant, LabE
     let members = members.into_iter();
     let members = members.map(|url| AssignerAdmin::new(vec![url], ANSWER_TIMEOUT));
     let elected = select_all(members.map(|member| Box::pin(new_leader_known_to(member, old_term))));
-    match timeout(LEADER_TIMEOUT, elected).await {
+    match timeout(DEADLINE, elected).await {
         Ok((at, ..)) => Ok(at),
         Err(_) => Err(LabError::failed(format!(
-            "the assigner had no new leader within {LEADER_TIMEOUT:?}"
+            "the assigner had no new leader within {DEADLINE:?}"
         ))),
     }
 }

@@ -61,6 +61,12 @@ impl ChaosSettings {
             None => Duration::ZERO,
         }
     }
+
+    /// The middle of a run of that length after its warm-up.
+    pub fn middle_of(&self, run: Duration) -> Duration {
+        let warm_up = self.warm_up(Some(run));
+        warm_up + run.saturating_sub(warm_up) / 2
+    }
 }
 
 #[cfg(test)]
@@ -81,5 +87,6 @@ mod tests {
         assert_eq!(chaos.warm_up(Some(seconds(8))), seconds(2));
         chaos.warm_up = Some(seconds(3));
         assert_eq!(chaos.warm_up(Some(seconds(60))), seconds(3));
+        assert_eq!(chaos.middle_of(seconds(13)), seconds(8));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_assigner::AssignerAdmin;
 use emberkeep_assigner::raft::MemberId;
@@ -12,10 +11,7 @@ use super::data_folder::DataFolder;
 use super::launcher::ProcessLauncher;
 use super::member::AssignerMember;
 use super::process::{ChildProcess, ProcessSpec};
-use crate::LabError;
-
-/// The deadline for the assigner to elect a leader that answers.
-const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::{DEADLINE, LabError};
 
 /// All members, and their processes.
 #[derive(Debug)]
@@ -77,7 +73,7 @@ impl AssignerGroup {
 
     /// A client of the admin service.
     pub fn admin(&self) -> AssignerAdmin {
-        AssignerAdmin::new(self.urls(), LEADER_TIMEOUT)
+        AssignerAdmin::new(self.urls(), DEADLINE)
     }
 
     /// Kills the member with SIGKILL.

@@ -3,8 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use emberkeep_runtime::http_get::http_get;
 
 /// One scrape of `/metrics`, in the Prometheus text format.
 #[derive(Debug, Clone)]
@@ -16,12 +15,7 @@ impl MetricsPage {
     /// # Errors
     /// If it cannot be reached.
     pub async fn scrape(http: SocketAddr) -> io::Result<Self> {
-        let mut connection = TcpStream::connect(http).await?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n");
-        connection.write_all(request.as_bytes()).await?;
-        let mut page = String::new();
-        connection.read_to_string(&mut page).await?;
-        Ok(Self(page))
+        http_get(http, "/metrics").await.map(Self)
     }
 
     /// The lines of this metric.

@@ -2,15 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::LabError;
-
-/// The deadline of a command.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::{DEADLINE, LabError};
 
 /// Runs commands against one cluster.
 #[derive(Debug, Clone)]

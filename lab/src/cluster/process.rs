@@ -9,14 +9,12 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child as Process, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::LabError;
+use crate::{DEADLINE, LabError};
 
 /// The prefix of the line on standard output by which a process reports that it is ready.
 pub const READY: &str = "ready:";
 /// The exit code for bad input.
 const BAD_INPUT_CODE: i32 = 2;
-/// The deadline for a process to be ready.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline for it to end once its standard input is closed.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 /// The number of lines of its log that a failure quotes.
@@ -105,15 +103,15 @@ impl ChildProcess {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn ready(&mut self) -> Result<(), LabError> {
-        match timeout(START_TIMEOUT, self.output.next_line()).await {
+        match timeout(DEADLINE, self.output.next_line()).await {
             Ok(Ok(Some(line))) if line.starts_with(READY) => Ok(()),
             Ok(_) => {
-                let ended = timeout(START_TIMEOUT, self.process.wait()).await;
+                let ended = timeout(DEADLINE, self.process.wait()).await;
                 let status = ended.ok().and_then(Result::ok);
                 Err(self.did_not_start(status))
             }
             Err(_) => Err(LabError::failed(format!(
-                "{} was not ready within {START_TIMEOUT:?}\n{}",
+                "{} was not ready within {DEADLINE:?}\n{}",
                 self.spec.name,
                 self.log_tail()
             ))),

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_assigner::AssignerAdmin;
 use emberkeep_assigner::raft::MemberId;
@@ -22,10 +21,7 @@ use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
 use super::process::{ChildProcess, ProcessSpec};
 use super::storage::{Storage, StoreChoice};
 use super::tcp_proxy::Upstream;
-use crate::LabError;
-
-/// The deadline for a draining pod to end; its own drain timeout expires earlier.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+use crate::{DEADLINE, LabError};
 
 /// The settings of a cluster.
 #[derive(Debug, Clone)]
@@ -185,7 +181,7 @@ impl ProcessCluster {
 
     /// Sends SIGTERM to the pods. A pod that exits with an error or misses its deadline is a failure of the cluster.
     pub(crate) async fn drain_pods(&mut self, names: &[String]) -> Result<(), LabError> {
-        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        let deadline = Instant::now() + DEADLINE;
         for name in names {
             if let Some(pod) = self.take_pod(name) {
                 self.draining.push(pod.drain(deadline).await?);

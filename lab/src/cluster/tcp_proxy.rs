@@ -163,6 +163,7 @@ impl Upstream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DEADLINE;
 
     /// A proxy and both ends of a connection through it: near and far.
     async fn connection() -> (TcpProxy, TcpStream, TcpStream) {
@@ -179,8 +180,7 @@ mod tests {
 
     async fn read(end: &mut TcpStream) -> [u8; 4] {
         let mut bytes = [0; 4];
-        let deadline = Duration::from_secs(10);
-        timeout(deadline, end.read_exact(&mut bytes)).await.unwrap().unwrap();
+        timeout(DEADLINE, end.read_exact(&mut bytes)).await.unwrap().unwrap();
         bytes
     }
 

@@ -10,15 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::settings::DevSettings;
 use super::target::settings_of;
-use crate::LabError;
 use crate::chaos::{ChaosContext, supervise};
 use crate::cluster::{AssignmentObserver, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings};
 use crate::demo::{ReadTotals, TARGET, value_of};
 use crate::load::{Clients, LoadRun, Schedule, drive, write_missing};
 use crate::report::{ProgressEvent, ProgressSample, RunCounters, RunSummary, ShowProgress};
+use crate::{DEADLINE, LabError};
 
-/// The deadline for pods to own all slices.
-const ASSIGN_TIMEOUT: Duration = Duration::from_secs(60);
 /// The sampling interval of progress.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -148,7 +146,7 @@ async fn start(
     cluster.start_pods(settings.pods.into()).await?;
     let end = CancellationToken::new();
     let mut assignment = AssignmentObserver::start(cluster.assigner_urls(), schedule.keys(), &end);
-    let generation = assignment.owned_by(&cluster.pod_addresses(), ASSIGN_TIMEOUT).await?;
+    let generation = assignment.owned_by(&cluster.pod_addresses(), DEADLINE).await?;
     let clients = Clients::connect(&cluster.assigner_urls(), generation, settings.clerk.clone()).await?;
     if settings.chaos.is_any() {
         let count = schedule.keys().len();

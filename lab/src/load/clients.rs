@@ -1,7 +1,6 @@
 //! The clients of the demo service: clerks, each with its own connections.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_clerk::{Clerk, ClerkBuilder, ClerkSettings, ClerkStats};
 use emberkeep_core::assignment::Generation;
@@ -10,16 +9,14 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
 use super::schedule::ScheduledRequest;
-use crate::LabError;
 use crate::demo::TARGET;
 use crate::demo::pb::demo_client::DemoClient;
 use crate::demo::pb::{ViewRequest, ViewResponse};
+use crate::{DEADLINE, LabError};
 
 const CLERK_COUNT: usize = 4;
 /// The number of concurrent reads.
 const READ_WIDTH: usize = 64;
-/// The deadline for clerks to receive an assignment.
-const CLERK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Clerks that send requests in rotation.
 #[derive(Debug, Clone)]
@@ -29,7 +26,7 @@ impl Clients {
     /// Connects, and waits until each clerk has this generation or a newer one.
     ///
     /// # Errors
-    /// If that takes longer than 30 s.
+    /// If that takes longer than [`DEADLINE`].
     pub async fn connect(
         assigners: &[String],
         generation: Generation,
@@ -44,10 +41,10 @@ impl Clients {
             clerks.push(clerk);
         }
         let received_by_all = join_all(clerks.iter().map(|clerk| received(clerk, generation)));
-        match tokio::time::timeout(CLERK_TIMEOUT, received_by_all).await {
+        match tokio::time::timeout(DEADLINE, received_by_all).await {
             Ok(_) => Ok(Self(clerks.into())),
             Err(_) => Err(LabError::failed(format!(
-                "the clerks did not receive generation {generation} within {CLERK_TIMEOUT:?}"
+                "the clerks did not receive generation {generation} within {DEADLINE:?}"
             ))),
         }
     }

@@ -15,4 +15,4 @@ pub(crate) use self::hot_key::HotKeyPlan;
 pub use self::objects::write_missing;
 pub(crate) use self::run::LoadRun;
 pub use self::schedule::{Pace, Schedule, ScheduledRequest};
-pub use self::viewers::{DEADLINE, Viewers, denies_ownership, patient, view, wait_until_assigned, wait_until_owned};
+pub use self::viewers::{Viewers, denies_ownership, patient, unhurried, view, wait_until_assigned, wait_until_owned};

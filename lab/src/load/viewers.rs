@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use emberkeep_clerk::{Clerk, ClerkError, ClerkSettings};
 use emberkeep_core::assignment::Assignment;
@@ -15,12 +14,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::LabError;
 use crate::demo::pb::demo_client::DemoClient;
 use crate::demo::pb::{ViewRequest, ViewResponse};
-
-/// The deadline of all waits: only a fault exceeds it.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+use crate::{DEADLINE, LabError};
 
 /// Repeated requests for all keys. Each must be answered, or fail after its answer has begun.
 #[derive(Debug)]
@@ -93,17 +89,24 @@ impl Viewers {
     }
 }
 
-/// Settings with which a request fails only if no pod ever answers it.
-pub fn patient() -> ClerkSettings {
+/// The default settings, with a deadline that only a fault exceeds.
+pub fn unhurried() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
         retry_wait_max: DEADLINE,
+        ..ClerkSettings::default()
+    }
+}
+
+/// Settings with which a request fails only if no pod ever answers it.
+pub fn patient() -> ClerkSettings {
+    ClerkSettings {
         retries: RetryBudgetSettings {
             per_thousand: 1_000,
             floor_per_second: 1_000,
             saved_max: 1_000,
         },
-        ..ClerkSettings::default()
+        ..unhurried()
     }
 }
 

@@ -7,7 +7,7 @@ use emberkeep_proto::convert::NotOwner;
 use emberkeep_runtime::grpc_timeout;
 use emberkeep_slicelet::Slicelet;
 use emberkeep_testkit::assignment::{all_by, generation, halves};
-use emberkeep_testkit::deadline::soon;
+use emberkeep_testkit::deadline::{DEADLINE, soon};
 use emberkeep_testkit::metrics::metric_value;
 use futures::StreamExt;
 use tonic::{Code, Request, Status};
@@ -117,14 +117,14 @@ async fn an_unreachable_owner_is_returned_with_the_reason() {
 async fn the_owner_gets_the_remaining_time_and_its_request_is_dropped_at_the_deadline() {
     let (first, owner) = first_and_owner(MisrouteMode::Forward).await;
     let mut request = Request::new("a:timeout".to_owned());
-    request.set_timeout(Duration::from_secs(10));
+    request.set_timeout(DEADLINE);
     let left = first.client().send(request).await.unwrap().into_inner();
     let headers = [(
         http::header::HeaderName::from_static("grpc-timeout"),
         left.parse().unwrap(),
     )];
     let left = grpc_timeout::of_headers(&headers.into_iter().collect()).unwrap();
-    assert!(left > Duration::ZERO && left < Duration::from_secs(10), "{left:?}");
+    assert!(left > Duration::ZERO && left < DEADLINE, "{left:?}");
 
     // On a slow machine a request may miss its deadline before it reaches the owner: the next attempt has a longer one.
     let mut timeout = Duration::from_millis(300);

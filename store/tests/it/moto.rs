@@ -7,7 +7,8 @@ use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+
+use emberkeep_testkit::deadline::DEADLINE;
 
 use crate::backend::BUCKET;
 
@@ -17,8 +18,6 @@ const PROGRAM: &str = "EMBERKEEP_MOTO_SERVER";
 const REQUIRED: &str = "EMBERKEEP_REQUIRE_MOTO";
 /// The line that it logs once it accepts connections.
 const LISTENING: &str = " * Running on http://";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the program until standard input ends, which the system closes when this process ends, even by a kill.
 const WRAPPER: &str = r#"trap '' INT HUP
@@ -57,9 +56,9 @@ impl Moto {
         let (sender, receiver) = channel();
         let log = wrapper.stderr.take().unwrap();
         thread::spawn(move || follow(log, &sender));
-        let addr = receiver.recv_timeout(START_TIMEOUT).map_err(|error| match error {
+        let addr = receiver.recv_timeout(DEADLINE).map_err(|error| match error {
             RecvTimeoutError::Disconnected => format!("{program}, named by {PROGRAM}, is missing or ended at once"),
-            RecvTimeoutError::Timeout => format!("{program} did not start within {START_TIMEOUT:?}"),
+            RecvTimeoutError::Timeout => format!("{program} did not start within {DEADLINE:?}"),
         })?;
         create_bucket(addr);
         Ok(Self {
@@ -81,7 +80,7 @@ fn follow(log: ChildStderr, sender: &Sender<SocketAddr>) {
 /// Without a signature, which moto accepts.
 fn create_bucket(addr: SocketAddr) {
     let mut connection = TcpStream::connect(addr).unwrap();
-    connection.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
+    connection.set_read_timeout(Some(DEADLINE)).unwrap();
     write!(
         connection,
         "PUT /{BUCKET} HTTP/1.1\r\nHost: {addr}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

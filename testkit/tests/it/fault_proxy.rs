@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use emberkeep_runtime::http_get::exchange;
 use emberkeep_testkit::fault_proxy::{FaultProxy, HttpFault, InjectedFaults, RequestMatcher};
 use http::{Request, Response};
 use http_body_util::Full;
@@ -13,8 +14,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// A server that numbers its answers, behind a proxy.
@@ -70,12 +70,10 @@ async fn answer(request: Request<Incoming>, request_count: &AtomicU32) -> Result
 }
 
 async fn get(proxy: SocketAddr, path: &str, header: &str) -> String {
-    let mut connection = TcpStream::connect(proxy).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: store.example\r\n{header}Connection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     // A connection that is cut ends with an error, or just ends.
-    let _ = connection.read_to_end(&mut answer).await;
+    let _ = exchange(&proxy.to_string(), &request, &mut answer).await;
     String::from_utf8(answer).unwrap()
 }
 

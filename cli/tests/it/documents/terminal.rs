@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::shown::is_printed;
+use emberkeep_testkit::deadline::RUN_DEADLINE;
+use emberkeep_testkit::process::send_signal;
 
-/// The deadline of everything but compiling: only a fault exceeds it.
-const DEADLINE: Duration = Duration::from_secs(180);
+use super::shown::is_printed;
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -42,7 +42,7 @@ impl Terminal {
     }
 
     pub(crate) fn wait_for(&mut self, shown: &str) {
-        self.poll("print", DEADLINE, shown, |terminal| {
+        self.poll("print", RUN_DEADLINE, shown, |terminal| {
             let is_printed = is_printed(shown, &terminal.printed.lock().unwrap());
             let status = terminal.process.try_wait().unwrap();
             assert!(
@@ -58,28 +58,27 @@ impl Terminal {
     /// The exit status of the command; all expected output has been printed.
     pub(crate) fn end(&mut self, deadline: Duration, shown: &str) -> ExitStatus {
         let status = self.poll("end", deadline, "", |terminal| terminal.process.try_wait().unwrap());
-        self.poll("print", DEADLINE, shown, |terminal| {
+        self.poll("print", RUN_DEADLINE, shown, |terminal| {
             is_printed(shown, &terminal.printed.lock().unwrap()).then_some(())
         });
         status
     }
 
     pub(crate) fn ends_well(&mut self, shown: &str) {
-        let status = self.end(DEADLINE, shown);
+        let status = self.end(RUN_DEADLINE, shown);
         assert!(status.success(), "{} ended with {status}: {}", self.name, self.text());
     }
 
     /// Ctrl-C, for a command that handles it.
     pub(crate) fn interrupt(&self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        send_signal(&self.process, "INT");
     }
 
     /// Ctrl-C, for a command that it ends. If tests run in the background of a shell, that signal is ignored by all commands that do not
     /// handle it, so this sends another one.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
-        self.end(DEADLINE, "");
+        self.end(RUN_DEADLINE, "");
     }
 
     fn text(&self) -> String {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emberkeep_clerk::Clerk;
+use emberkeep_lab::DEADLINE;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
 use emberkeep_lab::demo::pb::{AddRequest, AddResponse};
-use emberkeep_lab::load::DEADLINE;
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use tokio::sync::watch;

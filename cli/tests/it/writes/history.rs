@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use emberkeep_clerk::Clerk;
 use emberkeep_lab::demo::pb::AppendRequest;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
+use emberkeep_testkit::deadline::RUN_DEADLINE;
 use emberkeep_testkit::linearizability::{AppendHistory, AppendOutcome};
 use futures::future::join_all;
 use tokio::sync::watch;
@@ -20,8 +21,6 @@ const POD_COUNT: usize = 3;
 const CLIENT_COUNT: usize = 8;
 /// The wait of a client after a failure.
 const PAUSE: Duration = Duration::from_millis(20);
-/// The deadline of the whole run: only a fault exceeds it.
-const RUN_DEADLINE: Duration = Duration::from_secs(300);
 
 /// One list per key, with the history of its appends.
 struct AppendLists {

@@ -3,20 +3,17 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use emberkeep_clerk::Clerk;
-use emberkeep_lab::cluster::{
-    DataFolder, FailureLogs, MetricsPage, OperatorCommand, PodOptions, ProcessCluster, ProcessClusterSettings,
-    StoreChoice,
-};
+use emberkeep_clerk::{Clerk, ClerkSettings};
+use emberkeep_lab::DEADLINE;
+use emberkeep_lab::cluster::{FailureLogs, MetricsPage, OperatorCommand, ProcessCluster, StoreChoice};
 use emberkeep_lab::demo::TARGET;
-use emberkeep_lab::load::{DEADLINE, wait_until_owned};
 use emberkeep_proto::pb;
 use emberkeep_store::Store;
 use rand::RngExt;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::binary::BINARY;
+use crate::writable_pods;
 
 /// The interval of kills.
 const KILL_INTERVAL: Duration = Duration::from_secs(1);
@@ -49,42 +46,24 @@ pub(crate) struct PodCounters {
 impl WriteCluster {
     /// Starts this many pods, and waits until each owns slices.
     pub(crate) async fn start(pod_count: usize) -> Self {
-        let settings = ProcessClusterSettings {
-            pods: PodOptions {
-                are_writable: true,
-                ..PodOptions::default()
-            },
-            ..ProcessClusterSettings::new(BINARY.into())
-        };
-        let folder = DataFolder::open(None).unwrap();
-        let mut processes = ProcessCluster::start(folder, store(), settings).await.unwrap();
         let target = pb::TargetSettings {
             max_load_hint_milli: Some(MAX_LOAD_HINT_MILLI),
             ..Default::default()
         };
-        processes.create_target(TARGET, target).await.unwrap();
-        processes.start_pods(pod_count).await.unwrap();
+        let processes = writable_pods::start(store(), target, pod_count).await;
         let pod_names = processes.pods().iter().map(|pod| pod.name().to_owned());
-        let cluster = Self {
+        Self {
             _logs: FailureLogs::of(processes.folder()),
             pod_names: pod_names.collect(),
             processes,
             killed_count: 0,
             counters: PodCounters::default(),
-        };
-        let clerk = cluster.clerk("starter").await;
-        wait_until_owned(&clerk, |owners| owners.len() == pod_count)
-            .await
-            .unwrap();
-        cluster
+        }
     }
 
     /// A clerk with its own connections.
     pub(crate) async fn clerk(&self, name: &str) -> Clerk {
-        let builder = Clerk::builder(TARGET)
-            .name(name)
-            .assigner(&self.processes.assigner_urls()[0]);
-        let clerk = builder.connect().await.unwrap();
+        let clerk = writable_pods::clerk(&self.processes, name, ClerkSettings::default()).await;
         clerk.ready(DEADLINE).await.unwrap();
         clerk
     }

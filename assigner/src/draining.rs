@@ -3,67 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use emberkeep_assigner::AssignerAdmin;
 use emberkeep_proto::pb;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
-use super::report::AdminReport;
-use crate::exit::CommandError;
+use crate::admin_client::{AdminError, AssignerAdmin};
 
 /// The interval at which the state of the pod is read.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Marks the pod as draining. With a deadline, waits until it owns nothing, and shows the remaining slices on standard
-/// error.
-pub(super) async fn drain(
-    admin: &AssignerAdmin,
-    target: &str,
-    pod: &str,
-    wait: Option<Duration>,
-) -> Result<AdminReport, CommandError> {
-    let Some(wait) = wait else {
-        admin.drain(target, pod).await?;
-        return Ok(AdminReport::Done(format!("pod {pod} of target {target} is draining")));
-    };
-    let deadline = Instant::now() + wait;
-    let mut left = None;
-    let drained = timeout_at(deadline, async {
-        admin.drain(target, pod).await?;
-        wait_until_drained(admin, target, pod, &mut left).await
-    });
-    match drained.await {
-        Ok(outcome) => outcome.map(|()| AdminReport::Done(format!("pod {pod} of target {target} has drained"))),
-        Err(_) => {
-            let left = left.map_or(String::new(), |left| format!(": {left}"));
-            Err(CommandError::failed(format!(
-                "pod {pod} of target {target} had not drained within {wait:?}{left}"
-            )))
-        }
-    }
-}
-
-async fn wait_until_drained(
-    admin: &AssignerAdmin,
-    target: &str,
-    pod: &str,
-    shown: &mut Option<RemainingSlices>,
-) -> Result<(), CommandError> {
-    loop {
-        let left = RemainingSlices::of(&admin.target(target).await?, pod, shown.as_ref());
-        if *shown != Some(left) {
-            eprintln!("{pod}: {left}");
-        }
-        *shown = Some(left);
-        if left.is_drained() {
-            return Ok(());
-        }
-        sleep(POLL_INTERVAL).await;
-    }
-}
-
 /// The slices of a draining pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RemainingSlices {
+pub struct RemainingSlices {
     /// Whether the answering member has applied the drain already.
     is_draining: bool,
     /// The most slices observed.
@@ -71,6 +21,31 @@ struct RemainingSlices {
     serving: u64,
     leaving: u64,
     warming: u64,
+}
+
+impl AssignerAdmin {
+    /// Marks a pod as draining, and waits until it owns nothing. `show` receives its remaining slices whenever they
+    /// change.
+    pub async fn drain_to_end(
+        &self,
+        target: &str,
+        pod: &str,
+        mut show: impl FnMut(RemainingSlices),
+    ) -> Result<(), AdminError> {
+        self.drain(target, pod).await?;
+        let mut shown = None;
+        loop {
+            let left = RemainingSlices::of(&self.target(target).await?, pod, shown.as_ref());
+            if shown != Some(left) {
+                show(left);
+            }
+            shown = Some(left);
+            if left.is_drained() {
+                return Ok(());
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+    }
 }
 
 impl RemainingSlices {
