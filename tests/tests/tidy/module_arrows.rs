@@ -25,7 +25,7 @@ const CRATES: [(&str, Floors); 2] = [
     (
         "lab",
         &[
-            &["error", "report"],
+            &["error", "deadline", "report"],
             &["demo"],
             &["cluster", "load"],
             &["chaos"],
