@@ -29,7 +29,7 @@ pub(crate) fn invalid(what: &str, path: &Path, error: impl Display) -> CommandEr
     CommandError::bad_input(format!("{what} {}, {error}", path.display()))
 }
 
-/// Reads recorded requests.
+/// Reads recorded requests; an error names the line.
 pub(crate) fn request_trace(path: &Path) -> Result<RequestTrace, CommandError> {
     let file = File::open(path).map_err(|error| unreadable("trace", path, error))?;
     RequestTrace::read(BufReader::new(file)).map_err(|error| invalid("trace", path, error))

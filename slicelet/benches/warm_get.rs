@@ -116,9 +116,10 @@ async fn warmed(store: Store) -> (Slicelet<Raw>, ScriptedAssigner, Vec<String>) 
 
 /// Heartbeats and load reports at production intervals.
 fn production_intervals() -> SessionSettings {
+    let production = SessionSettings::UNTIL_REGISTERED;
     SessionSettings {
-        heartbeat_interval: Duration::from_millis(500),
-        load_report_interval: Duration::from_secs(1),
+        heartbeat_interval: production.heartbeat_interval,
+        load_report_interval: production.load_report_interval,
         ..welcome()
     }
 }

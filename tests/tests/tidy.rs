@@ -10,6 +10,7 @@ mod tidy {
     pub(crate) mod file_arrows;
     pub(crate) mod file_circles;
     pub(crate) mod file_shape;
+    pub(crate) mod filler;
     pub(crate) mod finding;
     pub(crate) mod imports;
     pub(crate) mod leftovers;
@@ -31,17 +32,18 @@ use std::path::Path;
 use tidy::finding::Finding;
 use tidy::tree::Tree;
 use tidy::{
-    core_purity, crate_arrows, file_circles, file_shape, leftovers, links, metric_names, module_arrows, names,
+    core_purity, crate_arrows, file_circles, file_shape, filler, leftovers, links, metric_names, module_arrows, names,
     predicates, sleeps, test_binaries, type_names,
 };
 
 /// All checks: each reads the whole tree and reports the violations of its rule.
-const CHECKS: [fn(&Tree) -> Vec<Finding>; 13] = [
+const CHECKS: [fn(&Tree) -> Vec<Finding>; 14] = [
     crate_arrows::findings,
     module_arrows::findings,
     core_purity::findings,
     file_circles::findings,
     file_shape::findings,
+    filler::findings,
     names::findings,
     predicates::findings,
     leftovers::findings,

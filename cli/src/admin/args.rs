@@ -25,7 +25,7 @@ pub(crate) struct AdminArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminCommand {
-    /// List all targets
+    /// List all targets by name
     Targets,
     /// Show one target: its settings and its pods
     Target { target: String },

@@ -17,7 +17,7 @@ pub(super) struct SoakArgs {
     /// How many seeds to run
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// The first seed
+    /// The first seed; the others follow it
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

@@ -9,7 +9,7 @@ use crate::load::{Load, half_life};
 /// The half-life of the fast rate, which shows an overload early.
 pub(super) const FAST_HALF_LIFE: Duration = Duration::from_secs(10);
 /// The half-life of the slow rate, which is stable enough to guide placement.
-pub(super) const SLOW_HALF_LIFE: Duration = Duration::from_secs(60);
+pub const SLOW_HALF_LIFE: Duration = Duration::from_secs(60);
 /// The measuring time that an inferred rate is worth: after as long, measured counts weigh more than it.
 pub(super) const INFERRED: Duration = Duration::from_secs(10);
 

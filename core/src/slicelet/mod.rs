@@ -35,6 +35,7 @@ pub use answered::{Answered, AnsweredLimits};
 pub use decayed_rate::DecayedRate;
 pub use hottest::{HotKey, Hottest};
 pub use load_meter::LoadMeter;
+pub use metered_rate::SLOW_HALF_LIFE;
 pub use metering::{Collection, Metering, RangeCounts, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
 pub use ownership::{Identity, Ownership, Share};
 pub use reconnect::{Reconnect, WELCOME_TIMEOUT};

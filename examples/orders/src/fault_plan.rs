@@ -74,8 +74,8 @@ mod tests {
             fail_first: 2,
             ..FaultPlan::default()
         };
-        let strikes: Vec<Option<CallFault>> = (0..4).map(|count| faults.fault_of("o/ship", count)).collect();
-        assert_eq!(strikes, [Some(CallFault::Before), Some(CallFault::After), None, None]);
+        let planned: Vec<Option<CallFault>> = (0..4).map(|count| faults.fault_of("o/ship", count)).collect();
+        assert_eq!(planned, [Some(CallFault::Before), Some(CallFault::After), None, None]);
     }
 
     #[test]

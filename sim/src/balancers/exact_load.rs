@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use emberkeep_core::keyspace::{SliceKey, SliceMap};
 use emberkeep_core::load::{Demand, Load, LoadMap};
+use emberkeep_core::slicelet::SLOW_HALF_LIFE;
 
 use crate::replay::TraceState;
-
-/// The half-life of the steady rate: the slow half-life of a slicelet's meters.
-const HALF_LIFE: Duration = Duration::from_secs(60);
 
 /// The true rate of every key, and the smoothed rate for planning.
 ///
@@ -29,7 +27,7 @@ impl ExactLoad {
             now: vec![Load::ZERO; key_count],
             steady: vec![0.0; key_count],
             at_ms: 0,
-            decay: Decay::new(HALF_LIFE),
+            decay: Decay::new(SLOW_HALF_LIFE),
         }
     }
 
@@ -113,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_difference_halves_with_each_half_life() {
-        let mut decay = Decay::new(HALF_LIFE);
+        let mut decay = Decay::new(SLOW_HALF_LIFE);
         assert_eq!(decay.factor(60_000), 0.5);
         assert_eq!(decay.factor(180_000), 0.125);
         assert_eq!(decay.factor(0), 1.0);

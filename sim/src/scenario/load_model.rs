@@ -104,7 +104,7 @@ impl LoadModel {
             ScenarioOp::Scale { to } => self.now.scale = to,
             ScenarioOp::Wave { by, period } => self.now.wave = Some(Wave { by, period, began: now }),
             ScenarioOp::Calm => self.now = LoadModifiers::none(),
-            ScenarioOp::Strike { .. }
+            ScenarioOp::Inject { .. }
             | ScenarioOp::Add { .. }
             | ScenarioOp::ReplaceNext
             | ScenarioOp::RestartNext

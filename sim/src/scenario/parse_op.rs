@@ -63,7 +63,7 @@ fn inject(reader: &mut WordReader<'_>, fault: Fault) -> Result<ScenarioOp, Scena
         true => Some(reader.duration()?),
         false => None,
     };
-    Ok(ScenarioOp::Strike { pods, fault, lasts })
+    Ok(ScenarioOp::Inject { pods, fault, lasts })
 }
 
 fn pods(reader: &mut WordReader<'_>) -> Result<PodSelector, ScenarioFault> {
@@ -193,7 +193,7 @@ mod tests {
     fn every_op_is_parsed() {
         let named =
             |names: &[&str]| PodSelector::Named(names.iter().map(|name| PodName::try_new(name).unwrap()).collect());
-        let strike = |pods, fault, seconds: Option<u64>| ScenarioOp::Strike {
+        let inject = |pods, fault, seconds: Option<u64>| ScenarioOp::Inject {
             pods,
             fault,
             lasts: seconds.map(Duration::from_secs),
@@ -201,19 +201,19 @@ mod tests {
         for (line, op) in [
             (
                 "crash pod-3 pod-4 for 5s",
-                strike(named(&["pod-3", "pod-4"]), Fault::Kill, Some(5)),
+                inject(named(&["pod-3", "pod-4"]), Fault::Kill, Some(5)),
             ),
             (
                 "lose zone b",
-                strike(PodSelector::InZone("b".into()), Fault::Lose, None),
+                inject(PodSelector::InZone("b".into()), Fault::Lose, None),
             ),
             (
                 "crash owner of key 7",
-                strike(PodSelector::OwnersOf { key: 7 }, Fault::Kill, None),
+                inject(PodSelector::OwnersOf { key: 7 }, Fault::Kill, None),
             ),
-            ("freeze pod-1 for 2s", strike(named(&["pod-1"]), Fault::Freeze, Some(2))),
+            ("freeze pod-1 for 2s", inject(named(&["pod-1"]), Fault::Freeze, Some(2))),
             ("freeze assignment", ScenarioOp::Freeze(true)),
-            ("restart pod-0", strike(named(&["pod-0"]), Fault::Start, None)),
+            ("restart pod-0", inject(named(&["pod-0"]), Fault::Start, None)),
             ("restart next pod", ScenarioOp::RestartNext),
             (
                 "add 1 pod",

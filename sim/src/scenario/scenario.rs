@@ -78,7 +78,7 @@ impl Scenario {
     fn check_pods(&self) -> Result<(), ScenarioError> {
         let mut count = self.setup.pod_count();
         for timed in &self.ops {
-            if let ScenarioOp::Strike {
+            if let ScenarioOp::Inject {
                 pods: PodSelector::Named(named),
                 ..
             } = &timed.op

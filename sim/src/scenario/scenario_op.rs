@@ -13,7 +13,7 @@ use crate::cluster::Fault;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ScenarioOp {
     /// Injects a fault into pods.
-    Strike {
+    Inject {
         pods: PodSelector,
         fault: Fault,
         /// After this time the fault is reverted; `None` for never.
@@ -91,7 +91,7 @@ impl ScenarioOp {
         match self {
             ScenarioOp::Add { count, .. } => *count,
             ScenarioOp::ReplaceNext => 1,
-            ScenarioOp::Strike { .. }
+            ScenarioOp::Inject { .. }
             | ScenarioOp::RestartNext
             | ScenarioOp::HotKey { .. }
             | ScenarioOp::Crowd { .. }
@@ -138,7 +138,7 @@ impl fmt::Display for ScenarioOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |thousandths: &u64| *thousandths as f64 / 10.0;
         match self {
-            ScenarioOp::Strike { fault, .. } => f.write_str(verb_of(*fault)),
+            ScenarioOp::Inject { fault, .. } => f.write_str(verb_of(*fault)),
             ScenarioOp::Add { .. } => f.write_str("add"),
             ScenarioOp::ReplaceNext => f.write_str("replace"),
             ScenarioOp::RestartNext => f.write_str("restart"),

@@ -39,7 +39,7 @@ pub(super) struct ScenarioRunner<'a> {
 /// An action at its time.
 enum ScheduledAction {
     Op(ScenarioOp),
-    Strike(Vec<PodName>, Fault),
+    Inject(Vec<PodName>, Fault),
     /// Updates the load that changes over time.
     UpdateLoad,
 }
@@ -106,7 +106,7 @@ impl<'a> ScenarioRunner<'a> {
         timeline.on_cluster_changed(&self.cluster);
         for (at, pod) in exited {
             if self.restarting.remove(&pod) {
-                self.schedule(at + START_TIME, ScheduledAction::Strike(vec![pod], Fault::Start));
+                self.schedule(at + START_TIME, ScheduledAction::Inject(vec![pod], Fault::Start));
             }
         }
     }
@@ -120,7 +120,7 @@ impl<'a> ScenarioRunner<'a> {
         {
             match entry.remove() {
                 ScheduledAction::Op(op) => self.perform(op),
-                ScheduledAction::Strike(pods, fault) => self.inject(&pods, fault),
+                ScheduledAction::Inject(pods, fault) => self.inject(&pods, fault),
                 ScheduledAction::UpdateLoad => self.change_load(),
             }
             self.timeline.on_cluster_changed(&self.cluster);
@@ -135,12 +135,12 @@ impl<'a> ScenarioRunner<'a> {
             return;
         }
         match op {
-            ScenarioOp::Strike { pods, fault, lasts } => {
+            ScenarioOp::Inject { pods, fault, lasts } => {
                 let pods = self.pods_of(&pods);
                 self.inject(&pods, fault);
                 if let Some(lasts) = lasts {
                     let end = self.cluster.now() + lasts;
-                    self.schedule(end, ScheduledAction::Strike(pods, end_of(fault)));
+                    self.schedule(end, ScheduledAction::Inject(pods, end_of(fault)));
                 }
             }
             ScenarioOp::Add { count, zone, weight } => self.add(count, zone.as_deref(), weight),

@@ -15,7 +15,7 @@ pub(super) enum Disturbance {
     /// Adds a pod under a new name.
     Join,
     /// Injects a fault into pod number `pod`, modulo the number of pods.
-    Strike {
+    Inject {
         pod: u64,
         fault: Fault,
     },
@@ -64,7 +64,7 @@ impl Disturbance {
     pub(super) fn random(random: &mut RandomStream) -> Self {
         match random.below(20) {
             0..=2 => Disturbance::Join,
-            3..=11 => Disturbance::Strike {
+            3..=11 => Disturbance::Inject {
                 pod: random.below(16),
                 fault: FAULTS[random.below(FAULTS.len() as u64) as usize],
             },
@@ -95,7 +95,7 @@ impl fmt::Display for Disturbance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Disturbance::Join => f.write_str("a pod joins"),
-            Disturbance::Strike { pod, fault } => write!(f, "{fault:?} of pod number {pod}"),
+            Disturbance::Inject { pod, fault } => write!(f, "{fault:?} of pod number {pod}"),
             Disturbance::ChangeLeader { election } => write!(f, "the leader fails, the election takes {election:?}"),
             Disturbance::FailProposals { lasts } => write!(f, "proposals fail for {lasts:?}"),
             Disturbance::Scale { percent } => write!(f, "the load is scaled to {percent}%"),

@@ -102,7 +102,7 @@ impl<'a> Trial<'a> {
         let now = self.cluster.now();
         match disturbance {
             Disturbance::Join => self.join(),
-            Disturbance::Strike { pod, fault } => {
+            Disturbance::Inject { pod, fault } => {
                 let name = name_of(pod % self.pod_count.max(1));
                 let was_struck = self.cluster.inject(&name, *fault);
                 match fault {

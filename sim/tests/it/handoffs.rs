@@ -84,8 +84,8 @@ impl HandoffRun {
             let soon = cluster.now() + Duration::from_millis(5);
             longest.run(&mut cluster, soon);
         }
-        let strikes_at = cluster.now() + self.later;
-        longest.run(&mut cluster, strikes_at);
+        let fault_at = cluster.now() + self.later;
+        longest.run(&mut cluster, fault_at);
         let was_moving = self.inject(&mut cluster);
         longest.run(&mut cluster, ENDS_AT);
 

@@ -44,15 +44,30 @@ fn scope_of<'a>(path: &'a str, name: &str) -> &'a str {
 
 /// The name of the type that a line defines. An indented `type` is an associated type, named by its trait.
 fn defined_in(code: &str) -> Option<&str> {
-    let all: Vec<&str> = words(code).map(|(_, word)| word).collect();
+    let unadorned = without_visibility(without_attributes(code));
+    let all: Vec<&str> = words(unadorned).map(|(_, word)| word).collect();
     let opener = all.iter().position(|word| OPENERS.contains(word))?;
-    let is_definition = all[..opener]
-        .iter()
-        .all(|word| matches!(*word, "pub" | "crate" | "super" | "self" | "in" | "unsafe"));
+    let is_definition = all[..opener].iter().all(|word| *word == "unsafe");
     let is_associated = all[opener] == "type" && code.starts_with(' ');
     let name = all.get(opener + 1).copied()?;
     let is_type_name = name.starts_with(|c: char| c.is_uppercase());
     (is_definition && is_type_name && !is_associated).then_some(name)
+}
+
+/// The code after attributes on the same line.
+fn without_attributes(code: &str) -> &str {
+    let code = code.trim_start();
+    let inner = code.strip_prefix("#[").and_then(|rest| rest.split_once(']'));
+    inner.map_or(code, |(_, rest)| without_attributes(rest))
+}
+
+/// The code after `pub` and its parentheses.
+fn without_visibility(code: &str) -> &str {
+    let Some(rest) = code.strip_prefix("pub") else {
+        return code;
+    };
+    let path = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+    path.map_or(rest, |(_, rest)| rest)
 }
 
 fn repeated(name: &str, places: &[Place<'_>]) -> Vec<Finding> {
@@ -85,6 +100,8 @@ mod tests {
             "enum Tally {",
             "pub trait Tally: Send {",
             "type Tally<T> = Vec<T>;",
+            "pub(in crate::load) struct Tally;",
+            "#[derive(Debug)] pub struct Tally;",
         ] {
             let files = [("assigner/src/a.rs", "struct Tally;"), ("clerk/src/b.rs", second)];
             assert_eq!(found_in(files), [expected], "{second}");
