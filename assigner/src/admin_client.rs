@@ -39,7 +39,7 @@ pub struct LeadingMember {
     pub term: u64,
 }
 
-/// Why a call to the admin service failed.
+/// A failed call to the admin service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
@@ -188,7 +188,7 @@ impl AssignerAdmin {
             .await
     }
 
-    /// The load of each pod.
+    /// Load and capacity of each pod of a target, with the mean and the tolerance.
     pub async fn loads(&self, target: &str) -> Result<pb::DescribeLoadResponse, AdminError> {
         let request = pb::DescribeLoadRequest { target: target.into() };
         self.call(async |mut admin| admin.describe_load(request.clone()).await)

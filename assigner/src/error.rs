@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::raft::RaftError;
 
-/// Why a member did not start.
+/// A failure to start a member.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AssignerError {

@@ -12,7 +12,7 @@ use emberkeep_runtime::channel::BadAddress;
 use thiserror::Error;
 use tonic::{Code, Status};
 
-/// Why a clerk was not built, or a request got no answer from a pod.
+/// A failure to build a clerk, or to get an answer from a pod.
 ///
 /// Answers of pods, including errors, are passed to the caller unchanged. A [`Status`] made from a `ClerkError` has it
 /// as its source.
@@ -56,7 +56,7 @@ pub enum ClerkError {
     TooManyWaiting {
         /// The maximum number of waiting requests ([`ClerkSettings::waiting_max`](crate::ClerkSettings)).
         limit: usize,
-        /// The reason for the wait.
+        /// The error of the last attempt, after which the request had to wait.
         reason: Box<ClerkError>,
     },
     /// The pod is unreachable and did not receive the request: try again later.

@@ -25,7 +25,7 @@ use tonic::{Code, Status};
 const REPORT_PAUSE: Duration = Duration::from_secs(1);
 /// The capacity of the report queue; further reports are dropped.
 const QUEUE_MAX: usize = 64;
-/// The deadline of one call.
+/// A call without an answer for this long counts as failed.
 const CALL_DEADLINE: Duration = Duration::from_secs(1);
 /// The most calls for one report, redirects included.
 const CALLS_MAX: usize = 3;

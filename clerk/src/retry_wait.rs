@@ -45,7 +45,7 @@ struct StartedWait {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Why a request must fail instead of waiting for the next attempt.
+/// The limit that makes a request fail instead of waiting for the next attempt.
 #[derive(Debug)]
 pub(crate) enum WaitError {
     /// `retry_wait_max` has passed since the first pause of the request.

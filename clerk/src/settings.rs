@@ -5,7 +5,7 @@ use std::time::Duration;
 use emberkeep_core::clerk::RetryBudgetSettings;
 use emberkeep_runtime::channel::ChannelSettings;
 
-/// The settings of a clerk.
+/// Deadlines, retries and limits of a clerk's requests, and its connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClerkSettings {
     /// The deadline of requests that carry no `grpc-timeout` and have none of their own.

@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    /// Records what it is stepped with; each number has its successor as outcome, and the wake-up is a second later.
+    /// Records the event and time of each step. The outcome of a number is its successor; the wake-up is a second later.
     #[derive(Debug, Default)]
     struct Successor {
         steps: Vec<(Option<u32>, Timestamp)>,

@@ -2,9 +2,11 @@
 //! the tests of whole programs share.
 //!
 //! ```text
-//! cli, tests --> dev, bench --> chaos --> load --> cluster --> demo
-//!                    |            |         |         |          |
-//!                    +------------+---------+----> report        +--> slicelet
+//! cli, tests --> dev --> chaos --> cluster, load --> demo --> slicelet
+//!            |                     ^
+//!            +-> bench ------------+
+//!
+//! dev, bench, chaos, load --> report
 //! ```
 //!
 //! | module | holds |

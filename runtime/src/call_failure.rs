@@ -5,7 +5,7 @@ use std::iter::successors;
 
 use tonic::{ConnectError, TimeoutExpired};
 
-/// Why a call has no answer, with the error of the transport. tonic's clients turn all of these into statuses that look
+/// A call without an answer, with the error of the transport. tonic's clients turn all of these into statuses that look
 /// like those of an application; at the level of the channel they can still be distinguished.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CallFailure {

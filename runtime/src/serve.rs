@@ -10,7 +10,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::channel::ChannelSettings;
 
-/// Why a server cannot listen at an address.
+/// A failure to listen at an address.
 #[derive(Debug, Error)]
 pub enum BindError {
     /// The port is in use, by another process or by this one.

@@ -8,7 +8,7 @@ use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Why bytes cannot be decoded, or a value cannot be encoded.
+/// A failure to decode bytes or to encode a value.
 pub type CodecError = Box<dyn Error + Send + Sync>;
 
 /// Converts between the bytes of an object and the value kept warm.

@@ -225,7 +225,7 @@ impl AdmissionDriver {
         answers
     }
 
-    /// Refuses all waiting requests, and those that arrive later.
+    /// Rejects all waiting requests and every later one.
     fn close(&mut self) {
         self.is_closed = true;
         self.waiting.clear();

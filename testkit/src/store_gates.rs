@@ -11,7 +11,7 @@ use crate::store_decorator::StoreDecorator;
 #[derive(Debug, Clone)]
 pub struct StoreGate {
     is_open: watch::Sender<bool>,
-    /// How many operations have arrived, including those that still wait.
+    /// The number of operations that have arrived, including waiting ones.
     arrival_count: watch::Sender<usize>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::member_id::MemberId;
 
-/// Why a member did not start.
+/// A failure to start a member.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RaftError {
@@ -81,7 +81,7 @@ impl RaftError {
     }
 }
 
-/// Why an operation of a member failed.
+/// A failed operation of a member.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProposeError {

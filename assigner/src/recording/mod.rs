@@ -1,7 +1,7 @@
 //! Recording: the events and proposals of all leading brains go to a file, for a later replay in the simulator.
 //!
 //! ```text
-//! driver --event--> RecordedBrain --Record--> Recorder: bounded queue --> RecordingFile (a blocking thread)
+//! driver --event--> RecordedBrain --LiveRecord--> Recorder: bounded queue --> RecordingFile (a blocking thread)
 //! ```
 //!
 //! A brain never waits for the disk: its records go into a bounded queue, and a thread writes them. When the queue is

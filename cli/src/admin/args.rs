@@ -95,6 +95,6 @@ pub(super) enum AdminCommand {
     Loads { target: String },
     /// Add a running member, and wait until it has caught up
     AddMember { id: u64, url: String },
-    /// Remove a member for good
+    /// Remove a member permanently
     RemoveMember { id: u64 },
 }

@@ -105,7 +105,7 @@ pub enum Applied {
     Rejected(Rejection),
 }
 
-/// Why a change does not fit the state.
+/// The conflict of a change with the state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum Rejection {

@@ -39,12 +39,12 @@ pub enum DecisionStatus {
     Registering,
     /// A decision is being made.
     Deciding {
-        /// Which changes it may make.
+        /// The permitted kinds of changes.
         scope: Scope,
     },
     /// The assignment is kept.
     Keeping {
-        /// Why no decision is made.
+        /// The condition that prevents a decision.
         reason: KeepReason,
         /// When the brain checks again at the latest; `None` if only after an event.
         check_after: Option<Duration>,

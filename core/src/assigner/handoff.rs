@@ -57,7 +57,7 @@ struct WarmingSlots {
 }
 
 impl Handoffs {
-    /// Follows a new assignment: adds replicas that began to warm or leave, and drops those that no longer do.
+    /// Synchronizes with a new assignment: adds replicas that began to warm or leave, and drops finished handoffs.
     pub(super) fn observe(&mut self, assignment: &Assignment, now: Timestamp) {
         let mut warming = std::mem::take(&mut self.warming);
         let mut leaving_since = std::mem::take(&mut self.leaving_since);

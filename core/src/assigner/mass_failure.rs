@@ -15,7 +15,7 @@ use super::cluster::PodRecord;
 use crate::pod::PodName;
 use crate::time::Timestamp;
 
-/// What counts as a mass failure.
+/// The thresholds of a mass failure.
 struct FailureThreshold {
     /// How long a failed pod counts.
     window: Duration,

@@ -37,7 +37,7 @@ pub(super) enum Verdict {
     Keep { reason: KeepReason, check_at: Timestamp },
 }
 
-/// Why the assignment is kept without a decision.
+/// The reason to keep the assignment without a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeepReason {
     /// An operator has frozen the target.

@@ -37,7 +37,7 @@ pub struct Assignment {
     slices: SliceMap<SliceState>,
 }
 
-/// Why parts do not make a valid assignment.
+/// The rule that parts of an assignment violate.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[allow(missing_docs, reason = "the messages name the fields")]
 pub enum AssignmentError {

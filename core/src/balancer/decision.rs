@@ -15,16 +15,16 @@ use crate::time::Timestamp;
 pub struct Decision {
     /// `None` if the current assignment stays.
     pub next: Option<Assignment>,
-    /// What changes and why; also if nothing changes.
+    /// The changes and their causes; present also if nothing changes.
     pub report: DecisionReport,
 }
 
-/// What a decision changes, and why.
+/// The changes of a decision and their causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecisionReport {
     /// The `now` of the decision.
     pub decided_at: Timestamp,
-    /// Which changes it was allowed to make.
+    /// The permitted kinds of changes.
     pub scope: Scope,
     /// The slices that get a new owner.
     pub moves: Vec<Move>,
@@ -70,11 +70,11 @@ pub struct Move {
     pub load: Load,
     /// How much less load the giving pod has after the move.
     pub gain: Load,
-    /// Which rule of the balancer moved it.
+    /// The rule of the balancer that moved it.
     pub cause: MoveCause,
 }
 
-/// Why a slice gets a new owner.
+/// The cause of a change of owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MoveCause {
     /// It had no owner, or fewer replicas than `min_replicas`.

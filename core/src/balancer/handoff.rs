@@ -14,7 +14,7 @@ use crate::assignment::{Phase, PodIndex, Replica, ReplicaSet};
 use crate::keyspace::SliceKey;
 use crate::pod::PodName;
 
-/// Which replicas have completed their phase.
+/// The replicas that have completed their phase.
 pub(super) struct HandoffProgress<'a> {
     signals: &'a Signals,
 }

@@ -1,6 +1,6 @@
-//! The scope: which changes of the assignment a decision may make.
+//! The scope: the kinds of changes of the assignment that a decision may make.
 
-/// Which changes a decision may make.
+/// The kinds of changes that a decision may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scope {
     /// Changes that pods joining, draining or dying require: every slice gets an owner, pods that joined are filled.

@@ -21,7 +21,7 @@ pub struct Signals {
     pub lingered: BTreeSet<(SliceKey, PodName)>,
     /// The warming replicas that may serve.
     pub warm: WarmReplicas,
-    /// Which changes the decision may make.
+    /// The permitted kinds of changes.
     pub scope: Scope,
     /// The moves for balance of the last ten minutes, for budgets and cooldowns.
     pub recent_moves: MoveHistory,

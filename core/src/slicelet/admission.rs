@@ -45,7 +45,7 @@ pub enum StoreOutcome {
     Busy,
 }
 
-/// What happened to a request of the store, or to the pod's grant.
+/// An event of a store request, or of the pod's grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdmissionEvent {
     /// Admission is requested for a request to the store.

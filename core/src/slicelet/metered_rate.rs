@@ -37,7 +37,7 @@ impl CountInterval {
 /// Units a second.
 ///
 /// After a step both rates restart from the counts since the step. With a half-life of 10 s alone, a key that gets hot
-/// would show half of its load after 10 s, while a few seconds are enough to be sure of it.
+/// would show half of its load after 10 s, while the step is statistically significant after a few seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MeteredRate {
     fast: DecayedRate,

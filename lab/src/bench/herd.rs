@@ -30,7 +30,7 @@ use crate::load::{Clients, LoadRun, Pace, Schedule, drive};
 use crate::report::{ProgressEvent, ShowProgress};
 use crate::{DEADLINE, LabError};
 
-/// The settings of the measurement.
+/// The load on the pods, the capacity of the store, and the limits of the guard.
 #[derive(Debug, Clone)]
 pub struct HerdSettings {
     /// The binary `emberkeep` that each process runs.

@@ -42,9 +42,9 @@ pub struct ReaderSettings {
 /// The workload of a reader, and the sizes of its memory and disk.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadSettings {
-    /// The number of objects.
+    /// The number of objects, each read once, before the reads by distribution.
     pub objects: u32,
-    /// The size of each in bytes.
+    /// Bytes of one encoded object, up to 64 MiB.
     pub object_size: u64,
     /// The budget of warm values in memory.
     pub memory_budget: ByteSize,

@@ -19,12 +19,12 @@ use crate::cluster::{PodOptions, ProcessCluster};
 use crate::report::{ProgressEvent, ReportTable, ShowProgress, mib, share};
 use crate::{DEADLINE, LabError};
 
-/// The settings of the measurement.
+/// The objects that a restarted pod reads, and the sizes of its memory and disk.
 #[derive(Debug, Clone, Copy)]
 pub struct RestartSettings {
-    /// The number of objects.
+    /// The number of objects, each read before the pod ends and again after its restart.
     pub objects: u32,
-    /// The size of each in bytes.
+    /// Bytes of one encoded object, up to 64 MiB.
     pub object_size: u64,
     /// The budget of warm values in memory.
     pub memory_budget: ByteSize,

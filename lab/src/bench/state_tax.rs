@@ -23,7 +23,7 @@ use crate::LabError;
 use crate::cluster::{PodOptions, ProcessCluster};
 use crate::report::{ProgressEvent, ReportTable, ShowProgress, nanos, quantile, time};
 
-/// The settings of the measurement.
+/// The sizes of the values, and how often each is read.
 #[derive(Debug, Clone)]
 pub struct StateTaxSettings {
     /// The sizes of objects in bytes.

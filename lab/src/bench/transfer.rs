@@ -25,12 +25,12 @@ use crate::load::{Clients, ScheduledRequest};
 use crate::report::{ProgressEvent, ShowProgress};
 use crate::{DEADLINE, LabError};
 
-/// The settings of the measurement.
+/// The values of the replaced pod, and the requests that give them different heat.
 #[derive(Debug, Clone, Copy)]
 pub struct TransferSettings {
-    /// The number of objects.
+    /// The number of objects, each requested once before the move and once after it.
     pub objects: u32,
-    /// The size of each in bytes.
+    /// Bytes of one encoded object, up to 2 MiB.
     pub object_size: u64,
     /// The number of requests by distribution, after each object was requested once.
     pub asks: u32,

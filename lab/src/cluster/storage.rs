@@ -12,7 +12,7 @@ use super::process::{ChildProcess, ProcessSpec};
 use super::s3_server::BUCKET;
 use crate::LabError;
 
-/// Which object store a cluster uses.
+/// The object store of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
     /// An S3 server in a process of the cluster.

@@ -18,7 +18,7 @@ pub(super) struct CounterValue {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct ListValue(Vec<String>);
 
-/// Why a value cannot be changed.
+/// The reason to reject a change of a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DemoValueError {
     /// The present value is of another kind.

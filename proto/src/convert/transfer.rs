@@ -32,7 +32,7 @@ pub const ETAG_LENGTH_MAX: usize = 512;
 /// The request of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferStart {
-    /// The target of the slice.
+    /// The target to whose key space the slice belongs.
     pub target: TargetName,
     /// The slice whose values are requested.
     pub slice: Slice,

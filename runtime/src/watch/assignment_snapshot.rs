@@ -16,7 +16,7 @@ pub struct AssignmentSnapshot {
     pub key_mode: KeyMode,
 }
 
-/// Why a diff cannot be applied; the watcher then requests the full assignment.
+/// The reason to reject a diff; the watcher then requests the full assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NeedsFull {
     /// There is no assignment that the diff could be applied to.

@@ -136,7 +136,7 @@ impl SharedSources {
     }
 }
 
-/// Why the watch of a source ended.
+/// The cause of the end of a source's watch.
 #[derive(Debug, Error)]
 enum WatchError {
     #[error(transparent)]

@@ -73,7 +73,7 @@ enum PodEventKind {
     Join(u32),
 }
 
-/// The pods that run, and those that were killed.
+/// The running and the killed pods.
 #[derive(Debug, Default)]
 struct PodRoster {
     /// The running pods, oldest first.

@@ -27,7 +27,7 @@ const BODY_SIZE_MAX: usize = 4 << 20;
 /// The header with the number of times a request has been forwarded.
 const HOPS_KEY: HeaderName = HeaderName::from_static("emberkeep-hops");
 
-/// Why a request cannot be forwarded.
+/// The reason not to forward a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(super) enum NotBuffered {
     #[error("its body exceeds the limit of {BODY_SIZE_MAX} bytes")]

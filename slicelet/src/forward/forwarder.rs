@@ -35,7 +35,7 @@ const HOPS_MAX: u8 = 2;
 /// The wait for the owner's response headers, for requests without a deadline.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why the owner gave no response.
+/// A failure to get a response from the owner.
 #[derive(Debug, Error)]
 enum ForwardError {
     #[error("not forwarded: {0}")]

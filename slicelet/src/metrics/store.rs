@@ -6,7 +6,7 @@ use prometheus::{Histogram, IntCounter, IntCounterVec};
 
 use super::target_registry::TargetRegistry;
 
-/// Why an object was read from object storage.
+/// The cause of a read from object storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadCause {
     /// A client requested an object of which the pod had no version.

@@ -28,7 +28,7 @@ pub(super) struct ConnectionTask {
     pub(super) is_connected: IntGauge,
 }
 
-/// Why a connection ended.
+/// The cause of the end of a connection.
 #[derive(Debug, Error)]
 enum ConnectionError {
     #[error(transparent)]

@@ -23,10 +23,10 @@ impl<C: Codec> Puller<C> {
         Self { warm, published }
     }
 
-    /// Pulls the values of `slice` from the pod at `source`, then reads those that it could not send from object storage,
-    /// hottest first. Calls `report` with the slice's warmth whenever its heat share has changed by a thousandth, and once at
-    /// the end, with `is_complete` set. Never fails: values not pulled are loaded when requested. Dropping the future ends the
-    /// pull.
+    /// Pulls the values of `slice` from the pod at `source`, then reads the unsent rest from object storage, hottest
+    /// first. Calls `report` with the slice's warmth whenever its heat share has changed by a thousandth, and once at
+    /// the end, with `is_complete` set. Never fails: values not pulled are loaded when requested. Dropping the future
+    /// ends the pull.
     pub(crate) async fn pull(&self, slice: &Slice, source: &PodAddress, report: impl FnMut(Warmth) + Send) {
         let metrics = &self.warm.parts.metrics.transfer;
         let _in_progress = InProgress::start(&metrics.receiving);

@@ -40,7 +40,7 @@ const STREAM_COUNT_MAX: u32 = 8;
 const FRUITLESS_COUNT_MAX: u32 = 3;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// The most concurrent reads from object storage, those that wait for admission included.
+/// The most concurrent reads from object storage, including reads that wait for admission.
 const READ_COUNT_MAX: usize = 32;
 /// The longest wait of a read for admission. After it the value is skipped; the first client request loads it.
 const READ_WAIT_LIMIT: Duration = Duration::from_secs(10);

@@ -18,7 +18,7 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The flow-control window in bytes: the most that waits for a slow receiver, beside the one message it processes.
 const WINDOW: u32 = 1 << 20;
 
-/// Why a stream ended before it was complete.
+/// The cause of the early end of a stream.
 #[derive(Debug, Error)]
 pub(super) enum TransferError {
     #[error(transparent)]

@@ -27,7 +27,7 @@ pub struct TimedOperation<O> {
     pub answered_at: Option<u64>,
 }
 
-/// No order explains a history: how far the longest attempt came.
+/// A history without a linearization, with the longest linearizable prefix that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     placed_count: usize,

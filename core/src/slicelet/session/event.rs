@@ -10,7 +10,7 @@ use crate::slicelet::{Hottest, RangeCounts};
 use crate::target::KeyMode;
 use crate::warmth::Warmth;
 
-/// What happened to the session. `connection` is the number of a [`SessionAction::Connect`](super::SessionAction::Connect): events of a
+/// An event of the session. `connection` is the number of a [`SessionAction::Connect`](super::SessionAction::Connect): events of a
 /// connection that was replaced are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(

@@ -1,4 +1,4 @@
-//! The scheduler: runs the unfinished keys of a pod, both submitted ones and those that earlier owners left behind.
+//! The scheduler: runs the unfinished keys of a pod, both submitted keys and unfinished keys of earlier owners.
 
 use std::pin::pin;
 use std::sync::Arc;
