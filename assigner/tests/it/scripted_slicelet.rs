@@ -9,20 +9,23 @@ use emberkeep_core::pod::{Incarnation, Pod, PodPhase};
 use emberkeep_core::rate::Rate;
 use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{FromAssigner, FromSlicelet, Heartbeat, Registration};
+use emberkeep_proto::pb::admin_client::AdminClient;
 use emberkeep_proto::pb::slicelet_session_client::SliceletSessionClient;
-use emberkeep_proto::pb::{SessionRequest, SessionResponse};
+use emberkeep_proto::pb::{self, SessionRequest, SessionResponse};
 use emberkeep_testkit::deadline::within;
 use emberkeep_testkit::pod::pod_at;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::interval;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use crate::running_member::{RunningMember, target};
 
-/// Short enough that the assigner, which allows two missed heartbeats, never suspects the pod.
+/// Shorter than the default interval of 500 ms.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(300);
+/// Minutes: on a busy machine heartbeats are late.
+const MISSED_HEARTBEATS_MAX: u32 = 1_000;
 
 /// A registered pod; dropping it closes the session.
 pub(crate) struct ScriptedSlicelet {
@@ -36,7 +39,9 @@ pub(crate) struct ScriptedSlicelet {
 }
 
 impl ScriptedSlicelet {
+    /// Registers a pod of the target, which is created with [`patient_settings`] unless it exists.
     pub(crate) async fn register(member: &RunningMember, name: &str, incarnation: u128) -> Self {
+        create_target(member).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let pod = Pod {
             incarnation: Incarnation(incarnation),
@@ -108,6 +113,30 @@ impl ScriptedSlicelet {
     pub(crate) async fn granted(&mut self, wanted: Option<Rate>) {
         while self.receive().await != FromAssigner::StoreGrant(wanted) {}
     }
+}
+
+/// The settings of a target whose pods are not suspected while they have a session.
+pub(crate) fn patient_settings() -> pb::TargetSettings {
+    pb::TargetSettings {
+        missed_heartbeats_max: Some(MISSED_HEARTBEATS_MAX),
+        ..pb::TargetSettings::default()
+    }
+}
+
+async fn create_target(member: &RunningMember) {
+    let mut admin = AdminClient::connect(member.url.clone()).await.unwrap();
+    let create = pb::CreateTargetRequest {
+        target: target().as_str().to_owned(),
+        settings: Some(patient_settings()),
+    };
+    let created = within("the target", admin.create_target(create)).await;
+    assert!(
+        created
+            .as_ref()
+            .err()
+            .is_none_or(|status| status.code() == Code::AlreadyExists),
+        "{created:?}"
+    );
 }
 
 /// A heartbeat of a pod without an assignment.

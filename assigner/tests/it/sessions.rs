@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
 use crate::running_member::{RunningMember, target};
-use crate::scripted_slicelet::{ScriptedSlicelet, open_session, ready_heartbeat, serving_count};
+use crate::scripted_slicelet::{ScriptedSlicelet, open_session, patient_settings, ready_heartbeat, serving_count};
 
 #[tokio::test]
 async fn registered_slicelets_share_the_slices_and_watchers_see_it() {
@@ -70,7 +70,7 @@ async fn the_store_budget_is_divided_by_demand() {
     let mut admin = AdminClient::connect(member.url.clone()).await.unwrap();
     let limited = |requests| pb::TargetSettings {
         store_requests_per_second: Some(requests),
-        ..pb::TargetSettings::default()
+        ..patient_settings()
     };
     let create = pb::CreateTargetRequest {
         target: "profiles".to_owned(),

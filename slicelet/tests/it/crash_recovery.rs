@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 use bytes::Bytes;
 use emberkeep_slicelet::{ByteSize, GetError, Raw, Slicelet, Store};
@@ -46,9 +47,9 @@ fn a_pod_killed_while_it_writes_never_returns_a_wrong_value() {
 /// A pod as a process of its own; killed when dropped.
 struct WritingPod {
     process: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    /// What it prints, read by a thread of its own.
+    lines: Receiver<String>,
     write_count: u64,
-    started_at: Instant,
 }
 
 /// The version of a key that the pod has read, or has written with an acknowledgement.
@@ -66,19 +67,20 @@ impl WritingPod {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let printed = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || printed.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Self {
             process,
             lines,
             write_count: 0,
-            started_at: Instant::now(),
         }
     }
 
     fn next_report(&mut self) -> KeyVersion {
         loop {
-            assert!(self.started_at.elapsed() < DEADLINE, "the pod takes too long");
-            let line = self.lines.next().expect("the pod runs until it is killed").unwrap();
+            let line = self.lines.recv_timeout(DEADLINE);
+            let line = line.expect("the pod runs and reports until it is killed");
             let words: Vec<_> = line.split(' ').collect();
             // Other lines are output of the test harness.
             if let [event @ ("read" | "wrote"), key, version] = words[..] {

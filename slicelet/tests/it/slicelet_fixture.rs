@@ -51,13 +51,21 @@ impl SliceletFixture {
         soon(guard.get()).await.map(|value| *value)
     }
 
-    /// Sends `count` requests for a key before the first read passes.
+    /// Sends `count` requests for a key before the first of them begins its read: they wait behind another request, which
+    /// is cancelled then. All accept what that read finds, at whatever age.
     pub(crate) async fn get_concurrently(&self, key: &str, count: usize) -> Vec<Result<u64, GetError>> {
         self.reads.close();
-        let mut all = Box::pin(join_all((0..count).map(|_| self.get(key))));
-        assert!(futures::poll!(&mut all).is_pending());
+        let mut first = Box::pin(self.get(key));
+        assert!(futures::poll!(&mut first).is_pending());
+        let mut all = Vec::new();
+        for _ in 0..count {
+            let mut request = Box::pin(self.get(key));
+            assert!(futures::poll!(&mut request).is_pending());
+            all.push(request);
+        }
+        drop(first);
         self.reads.open();
-        soon(all).await
+        soon(join_all(all)).await
     }
 
     /// At generation 2, the upper half of all keys moves from this pod to [`other_pod`].

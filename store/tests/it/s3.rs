@@ -65,15 +65,29 @@ async fn requests_to_a_silent_server_time_out() {
     };
     let store = Store::s3(settings).await.unwrap();
     let expected = format!("{} did not answer within 10s", store.location());
-    let begin = Instant::now();
-    let patient = store.get(&name("a"), None).await.unwrap_err();
+    let get = async || store.get(&name("a"), None).await.unwrap_err();
+    let (patient, waited) = once_connected(get).await;
     assert_eq!(patient.to_string(), expected);
-    assert!(begin.elapsed() <= Duration::from_secs(60), "{:?}", begin.elapsed());
+    assert!(waited <= Duration::from_secs(60), "{waited:?}");
 
-    let begin = Instant::now();
-    let hurried = store.require_conditional_writes().await.unwrap_err();
+    let (hurried, waited) = once_connected(async || store.require_conditional_writes().await.unwrap_err()).await;
     assert_eq!(hurried.to_string(), expected);
-    assert!(begin.elapsed() <= Duration::from_secs(21), "{:?}", begin.elapsed());
+    assert!(waited <= Duration::from_secs(21), "{waited:?}");
+}
+
+/// The error of a request, and the paused time until it came. On a busy machine the time may advance beyond the timeout of
+/// a connection before the kernel has made it: such a request is repeated.
+async fn once_connected(request: impl AsyncFn() -> StoreError) -> (StoreError, Duration) {
+    const TRY_COUNT_MAX: usize = 1_000;
+    for _ in 0..TRY_COUNT_MAX {
+        let begin = Instant::now();
+        let error = request().await;
+        if !matches!(error, StoreError::NotReachable { .. }) {
+            return (error, begin.elapsed());
+        }
+        std::thread::yield_now();
+    }
+    panic!("there was no connection in {TRY_COUNT_MAX} requests");
 }
 
 #[tokio::test]
