@@ -47,14 +47,19 @@ pub async fn eventually<T>(name: &str, mut poll: impl AsyncFnMut() -> Option<T>)
     within(name, polling).await
 }
 
-/// Polls until there is a value, blocking the thread.
-pub fn wait_for<T>(name: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+/// Polls until there is a value, blocking the thread; panics with the event's name after [`DEADLINE`].
+pub fn wait_for<T>(name: &str, poll: impl FnMut() -> Option<T>) -> T {
+    wait_within(name, DEADLINE, poll)
+}
+
+/// The same with another deadline, such as [`RUN_DEADLINE`] for what waits for events in turn.
+pub fn wait_within<T>(name: &str, deadline: Duration, mut poll: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = poll() {
             return value;
         }
-        assert!(start.elapsed() < DEADLINE, "{name} took longer than {DEADLINE:?}");
+        assert!(start.elapsed() < deadline, "{name} took longer than {deadline:?}");
         std::thread::park_timeout(POLL_INTERVAL);
     }
 }

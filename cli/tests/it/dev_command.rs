@@ -8,7 +8,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use emberkeep_testkit::deadline::wait_for;
+use emberkeep_testkit::deadline::{RUN_DEADLINE, wait_for, wait_within};
 use emberkeep_testkit::process::send_signal;
 use serde_json::Value;
 
@@ -105,7 +105,8 @@ impl DevCommand {
     /// Ends the run with SIGTERM, which must succeed; returns the summary that it writes.
     pub(crate) fn end(mut self) -> Value {
         send_signal(&self.process, "TERM");
-        let status = wait_for("the end", || self.exit_status());
+        // Requests under way may take as long as any one event.
+        let status = wait_within("the end", RUN_DEADLINE, || self.exit_status());
         let reader = self.reader.take().expect("it ends once");
         reader.join().expect("it does not panic");
         assert_eq!(status.code(), Some(0), "{:#?}", self.progress().lines);
