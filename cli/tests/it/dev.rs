@@ -80,7 +80,7 @@ fn a_trace_is_driven_to_its_end_once() {
 #[test]
 fn killed_pods_and_leaders_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 1s --kill-leader-every 2s \
+    let options = "--speed 1 --pods 3 --assigners 3 --warm-up 0s --kill-every 3s --kill-leader-every 5s \
                    --store folder";
     let mut dev = start(place.path(), options);
     dev.wait_until("a killed pod, a killed leader and moves", |progress| {
@@ -113,8 +113,8 @@ fn a_rolling_restart_replaces_every_pod_and_no_request_fails() {
 #[test]
 fn draining_halted_and_partitioned_pods_cost_no_right_answer() {
     let place = place();
-    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 1s --stop-every 2s --stop-for 1s \
-                   --partition-every 2s --partition-for 1s --store folder";
+    let options = "--speed 1 --pods 4 --warm-up 0s --drain-every 4s --stop-every 5s --stop-for 1s \
+                   --partition-every 6s --partition-for 1s --store folder";
     let mut dev = start(place.path(), options);
     dev.wait_until("each disruption", |progress| {
         ["Drain", "Stop", "Partition"]
