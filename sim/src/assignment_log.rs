@@ -27,8 +27,8 @@ impl<W: Write> AssignmentLog<W> {
     /// When the output cannot be written.
     pub fn write(&mut self, at_ms: u64, ownership: &OwnershipMap, pods: &[PodName]) -> io::Result<()> {
         write!(self.output, "{{\"at_ms\":{at_ms},\"slices\":[")?;
-        for (place, (start, owners)) in ownership.ranges().iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
+        for (index, (start, owners)) in ownership.ranges().iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
             write!(self.output, "{comma}[\"")?;
             start
                 .to_bytes()

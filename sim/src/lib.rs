@@ -15,6 +15,7 @@ pub mod replay;
 pub mod requests;
 pub mod scenario;
 pub mod score;
+mod sketches;
 pub mod soak;
 mod text_table;
 pub mod workload;

@@ -43,8 +43,8 @@ impl OwnershipMap {
     /// When the map is empty, as before the first decision.
     #[must_use]
     pub fn owners_of(&self, key: &SliceKey) -> &Owners {
-        let place = self.ranges.partition_point(|(start, _)| start <= key);
-        &self.ranges[place - 1].1
+        let index = self.ranges.partition_point(|(start, _)| start <= key);
+        &self.ranges[index - 1].1
     }
 }
 

@@ -93,8 +93,8 @@ const fn mixed(number: u64) -> u64 {
 fn exp_of_negative(x: f64) -> f64 {
     let step = -x / 64.0;
     let (mut sum, mut term) = (1.0, 1.0);
-    for place in 1..16 {
-        term *= step / f64::from(place);
+    for factor in 1..16 {
+        term *= step / f64::from(factor);
         sum += term;
     }
     (0..6).fold(sum, |power, _| power * power)

@@ -26,7 +26,7 @@ pub enum StoreError {
     #[error("outcome of the write to object {name} is unknown: the reply was lost, and the object has changed since")]
     Undecided { name: ObjectName },
     /// No connection, or one that broke: check address and network, or retry. A write may have been applied.
-    #[error("{location} cannot be reached: {reason}")]
+    #[error("{location} is unreachable: {reason}")]
     NotReachable { location: String, reason: String },
     /// The TLS handshake failed: correct the endpoint or the trusted certificates.
     #[error("no TLS connection to {location}: {reason}")]
@@ -74,7 +74,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The embedded server cannot bind its listen address: choose another address, or port 0.
-    #[error("listen address unavailable: {listen}: {source}")]
+    #[error("the listen address is unavailable: {listen}: {source}")]
     CannotListen { listen: SocketAddr, source: io::Error },
     /// The reply violates the S3 protocol: check the server.
     #[error("unexpected reply from {location}: {reason}")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use emberkeep_lab::bench::HerdSettings;
-use emberkeep_lab::load::unhurried;
+use emberkeep_lab::load::ample_deadline;
 
 use crate::quantity::positive_duration_from;
 
@@ -72,7 +72,7 @@ impl HerdArgs {
             store_waiting: self.store_waiting,
             guard_rate: self.guard_rate,
             guard_concurrency: self.guard_concurrency,
-            clerk: self.patient.then(unhurried).unwrap_or_default(),
+            clerk: self.patient.then(ample_deadline).unwrap_or_default(),
         }
     }
 }

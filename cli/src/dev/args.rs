@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use emberkeep_lab::cluster::StoreChoice;
 use emberkeep_lab::dev::DevSettings;
-use emberkeep_lab::load::unhurried;
+use emberkeep_lab::load::ample_deadline;
 
 use super::chaos_args::ChaosArgs;
 use crate::quantity::{number_from, positive_duration_from};
@@ -73,7 +73,7 @@ impl DevArgs {
             duration: self.duration,
             record: self.record.clone(),
             transfer: !self.no_transfer,
-            clerk: self.patient.then(unhurried).unwrap_or_default(),
+            clerk: self.patient.then(ample_deadline).unwrap_or_default(),
             chaos: self.chaos.settings(),
         }
     }

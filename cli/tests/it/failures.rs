@@ -8,7 +8,7 @@ use emberkeep_lab::cluster::{FailureLogs, PodFault, ProcessCluster, StoreChoice}
 use emberkeep_lab::demo::TARGET;
 use emberkeep_lab::demo::pb::AddRequest;
 use emberkeep_lab::demo::pb::demo_client::DemoClient;
-use emberkeep_lab::load::{Viewers, denies_ownership, patient, view, wait_until_owned};
+use emberkeep_lab::load::{Viewers, ample_deadline_and_retries, denies_ownership, view, wait_until_owned};
 use emberkeep_proto::pb;
 use emberkeep_testkit::deadline::eventually;
 use tonic::Status;
@@ -31,7 +31,7 @@ impl FailureCluster {
         let processes = writable_pods::start(StoreChoice::Folder, pb::TargetSettings::default(), POD_COUNT).await;
         let cluster = Self {
             _logs: FailureLogs::of(processes.folder()),
-            clerk: writable_pods::clerk(&processes, "client", patient()).await,
+            clerk: writable_pods::clerk(&processes, "client", ample_deadline_and_retries()).await,
             processes,
         };
         wait_until_owned(&cluster.clerk, |owners| owners.len() == POD_COUNT)

@@ -6,7 +6,7 @@ use emberkeep_core::assignment::Assignment;
 use emberkeep_lab::DEADLINE;
 use emberkeep_lab::cluster::MetricsPage;
 use emberkeep_lab::demo::TARGET;
-use emberkeep_lab::load::{unhurried, wait_until_assigned, wait_until_owned};
+use emberkeep_lab::load::{ample_deadline, wait_until_assigned, wait_until_owned};
 use emberkeep_testkit::deadline::eventually;
 
 use super::host::Host;
@@ -29,7 +29,7 @@ fn a_drain_over_slow_links_ends_and_every_answer_is_right() {
 
 /// Drains a pod after degrading the links between pods, if the machine supports that.
 async fn drain_over(degrade: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
-    let mut cluster = NetworkCluster::start(unhurried()).await;
+    let mut cluster = NetworkCluster::start(ample_deadline()).await;
     let hosts = cluster.pods.clone();
     if let Err(reason) = degrade(&cluster.wires, &hosts) {
         eprintln!("skipped: no such links: {reason}");
@@ -52,7 +52,7 @@ async fn drain_over(degrade: impl Fn(&Wires, &[Host]) -> Result<(), String>) {
 #[test]
 fn a_handoff_whose_link_is_cut_in_the_middle_ends_and_no_request_fails() {
     in_own_network(async || {
-        let cluster = NetworkCluster::start(unhurried()).await;
+        let cluster = NetworkCluster::start(ample_deadline()).await;
         let [old, new] = [0, 1].map(|pod: usize| &cluster.pods[pod]);
         if let Err(reason) = cluster.wires.narrow(old, new) {
             eprintln!("skipped: no narrow links: {reason}");

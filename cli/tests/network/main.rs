@@ -10,10 +10,10 @@
 /// The binary under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_emberkeep");
 
-mod cut_off;
 mod handoffs;
 mod host;
 mod namespace_launcher;
 mod network_cluster;
 mod own_network;
+mod partitions;
 mod wires;

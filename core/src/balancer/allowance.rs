@@ -10,7 +10,7 @@ const PER_ROUND: u64 = 90_000;
 const PER_TEN_MINUTES: u64 = 300_000;
 /// Twice as much may move off overloaded pods.
 const PER_TEN_MINUTES_OVERLOADED: u64 = 600_000;
-/// At most 1 % of all load moves in one round only to join slices (the same source).
+/// At most 1 % of all load moves in one round only to merge slices (the same source).
 const PER_ROUND_TO_MERGE: u64 = 10_000;
 
 /// The load that may still move, in milli-units a second.
@@ -19,7 +19,7 @@ pub(super) struct Allowance {
     round: u128,
     /// In a round in which nothing has moved yet.
     whole_round: u128,
-    /// In the current round, only to join slices.
+    /// In the current round, only to merge slices.
     merges: u128,
     /// In the current ten minutes.
     period: u128,
@@ -60,13 +60,13 @@ impl Allowance {
         (load <= self.round || is_first_and_large) && load <= lately
     }
 
-    /// Whether a slice of that load may still move to be joined, which happens only in rounds without other moves.
+    /// Whether a slice of that load may still move to be merged, which happens only in rounds without other moves.
     pub(super) fn covers_merge(&self, load: Load) -> bool {
         let load = u128::from(load.milli());
         self.is_untouched && load <= self.merges && load <= self.period
     }
 
-    /// Records a move to join slices; the round still counts as untouched.
+    /// Records a move to merge slices; the round still counts as untouched.
     pub(super) fn record_merge(&mut self, load: Load) {
         let is_untouched = self.is_untouched;
         self.record_move(load);

@@ -32,9 +32,9 @@ pub struct DecisionReport {
     pub switch_count: usize,
     /// The total load of all keys.
     pub total: Load,
-    /// How many slices were added by cuts.
+    /// How many slices were added by splits.
     pub split_count: usize,
-    /// How many slices were removed by joining neighbours.
+    /// How many slices were removed by merges of neighbours.
     pub merge_count: usize,
     /// The moves for balance that were considered and not made.
     pub search: SearchStats,
@@ -60,7 +60,7 @@ pub struct SearchStats {
 /// A slice that gets a new owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// Its bounds at the time of the move; later cuts of the same decision may divide it.
+    /// Its bounds at the time of the move; later splits of the same decision may divide it.
     pub slice: Slice,
     /// The owner that gives it up; `None` if it had no owner, or gets an additional one.
     pub from: Option<PodName>,
@@ -93,7 +93,7 @@ pub enum MoveCause {
     Joined,
     /// Its owner is above the band, or another pod is below it.
     Imbalance,
-    /// It will be joined with a neighbour that has other owners.
+    /// It will be merged with a neighbour that has other owners.
     Merged,
 }
 
@@ -201,7 +201,7 @@ impl fmt::Display for DecisionReport {
         let Self {
             before, after, search, ..
         } = self;
-        write!(f, "{close}, {} cut, {} joined", self.split_count, self.merge_count)?;
+        write!(f, "{close}, {} split, {} merged", self.split_count, self.merge_count)?;
         if self.switch_count > 0 {
             write!(f, ", {} switched", self.switch_count)?;
         }

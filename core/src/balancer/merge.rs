@@ -1,19 +1,19 @@
-//! Merge: joins cold neighbours when there are too many slices.
+//! Merge: unites cold neighbours when there are too many slices.
 
 use super::BalancerSettings;
 use super::allowance::Allowance;
 use super::band::Band;
-use super::cut::{slice_cost_max, slice_count_bounds};
 use super::decision::MoveCause;
 use super::plan::Plan;
 use super::plan_slice::{PlanSlice, SliceHold};
 use super::pricing::Pricing;
+use super::split::{slice_cost_max, slice_count_bounds};
 use crate::assignment::PodIndex;
 use crate::load::Load;
 
-/// Joins neighbours until there are an eighth fewer slices than the limit. Pairs with the same owners come first, since
-/// joining them moves nothing. Of the others, the pairs with the least load to move are brought to the same owners, within
-/// the allowance, and are joined once the handoff is complete. Returns the number of removed slices.
+/// Merges neighbours until there are an eighth fewer slices than the limit. Pairs with the same owners come first, since
+/// merging them moves nothing. Of the others, the pairs with the least load to move are brought to the same owners, within
+/// the allowance, and are merged once the handoff is complete. Returns the number of removed slices.
 pub(super) fn merge(
     plan: &mut Plan,
     band: &Band,
@@ -37,7 +37,7 @@ pub(super) fn merge(
         let (alike, apart): (Vec<_>, Vec<_>) = chosen.into_iter().partition(is_alike);
         bring_together(plan, &apart);
         wanted += apart.len();
-        join(plan, &alike, pricing);
+        merge_pairs(plan, &alike, pricing);
     }
     count - plan.slices().len()
 }
@@ -60,7 +60,7 @@ fn chosen_pairs(
 ) -> Vec<usize> {
     let slices = plan.slices();
     let mut pairs: Vec<_> = (0..slices.len() - 1)
-        .filter(|at| may_join(&slices[*at], &slices[*at + 1], cost_max, settings))
+        .filter(|at| may_merge(&slices[*at], &slices[*at + 1], cost_max, settings))
         .map(|at| (moved_load(&slices[at], &slices[at + 1]), at))
         .collect();
     pairs.sort_unstable();
@@ -81,7 +81,7 @@ fn chosen_pairs(
     chosen
 }
 
-fn may_join(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &BalancerSettings) -> bool {
+fn may_merge(left: &PlanSlice, right: &PlanSlice, cost_max: u128, settings: &BalancerSettings) -> bool {
     let hold_max = match left.has_same_owners_as(right) {
         true => SliceHold::Cooldown,
         false => SliceHold::Free,
@@ -118,22 +118,22 @@ fn bring_together(plan: &mut Plan, chosen: &[usize]) {
 }
 
 /// Joins pairs that have the same owners.
-fn join(plan: &mut Plan, chosen: &[usize], pricing: &Pricing) {
+fn merge_pairs(plan: &mut Plan, chosen: &[usize], pricing: &Pricing) {
     if chosen.is_empty() {
         return;
     }
     let mut chosen = chosen.iter().copied().peekable();
-    let mut joined: Vec<PlanSlice> = Vec::with_capacity(plan.slices().len());
+    let mut merged: Vec<PlanSlice> = Vec::with_capacity(plan.slices().len());
     let mut at = 0;
     while at < plan.slices().len() {
         let left = &plan.slices()[at];
         if chosen.next_if_eq(&at).is_some() {
-            joined.push(left.joined_with(&plan.slices()[at + 1], pricing));
+            merged.push(left.merged_with(&plan.slices()[at + 1], pricing));
             at += 2;
         } else {
-            joined.push(left.clone());
+            merged.push(left.clone());
             at += 1;
         }
     }
-    plan.replace_slices(joined);
+    plan.replace_slices(merged);
 }

@@ -2,7 +2,6 @@
 
 mod allowance;
 mod band;
-mod cut;
 mod decision;
 mod evict;
 mod fill;
@@ -22,6 +21,7 @@ mod scope;
 mod search;
 mod settings;
 mod signals;
+mod split;
 mod succeed;
 
 pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, SearchStats};
@@ -82,9 +82,9 @@ fn pass(
 
     succeed::succeed(&mut plan);
     evict::evict(&mut plan);
-    cut::cut_bounds(&mut plan, signals, &pricing);
+    split::split_at_bounds(&mut plan, signals, &pricing);
     hold::hold(&mut plan, signals, recent_moves, now);
-    let split_count = cut::cut(&mut plan, &band, signals, &pricing, settings);
+    let split_count = split::split(&mut plan, &band, signals, &pricing, settings);
     let mut placement = Placement::of(&mut plan);
     hold::keep_pins(&mut placement);
     replicate::replicate(&mut placement, &band, settings);

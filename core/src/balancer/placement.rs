@@ -8,7 +8,7 @@ use super::plan_pod::PlanPod;
 use super::plan_slice::PlanSlice;
 use crate::assignment::PodIndex;
 
-/// The plan with its pods ordered by burden and with the slices of each pod indexed. Slices are not cut or joined while it
+/// The plan with its pods ordered by burden and with the slices of each pod indexed. Slices are not split or merged while it
 /// exists.
 pub(super) struct Placement<'a> {
     plan: &'a mut Plan,

@@ -145,7 +145,7 @@ impl Plan {
         });
     }
 
-    /// Replaces the slices by ones that were cut or joined; owners do not change.
+    /// Replaces the slices by ones that were split or merged; owners do not change.
     pub(super) fn replace_slices(&mut self, slices: Vec<PlanSlice>) {
         self.is_changed = true;
         self.slices = slices;
@@ -190,7 +190,7 @@ impl Plan {
             next.switch_count += usize::from(planned.is_switched_by(&replicas));
             (planned.slice.start().clone(), replicas)
         });
-        let slices = SliceMap::try_from_starts(entries.collect()).expect("cutting slices keeps them in order");
+        let slices = SliceMap::try_from_starts(entries.collect()).expect("splitting slices keeps them in order");
         next.proposal = Some(Proposal {
             pods: self.pods.into_iter().map(|planned| planned.pod).collect(),
             slices,

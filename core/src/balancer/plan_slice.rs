@@ -105,7 +105,7 @@ impl PlanSlice {
     }
 
     /// The parts before `key` and from `key` on, with the same owners.
-    pub(super) fn cut_at(&self, key: &SliceKey, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
+    pub(super) fn split_at(&self, key: &SliceKey, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
         let (left, right) = self.slice.split_at(key)?;
         let demand = pricing.load.demand_of(&left);
         Some([
@@ -114,8 +114,8 @@ impl PlanSlice {
         ])
     }
 
-    /// This slice joined with `right`, which follows it and has the same owners.
-    pub(super) fn joined_with(&self, right: &PlanSlice, pricing: &Pricing) -> PlanSlice {
+    /// This slice merged with `right`, which follows it and has the same owners.
+    pub(super) fn merged_with(&self, right: &PlanSlice, pricing: &Pricing) -> PlanSlice {
         let slice = Slice::new(self.slice.start().clone(), right.slice.end().cloned());
         let slice = slice.expect("the right slice ends after the left one starts");
         self.with_bounds(slice, self.demand + right.demand, pricing)
@@ -135,12 +135,12 @@ impl PlanSlice {
     /// Two halves by load, or by width if there is nearly no load; `None` for a single key.
     pub(super) fn halved(&self, pricing: &Pricing) -> Option<[PlanSlice; 2]> {
         let half = self.demand.steady.share(1, 2);
-        let by_load = || pricing.load.cut(&self.slice, half);
+        let by_load = || pricing.load.split_key(&self.slice, half);
         let reserve = self.cost.now - self.demand.now;
         let key = match half > reserve {
             true => by_load().or_else(|| self.slice.middle()),
             false => self.slice.middle().or_else(by_load),
         };
-        self.cut_at(&key?, pricing)
+        self.split_at(&key?, pricing)
     }
 }

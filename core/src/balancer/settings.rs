@@ -40,7 +40,7 @@ pub struct BalancerSettings {
     pub min_replicas: u32,
     /// The most serving replicas of a slice, at least `min_replicas`.
     pub max_replicas: u32,
-    /// Slices are cut until there are this many replicas for each pod, so that balance has enough to move.
+    /// Slices are split until there are this many replicas for each pod, so that balance has enough to move.
     pub slices_per_pod_min: u32,
 }
 

@@ -94,13 +94,13 @@ impl LoadMap {
         &self.points[first..end]
     }
 
-    /// The key at which to cut the slice so that its left part has about the steady load `wanted`; `None` if there is none.
+    /// The key at which to split the slice so that its left part has about the steady load `wanted`; `None` if there is none.
     #[must_use]
-    pub fn cut(&self, slice: &Slice, wanted: Load) -> Option<SliceKey> {
+    pub fn split_key(&self, slice: &Slice, wanted: Load) -> Option<SliceKey> {
         let before = self.before(slice.start()).steady;
         let is_inside = |key: &SliceKey| slice.start() < key && slice.contains(key);
         let key = self.key_at(before + wanted);
-        // A hot key at the cut goes to the side that comes closer to the wanted load.
+        // A hot key at the split goes to the side that comes closer to the wanted load.
         let point = self.points.binary_search_by(|(hot, _)| hot.cmp(&key)).ok();
         let after = point.and_then(|point| self.after_point(point)).filter(is_inside);
         let distance = |key: &SliceKey| (self.before(key).steady - before).milli().abs_diff(wanted.milli());
@@ -287,10 +287,10 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_is_as_close_to_the_wanted_load_as_hot_keys_permit(map in any_map(), wanted in 0_u64..40_000) {
+        fn a_split_is_as_close_to_the_wanted_load_as_hot_keys_permit(map in any_map(), wanted in 0_u64..40_000) {
             let wanted = Load::from_milli(wanted).min(map.total().steady);
-            let Some(cut) = map.cut(&Slice::FULL, wanted) else { return Ok(()) };
-            let (left, _) = Slice::FULL.split_at(&cut).unwrap();
+            let Some(split) = map.split_key(&Slice::FULL, wanted) else { return Ok(()) };
+            let (left, _) = Slice::FULL.split_at(&split).unwrap();
             let distance = map.demand_of(&left).steady.milli().abs_diff(wanted.milli());
             let hottest = map.points().iter().map(|(_, demand)| demand.steady.milli()).max().unwrap_or(0);
             let densest = map.pieces.iter().map(|(piece, demand)| u128::from(demand.steady.milli()) / piece.width().max(1) + 1).max();

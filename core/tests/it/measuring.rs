@@ -323,7 +323,7 @@ fn a_slice_of_natural_keys_and_its_rates_are_cut_in_the_middle_of_its_load() {
     for name in names {
         let mut pods = pod_with_natural_keys(name);
         let half = Load::from_units(16_000);
-        let cut = pods.map().cut(&Slice::FULL, half).unwrap();
+        let cut = pods.map().split_key(&Slice::FULL, half).unwrap();
         let left_count = (0..5_000).filter(|number| name(*number) < cut).count();
         assert!(
             (2_000..3_000).contains(&left_count),

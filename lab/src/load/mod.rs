@@ -15,4 +15,6 @@ pub(crate) use self::hot_key::HotKeyPlan;
 pub use self::objects::write_missing;
 pub(crate) use self::run::LoadRun;
 pub use self::schedule::{Pace, Schedule, ScheduledRequest};
-pub use self::viewers::{Viewers, denies_ownership, patient, unhurried, view, wait_until_assigned, wait_until_owned};
+pub use self::viewers::{
+    Viewers, ample_deadline, ample_deadline_and_retries, denies_ownership, view, wait_until_assigned, wait_until_owned,
+};

@@ -90,7 +90,7 @@ impl Viewers {
 }
 
 /// The default settings, with a deadline that only a fault exceeds.
-pub fn unhurried() -> ClerkSettings {
+pub fn ample_deadline() -> ClerkSettings {
     ClerkSettings {
         deadline: DEADLINE,
         retry_wait_max: DEADLINE,
@@ -99,14 +99,14 @@ pub fn unhurried() -> ClerkSettings {
 }
 
 /// Settings with which a request fails only if no pod ever answers it.
-pub fn patient() -> ClerkSettings {
+pub fn ample_deadline_and_retries() -> ClerkSettings {
     ClerkSettings {
         retries: RetryBudgetSettings {
             per_thousand: 1_000,
             floor_per_second: 1_000,
             saved_max: 1_000,
         },
-        ..unhurried()
+        ..ample_deadline()
     }
 }
 

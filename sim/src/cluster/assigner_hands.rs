@@ -169,8 +169,8 @@ impl SimCluster {
 
     /// Probes a pod; the result is fixed when the probe is sent.
     fn probe(&mut self, pod: Pod) {
-        let place = self.places.get(&pod.name).copied();
-        let found = place.map(|place| &self.pods[place]);
+        let index = self.indices.get(&pod.name).copied();
+        let found = index.map(|index| &self.pods[index]);
         let outcome = match found.map(|found| (found.process, found.is_cut_off)) {
             Some((_, true)) | Some((ProcessState::Frozen | ProcessState::Lost, _)) => ProbeOutcome::Silent,
             Some((ProcessState::Running, false)) => ProbeOutcome::Answered,
@@ -240,7 +240,7 @@ impl SimCluster {
     fn pod_of(&self, connection: PodConnection) -> Pod {
         Pod {
             incarnation: connection.incarnation.number,
-            ..self.pods[connection.incarnation.place].pod.clone()
+            ..self.pods[connection.incarnation.index].pod.clone()
         }
     }
 

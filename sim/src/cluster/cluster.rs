@@ -39,7 +39,7 @@ pub struct SimCluster {
     pub(super) wake_up: WakeUpTimer,
     pub(super) sessions: SessionTable,
     pub(super) pods: Vec<SimPod>,
-    pub(super) places: BTreeMap<PodName, usize>,
+    pub(super) indices: BTreeMap<PodName, usize>,
     pub(super) traffic: Traffic,
     pub(super) routing: ClientRouting,
     reroute_count: u64,
@@ -95,7 +95,7 @@ impl SimCluster {
             wake_up: WakeUpTimer::off(),
             sessions: SessionTable::default(),
             pods: Vec::new(),
-            places: BTreeMap::new(),
+            indices: BTreeMap::new(),
             traffic: Traffic::default(),
             routing: ClientRouting::unknown(),
             reroute_count: 0,
@@ -164,12 +164,12 @@ impl SimCluster {
 
     /// All pods that were ever added, in the order in which they were.
     pub fn pods(&self) -> impl Iterator<Item = PodView<'_>> {
-        self.pods.iter().enumerate().map(|(place, pod)| PodView {
+        self.pods.iter().enumerate().map(|(index, pod)| PodView {
             pod: &pod.pod,
             process: pod.process,
             is_cut_off: pod.is_cut_off,
             ownership: &pod.ownership,
-            load: self.routing.load_of(place, &self.traffic),
+            load: self.routing.load_of(index, &self.traffic),
         })
     }
 
@@ -220,15 +220,15 @@ impl SimCluster {
         self.events.push(TimedEvent { at: self.now, what });
     }
 
-    pub(super) fn incarnation_at(&self, place: usize) -> SimIncarnation {
+    pub(super) fn incarnation_at(&self, index: usize) -> SimIncarnation {
         SimIncarnation {
-            place,
-            number: self.pods[place].pod.incarnation,
+            index,
+            number: self.pods[index].pod.incarnation,
         }
     }
 
     pub(super) fn is_current(&self, incarnation: SimIncarnation) -> bool {
-        self.incarnation_at(incarnation.place) == incarnation
+        self.incarnation_at(incarnation.index) == incarnation
     }
 
     /// Draws a delay in which no pod has a part.
@@ -239,15 +239,15 @@ impl SimCluster {
     /// Routes requests by that assignment, to the pods that answer now.
     pub(super) fn route_by(&mut self, assignment: Arc<Assignment>) {
         self.count_in_all_pods();
-        let place_of = |pod: &Pod| {
-            let place = *self.places.get(&pod.name)?;
-            let is_current = self.pods[place].pod.incarnation == pod.incarnation && self.pods[place].answers();
-            is_current.then_some(place)
+        let index_of = |pod: &Pod| {
+            let index = *self.indices.get(&pod.name)?;
+            let is_current = self.pods[index].pod.incarnation == pod.incarnation && self.pods[index].answers();
+            is_current.then_some(index)
         };
         self.reroute_count += 1;
-        self.routing = ClientRouting::new(assignment, &self.traffic, self.pods.len(), place_of);
-        for place in 0..self.pods.len() {
-            self.follow(place);
+        self.routing = ClientRouting::new(assignment, &self.traffic, self.pods.len(), index_of);
+        for index in 0..self.pods.len() {
+            self.follow(index);
         }
         self.outage.record(self.routing.unanswered(&self.traffic), self.now);
     }
@@ -258,9 +258,9 @@ impl SimCluster {
     }
 
     /// The pod's counter follows its ownership and the routing.
-    pub(super) fn follow(&mut self, place: usize) {
-        let pod = &mut self.pods[place];
-        pod.counter.follow(&pod.ownership, &self.routing, place, &self.traffic);
+    pub(super) fn follow(&mut self, index: usize) {
+        let pod = &mut self.pods[index];
+        pod.counter.follow(&pod.ownership, &self.routing, index, &self.traffic);
     }
 
     fn update_clients(&mut self, assignment: Arc<Assignment>) {
@@ -281,10 +281,10 @@ impl SimCluster {
     }
 
     fn wake_pod(&mut self, incarnation: SimIncarnation) {
-        if !self.is_current(incarnation) || !self.pods[incarnation.place].is_alive() {
+        if !self.is_current(incarnation) || !self.pods[incarnation.index].is_alive() {
             return;
         }
-        match self.pods[incarnation.place].wake_up.fire(self.now) {
+        match self.pods[incarnation.index].wake_up.fire(self.now) {
             Ok(()) => self.deliver(incarnation, SessionEvent::Woke),
             Err(Some(at)) => self.queue.put(at, Pending::WakePod(incarnation)),
             Err(None) => {}

@@ -52,35 +52,35 @@ const SILENCE_MAX: Duration = Duration::from_secs(7);
 impl SimCluster {
     /// Adds a pod; `false` if there is or was one of that name.
     pub fn add_pod(&mut self, new: NewPod) -> bool {
-        let place = self.pods.len();
-        if self.places.contains_key(&new.name) {
+        let index = self.pods.len();
+        if self.indices.contains_key(&new.name) {
             return false;
         }
-        self.places.insert(new.name.clone(), place);
-        let pod = SimPod::new(place, pod_of(new), &self.settings, self.now);
+        self.indices.insert(new.name.clone(), index);
+        let pod = SimPod::new(index, pod_of(new), &self.settings, self.now);
         self.pods.push(pod);
-        self.schedule_start(place);
+        self.schedule_start(index);
         true
     }
 
     /// Injects a fault; `false` if there is no such pod, or the fault does not apply to its state.
     pub fn inject(&mut self, pod: &PodName, fault: Fault) -> bool {
-        let Some(place) = self.places.get(pod).copied() else {
+        let Some(index) = self.indices.get(pod).copied() else {
             return false;
         };
-        let process = self.pods[place].process;
+        let process = self.pods[index].process;
         match (fault, process) {
             (Fault::Drain, ProcessState::Running) => {
-                self.deliver(self.incarnation_at(place), SessionEvent::DrainRequested)
+                self.deliver(self.incarnation_at(index), SessionEvent::DrainRequested)
             }
-            (Fault::Kill, ProcessState::Running | ProcessState::Frozen) => self.end_process(place),
-            (Fault::Lose, ProcessState::Running | ProcessState::Frozen) => self.lose(place),
-            (Fault::Quit, ProcessState::Running) => self.quit(place),
-            (Fault::Freeze, ProcessState::Running) => self.freeze(place),
-            (Fault::Thaw, ProcessState::Frozen) => self.thaw(place),
-            (Fault::CutOff, _) if !self.pods[place].is_cut_off => self.cut_off(place),
-            (Fault::Reconnect, _) if self.pods[place].is_cut_off => self.reconnect(place),
-            (Fault::Start, _) => self.start(place),
+            (Fault::Kill, ProcessState::Running | ProcessState::Frozen) => self.end_process(index),
+            (Fault::Lose, ProcessState::Running | ProcessState::Frozen) => self.lose(index),
+            (Fault::Quit, ProcessState::Running) => self.quit(index),
+            (Fault::Freeze, ProcessState::Running) => self.freeze(index),
+            (Fault::Thaw, ProcessState::Frozen) => self.thaw(index),
+            (Fault::CutOff, _) if !self.pods[index].is_cut_off => self.cut_off(index),
+            (Fault::Reconnect, _) if self.pods[index].is_cut_off => self.reconnect(index),
+            (Fault::Start, _) => self.start(index),
             (
                 Fault::Drain
                 | Fault::Kill
@@ -129,54 +129,54 @@ impl SimCluster {
     }
 
     /// Ends the process; the kernel of its host closes its connections.
-    pub(super) fn end_process(&mut self, place: usize) {
-        let incarnation = self.incarnation_at(place);
-        if self.pods[place].connection > 0 {
+    pub(super) fn end_process(&mut self, index: usize) {
+        let incarnation = self.incarnation_at(index);
+        if self.pods[index].connection > 0 {
             self.send_to_assigner(incarnation, PodMessage::Closed);
         }
-        self.pods[place].process = ProcessState::Ended;
+        self.pods[index].process = ProcessState::Ended;
         self.reroute();
     }
 
-    fn lose(&mut self, place: usize) {
-        self.pods[place].process = ProcessState::Lost;
-        self.start_silence(place);
+    fn lose(&mut self, index: usize) {
+        self.pods[index].process = ProcessState::Lost;
+        self.start_silence(index);
         self.reroute();
     }
 
-    fn quit(&mut self, place: usize) {
-        self.deliver(self.incarnation_at(place), SessionEvent::DrainRequested);
-        self.end_process(place);
+    fn quit(&mut self, index: usize) {
+        self.deliver(self.incarnation_at(index), SessionEvent::DrainRequested);
+        self.end_process(index);
     }
 
-    fn freeze(&mut self, place: usize) {
-        self.pods[place].process = ProcessState::Frozen;
-        self.start_silence(place);
+    fn freeze(&mut self, index: usize) {
+        self.pods[index].process = ProcessState::Frozen;
+        self.start_silence(index);
         self.reroute();
     }
 
-    fn thaw(&mut self, place: usize) {
-        let incarnation = self.incarnation_at(place);
-        let pod = &mut self.pods[place];
+    fn thaw(&mut self, index: usize) {
+        let incarnation = self.incarnation_at(index);
+        let pod = &mut self.pods[index];
         pod.process = ProcessState::Running;
         pod.silence += 1;
         let held = std::mem::take(&mut pod.queued_in);
         self.reroute();
         held.into_iter().for_each(|event| self.deliver(incarnation, event));
         self.deliver(incarnation, SessionEvent::Woke);
-        self.restart_silence_if_unreachable(place);
+        self.restart_silence_if_unreachable(index);
     }
 
-    fn cut_off(&mut self, place: usize) {
-        self.pods[place].is_cut_off = true;
-        self.start_silence(place);
+    fn cut_off(&mut self, index: usize) {
+        self.pods[index].is_cut_off = true;
+        self.start_silence(index);
         self.reroute();
     }
 
     /// Delivers the messages sent meanwhile, if their connection was not closed.
-    fn reconnect(&mut self, place: usize) {
-        let incarnation = self.incarnation_at(place);
-        let pod = &mut self.pods[place];
+    fn reconnect(&mut self, index: usize) {
+        let incarnation = self.incarnation_at(index);
+        let pod = &mut self.pods[index];
         pod.is_cut_off = false;
         pod.silence += 1;
         let (queued_in, queued_out) = (std::mem::take(&mut pod.queued_in), std::mem::take(&mut pod.queued_out));
@@ -187,41 +187,41 @@ impl SimCluster {
         for sent in queued_out {
             self.queue.put(self.now, Pending::ToAssigner(sent));
         }
-        self.restart_silence_if_unreachable(place);
+        self.restart_silence_if_unreachable(index);
     }
 
-    fn start(&mut self, place: usize) {
-        if self.pods[place].is_alive() {
-            self.end_process(place);
+    fn start(&mut self, index: usize) {
+        if self.pods[index].is_alive() {
+            self.end_process(index);
         }
-        self.pods[place].restart(&self.settings, self.now);
+        self.pods[index].restart(&self.settings, self.now);
         self.reroute();
-        self.schedule_start(place);
+        self.schedule_start(index);
     }
 
-    fn schedule_start(&mut self, place: usize) {
-        let incarnation = self.incarnation_at(place);
+    fn schedule_start(&mut self, index: usize) {
+        let incarnation = self.incarnation_at(index);
         self.queue
             .put(self.now, Pending::InPod(incarnation, SessionEvent::Woke));
     }
 
     /// The pod is unreachable from now on; after the keepalive timeout its connections are closed.
-    fn start_silence(&mut self, place: usize) {
-        self.pods[place].silence += 1;
-        let (incarnation, silence) = (self.incarnation_at(place), self.pods[place].silence);
+    fn start_silence(&mut self, index: usize) {
+        self.pods[index].silence += 1;
+        let (incarnation, silence) = (self.incarnation_at(index), self.pods[index].silence);
         let ends = Pending::SilenceOver { incarnation, silence };
         self.queue.put(self.now + SILENCE_MAX, ends);
     }
 
     /// The pod may still be unreachable for another reason.
-    fn restart_silence_if_unreachable(&mut self, place: usize) {
-        if !self.pods[place].answers() {
-            self.start_silence(place);
+    fn restart_silence_if_unreachable(&mut self, index: usize) {
+        if !self.pods[index].answers() {
+            self.start_silence(index);
         }
     }
 
     pub(super) fn on_silence_over(&mut self, incarnation: SimIncarnation, silence: u64) {
-        let pod = &mut self.pods[incarnation.place];
+        let pod = &mut self.pods[incarnation.index];
         if pod.silence != silence || pod.pod.incarnation != incarnation.number {
             return;
         }

@@ -45,10 +45,10 @@ pub(super) enum Pending {
     Elected { term: u64 },
 }
 
-/// One incarnation of the pod at a place.
+/// One incarnation of the pod at a index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SimIncarnation {
-    pub(super) place: usize,
+    pub(super) index: usize,
     pub(super) number: Incarnation,
 }
 

@@ -55,10 +55,10 @@ pub(super) struct SimPod {
 const STREAMS_A_POD: u64 = 2;
 
 impl SimPod {
-    /// The pod at that place, with its first incarnation.
-    pub(super) fn new(place: usize, mut pod: Pod, settings: &SimClusterSettings, now: Timestamp) -> Self {
+    /// The pod at that index, with its first incarnation.
+    pub(super) fn new(index: usize, mut pod: Pod, settings: &SimClusterSettings, now: Timestamp) -> Self {
         pod.incarnation = Incarnation(1);
-        let stream = |number| RandomStream::new(settings.seed, STREAMS_A_POD * (place as u64 + 1) + number);
+        let stream = |number| RandomStream::new(settings.seed, STREAMS_A_POD * (index as u64 + 1) + number);
         Self {
             session: session_of(&pod, stream(0).next(), now),
             pod,

@@ -16,7 +16,7 @@ use super::traffic::Traffic;
 pub struct ClientRouting {
     assignment: Arc<Assignment>,
     routes: Vec<SliceRoute>,
-    /// The numbers of the routes to each pod, by the pod's place.
+    /// The numbers of the routes to each pod, by the pod's index.
     of_pod: Vec<Vec<usize>>,
 }
 
@@ -25,9 +25,9 @@ pub struct ClientRouting {
 pub struct SliceRoute {
     /// The slice whose requests take this route.
     pub slice: Slice,
-    /// The keys of the slice, by their places in the traffic.
+    /// The keys of the slice, by their indices in the traffic.
     pub keys: Range<usize>,
-    /// The places of the pods that answer them.
+    /// The indices of the pods that answer them.
     pub answered_by: Vec<usize>,
 }
 
@@ -37,18 +37,18 @@ impl ClientRouting {
         Self::new(Arc::new(Assignment::unassigned()), &Traffic::default(), 0, |_| None)
     }
 
-    /// The routing by `assignment`. `place_of` returns the place of a pod among `pod_count` pods, if it answers.
+    /// The routing by `assignment`. `index_of` returns the index of a pod among `pod_count` pods, if it answers.
     pub(super) fn new(
         assignment: Arc<Assignment>,
         traffic: &Traffic,
         pod_count: usize,
-        place_of: impl Fn(&Pod) -> Option<usize>,
+        index_of: impl Fn(&Pod) -> Option<usize>,
     ) -> Self {
-        let places: Vec<Option<usize>> = assignment.pods().iter().map(place_of).collect();
+        let indices: Vec<Option<usize>> = assignment.pods().iter().map(index_of).collect();
         let mut of_pod = vec![Vec::new(); pod_count];
         let mut routes = Vec::with_capacity(assignment.slices().slice_count());
         for (slice, state) in assignment.slices().iter() {
-            let answering = state.replicas.serving().filter_map(|pod| places[pod.as_usize()]);
+            let answering = state.replicas.serving().filter_map(|pod| indices[pod.as_usize()]);
             let answered_by: Vec<usize> = answering.collect();
             answered_by.iter().for_each(|pod| of_pod[*pod].push(routes.len()));
             routes.push(SliceRoute {
@@ -76,13 +76,13 @@ impl ClientRouting {
         &self.routes
     }
 
-    /// The routes to the pod at that place.
+    /// The routes to the pod at that index.
     pub fn to_pod(&self, pod: usize) -> impl Iterator<Item = &SliceRoute> {
         let numbers = self.of_pod.get(pod).into_iter().flatten();
         numbers.map(|number| &self.routes[*number])
     }
 
-    /// The load of the pod at that place.
+    /// The load of the pod at that index.
     #[must_use]
     pub fn load_of(&self, pod: usize, traffic: &Traffic) -> Load {
         self.to_pod(pod).map(|route| route.share(traffic)).sum()

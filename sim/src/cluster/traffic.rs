@@ -50,7 +50,7 @@ impl Traffic {
         self.load_of(&(0..self.positions.len()))
     }
 
-    /// The load of keys, by their places.
+    /// The load of keys, by their indices.
     #[must_use]
     pub fn load_of(&self, keys: &Range<usize>) -> Load {
         Load::from_milli(self.before[keys.end] - self.before[keys.start])
@@ -62,11 +62,11 @@ impl Traffic {
         self.load_of(&self.keys_in(slice))
     }
 
-    /// The places of the keys in a slice.
+    /// The indices of the keys in a slice.
     #[must_use]
     pub fn keys_in(&self, slice: &Slice) -> Range<usize> {
-        let end = slice.end().map_or(self.positions.len(), |end| self.place_of(end));
-        self.place_of(slice.start())..end
+        let end = slice.end().map_or(self.positions.len(), |end| self.index_of(end));
+        self.index_of(slice.start())..end
     }
 
     /// How often rates were changed.
@@ -75,17 +75,17 @@ impl Traffic {
         self.change_count
     }
 
-    /// The places of the `count` keys with the highest rates, highest first; of equal ones, the first in key order.
+    /// The indices of the `count` keys with the highest rates, highest first; of equal ones, the first in key order.
     #[must_use]
     pub fn hottest(&self, count: usize) -> Vec<usize> {
-        let order = |place: &usize| (Reverse(self.rates[*place]), *place);
-        let mut places: Vec<usize> = (0..self.rates.len()).collect();
-        if count < places.len() {
-            places.select_nth_unstable_by_key(count, order);
-            places.truncate(count);
+        let order = |index: &usize| (Reverse(self.rates[*index]), *index);
+        let mut indices: Vec<usize> = (0..self.rates.len()).collect();
+        if count < indices.len() {
+            indices.select_nth_unstable_by_key(count, order);
+            indices.truncate(count);
         }
-        places.sort_unstable_by_key(order);
-        places
+        indices.sort_unstable_by_key(order);
+        indices
     }
 
     /// The number of keys.
@@ -94,14 +94,14 @@ impl Traffic {
         self.positions.len()
     }
 
-    /// The position of the key at that place, and its rate.
+    /// The position of the key at that index, and its rate.
     #[must_use]
-    pub fn key(&self, place: usize) -> (u64, Load) {
-        (self.positions[place], self.rates[place])
+    pub fn key(&self, index: usize) -> (u64, Load) {
+        (self.positions[index], self.rates[index])
     }
 
     /// The number of keys before `start`. A start right after an 8-byte key has the same position as the key.
-    fn place_of(&self, start: &SliceKey) -> usize {
+    fn index_of(&self, start: &SliceKey) -> usize {
         let (position, is_after) = (start.position(), *start > SliceKey::from_position(start.position()));
         self.positions
             .partition_point(|key| *key < position || (is_after && *key == position))

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use emberkeep_core::keyspace::{Slice, SliceKey};
-use emberkeep_core::slicelet::{Hottest, Ownership, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT};
+use emberkeep_core::keyspace::Slice;
+use emberkeep_core::slicelet::{Hottest, Ownership, SAMPLED_ONE_IN};
 use emberkeep_core::time::Timestamp;
 
 use super::routing::ClientRouting;
 use super::settings::Counts;
 use super::traffic::Traffic;
 use crate::random_stream::RandomStream;
+use crate::sketches::Sketches;
 
 /// Thousandths of a unit a second times microseconds in one unit: counts are whole units, rates are not.
 const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
@@ -23,7 +24,7 @@ pub(super) struct TrafficCounter {
     /// The load of each range that was not taken yet, in [`PARTS_A_UNIT`].
     parts: Vec<u128>,
     counted_until: Timestamp,
-    sketches: Vec<Hottest>,
+    sketches: Sketches,
 }
 
 /// The requests for keys in one range of the ownership, which `sharer_count` pods share.
@@ -42,7 +43,7 @@ impl TrafficCounter {
             streams: Vec::new(),
             parts: vec![0],
             counted_until: now,
-            sketches: vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT],
+            sketches: Sketches::new(),
         }
     }
 
@@ -61,8 +62,8 @@ impl TrafficCounter {
             } = self.streams[at];
             let rate = traffic.load_of(keys).milli();
             self.parts[range] += u128::from(rate) * micros / u128::from(sharer_count);
-            for place in keys.clone() {
-                self.sample(place, traffic, micros, sharer_count);
+            for index in keys.clone() {
+                self.sample(index, traffic, micros, sharer_count);
             }
         }
     }
@@ -97,11 +98,11 @@ impl TrafficCounter {
 
     /// Snapshots of the sketches of the hottest keys.
     pub(super) fn collect_sketches(&mut self, halves: bool) -> Vec<Hottest> {
-        self.sketches.iter_mut().map(|sketch| sketch.collect(halves)).collect()
+        self.sketches.snapshot(halves)
     }
 
-    fn sample(&mut self, place: usize, traffic: &Traffic, micros: u128, sharer_count: u64) {
-        let (position, rate) = traffic.key(place);
+    fn sample(&mut self, index: usize, traffic: &Traffic, micros: u128, sharer_count: u64) {
+        let (position, rate) = traffic.key(index);
         let parts = u128::from(rate.milli()) * micros;
         let parts_a_sample = PARTS_A_UNIT * u128::from(SAMPLED_ONE_IN * sharer_count);
         let sample_count = match self.counts {
@@ -109,9 +110,8 @@ impl TrafficCounter {
             Counts::Poisson => self.chance.poisson(parts as f64 / parts_a_sample as f64),
         };
         if sample_count > 0 {
-            let sketch = &mut self.sketches[position as usize % SKETCH_COUNT];
-            let key = SliceKey::from_position(position);
-            sketch.record_many(&key, sample_count * SAMPLED_ONE_IN, sample_count);
+            self.sketches
+                .record(position, sample_count * SAMPLED_ONE_IN, sample_count);
         }
     }
 }

@@ -103,8 +103,8 @@ impl Loads {
     /// The load over the mean at this quantile, that of the nearest pod.
     fn quantile(&self, numerator: usize, denominator: usize) -> f64 {
         let last = self.sorted.len().saturating_sub(1);
-        let place = (last * numerator + denominator / 2) / denominator;
-        self.over_mean(self.sorted.get(place).copied().unwrap_or(self.mean))
+        let index = (last * numerator + denominator / 2) / denominator;
+        self.over_mean(self.sorted.get(index).copied().unwrap_or(self.mean))
     }
 
     fn over_mean(&self, load: f64) -> f64 {

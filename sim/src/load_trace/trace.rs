@@ -201,8 +201,8 @@ impl TraceBuilder {
         let seen = trace.keys.clone();
         trace.keys.sort_unstable();
         let mut ordered = vec![KeyId(0); seen.len()];
-        for (place, position) in trace.keys.iter().enumerate() {
-            ordered[self.key_ids[position].as_usize()] = KeyId(number(place));
+        for (index, position) in trace.keys.iter().enumerate() {
+            ordered[self.key_ids[position].as_usize()] = KeyId(number(index));
         }
         for changed in &mut trace.changes {
             if let TraceChange::LoadSet(loads) = &mut changed.change {
@@ -213,8 +213,8 @@ impl TraceBuilder {
     }
 }
 
-fn number(place: usize) -> u32 {
-    u32::try_from(place).expect("fewer than 2^32 keys or pods fit in memory")
+fn number(index: usize) -> u32 {
+    u32::try_from(index).expect("fewer than 2^32 keys or pods fit in memory")
 }
 
 #[cfg(test)]

@@ -40,20 +40,20 @@ impl ToleranceBand {
         let weight_of = |pods: u64| (weight * pods / (pod_count as u64).max(1)).max(1);
         let level = |load: Load, pods: u64| Load::from_milli(by_weight(load, weight_of(pods)));
         let mut aside = Vec::new();
-        for place in traffic.hottest(ASIDE_PER_POD_MAX * pod_count) {
-            let (_, rate) = traffic.key(place);
+        for index in traffic.hottest(ASIDE_PER_POD_MAX * pod_count) {
+            let (_, rate) = traffic.key(index);
             let share = rate.share(1, u128::from(replicas_max));
             if pods <= replicas_max || share <= level(load, pods) {
                 break;
             }
             load -= rate;
             pods -= replicas_max;
-            aside.push((place, share));
+            aside.push((index, share));
         }
         let level = level(load, pods);
         let tolerance = level.max(settings.max_load_hint);
         let tolerance = tolerance.share(u128::from(settings.imbalance.thousandths()), 1_000);
-        let with_tolerance = |(place, share)| (place, share + tolerance);
+        let with_tolerance = |(index, share)| (index, share + tolerance);
         Self {
             aside: aside.into_iter().map(with_tolerance).collect(),
             limit: level + tolerance,
@@ -66,7 +66,7 @@ impl ToleranceBand {
         let mut sample = BalanceSample::default();
         let mut weight = 0;
         let limits = self.limits_of_hosts(cluster);
-        for (place, pod) in cluster.pods().enumerate() {
+        for (index, pod) in cluster.pods().enumerate() {
             if !may_own(cluster, &pod) {
                 continue;
             }
@@ -75,7 +75,7 @@ impl ToleranceBand {
             weight += own_weight;
             sample.pod_count += 1;
             sample.max = sample.max.max(load);
-            let limit = limits.get(&place).copied().unwrap_or(self.limit);
+            let limit = limits.get(&index).copied().unwrap_or(self.limit);
             sample.over_count += usize::from(load > limit);
         }
         sample.mean = Load::from_milli(by_weight(cluster.traffic().total(), weight.max(1)));
@@ -86,8 +86,8 @@ impl ToleranceBand {
     fn limits_of_hosts(&self, cluster: &SimCluster) -> BTreeMap<usize, Load> {
         let routes = cluster.routing().routes();
         let mut limits = BTreeMap::new();
-        for (place, limit) in &self.aside {
-            let route = routes.get(routes.partition_point(|route| route.keys.end <= *place));
+        for (index, limit) in &self.aside {
+            let route = routes.get(routes.partition_point(|route| route.keys.end <= *index));
             for pod in route.into_iter().flat_map(|route| &route.answered_by) {
                 let known = limits.entry(*pod).or_insert(*limit);
                 *known = (*known).max(*limit);

@@ -331,13 +331,13 @@ mod tests {
             };
             matches!(proposal, Some(ChangeKind::Assign { .. }))
         };
-        let place = records.iter().position(is_assignment).unwrap();
-        let RecordingEntry::Stepped { proposal, .. } = &mut records[place] else {
+        let index = records.iter().position(is_assignment).unwrap();
+        let RecordingEntry::Stepped { proposal, .. } = &mut records[index] else {
             unreachable!()
         };
         *proposal = Some(ChangeKind::Freeze { is_frozen: true });
         let divergence = replay(file_of(&records).as_slice()).unwrap().divergence.unwrap();
-        assert_eq!(divergence.number, place as u64 + 1);
+        assert_eq!(divergence.number, index as u64 + 1);
         let sentence = divergence.to_string();
         assert!(
             sentence.contains("recorded Freeze { is_frozen: true }, decided an assignment of generation"),

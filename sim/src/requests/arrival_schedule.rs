@@ -36,11 +36,11 @@ impl ArrivalSchedule {
         positions.sort_unstable();
         positions.dedup();
         let arrival = |request: &Request| {
-            let place = positions.partition_point(|position| *position < position_of(&request.key));
+            let index = positions.partition_point(|position| *position < position_of(&request.key));
             let at_ms = u128::from(request.at_ms) * 1_000 / u128::from(speed_milli);
             Arrival {
                 at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX - 1),
-                key: KeyId(u32::try_from(place).expect("fewer than 2^32 keys fit in memory")),
+                key: KeyId(u32::try_from(index).expect("fewer than 2^32 keys fit in memory")),
                 load_milli: request.load_milli,
             }
         };

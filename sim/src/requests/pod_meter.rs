@@ -5,12 +5,11 @@ use std::sync::Arc;
 use emberkeep_core::assignment::Assignment;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::LoadReport;
-use emberkeep_core::slicelet::{
-    Hottest, Identity, Metering, Ownership, RangeCounts, SAMPLED_ONE_IN, SKETCH_CAPACITY, SKETCH_COUNT,
-};
+use emberkeep_core::slicelet::{Identity, Metering, Ownership, RangeCounts, SAMPLED_ONE_IN};
 use emberkeep_core::time::Timestamp;
 
 use crate::random_stream::RandomStream;
+use crate::sketches::Sketches;
 
 /// Thousandths of a unit in a unit of load.
 const MILLI_PER_UNIT: u64 = 1_000;
@@ -22,7 +21,7 @@ pub(super) struct PodMeter {
     metering: Metering,
     /// The load of each range that was not taken yet, in thousandths of a unit.
     counted: Vec<u64>,
-    sketches: Vec<Hottest>,
+    sketches: Sketches,
     chance: RandomStream,
 }
 
@@ -35,7 +34,7 @@ impl PodMeter {
             metering: Metering::new(now),
             counted: vec![0; ownership.range_count()],
             ownership,
-            sketches: vec![Hottest::with_capacity(SKETCH_CAPACITY); SKETCH_COUNT],
+            sketches: Sketches::new(),
             chance,
         }
     }
@@ -48,7 +47,7 @@ impl PodMeter {
         if self.chance.below(SAMPLED_ONE_IN) == 0 {
             let load = u128::from(load_milli) * u128::from(SAMPLED_ONE_IN);
             let units = self.chance.rounded(load, u128::from(MILLI_PER_UNIT));
-            self.sketches[position as usize % SKETCH_COUNT].record(&key, units);
+            self.sketches.record(position, units, 1);
         }
     }
 
@@ -65,8 +64,7 @@ impl PodMeter {
     pub(super) fn report(&mut self, now: Timestamp) -> LoadReport {
         let halves = self.metering.begin_collection(now).halves_sketches;
         let counts = self.take_counts(now);
-        let sketches: Vec<_> = self.sketches.iter_mut().map(|sketch| sketch.collect(halves)).collect();
-        self.metering.on_counted(&counts, &sketches);
+        self.metering.on_counted(&counts, &self.sketches.snapshot(halves));
         self.metering.report()
     }
 

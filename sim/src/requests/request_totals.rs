@@ -75,11 +75,11 @@ impl RequestTotals {
     }
 
     fn second_of(&mut self, at_ms: u64) -> &mut SecondCounts {
-        let place = usize::try_from(at_ms / 1_000).expect("longer runs are refused by the plan");
-        if place >= self.seconds.len() {
-            self.seconds.resize(place + 1, SecondCounts::default());
+        let index = usize::try_from(at_ms / 1_000).expect("longer runs are refused by the plan");
+        if index >= self.seconds.len() {
+            self.seconds.resize(index + 1, SecondCounts::default());
         }
-        &mut self.seconds[place]
+        &mut self.seconds[index]
     }
 }
 

@@ -132,7 +132,7 @@ impl LoadModel {
         }
         for crowd in &self.now.crowds {
             let each = part_of(total, crowd.share_at(now)).share(1, crowd.keys.len() as u128);
-            crowd.keys.iter().for_each(|place| rates[*place].1 += each);
+            crowd.keys.iter().for_each(|index| rates[*index].1 += each);
         }
         if let Some(range) = self.now.hot_range {
             range.heat(&mut rates, total);

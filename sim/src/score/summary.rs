@@ -148,11 +148,11 @@ impl Distribution {
 
 /// A quantile of sorted figures, interpolated linearly.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = (sorted.len() - 1) as f64 * share;
-    let below = place.floor();
+    let index = (sorted.len() - 1) as f64 * share;
+    let below = index.floor();
     let low = sorted[below as usize];
     let high = sorted[(below as usize + 1).min(sorted.len() - 1)];
-    low + (high - low) * (place - below)
+    low + (high - low) * (index - below)
 }
 
 /// Rounds to four decimals. An empty sum is -0.0, which adding 0.0 turns into 0.0.

@@ -60,7 +60,7 @@ fn signals(cluster: &SimCluster, scope: Scope) -> Signals {
 }
 
 fn load_map(traffic: &Traffic) -> LoadMap {
-    let keys = (0..traffic.key_count()).map(|place| traffic.key(place));
+    let keys = (0..traffic.key_count()).map(|index| traffic.key(index));
     let asked_for = keys.filter(|(_, rate)| *rate > Load::ZERO);
     let points = asked_for.map(|(position, rate)| (SliceKey::from_position(position), Demand::steady(rate)));
     LoadMap::new(SliceMap::full(Demand::NONE), points.collect())

@@ -35,7 +35,7 @@ pub(super) fn shrink(
 
 fn without(case: &Case, from: usize, count: usize) -> Case {
     let disturbances = case.disturbances.iter().enumerate();
-    let kept = disturbances.filter(|(place, _)| !(from..from + count).contains(place));
+    let kept = disturbances.filter(|(index, _)| !(from..from + count).contains(index));
     case.with(kept.map(|(_, disturbance)| disturbance.clone()).collect())
 }
 

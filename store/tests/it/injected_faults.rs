@@ -32,7 +32,7 @@ async fn a_read_that_is_always_truncated_is_a_retryable_error() {
     let error = store.get(&name("a"), None).await.unwrap_err();
     assert!(error.is_retryable());
     let location = store.location();
-    let words = format!("{location} cannot be reached: the content of a was cut off after 500000 of 1000000 bytes: ");
+    let words = format!("{location} is unreachable: the content of a was cut off after 500000 of 1000000 bytes: ");
     assert!(error.to_string().starts_with(&words), "{error}");
     assert_eq!(proxy.injected().body_cuts, 3);
 }

@@ -49,7 +49,7 @@ async fn a_server_that_is_down_is_unreachable() {
     server.shutdown().await;
     let error = store.check().await.unwrap_err();
     assert!(error.is_retryable());
-    let words = format!("s3://state at http://{addr} cannot be reached: Connection refused");
+    let words = format!("s3://state at http://{addr} is unreachable: Connection refused");
     assert!(error.to_string().starts_with(&words), "{error}");
 }
 
@@ -104,7 +104,7 @@ async fn a_port_in_use_is_named() {
         .await
         .unwrap_err();
     assert!(error.to_string().starts_with(&format!(
-        "listen address unavailable: {}: Address already in use",
+        "the listen address is unavailable: {}: Address already in use",
         server.addr()
     )));
 }

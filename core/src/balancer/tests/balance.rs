@@ -206,7 +206,7 @@ fn pinned_keys_stay_with_their_pod_and_return_to_it_after_a_drain() {
 }
 
 #[test]
-fn poisoned_keys_gather_on_one_pod_and_their_hot_keys_are_cut_out() {
+fn poisoned_keys_gather_on_one_pod_and_their_hot_keys_are_split_off() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[(1 << 61, 3)]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);
@@ -225,7 +225,7 @@ fn poisoned_keys_gather_on_one_pod_and_their_hot_keys_are_cut_out() {
 }
 
 #[test]
-fn neighbours_are_joined_when_there_are_too_many_slices() {
+fn neighbours_are_merged_when_there_are_too_many_slices() {
     let settings = settings(1);
     let mut signals = signals_with(load(500, &[]));
     let before = decided(&Assignment::unassigned(), &signals, &settings);

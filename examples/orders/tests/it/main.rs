@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
-mod books;
+mod journal;
 mod orders;
 mod shop;
 mod steps;

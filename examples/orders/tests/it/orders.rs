@@ -32,10 +32,10 @@ async fn an_order_finishes_and_a_repeated_request_places_it_once() {
         shop.client(&["view", "o-1"]).unwrap(),
         "o-1: finished\ndone: reserve, charge, ship\n"
     );
-    let books = shop.books().await;
-    assert_eq!(books.of("o-1"), ["reserve", "charge", "ship"]);
+    let recorded = shop.recorded_facts().await;
+    assert_eq!(recorded.of("o-1"), ["reserve", "charge", "ship"]);
     // A call that takes long is repeated.
-    assert!(books.call_count >= 3, "{} calls", books.call_count);
+    assert!(recorded.call_count >= 3, "{} calls", recorded.call_count);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +48,7 @@ async fn a_declined_charge_undoes_the_reservation() {
     assert_eq!(order.because, "charge: the card was declined");
     assert_eq!(order.undone, ["reserve"]);
     assert_eq!(
-        shop.books().await.of("o-1"),
+        shop.recorded_facts().await.of("o-1"),
         ["reserve", "charge refused", "reserve/undo"]
     );
 }
@@ -65,7 +65,7 @@ async fn a_step_that_never_answers_is_undone_with_all_earlier_steps_in_reverse()
     );
     assert_eq!(order.undone, ["ship", "charge", "reserve"]);
     assert_eq!(
-        shop.books().await.of("o-1"),
+        shop.recorded_facts().await.of("o-1"),
         ["reserve", "charge", "ship", "ship/undo", "charge/undo", "reserve/undo"]
     );
 }
@@ -76,10 +76,10 @@ async fn a_step_that_fails_temporarily_is_retried_and_takes_effect_once() {
     let _pod = shop.pod();
     shop.place("o-1", 4_990).await;
     assert_eq!(shop.settled("o-1").await.stage(), Stage::Finished);
-    let books = shop.books().await;
-    assert_eq!(books.of("o-1"), ["reserve", "charge", "ship"]);
+    let recorded = shop.recorded_facts().await;
+    assert_eq!(recorded.of("o-1"), ["reserve", "charge", "ship"]);
     // Each failed before its effect, and after it.
-    assert!(books.call_count >= 9, "{} calls", books.call_count);
+    assert!(recorded.call_count >= 9, "{} calls", recorded.call_count);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,10 +102,10 @@ async fn an_order_continues_if_its_pod_is_killed_between_each_effect_and_its_not
             pod = shop.pod();
         }
         assert_eq!(shop.settled("o-1").await.stage(), stage);
-        let books = shop.books().await;
-        assert_eq!(books.of("o-1"), facts);
+        let recorded = shop.recorded_facts().await;
+        assert_eq!(recorded.of("o-1"), facts);
         // Each call was repeated by another pod.
-        assert!(books.call_count >= 6, "{} calls", books.call_count);
+        assert!(recorded.call_count >= 6, "{} calls", recorded.call_count);
     }
 }
 
@@ -119,7 +119,7 @@ async fn a_pod_that_terminates_hands_its_orders_to_the_next() {
     shop.wait_for_pods(2).await;
     assert!(first.terminate().success(), "a drained pod exits 0");
     assert_eq!(shop.settled("o-1").await.stage(), Stage::Finished);
-    assert_eq!(shop.books().await.of("o-1"), ["reserve", "charge", "ship"]);
+    assert_eq!(shop.recorded_facts().await.of("o-1"), ["reserve", "charge", "ship"]);
 }
 
 const ORDER_COUNT: usize = 40;
@@ -154,7 +154,7 @@ async fn orders_settle_correctly_while_their_pods_are_killed_repeatedly() {
     for id in &ids {
         let order = shop.settled(id).await;
         finished_count += usize::from(order.stage() == Stage::Finished);
-        shop.books().await.check(&order);
+        shop.recorded_facts().await.check(&order);
     }
     assert!((1..ORDER_COUNT).contains(&finished_count), "{finished_count} finished");
     shop.wait_for_no_open_orders().await;

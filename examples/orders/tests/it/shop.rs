@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::books::Books;
+use crate::journal::RecordedFacts;
 
 pub(crate) struct Shop {
     assigner: Assigner,
@@ -109,14 +109,14 @@ impl Shop {
         eventually(&format!("the end of {order_id}"), settled).await
     }
 
-    pub(crate) async fn books(&self) -> Books {
+    pub(crate) async fn recorded_facts(&self) -> RecordedFacts {
         let reply = JournalClient::new(self.partners.clone()).list(ListRequest {}).await;
-        Books::new(reply.unwrap().into_inner())
+        RecordedFacts::new(reply.unwrap().into_inner())
     }
 
     /// Waits until the partners have `count` facts.
     pub(crate) async fn wait_for_facts(&self, count: usize) {
-        let enough = async || (self.books().await.facts.len() >= count).then_some(());
+        let enough = async || (self.recorded_facts().await.facts.len() >= count).then_some(());
         eventually(&format!("{count} facts"), enough).await;
     }
 

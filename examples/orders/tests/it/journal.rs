@@ -6,29 +6,29 @@ use emberkeep_example_orders::partners::{Kind, ListReply};
 use emberkeep_example_orders::pb::{Order, Stage};
 
 /// The facts of all orders, in order.
-pub(crate) struct Books {
+pub(crate) struct RecordedFacts {
     /// The idempotency key and kind of each fact.
     pub(crate) facts: Vec<(String, Kind)>,
     pub(crate) call_count: u64,
 }
 
-impl Books {
+impl RecordedFacts {
     pub(crate) fn new(reply: ListReply) -> Self {
         let facts = reply.entries.into_iter();
-        let books = Self {
+        let recorded = Self {
             facts: facts
                 .map(|entry| (entry.idempotency_key.clone(), entry.kind()))
                 .collect(),
             call_count: reply.call_count,
         };
-        let keys: HashSet<&str> = books.facts.iter().map(|(key, _)| key.as_str()).collect();
+        let keys: HashSet<&str> = recorded.facts.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(
             keys.len(),
-            books.facts.len(),
+            recorded.facts.len(),
             "an effect happened twice: {:?}",
-            books.facts
+            recorded.facts
         );
-        books
+        recorded
     }
 
     /// The facts of one order: `step`, `step refused`, `step barred` or `step/undo`.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use emberkeep_core::assignment::Generation;
 use emberkeep_lab::cluster::MetricsPage;
 use emberkeep_lab::demo::TARGET;
-use emberkeep_lab::load::{denies_ownership, patient, unhurried, view, wait_until_owned};
+use emberkeep_lab::load::{ample_deadline, ample_deadline_and_retries, denies_ownership, view, wait_until_owned};
 use emberkeep_proto::pb;
 use emberkeep_proto::pb::admin_client::AdminClient;
 use emberkeep_testkit::deadline::eventually;
@@ -20,7 +20,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(3);
 #[test]
 fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_it_is_back() {
     in_own_network(async || {
-        let cluster = NetworkCluster::start(patient()).await;
+        let cluster = NetworkCluster::start(ample_deadline_and_retries()).await;
         let mut viewers = cluster.viewers();
         let pod = &cluster.pods[0];
         let name = pod.name.as_str();
@@ -55,7 +55,7 @@ fn requests_are_routed_around_a_partitioned_pod_and_it_learns_what_it_lost_when_
 #[test]
 fn an_assigner_partitioned_from_all_pods_removes_none_and_no_request_fails() {
     in_own_network(async || {
-        let cluster = NetworkCluster::start(unhurried()).await;
+        let cluster = NetworkCluster::start(ample_deadline()).await;
         let mut viewers = cluster.viewers();
         let before = newest(&cluster);
         let cut_at = Instant::now();

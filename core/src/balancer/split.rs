@@ -1,4 +1,4 @@
-//! Cut: splits slices at pins, around hot keys, by load and by the number of pods. Owners do not change.
+//! Split: divides slices at pins, around hot keys, by load and by the number of pods. Owners do not change.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -14,14 +14,14 @@ use crate::keyspace::{Slice, SliceKey};
 /// The most slices a pod, as a multiple of `slices_per_pod_min`.
 const SLICES_PER_POD_FACTOR: usize = 2;
 
-/// Cuts slices at the ends of pins and of poisoned keys.
-pub(super) fn cut_bounds(plan: &mut Plan, signals: &Signals, pricing: &Pricing) {
-    cut_at(plan, &bounds(signals), pricing);
+/// Splits slices at the ends of pins and of poisoned keys.
+pub(super) fn split_at_bounds(plan: &mut Plan, signals: &Signals, pricing: &Pricing) {
+    split_at(plan, &bounds(signals), pricing);
 }
 
-/// Cuts slices around hot keys, and in halves until none carries more than half a tolerance and there are
+/// Splits slices around hot keys, and in halves until none carries more than half a tolerance and there are
 /// `slices_per_pod_min` replicas for each pod. Returns the number of added slices.
-pub(super) fn cut(
+pub(super) fn split(
     plan: &mut Plan,
     band: &Band,
     signals: &Signals,
@@ -29,8 +29,8 @@ pub(super) fn cut(
     settings: &BalancerSettings,
 ) -> usize {
     let count = plan.slices().len();
-    let places = around_hot_keys(plan, band, signals, settings);
-    cut_at(plan, &places, pricing);
+    let keys = around_hot_keys(plan, band, signals, settings);
+    split_at(plan, &keys, pricing);
     halve(plan, band, pricing, settings);
     plan.slices().len() - count
 }
@@ -57,22 +57,20 @@ fn around_hot_keys(plan: &Plan, band: &Band, signals: &Signals, settings: &Balan
     keys.flat_map(|(key, _)| sides(key)).flatten().collect()
 }
 
-fn cut_at(plan: &mut Plan, places: &BTreeSet<SliceKey>, pricing: &Pricing) {
-    let is_start = |place: &SliceKey| {
-        let found = plan
-            .slices()
-            .binary_search_by(|planned| planned.slice.start().cmp(place));
+fn split_at(plan: &mut Plan, keys: &BTreeSet<SliceKey>, pricing: &Pricing) {
+    let is_start = |key: &SliceKey| {
+        let found = plan.slices().binary_search_by(|planned| planned.slice.start().cmp(key));
         found.is_ok()
     };
-    if places.iter().all(|place| place.is_empty() || is_start(place)) {
+    if keys.iter().all(|key| key.is_empty() || is_start(key)) {
         return;
     }
-    let mut slices = Vec::with_capacity(plan.slices().len() + places.len());
-    let mut places = places.iter().peekable();
+    let mut slices = Vec::with_capacity(plan.slices().len() + keys.len());
+    let mut keys = keys.iter().peekable();
     for planned in plan.slices() {
         let mut rest = planned.clone();
-        while let Some(place) = places.next_if(|place| rest.slice.end().is_none_or(|end| *place < end)) {
-            if let Some([left, right]) = rest.cut_at(place, pricing) {
+        while let Some(key) = keys.next_if(|key| rest.slice.end().is_none_or(|end| *key < end)) {
+            if let Some([left, right]) = rest.split_at(key, pricing) {
                 slices.push(left);
                 rest = right;
             }
@@ -89,7 +87,7 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
     let count = plan.slices().len();
     let wanted = if count == 1 { fewest.next_power_of_two() } else { fewest };
     let cost_max = slice_cost_max(band);
-    let is_large = |planned: &PlanSlice| peak_per_owner(planned) > cost_max && may_be_cut(planned);
+    let is_large = |planned: &PlanSlice| peak_per_owner(planned) > cost_max && may_be_split(planned);
     if fewest == 0 || (count >= fewest && !plan.slices().iter().any(is_large)) {
         return;
     }
@@ -102,7 +100,7 @@ fn halve(plan: &mut Plan, band: &Band, pricing: &Pricing, settings: &BalancerSet
             done.push(costly.planned);
             break;
         }
-        let halves = may_be_cut(&costly.planned).then(|| costly.planned.halved(pricing));
+        let halves = may_be_split(&costly.planned).then(|| costly.planned.halved(pricing));
         match halves.flatten() {
             Some(halves) => heap.extend(halves.map(CostRanked::new)),
             None => done.push(costly.planned),
@@ -132,7 +130,7 @@ fn peak_per_owner(planned: &PlanSlice) -> u128 {
 }
 
 /// Pinned and poisoned slices stay whole.
-fn may_be_cut(planned: &PlanSlice) -> bool {
+fn may_be_split(planned: &PlanSlice) -> bool {
     matches!(planned.hold, SliceHold::Free | SliceHold::Cooldown | SliceHold::Moving)
 }
 
