@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clerk_state::ClerkState;
 use crate::directory::Directory;
+use crate::metrics::{GaugeSources, Metrics};
 use crate::reporter::{Reporter, reporter};
 use crate::settings::ClerkSettings;
 use crate::{Clerk, ClerkError};
@@ -100,18 +101,26 @@ impl ClerkBuilder {
         }
         let stop = CancellationToken::new();
         let reporter = self.start_reporter(&target, &stop);
-        let directory = Arc::new(Directory::new(&seeds, self.zone, self.settings.channel.clone()));
+        let gauge_sources = GaugeSources::new(&seeds, self.zone, &self.settings);
+        let directory = Arc::clone(&gauge_sources.directory);
+        let metrics = Metrics::new(target.as_str(), gauge_sources.clone());
         let sources = self.sources.into_iter().chain(self.seeds).collect();
         let mut watch = WatchSettings::new(target, sources, self.name);
         watch.channel = self.settings.channel.clone();
-        let watcher = Arc::new(AssignmentWatcher::start(watch, &stop));
+        let watcher = Arc::new(AssignmentWatcher::start_measured(watch, metrics.watch.clone(), &stop));
         let following = follow(Arc::clone(&watcher), Arc::clone(&directory));
         let following = stop.clone().run_until_cancelled_owned(following);
         tokio::spawn(supervised("clerk", stop.clone(), async {
             following.await;
         }));
-        let state = ClerkState::new(directory, watcher, reporter, self.settings, stop.drop_guard());
-        Ok(Clerk::new(state))
+        Ok(Clerk::new(ClerkState::new(
+            gauge_sources,
+            metrics,
+            watcher,
+            reporter,
+            self.settings,
+            stop.drop_guard(),
+        )))
     }
 
     /// `None` when only seed pods are configured: they accept no reports.

@@ -1,7 +1,6 @@
 //! One call: from the first attempt to the answer, with its retries.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use emberkeep_proto::convert::NotOwner;
@@ -12,6 +11,7 @@ use tonic::body::Body;
 use crate::ClerkError;
 use crate::attempt_outcome::AttemptOutcome;
 use crate::clerk_state::ClerkState;
+use crate::failure_kind::FailureKind;
 use crate::outgoing_request::OutgoingRequest;
 use crate::peer::Peer;
 use crate::retry_wait::{RetryWait, WaitError};
@@ -36,11 +36,14 @@ type CallResult = Result<http::Response<Body>, ClerkError>;
 impl Call {
     /// Sends the request until a pod accepts it or its deadline has passed.
     pub(crate) async fn run(&self, request: &mut OutgoingRequest) -> CallResult {
-        self.clerk.counters.requests.fetch_add(1, Relaxed);
+        let metrics = &self.clerk.metrics;
+        metrics.requests.inc();
+        let timer = metrics.request_seconds.start_timer();
         let deadline = self.deadline_of(request);
         let in_time = tokio::time::timeout(deadline, self.attempts(request, deadline)).await;
         let result = in_time.unwrap_or(Err(ClerkError::DeadlineExceeded { deadline }));
-        result.inspect_err(|error| self.clerk.counters.record_failure(error))
+        timer.observe_duration();
+        result.inspect_err(|error| metrics.record_failure(FailureKind::of(error)))
     }
 
     fn deadline_of(&self, request: &OutgoingRequest) -> Duration {
@@ -89,7 +92,7 @@ impl Call {
                 return outcome.into_result(peer.address(), deadline);
             };
             peer = next;
-            self.clerk.counters.retried.fetch_add(1, Relaxed);
+            self.clerk.metrics.retries.inc();
             outcome = self.send(request, &peer).await;
             self.record_outcome(&peer, &outcome);
         }
@@ -107,7 +110,7 @@ impl Call {
         match outcome {
             AttemptOutcome::Answered(_) | AttemptOutcome::Abandoned => {}
             AttemptOutcome::Forwarded(_, not_owner) | AttemptOutcome::Misrouted(_, not_owner) => {
-                self.clerk.counters.misrouted.fetch_add(1, Relaxed);
+                self.clerk.metrics.misroutes.inc();
                 self.clerk.observe_generation(not_owner.generation);
                 self.clerk.directory.add_hint(not_owner);
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::pod::Pod;
+use emberkeep_runtime::metric_registry::RegistryCollector;
 use emberkeep_runtime::watch::AssignmentSnapshot;
 use tokio::sync::watch;
 
@@ -56,10 +57,23 @@ impl Clerk {
         Ok(self.0.directory.generation())
     }
 
+    /// The clerk's metrics as a collector, to be registered in the registry of the process. They carry the label `target`:
+    /// a second clerk of the same target in one registry is rejected there.
+    ///
+    /// ```
+    /// # fn expose(clerk: &emberkeep_clerk::Clerk) -> Result<(), prometheus::Error> {
+    /// prometheus::default_registry().register(Box::new(clerk.collector()))
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn collector(&self) -> RegistryCollector {
+        self.0.metrics.registry.collector()
+    }
+
     /// Counts since the clerk was built, and gauges of this moment.
     #[must_use]
     pub fn stats(&self) -> ClerkStats {
-        self.0.counters.read(self.0.wait_limit.waiting_count())
+        self.0.metrics.read(self.0.wait_limit.waiting_count())
     }
 }
 

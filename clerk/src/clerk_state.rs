@@ -1,6 +1,5 @@
 //! The state that the clones of a clerk and its calls share.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use emberkeep_core::assignment::Generation;
@@ -10,20 +9,20 @@ use emberkeep_runtime::watch::AssignmentWatcher;
 use tokio_util::sync::DropGuard;
 
 use crate::directory::Directory;
+use crate::metrics::{GaugeSources, Metrics};
 use crate::peer::Peer;
 use crate::reporter::Reporter;
 use crate::retry_wait::WaitLimit;
 use crate::settings::ClerkSettings;
 use crate::staleness_detector::StalenessDetector;
-use crate::stats::Counters;
 
 pub(crate) struct ClerkState {
     pub(crate) directory: Arc<Directory>,
     watcher: Arc<AssignmentWatcher>,
     pub(crate) settings: ClerkSettings,
-    pub(crate) counters: Counters,
+    pub(crate) metrics: Metrics,
     pub(crate) wait_limit: WaitLimit,
-    budget: Mutex<RetryBudget>,
+    budget: Arc<Mutex<RetryBudget>>,
     staleness: Mutex<StalenessDetector>,
     /// `None` when only seed pods are configured: they accept no reports.
     reporter: Option<Reporter>,
@@ -33,19 +32,25 @@ pub(crate) struct ClerkState {
 
 impl ClerkState {
     pub(crate) fn new(
-        directory: Arc<Directory>,
+        sources: GaugeSources,
+        metrics: Metrics,
         watcher: Arc<AssignmentWatcher>,
         reporter: Option<Reporter>,
         settings: ClerkSettings,
         stop_on_drop: DropGuard,
     ) -> Self {
-        let clock = Clock::start();
+        let GaugeSources {
+            directory,
+            wait_limit,
+            budget,
+            clock,
+        } = sources;
         Self {
             directory,
             watcher,
-            counters: Counters::default(),
-            wait_limit: WaitLimit::new(settings.waiting_max),
-            budget: Mutex::new(RetryBudget::new(settings.retries, clock.now())),
+            metrics,
+            wait_limit,
+            budget,
             staleness: Mutex::default(),
             reporter,
             clock,
@@ -66,13 +71,13 @@ impl ClerkState {
     pub(crate) fn report_unreachable(&self, peer: &Peer) {
         let reportable = self.reporter.as_ref().zip(peer.pod());
         if reportable.is_some_and(|(reporter, pod)| reporter.report(pod)) {
-            self.counters.reported.fetch_add(1, Relaxed);
+            self.metrics.reports.inc();
         }
     }
 
     /// Takes one retry out of the budget; false when it is used up. Requests that succeed at once never call it.
     pub(crate) fn acquire_retry(&self) -> bool {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        budget.try_withdraw(self.counters.requests.load(Relaxed), self.clock.now())
+        budget.try_withdraw(self.metrics.requests.get(), self.clock.now())
     }
 }

@@ -11,8 +11,8 @@ use crate::ClerkError;
 use crate::directory::Directory;
 use crate::settings::ClerkSettings;
 
-/// Bounds the number of requests that wait at the same time.
-#[derive(Debug)]
+/// Bounds the number of requests that wait at the same time. Clones share the limit.
+#[derive(Debug, Clone)]
 pub(crate) struct WaitLimit {
     permits: Arc<Semaphore>,
     limit: usize,

@@ -1,8 +1,4 @@
-//! Counters of a clerk.
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-use crate::ClerkError;
+//! The counts of a clerk, for its owner.
 
 /// Counts since the clerk was built, and gauges of one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,56 +32,4 @@ pub struct FailedByKind {
     pub broken: u64,
     /// The deadline passed before the answer.
     pub deadline_exceeded: u64,
-}
-
-/// The counters behind [`ClerkStats`].
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) requests: AtomicU64,
-    pub(crate) retried: AtomicU64,
-    pub(crate) misrouted: AtomicU64,
-    pub(crate) reported: AtomicU64,
-    refused: AtomicU64,
-    no_owner: AtomicU64,
-    too_many_waiting: AtomicU64,
-    unreachable: AtomicU64,
-    broken: AtomicU64,
-    deadline_exceeded: AtomicU64,
-}
-
-impl Counters {
-    pub(crate) fn record_failure(&self, error: &ClerkError) {
-        let counter = match error {
-            ClerkError::BadName(_)
-            | ClerkError::BadAddress(_)
-            | ClerkError::NoSources
-            | ClerkError::KeyTooLong(_)
-            | ClerkError::BodyTooLarge { .. }
-            | ClerkError::BodyFailed(_) => &self.refused,
-            ClerkError::NoAssignment | ClerkError::NoOwner { .. } => &self.no_owner,
-            ClerkError::TooManyWaiting { .. } => &self.too_many_waiting,
-            ClerkError::Unreachable { .. } => &self.unreachable,
-            ClerkError::Broken { .. } => &self.broken,
-            ClerkError::DeadlineExceeded { .. } => &self.deadline_exceeded,
-        };
-        counter.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn read(&self, waiting: usize) -> ClerkStats {
-        ClerkStats {
-            requests: self.requests.load(Relaxed),
-            retried: self.retried.load(Relaxed),
-            misrouted: self.misrouted.load(Relaxed),
-            reported: self.reported.load(Relaxed),
-            waiting: waiting as u64,
-            failed: FailedByKind {
-                refused: self.refused.load(Relaxed),
-                no_owner: self.no_owner.load(Relaxed),
-                too_many_waiting: self.too_many_waiting.load(Relaxed),
-                unreachable: self.unreachable.load(Relaxed),
-                broken: self.broken.load(Relaxed),
-                deadline_exceeded: self.deadline_exceeded.load(Relaxed),
-            },
-        }
-    }
 }

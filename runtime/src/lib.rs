@@ -7,20 +7,26 @@
 //! watch           client and server of assignments     grpc_timeout  the deadline header of gRPC
 //! status_page     metrics and health over HTTP         call_failure  the kinds of transport failures
 //! keyed_throttle  one event per key and interval       metric_registry  metrics with their descriptions
-//! free_port       loopback ports for tests      http_get      reading a page over HTTP
+//! age_gauge       the time since a confirmation        in_progress   a gauge of what is under way
+//! computed_gauge  a gauge computed at collection       target_registry  metrics labelled with one target
+//! free_port       loopback ports for tests             http_get      reading a page over HTTP
 //! ```
 
+pub mod age_gauge;
 pub mod backoff;
 pub mod call_failure;
 pub mod channel;
 pub mod clock;
+pub mod computed_gauge;
 pub mod driver;
 pub mod free_port;
 pub mod grpc_timeout;
 pub mod http_get;
+pub mod in_progress;
 pub mod keyed_throttle;
 pub mod metric_registry;
 pub mod serve;
 pub mod status_page;
+pub mod target_registry;
 pub mod tasks;
 pub mod watch;

@@ -4,11 +4,11 @@
 //! reference page of metrics.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::Registry;
-use prometheus::core::Collector;
-use prometheus::proto::MetricType;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{MetricFamily, MetricType};
 
 /// The description of a metric, known before it has a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +27,13 @@ pub struct MetricDescription {
 #[derive(Debug, Clone, Default)]
 pub struct MetricRegistry {
     registry: Registry,
-    descriptions: Arc<Mutex<Vec<MetricDescription>>>,
+    registered: Arc<Mutex<Registered>>,
+}
+
+#[derive(Debug, Default)]
+struct Registered {
+    descs: Vec<Desc>,
+    descriptions: Vec<MetricDescription>,
 }
 
 impl MetricRegistry {
@@ -40,18 +46,48 @@ impl MetricRegistry {
         self.registry
             .register(Box::new(metric.clone()))
             .expect("each name is registered once");
-        let mut descriptions = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        descriptions.extend(described(&metric));
+        let mut registered = self.lock();
+        registered.descs.extend(metric.desc().into_iter().cloned());
+        registered.descriptions.extend(described(&metric));
         metric
     }
 
     /// All registered metrics, sorted by name.
     #[must_use]
     pub fn descriptions(&self) -> Vec<MetricDescription> {
-        let descriptions = self.descriptions.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sorted = descriptions.clone();
+        let mut sorted = self.lock().descriptions.clone();
         sorted.sort();
         sorted
+    }
+
+    /// All registered metrics as one collector, to be registered in another registry.
+    #[must_use]
+    pub fn collector(&self) -> RegistryCollector {
+        RegistryCollector {
+            registry: self.registry.clone(),
+            descs: self.lock().descs.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registered> {
+        self.registered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All metrics of a registry as one collector of another one.
+#[derive(Debug, Clone)]
+pub struct RegistryCollector {
+    registry: Registry,
+    descs: Vec<Desc>,
+}
+
+impl Collector for RegistryCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
     }
 }
 
@@ -118,5 +154,22 @@ mod tests {
             described,
             expected.map(|(name, kind, labels)| (name.to_owned(), kind, labels.to_owned()))
         );
+    }
+
+    #[test]
+    fn a_registry_is_registered_in_another_one_once_for_each_set_of_constant_labels() {
+        let of_target = |target| {
+            let registry = MetricRegistry::default();
+            let opts = Opts::new("emberkeep_test_requests_total", "Requests.").const_label("target", target);
+            registry.registered(prometheus::IntCounter::with_opts(opts)).inc();
+            registry.collector()
+        };
+        let service = Registry::new();
+        service.register(Box::new(of_target("users"))).unwrap();
+        service.register(Box::new(of_target("groups"))).unwrap();
+        service.register(Box::new(of_target("users"))).unwrap_err();
+        let families = service.gather();
+        assert_eq!(families.len(), 1);
+        assert_eq!(families[0].get_metric().len(), 2);
     }
 }

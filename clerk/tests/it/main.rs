@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
 mod echo_pod;
+mod metrics;
 mod owner_hints;
 mod owners;
 mod reports;

@@ -63,6 +63,16 @@ impl RetryBudget {
         is_allowed
     }
 
+    /// The saved retries as a share of the most that are saved, in thousandths. `requests` is the number of first attempts so
+    /// far.
+    #[must_use]
+    pub fn left_thousandths(&self, requests: u64, now: Timestamp) -> u32 {
+        let mut filled = self.clone();
+        filled.fill(requests, now);
+        let left = filled.saved_milli / u64::from(self.settings.saved_max).max(1);
+        u32::try_from(left).unwrap_or(u32::MAX)
+    }
+
     fn fill(&mut self, requests: u64, now: Timestamp) {
         let by_requests = requests
             .saturating_sub(self.requests)

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{InvalidMessage, WatchStart, WatchUpdate};
+use emberkeep_proto::convert::{WatchStart, WatchUpdate};
 use emberkeep_proto::pb::assignment_watch_client::AssignmentWatchClient;
 use emberkeep_proto::pb::{WatchRequest, WatchResponse};
 use futures::FutureExt;
-use thiserror::Error;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, error::Elapsed, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Status, Streaming};
+use tonic::Streaming;
 
+use super::metrics::WatchMetrics;
 use super::sources::Sources;
-use super::{AssignmentSnapshot, NeedsFull, UPDATE_SIZE_MAX};
+use super::watch_error::WatchError;
+use super::{AssignmentSnapshot, UPDATE_SIZE_MAX};
 use crate::backoff::Backoff;
-use crate::channel::{BadAddress, ChannelSettings, channel_to};
+use crate::channel::{ChannelSettings, channel_to};
 use crate::tasks::supervised;
 
 /// The settings of a watcher.
@@ -85,6 +86,16 @@ impl AssignmentWatcher {
     /// Starts the watch. It runs until `stop` is cancelled or the watcher is dropped.
     #[must_use]
     pub fn start(settings: WatchSettings, stop: &CancellationToken) -> Self {
+        Self::start_task(settings, None, stop)
+    }
+
+    /// As [`AssignmentWatcher::start`], with metrics.
+    #[must_use]
+    pub fn start_measured(settings: WatchSettings, metrics: WatchMetrics, stop: &CancellationToken) -> Self {
+        Self::start_task(settings, Some(metrics), stop)
+    }
+
+    fn start_task(settings: WatchSettings, metrics: Option<WatchMetrics>, stop: &CancellationToken) -> Self {
         let (publish, held) = watch::channel(None);
         let sources = Arc::new(SharedSources {
             round: Mutex::new(Sources::new(settings.sources.clone())),
@@ -95,6 +106,7 @@ impl AssignmentWatcher {
         let task = WatchTask {
             backoff: Backoff::new(settings.retry_first, settings.retry_max),
             settings,
+            metrics,
             sources: Arc::clone(&sources),
             publish,
             needs_full: false,
@@ -136,28 +148,10 @@ impl SharedSources {
     }
 }
 
-/// The cause of the end of a source's watch.
-#[derive(Debug, Error)]
-enum WatchError {
-    #[error(transparent)]
-    BadAddress(#[from] BadAddress),
-    #[error("no answer within the timeout")]
-    TimedOut(#[from] Elapsed),
-    #[error("rejected with {}: {}", .0.code(), .0.message())]
-    Rejected(#[from] Status),
-    #[error("the source ended the watch")]
-    Ended,
-    #[error("invalid message: {0}")]
-    Invalid(#[from] InvalidMessage),
-    #[error("the full assignment is needed: {0}")]
-    NeedsFull(#[from] NeedsFull),
-    #[error("a newer generation exists than the source has delivered")]
-    Stale,
-}
-
 /// The task of a watcher.
 struct WatchTask {
     settings: WatchSettings,
+    metrics: Option<WatchMetrics>,
     sources: Arc<SharedSources>,
     publish: watch::Sender<Option<AssignmentSnapshot>>,
     backoff: Backoff,
@@ -192,6 +186,9 @@ impl WatchTask {
     /// Applies the updates of `source` until the watch ends.
     async fn follow(&mut self, source: &str) -> Result<std::convert::Infallible, WatchError> {
         let mut responses = self.open(source).await?;
+        if let Some(metrics) = &self.metrics {
+            metrics.on_accepted();
+        }
         // A request for the next source from before this watch was accepted is satisfied by it.
         let _ = self.sources.next_requested.notified().now_or_never();
         loop {
@@ -245,6 +242,9 @@ impl WatchTask {
     }
 
     fn on_watch_ended(&mut self, source: &str, error: &WatchError) {
+        if let Some(metrics) = &self.metrics {
+            metrics.on_ended(error);
+        }
         let target = &self.settings.target;
         match error {
             WatchError::Stale => tracing::debug!(%target, source, "changing to the next source: {error}"),

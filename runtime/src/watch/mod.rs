@@ -8,12 +8,15 @@
 
 mod assignment_snapshot;
 mod client;
+mod metrics;
 mod server;
 mod sources;
 mod updates;
+mod watch_error;
 
 pub use assignment_snapshot::{AssignmentSnapshot, NeedsFull};
 pub use client::{AssignmentWatcher, WatchSettings};
+pub use metrics::WatchMetrics;
 pub use server::{AssignmentSource, WatchLimits, WatchService};
 pub use updates::updates_since;
 

@@ -8,11 +8,13 @@ use emberkeep_proto::pb::assignment_watch_server::{AssignmentWatch, AssignmentWa
 use emberkeep_proto::pb::{WatchRequest, WatchResponse};
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use prometheus::IntGaugeVec;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{AssignmentSnapshot, UPDATE_SIZE_MAX, updates_since};
+use crate::in_progress::InProgress;
 
 /// The assignments that a watch serves: an assigner member has one for each target, a slicelet only that of its own.
 pub trait AssignmentSource: Send + Sync + 'static {
@@ -49,6 +51,8 @@ pub struct WatchService<S> {
     source: S,
     limits: WatchLimits,
     permits: Arc<Semaphore>,
+    /// The open watches, with the label `target`.
+    open: Option<IntGaugeVec>,
     stop: CancellationToken,
 }
 
@@ -60,8 +64,16 @@ impl<S: AssignmentSource> WatchService<S> {
             source,
             limits,
             permits,
+            open: None,
             stop,
         }
+    }
+
+    /// Counts open watches in this gauge, which has the label `target`.
+    #[must_use]
+    pub fn counted_in(mut self, open: IntGaugeVec) -> Self {
+        self.open = Some(open);
+        self
     }
 
     /// The gRPC service, with the message size limit of the watch.
@@ -90,9 +102,11 @@ impl<S: AssignmentSource> AssignmentWatch for WatchService<S> {
             ))
         })?;
         tracing::debug!(%target, generation = %known, watcher, "watch started");
+        let open = self.open.as_ref();
+        let open = open.map(|open| InProgress::start(&open.with_label_values(&[target.as_str()])));
         let updates = updates_since(held, known).map(move |update| {
-            // Moves the permit into the stream, which holds it until it is dropped.
-            let _ = &permit;
+            // Moves the permit and the count into the stream, which holds them until it is dropped.
+            let _ = (&permit, &open);
             Ok(WatchResponse::from(&update))
         });
         Ok(Response::new(

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use emberkeep_core::slicelet::admission::Admission;
+use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
-use super::target_registry::TargetRegistry;
 
 /// Admission to object storage: queue, limits and rejections. Clones share the metrics.
 #[derive(Debug, Clone)]

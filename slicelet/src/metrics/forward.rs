@@ -1,8 +1,8 @@
 //! Metrics of requests forwarded to the owner of their key.
 
+use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::IntCounterVec;
 
-use super::target_registry::TargetRegistry;
 
 /// The outcome of one request to be forwarded to the owner of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

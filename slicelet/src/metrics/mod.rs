@@ -4,7 +4,6 @@ mod admission;
 mod forward;
 mod slicelet;
 mod store;
-mod target_registry;
 mod transfer;
 mod warm;
 
@@ -12,4 +11,4 @@ pub(crate) use forward::{ForwardMetrics, ForwardOutcome};
 pub(crate) use slicelet::Metrics;
 pub use slicelet::metric_descriptions;
 pub(crate) use store::ReadCause;
-pub(crate) use transfer::{InProgress, PullEnd};
+pub(crate) use transfer::PullEnd;

@@ -1,12 +1,12 @@
 //! All metrics of one slicelet.
 
 use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
+use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{Gauge, IntCounter, IntGauge};
 
 use super::admission::AdmissionMetrics;
 use super::forward::ForwardMetrics;
 use super::store::StoreMetrics;
-use super::target_registry::TargetRegistry;
 use super::transfer::TransferMetrics;
 use super::warm::WarmMetrics;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
-use super::target_registry::TargetRegistry;
 
 /// The cause of a read from object storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

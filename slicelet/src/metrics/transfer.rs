@@ -1,8 +1,8 @@
 //! Metrics of warm transfers between pods.
 
+use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
-use super::target_registry::TargetRegistry;
 
 /// How the pull of a slice's values from another pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +46,6 @@ pub(crate) struct TransferCounters {
     values: IntCounter,
     bytes: IntCounter,
 }
-
-/// Keeps a gauge incremented until dropped.
-#[derive(Debug)]
-pub(crate) struct InProgress(IntGauge);
 
 impl TransferMetrics {
     pub(super) fn new(of_target: &TargetRegistry<'_>) -> Self {
@@ -105,18 +101,5 @@ impl TransferCounters {
     pub(crate) fn record(&self, size: usize) {
         self.values.inc();
         self.bytes.inc_by(size as u64);
-    }
-}
-
-impl InProgress {
-    pub(crate) fn start(gauge: &IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for InProgress {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

@@ -1,9 +1,9 @@
 //! Metrics of the warm store.
 
 use emberkeep_core::slicelet::Ownership;
+use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{IntGauge, IntGaugeVec};
 
-use super::target_registry::TargetRegistry;
 use crate::warm::WarmByRange;
 
 /// Size of the warm store, in total and by slice. Clones share the gauges.

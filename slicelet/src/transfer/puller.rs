@@ -5,10 +5,10 @@ use std::sync::Arc;
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::PodAddress;
 use emberkeep_core::warmth::Warmth;
+use emberkeep_runtime::in_progress::InProgress;
 
 use super::slice_pull::SlicePull;
 use crate::codec::Codec;
-use crate::metrics::InProgress;
 use crate::published_state::PublishedState;
 use crate::warm::WarmStore;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use emberkeep_proto::convert::{TRANSFER_MESSAGE_SIZE_MAX, TransferStart};
 use emberkeep_proto::pb::warm_transfer_server::{WarmTransfer, WarmTransferServer};
 use emberkeep_proto::pb::{TransferRequest, TransferResponse};
+use emberkeep_runtime::in_progress::InProgress;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use tonic::{Request, Response, Status};
 
 use super::sending::Sending;
 use crate::codec::Codec;
-use crate::metrics::InProgress;
 use crate::published_state::PublishedState;
 use crate::warm::WarmStore;
 
