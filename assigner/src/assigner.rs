@@ -13,6 +13,7 @@ use emberkeep_runtime::status_page::{HealthCheck, StatusRoutes, TextPage, serve_
 use emberkeep_runtime::tasks::Tasks;
 use emberkeep_runtime::watch::{UPDATE_SIZE_MAX, WatchLimits, WatchService};
 use futures::FutureExt;
+use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use crate::error::AssignerError;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
 use crate::raft::{Leadership, Member};
+use crate::raft_observer::observe_raft;
 use crate::recording::{Recorder, RecordingFile};
 use crate::report_service::ReportService;
 use crate::session_registry::SessionRegistry;
@@ -41,6 +43,7 @@ pub struct Assigner {
     address: SocketAddr,
     http_address: Option<SocketAddr>,
     member: Member,
+    metrics: Metrics,
     tasks: Tasks,
 }
 
@@ -66,9 +69,9 @@ impl Assigner {
         };
         let recording = config.record.as_deref().map(RecordingFile::create).transpose()?;
         let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
-        let member = Member::start(config.raft.clone()).await?;
-        let tasks = Tasks::new();
         let metrics = Metrics::new();
+        let member = Member::start(config.raft.clone(), metrics.raft_meters().clone()).await?;
+        let tasks = Tasks::new();
         let services = MemberServices {
             assignments: Arc::new(AssignmentPublisher::default()),
             registry: Arc::new(SessionRegistry::default()),
@@ -86,6 +89,7 @@ impl Assigner {
             address,
             http_address,
             member,
+            metrics,
             tasks,
         })
     }
@@ -106,6 +110,12 @@ impl Assigner {
     #[must_use]
     pub const fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// The registry of the member's metrics, for a process that exposes them with its own.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        self.metrics.registry()
     }
 
     /// Cancelled when a task has failed: the member has to be shut down.
@@ -138,9 +148,13 @@ impl MemberServices {
         self.tasks.spawn_supervised("assignments", async move {
             stop.run_until_cancelled(follow).await;
         });
+        let observe = observe_raft(self.member.clone(), self.metrics.clone());
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn_supervised("raft metrics", async move {
+            stop.run_until_cancelled(observe).await;
+        });
         let leader = Leader {
-            member: self.member.clone(),
-            registry: Arc::clone(&self.registry),
+            queries: self.queries(),
             metrics: self.metrics.clone(),
             clock: Clock::start(),
             tasks: self.tasks.clone(),
@@ -170,6 +184,7 @@ impl MemberServices {
             member: self.member.clone(),
             registry: Arc::clone(&self.registry),
             assignments: Arc::clone(&self.assignments),
+            distribution: Arc::default(),
             metrics: self.metrics.clone(),
             tasks: self.tasks.clone(),
             creates_targets: config.creates_targets,
@@ -180,6 +195,7 @@ impl MemberServices {
             watchers_max: config.watchers_max,
         };
         let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
+        let watch = watch.counted_in(self.metrics.watchers().clone());
         let admin = AdminService {
             member: self.member.clone(),
             queries: self.queries(),

@@ -82,7 +82,13 @@ impl BrainQueries {
         Ok(loads(&PodLoads::of(&inputs)))
     }
 
-    async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
+    /// The targets whose brains run at this member.
+    pub(crate) fn led_targets(&self) -> Vec<TargetName> {
+        self.registry.brains().borrow().keys().cloned().collect()
+    }
+
+    /// What a decision would depend on now.
+    pub(crate) async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
         match self.query(target, Query::DecisionInputs).await? {
             QueryReply::DecisionInputs(inputs) => Ok(*inputs),
             QueryReply::Explanation(_) => Err(Status::internal("the brain answered another query")),

@@ -9,10 +9,10 @@ use emberkeep_runtime::driver::Hands;
 use emberkeep_runtime::tasks::Tasks;
 use tracing::{info, warn};
 
+use crate::measured_brain::MeasuredBrain;
 use crate::metrics::Metrics;
 use crate::probe::probe;
 use crate::raft::Member;
-use crate::recording::RecordedBrain;
 use crate::session_registry::{BrainHandle, SessionRegistry};
 
 /// Performs the actions of the brain of one target.
@@ -107,7 +107,7 @@ impl TargetHands {
     }
 }
 
-impl Hands<RecordedBrain> for TargetHands {
+impl Hands<MeasuredBrain> for TargetHands {
     async fn perform(&mut self, action: TargetAction) -> Option<TargetEvent> {
         match action {
             TargetAction::Propose(kind) => self.propose(kind),
@@ -138,6 +138,7 @@ impl Hands<RecordedBrain> for TargetHands {
                 info!(target = %self.target, "{report}");
                 self.metrics.record_decision(&self.target, &report);
             }
+            TargetAction::ExplainIdle(report) => self.metrics.record_idle_decision(&self.target, &report),
             TargetAction::Reply { id, reply } => self.registry.complete_query(id, reply),
         }
         None

@@ -11,17 +11,20 @@ use emberkeep_runtime::tasks::Tasks;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::brain_queries::BrainQueries;
 use crate::hands::TargetHands;
+use crate::load_observer::observe_load;
+use crate::measured_brain::MeasuredBrain;
 use crate::metrics::Metrics;
-use crate::raft::{Leadership, Member};
+use crate::raft::Leadership;
 use crate::recording::{RecordedBrain, Recorder};
-use crate::session_registry::{BrainHandle, EVENTS_MAX, SessionRegistry};
+use crate::session_registry::{BrainHandle, EVENTS_MAX};
 
 /// Starts the brains at the beginning of a term and stops them at its end.
 #[derive(Clone)]
 pub(crate) struct Leader {
-    pub(crate) member: Member,
-    pub(crate) registry: Arc<SessionRegistry>,
+    /// Reaches the member, and the registry of its brains.
+    pub(crate) queries: BrainQueries,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Clock,
     pub(crate) tasks: Tasks,
@@ -31,7 +34,7 @@ pub(crate) struct Leader {
 impl Leader {
     /// Runs until the member stops.
     pub(crate) async fn run(self) {
-        let mut leadership = self.member.leadership();
+        let mut leadership = self.queries.member.leadership();
         loop {
             let current = leadership.borrow_and_update().clone();
             self.metrics.record_leadership(current.is_leading());
@@ -49,10 +52,11 @@ impl Leader {
                     let term = self.tasks.stop().child_token();
                     tokio::select! {
                         () = self.lead(&term) => {}
+                        () = observe_load(self.queries.clone(), self.metrics.clone()) => {}
                         _ = leadership.changed() => {}
                     }
                     term.cancel();
-                    self.registry.remove_brains();
+                    self.queries.registry.remove_brains();
                 }
             }
         }
@@ -60,7 +64,7 @@ impl Leader {
 
     /// Starts a brain for each target, and sends it each change of the target's replicated state.
     async fn lead(&self, term: &CancellationToken) {
-        let mut states = self.member.state();
+        let mut states = self.queries.member.state();
         let mut started: BTreeMap<TargetName, (BrainHandle, Arc<TargetState>)> = BTreeMap::new();
         loop {
             let cluster: Arc<ClusterState> = states.borrow_and_update().clone();
@@ -95,8 +99,8 @@ impl Leader {
         };
         let hands = TargetHands {
             target: target.clone(),
-            member: self.member.clone(),
-            registry: Arc::clone(&self.registry),
+            member: self.queries.member.clone(),
+            registry: Arc::clone(&self.queries.registry),
             metrics: self.metrics.clone(),
             tasks: self.tasks.clone(),
             brain: brain.clone(),
@@ -104,10 +108,13 @@ impl Leader {
         let now = self.clock.now();
         let recorder = self.recorder.as_ref();
         let recorder = recorder.map(|recorder| recorder.start_brain(target, state, now));
-        let recorded = RecordedBrain::new(TargetBrain::new(Arc::clone(state), now), recorder);
-        let driven = drive(recorded, hands, received, self.clock, term.clone());
+        let measured = MeasuredBrain {
+            brain: RecordedBrain::new(TargetBrain::new(Arc::clone(state), now), recorder),
+            step_seconds: self.metrics.step_seconds(target),
+        };
+        let driven = drive(measured, hands, received, self.clock, term.clone());
         self.tasks.spawn_supervised("target brain", driven);
-        self.registry.add_brain(target.clone(), brain.clone());
+        self.queries.registry.add_brain(target.clone(), brain.clone());
         brain
     }
 }

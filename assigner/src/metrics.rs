@@ -1,18 +1,31 @@
-//! The metrics of a member.
+//! The metrics of a member, one file per subject. Metric names appear in this folder only.
 
+mod crashes;
+mod decisions;
 mod handoffs;
+mod load;
+mod pod_gauges;
+mod raft;
+mod state;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Alarm, Applied, ProbeOutcome, TargetState};
+use emberkeep_core::assigner::{Alarm, Applied, LoadSummary, ProbeOutcome, TargetState};
 use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::load::LoadReport;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
-use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use self::crashes::CrashMetrics;
+use self::decisions::DecisionMetrics;
 use self::handoffs::HandoffMetrics;
+use self::load::LoadMetrics;
+use self::raft::RaftMetrics;
+use self::state::StateMetrics;
+use crate::raft::{RaftMeters, RaftProgress};
 
 /// The metrics of a member. Clones share the counters.
 #[derive(Debug, Clone)]
@@ -20,21 +33,21 @@ pub(crate) struct Metrics {
     registry: MetricRegistry,
     is_leader: IntGauge,
     sessions: IntGauge,
-    generation: IntGaugeVec,
-    pods: IntGaugeVec,
-    slices: IntGaugeVec,
+    watchers: IntGaugeVec,
+    state: StateMetrics,
     handoffs: HandoffMetrics,
-    poisoned: IntGaugeVec,
+    crashes: CrashMetrics,
+    decisions: DecisionMetrics,
+    load: LoadMetrics,
+    raft: RaftMetrics,
     mass_failure: IntGaugeVec,
     held_back: IntGaugeVec,
-    decisions: IntCounterVec,
-    moves: IntCounterVec,
     proposals: IntCounterVec,
     probes: IntCounterVec,
     rejected_messages: IntCounterVec,
     pod_reports: IntCounterVec,
-    pod_load: GaugeVec,
     propagation: HistogramVec,
+    distribution: HistogramVec,
 }
 
 impl Metrics {
@@ -44,16 +57,11 @@ impl Metrics {
         let counter = |name, help, labels: &[&str]| registry.registered(IntCounterVec::new(opts(name, help), labels));
         let gauge = |name, help| registry.registered(IntGaugeVec::new(opts(name, help), &["target"]));
         let plain = |name, help| registry.registered(IntGauge::with_opts(opts(name, help)));
+        let delay = |name, help| registry.registered(HistogramVec::new(delay_opts(opts(name, help)), &["target"]));
         Self {
             is_leader: plain("is_leader", "1 while this member leads."),
             sessions: plain("sessions", "Slicelets connected to this member."),
-            generation: gauge("generation", "Newest applied generation of the target."),
-            pods: gauge("pods", "Registered pods."),
-            slices: gauge("slices", "Slices in the assignment."),
-            poisoned: gauge(
-                "poisoned_ranges",
-                "Poisoned key ranges, whose owners crashed one after the other: alert if above 0.",
-            ),
+            watchers: gauge("watchers", "Watches of the assignment that are open at this member."),
             mass_failure: gauge(
                 "mass_failure",
                 "1 while the mass failure guard is active, since many pods failed at once: alert if above 0.",
@@ -61,12 +69,6 @@ impl Metrics {
             held_back: gauge(
                 "held_back_pods",
                 "Pods held back from owning slices because they died repeatedly.",
-            ),
-            decisions: counter("decisions_total", "Decisions that changed the assignment.", &["target"]),
-            moves: counter(
-                "moves_total",
-                "Slices assigned to a new owner, by cause.",
-                &["target", "cause"],
             ),
             proposals: counter(
                 "proposals_total",
@@ -88,9 +90,20 @@ impl Metrics {
                 "Reports of clerks about unreachable pods, by outcome.",
                 &["outcome"],
             ),
-            pod_load: registry.registered(GaugeVec::new(opts("pod_load_units", POD_LOAD_HELP), &["target", "pod"])),
-            propagation: registry.registered(HistogramVec::new(propagation_opts(), &["target"])),
+            propagation: delay(
+                "propagation_seconds",
+                "Time from publishing an assignment to the heartbeat of a slicelet that has applied it.",
+            ),
+            distribution: delay(
+                "distribution_seconds",
+                "Time from publishing an assignment until all connected slicelets have applied it.",
+            ),
+            state: StateMetrics::new(&registry),
             handoffs: HandoffMetrics::new(&registry),
+            crashes: CrashMetrics::new(&registry),
+            decisions: DecisionMetrics::new(&registry),
+            load: LoadMetrics::new(&registry),
+            raft: RaftMetrics::new(&registry),
             registry,
         }
     }
@@ -99,11 +112,28 @@ impl Metrics {
         (*self.registry).clone()
     }
 
+    /// The meters that Raft updates itself.
+    pub(crate) const fn raft_meters(&self) -> &RaftMeters {
+        &self.raft.meters
+    }
+
+    /// The gauge of open watches, with the label `target`.
+    pub(crate) const fn watchers(&self) -> &IntGaugeVec {
+        &self.watchers
+    }
+
+    /// The histogram of the steps of a target's brain.
+    pub(crate) fn step_seconds(&self, target: &TargetName) -> Histogram {
+        self.decisions.step_seconds(target)
+    }
+
+    /// Removes what only a leader knows: a new leader sets it again.
     pub(crate) fn record_leadership(&self, is_leader: bool) {
         self.is_leader.set(is_leader.into());
-        // Alarms are known to the leader only; a new leader sets them again.
         self.mass_failure.reset();
         self.held_back.reset();
+        self.load.on_term_ended();
+        self.crashes.on_term_ended();
     }
 
     pub(crate) fn record_alarm(&self, target: &TargetName, alarm: Alarm) {
@@ -127,27 +157,36 @@ impl Metrics {
         self.sessions.dec();
     }
 
-    pub(crate) fn record_applied(&self, target: &TargetName, state: &TargetState) {
-        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let labels = &[target.as_str()];
-        self.generation
-            .with_label_values(labels)
-            .set(state.assignment.generation().number());
-        self.pods.with_label_values(labels).set(count(state.pods.len()));
-        self.slices
-            .with_label_values(labels)
-            .set(count(state.assignment.slices().slice_count()));
-        self.poisoned.with_label_values(labels).set(count(state.poisoned.len()));
+    /// A message of a pod arrived.
+    pub(crate) fn on_message(&self, target: &TargetName, pod: &PodName) {
+        self.crashes.on_message(target, pod);
+    }
+
+    pub(crate) fn record_applied(&self, target: &TargetName, state: &Arc<TargetState>) {
+        self.state.record_applied(target, state);
         self.handoffs.record_applied(target, &state.assignment);
+        self.crashes.record_applied(target, state);
     }
 
     pub(crate) fn record_decision(&self, target: &TargetName, report: &DecisionReport) {
-        self.decisions.with_label_values(&[target.as_str()]).inc();
+        self.decisions.record_change(target, report);
         self.handoffs.record_decision(target, report);
-        for moved in &report.moves {
-            let cause = moved.cause.as_str();
-            self.moves.with_label_values(&[target.as_str(), cause]).inc();
-        }
+    }
+
+    pub(crate) fn record_idle_decision(&self, target: &TargetName, report: &DecisionReport) {
+        self.decisions.record_idle(target, report);
+    }
+
+    pub(crate) fn record_load_summary(&self, target: &TargetName, summary: &LoadSummary) {
+        self.load.record_summary(target, summary);
+    }
+
+    pub(crate) fn record_raft_progress(&self, progress: &RaftProgress) {
+        self.raft.record_progress(progress);
+    }
+
+    pub(crate) fn record_raft_data_bytes(&self, bytes: u64) {
+        self.raft.record_data_bytes(bytes);
     }
 
     pub(crate) fn record_proposal(&self, target: &TargetName, outcome: Option<&Applied>) {
@@ -174,33 +213,28 @@ impl Metrics {
     }
 
     pub(crate) fn record_load_report(&self, target: &TargetName, pod: &PodName, report: &LoadReport) {
-        let units = report.total().milli() as f64 / 1_000.0;
-        self.pod_load
-            .with_label_values(&[target.as_str(), pod.as_str()])
-            .set(units);
+        self.load.record_report(target, pod, report);
     }
 
     /// Removes the load of a disconnected pod.
     pub(crate) fn on_pod_left(&self, target: &TargetName, pod: &PodName) {
-        // Fails only for a pod that never reported.
-        let _ = self.pod_load.remove_label_values(&[target.as_str(), pod.as_str()]);
+        self.load.on_pod_left(target, pod);
     }
 
     pub(crate) fn record_propagation(&self, target: &TargetName, after: Duration) {
-        self.propagation
-            .with_label_values(&[target.as_str()])
-            .observe(after.as_secs_f64());
+        let labels = &[target.as_str()];
+        self.propagation.with_label_values(labels).observe(after.as_secs_f64());
+    }
+
+    pub(crate) fn record_distribution(&self, target: &TargetName, after: Duration) {
+        let labels = &[target.as_str()];
+        self.distribution.with_label_values(labels).observe(after.as_secs_f64());
     }
 }
 
-const POD_LOAD_HELP: &str = "Load of a pod by its last report, in units a second.";
-
-fn propagation_opts() -> HistogramOpts {
-    HistogramOpts::new(
-        "emberkeep_assigner_propagation_seconds",
-        "Time from publishing an assignment to the heartbeat of a slicelet that has applied it.",
-    )
-    .buckets(vec![
+/// From 1 ms to 5 s: the way of an assignment to the slicelets and back.
+fn delay_opts(opts: Opts) -> HistogramOpts {
+    HistogramOpts::from(opts).buckets(vec![
         0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
     ])
 }

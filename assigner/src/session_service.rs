@@ -24,6 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::info;
 
 use crate::assignment_publisher::AssignmentPublisher;
+use crate::distribution::DistributionTracker;
 use crate::metrics::Metrics;
 use crate::raft::Member;
 use crate::session_registry::{BrainHandle, SessionHandle, SessionRegistry};
@@ -43,6 +44,7 @@ pub(crate) struct SessionService {
     pub(crate) member: Member,
     pub(crate) registry: Arc<SessionRegistry>,
     pub(crate) assignments: Arc<AssignmentPublisher>,
+    pub(crate) distribution: Arc<DistributionTracker>,
     pub(crate) metrics: Metrics,
     pub(crate) tasks: Tasks,
     pub(crate) creates_targets: bool,
@@ -83,6 +85,7 @@ impl SliceletSession for SessionService {
             target: registration.target.clone(),
             pod: registration.pod.name.clone(),
             assignments: Arc::clone(&self.assignments),
+            distribution: Arc::clone(&self.distribution),
             metrics: self.metrics.clone(),
             applied: Generation::NONE,
         };
@@ -200,6 +203,7 @@ struct SessionRelay {
     target: TargetName,
     pod: PodName,
     assignments: Arc<AssignmentPublisher>,
+    distribution: Arc<DistributionTracker>,
     metrics: Metrics,
     /// The newest generation in a heartbeat of the slicelet.
     applied: Generation,
@@ -209,6 +213,7 @@ impl SessionRelay {
     /// Relays messages until the slicelet or this member ends the session, then sends `SessionClosed` in any case.
     async fn run(mut self, registration: Registration, requests: Streaming<SessionRequest>) {
         self.metrics.on_session_opened();
+        self.distribution.on_session_opened(&self.target, self.id);
         info!(target = %self.target, pod = %self.pod, address = %registration.pod.address, "session opened");
         let (brain, handle, id) = (self.brain.clone(), self.handle.clone(), self.id);
         let opened = TargetEvent::SessionOpened {
@@ -222,6 +227,7 @@ impl SessionRelay {
         };
         info!(target = %self.target, pod = %self.pod, reason, "session closed");
         self.metrics.on_session_closed();
+        self.distribution.on_session_closed(&self.target, self.id);
         self.metrics.on_pod_left(&self.target, &self.pod);
         handle.close.cancel();
         // Fails only when the brain has ended.
@@ -265,16 +271,28 @@ impl SessionRelay {
     }
 
     fn heartbeat(&mut self, heartbeat: Heartbeat) -> TargetEvent {
-        let published = self.assignments.published(&self.target);
-        if let Some((_, at)) = published.filter(|(newest, _)| *newest == heartbeat.applied && self.applied < *newest) {
-            self.metrics.record_propagation(&self.target, at.elapsed());
+        self.metrics.on_message(&self.target, &self.pod);
+        if heartbeat.applied > self.applied {
+            self.on_applied(heartbeat.applied);
         }
-        self.applied = heartbeat.applied;
         TargetEvent::HeartbeatReceived {
             session: self.id,
             phase: heartbeat.phase,
             store_demand: heartbeat.store_demand,
             warming: heartbeat.warming,
+        }
+    }
+
+    /// Measures how long the newest assignment took to this slicelet, and to the last one.
+    fn on_applied(&mut self, applied: Generation) {
+        self.applied = applied;
+        let published = self.assignments.published(&self.target);
+        if let Some((newest, at)) = published.filter(|(newest, _)| *newest == applied) {
+            self.metrics.record_propagation(&self.target, at.elapsed());
+            let distributed = self.distribution.on_applied(&self.target, self.id, newest, at);
+            if let Some(after) = distributed {
+                self.metrics.record_distribution(&self.target, after);
+            }
         }
     }
 }

@@ -104,7 +104,10 @@ impl Metrics {
                 "reason",
             ),
         };
-        let requests = counter("emberkeep_clerk_requests_total", "Requests started, whatever their result");
+        let requests = counter(
+            "emberkeep_clerk_requests_total",
+            "Requests started, whatever their result",
+        );
         sources.register(&of_target, requests.clone());
         Self {
             requests,

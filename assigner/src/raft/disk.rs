@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use prometheus::Histogram;
 use redb::{
     Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
     WriteTransaction,
@@ -13,9 +14,13 @@ use tokio_util::task::task_tracker::{TaskTracker, TaskTrackerToken};
 
 use super::error::RaftError;
 use super::member_id::MemberId;
+use super::meters::RaftMeters;
 
 /// The format of the tables that this build reads and writes. Any change of their content needs a new number.
 pub(super) const FORMAT: u32 = 1;
+
+/// The name of the data file in the folder of a member.
+pub(super) const FILE_NAME: &str = "raft.redb";
 
 /// Single values by name, in postcard.
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -38,18 +43,30 @@ pub(super) struct Disk {
 
 struct OpenFile {
     database: Database,
+    /// The duration of transactions that end with an fsync.
+    fsync_seconds: Histogram,
     /// Declared after the database, so that it is dropped after the file is closed.
     _open: TaskTrackerToken,
 }
 
 impl Disk {
     /// Opens or creates the file of `member` in `folder`. `users` tracks the open file, and is empty once it is closed.
-    pub(super) async fn open(folder: &Path, member: MemberId, users: &TaskTracker) -> Result<Self, RaftError> {
+    pub(super) async fn open(
+        folder: &Path,
+        member: MemberId,
+        users: &TaskTracker,
+        meters: &RaftMeters,
+    ) -> Result<Self, RaftError> {
         let (folder, open) = (folder.to_owned(), users.token());
+        let fsync_seconds = meters.fsync_seconds.clone();
         let opened = tokio::task::spawn_blocking(move || {
             let database = open_labelled(&folder, member)?;
             Ok(Self {
-                file: Arc::new(OpenFile { database, _open: open }),
+                file: Arc::new(OpenFile {
+                    database,
+                    fsync_seconds,
+                    _open: open,
+                }),
             })
         });
         opened.await.unwrap_or_else(|panicked| {
@@ -65,6 +82,7 @@ impl Disk {
         T: Send + 'static,
         F: FnOnce(&WriteTransaction) -> Result<T, TransactionError> + Send + 'static,
     {
+        let _timer = self.file.fsync_seconds.start_timer();
         self.commit(Durability::Immediate, change).await
     }
 
@@ -126,7 +144,7 @@ fn open_labelled(folder: &Path, member: MemberId) -> Result<Database, RaftError>
     })?;
     let database = Database::builder()
         .set_cache_size(CACHE_BYTES)
-        .create(folder.join("raft.redb"))
+        .create(folder.join(FILE_NAME))
         .map_err(|error| not_opened(folder.to_owned(), error))?;
     let damaged = |failure| RaftError::Damaged {
         folder: folder.to_owned(),
@@ -218,7 +236,7 @@ mod tests {
     use super::*;
 
     async fn open(folder: &Path, member: MemberId) -> Result<Disk, RaftError> {
-        Disk::open(folder, member, &TaskTracker::new()).await
+        Disk::open(folder, member, &TaskTracker::new(), &RaftMeters::unseen()).await
     }
 
     async fn error_of(folder: &Path, member: MemberId) -> String {
@@ -267,7 +285,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_is_no_database_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("raft.redb"), "not a database at all").unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), "not a database at all").unwrap();
         let error = open(folder.path(), 1).await.err().expect("the file is rejected");
         assert!(matches!(error, RaftError::Damaged { .. }), "{error}");
     }

@@ -125,6 +125,7 @@ mod tests {
     use tokio::sync::watch;
     use tokio_util::task::TaskTracker;
 
+    use super::super::meters::RaftMeters;
     use super::super::snapshot_store::SnapshotStore;
     use super::super::state_machine::StateMachine;
     use super::super::test_cluster::change;
@@ -132,7 +133,9 @@ mod tests {
     use super::*;
 
     async fn open(folder: &Path) -> Disk {
-        Disk::open(folder, 1, &TaskTracker::new()).await.unwrap()
+        Disk::open(folder, 1, &TaskTracker::new(), &RaftMeters::unseen())
+            .await
+            .unwrap()
     }
 
     struct EmptyFolders;
@@ -142,7 +145,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let disk = open(folder.path()).await;
             let (readers, _) = watch::channel(Arc::default());
-            let state = StateMachine::new(SnapshotStore::new(disk.clone()), readers);
+            let state = StateMachine::new(SnapshotStore::new(disk.clone(), &RaftMeters::unseen()), readers);
             Ok((folder, LogStore::spawn(disk), state))
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +16,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::disk::Disk;
+use super::disk::{Disk, FILE_NAME};
 use super::error::{ProposeError, RaftError};
 use super::error_conversion;
 use super::leadership::{Leadership, LeadershipWatcher};
 use super::log_store::LogStore;
+use super::meters::RaftMeters;
 use super::network::{AddressBook, MESSAGE_BYTES_MAX, Network, PROPOSAL_BYTES_MAX};
+use super::progress::RaftProgress;
 use super::raft_node::RaftNode;
 use super::settings::RaftSettings;
 use super::snapshot_store::SnapshotStore;
@@ -39,6 +42,7 @@ pub struct Member {
 
 struct MemberShared {
     settings: RaftSettings,
+    meters: RaftMeters,
     node: RaftNode,
     addresses: AddressBook,
     state: watch::Receiver<Arc<ClusterState>>,
@@ -60,10 +64,10 @@ impl Member {
     ///
     /// # Errors
     /// See [`RaftError`]; [`RaftError::is_bad_input`] is true when the settings or the folder have to be changed.
-    pub async fn start(settings: RaftSettings) -> Result<Self, RaftError> {
+    pub(crate) async fn start(settings: RaftSettings, meters: RaftMeters) -> Result<Self, RaftError> {
         let config = settings.to_openraft()?;
         let file_users = TaskTracker::new();
-        let disk = Disk::open(&settings.folder, settings.id, &file_users).await?;
+        let disk = Disk::open(&settings.folder, settings.id, &file_users, &meters).await?;
         let (state_writer, state) = watch::channel(Arc::default());
         let addresses = AddressBook::new(&settings);
         let node = Raft::new(
@@ -71,7 +75,7 @@ impl Member {
             Arc::new(config),
             Network::new(&settings, addresses.clone()),
             LogStore::spawn(disk.clone()),
-            StateMachine::new(SnapshotStore::new(disk), state_writer),
+            StateMachine::new(SnapshotStore::new(disk, &meters), state_writer),
         )
         .await
         .map_err(not_started)?;
@@ -80,6 +84,7 @@ impl Member {
         Ok(Self {
             inner: Arc::new(MemberShared {
                 settings,
+                meters,
                 node,
                 addresses,
                 state,
@@ -156,10 +161,21 @@ impl Member {
 
     /// The gRPC service for the other members, to be served at [`RaftSettings::address`].
     pub fn transport(&self) -> RaftTransportServer<Transport> {
-        let transport = Transport::new(self.inner.settings.id, self.inner.node.clone());
+        let transport = Transport::new(self.inner.settings.id, self.inner.node.clone(), &self.inner.meters);
         RaftTransportServer::new(transport)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// Term, log positions and lag at this moment.
+    pub(crate) fn progress(&self) -> RaftProgress {
+        RaftProgress::of(&self.inner.node.metrics().borrow_watched())
+    }
+
+    /// The size of the data file.
+    pub(crate) async fn data_bytes(&self) -> io::Result<u64> {
+        let file = tokio::fs::metadata(self.inner.settings.folder.join(FILE_NAME)).await?;
+        Ok(file.len())
     }
 
     /// Stops Raft and closes the data file. Acknowledged changes are already on disk.

@@ -20,7 +20,9 @@ mod log_store;
 mod member;
 mod member_id;
 mod membership;
+mod meters;
 mod network;
+mod progress;
 mod raft_node;
 mod settings;
 mod snapshot_store;
@@ -33,6 +35,8 @@ pub use leadership::Leadership;
 pub use member::Member;
 pub use member_id::MemberId;
 pub use membership::RaftStatus;
+pub(crate) use meters::RaftMeters;
+pub(crate) use progress::{QuorumContact, RaftProgress};
 pub use settings::RaftSettings;
 pub use transport::Transport;
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use super::meters::RaftMeters;
 use super::{Leadership, Member, MemberId, ProposeError, RaftSettings};
 
 /// A change, different for each number.
@@ -47,7 +48,7 @@ pub(super) struct RaftTestMember {
 
 impl RaftTestMember {
     pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> Self {
-        let member = Member::start(settings).await.unwrap();
+        let member = Member::start(settings, RaftMeters::unseen()).await.unwrap();
         let stop_server = CancellationToken::new();
         let serve = Server::builder()
             .add_service(member.transport())

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use emberkeep_proto::raft::raft_transport_server::RaftTransport;
 use emberkeep_proto::raft::{RaftRequest, RaftResponse, SnapshotHeader, SnapshotPart, snapshot_part::Part};
+use emberkeep_runtime::age_gauge::AgeGauge;
+use futures::TryFutureExt;
+use openraft::raft::AppendEntriesResponse;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
@@ -14,6 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::codec::{decode, encode};
 use super::member_id::MemberId;
+use super::meters::RaftMeters;
 use super::network::CHUNK_BYTES;
 use super::raft_node::RaftNode;
 use super::type_config::{Snapshot, SnapshotMeta, Vote};
@@ -28,15 +32,18 @@ const PART_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Transport {
     id: MemberId,
     node: RaftNode,
+    /// Confirmed by each message of the leader.
+    leader_contact: AgeGauge,
     /// Locked while a snapshot is received: two at once would double the memory.
     receiving: Arc<Mutex<()>>,
 }
 
 impl Transport {
-    pub(super) fn new(id: MemberId, node: RaftNode) -> Self {
+    pub(super) fn new(id: MemberId, node: RaftNode, meters: &RaftMeters) -> Self {
         Self {
             id,
             node,
+            leader_contact: meters.quorum_contact.clone(),
             receiving: Arc::default(),
         }
     }
@@ -62,7 +69,14 @@ impl Transport {
 impl RaftTransport for Transport {
     async fn append_entries(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {
         let message = self.message(request)?;
-        reply(self.node.append_entries(message)).await
+        let answering = self.node.append_entries(message);
+        reply(answering.inspect_ok(|answer| {
+            // A rejected sender is no longer the leader.
+            if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+                self.leader_contact.on_confirmed();
+            }
+        }))
+        .await
     }
 
     async fn vote(&self, request: Request<RaftRequest>) -> Result<Response<RaftResponse>, Status> {

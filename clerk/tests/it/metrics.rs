@@ -33,10 +33,7 @@ async fn requests_failures_and_the_age_of_the_assignment_reach_the_registry_of_t
 async fn a_second_clerk_of_a_target_is_rejected_by_the_registry() {
     let (assigner, a, _) = two_pods().await;
     assigner.assign(&[("", &[&a.pod])]);
-    let (first, second) = (
-        ready(&assigner, patient()).await,
-        ready(&assigner, patient()).await,
-    );
+    let (first, second) = (ready(&assigner, patient()).await, ready(&assigner, patient()).await);
     let process = Registry::new();
     process.register(Box::new(first.collector())).unwrap();
     let refusal = process.register(Box::new(second.collector())).unwrap_err();

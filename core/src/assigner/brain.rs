@@ -350,8 +350,8 @@ impl TargetBrain {
         self.pacing.on_decision(scope, next.is_some(), now);
         self.decide_at = now;
         let Some(next) = next else {
-            self.journal.on_idle_decision(report);
-            return Vec::new();
+            self.journal.on_idle_decision(report.clone());
+            return vec![TargetAction::ExplainIdle(report)];
         };
         self.journal.on_proposal(next.generation(), report.clone());
         let diff = next.diff_since(self.state.assignment.generation());

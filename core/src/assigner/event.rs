@@ -147,6 +147,8 @@ pub enum TargetAction {
     Close(SessionId),
     /// Log and count a decision.
     Explain(DecisionReport),
+    /// Count a decision that changes nothing.
+    ExplainIdle(DecisionReport),
     /// Send the reply to a query.
     Reply { id: QueryId, reply: QueryReply },
 }
@@ -165,6 +167,7 @@ impl TargetAction {
             | TargetAction::Warm { .. }
             | TargetAction::Close(_)
             | TargetAction::Explain(_)
+            | TargetAction::ExplainIdle(_)
             | TargetAction::Reply { .. } => None,
         }
     }

@@ -46,6 +46,11 @@ impl Allowance {
         }
     }
 
+    /// The used part of what may move in ten minutes, in thousandths.
+    pub(super) fn used_thousandths(recent_moves: &MoveHistory, now: Timestamp) -> u64 {
+        recent_moves.moved_within(MEMORY, now).saturating_mul(1_000) / PER_TEN_MINUTES
+    }
+
     /// The load of this total that one round may move.
     pub(super) fn of_a_round(total: u128) -> u128 {
         total * u128::from(PER_ROUND) / 1_000_000

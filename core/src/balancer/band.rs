@@ -3,6 +3,7 @@
 use super::BalancerSettings;
 use super::plan::Plan;
 use super::pricing::Pricing;
+use crate::load::Load;
 
 /// The load of a pod of weight 1, in milli-units a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,28 @@ pub(super) struct Band {
     pub(super) capacity: u128,
     /// Half the width of the band.
     pub(super) tolerance: u128,
+}
+
+/// The load that a pod of weight 1 should carry, in units a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadBand {
+    /// The total load divided by the total weight.
+    pub mean: Load,
+    /// A pod with less load than this receives slices.
+    pub lower: Load,
+    /// A pod with more load than this gives slices away.
+    pub upper: Load,
+}
+
+impl LoadBand {
+    pub(super) fn of(band: &Band) -> Self {
+        let load = |milli: u128| Load::from_milli(u64::try_from(milli).unwrap_or(u64::MAX));
+        Self {
+            mean: load(band.mean),
+            lower: load(band.lower),
+            upper: load(band.upper),
+        }
+    }
 }
 
 impl Band {

@@ -24,6 +24,7 @@ mod signals;
 mod split;
 mod succeed;
 
+pub use band::LoadBand;
 pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, SearchStats};
 pub use move_history::MoveHistory;
 pub use scope::Scope;
@@ -63,6 +64,20 @@ pub fn decide(assignment: &Assignment, signals: &Signals, settings: &BalancerSet
         last_report = again.report;
     }
     decision
+}
+
+/// The load that pods should carry; decisions for balance move load out of pods above it, and into pods below it.
+#[must_use]
+pub fn load_band(assignment: &Assignment, signals: &Signals, settings: &BalancerSettings) -> LoadBand {
+    let pricing = Pricing::of(&signals.load, signals.pods.len());
+    let plan = Plan::of(assignment, signals, &pricing);
+    LoadBand::of(&Band::of(&plan, &pricing, settings))
+}
+
+/// The used part of the allowance for voluntary moves in ten minutes, in thousandths.
+#[must_use]
+pub fn move_budget_used(recent_moves: &MoveHistory, now: Timestamp) -> u64 {
+    Allowance::used_thousandths(recent_moves, now)
 }
 
 /// One pass over the assignment, phase by phase.

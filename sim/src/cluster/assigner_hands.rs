@@ -72,6 +72,7 @@ impl SimCluster {
             }
             TargetAction::Close(session) => self.close(session),
             TargetAction::Explain(report) => self.record_event(ClusterEvent::Decided(report)),
+            TargetAction::ExplainIdle(_) => {}
             // There are no queries, alerts or store in a simulated cluster.
             TargetAction::Reply { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
         }

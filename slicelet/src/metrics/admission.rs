@@ -6,7 +6,6 @@ use emberkeep_core::slicelet::admission::Admission;
 use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
-
 /// Admission to object storage: queue, limits and rejections. Clones share the metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct AdmissionMetrics {

@@ -3,7 +3,6 @@
 use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::IntCounterVec;
 
-
 /// The outcome of one request to be forwarded to the owner of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForwardOutcome {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
-
 /// The cause of a read from object storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadCause {

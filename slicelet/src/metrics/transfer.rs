@@ -3,7 +3,6 @@
 use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
-
 /// How the pull of a slice's values from another pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PullEnd {

@@ -78,7 +78,7 @@ impl TargetStory {
                         self.stepper.on_performed(checked);
                     }
                     TargetAction::Alert(alarm) => self.alarm = alarm,
-                    TargetAction::Explain(_) | TargetAction::Reply { .. } => {}
+                    TargetAction::Explain(_) | TargetAction::ExplainIdle(_) | TargetAction::Reply { .. } => {}
                     TargetAction::Grant { session, rate } => self.granted.push(match rate {
                         Some(rate) => format!("{} to {}", rate.milli() / 1_000, session.0),
                         None => format!("any to {}", session.0),
