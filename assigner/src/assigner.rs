@@ -195,7 +195,7 @@ impl MemberServices {
             watchers_max: config.watchers_max,
         };
         let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
-        let watch = watch.counted_in(self.metrics.watchers().clone());
+        let watch = watch.counted_in(self.metrics.watchers());
         let admin = AdminService {
             member: self.member.clone(),
             queries: self.queries(),

@@ -117,9 +117,10 @@ impl Metrics {
         &self.raft.meters
     }
 
-    /// The gauge of open watches, with the label `target`.
-    pub(crate) const fn watchers(&self) -> &IntGaugeVec {
-        &self.watchers
+    /// The gauge of the open watches of a target.
+    pub(crate) fn watchers(&self) -> impl Fn(&TargetName) -> IntGauge + Send + Sync + use<> {
+        let watchers = self.watchers.clone();
+        move |target| watchers.with_label_values(&[target.as_str()])
     }
 
     /// The histogram of the steps of a target's brain.

@@ -69,7 +69,7 @@ impl ClerkBuilder {
         self
     }
 
-    /// Sets the name of this watcher in the logs of its sources. The default is `clerk`.
+    /// Sets the name of this clerk in its metrics and in the logs of its sources. The default is `clerk`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -103,7 +103,7 @@ impl ClerkBuilder {
         let reporter = self.start_reporter(&target, &stop);
         let gauge_sources = GaugeSources::new(&seeds, self.zone, &self.settings);
         let directory = Arc::clone(&gauge_sources.directory);
-        let metrics = Metrics::new(target.as_str(), gauge_sources.clone());
+        let metrics = Metrics::new(target.as_str(), &self.name, gauge_sources.clone());
         let sources = self.sources.into_iter().chain(self.seeds).collect();
         let mut watch = WatchSettings::new(target, sources, self.name);
         watch.channel = self.settings.channel.clone();

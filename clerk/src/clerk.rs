@@ -57,8 +57,9 @@ impl Clerk {
         Ok(self.0.directory.generation())
     }
 
-    /// The clerk's metrics as a collector, to be registered in the registry of the process. They carry the label `target`:
-    /// a second clerk of the same target in one registry is rejected there.
+    /// The clerk's metrics as a collector, to be registered in the registry of the process. They carry the labels `target`
+    /// and `clerk`: of two clerks of one target, the registry accepts both only if they have different
+    /// [names](crate::ClerkBuilder::name).
     ///
     /// ```
     /// # fn expose(clerk: &emberkeep_clerk::Clerk) -> Result<(), prometheus::Error> {

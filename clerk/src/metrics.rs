@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use emberkeep_core::clerk::RetryBudget;
 use emberkeep_core::pod::PodAddress;
 use emberkeep_runtime::clock::Clock;
+use emberkeep_runtime::labelled_registry::LabelledRegistry;
 use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
-use emberkeep_runtime::target_registry::TargetRegistry;
 use emberkeep_runtime::watch::WatchMetrics;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
@@ -49,24 +49,24 @@ impl GaugeSources {
         }
     }
 
-    fn register(self, of_target: &TargetRegistry<'_>, requests: IntCounter) {
+    fn register(self, labelled: &LabelledRegistry<'_>, requests: IntCounter) {
         let Self {
             directory,
             wait_limit,
             budget,
             clock,
         } = self;
-        of_target.computed_gauge(
+        labelled.computed_gauge(
             "emberkeep_clerk_generation",
             "Generation of the assignment in use for routing",
             move || directory.generation().number() as f64,
         );
-        of_target.computed_gauge(
+        labelled.computed_gauge(
             "emberkeep_clerk_waiting_requests",
             "Requests that wait for a pod",
             move || wait_limit.waiting_count() as f64,
         );
-        of_target.computed_gauge(
+        labelled.computed_gauge(
             "emberkeep_clerk_retry_budget_ratio",
             "Share of the retry budget that is left",
             move || {
@@ -78,14 +78,15 @@ impl GaugeSources {
 }
 
 impl Metrics {
-    pub(crate) fn new(target: &str, sources: GaugeSources) -> Self {
+    /// The metrics of the clerk of that name, for that target.
+    pub(crate) fn new(target: &str, clerk: &str, sources: GaugeSources) -> Self {
         let registry = MetricRegistry::default();
-        let of_target = TargetRegistry {
+        let labelled = LabelledRegistry {
             registry: &registry,
-            target,
+            labels: &[("target", target), ("clerk", clerk)],
         };
-        let counter = |name, help| of_target.counter(name, help);
-        let failures = of_target.counters(
+        let counter = |name, help| labelled.counter(name, help);
+        let failures = labelled.counters(
             "emberkeep_clerk_failures_total",
             "Requests that failed without an answer of a pod, by reason",
             "reason",
@@ -94,11 +95,11 @@ impl Metrics {
             failures.with_label_values(&[kind.label()]);
         }
         let watch = WatchMetrics {
-            assignment_age: of_target.age_gauge(
+            assignment_age: labelled.age_gauge(
                 "emberkeep_clerk_assignment_age_seconds",
                 "Time since a source last confirmed the assignment in use; 0 while a watch is established",
             ),
-            failures: of_target.counters(
+            failures: labelled.counters(
                 "emberkeep_clerk_watch_failures_total",
                 "Watches of the assignment that ended, by reason",
                 "reason",
@@ -108,7 +109,7 @@ impl Metrics {
             "emberkeep_clerk_requests_total",
             "Requests started, whatever their result",
         );
-        sources.register(&of_target, requests.clone());
+        sources.register(&labelled, requests.clone());
         Self {
             requests,
             retries: counter(
@@ -123,7 +124,7 @@ impl Metrics {
                 "emberkeep_clerk_reports_total",
                 "Reports of unreachable pods to the assigner",
             ),
-            request_seconds: of_target.histogram(
+            request_seconds: labelled.histogram(
                 "emberkeep_clerk_request_seconds",
                 "Time from the start of a request to the headers of its answer, or to its failure",
             ),
@@ -162,5 +163,5 @@ impl Metrics {
 #[must_use]
 pub fn metric_descriptions() -> Vec<MetricDescription> {
     let sources = GaugeSources::new(&[], None, &ClerkSettings::default());
-    Metrics::new("", sources).registry.descriptions()
+    Metrics::new("", "", sources).registry.descriptions()
 }

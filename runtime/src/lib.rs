@@ -8,7 +8,7 @@
 //! status_page     metrics and health over HTTP         call_failure  the kinds of transport failures
 //! keyed_throttle  one event per key and interval       metric_registry  metrics with their descriptions
 //! age_gauge       the time since a confirmation        in_progress   a gauge of what is under way
-//! computed_gauge  a gauge computed at collection       target_registry  metrics labelled with one target
+//! computed_gauge  a gauge computed at collection       labelled_registry  metrics with constant labels
 //! free_port       loopback ports for tests             http_get      reading a page over HTTP
 //! ```
 
@@ -24,9 +24,9 @@ pub mod grpc_timeout;
 pub mod http_get;
 pub mod in_progress;
 pub mod keyed_throttle;
+pub mod labelled_registry;
 pub mod metric_registry;
 pub mod serve;
 pub mod status_page;
-pub mod target_registry;
 pub mod tasks;
 pub mod watch;

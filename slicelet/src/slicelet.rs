@@ -151,6 +151,8 @@ impl<C: Codec> Slicelet<C> {
         };
         // A server shuts down only after its streams have ended, so both services end theirs with the drain.
         let watch = WatchService::new(assignment, WatchLimits::default(), drained.clone());
+        let watchers = access.metrics.watchers.clone();
+        let watch = watch.counted_in(move |_| watchers.clone());
         let (warm, published) = (Arc::clone(&access.warm), Arc::clone(&access.published));
         let transfer = TransferService::new(warm, published, drained.clone());
         Routes::new(watch.into_server()).add_service(transfer.into_server())

@@ -1,10 +1,11 @@
 //! The metrics of a clerk in the registry of its process.
 
+use emberkeep_clerk::Clerk;
 use emberkeep_testkit::deadline::eventually;
 use emberkeep_testkit::metrics::metric_value;
 use prometheus::Registry;
 
-use crate::{call, patient, ready, two_pods};
+use crate::{TARGET, assignment_server, call, patient, ready, two_pods};
 
 #[tokio::test]
 async fn requests_failures_and_the_age_of_the_assignment_reach_the_registry_of_the_process() {
@@ -30,12 +31,16 @@ async fn requests_failures_and_the_age_of_the_assignment_reach_the_registry_of_t
 }
 
 #[tokio::test]
-async fn a_second_clerk_of_a_target_is_rejected_by_the_registry() {
-    let (assigner, a, _) = two_pods().await;
-    assigner.assign(&[("", &[&a.pod])]);
-    let (first, second) = (ready(&assigner, patient()).await, ready(&assigner, patient()).await);
+async fn a_second_clerk_of_a_target_needs_another_name_in_one_registry() {
+    let assigner = assignment_server().await;
+    let named = async |name: &str| {
+        let builder = Clerk::builder(TARGET).assigner(format!("http://{}", assigner.address));
+        builder.name(name).connect().await.unwrap()
+    };
     let process = Registry::new();
-    process.register(Box::new(first.collector())).unwrap();
-    let refusal = process.register(Box::new(second.collector())).unwrap_err();
-    assert!(matches!(refusal, prometheus::Error::AlreadyReg), "{refusal}");
+    let register = |clerk: &Clerk| process.register(Box::new(clerk.collector()));
+    register(&named("checkout").await).unwrap();
+    register(&named("search").await).unwrap();
+    let rejection = register(&named("search").await).unwrap_err();
+    assert!(matches!(rejection, prometheus::Error::AlreadyReg), "{rejection}");
 }

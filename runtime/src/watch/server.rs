@@ -8,7 +8,7 @@ use emberkeep_proto::pb::assignment_watch_server::{AssignmentWatch, AssignmentWa
 use emberkeep_proto::pb::{WatchRequest, WatchResponse};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use prometheus::IntGaugeVec;
+use prometheus::IntGauge;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -42,17 +42,18 @@ impl Default for WatchLimits {
     }
 }
 
+/// Returns the gauge of a target.
+type GaugeOfTarget = Box<dyn Fn(&TargetName) -> IntGauge + Send + Sync>;
+
 /// Serves watchers: first the update from their generation to the newest, then each change.
 ///
 /// Nothing is queued for a slow watcher: an update is built when the connection accepts it, and leads from the
 /// watcher's generation to the newest one. See [`updates_since`] for a watcher that is ahead of this server.
-#[derive(Debug)]
 pub struct WatchService<S> {
     source: S,
     limits: WatchLimits,
     permits: Arc<Semaphore>,
-    /// The open watches, with the label `target`.
-    open: Option<IntGaugeVec>,
+    open: Option<GaugeOfTarget>,
     stop: CancellationToken,
 }
 
@@ -69,10 +70,10 @@ impl<S: AssignmentSource> WatchService<S> {
         }
     }
 
-    /// Counts open watches in this gauge, which has the label `target`.
+    /// Counts the open watches of each target in its gauge.
     #[must_use]
-    pub fn counted_in(mut self, open: IntGaugeVec) -> Self {
-        self.open = Some(open);
+    pub fn counted_in(mut self, open: impl Fn(&TargetName) -> IntGauge + Send + Sync + 'static) -> Self {
+        self.open = Some(Box::new(open));
         self
     }
 
@@ -103,7 +104,7 @@ impl<S: AssignmentSource> AssignmentWatch for WatchService<S> {
         })?;
         tracing::debug!(%target, generation = %known, watcher, "watch started");
         let open = self.open.as_ref();
-        let open = open.map(|open| InProgress::start(&open.with_label_values(&[target.as_str()])));
+        let open = open.map(|gauge_of| InProgress::start(&gauge_of(&target)));
         let updates = updates_since(held, known).map(move |update| {
             // Moves the permit and the count into the stream, which holds them until it is dropped.
             let _ = (&permit, &open);

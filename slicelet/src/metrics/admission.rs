@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emberkeep_core::slicelet::admission::Admission;
-use emberkeep_runtime::target_registry::TargetRegistry;
+use emberkeep_runtime::labelled_registry::LabelledRegistry;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 /// Admission to object storage: queue, limits and rejections. Clones share the metrics.
@@ -18,7 +18,7 @@ pub(crate) struct AdmissionMetrics {
 }
 
 impl AdmissionMetrics {
-    pub(super) fn new(of_target: &TargetRegistry<'_>) -> Self {
+    pub(super) fn new(of_target: &LabelledRegistry<'_>) -> Self {
         Self {
             waiting: of_target.gauge(
                 "emberkeep_slicelet_store_waiting_requests",

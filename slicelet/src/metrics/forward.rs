@@ -1,6 +1,6 @@
 //! Metrics of requests forwarded to the owner of their key.
 
-use emberkeep_runtime::target_registry::TargetRegistry;
+use emberkeep_runtime::labelled_registry::LabelledRegistry;
 use prometheus::IntCounterVec;
 
 /// The outcome of one request to be forwarded to the owner of its key.
@@ -55,7 +55,7 @@ impl ForwardOutcome {
 pub(crate) struct ForwardMetrics(IntCounterVec);
 
 impl ForwardMetrics {
-    pub(super) fn new(of_target: &TargetRegistry<'_>) -> Self {
+    pub(super) fn new(of_target: &LabelledRegistry<'_>) -> Self {
         let forwards = of_target.counters(
             "emberkeep_slicelet_forwards_total",
             "Requests for keys of other pods that were to be forwarded to the owner, by outcome",

@@ -2,12 +2,14 @@
 
 mod admission;
 mod forward;
+mod session;
 mod slicelet;
 mod store;
 mod transfer;
 mod warm;
 
 pub(crate) use forward::{ForwardMetrics, ForwardOutcome};
+pub(crate) use session::SessionMetrics;
 pub(crate) use slicelet::Metrics;
 pub use slicelet::metric_descriptions;
 pub(crate) use store::ReadCause;

@@ -1,11 +1,12 @@
 //! All metrics of one slicelet.
 
+use emberkeep_runtime::labelled_registry::LabelledRegistry;
 use emberkeep_runtime::metric_registry::{MetricDescription, MetricRegistry};
-use emberkeep_runtime::target_registry::TargetRegistry;
 use prometheus::{Gauge, IntCounter, IntGauge};
 
 use super::admission::AdmissionMetrics;
 use super::forward::ForwardMetrics;
+use super::session::SessionMetrics;
 use super::store::StoreMetrics;
 use super::transfer::TransferMetrics;
 use super::warm::WarmMetrics;
@@ -30,7 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) load_slow: Gauge,
     pub(crate) generation: IntGauge,
     pub(crate) owned_slices: IntGauge,
-    pub(crate) is_connected: IntGauge,
+    pub(crate) session: SessionMetrics,
+    pub(crate) watchers: IntGauge,
 }
 
 const LOAD_HELP: &str = "Load in cost units per second, exponentially decayed";
@@ -39,9 +41,9 @@ impl Metrics {
     /// Zeroed metrics in a registry of their own.
     pub(crate) fn new(target: &str) -> Self {
         let registry = MetricRegistry::default();
-        let of_target = TargetRegistry {
+        let of_target = LabelledRegistry {
             registry: &registry,
-            target,
+            labels: &[("target", target)],
         };
         let load = of_target.gauges("emberkeep_slicelet_load_units", LOAD_HELP, "half_life");
         let counter = |name, help| of_target.counter(name, help);
@@ -87,9 +89,10 @@ impl Metrics {
                 "emberkeep_slicelet_owned_slices",
                 "Slices of which this pod is a replica in any phase",
             ),
-            is_connected: gauge(
-                "emberkeep_slicelet_is_connected",
-                "1 while the session with the assigner is established, else 0",
+            session: SessionMetrics::new(&of_target),
+            watchers: gauge(
+                "emberkeep_slicelet_watchers",
+                "Watches of the assignment that are open at this pod",
             ),
             registry,
         }
@@ -119,7 +122,7 @@ mod tests {
     fn every_metric_is_named_after_its_role_and_can_be_registered() {
         let metrics = Metrics::new("profiles");
         let families = metrics.registry.gather();
-        assert_eq!(families.len(), 35);
+        assert_eq!(families.len(), 37);
         assert!(
             families
                 .iter()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emberkeep_runtime::target_registry::TargetRegistry;
+use emberkeep_runtime::labelled_registry::LabelledRegistry;
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
 /// The cause of a read from object storage.
@@ -42,7 +42,7 @@ pub(crate) struct StoreMetrics {
 }
 
 impl StoreMetrics {
-    pub(super) fn new(of_target: &TargetRegistry<'_>) -> Self {
+    pub(super) fn new(of_target: &LabelledRegistry<'_>) -> Self {
         let reads = of_target.counters(
             "emberkeep_slicelet_store_reads_total",
             "Reads of object storage, by cause",

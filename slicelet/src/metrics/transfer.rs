@@ -1,7 +1,7 @@
 //! Metrics of warm transfers between pods.
 
-use emberkeep_runtime::target_registry::TargetRegistry;
-use prometheus::{IntCounter, IntCounterVec, IntGauge};
+use emberkeep_runtime::labelled_registry::LabelledRegistry;
+use prometheus::{Histogram, HistogramTimer, IntCounter, IntCounterVec, IntGauge};
 
 /// How the pull of a slice's values from another pod ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(crate) struct TransferMetrics {
     pub(crate) received: TransferCounters,
     pub(crate) sending: IntGauge,
     pub(crate) receiving: IntGauge,
+    pull_seconds: Histogram,
     pulls: IntCounterVec,
 }
 
@@ -47,7 +48,7 @@ pub(crate) struct TransferCounters {
 }
 
 impl TransferMetrics {
-    pub(super) fn new(of_target: &TargetRegistry<'_>) -> Self {
+    pub(super) fn new(of_target: &LabelledRegistry<'_>) -> Self {
         let (counter, gauge) = (
             |name, help| of_target.counter(name, help),
             |name, help| of_target.gauge(name, help),
@@ -86,8 +87,17 @@ impl TransferMetrics {
                 "emberkeep_slicelet_receiving_transfers",
                 "Slices being pulled from other pods",
             ),
+            pull_seconds: of_target.histogram(
+                "emberkeep_slicelet_pull_seconds",
+                "Duration of pulls of a slice's warm values from another pod, with the reads of the rest",
+            ),
             pulls,
         }
+    }
+
+    /// Times a pull until the timer is dropped.
+    pub(crate) fn time_pull(&self) -> HistogramTimer {
+        self.pull_seconds.start_timer()
     }
 
     pub(crate) fn record_pull(&self, end: PullEnd) {

@@ -10,13 +10,14 @@ use emberkeep_proto::pb::{SessionRequest, SessionResponse};
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
 use emberkeep_runtime::watch::UPDATE_SIZE_MAX;
 use futures::StreamExt;
-use prometheus::IntGauge;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
+
+use crate::metrics::SessionMetrics;
 
 /// One connection to one assigner: registers, and relays messages in both directions.
 pub(super) struct ConnectionTask {
@@ -25,7 +26,7 @@ pub(super) struct ConnectionTask {
     pub(super) assigner: Arc<str>,
     pub(super) registration: Registration,
     pub(super) events: mpsc::Sender<SessionEvent>,
-    pub(super) is_connected: IntGauge,
+    pub(super) metrics: SessionMetrics,
 }
 
 /// The cause of the end of a connection.
@@ -47,11 +48,26 @@ enum ConnectionError {
     Stopped,
 }
 
+impl ConnectionError {
+    /// The cause in one word, for metrics.
+    const fn label(&self) -> &'static str {
+        match self {
+            Self::BadAddress(_) => "bad_address",
+            Self::Refused(_) => "rejected",
+            Self::Silent(_) => "timed_out",
+            Self::Invalid(_) | Self::Unwelcome => "invalid",
+            Self::Ended => "ended",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 impl ConnectionTask {
     /// Registers, relays messages in both directions until the connection ends, and reports the end to the brain.
     pub(super) async fn run(self, to_send: mpsc::Receiver<FromSlicelet>) {
         let Err(error) = self.relay(to_send).await;
-        self.is_connected.set(0);
+        self.metrics.on_disconnected();
+        self.metrics.record_failure(error.label());
         let connection = self.connection;
         let event = match leader_of(&error) {
             Some(leader) => SessionEvent::LeaderHinted { connection, leader },
@@ -69,7 +85,7 @@ impl ConnectionTask {
 
     async fn relay(&self, to_send: mpsc::Receiver<FromSlicelet>) -> Result<std::convert::Infallible, ConnectionError> {
         let (settings, mut messages) = timeout(WELCOME_TIMEOUT, self.register(to_send)).await??;
-        self.is_connected.set(1);
+        self.metrics.on_connected();
         tracing::info!(target = %self.registration.target, assigner = %self.assigner, "registered");
         let connection = self.connection;
         self.report(SessionEvent::Connected { connection, settings }).await?;

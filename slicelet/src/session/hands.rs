@@ -93,7 +93,7 @@ impl<C: Codec> SessionHands<C> {
     }
 
     fn connect(&mut self, connection: u64, assigner: Arc<str>, known: Generation) {
-        self.parts.metrics.is_connected.set(0);
+        self.parts.metrics.session.on_disconnected();
         let (messages, to_send) = mpsc::channel(MESSAGES_MAX);
         let end = CancellationToken::new();
         let task = ConnectionTask {
@@ -105,7 +105,7 @@ impl<C: Codec> SessionHands<C> {
                 known,
             },
             events: self.events.clone(),
-            is_connected: self.parts.metrics.is_connected.clone(),
+            metrics: self.parts.metrics.session.clone(),
         };
         let (ends, stop) = (end.clone(), self.parts.tasks.stop().clone());
         self.parts

@@ -30,6 +30,7 @@ impl<C: Codec> Puller<C> {
     pub(crate) async fn pull(&self, slice: &Slice, source: &PodAddress, report: impl FnMut(Warmth) + Send) {
         let metrics = &self.warm.parts.metrics.transfer;
         let _in_progress = InProgress::start(&metrics.receiving);
+        let _timer = metrics.time_pull();
         let mut pull = SlicePull::begin(&self.warm, &self.published, slice, source, report).await;
         let end = pull.run().await;
         metrics.record_pull(end);

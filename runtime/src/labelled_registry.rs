@@ -1,4 +1,4 @@
-//! Registration of metrics that carry a target's name as a constant label.
+//! Registration of metrics that carry the same constant labels, such as the name of a target.
 
 use std::sync::Arc;
 
@@ -8,19 +8,22 @@ use crate::age_gauge::AgeGauge;
 use crate::computed_gauge::ComputedGauge;
 use crate::metric_registry::MetricRegistry;
 
-/// Creates and registers metrics labelled with one target. Each method panics as [`MetricRegistry::registered`].
+/// Creates and registers metrics with constant labels. Each method panics as [`MetricRegistry::registered`].
 #[derive(Debug, Clone, Copy)]
-pub struct TargetRegistry<'a> {
+pub struct LabelledRegistry<'a> {
     /// Where they are registered.
     pub registry: &'a MetricRegistry,
-    /// The value of the label `target`.
-    pub target: &'a str,
+    /// The names and values of the labels.
+    pub labels: &'a [(&'a str, &'a str)],
 }
 
 #[allow(missing_docs, reason = "each method creates the metric that it is named after")]
-impl TargetRegistry<'_> {
+impl LabelledRegistry<'_> {
     fn opts(&self, name: &str, help: &str) -> Opts {
-        Opts::new(name, help).const_label("target", self.target)
+        let opts = Opts::new(name, help);
+        self.labels
+            .iter()
+            .fold(opts, |opts, (label, value)| opts.const_label(*label, *value))
     }
 
     pub fn counter(&self, name: &str, help: &str) -> IntCounter {
