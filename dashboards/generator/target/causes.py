@@ -1,6 +1,6 @@
 """Decisions, routing, sessions, object storage."""
 
-from ..expressions import POD, RARE, increase, quantile, rate, share
+from ..expressions import POD, RARE, increase, per_target, quantile, rate, share
 from ..panels import BAD, GOOD, Look, Series, graph
 
 
@@ -93,11 +93,9 @@ def panels() -> list:
             "Reads of object storage, by cause",
             Look(
                 "reqps",
-                "Who reads: clients that wait, or work ahead of them? granted: the pods' share of the target's rate.",
-                dashed="/^granted/",
+                "Who reads: clients that wait, or work ahead of them? revalidate: is a cached version still the newest.",
             ),
             Series(rate("emberkeep_slicelet_store_reads_total", POD, by="cause"), "{{cause}}"),
-            Series(f"sum (emberkeep_slicelet_store_granted_rate{{{POD}}} < Inf)", "granted"),
             width=8,
         ),
         graph(
@@ -112,20 +110,14 @@ def panels() -> list:
             width=8,
         ),
         graph(
-            "Refused, failed and conflicting requests",
+            "Refused, failed and repeated requests",
             Look(
                 "reqps",
-                "Does object storage reject work? refused: no slot before the deadline; conflicts: another pod wrote the object.",
+                "Does object storage reject work? refused: no slot before the deadline; conflicts: another pod wrote; repeated: a retry.",
             ),
             Series(rate("emberkeep_slicelet_store_refused_total", POD), "refused"),
             Series(rate("emberkeep_slicelet_store_write_failures_total", POD), "failed writes"),
             Series(rate("emberkeep_slicelet_write_conflicts_total", POD), "conflicts"),
-            width=8,
-        ),
-        graph(
-            "Writes and repeated requests",
-            Look("reqps", "How much is written, and how often did a retry get the stored answer?"),
-            Series(rate("emberkeep_slicelet_store_writes_total", POD), "writes"),
             Series(rate("emberkeep_slicelet_deduplicated_requests_total", POD), "repeated"),
             width=8,
         ),
@@ -133,6 +125,50 @@ def panels() -> list:
             "Open guards",
             Look("short", "Do handlers hold keys too long? A guard is held while a request uses a key.", decimals=0),
             Series(f"topk(20, emberkeep_slicelet_open_guards{{{POD}}})", "{{instance}}"),
+            width=8,
+        ),
+        graph(
+            "Bytes of object storage",
+            Look("Bps", "How much is read and written? Many bytes for few requests: the values are large."),
+            Series(rate("emberkeep_slicelet_store_read_bytes_total", POD), "read"),
+            Series(rate("emberkeep_slicelet_store_write_bytes_total", POD), "written"),
+            width=8,
+        ),
+        graph(
+            "Load by half-life",
+            Look(
+                "short",
+                "Does the load change just now? 10 s above 60 s: it rises; the balancer acts on what lasts.",
+                label="units/s",
+            ),
+            Series(f"sum by (half_life) (emberkeep_slicelet_load_units{{{POD}}})", "{{half_life}}"),
+            width=8,
+        ),
+        graph(
+            "Granted rate of object storage",
+            Look(
+                "reqps",
+                "Is the rate that the assigner grants used up? used: reads and writes. Empty without --store-rate.",
+                dashed="/^granted/",
+                empty="no limit",
+            ),
+            Series(f"sum (emberkeep_slicelet_store_granted_rate{{{POD}}}) < Inf", "granted"),
+            Series(
+                rate("emberkeep_slicelet_store_reads_total", POD)
+                + " + "
+                + rate("emberkeep_slicelet_store_writes_total", POD),
+                "used",
+            ),
+            width=8,
+        ),
+        graph(
+            "Generations behind the newest",
+            Look("short", "Which pods hold an old assignment? The five furthest behind.", decimals=0),
+            Series(
+                f"topk(5, clamp_min(scalar({per_target('emberkeep_assigner_generation')}) "
+                f"- emberkeep_slicelet_generation{{{POD}}}, 0))",
+                "{{instance}}",
+            ),
             width=8,
         ),
     ]

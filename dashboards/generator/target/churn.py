@@ -1,6 +1,6 @@
 """Moves: how many, how much load, why, and how they go."""
 
-from ..expressions import RARE, TARGET, increase, of_leader, per_target, quantile, rate
+from ..expressions import POD, RARE, TARGET, increase, of_leader, per_target, quantile, rate
 from ..panels import BAD, CAUSE_COLOURS, GOOD, Look, Series, graph
 
 MOVING = f'{TARGET}, phase!="serving"'
@@ -39,10 +39,12 @@ def panels() -> list:
             "Handoffs in progress",
             Look(
                 "short",
-                "How many slices are on their way? warming: at the new owner; yielding: still served by the old one.",
+                "How many slices are on their way? warming: at the new owner; yielding: still served by the old one; pulling: by pods.",
                 decimals=0,
             ),
             Series(f"max by (phase) {of_leader('emberkeep_assigner_replicas', MOVING)}", "{{phase}}"),
+            Series(f"sum (emberkeep_slicelet_receiving_transfers{{{POD}}})", "pulling"),
+            Series(f"sum (emberkeep_slicelet_sending_transfers{{{POD}}})", "sending"),
             width=6,
         ),
         graph(

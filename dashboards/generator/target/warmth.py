@@ -81,4 +81,27 @@ def panels() -> list:
             Series(quantile(0.99, "emberkeep_slicelet_pull_seconds", POD, window=RARE), "99 %"),
             width=8,
         ),
+        graph(
+            "Requests that waited for a load",
+            Look(
+                "reqps", "Which pods make clients wait? Requests that share one load count each. The 20 slowest pods."
+            ),
+            Series("topk(20, " + rate("emberkeep_slicelet_loads_total", POD, by="instance") + ")", "{{instance}}"),
+            width=8,
+        ),
+        graph(
+            "Warm keys of each pod",
+            Look(
+                "short", "How many keys are warm? Fewer keys at equal bytes: the values grew.", stacked=True, decimals=0
+            ),
+            Series(f"topk(20, emberkeep_slicelet_warm_keys{{{POD}}})", "{{instance}}"),
+            width=8,
+        ),
+        graph(
+            "Values transferred between pods",
+            Look("short", "How many warm values follow their slices?", label="a second"),
+            Series(rate("emberkeep_slicelet_received_values_total", POD), "received"),
+            Series(rate("emberkeep_slicelet_sent_values_total", POD), "sent"),
+            width=8,
+        ),
     ]
