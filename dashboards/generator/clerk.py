@@ -30,8 +30,12 @@ def failed() -> list:
     return [
         number(
             "Failed requests",
-            "Which share of the requests fails, after all retries?",
-            share(rate("emberkeep_clerk_failures_total", CLIENT, window="5m"), rate_5m("requests")) + " or vector(0)",
+            "Which share of the requests gets no answer from a pod, after all retries? Without those of an invalid key or body.",
+            share(
+                rate("emberkeep_clerk_failures_total", f'{CLIENT}, reason!="rejected"', window="5m"),
+                rate_5m("requests"),
+            )
+            + " or vector(0)",
             (GOOD, (0.0005, WARN), (0.005, BAD)),
             unit="percentunit",
             decimals=2,
@@ -65,7 +69,7 @@ def failed() -> list:
             "Requests that failed, by reason",
             Look(
                 "reqps",
-                "Why do requests fail? no_owner: no pod serves the key; unreachable: no connection; broken: it broke after sending.",
+                "Why do requests fail? no_owner: no pod serves the key; unreachable: no connection; rejected: an invalid key or body.",
             ),
             Series(rate("emberkeep_clerk_failures_total", CLIENT, by="reason"), "{{reason}}"),
         ),

@@ -4,6 +4,8 @@ from .expressions import RARE, TARGET, VOLUNTARY, increase, of_leader, or_zero, 
 from .frame import CALM, EVEN, FAILED, WARM, WHY, frame, row, target, uid
 from .panels import BAD, CAUSE_COLOURS, GOOD, WARN, Column, Look, Series, graph, listing, number
 
+# An invalid key or body is the caller's fault.
+FAILED_SELECTOR = f'{TARGET}, reason!="rejected"'
 HOTTEST_OVER_MEAN = share(
     f"max by (target) {of_leader('emberkeep_assigner_pod_load_units')}",
     per_target("emberkeep_assigner_load_mean_units"),
@@ -99,7 +101,7 @@ def targets():
         Column(
             "Failed",
             share(
-                rate("emberkeep_clerk_failures_total", by="target", window="5m"),
+                rate("emberkeep_clerk_failures_total", FAILED_SELECTOR, by="target", window="5m"),
                 rate("emberkeep_clerk_requests_total", by="target", window="5m"),
             ),
             "percentunit",
@@ -206,8 +208,8 @@ def why() -> list:
     return [
         graph(
             "Requests that failed",
-            Look("reqps", "Do clients get errors? Requests a second that clerks gave up."),
-            Series(rate("emberkeep_clerk_failures_total", by="target"), "{{target}}"),
+            Look("reqps", "Do clients get errors? Requests a second that got no answer from a pod."),
+            Series(rate("emberkeep_clerk_failures_total", FAILED_SELECTOR, by="target"), "{{target}}"),
             width=8,
         ),
         graph(

@@ -99,14 +99,14 @@ def panels() -> list:
             width=8,
         ),
         graph(
-            "Latency of object storage, 99 %",
+            "Latency of object storage",
             Look(
                 "s",
                 "Is object storage slow, or the wait before it? wait: for admission; read, write: the request itself.",
             ),
-            Series(quantile(0.99, "emberkeep_slicelet_store_wait_seconds", POD), "wait"),
-            Series(quantile(0.99, "emberkeep_slicelet_store_read_seconds", POD), "read"),
-            Series(quantile(0.99, "emberkeep_slicelet_store_write_seconds", POD), "write"),
+            Series(quantile(0.99, "emberkeep_slicelet_store_wait_seconds", POD), "wait, 99 %"),
+            Series(quantile(0.99, "emberkeep_slicelet_store_read_seconds", POD), "read, 99 %"),
+            Series(quantile(0.99, "emberkeep_slicelet_store_write_seconds", POD), "write, 99 %"),
             width=8,
         ),
         graph(

@@ -61,7 +61,7 @@ def panels() -> list:
         ),
         graph(
             "Requests that failed, by reason",
-            Look("reqps", "Do clients get errors, and which? Requests a second that clerks gave up."),
+            Look("reqps", "Do clients get errors, and which? Requests a second that got no answer from a pod."),
             Series(rate("emberkeep_clerk_failures_total", by="reason"), "{{reason}}"),
             width=8,
         ),
