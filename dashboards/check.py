@@ -2,7 +2,8 @@
 """Checks dashboards and rules.
 
 `check.py` alone checks what can be checked without a server: each alert has a severity, texts and a section in
-docs/operating.md, and is tested. `--page FILE` also compares the metrics in use with a reference page.
+docs/operating.md, and is tested; panels that docs/operating.md names exist. `--page FILE` also compares the metrics in use
+with a reference page.
 
 `check.py URL` evaluates each query of each panel and each rule on the Prometheus server at URL, which has to scrape a
 cluster. It reports queries with an error, with an unknown metric, and without data. Rules, and graphs with a text for the
@@ -24,6 +25,7 @@ import yaml
 FOLDER = Path(__file__).resolve().parent
 BOARDS = ["fleet.json", "target.json", "assigner.json", "clerk.json"]
 RULES = ["recording.yaml", "alerts.yaml"]
+RUNBOOK = FOLDER.parent / "docs/operating.md"
 TIMEOUT_SECONDS = 30
 
 # A name of a metric of ours or of a recording rule, with its selector.
@@ -57,7 +59,7 @@ def main() -> int:
     parser.add_argument("--empty-ok", action="store_true", help="tolerate queries without data whose metrics exist")
     args = parser.parse_args()
 
-    faults = rule_faults()
+    faults = rule_faults() + runbook_faults()
     if args.page:
         faults += page_faults(args.page)
     if args.url:
@@ -82,7 +84,7 @@ def rules() -> list:
 
 def rule_faults() -> list:
     """Alerts that lack something."""
-    headings = re.findall(r"^### (Emberkeep\w+)$", (FOLDER.parent / "docs/operating.md").read_text(), re.M)
+    headings = re.findall(r"^### (Emberkeep\w+)$", RUNBOOK.read_text(), re.M)
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     tests = "".join(path.read_text() for path in sorted((FOLDER / "rules").glob("*_test.yaml")))
     alerts = {rule["alert"]: rule for rule in rules() if "alert" in rule}
@@ -103,6 +105,23 @@ def rule_faults() -> list:
         if f'ALERTS{{alertname="{name}"' not in tests:
             faults.append(f"alert {name} is not tested, add it to a rules/*_test.yaml")
     return faults
+
+
+def runbook_faults() -> list:
+    """Panels that the runbook names in quotes, and that do not exist."""
+    _, _, runbook = RUNBOOK.read_text().partition("\n## What to watch\n")
+    named = set(re.findall(r'"([^"]+)"', " ".join(runbook.split())))
+    titles = {panel["title"] for name in BOARDS for panel in load(name)["panels"]}
+    series = {
+        query["legendFormat"]
+        for name in BOARDS
+        for panel in load(name)["panels"]
+        for query in panel.get("targets") or []
+    }
+    return [
+        f"docs/operating.md names the panel '{name}', which no dashboard has"
+        for name in sorted(named - titles - series)
+    ]
 
 
 def page_faults(page: Path) -> list:
