@@ -42,7 +42,7 @@ step "$home/venv/bin/python" check.py
 
 if command -v promtool >/dev/null; then
     step promtool check rules rules/recording.yaml rules/alerts.yaml
-    step promtool test rules rules/*_test.yaml
+    step promtool test rules rules/tests/*_test.yaml
 else
     printf '\n== promtool is not installed, so the rules were not tested\n'
 fi

@@ -86,7 +86,7 @@ def rule_faults() -> list:
     """Alerts that lack something."""
     headings = re.findall(r"^### (Emberkeep\w+)$", RUNBOOK.read_text(), re.M)
     recorded = {rule["record"] for rule in rules() if "record" in rule}
-    tests = "".join(path.read_text() for path in sorted((FOLDER / "rules").glob("*_test.yaml")))
+    tests = "".join(path.read_text() for path in sorted((FOLDER / "rules/tests").glob("*_test.yaml")))
     alerts = {rule["alert"]: rule for rule in rules() if "alert" in rule}
     faults = [
         f"docs/operating.md has a section {name}, but there is no such alert" for name in headings if name not in alerts
@@ -103,7 +103,7 @@ def rule_faults() -> list:
             if ":" in used and used not in recorded:
                 faults.append(f"alert {name} needs {used}, which no recording rule records")
         if f'ALERTS{{alertname="{name}"' not in tests:
-            faults.append(f"alert {name} is not tested, add it to a rules/*_test.yaml")
+            faults.append(f"alert {name} is not tested, add it to a rules/tests/*_test.yaml")
     return faults
 
 

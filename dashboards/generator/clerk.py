@@ -2,7 +2,7 @@
 
 from .expressions import TARGET, of_leader, or_zero, per_target, quantile, rate, share
 from .frame import CALM, EVEN, FAILED, WARM, WHY, choice, frame, row, target
-from .panels import BAD, GOOD, WARN, Look, Series, graph, number
+from .panels import BAD, GOOD, HIDDEN, WARN, Look, Series, graph, number
 
 CLIENT = f'{TARGET}, instance=~"$client"'
 MOVING = f'{TARGET}, phase!="serving"'
@@ -163,7 +163,7 @@ def calm() -> list:
                 "percentunit",
                 "Which clerks run out of retries? The five with the least. At 0 % each failure reaches the caller.",
                 maximum=1,
-                steps=[BAD, (0.2, GOOD)],
+                steps=[HIDDEN, (0.2, BAD)],
             ),
             Series(f"bottomk(5, emberkeep_clerk_retry_budget_ratio{{{CLIENT}}})", "{{instance}}"),
             width=8,

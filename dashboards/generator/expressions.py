@@ -45,6 +45,11 @@ def quantile(share: float, metric: str, selector: str = TARGET, by: str = "", wi
     return f"histogram_quantile({share}, sum by ({labels}) (rate({metric}_bucket{{{selector}}}[{window}])))"
 
 
+def rare_quantile(share: float, metric: str, selector: str = TARGET) -> str:
+    """A quantile of a rare event over ten minutes; no value, rather than NaN, where it did not happen."""
+    return f"{quantile(share, metric, selector, window=RARE)} >= 0"
+
+
 def share(part: str, whole: str) -> str:
     """A part of a whole; no value where the whole is zero."""
     return f"{part} / ({whole} > 0)"

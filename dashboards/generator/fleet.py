@@ -2,7 +2,7 @@
 
 from .expressions import RARE, TARGET, VOLUNTARY, increase, of_leader, or_zero, per_target, rate, share
 from .frame import CALM, EVEN, FAILED, WARM, WHY, frame, row, target, uid
-from .panels import BAD, CAUSE_COLOURS, GOOD, WARN, Column, Look, Series, graph, listing, number
+from .panels import BAD, CAUSE_COLOURS, GOOD, HIDDEN, WARN, Column, Look, Series, graph, listing, number
 
 # An invalid key or body is the caller's fault.
 FAILED_SELECTOR = f'{TARGET}, reason!="rejected"'
@@ -132,7 +132,7 @@ def warm() -> list:
                 "percentunit",
                 "Which share of the requests found its value in memory? A dip after a restart or a crash should end in seconds.",
                 maximum=1,
-                steps=[BAD, (0.8, GOOD)],
+                steps=[HIDDEN, (0.8, BAD)],
                 has_values=True,
             ),
             Series(
@@ -234,6 +234,21 @@ def why() -> list:
             width=8,
         ),
         graph(
+            "Firing alerts",
+            Look(
+                "short",
+                "Which alerts fire, since when? Their names are sections of docs/operating.md. Empty also without the rules.",
+                stacked=True,
+                decimals=0,
+                empty="no alert fires",
+            ),
+            Series(
+                'sum by (alertname, target) (ALERTS{alertname=~"Emberkeep.*", alertstate="firing"})',
+                "{{alertname}} {{target}}",
+            ),
+            width=8,
+        ),
+        graph(
             "Frozen, pinned, draining, poisoned",
             Look(
                 "short",
@@ -244,6 +259,7 @@ def why() -> list:
             Series(per_target("emberkeep_assigner_pins"), "{{target}}: pins"),
             Series(per_target("emberkeep_assigner_draining_pods"), "{{target}}: draining pods"),
             Series(per_target("emberkeep_assigner_poisoned_ranges"), "{{target}}: poisoned ranges"),
+            width=8,
         ),
         graph(
             "Age of the assignment in use",
@@ -253,5 +269,6 @@ def why() -> list:
             ),
             Series(f"max by (target) (emberkeep_slicelet_assignment_age_seconds{{{TARGET}}})", "{{target}}: pods"),
             Series(f"max by (target) (emberkeep_clerk_assignment_age_seconds{{{TARGET}}})", "{{target}}: clerks"),
+            width=8,
         ),
     ]

@@ -12,7 +12,8 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-GOOD, WARN, BAD, CALM = "green", "orange", "red", "text"
+# HIDDEN is the base of a lower limit, which is drawn as a line in the colour of what is above its value.
+GOOD, WARN, BAD, HIDDEN = "green", "orange", "red", "transparent"
 
 # The top of an axis whose values are all zero; without it the axis ends at 100.
 AXIS_OF_ZEROS = {"reqps": 0.1, "short": 1, "Bps": 1024}

@@ -1,6 +1,6 @@
 """Decisions, routing, sessions, object storage."""
 
-from ..expressions import POD, RARE, increase, per_target, quantile, rate, share
+from ..expressions import POD, RARE, increase, per_target, quantile, rare_quantile, rate, share
 from ..panels import BAD, GOOD, Look, Series, graph
 
 
@@ -23,9 +23,10 @@ def panels() -> list:
             Look(
                 "s",
                 "How fast do pods learn an assignment? one pod: until it applied it; all pods: until the last one did.",
+                empty="no decision in this time",
             ),
-            Series(quantile(0.99, "emberkeep_assigner_propagation_seconds", window=RARE), "one pod, 99 %"),
-            Series(quantile(0.99, "emberkeep_assigner_distribution_seconds", window=RARE), "all pods, 99 %"),
+            Series(rare_quantile(0.99, "emberkeep_assigner_propagation_seconds"), "one pod, 99 %"),
+            Series(rare_quantile(0.99, "emberkeep_assigner_distribution_seconds"), "all pods, 99 %"),
             width=8,
         ),
         graph(

@@ -1,6 +1,6 @@
 """Moves: how many, how much load, why, and how they go."""
 
-from ..expressions import POD, RARE, TARGET, increase, of_leader, per_target, quantile, rate
+from ..expressions import POD, RARE, TARGET, increase, of_leader, per_target, rare_quantile, rate
 from ..panels import BAD, CAUSE_COLOURS, GOOD, Look, Series, graph
 
 MOVING = f'{TARGET}, phase!="serving"'
@@ -49,9 +49,13 @@ def panels() -> list:
         ),
         graph(
             "Duration of handoffs",
-            Look("s", "How long does a slice warm before it switches? Near 10 s: the timeout ends it, not the warmth."),
-            Series(quantile(0.5, "emberkeep_assigner_handoff_seconds", window=RARE), "median"),
-            Series(quantile(0.99, "emberkeep_assigner_handoff_seconds", window=RARE), "99 %"),
+            Look(
+                "s",
+                "How long does a slice warm before it switches? Near 10 s: the timeout ends it, not the warmth.",
+                empty="no handoff in this time",
+            ),
+            Series(rare_quantile(0.5, "emberkeep_assigner_handoff_seconds"), "median"),
+            Series(rare_quantile(0.99, "emberkeep_assigner_handoff_seconds"), "99 %"),
             width=6,
         ),
         graph(

@@ -1,6 +1,6 @@
 """States that need an operator, and what clients see of them."""
 
-from ..expressions import RARE, TARGET, or_zero, per_target, quantile, rate
+from ..expressions import TARGET, or_zero, per_target, rare_quantile, rate
 from ..panels import BAD, GOOD, WARN, Look, Series, graph, number
 
 CONNECTED = f"emberkeep_slicelet_is_connected{{{TARGET}}}"
@@ -71,9 +71,10 @@ def panels() -> list:
                 "s",
                 "How long are keys unserved after a crash? From the last message of a dead pod to new owners of all its slices.",
                 label="of the last 10 minutes",
+                empty="no crash in this time",
             ),
-            Series(quantile(0.5, "emberkeep_assigner_reassignment_seconds", window=RARE), "median"),
-            Series(quantile(0.99, "emberkeep_assigner_reassignment_seconds", window=RARE), "99 %"),
+            Series(rare_quantile(0.5, "emberkeep_assigner_reassignment_seconds"), "median"),
+            Series(rare_quantile(0.99, "emberkeep_assigner_reassignment_seconds"), "99 %"),
             width=8,
         ),
     ]

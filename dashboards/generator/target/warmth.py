@@ -1,7 +1,7 @@
 """Whether requests find their value in memory, and how a move keeps it so."""
 
-from ..expressions import POD, RARE, increase, quantile, rate, share
-from ..panels import BAD, GOOD, Look, Series, graph
+from ..expressions import POD, RARE, increase, rare_quantile, rate, share
+from ..panels import BAD, HIDDEN, Look, Series, graph
 
 
 def panels() -> list:
@@ -13,7 +13,7 @@ def panels() -> list:
                 "percentunit",
                 "Which share of the requests found its value in memory? all pods, and the worst single pod.",
                 maximum=1,
-                steps=[BAD, (0.8, GOOD)],
+                steps=[HIDDEN, (0.8, BAD)],
             ),
             Series(
                 share(rate("emberkeep_slicelet_hits_total", POD), rate("emberkeep_slicelet_requests_total", POD)),
@@ -76,9 +76,13 @@ def panels() -> list:
         ),
         graph(
             "Duration of transfers",
-            Look("s", "Are transfers faster than the 10 s that a new owner may warm up? (setting warm-timeout)"),
-            Series(quantile(0.5, "emberkeep_slicelet_pull_seconds", POD, window=RARE), "median"),
-            Series(quantile(0.99, "emberkeep_slicelet_pull_seconds", POD, window=RARE), "99 %"),
+            Look(
+                "s",
+                "Are transfers faster than the 10 s that a new owner may warm up? (setting warm-timeout)",
+                empty="no transfer in this time",
+            ),
+            Series(rare_quantile(0.5, "emberkeep_slicelet_pull_seconds", POD), "median"),
+            Series(rare_quantile(0.99, "emberkeep_slicelet_pull_seconds", POD), "99 %"),
             width=8,
         ),
         graph(
