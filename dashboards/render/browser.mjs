@@ -63,5 +63,5 @@ function contentType(url) {
 
 function page(style) {
   const scripts = '<script src="/input.js"></script><script src="/main.js"></script>';
-  return `<!doctype html><meta charset="utf-8"><style>${style}</style><div id="root"></div>${scripts}`;
+  return `<!doctype html><meta charset="utf-8"><style>body { margin: 0 } ${style}</style><div id="root"></div>${scripts}`;
 }
