@@ -13,13 +13,22 @@ function number(text) {
   return text === '-Inf' ? -Infinity : Number(text);
 }
 
+/** The samples of a range, with a missing one in each gap that is longer than the line may span. */
+function withGaps(points, step, { spanNulls } = {}) {
+  const longest = Math.max(step, (spanNulls ?? 0) / 1000);
+  return points.flatMap((point, index) => {
+    const isAfterGap = index > 0 && point[0] - points[index - 1][0] > longest;
+    return isAfterGap ? [[point[0] - step, 'NaN'], point] : [point];
+  });
+}
+
 /** One frame for each series, with the configuration of the panel. */
 export function seriesFrames(panel, queries, theme) {
   const frames = queries.flatMap(({ query, step, result }) =>
     result.map(({ metric, values, value }) => {
-      const points = values ?? [value];
+      const points = values ? withGaps(values, step, panel.fieldConfig.defaults.custom) : [value];
       const name = named(query.legendFormat, metric);
-      const times = { name: 'Time', type: FieldType.time, config: { interval: step * 1000 } };
+      const times = { name: 'Time', type: FieldType.time, config: {} };
       const numbers = { name: 'Value', type: FieldType.number, labels: metric, config: { displayNameFromDS: name } };
       times.values = points.map(([seconds]) => seconds * 1000);
       numbers.values = points.map(([, text]) => number(text)).map((one) => (Number.isNaN(one) ? null : one));
