@@ -27,3 +27,7 @@ bench *args='':
 # Run a cluster on this machine, with requests; `just dev --help` for its options
 dev *args:
     cargo run --release --locked -- dev {{ args }}
+
+# Write the Grafana dashboards, check them and the rules; with the URL of a Prometheus server, also draw all panels
+dashboards url='':
+    dashboards/build.sh {{ url }}
