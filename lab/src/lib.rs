@@ -6,7 +6,7 @@
 //!            |                     ^
 //!            +-> bench ------------+
 //!
-//! dev, bench, chaos, load --> report
+//! dev, bench, chaos, load --> report            dev, chaos, cluster --> monitoring
 //! ```
 //!
 //! | module | holds |
@@ -15,6 +15,7 @@
 //! | [`demo`] | the demo service: its messages, one pod, the values that its keys must have |
 //! | [`load`] | which request is due when, the clients that send it, what is counted |
 //! | [`chaos`] | the disruptions, a file each, and the supervisor that injects and heals them |
+//! | [`monitoring`] | the metrics of the clients, and a Prometheus that follows the processes |
 //! | [`report`] | figures and their texts; a leaf: plain values in, text and JSON out |
 //! | [`dev`] | one run of `emberkeep dev` |
 //! | [`bench`](mod@bench) | the measurements of `emberkeep bench`, a file each |
@@ -29,6 +30,7 @@ pub mod demo;
 pub mod dev;
 mod error;
 pub mod load;
+pub mod monitoring;
 pub mod report;
 
 pub use deadline::DEADLINE;

@@ -53,6 +53,12 @@ pub(crate) struct DevArgs {
     /// Write the summary to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+    /// Write a configuration of Prometheus, with rules and alerts, to this folder; its targets follow the processes
+    #[arg(long, value_name = "DIR")]
+    pub(super) open_metrics_dir: Option<PathBuf>,
+    /// Start a Prometheus server with that configuration, if one is installed [default folder: in the data folder]
+    #[arg(long)]
+    pub(super) prometheus: bool,
     /// Move slices without transferring their warm values to the new owner first
     #[arg(long)]
     pub(super) no_transfer: bool,
@@ -72,6 +78,8 @@ impl DevArgs {
             store: self.store.clone(),
             duration: self.duration,
             record: self.record.clone(),
+            metrics_folder: self.open_metrics_dir.clone(),
+            prometheus: self.prometheus,
             transfer: !self.no_transfer,
             clerk: self.patient.then(ample_deadline).unwrap_or_default(),
             chaos: self.chaos.settings(),

@@ -84,12 +84,13 @@ fn the_metrics_that_documents_name_exist() {
     let metrics = [
         emberkeep_assigner::metric_descriptions(),
         emberkeep_slicelet::metric_descriptions(),
+        emberkeep_clerk::metric_descriptions(),
     ]
     .concat();
     let names: BTreeSet<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
     for path in DOCUMENTS {
         let text = text_of(path);
-        for role in ["emberkeep_assigner_", "emberkeep_slicelet_"] {
+        for role in ["emberkeep_assigner_", "emberkeep_slicelet_", "emberkeep_clerk_"] {
             for metric in words_after(&text, role, |c| c.is_ascii_lowercase() || c == '_') {
                 assert!(
                     names.contains(format!("{role}{metric}").as_str()),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use crate::LabError;
 use crate::cluster::{AssignmentObserver, ProcessCluster};
 use crate::load::{LoadRun, Schedule};
+use crate::monitoring::RunMonitoring;
 use crate::report::EventKind;
 
 /// The period before the end of a run in which no disruption is injected.
@@ -23,6 +24,7 @@ pub(crate) struct ChaosContext<'a> {
     /// The waiting and retry settings of new clients.
     pub(super) clerk: ClerkSettings,
     cluster: Mutex<&'a mut ProcessCluster>,
+    monitoring: Option<&'a RunMonitoring>,
     /// The end of the run, if it is known.
     ends: Option<Duration>,
     /// The flag of a one-time disruption that has begun and is not finished.
@@ -44,8 +46,27 @@ impl<'a> ChaosContext<'a> {
             schedule,
             clerk,
             cluster: Mutex::const_new(cluster),
+            monitoring: None,
             ends,
             unfinished: Cell::new(None),
+        }
+    }
+
+    /// The monitoring follows the processes of the cluster.
+    pub(crate) const fn monitored_by(mut self, monitoring: &'a RunMonitoring) -> Self {
+        self.monitoring = Some(monitoring);
+        self
+    }
+
+    /// Fails when a process has ended unexpectedly.
+    pub(super) async fn check_processes(&self) -> Result<(), LabError> {
+        let mut cluster = self.cluster().await;
+        if let Some(failure) = cluster.take_failure() {
+            return Err(failure);
+        }
+        match self.monitoring {
+            Some(monitoring) => monitoring.follow(|| cluster.scrape_targets()),
+            None => Ok(()),
         }
     }
 

@@ -41,9 +41,7 @@ async fn check_processes(context: &ChaosContext<'_>) -> Result<Infallible, LabEr
     let mut ticks = ticks(CHECK_INTERVAL);
     loop {
         ticks.tick().await;
-        if let Some(failure) = context.cluster().await.take_failure() {
-            return Err(failure);
-        }
+        context.check_processes().await?;
     }
 }
 

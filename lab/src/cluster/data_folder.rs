@@ -7,6 +7,7 @@
 //! buckets/        the data of the S3 server
 //! objects/        the objects, without a server
 //! logs/           a file per process, of the last run
+//! monitoring/     a configuration of Prometheus and its data
 //! reads/          each pod's reads of the store, of the last run
 //! ```
 
@@ -83,6 +84,10 @@ impl DataFolder {
 
     pub(super) fn objects(&self) -> PathBuf {
         self.root.join("objects")
+    }
+
+    pub(crate) fn monitoring(&self) -> PathBuf {
+        self.root.join("monitoring")
     }
 
     /// The log of the process of that name.

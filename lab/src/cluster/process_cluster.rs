@@ -21,6 +21,7 @@ use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
 use super::process::{ChildProcess, ProcessSpec};
 use super::storage::{Storage, StoreChoice};
 use super::tcp_proxy::Upstream;
+use crate::monitoring::ScrapeTargets;
 use crate::{DEADLINE, LabError};
 
 /// The settings of a cluster.
@@ -326,6 +327,16 @@ impl ProcessCluster {
         let store = format!("{:<12} {}", "store", self.storage.url);
         let folder = format!("{:<12} {}", "data", self.folder.root().display());
         members.chain(pods).chain([store, folder]).collect()
+    }
+
+    /// The metrics pages of members and pods, without killed and draining ones.
+    pub(crate) fn scrape_targets(&self) -> ScrapeTargets {
+        let members = self.assigners.members().iter();
+        let pods = self.pods.iter().map(|pod| (pod.name().to_owned(), pod.http));
+        ScrapeTargets {
+            assigners: members.map(|member| (member.name(), member.addresses.http)).collect(),
+            slicelets: pods.collect(),
+        }
     }
 
     /// A process with the flags for the store and the assigner.

@@ -14,6 +14,7 @@ use crate::chaos::{ChaosContext, supervise};
 use crate::cluster::{AssignmentObserver, DataFolder, PodOptions, ProcessCluster, ProcessClusterSettings};
 use crate::demo::{ReadTotals, TARGET, value_of};
 use crate::load::{Clients, LoadRun, Schedule, drive, write_missing};
+use crate::monitoring::RunMonitoring;
 use crate::report::{ProgressEvent, ProgressSample, RunCounters, RunSummary, ShowProgress};
 use crate::{DEADLINE, LabError};
 
@@ -27,6 +28,7 @@ pub struct DevHarness {
     cluster: ProcessCluster,
     assignment: AssignmentObserver,
     clients: Clients,
+    monitoring: RunMonitoring,
     /// Ends the observer of the assignment.
     end: CancellationToken,
 }
@@ -90,6 +92,7 @@ impl DevHarness {
             clerk.clone(),
             *duration,
         );
+        let context = context.monitored_by(&self.monitoring);
         let supervised = supervise(context, chaos, &done);
         let sampled = async {
             done.run_until_cancelled(sample(show, &run, &self.assignment)).await;
@@ -153,7 +156,8 @@ async fn start(
         let read = |done| part("reading each key once", done, count);
         clients.read_each(schedule.each_key_once(), read).await?;
     }
-    for location in cluster.locations() {
+    let monitoring = monitor(&settings, &cluster, &clients).await?;
+    for location in cluster.locations().into_iter().chain(monitoring.locations()) {
         show(ProgressEvent::Located(&location));
     }
     Ok(DevHarness {
@@ -162,8 +166,21 @@ async fn start(
         cluster,
         assignment,
         clients,
+        monitoring,
         end,
     })
+}
+
+async fn monitor(
+    settings: &DevSettings,
+    cluster: &ProcessCluster,
+    clients: &Clients,
+) -> Result<RunMonitoring, LabError> {
+    let own_folder = settings.prometheus.then(|| cluster.folder().monitoring());
+    let folder = settings.metrics_folder.clone().or(own_folder);
+    let monitoring = RunMonitoring::start(clients.clerks(), folder.as_deref(), settings.prometheus).await?;
+    monitoring.follow(|| cluster.scrape_targets())?;
+    Ok(monitoring)
 }
 
 /// Cancels `stop` after this time.

@@ -23,6 +23,10 @@ pub struct DevSettings {
     pub duration: Option<Duration>,
     /// The file to which the assigner's members record their events and decisions.
     pub record: Option<PathBuf>,
+    /// The folder for a configuration of Prometheus; `None` for none, or one in the data folder with `prometheus`.
+    pub metrics_folder: Option<PathBuf>,
+    /// Whether to start a Prometheus server, if one is installed.
+    pub prometheus: bool,
     /// Whether a new owner gets a slice's values before it serves.
     pub transfer: bool,
     /// The waiting and retry settings of clients.

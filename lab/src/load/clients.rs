@@ -49,6 +49,11 @@ impl Clients {
         }
     }
 
+    /// The clerks, each with a name of its own.
+    pub(crate) fn clerks(&self) -> &[Clerk] {
+        &self.0
+    }
+
     /// A client configured with these pods only, which receives the assignment from them.
     pub(crate) async fn of_pods(
         addresses: impl IntoIterator<Item = String>,

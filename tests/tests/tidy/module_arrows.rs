@@ -26,7 +26,7 @@ const CRATES: [(&str, Floors); 2] = [
         "lab",
         &[
             &["error", "deadline", "report"],
-            &["demo"],
+            &["demo", "monitoring"],
             &["cluster", "load"],
             &["chaos"],
             &["dev", "bench"],

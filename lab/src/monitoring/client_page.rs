@@ -1,0 +1,57 @@
+//! The metrics page of the clients, which run in this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use emberkeep_clerk::Clerk;
+use emberkeep_runtime::serve::bind;
+use emberkeep_runtime::status_page::{StatusRoutes, serve_http};
+use prometheus::Registry;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::LabError;
+
+/// Serves the metrics of the clerks on loopback until it is dropped.
+#[derive(Debug)]
+pub(super) struct ClientPage {
+    address: SocketAddr,
+    _stop_on_drop: DropGuard,
+}
+
+impl ClientPage {
+    /// Binds a free port and serves `/metrics`. The clerks have different names.
+    ///
+    /// # Errors
+    /// If no port is free, or two clerks have one name.
+    pub(super) async fn serve(clerks: &[Clerk]) -> Result<Self, LabError> {
+        let registry = Registry::new();
+        for clerk in clerks {
+            registry
+                .register(Box::new(clerk.collector()))
+                .map_err(LabError::failed)?;
+        }
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.map_err(LabError::failed)?;
+        let address = listener.local_addr().map_err(LabError::failed)?;
+        let routes = StatusRoutes {
+            registry,
+            is_healthy: Arc::new(|| Ok(())),
+            pages: Vec::new(),
+        };
+        let stop = CancellationToken::new();
+        let serving = serve_http(listener, routes.into_router(), stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the page of the clients' metrics failed");
+            }
+        });
+        Ok(Self {
+            address,
+            _stop_on_drop: stop.drop_guard(),
+        })
+    }
+
+    /// The bound address.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
