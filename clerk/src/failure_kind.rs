@@ -45,7 +45,7 @@ impl FailureKind {
         }
     }
 
-    /// The label value.
+    /// The value of the label `reason`.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Rejected => "rejected",

@@ -47,7 +47,7 @@ impl AgeGauge {
         self.set(Age::Since(Instant::now()));
     }
 
-    /// Confirmed at `at`.
+    /// Confirmed last at that time: the age starts there.
     pub fn on_confirmed_at(&self, at: Instant) {
         self.set(Age::Since(at));
     }

@@ -7,7 +7,7 @@ use prometheus::IntGauge;
 pub struct InProgress(IntGauge);
 
 impl InProgress {
-    /// Increments the gauge.
+    /// Increments the gauge until the returned value is dropped.
     #[must_use]
     pub fn start(gauge: &IntGauge) -> Self {
         gauge.inc();

@@ -48,7 +48,7 @@ impl PodGauges {
         }
     }
 
-    /// Removes all series.
+    /// Removes the series of all pods of all targets.
     pub(super) fn clear(&self) {
         self.gauge.reset();
         self.present.lock().unwrap_or_else(PoisonError::into_inner).clear();

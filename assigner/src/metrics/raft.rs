@@ -20,14 +20,14 @@ pub(super) struct RaftMetrics {
 }
 
 fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(format!("emberkeep_assigner_raft_{name}"), help)
+    Opts::new(format!("emberkeep_assigner_{name}"), help)
 }
 
 /// From 0.1 ms, doubling to 3.3 s.
 fn fsync_opts() -> HistogramOpts {
     let buckets = prometheus::exponential_buckets(0.000_1, 2.0, 16).expect("start, factor and count are valid");
     let opts = opts(
-        "fsync_seconds",
+        "raft_fsync_seconds",
         "Duration of writes to the data file that end with an fsync.",
     );
     HistogramOpts::from(opts).buckets(buckets)
@@ -39,25 +39,28 @@ const QUORUM_CONTACT_HELP: &str = "Time since a quorum last acknowledged this le
 impl RaftMetrics {
     pub(super) fn new(registry: &MetricRegistry) -> Self {
         let gauge = |name, help| registry.registered(IntGauge::with_opts(opts(name, help)));
-        let quorum_contact = AgeGauge::with_opts(opts("quorum_contact_age_seconds", QUORUM_CONTACT_HELP));
+        let quorum_contact = AgeGauge::with_opts(opts("raft_quorum_contact_age_seconds", QUORUM_CONTACT_HELP));
         Self {
             meters: RaftMeters {
                 fsync_seconds: registry.registered(Histogram::with_opts(fsync_opts())),
-                snapshot_bytes: gauge("snapshot_bytes", "Size of the last snapshot on disk."),
+                snapshot_bytes: gauge("raft_snapshot_bytes", "Size of the last snapshot on disk."),
                 quorum_contact: registry.registered(quorum_contact),
             },
-            term: gauge("term", "Raft term, which grows with each election."),
+            term: gauge("raft_term", "Raft term, which grows with each election."),
             elections: registry.registered(IntCounter::with_opts(opts(
-                "elections_total",
+                "raft_elections_total",
                 "Terms that began while this member ran.",
             ))),
-            commit_lag: gauge("commit_lag_entries", "Entries of the log that are not committed yet."),
-            apply_lag: gauge("apply_lag_entries", "Committed entries that are not applied yet."),
-            log_entries: gauge("log_entries", "Entries that the log holds."),
-            data_bytes: gauge("data_bytes", "Size of the data file."),
+            commit_lag: gauge(
+                "raft_commit_lag_entries",
+                "Entries of the log that are not committed yet.",
+            ),
+            apply_lag: gauge("raft_apply_lag_entries", "Committed entries that are not applied yet."),
+            log_entries: gauge("raft_log_entries", "Entries that the log holds."),
+            data_bytes: gauge("raft_data_bytes", "Size of the data file."),
             member_lag: registry.registered(IntGaugeVec::new(
                 opts(
-                    "member_lag_entries",
+                    "raft_member_lag_entries",
                     "Entries that another member lacks, on the leader.",
                 ),
                 &["member"],

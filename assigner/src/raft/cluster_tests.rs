@@ -8,8 +8,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::meters::RaftMeters;
-use super::test_cluster::{RaftTestCluster, change, state_after};
+use super::test_cluster::{RaftTestCluster, change, state_after, unread_meters};
 use super::type_config::{SnapshotMeta, Vote};
 use super::{Leadership, MemberId, ProposeError, RaftSettings};
 
@@ -215,7 +214,7 @@ async fn a_stopped_member_is_reported_and_frees_its_folder() {
     assert_eq!(*member.leadership().borrow(), Leadership::Stopped);
     assert_eq!(member.propose(change(0)).await, Err(ProposeError::Stopped));
     let settings = RaftSettings::alone(cluster.folder().join("1"), cluster.address(1));
-    super::Member::start(settings, RaftMeters::unseen())
+    super::Member::start(settings, unread_meters())
         .await
         .unwrap()
         .shutdown()

@@ -233,10 +233,11 @@ impl Label {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_cluster::unread_meters;
     use super::*;
 
     async fn open(folder: &Path, member: MemberId) -> Result<Disk, RaftError> {
-        Disk::open(folder, member, &TaskTracker::new(), &RaftMeters::unseen()).await
+        Disk::open(folder, member, &TaskTracker::new(), &unread_meters()).await
     }
 
     async fn error_of(folder: &Path, member: MemberId) -> String {

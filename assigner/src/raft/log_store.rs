@@ -125,15 +125,14 @@ mod tests {
     use tokio::sync::watch;
     use tokio_util::task::TaskTracker;
 
-    use super::super::meters::RaftMeters;
     use super::super::snapshot_store::SnapshotStore;
     use super::super::state_machine::StateMachine;
-    use super::super::test_cluster::change;
+    use super::super::test_cluster::{change, unread_meters};
     use super::super::type_config::ProposedChange;
     use super::*;
 
     async fn open(folder: &Path) -> Disk {
-        Disk::open(folder, 1, &TaskTracker::new(), &RaftMeters::unseen())
+        Disk::open(folder, 1, &TaskTracker::new(), &unread_meters())
             .await
             .unwrap()
     }
@@ -145,7 +144,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let disk = open(folder.path()).await;
             let (readers, _) = watch::channel(Arc::default());
-            let state = StateMachine::new(SnapshotStore::new(disk.clone(), &RaftMeters::unseen()), readers);
+            let state = StateMachine::new(SnapshotStore::new(disk.clone(), &unread_meters()), readers);
             Ok((folder, LogStore::spawn(disk), state))
         }
     }

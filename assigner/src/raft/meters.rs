@@ -13,11 +13,3 @@ pub(crate) struct RaftMeters {
     /// The time since a quorum last acknowledged this leader, or since this follower last received a message of the leader.
     pub(crate) quorum_contact: AgeGauge,
 }
-
-#[cfg(test)]
-impl RaftMeters {
-    /// The meters of a member that no page shows.
-    pub(crate) fn unseen() -> Self {
-        crate::metrics::Metrics::new().raft_meters().clone()
-    }
-}

@@ -19,6 +19,12 @@ use tonic::transport::server::TcpIncoming;
 
 use super::meters::RaftMeters;
 use super::{Leadership, Member, MemberId, ProposeError, RaftSettings};
+use crate::metrics::Metrics;
+
+/// The meters of a member whose metrics no test reads.
+pub(super) fn unread_meters() -> RaftMeters {
+    Metrics::new().raft_meters().clone()
+}
 
 /// A change, different for each number.
 pub(super) fn change(number: u64) -> Change {
@@ -48,7 +54,7 @@ pub(super) struct RaftTestMember {
 
 impl RaftTestMember {
     pub(super) async fn start(settings: RaftSettings, listener: TcpListener) -> Self {
-        let member = Member::start(settings, RaftMeters::unseen()).await.unwrap();
+        let member = Member::start(settings, unread_meters()).await.unwrap();
         let stop_server = CancellationToken::new();
         let serve = Server::builder()
             .add_service(member.transport())

@@ -50,7 +50,7 @@ impl ClientPage {
         })
     }
 
-    /// The bound address.
+    /// The address with the port that was found free.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }

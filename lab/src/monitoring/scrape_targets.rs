@@ -8,9 +8,9 @@ use serde::Serialize;
 /// The processes of each job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScrapeTargets {
-    /// The members of the assigner.
+    /// The pages of the assigner's members.
     pub assigners: BTreeMap<String, SocketAddr>,
-    /// The pods.
+    /// The pages of the pods.
     pub slicelets: BTreeMap<String, SocketAddr>,
 }
 
