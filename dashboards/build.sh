@@ -38,7 +38,7 @@ if [[ "$url" == --check ]]; then
 else
     step "$home/venv/bin/python" generate.py
 fi
-step "$home/venv/bin/python" check.py
+step "$home/venv/bin/python" check.py --page ../docs/reference/metrics.md
 
 if command -v promtool >/dev/null; then
     step promtool check rules rules/recording.yaml rules/alerts.yaml

@@ -105,6 +105,7 @@ impl Leader {
             tasks: self.tasks.clone(),
             brain: brain.clone(),
         };
+        self.metrics.on_brain_started(target);
         let now = self.clock.now();
         let recorder = self.recorder.as_ref();
         let recorder = recorder.map(|recorder| recorder.start_brain(target, state, now));

@@ -137,6 +137,19 @@ impl Metrics {
         self.crashes.on_term_ended();
     }
 
+    /// Creates the series of a target whose brain starts here, so that a rate over them sees the first event.
+    pub(crate) fn on_brain_started(&self, target: &TargetName) {
+        self.record_alarm(target, Alarm::default());
+        self.decisions.create_series(target);
+        self.rejected_messages.with_label_values(&[target.as_str()]);
+        for outcome in PROPOSAL_OUTCOMES {
+            self.proposals.with_label_values(&[target.as_str(), outcome]);
+        }
+        for outcome in [ProbeOutcome::Answered, ProbeOutcome::Refused, ProbeOutcome::Silent] {
+            self.probes.with_label_values(&[target.as_str(), probe_label(outcome)]);
+        }
+    }
+
     pub(crate) fn record_alarm(&self, target: &TargetName, alarm: Alarm) {
         let labels = &[target.as_str()];
         let held_back = i64::try_from(alarm.held_back_count).unwrap_or(i64::MAX);
@@ -191,22 +204,19 @@ impl Metrics {
     }
 
     pub(crate) fn record_proposal(&self, target: &TargetName, outcome: Option<&Applied>) {
+        let [done, unchanged, rejected, failed] = PROPOSAL_OUTCOMES;
         let outcome = match outcome {
-            Some(Applied::Done) => "done",
-            Some(Applied::Unchanged) => "unchanged",
-            Some(Applied::Rejected(_)) => "rejected",
-            None => "failed",
+            Some(Applied::Done) => done,
+            Some(Applied::Unchanged) => unchanged,
+            Some(Applied::Rejected(_)) => rejected,
+            None => failed,
         };
         self.proposals.with_label_values(&[target.as_str(), outcome]).inc();
     }
 
     pub(crate) fn record_probe(&self, target: &TargetName, outcome: ProbeOutcome) {
-        let outcome = match outcome {
-            ProbeOutcome::Answered => "answered",
-            ProbeOutcome::Refused => "refused",
-            ProbeOutcome::Silent => "silent",
-        };
-        self.probes.with_label_values(&[target.as_str(), outcome]).inc();
+        let labels = &[target.as_str(), probe_label(outcome)];
+        self.probes.with_label_values(labels).inc();
     }
 
     pub(crate) fn record_rejected_message(&self, target: &TargetName) {
@@ -230,6 +240,17 @@ impl Metrics {
     pub(crate) fn record_distribution(&self, target: &TargetName, after: Duration) {
         let labels = &[target.as_str()];
         self.distribution.with_label_values(labels).observe(after.as_secs_f64());
+    }
+}
+
+/// The label values of the outcomes of proposals; a failed one may still be applied later.
+const PROPOSAL_OUTCOMES: [&str; 4] = ["done", "unchanged", "rejected", "failed"];
+
+const fn probe_label(outcome: ProbeOutcome) -> &'static str {
+    match outcome {
+        ProbeOutcome::Answered => "answered",
+        ProbeOutcome::Refused => "refused",
+        ProbeOutcome::Silent => "silent",
     }
 }
 

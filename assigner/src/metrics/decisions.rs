@@ -1,6 +1,6 @@
 //! The metrics of decisions and of the moves that they make.
 
-use emberkeep_core::balancer::DecisionReport;
+use emberkeep_core::balancer::{DecisionReport, MoveCause};
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::metric_registry::MetricRegistry;
 use prometheus::{CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts};
@@ -16,6 +16,10 @@ pub(super) struct DecisionMetrics {
     splits: IntCounterVec,
     merges: IntCounterVec,
 }
+
+/// The outcomes of a decision, as label values.
+const CHANGED: &str = "changed";
+const UNCHANGED: &str = "unchanged";
 
 /// From 10 us, doubling to 0.33 s, and 1 s.
 fn step_opts() -> HistogramOpts {
@@ -59,6 +63,21 @@ impl DecisionMetrics {
         }
     }
 
+    /// Creates the series of a target, so that a rate over them sees the first event.
+    pub(super) fn create_series(&self, target: &TargetName) {
+        let target = target.as_str();
+        for cause in MoveCause::ALL {
+            self.moves.with_label_values(&[target, cause.as_str()]);
+            self.moved_load.with_label_values(&[target, cause.as_str()]);
+        }
+        for outcome in [CHANGED, UNCHANGED] {
+            self.decisions.with_label_values(&[target, outcome]);
+        }
+        for counter in [&self.considered_moves, &self.splits, &self.merges] {
+            counter.with_label_values(&[target]);
+        }
+    }
+
     /// The histogram of the steps of a target's brain.
     pub(super) fn step_seconds(&self, target: &TargetName) -> Histogram {
         self.step_seconds.with_label_values(&[target.as_str()])
@@ -66,7 +85,7 @@ impl DecisionMetrics {
 
     /// Records a decision that changed the assignment.
     pub(super) fn record_change(&self, target: &TargetName, report: &DecisionReport) {
-        self.record(target, "changed", report);
+        self.record(target, CHANGED, report);
         let target = target.as_str();
         for moved in &report.moves {
             let labels = &[target, moved.cause.as_str()];
@@ -84,7 +103,7 @@ impl DecisionMetrics {
 
     /// Records a decision that left the assignment as it is.
     pub(super) fn record_idle(&self, target: &TargetName, report: &DecisionReport) {
-        self.record(target, "unchanged", report);
+        self.record(target, UNCHANGED, report);
     }
 
     fn record(&self, target: &TargetName, outcome: &str, report: &DecisionReport) {

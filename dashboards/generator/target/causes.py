@@ -123,9 +123,9 @@ def panels() -> list:
             width=8,
         ),
         graph(
-            "Open guards",
-            Look("short", "Do handlers hold keys too long? A guard is held while a request uses a key.", decimals=0),
-            Series(f"topk(20, emberkeep_slicelet_open_guards{{{POD}}})", "{{instance}}"),
+            "Open watches",
+            Look("short", "Do clients watch pods evenly? A client without an assigner follows the assignment of a pod.", decimals=0),
+            Series(f"topk(20, emberkeep_slicelet_watchers{{{POD}}})", "{{instance}}"),
             width=8,
         ),
         graph(
