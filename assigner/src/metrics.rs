@@ -141,6 +141,11 @@ impl Metrics {
     pub(crate) fn on_brain_started(&self, target: &TargetName) {
         self.record_alarm(target, Alarm::default());
         self.decisions.create_series(target);
+        self.handoffs.create_series(target);
+        self.crashes.create_series(target);
+        for histogram in [&self.propagation, &self.distribution] {
+            histogram.with_label_values(&[target.as_str()]);
+        }
         self.rejected_messages.with_label_values(&[target.as_str()]);
         for outcome in PROPOSAL_OUTCOMES {
             self.proposals.with_label_values(&[target.as_str(), outcome]);

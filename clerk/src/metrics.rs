@@ -94,17 +94,17 @@ impl Metrics {
         for kind in FailureKind::ALL {
             failures.with_label_values(&[kind.label()]);
         }
-        let watch = WatchMetrics {
-            assignment_age: labelled.age_gauge(
+        let watch = WatchMetrics::new(
+            labelled.age_gauge(
                 "emberkeep_clerk_assignment_age_seconds",
                 "Time since a source last confirmed the assignment in use; 0 while a watch is established",
             ),
-            failures: labelled.counters(
+            labelled.counters(
                 "emberkeep_clerk_watch_failures_total",
                 "Watches of the assignment that ended, by reason",
                 "reason",
             ),
-        };
+        );
         let requests = counter(
             "emberkeep_clerk_requests_total",
             "Requests started, whatever their result",

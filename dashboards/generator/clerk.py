@@ -107,7 +107,7 @@ def warm() -> list:
             Look("short", "Which clerks hold an old assignment? The five furthest behind.", decimals=0),
             Series(
                 f"topk(5, clamp_min(scalar({per_target('emberkeep_assigner_generation')}) - emberkeep_clerk_generation{{{CLIENT}}}, 0))",
-                "{{instance}}",
+                "{{instance}} {{clerk}}",
             ),
             width=8,
         ),
@@ -119,7 +119,7 @@ def warm() -> list:
                 steps=[GOOD, (60, BAD)],
                 maximum=70,
             ),
-            Series(f"topk(5, emberkeep_clerk_assignment_age_seconds{{{CLIENT}}})", "{{instance}}"),
+            Series(f"topk(5, emberkeep_clerk_assignment_age_seconds{{{CLIENT}}})", "{{instance}} {{clerk}}"),
             width=8,
         ),
     ]
@@ -131,7 +131,7 @@ def even() -> list:
         graph(
             "Requests of each client",
             Look("reqps", "Who sends the requests? The 20 busiest clients.", stacked=True),
-            Series("topk(20, " + rate("emberkeep_clerk_requests_total", CLIENT, by="instance") + ")", "{{instance}}"),
+            Series("topk(20, " + rate("emberkeep_clerk_requests_total", CLIENT, by="instance, clerk") + ")", "{{instance}} {{clerk}}"),
         ),
         graph(
             "Requests at each pod",
@@ -165,7 +165,7 @@ def calm() -> list:
                 maximum=1,
                 steps=[HIDDEN, (0.2, BAD)],
             ),
-            Series(f"bottomk(5, emberkeep_clerk_retry_budget_ratio{{{CLIENT}}})", "{{instance}}"),
+            Series(f"bottomk(5, emberkeep_clerk_retry_budget_ratio{{{CLIENT}}})", "{{instance}} {{clerk}}"),
             width=8,
         ),
         graph(
@@ -175,7 +175,7 @@ def calm() -> list:
                 "Do requests queue up in clients? Each waits for a pod that accepts it, at most 2 s.",
                 decimals=0,
             ),
-            Series(f"topk(5, emberkeep_clerk_waiting_requests{{{CLIENT}}})", "{{instance}}"),
+            Series(f"topk(5, emberkeep_clerk_waiting_requests{{{CLIENT}}})", "{{instance}} {{clerk}}"),
             width=8,
         ),
     ]

@@ -46,6 +46,10 @@ impl CrashMetrics {
         }
     }
 
+    pub(super) fn create_series(&self, target: &TargetName) {
+        self.reassignment_seconds.with_label_values(&[target.as_str()]);
+    }
+
     pub(super) fn on_message(&self, target: &TargetName, pod: &PodName) {
         let mut targets = self.targets();
         let crashes = targets.entry(target.clone()).or_default();

@@ -64,6 +64,11 @@ impl HandoffMetrics {
         }
     }
 
+    pub(super) fn create_series(&self, target: &TargetName) {
+        self.switches.with_label_values(&[target.as_str()]);
+        self.handoff_seconds.with_label_values(&[target.as_str()]);
+    }
+
     pub(super) fn record_applied(&self, target: &TargetName, assignment: &Assignment) {
         let mut counts = [0_i64; PHASES.len()];
         let mut all = self.warming_since.lock().unwrap_or_else(PoisonError::into_inner);

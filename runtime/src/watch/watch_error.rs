@@ -28,6 +28,17 @@ pub(super) enum WatchError {
 }
 
 impl WatchError {
+    /// All values of [`WatchError::label`].
+    pub(super) const LABELS: [&'static str; 7] = [
+        "bad_address",
+        "timed_out",
+        "rejected",
+        "ended",
+        "invalid",
+        "needs_full",
+        "stale",
+    ];
+
     /// The cause in one word, for metrics.
     pub(super) const fn label(&self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ mod transfer;
 mod warm;
 
 pub(crate) use forward::{ForwardMetrics, ForwardOutcome};
-pub(crate) use session::SessionMetrics;
+pub(crate) use session::{SessionFailure, SessionMetrics};
 pub(crate) use slicelet::Metrics;
 pub use slicelet::metric_descriptions;
 pub(crate) use store::ReadCause;

@@ -4,6 +4,41 @@ use emberkeep_runtime::age_gauge::AgeGauge;
 use emberkeep_runtime::labelled_registry::LabelledRegistry;
 use prometheus::{IntCounterVec, IntGauge};
 
+/// Why a connection to the assigner failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionFailure {
+    /// The address of the assigner cannot be used.
+    BadAddress,
+    /// The assigner ended it with a status: it does not lead, or rejects the pod.
+    Rejected,
+    /// The assigner did not answer the registration in time.
+    TimedOut,
+    /// The assigner violated the protocol.
+    Invalid,
+    /// The assigner or this pod ended it without a status.
+    Ended,
+}
+
+impl SessionFailure {
+    const ALL: [Self; 5] = [
+        Self::BadAddress,
+        Self::Rejected,
+        Self::TimedOut,
+        Self::Invalid,
+        Self::Ended,
+    ];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::BadAddress => "bad_address",
+            Self::Rejected => "rejected",
+            Self::TimedOut => "timed_out",
+            Self::Invalid => "invalid",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// The state of the session, and its failures. Clones share the metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionMetrics {
@@ -14,6 +49,14 @@ pub(crate) struct SessionMetrics {
 
 impl SessionMetrics {
     pub(super) fn new(of_target: &LabelledRegistry<'_>) -> Self {
+        let failures = of_target.counters(
+            "emberkeep_slicelet_session_failures_total",
+            "Connections to the assigner that were rejected or ended, by reason",
+            "reason",
+        );
+        for failure in SessionFailure::ALL {
+            failures.with_label_values(&[failure.label()]);
+        }
         Self {
             is_connected: of_target.gauge(
                 "emberkeep_slicelet_is_connected",
@@ -23,11 +66,7 @@ impl SessionMetrics {
                 "emberkeep_slicelet_assignment_age_seconds",
                 "Time since the assigner last confirmed the assignment in use; 0 while the session is established",
             ),
-            failures: of_target.counters(
-                "emberkeep_slicelet_session_failures_total",
-                "Connections to the assigner that were rejected or ended, by reason",
-                "reason",
-            ),
+            failures,
         }
     }
 
@@ -41,7 +80,7 @@ impl SessionMetrics {
         self.assignment_age.on_confirmation_lost();
     }
 
-    pub(crate) fn record_failure(&self, reason: &'static str) {
-        self.failures.with_label_values(&[reason]).inc();
+    pub(crate) fn record_failure(&self, failure: SessionFailure) {
+        self.failures.with_label_values(&[failure.label()]).inc();
     }
 }

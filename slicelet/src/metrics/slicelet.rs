@@ -122,7 +122,7 @@ mod tests {
     fn every_metric_is_named_after_its_role_and_can_be_registered() {
         let metrics = Metrics::new("profiles");
         let families = metrics.registry.gather();
-        assert_eq!(families.len(), 37);
+        assert_eq!(families.len(), 39);
         assert!(
             families
                 .iter()

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use crate::metrics::SessionMetrics;
+use crate::metrics::{SessionFailure, SessionMetrics};
 
 /// One connection to one assigner: registers, and relays messages in both directions.
 pub(super) struct ConnectionTask {
@@ -49,15 +49,13 @@ enum ConnectionError {
 }
 
 impl ConnectionError {
-    /// The cause in one word, for metrics.
-    const fn label(&self) -> &'static str {
+    const fn failure(&self) -> SessionFailure {
         match self {
-            Self::BadAddress(_) => "bad_address",
-            Self::Refused(_) => "rejected",
-            Self::Silent(_) => "timed_out",
-            Self::Invalid(_) | Self::Unwelcome => "invalid",
-            Self::Ended => "ended",
-            Self::Stopped => "stopped",
+            Self::BadAddress(_) => SessionFailure::BadAddress,
+            Self::Refused(_) => SessionFailure::Rejected,
+            Self::Silent(_) => SessionFailure::TimedOut,
+            Self::Invalid(_) | Self::Unwelcome => SessionFailure::Invalid,
+            Self::Ended | Self::Stopped => SessionFailure::Ended,
         }
     }
 }
@@ -67,7 +65,7 @@ impl ConnectionTask {
     pub(super) async fn run(self, to_send: mpsc::Receiver<FromSlicelet>) {
         let Err(error) = self.relay(to_send).await;
         self.metrics.on_disconnected();
-        self.metrics.record_failure(error.label());
+        self.metrics.record_failure(error.failure());
         let connection = self.connection;
         let event = match leader_of(&error) {
             Some(leader) => SessionEvent::LeaderHinted { connection, leader },
