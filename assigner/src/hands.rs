@@ -7,7 +7,7 @@ use emberkeep_core::pod::Pod;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::driver::Hands;
 use emberkeep_runtime::tasks::Tasks;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::measured_brain::MeasuredBrain;
 use crate::metrics::Metrics;
@@ -96,7 +96,7 @@ impl TargetHands {
         let (metrics, target) = (self.metrics.clone(), self.target.clone());
         self.spawn("probe", async move {
             let outcome = probe(&pod.address, PROBE_DEADLINE).await;
-            info!(%target, pod = %pod.name, address = %pod.address, ?outcome, "probed a suspect pod");
+            debug!(%target, pod = %pod.name, address = %pod.address, ?outcome, "probed a suspect pod");
             metrics.record_probe(&target, outcome);
             Some(TargetEvent::Probed {
                 pod: pod.name,

@@ -9,6 +9,7 @@ use emberkeep_assigner::raft::{MemberId, RaftSettings};
 use emberkeep_assigner::{Assigner, AssignerConfig};
 
 use crate::exit::CommandError;
+use crate::log::LogFormat;
 use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
@@ -39,6 +40,9 @@ pub(crate) struct AssignerArgs {
     /// replay-recording`; if it exists, to FILE.2 and so on
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// The form of the log on standard error; EMBERKEEP_LOG filters it, in the syntax of RUST_LOG
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
     /// End when standard input closes
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -53,7 +57,7 @@ fn member_from(text: &str) -> Result<(MemberId, String), String> {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
-    log::to_stderr("info");
+    log::to_stderr_as(args.log_format, "info");
     if args.with_parent {
         stop::with_parent();
     }
