@@ -20,7 +20,7 @@ golden:
     UPDATE_GOLDEN=1 cargo test --locked -p emberkeep-sim
     UPDATE_GOLDEN=1 cargo test --locked -p emberkeep --bin emberkeep reference
 
-# Run the benchmarks, each beside its rival
+# Run the benchmarks, each beside its baseline
 bench *args='':
     cargo bench --locked {{ args }}
 

@@ -126,7 +126,7 @@ fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {
         .iter()
         .map(|decided| decision(&decided.report, decided.generation.number(), *now));
     pb::ExplainTargetResponse {
-        outlook: status.to_string(),
+        status: status.to_string(),
         decisions: decisions.collect(),
         idle: idle.as_ref().map(|report| decision(report, 0, *now)),
         text: explanation.to_string(),

@@ -11,7 +11,7 @@ use emberkeep_core::load::{Demand, Load, LoadMap};
 use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::time::Timestamp;
 
-/// The most slices that the balancer cuts for each pod.
+/// The most slices that the balancer makes for each pod.
 const SLICES_PER_POD: u64 = 64;
 /// The most hot keys that a slicelet reports.
 const HOT_KEYS_PER_POD: u64 = 32;

@@ -11,7 +11,7 @@ use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
 use emberkeep_core::target::KeyMode;
 use hashring::HashRing;
 
-/// About as many slices as the balancer cuts for a pod.
+/// About as many slices as the balancer makes for a pod.
 const SLICES_PER_POD: usize = 32;
 
 /// As many points on the ring as libketama and libmemcached give each server; fewer spread the keys too unevenly.

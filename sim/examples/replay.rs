@@ -22,12 +22,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: replay TRACE.jsonl ASSIGNMENTS.jsonl SUMMARY.json [BALANCER]".into()),
     };
     let trace = LoadTrace::read(BufReader::with_capacity(1 << 20, File::open(trace)?))?;
-    let rival: BalancerKind = balancer.parse()?;
+    let kind: BalancerKind = balancer.parse()?;
     let mut log = AssignmentLog::new(BufWriter::new(File::create(assignments)?));
     let started = Instant::now();
     let found = replay(
         &trace,
-        &mut *rival.balancer(&trace),
+        &mut *kind.balancer(&trace),
         &mut || started.elapsed(),
         &mut |tick: &ReplayTick<'_>| match tick.has_changed {
             true => log.write(tick.at_ms, tick.ownership, trace.pods()),

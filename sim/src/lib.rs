@@ -19,4 +19,3 @@ mod sketches;
 pub mod soak;
 mod text_table;
 pub mod workload;
-mod zipf;

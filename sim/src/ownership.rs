@@ -68,9 +68,9 @@ mod tests {
                 pods.iter().copied().map(PodId).collect::<Owners>(),
             )
         };
-        let cut = OwnershipMap::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
+        let split = OwnershipMap::from_starts([range(0, &[1, 2]), range(5, &[2, 1]), range(9, &[1])]);
         let whole = OwnershipMap::from_starts([range(0, &[1, 2]), range(9, &[1])]);
-        assert_eq!(cut, whole);
-        assert_eq!(cut.ranges().len(), 2);
+        assert_eq!(split, whole);
+        assert_eq!(split.ranges().len(), 2);
     }
 }

@@ -107,8 +107,8 @@ mod tests {
     #[test]
     fn the_stream_equals_that_of_the_reference_implementation() {
         // The first numbers of the reference implementation with seed 1234567 (Vigna's splitmix64.c).
-        let mut chance = RandomStream { state: 1_234_567 };
-        let drawn: Vec<u64> = (0..3).map(|_| chance.next()).collect();
+        let mut random = RandomStream { state: 1_234_567 };
+        let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
         assert_eq!(
             drawn,
             [
@@ -129,8 +129,8 @@ mod tests {
     #[test]
     fn counts_have_the_mean_and_variance_of_a_poisson_distribution() {
         for mean in [0.05, 3.0, 31.0, 33.0, 5_000.0] {
-            let mut chance = RandomStream::new(1, 2);
-            let drawn: Vec<f64> = (0..20_000).map(|_| chance.poisson(mean) as f64).collect();
+            let mut random = RandomStream::new(1, 2);
+            let drawn: Vec<f64> = (0..20_000).map(|_| random.poisson(mean) as f64).collect();
             let average = drawn.iter().sum::<f64>() / drawn.len() as f64;
             let variance = drawn.iter().map(|count| (count - average).powi(2)).sum::<f64>() / drawn.len() as f64;
             assert!((average / mean - 1.0).abs() < 0.1, "{average} of {mean}");
@@ -140,8 +140,8 @@ mod tests {
 
     #[test]
     fn rounding_preserves_the_mean() {
-        let mut chance = RandomStream::new(3, 0);
-        let sum: u64 = (0..10_000).map(|_| chance.rounded(7, 4)).sum();
+        let mut random = RandomStream::new(3, 0);
+        let sum: u64 = (0..10_000).map(|_| random.rounded(7, 4)).sum();
         assert!(sum.abs_diff(17_500) < 200, "{sum}");
     }
 }

@@ -26,7 +26,7 @@ pub struct FaultyStore {
 }
 
 impl FaultyStore {
-    /// `fault` strikes writes of objects whose names begin with `prefix`.
+    /// Injects `fault` into writes of objects whose names begin with `prefix`.
     pub fn below(prefix: &'static str, fault: StoreFault) -> Self {
         Self { fault, prefix }
     }

@@ -68,6 +68,7 @@ impl LeadershipWatcher {
                 break;
             }
         }
+        // ## Following, Leading -> Stopped: openraft has stopped
         self.readers.send_replace(Leadership::Stopped);
     }
 
@@ -94,9 +95,11 @@ impl LeadershipWatcher {
 fn leadership_of(metrics: &RaftMetrics<TypeConfig>, addresses: &AddressBook, lease: Duration) -> Leadership {
     if metrics.state == ServerState::Leader {
         return match has_applied_own_term(metrics) && has_quorum(metrics, lease) {
+            // ## Following -> Leading: its own term is applied, and a quorum answers
             true => Leadership::Leading {
                 term: metrics.current_term,
             },
+            // ## Leading -> Following: the lease has expired
             false => Leadership::Following { leader: None },
         };
     }
@@ -105,6 +108,7 @@ fn leadership_of(metrics: &RaftMetrics<TypeConfig>, addresses: &AddressBook, lea
         let node = metrics.membership_config.get_node(&leader)?;
         Some(addresses.address_of(leader, node))
     });
+    // ## Leading -> Following: another member leads, or none
     Leadership::Following { leader: address }
 }
 

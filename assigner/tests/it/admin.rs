@@ -62,9 +62,9 @@ async fn explain_reports_decisions_and_plan_reports_the_effect_of_a_loss() {
         .expect("the slices were assigned by a decision");
     assert_eq!(newest.generation, one.assignment.generation().number());
     assert!(newest.report.contains("slices moved"), "{explained:?}");
-    assert!(explained.outlook.starts_with("nothing is decided: "), "{explained:?}");
+    assert!(explained.status.starts_with("nothing is decided: "), "{explained:?}");
     assert!(
-        explained.text.ends_with(&format!("now: {}\n", explained.outlook)),
+        explained.text.ends_with(&format!("now: {}\n", explained.status)),
         "{explained:?}"
     );
 

@@ -9,7 +9,7 @@ pub(super) fn decisions(explained: &pb::ExplainTargetResponse) -> AdminReport {
     AdminReport::Text {
         text: explained.text.clone(),
         json: json!({
-            "now": explained.outlook,
+            "now": explained.status,
             "troubles": explained.troubles,
             "decisions": explained.decisions.iter().map(in_json).collect::<Vec<_>>(),
             "nothing_changed": explained.idle.as_ref().map(in_json),

@@ -11,8 +11,8 @@ use crate::quantity::positive_duration_from;
 
 /// Kill a pod under steady load: what the load of its keys does to the store, with and without the herd guard.
 ///
-/// The store is an S3 server of limited capacity: a read occupies one of a fixed number of places for a fixed time, a
-/// few reads wait for a place, and any more get 503 SlowDown. Without the guard, the concurrency of pods is unbounded;
+/// The store is an S3 server of limited capacity: a read occupies one of a fixed number of slots for a fixed time, a
+/// few reads wait for a slot, and any more get 503 SlowDown. Without the guard, the concurrency of pods is unbounded;
 /// with it, the assigner divides a rate for the whole target among the pods, and the concurrency of each is bounded.
 #[derive(Debug, Args)]
 pub(super) struct HerdArgs {

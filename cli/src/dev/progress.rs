@@ -18,7 +18,7 @@ impl RunProgress {
             ProgressEvent::Step(step) => self.step(step),
             ProgressEvent::Part { step, done, count } => self.part(step, *done, *count),
             ProgressEvent::Located(line) => self.0.suspend(|| eprintln!("{line}")),
-            ProgressEvent::LoadStarted { request_count } => self.load_started(*request_count),
+            ProgressEvent::LoadStarted { request_count } => self.on_load_started(*request_count),
             ProgressEvent::Sample(sample) => self.sample(sample),
         }
     }
@@ -42,7 +42,7 @@ impl RunProgress {
         }
     }
 
-    fn load_started(&self, request_count: Option<u64>) {
+    fn on_load_started(&self, request_count: Option<u64>) {
         let template = match request_count {
             Some(count) => {
                 self.0.set_length(count);

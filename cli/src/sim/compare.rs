@@ -83,8 +83,8 @@ fn compared(
         table.push(title, name, &summary);
         comparison.push(recorder.into_run(name, about, summary));
     };
-    for rival in &args.balancer {
-        run(rival.as_str(), rival.about(), &mut *rival.balancer(trace));
+    for kind in &args.balancer {
+        run(kind.as_str(), kind.about(), &mut *kind.balancer(trace));
     }
     if args.measured {
         let mut sink = |_, _: &_| {};

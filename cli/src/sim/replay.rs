@@ -55,9 +55,9 @@ enum SignalSource {
 /// Replays, writes the requested files, and prints the figures.
 pub(super) fn run(args: &ReplayArgs) -> Result<(), CommandError> {
     if args.signals == SignalSource::Measured && args.balancer != BalancerKind::Emberkeep {
-        let rival = args.balancer;
+        let kind = args.balancer;
         return Err(CommandError::bad_input(format!(
-            "--signals measured needs --balancer emberkeep, {rival} measures nothing"
+            "--signals measured needs --balancer emberkeep, {kind} measures nothing"
         )));
     }
     let progress = SimProgress::begin();

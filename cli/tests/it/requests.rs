@@ -26,9 +26,13 @@ fn requests_are_replayed_with_three_balancers_and_the_figures_written() {
     assert_eq!(firsts, ["BALANCER", "emberkeep", "ring", "stateless"]);
     let figures = json_in(place.path(), "figures.json");
     assert_eq!((&figures["requests"], &figures["keys"]), (&5.into(), &2.into()));
-    for way in figures["balancers"].as_array().unwrap() {
-        assert_eq!((&way["hits"], &way["cold"]), (&3.into(), &2.into()), "{way}");
-        assert_eq!(way["worst_hit_share"], serde_json::Value::Null);
+    for balancer in figures["balancers"].as_array().unwrap() {
+        assert_eq!(
+            (&balancer["hits"], &balancer["cold"]),
+            (&3.into(), &2.into()),
+            "{balancer}"
+        );
+        assert_eq!(balancer["worst_hit_share"], serde_json::Value::Null);
     }
 }
 

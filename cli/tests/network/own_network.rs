@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 /// Set for the run inside.
 const INSIDE: &str = "EMBERKEEP_TEST_OWN_NETWORK";
-/// The commands that create a network namespace, for root and for other users.
-const WAYS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
+/// The flags of `unshare` that create a network namespace, for root and for other users.
+const UNSHARE_FLAGS: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
 /// Commands that must work inside.
 const PROBE: &str = "ip link add hub type bridge && ip link add near type veth peer name far && unshare --net true";
 
@@ -23,8 +23,8 @@ pub(crate) fn in_own_network<S: AsyncFnOnce()>(test: S) {
     if env::var_os(INSIDE).is_some() {
         return run(test);
     }
-    match way() {
-        Ok(way) => run_inside(way, &test_of::<S>()),
+    match unshare_flags() {
+        Ok(flags) => run_inside(flags, &test_of::<S>()),
         Err(reason) => eprintln!("skipped: no network namespaces: {reason}"),
     }
 }
@@ -42,12 +42,12 @@ fn end_with_parent() {
     std::process::exit(1);
 }
 
-/// The first command that works here, or why the last one failed.
-fn way() -> Result<&'static [&'static str], String> {
+/// The first flags that work here, or why the last ones failed.
+fn unshare_flags() -> Result<&'static [&'static str], String> {
     let mut reason = String::new();
-    for way in WAYS {
-        match unshare(way).args(["sh", "-c", PROBE]).output() {
-            Ok(tried) if tried.status.success() => return Ok(way),
+    for flags in UNSHARE_FLAGS {
+        match unshare(flags).args(["sh", "-c", PROBE]).output() {
+            Ok(tried) if tried.status.success() => return Ok(flags),
             Ok(tried) => reason = text(&tried.stderr).trim().replace('\n', "; "),
             Err(error) => reason = format!("unshare: {error}"),
         }
@@ -55,8 +55,8 @@ fn way() -> Result<&'static [&'static str], String> {
     Err(reason)
 }
 
-fn run_inside(way: &[&str], test: &str) {
-    let mut inside = unshare(way)
+fn run_inside(flags: &[&str], test: &str) {
+    let mut inside = unshare(flags)
         .arg(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
@@ -74,9 +74,9 @@ fn run_inside(way: &[&str], test: &str) {
     eprint!("{stderr}");
 }
 
-fn unshare(way: &[&str]) -> Command {
+fn unshare(flags: &[&str]) -> Command {
     let mut command = Command::new("unshare");
-    command.args(way);
+    command.args(flags);
     command
 }
 

@@ -228,7 +228,7 @@ impl TargetBrain {
     }
 
     /// Closes replaced sessions, and sessions of dead pods, so that a pod wrongly declared dead registers again.
-    fn closings(&mut self) -> Vec<TargetAction> {
+    fn close_replaced_sessions(&mut self) -> Vec<TargetAction> {
         let dead: Vec<_> = self
             .health
             .dead()
@@ -245,7 +245,7 @@ impl TargetBrain {
     }
 
     /// Permits drained pods to exit.
-    fn exits(&mut self) -> Vec<TargetAction> {
+    fn permit_exits(&mut self) -> Vec<TargetAction> {
         let (state, sessions) = (&self.state, &mut self.sessions);
         let has_drained = |pod: &Pod| {
             let record = state.pods.get(&pod.name);
@@ -280,7 +280,7 @@ impl TargetBrain {
     }
 
     /// Orders pods to warm slices; only changed orders are sent.
-    fn orders(&mut self, now: Timestamp) -> Vec<TargetAction> {
+    fn order_warming(&mut self, now: Timestamp) -> Vec<TargetAction> {
         let (health, sessions) = (&self.health, &mut self.sessions);
         let may_warm = |pod: &PodName| health.is_alive(pod) && sessions.of_pod(pod).is_some();
         self.handoffs.admit(&self.state.settings.handoff, may_warm, now);
@@ -331,7 +331,7 @@ impl TargetBrain {
         self.poison.overdue_change(&self.state.poisoned, now)
     }
 
-    /// Whether the pod is draining; `None` if exactly this pod is not registered.
+    /// Whether the pod is draining; `None` if this incarnation of the pod is not registered.
     fn is_draining(&self, pod: &Pod) -> Option<bool> {
         let record = self.state.pods.get(&pod.name).filter(|record| record.pod == *pod);
         record.map(|record| record.is_draining)
@@ -402,14 +402,14 @@ impl Brain for TargetBrain {
         let mut actions: Vec<TargetAction> = self.record(event, now).into_iter().collect();
         if self.needs_review || now >= self.wake_at {
             actions.extend(self.review_liveness(now));
-            actions.extend(self.closings());
-            actions.extend(self.exits());
+            actions.extend(self.close_replaced_sessions());
+            actions.extend(self.permit_exits());
             actions.extend(self.grants(now));
-            actions.extend(self.orders(now));
+            actions.extend(self.order_warming(now));
             actions.extend(self.proposal(now));
             self.needs_review = false;
-            let others = self.poison.wake_at().min(self.store_budget.wake_at());
-            self.wake_at = self.decide_at.min(self.liveness_wake_at(now)).min(others);
+            let detectors_wake_at = self.poison.wake_at().min(self.store_budget.wake_at());
+            self.wake_at = self.decide_at.min(self.liveness_wake_at(now)).min(detectors_wake_at);
         }
         Output {
             actions,

@@ -224,8 +224,8 @@ fn filled(demands: &[u64], total: u64) -> (Vec<u64>, u64) {
     let mut order: Vec<usize> = (0..demands.len()).collect();
     order.sort_by_key(|index| (demands[*index], *index));
     let (mut filled, mut left) = (vec![0; demands.len()], total);
-    for (place, index) in order.into_iter().enumerate() {
-        let level = left / (demands.len() - place) as u64;
+    for (filled_count, index) in order.into_iter().enumerate() {
+        let level = left / (demands.len() - filled_count) as u64;
         filled[index] = demands[index].min(level);
         left -= filled[index];
     }

@@ -1,4 +1,4 @@
-//! The key space: keys, and the slices that it is cut into.
+//! The key space: keys, and the slices that it is split into.
 //!
 //! ```text
 //! application key --KeyMode--> SliceKey   ""  <= k < infinity, unsigned bytes

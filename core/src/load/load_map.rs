@@ -276,9 +276,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_demands_of_slices_add_up_exactly(map in any_map(), cuts in prop::collection::btree_set(1_u64..1_000, 0..8)) {
+        fn the_demands_of_slices_add_up_exactly(map in any_map(), split_points in prop::collection::btree_set(1_u64..1_000, 0..8)) {
             let mut starts = vec![(SliceKey::EMPTY, ())];
-            starts.extend(cuts.iter().map(|cut| (SliceKey::from_position(*cut), ())));
+            starts.extend(split_points.iter().map(|point| (SliceKey::from_position(*point), ())));
             let slices = SliceMap::try_from_starts(starts).unwrap();
             let demands = map.demands_of(&slices);
             let one_by_one: Vec<_> = slices.iter().map(|(slice, ())| map.demand_of(&slice)).collect();

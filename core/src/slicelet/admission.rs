@@ -83,7 +83,7 @@ pub enum AdmissionEvent {
 pub enum AdmissionAction {
     /// Make the request, and report its end by [`AdmissionEvent::Ended`] or [`AdmissionEvent::Withdrawn`].
     Admit(Ticket),
-    /// Refuse the request: it cannot start before its deadline, or too many wait.
+    /// Refuse the request: it cannot start before its deadline, or the waiting line is full.
     Refuse {
         /// The ticket of the request.
         ticket: Ticket,
@@ -100,7 +100,7 @@ pub enum AdmissionAction {
 ///                  \--> Refuse <-- deadline, line full
 /// ```
 ///
-/// Requests go before prefetches. Prefetches use at most half of the slots, and none while a request waits.
+/// Requests have priority over prefetches. Prefetches use at most half of the slots, and none while a request waits.
 #[derive(Debug)]
 pub struct Admission {
     waiting_max: usize,
@@ -124,7 +124,7 @@ struct AdmittedRequest {
 
 /// The lower bound of the retry hint of a refusal.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(10);
-/// The upper bound of it: after this time the target may have more pods, or the pod a larger share.
+/// The upper bound of the retry hint: after this time the target may have more pods, or the pod a larger share.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(10);
 
 impl Admission {
@@ -197,7 +197,7 @@ impl Admission {
         now: Timestamp,
     ) -> Option<AdmissionAction> {
         self.arrivals.record(now);
-        let is_too_late = now + self.wait_of_newcomer(urgency, now) >= deadline;
+        let is_too_late = now + self.expected_wait(urgency, now) >= deadline;
         if is_too_late {
             return Some(self.refusal(ticket, urgency, now));
         }
@@ -263,7 +263,7 @@ impl Admission {
         admitted
     }
 
-    /// If too many wait, refuses the newest one, a prefetch if there is one.
+    /// If the waiting line is full, refuses the newest one, a prefetch if there is one.
     fn refuse_overflow(&mut self, now: Timestamp) -> Option<AdmissionAction> {
         if self.waiting_count() <= self.waiting_max {
             return None;
@@ -301,7 +301,7 @@ impl Admission {
     }
 
     fn refusal(&self, ticket: Ticket, urgency: Urgency, now: Timestamp) -> AdmissionAction {
-        let wait = self.wait_of_newcomer(urgency, now);
+        let wait = self.expected_wait(urgency, now);
         AdmissionAction::Refuse {
             ticket,
             retry_after: wait.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX),
@@ -309,13 +309,13 @@ impl Admission {
     }
 
     /// The expected wait of a request that arrives now.
-    fn wait_of_newcomer(&self, urgency: Urgency, now: Timestamp) -> Duration {
+    fn expected_wait(&self, urgency: Urgency, now: Timestamp) -> Duration {
         let ahead = match urgency {
             Urgency::Request => self.requests.len(),
             Urgency::Prefetch => self.waiting_count(),
         };
-        let ends_needed = (ahead + 1).saturating_sub(self.free_slots(urgency));
-        let for_slot = self.service_time.of(ends_needed, self.slots(urgency));
+        let completions_needed = (ahead + 1).saturating_sub(self.free_slots(urgency));
+        let for_slot = self.service_time.of(completions_needed, self.slots(urgency));
         let for_pause = self.limit.paused_until().since(now);
         let token_at = self
             .bucket
@@ -334,12 +334,12 @@ impl Admission {
 
     /// When the next request can be admitted or must be refused, if no event arrives before.
     fn wake_at(&self, now: Timestamp) -> Timestamp {
-        let turn = self.next().map(|_| {
+        let admit_at = self.next().map(|_| {
             let token_at = self.bucket.as_ref().map_or(now, |bucket| bucket.ready_at(1, now));
             self.limit.paused_until().max(token_at)
         });
         let deadline = self.requests.next_deadline().min(self.prefetches.next_deadline());
-        turn.unwrap_or(Timestamp::NEVER).min(deadline)
+        admit_at.unwrap_or(Timestamp::NEVER).min(deadline)
     }
 }
 

@@ -133,9 +133,10 @@ mod tests {
         Timestamp::from_millis(1_000 * seconds)
     }
 
-    /// The ownership after `before` of a pod that serves the whole key space, cut at these positions.
-    fn ownership(before: &Ownership, cuts: &[u64]) -> Arc<Ownership> {
-        let starts = std::iter::once(SliceKey::EMPTY).chain(cuts.iter().map(|cut| SliceKey::from_position(*cut)));
+    /// The ownership after `before` of a pod that serves the whole key space, split at these positions.
+    fn ownership(before: &Ownership, split_points: &[u64]) -> Arc<Ownership> {
+        let starts =
+            std::iter::once(SliceKey::EMPTY).chain(split_points.iter().map(|point| SliceKey::from_position(*point)));
         ownership_after(before, starts.map(|start| (start, served())).collect())
     }
 
@@ -153,8 +154,8 @@ mod tests {
         let (mut metering, whole) = (Metering::new(at(0)), ownership(&Ownership::none(), &[]));
         metering.on_published(&counts(&[9], at(1)), Arc::clone(&whole));
         assert_eq!(loads(&metering), [0], "before, the pod owned nothing");
-        let cut = ownership(&whole, &[1 << 63]);
-        metering.on_published(&counts(&[800], at(2)), cut);
+        let split = ownership(&whole, &[1 << 63]);
+        metering.on_published(&counts(&[800], at(2)), split);
         assert_eq!(loads(&metering), [400, 400]);
         metering.on_counted(&counts(&[400, 400], at(3)), &[]);
         assert_eq!(loads(&metering), [400, 400]);

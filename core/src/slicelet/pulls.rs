@@ -97,7 +97,7 @@ impl OrderedPulls {
         reported.collect()
     }
 
-    /// The pull that covers the slice, which may have been cut from a larger one since the pull started.
+    /// The pull that covers the slice, which may have been split off a larger one since the pull started.
     fn covering(&self, slice: &Slice) -> Option<&OrderedPull> {
         let (_, pull) = self.running.range(..=slice.start()).next_back()?;
         let is_covered = pull.slice.intersection(slice).as_ref() == Some(slice);
@@ -209,19 +209,19 @@ mod tests {
     }
 
     #[test]
-    fn both_parts_of_a_cut_slice_are_as_warm_as_the_whole() {
+    fn both_parts_of_a_split_slice_are_as_warm_as_the_whole() {
         let (mut pulls, owned) = warming();
         pulls.on_warmed(&slice(50, None), warmth(700), ENOUGH);
-        let cut = [
+        let split = [
             (0, None, Some(Phase::Serving)),
             (50, WARMING.0, WARMING.1),
             (70, WARMING.0, WARMING.1),
         ];
-        let cut = ownership(&owned, &cut);
+        let split = ownership(&owned, &split);
         let parts = [slice(50, Some(70)), slice(70, None)];
         pulls.on_ordered(parts.to_vec());
-        assert_eq!(pulls.follow(&cut), []);
-        assert_eq!(pulls.report(&cut), parts.map(|part| (part, warmth(700))));
+        assert_eq!(pulls.follow(&split), []);
+        assert_eq!(pulls.report(&split), parts.map(|part| (part, warmth(700))));
     }
 
     #[test]

@@ -17,10 +17,10 @@ impl ServiceTime {
         self.mean = Some(mean - mean / REPLACED + took / REPLACED);
     }
 
-    /// How long `request_count` requests take with `places` at a time; zero before the first measurement.
-    pub(super) fn of(&self, request_count: usize, places: usize) -> Duration {
-        let (count, places) = (request_count as u128, places.max(1) as u128);
-        let nanos = self.mean.unwrap_or_default().as_nanos().saturating_mul(count) / places;
+    /// How long `request_count` requests take with `slot_count` at a time; zero before the first measurement.
+    pub(super) fn of(&self, request_count: usize, slot_count: usize) -> Duration {
+        let (count, slots) = (request_count as u128, slot_count.max(1) as u128);
+        let nanos = self.mean.unwrap_or_default().as_nanos().saturating_mul(count) / slots;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }

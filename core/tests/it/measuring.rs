@@ -1,5 +1,5 @@
 //! From counts to the load map: meters of several pods measure a known load, and their reports are merged while slices are
-//! cut, joined, moved and shared.
+//! split, merged, moved and shared.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -316,21 +316,21 @@ fn pod_with_natural_keys(name: impl Fn(u64) -> SliceKey) -> MeteredPods {
 }
 
 #[test]
-fn a_slice_of_natural_keys_and_its_rates_are_cut_in_the_middle_of_its_load() {
+fn a_slice_of_natural_keys_and_its_rates_are_split_in_the_middle_of_its_load() {
     let with_common_bytes = |number: u64| SliceKey::try_new(format!("customer/{number:05}").as_bytes()).unwrap();
     let in_a_corner = |number: u64| SliceKey::from_position((7 << 40) + number);
     let names: [&dyn Fn(u64) -> SliceKey; 2] = [&with_common_bytes, &in_a_corner];
     for name in names {
         let mut pods = pod_with_natural_keys(name);
         let half = Load::from_units(16_000);
-        let cut = pods.map().split_key(&Slice::FULL, half).unwrap();
-        let left_count = (0..5_000).filter(|number| name(*number) < cut).count();
+        let split_key = pods.map().split_key(&Slice::FULL, half).unwrap();
+        let left_count = (0..5_000).filter(|number| name(*number) < split_key).count();
         assert!(
             (2_000..3_000).contains(&left_count),
-            "{left_count} of 5,000 keys are before {cut}"
+            "{left_count} of 5,000 keys are before {split_key}"
         );
 
-        pods.assign(vec![(SliceKey::EMPTY, serving(&[0])), (cut, serving(&[0]))]);
+        pods.assign(vec![(SliceKey::EMPTY, serving(&[0])), (split_key, serving(&[0]))]);
         let report = pods.pods[0].metering.report();
         let left = units(report.slices[0].fast);
         assert!((14_000..18_000).contains(&left), "{left} of 32,000");

@@ -126,7 +126,7 @@ impl HerdSettings {
 
     fn capacity(&self) -> Arc<Capacity> {
         Capacity::new(CapacitySettings {
-            places: self.store_places.into(),
+            slot_count: self.store_places.into(),
             service_time: self.store_time,
             waiting_max: self.store_waiting.into(),
         })

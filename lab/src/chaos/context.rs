@@ -99,12 +99,12 @@ impl<'a> ChaosContext<'a> {
     }
 
     /// Records the start of a one-time disruption, by its flag.
-    pub(super) fn started(&self, flag: &'static str) {
+    pub(super) fn record_started(&self, flag: &'static str) {
         self.unfinished.set(Some(flag));
     }
 
     /// Records the end of the one-time disruption.
-    pub(super) fn finished(&self) {
+    pub(super) fn record_finished(&self) {
         if let Some(flag) = self.unfinished.take() {
             tracing::info!(flag, "disruption finished");
         }

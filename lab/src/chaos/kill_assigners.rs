@@ -41,7 +41,7 @@ impl Disruption for KillAssigners {
 
 /// Kills all members and starts them again after that time; during the outage a new client connects and a pod restarts.
 pub(super) async fn kill_assigners(context: &ChaosContext<'_>, outage: Duration) -> Result<(), LabError> {
-    context.started("--kill-assigners-for");
+    context.record_started("--kill-assigners-for");
     let ends_at = Instant::now() + outage;
     let injected = {
         let mut cluster = context.cluster().await;
@@ -55,7 +55,7 @@ pub(super) async fn kill_assigners(context: &ChaosContext<'_>, outage: Duration)
     sleep_until(ends_at).await;
     let mut cluster = context.cluster().await;
     KillAssigners.heal(context, &mut cluster, pods).await?;
-    context.finished();
+    context.record_finished();
     Ok(())
 }
 

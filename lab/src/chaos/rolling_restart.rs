@@ -6,13 +6,13 @@ use crate::report::EventKind;
 
 /// Replaces all present pods, `width` at a time, each step when the last has settled.
 pub(super) async fn restart_pods(context: &ChaosContext<'_>, width: u16) -> Result<(), LabError> {
-    context.started("--rolling-restart");
+    context.record_started("--rolling-restart");
     let old = context.cluster().await.pod_names();
     for pods in old.chunks(width.into()) {
         replace(context, pods).await?;
         context.settled().await?;
     }
-    context.finished();
+    context.record_finished();
     Ok(())
 }
 

@@ -6,12 +6,12 @@ use crate::report::EventKind;
 
 /// Changes the number of pods to each of the counts in turn, each step when the last has settled.
 pub(super) async fn scale(context: &ChaosContext<'_>, counts: &[u16]) -> Result<(), LabError> {
-    context.started("--scale");
+    context.record_started("--scale");
     for count in counts {
         change_to(context, usize::from(*count)).await?;
         context.settled().await?;
     }
-    context.finished();
+    context.record_finished();
     Ok(())
 }
 

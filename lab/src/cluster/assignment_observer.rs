@@ -182,17 +182,9 @@ fn incarnations(assignment: &Assignment, state: &SliceState) -> BTreeSet<u128> {
 mod tests {
     use emberkeep_core::assignment::{PodIndex, Replica};
     use emberkeep_core::keyspace::{SliceKey, SliceMap};
-    use emberkeep_core::pod::{Incarnation, Pod, PodAddress, PodName};
+    use emberkeep_testkit::pod::pod;
 
     use super::*;
-
-    fn pod(number: u32) -> Pod {
-        Pod::new(
-            PodName::try_new(&format!("pod-{number}")).unwrap(),
-            Incarnation(number.into()),
-            PodAddress::try_new(&format!("127.0.0.1:{number}")).unwrap(),
-        )
-    }
 
     /// Slices that start at these positions, each owned by one of three pods, or by none.
     fn assignment(slices: &[(u64, Option<u32>)]) -> Assignment {
@@ -214,7 +206,7 @@ mod tests {
         };
         let slices = slices.iter().map(|&(position, owner)| (start(position), state(owner)));
         let slices = SliceMap::try_from_starts(slices.collect()).unwrap();
-        Assignment::try_new(generation, (0..3).map(|number| pod(number + 1)).collect(), slices).unwrap()
+        Assignment::try_new(generation, (1..=3).map(pod).collect(), slices).unwrap()
     }
 
     #[test]

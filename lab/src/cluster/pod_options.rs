@@ -11,7 +11,7 @@ const MEMORY_BUDGET: ByteSize = ByteSize::mib(256);
 #[derive(Debug, Clone)]
 pub struct PodOptions {
     /// Whether their connections pass through proxies, so that they can be partitioned.
-    pub are_proxied: bool,
+    pub uses_proxy: bool,
     /// Whether they serve writes.
     pub are_writable: bool,
     /// The memory budget of each; `None` for the SDK's default.
@@ -29,7 +29,7 @@ pub struct PodOptions {
 impl Default for PodOptions {
     fn default() -> Self {
         Self {
-            are_proxied: false,
+            uses_proxy: false,
             are_writable: false,
             memory_budget: Some(MEMORY_BUDGET),
             load_concurrency: None,

@@ -98,7 +98,9 @@ impl PodProcess {
     pub(super) async fn inject(&mut self, fault: PodFault) -> Result<(), LabError> {
         self.fault = Some(fault);
         match fault {
+            // ## no fault -> Halted: SIGSTOP
             PodFault::Halted => self.process.signal(Signal::Stop).await,
+            // ## no fault -> Partitioned: the proxy passes nothing
             PodFault::Partitioned => {
                 self.proxy.iter().for_each(TcpProxy::cut);
                 Ok(())
@@ -108,7 +110,9 @@ impl PodProcess {
 
     pub(super) async fn heal(&mut self) -> Result<(), LabError> {
         match self.fault.take() {
+            // ## Halted -> no fault: SIGCONT
             Some(PodFault::Halted) => self.process.signal(Signal::Continue).await,
+            // ## Partitioned -> no fault: the proxy passes everything again
             Some(PodFault::Partitioned) => {
                 self.proxy.iter().for_each(TcpProxy::reconnect);
                 Ok(())

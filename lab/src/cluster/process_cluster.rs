@@ -80,23 +80,23 @@ impl ProcessCluster {
     ) -> Result<Self, LabError> {
         let assigners = settings.assigners(&folder)?;
         let storage = Storage::open(store, &folder, &settings.program).await?;
-        Self::with(folder, storage, assigners, settings).await
+        Self::start_members(folder, storage, assigners, settings).await
     }
 
     /// Starts the assigner beside an object store that is already running.
     ///
     /// # Errors
-    /// The same as those of [`start`](Self::start).
+    /// See [`start`](Self::start).
     pub async fn start_beside(
         storage: Storage,
         folder: DataFolder,
         settings: ProcessClusterSettings,
     ) -> Result<Self, LabError> {
         let assigners = settings.assigners(&folder)?;
-        Self::with(folder, storage, assigners, settings).await
+        Self::start_members(folder, storage, assigners, settings).await
     }
 
-    async fn with(
+    async fn start_members(
         folder: DataFolder,
         storage: Storage,
         mut assigners: AssignerGroup,
@@ -154,8 +154,8 @@ impl ProcessCluster {
 
     /// The name of a random pod without an injected fault; `None` if each has one.
     pub(crate) fn random_pod(&self) -> Option<String> {
-        let sound = self.pods.iter().filter(|pod| !pod.has_fault());
-        let pod = sound.choose(&mut rand::rng())?;
+        let without_fault = self.pods.iter().filter(|pod| !pod.has_fault());
+        let pod = without_fault.choose(&mut rand::rng())?;
         Some(pod.name().to_owned())
     }
 
@@ -218,7 +218,7 @@ impl ProcessCluster {
         }
     }
 
-    /// The pods, in the order in which they were started, without killed and draining ones.
+    /// The pods, in the order in which they were started, excluding killed and draining pods.
     pub fn pods(&self) -> &[PodProcess] {
         &self.pods
     }
@@ -372,7 +372,7 @@ impl ProcessCluster {
             process: self.process_spec(&name, "dev-pod", arguments),
             assigners: self.assigner_urls(),
             serves_http: options.serves_http,
-            proxy_to: options.are_proxied.then(|| {
+            proxy_to: options.uses_proxy.then(|| {
                 let members = self.assigners.members().iter();
                 let members = members.map(|member| (member.id, member.addresses.listen));
                 Upstream::Leader(self.admin(), members.collect())

@@ -53,7 +53,7 @@ impl DevHarness {
         self.run_until(show, stop).boxed_local()
     }
 
-    /// Ends all processes of the cluster.
+    /// Ends the run of `dev`: its processes end, and a temporary data folder is removed.
     pub fn end(self) -> LocalBoxFuture<'static, ()> {
         self.cluster.end().boxed_local()
     }
@@ -134,7 +134,7 @@ async fn start(
         members: settings.assigners,
         record: settings.record.clone(),
         pods: PodOptions {
-            are_proxied: settings.chaos.partition.is_some(),
+            uses_proxy: settings.chaos.partition.is_some(),
             ..PodOptions::default()
         },
         ..ProcessClusterSettings::new(settings.program.clone())

@@ -77,11 +77,11 @@ impl Schedule {
     /// The request of this number; `None` after the end of the trace.
     pub(crate) fn request(&self, number: usize) -> Option<ScheduledRequest> {
         let requests = self.trace.requests();
-        let (lap, place) = (number / requests.len(), number % requests.len());
+        let (lap, index) = (number / requests.len(), number % requests.len());
         if lap > 0 && !self.repeats {
             return None;
         }
-        let Request { at_ms, key, load_milli } = &requests[place];
+        let Request { at_ms, key, load_milli } = &requests[index];
         let recorded = || self.lap_length() * u32::try_from(lap).unwrap_or(u32::MAX) + Duration::from_millis(*at_ms);
         Some(ScheduledRequest {
             at: match self.pace {
@@ -90,7 +90,7 @@ impl Schedule {
                 Pace::Steady(rate) => Some(Duration::from_secs_f64(number as f64 / rate)),
             },
             key: Arc::clone(key),
-            key_number: self.key_numbers[place],
+            key_number: self.key_numbers[index],
             load_milli: *load_milli,
         })
     }

@@ -71,8 +71,8 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 
 /// The quantile of sorted values; NaN if there are none.
 pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let place = (part * sorted.len().saturating_sub(1) as f64).round() as usize;
-    sorted.get(place).copied().unwrap_or(f64::NAN)
+    let index = (part * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

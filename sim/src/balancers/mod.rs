@@ -99,7 +99,7 @@ impl FromStr for BalancerKind {
     type Err = UnknownBalancer;
 
     fn from_str(text: &str) -> Result<Self, UnknownBalancer> {
-        let named = Self::ALL.into_iter().find(|rival| rival.as_str() == text);
+        let named = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
         named.ok_or_else(|| UnknownBalancer(text.to_owned()))
     }
 }

@@ -39,11 +39,11 @@ struct ReplayOutcome {
     summary: Summary,
 }
 
-fn replayed(rival: BalancerKind) -> ReplayOutcome {
+fn replayed(kind: BalancerKind) -> ReplayOutcome {
     let trace = trace();
     let mut scores = Vec::new();
     let mut log = AssignmentLog::new(Vec::new());
-    let balancer = &mut *rival.balancer(&trace);
+    let balancer = &mut *kind.balancer(&trace);
     let summary = replay::<Infallible>(&trace, balancer, &mut || Duration::ZERO, &mut |tick| {
         scores.push(*tick.score);
         if tick.has_changed {
@@ -61,49 +61,45 @@ fn replayed(rival: BalancerKind) -> ReplayOutcome {
 
 #[test]
 fn every_key_has_a_live_owner_at_every_tick() {
-    for rival in BalancerKind::ALL {
-        assert_eq!(replayed(rival).summary.uncovered, 0, "{rival}");
+    for kind in BalancerKind::ALL {
+        assert_eq!(replayed(kind).summary.uncovered, 0, "{kind}");
     }
 }
 
 #[test]
 fn the_same_trace_gives_the_same_bytes() {
-    for rival in BalancerKind::ALL {
-        let (one, other) = (replayed(rival), replayed(rival));
-        assert_eq!(one.log, other.log, "{rival}");
-        assert_eq!(one.summary, other.summary, "{rival}");
+    for kind in BalancerKind::ALL {
+        let (one, other) = (replayed(kind), replayed(kind));
+        assert_eq!(one.log, other.log, "{kind}");
+        assert_eq!(one.summary, other.summary, "{kind}");
     }
 }
 
 #[test]
 fn hashing_moves_only_the_keys_of_a_crashed_pod() {
-    for rival in [BalancerKind::Ring, BalancerKind::Rendezvous] {
-        let crash = replayed(rival).scores.into_iter().find(|score| score.at_ms == 61_000);
+    for kind in [BalancerKind::Ring, BalancerKind::Rendezvous] {
+        let crash = replayed(kind).scores.into_iter().find(|score| score.at_ms == 61_000);
         let crash = crash.unwrap();
-        assert!(crash.unavoidable > 0.1, "{rival}");
-        assert_eq!(crash.moved, crash.unavoidable, "{rival}");
+        assert!(crash.unavoidable > 0.1, "{kind}");
+        assert_eq!(crash.moved, crash.unavoidable, "{kind}");
     }
 }
 
 #[test]
 fn hashing_and_static_ranges_move_only_when_pods_change() {
-    for rival in [BalancerKind::Ring, BalancerKind::Rendezvous, BalancerKind::Static] {
-        let summary = replayed(rival).summary;
-        assert_eq!(
-            (summary.voluntary_per_h, summary.max_round_moved),
-            (0.0, 0.0),
-            "{rival}"
-        );
+    for kind in [BalancerKind::Ring, BalancerKind::Rendezvous, BalancerKind::Static] {
+        let summary = replayed(kind).summary;
+        assert_eq!((summary.voluntary_per_h, summary.max_round_moved), (0.0, 0.0), "{kind}");
     }
 }
 
 #[test]
 fn emberkeep_keeps_pods_near_the_mean() {
     // In this small and even trace, static ranges come within a hundredth of Emberkeep.
-    let [ours, rivals @ ..] = BalancerKind::ALL.map(|rival| replayed(rival).summary.mean_rest);
+    let [ours, others @ ..] = BalancerKind::ALL.map(|kind| replayed(kind).summary.mean_rest);
     assert!(
-        rivals.iter().all(|rest| ours < *rest + 0.01),
-        "{ours} against {rivals:?}"
+        others.iter().all(|rest| ours < *rest + 0.01),
+        "{ours} against {others:?}"
     );
 }
 

@@ -87,7 +87,7 @@ impl SimCluster {
                 .put(self.now + PROPOSAL_TIMEOUT, Pending::ProposalFailed { term });
         }
         // A proposal that times out may still have been replicated.
-        if self.chance.draw_bool(500) {
+        if self.random.draw_bool(500) {
             self.log(None, change);
         }
     }

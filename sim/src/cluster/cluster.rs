@@ -51,7 +51,7 @@ pub struct SimCluster {
     /// The newest generation that was sent to pods and clients.
     pub(super) published: Generation,
     /// The random stream of everything but the pods.
-    pub(super) chance: RandomStream,
+    pub(super) random: RandomStream,
     pub(super) events: Vec<TimedEvent>,
 }
 
@@ -84,7 +84,7 @@ impl SimCluster {
             kind,
         });
         let mut cluster = Self {
-            chance: RandomStream::new(settings.seed, 0),
+            random: RandomStream::new(settings.seed, 0),
             settings,
             now: Timestamp::ZERO,
             queue: EventQueue::new(),
@@ -233,7 +233,7 @@ impl SimCluster {
 
     /// Draws a delay in which no pod has a part.
     pub(super) fn draw_delay(&mut self, delay: Delay) -> std::time::Duration {
-        self.chance.between(delay.min, delay.max)
+        self.random.between(delay.min, delay.max)
     }
 
     /// Routes requests by that assignment, to the pods that answer now.

@@ -70,16 +70,24 @@ impl SimCluster {
         };
         let process = self.pods[index].process;
         match (fault, process) {
+            // ## Running -> Running: it drains, and its process ends once its session permits that
             (Fault::Drain, ProcessState::Running) => {
                 self.deliver(self.incarnation_at(index), SessionEvent::DrainRequested)
             }
+            // ## Running, Frozen -> Ended: SIGKILL
             (Fault::Kill, ProcessState::Running | ProcessState::Frozen) => self.end_process(index),
+            // ## Running, Frozen -> Lost: the host fails
             (Fault::Lose, ProcessState::Running | ProcessState::Frozen) => self.lose(index),
+            // ## Running -> Ended: it announces a drain and does not wait for it
             (Fault::Quit, ProcessState::Running) => self.quit(index),
+            // ## Running -> Frozen: SIGSTOP
             (Fault::Freeze, ProcessState::Running) => self.freeze(index),
+            // ## Frozen -> Running: SIGCONT
             (Fault::Thaw, ProcessState::Frozen) => self.thaw(index),
+            // The network fails and is repaired in any state of the process.
             (Fault::CutOff, _) if !self.pods[index].is_cut_off => self.cut_off(index),
             (Fault::Reconnect, _) if self.pods[index].is_cut_off => self.reconnect(index),
+            // ## any -> Running: the next incarnation starts
             (Fault::Start, _) => self.start(index),
             (
                 Fault::Drain

@@ -13,6 +13,15 @@ use super::wake_up_timer::WakeUpTimer;
 use crate::random_stream::RandomStream;
 
 /// The state of a pod's process.
+///
+/// ```text
+/// Running         --SIGSTOP------------------------> Frozen
+/// Frozen          --SIGCONT------------------------> Running
+/// Running         --drained, or quits--------------> Ended
+/// Running, Frozen --SIGKILL------------------------> Ended
+/// Running, Frozen --the host fails-----------------> Lost
+/// any             --the next incarnation starts----> Running
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
     /// The process runs, and answers unless the network is cut.

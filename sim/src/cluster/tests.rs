@@ -25,9 +25,9 @@ fn seconds(seconds: u64) -> Timestamp {
 /// `pod_count` pods that share 1,000 units of load a second each, after a minute.
 fn cluster(pod_count: u64, settings: SimClusterSettings) -> SimCluster {
     let mut cluster = SimCluster::new(settings);
-    let mut chance = RandomStream::new(7, 7);
+    let mut random = RandomStream::new(7, 7);
     let rate = Load::from_milli(pod_count * 1_000_000 / KEY_COUNT);
-    cluster.set_loads((0..KEY_COUNT).map(|_| (chance.next(), rate)));
+    cluster.set_loads((0..KEY_COUNT).map(|_| (random.next(), rate)));
     for number in 0..pod_count {
         cluster.add_pod(NewPod {
             name: name(number),

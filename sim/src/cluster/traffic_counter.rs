@@ -18,7 +18,7 @@ const PARTS_A_UNIT: u128 = 1_000 * 1_000_000;
 /// The counts of one pod since they were last taken, and its sketches of the hottest keys.
 #[derive(Debug)]
 pub(super) struct TrafficCounter {
-    chance: RandomStream,
+    random: RandomStream,
     counts: Counts,
     streams: Vec<Stream>,
     /// The load of each range that was not taken yet, in [`PARTS_A_UNIT`].
@@ -36,9 +36,9 @@ struct Stream {
 }
 
 impl TrafficCounter {
-    pub(super) fn new(chance: RandomStream, counts: Counts, now: Timestamp) -> Self {
+    pub(super) fn new(random: RandomStream, counts: Counts, now: Timestamp) -> Self {
         Self {
-            chance,
+            random,
             counts,
             streams: Vec::new(),
             parts: vec![0],
@@ -70,14 +70,14 @@ impl TrafficCounter {
 
     /// Takes the counts of each range. Fractions of a unit stay for the next time.
     pub(super) fn take(&mut self) -> Vec<u64> {
-        let (chance, counts) = (&mut self.chance, self.counts);
+        let (random, counts) = (&mut self.random, self.counts);
         let units = self.parts.iter_mut().map(|parts| match counts {
             Counts::Expected => {
                 let units = u64::try_from(*parts / PARTS_A_UNIT).unwrap_or(u64::MAX);
                 *parts %= PARTS_A_UNIT;
                 units
             }
-            Counts::Poisson => chance.poisson(std::mem::take(parts) as f64 / PARTS_A_UNIT as f64),
+            Counts::Poisson => random.poisson(std::mem::take(parts) as f64 / PARTS_A_UNIT as f64),
         });
         units.collect()
     }
@@ -106,8 +106,8 @@ impl TrafficCounter {
         let parts = u128::from(rate.milli()) * micros;
         let parts_a_sample = PARTS_A_UNIT * u128::from(SAMPLED_ONE_IN * sharer_count);
         let sample_count = match self.counts {
-            Counts::Expected => self.chance.rounded(parts, parts_a_sample),
-            Counts::Poisson => self.chance.poisson(parts as f64 / parts_a_sample as f64),
+            Counts::Expected => self.random.rounded(parts, parts_a_sample),
+            Counts::Poisson => self.random.poisson(parts as f64 / parts_a_sample as f64),
         };
         if sample_count > 0 {
             self.sketches

@@ -58,14 +58,14 @@ function figuresTable(comparison) {
   }
   const columns = FIGURES.flatMap(([, columns]) => columns);
   // A simulated cluster counts moves and failures when it detects them, so its figures are shown but not compared.
-  const rivals = comparison.runs.filter(run => run.summary.decisions > 0);
-  const best = Object.fromEntries(columns.map(([, key]) => [key, Math.min(...rivals.map(run => run.summary[key]))]));
-  const worst = Object.fromEntries(columns.map(([, key]) => [key, Math.max(...rivals.map(run => run.summary[key]))]));
+  const balancers = comparison.runs.filter(run => run.summary.decisions > 0);
+  const best = Object.fromEntries(columns.map(([, key]) => [key, Math.min(...balancers.map(run => run.summary[key]))]));
+  const worst = Object.fromEntries(columns.map(([, key]) => [key, Math.max(...balancers.map(run => run.summary[key]))]));
   for (const run of comparison.runs) {
     const row = html("tr", {}, html("th", { scope: "row" }, run.balancer));
     for (const [, key, places] of columns) {
       const value = run.summary[key];
-      const isBest = rivals.includes(run) && !NOT_JUDGED.has(key) && value === best[key] && best[key] < worst[key];
+      const isBest = balancers.includes(run) && !NOT_JUDGED.has(key) && value === best[key] && best[key] < worst[key];
       const isBad = key === "uncovered" && value > 0;
       row.append(html("td", isBad ? { class: "bad" } : isBest ? { class: "best" } : {}, key.startsWith("decide") && !run.summary.decisions ? "\u2013" : value.toFixed(places)));
     }

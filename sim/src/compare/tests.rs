@@ -21,14 +21,14 @@ fn trace() -> LoadTrace {
     LoadTrace::read(text.as_bytes()).unwrap()
 }
 
-fn run(trace: &LoadTrace, rival: BalancerKind) -> BalancerRun {
+fn run(trace: &LoadTrace, kind: BalancerKind) -> BalancerRun {
     let mut recorder = RunRecorder::new(trace);
-    let balancer = &mut *rival.balancer(trace);
+    let balancer = &mut *kind.balancer(trace);
     let summary = replay::<Infallible>(trace, balancer, &mut || Duration::ZERO, &mut |tick| {
         recorder.record(tick);
         Ok(())
     });
-    recorder.into_run(rival.as_str(), rival.about(), summary.unwrap())
+    recorder.into_run(kind.as_str(), kind.about(), summary.unwrap())
 }
 
 #[test]

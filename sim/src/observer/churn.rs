@@ -48,11 +48,11 @@ fn owners<'a>(assignment: &'a Assignment, state: &SliceState) -> BTreeSet<&'a Po
     state.replicas.serving().map(|pod| &assignment.pod(pod).name).collect()
 }
 
-/// The changed slices of `after`, cut at the bounds of `before`, so that each piece has one owner set in both.
+/// The changed slices of `after`, split at the bounds of `before`, so that each piece has one owner set in both.
 fn pieces(before: &Assignment, after: &Assignment) -> Vec<Slice> {
     let known = before.generation();
     let changed = after.slices().iter().filter(|(_, state)| state.changed_at > known);
-    let cut = |slice: Slice| {
+    let split = |slice: Slice| {
         let inner = before.slices().overlapping(&slice).map(|(old, _)| old.start().clone());
         let mut starts: Vec<SliceKey> = inner.filter(|start| slice.start() < start).collect();
         starts.insert(0, slice.start().clone());
@@ -65,7 +65,7 @@ fn pieces(before: &Assignment, after: &Assignment) -> Vec<Slice> {
             .collect();
         pieces
     };
-    changed.flat_map(|(slice, _)| cut(slice)).collect()
+    changed.flat_map(|(slice, _)| split(slice)).collect()
 }
 
 #[cfg(test)]

@@ -94,8 +94,8 @@ impl MeteredTarget {
                 incarnation: incarnation_of(*pod, world),
             };
             let stream = (u64::from(world.join_count(*pod)) << 32) | (u64::from(pod.0) + 1);
-            let chance = RandomStream::new(self.seed, stream);
-            self.meters.insert(*pod, PodMeter::new(identity, chance, now));
+            let random = RandomStream::new(self.seed, stream);
+            self.meters.insert(*pod, PodMeter::new(identity, random, now));
         }
     }
 

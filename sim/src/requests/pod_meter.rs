@@ -22,12 +22,12 @@ pub(super) struct PodMeter {
     /// The load of each range that was not taken yet, in thousandths of a unit.
     counted: Vec<u64>,
     sketches: Sketches,
-    chance: RandomStream,
+    random: RandomStream,
 }
 
 impl PodMeter {
     /// A pod that owns nothing.
-    pub(super) fn new(identity: Identity, chance: RandomStream, now: Timestamp) -> Self {
+    pub(super) fn new(identity: Identity, random: RandomStream, now: Timestamp) -> Self {
         let ownership = Arc::new(Ownership::none());
         Self {
             identity,
@@ -35,7 +35,7 @@ impl PodMeter {
             counted: vec![0; ownership.range_count()],
             ownership,
             sketches: Sketches::new(),
-            chance,
+            random,
         }
     }
 
@@ -44,9 +44,9 @@ impl PodMeter {
         let key = SliceKey::from_position(position);
         let counted = &mut self.counted[self.ownership.share_of(&key).0];
         *counted = counted.saturating_add(load_milli);
-        if self.chance.below(SAMPLED_ONE_IN) == 0 {
+        if self.random.below(SAMPLED_ONE_IN) == 0 {
             let load = u128::from(load_milli) * u128::from(SAMPLED_ONE_IN);
-            let units = self.chance.rounded(load, u128::from(MILLI_PER_UNIT));
+            let units = self.random.rounded(load, u128::from(MILLI_PER_UNIT));
             self.sketches.record(position, units, 1);
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Serving<'a> {
     warm: BTreeMap<PodId, WarmValues>,
     /// By key: whether it was requested before.
     was_requested: Vec<bool>,
-    chance: RandomStream,
+    random: RandomStream,
     totals: RequestTotals,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Serving<'a> {
             ownership: OwnershipMap::default(),
             warm: BTreeMap::new(),
             was_requested: vec![false; run.trace.keys().len()],
-            chance: RandomStream::new(run.seed, 0),
+            random: RandomStream::new(run.seed, 0),
             totals: RequestTotals::default(),
         }
     }
@@ -80,7 +80,7 @@ impl<'a> Serving<'a> {
 
     fn serve(&mut self, arrival: Arrival) -> Served {
         let owners = self.owners_of(arrival.key);
-        let pod = owners[self.chance.below(owners.len() as u64) as usize];
+        let pod = owners[self.random.below(owners.len() as u64) as usize];
         let served = Served { arrival, pod };
         let is_warm = self.warm.get_mut(&pod).is_some_and(|warm| warm.request(arrival.key));
         let was_requested = std::mem::replace(&mut self.was_requested[arrival.key.as_usize()], true);

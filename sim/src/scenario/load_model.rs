@@ -9,7 +9,7 @@ use emberkeep_core::time::Timestamp;
 use super::scenario_op::ScenarioOp;
 use super::setup::ScenarioKeys;
 use crate::random_stream::RandomStream;
-use crate::zipf::zipf;
+use crate::workload::zipf;
 
 /// The keys with their initial load, and the modifiers in effect.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use emberkeep_core::pod::{PodName, Weight};
 
 use crate::cluster::{Counts, NewPod, SimClusterSettings};
 use crate::random_stream::RandomStream;
-use crate::zipf::zipf;
+use crate::workload::zipf;
 
 /// The initial pods, keys, load and settings of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]

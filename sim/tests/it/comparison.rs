@@ -13,10 +13,10 @@ use emberkeep_sim::score::ScoreTable;
 fn compared() -> String {
     let trace = LoadTrace::builtin();
     let mut table = ScoreTable::default();
-    for rival in BalancerKind::ALL {
-        let balancer = &mut *rival.balancer(&trace);
+    for kind in BalancerKind::ALL {
+        let balancer = &mut *kind.balancer(&trace);
         let summary = replay::<Infallible>(&trace, balancer, &mut || Duration::ZERO, &mut |_| Ok(()));
-        table.push("built-in", rival.as_str(), &summary.unwrap());
+        table.push("built-in", kind.as_str(), &summary.unwrap());
     }
     table.to_string()
 }

@@ -49,14 +49,14 @@ struct HandoffRun {
 
 impl HandoffRun {
     fn of(seed: u64) -> Self {
-        let mut chance = RandomStream::new(seed, 7);
+        let mut random = RandomStream::new(seed, 7);
         Self {
             seed,
             trigger: [HandoffTrigger::Drain, HandoffTrigger::Join, HandoffTrigger::Replacement][(seed % 3) as usize],
             victim: [Victim::OldOwner, Victim::NewOwner, Victim::Leader][(seed / 3 % 3) as usize],
-            fault: [Fault::Kill, Fault::Lose, Fault::Freeze][chance.below(3) as usize],
+            fault: [Fault::Kill, Fault::Lose, Fault::Freeze][random.below(3) as usize],
             step: seed / 9 % STEP_COUNT,
-            later: chance.between(Duration::ZERO, Duration::from_millis(300)),
+            later: random.between(Duration::ZERO, Duration::from_millis(300)),
         }
     }
 

@@ -1,9 +1,9 @@
 //! The pull of a slice: receives the values that the source has, and reads the rest from object storage.
 //!
 //! ```text
-//!              +--complete------------------------+
-//! begin --> Streaming                             +--> read_rest --> report_complete
-//!            |  ^  +--source gone or refusing-----+
+//!              +--complete---------------------------+
+//! begin --> Streaming                                +--> load_missing --> report_complete
+//!            |  ^  +--source unreachable or refusing-+
 //!            v  |
 //!           Backoff: the stream ended early, or the source is busy
 //! ```
@@ -36,8 +36,8 @@ use crate::warm::{
 
 /// The most streams that one pull opens before it reads the rest from object storage.
 const STREAM_COUNT_MAX: u32 = 8;
-/// After this many broken streams in a row without a message, the source counts as gone.
-const FRUITLESS_COUNT_MAX: u32 = 3;
+/// After this many broken streams in a row without a message, the source is treated as unreachable.
+const EMPTY_STREAM_COUNT_MAX: u32 = 3;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// The most concurrent reads from object storage, including reads that wait for admission.
@@ -112,7 +112,7 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
     /// Receives the values that the source has warm, and reads the rest from object storage.
     pub(super) async fn run(&mut self) -> PullEnd {
         let stream_count = self.receive_streams().await;
-        self.read_rest().await;
+        self.load_missing().await;
         match (&self.manifest, stream_count) {
             (None, _) => PullEnd::Nothing,
             (Some(_), None) => PullEnd::FromStore,
@@ -125,7 +125,7 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
     /// one was incomplete.
     async fn receive_streams(&mut self) -> Option<u32> {
         let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
-        let mut fruitless_count = 0;
+        let mut empty_stream_count = 0;
         for stream_count in 1..=STREAM_COUNT_MAX {
             let Err(error) = self.receive_stream().await else {
                 return Some(stream_count);
@@ -138,19 +138,19 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
                 "a stream of warm values ended early"
             );
             if self.message_count > 0 {
-                fruitless_count = 0;
+                empty_stream_count = 0;
                 backoff.reset();
             }
             match error.retry_class() {
-                // ## Streaming -> read_rest: another stream would end the same way
+                // ## Streaming -> load_missing: another stream would end the same way
                 RetryClass::Final => return None,
                 // ## Streaming -> Backoff: the source is alive
                 RetryClass::Busy => {}
                 RetryClass::Broken if self.message_count > 0 => {}
-                // ## Streaming -> Backoff, or read_rest the third time in a row: the source may be gone
-                RetryClass::Broken => fruitless_count += 1,
+                // ## Streaming -> Backoff, or load_missing the third time in a row: the source may be unreachable
+                RetryClass::Broken => empty_stream_count += 1,
             }
-            if fruitless_count == FRUITLESS_COUNT_MAX {
+            if empty_stream_count == EMPTY_STREAM_COUNT_MAX {
                 return None;
             }
             tokio::time::sleep(backoff.next_delay()).await;
@@ -261,7 +261,7 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
     }
 
     /// Reads the wanted values that are not present from object storage.
-    async fn read_rest(&mut self) {
+    async fn load_missing(&mut self) {
         let Some(mut manifest) = self.manifest.take() else {
             return;
         };

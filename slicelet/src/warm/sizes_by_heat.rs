@@ -24,13 +24,13 @@ impl SizesByHeat {
         self.sizes[class] = self.sizes[class].saturating_add(size);
     }
 
-    /// The bytes of `newcomers` that fit when `budget` bytes are filled with the hottest values of both. Among equally hot
+    /// The bytes of `candidates` that fit when `budget` bytes are filled with the hottest values of both. Among equally hot
     /// values, those already present have priority.
-    pub(crate) fn room_for(&self, newcomers: &Self, budget: u64) -> u64 {
+    pub(crate) fn room_for(&self, candidates: &Self, budget: u64) -> u64 {
         let (mut left, mut room) = (budget, 0);
-        for (present, newcomers) in self.sizes.iter().zip(&newcomers.sizes).rev() {
+        for (present, candidates) in self.sizes.iter().zip(&candidates.sizes).rev() {
             left = left.saturating_sub(*present);
-            let taken = left.min(*newcomers);
+            let taken = left.min(*candidates);
             left -= taken;
             room += taken;
         }
@@ -49,9 +49,9 @@ mod tests {
     }
 
     #[test]
-    fn all_newcomers_fit_in_a_sufficient_budget() {
-        let (present, newcomers) = (sizes(&[(9, 50)]), sizes(&[(0, 30), (u32::MAX, 20)]));
-        assert_eq!(present.room_for(&newcomers, 100), 50);
+    fn all_candidates_fit_in_a_sufficient_budget() {
+        let (present, candidates) = (sizes(&[(9, 50)]), sizes(&[(0, 30), (u32::MAX, 20)]));
+        assert_eq!(present.room_for(&candidates, 100), 50);
     }
 
     #[test]

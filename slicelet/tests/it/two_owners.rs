@@ -281,10 +281,10 @@ fn assert_one_effect_each(answers: &BTreeMap<u64, Vec<Vec<u64>>>, last: &[Vec<u6
     assert!(present.iter().eq(answers.keys()), "{present:?}");
     for (id, received) in answers {
         let list = &last[usize::try_from(id % KEY_COUNT).unwrap()];
-        let place = list.iter().position(|entry| entry == id).unwrap();
+        let index = list.iter().position(|entry| entry == id).unwrap();
         assert_eq!(received.len(), 2);
         assert!(
-            received.iter().all(|answer| *answer == list[..=place]),
+            received.iter().all(|answer| *answer == list[..=index]),
             "{id}: {received:?} in {list:?}"
         );
     }

@@ -24,7 +24,7 @@ pub struct Capacity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapacitySettings {
     /// Concurrent reads in service.
-    pub places: usize,
+    pub slot_count: usize,
     /// The service time of each read.
     pub service_time: Duration,
     /// Reads that may wait for a slot; further ones are rejected.
@@ -36,8 +36,8 @@ impl Capacity {
     pub fn new(settings: CapacitySettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
-            slots: Semaphore::new(settings.places),
-            admitted: Semaphore::new(settings.places + settings.waiting_max),
+            slots: Semaphore::new(settings.slot_count),
+            admitted: Semaphore::new(settings.slot_count + settings.waiting_max),
             is_limited: AtomicBool::new(false),
             served: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -81,7 +81,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn reads_beyond_the_slots_wait_and_beyond_the_queue_are_rejected() {
         let capacity = Capacity::new(CapacitySettings {
-            places: 1,
+            slot_count: 1,
             service_time: Duration::from_millis(10),
             waiting_max: 1,
         });
@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_limit_reads_are_only_counted() {
         let capacity = Capacity::new(CapacitySettings {
-            places: 1,
+            slot_count: 1,
             service_time: Duration::from_secs(60),
             waiting_max: 0,
         });

@@ -10,9 +10,8 @@ use emberkeep_testkit::fault_proxy::FaultProxy;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::bucket::BUCKET;
 use crate::moto;
-
-pub(crate) const BUCKET: &str = "state";
 
 /// An empty store that can be opened several times, as by several pods.
 pub(crate) enum StoreBackend {

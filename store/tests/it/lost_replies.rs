@@ -5,7 +5,8 @@ use emberkeep_store::{Expect, StoreError};
 use emberkeep_testkit::fault_proxy::{HttpFault, RequestMatcher};
 use tempfile::TempDir;
 
-use crate::backend::{BUCKET, ProxiedS3, server};
+use crate::backend::{ProxiedS3, server};
+use crate::bucket::BUCKET;
 use crate::reads_and_writes::{content, name};
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
 mod backend;
+mod bucket;
 mod conditions;
 mod folder;
 mod injected_faults;

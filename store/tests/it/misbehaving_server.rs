@@ -13,7 +13,8 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::backend::{BUCKET, credentials};
+use crate::backend::credentials;
+use crate::bucket::BUCKET;
 
 /// How the server misbehaves.
 #[derive(Clone, Copy, PartialEq, Eq)]

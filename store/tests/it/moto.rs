@@ -10,7 +10,7 @@ use std::thread;
 
 use emberkeep_testkit::deadline::DEADLINE;
 
-use crate::backend::BUCKET;
+use crate::bucket::BUCKET;
 
 /// Names the program. A program found on the path is not used, because older versions violate guarantees of S3.
 const PROGRAM: &str = "EMBERKEEP_MOTO_SERVER";

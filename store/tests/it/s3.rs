@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::backend::{BUCKET, credentials, server};
+use crate::backend::{credentials, server};
+use crate::bucket::BUCKET;
 use crate::misbehaving_server::{Behaviour, MisbehavingServer};
 use crate::reads_and_writes::name;
 

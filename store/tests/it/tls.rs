@@ -7,7 +7,8 @@ use bytes::Bytes;
 use emberkeep_store::{Expect, NameRange, S3Settings, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::backend::{BUCKET, credentials, server};
+use crate::backend::{credentials, server};
+use crate::bucket::BUCKET;
 use crate::reads_and_writes::{content, name};
 use crate::tls_front::TlsFront;
 

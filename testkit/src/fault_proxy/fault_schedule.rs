@@ -13,7 +13,7 @@ use super::{HttpFault, InjectedFaults, RequestMatcher};
 pub struct RandomFaults {
     requests: RequestMatcher,
     shares: Vec<(u32, HttpFault)>,
-    chance: StdRng,
+    rng: StdRng,
 }
 
 impl RandomFaults {
@@ -22,7 +22,7 @@ impl RandomFaults {
         Self {
             requests: RequestMatcher::any(),
             shares: Vec::new(),
-            chance: StdRng::seed_from_u64(seed),
+            rng: StdRng::seed_from_u64(seed),
         }
     }
 
@@ -47,7 +47,7 @@ impl RandomFaults {
     }
 
     fn draw(&mut self) -> Option<HttpFault> {
-        let mut drawn = self.chance.random_range(0..100);
+        let mut drawn = self.rng.random_range(0..100);
         for &(share, fault) in &self.shares {
             if drawn < share {
                 return Some(self.refined(fault));
@@ -59,7 +59,7 @@ impl RandomFaults {
 
     fn refined(&mut self, fault: HttpFault) -> HttpFault {
         match fault {
-            HttpFault::Delay(max) => HttpFault::Delay(self.chance.random_range(Duration::ZERO..=max)),
+            HttpFault::Delay(max) => HttpFault::Delay(self.rng.random_range(Duration::ZERO..=max)),
             other => other,
         }
     }

@@ -1,10 +1,10 @@
-//! The faults, and which requests they strike.
+//! The faults that are injected into requests, and the selection of those requests.
 
 use std::time::Duration;
 
 use http::{Method, Request};
 
-/// A fault that strikes one request.
+/// A fault injected into one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpFault {
     /// Forwarded after this delay; for random faults, after a delay of at most this, drawn for each request.

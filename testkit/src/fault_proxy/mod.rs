@@ -1,6 +1,7 @@
 //! An HTTP/1.1 proxy in front of an S3 server that injects faults: errors, cut connections, delays, stale reads.
 //!
-//! A fault strikes one request, at a known moment. The client's `Host` is forwarded unchanged, because signatures cover it.
+//! A fault is injected into one request, at a known moment. The client's `Host` is forwarded unchanged, because signatures
+//! cover it.
 //!
 //! ```no_run
 //! # async fn example(server: std::net::SocketAddr) {

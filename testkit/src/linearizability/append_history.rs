@@ -116,8 +116,8 @@ impl<E: Clone + Eq> CompletedAppend<E> {
         let (list, answered_at) = match &self.outcome {
             AppendOutcome::Appended(list) => (list.clone(), Some(self.completed_at)),
             AppendOutcome::Rejected | AppendOutcome::Unknown => {
-                let place = last.iter().position(|entry| *entry == self.entry)?;
-                (last[..=place].to_vec(), None)
+                let index = last.iter().position(|entry| *entry == self.entry)?;
+                (last[..=index].to_vec(), None)
             }
         };
         Some(TimedOperation {

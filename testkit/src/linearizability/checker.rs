@@ -121,22 +121,22 @@ impl PlacedSet {
         }
     }
 
-    fn with(&self, place: usize) -> Self {
+    fn with(&self, index: usize) -> Self {
         let mut bits = self.bits.clone();
-        bits[place / 64] |= 1 << (place % 64);
+        bits[index / 64] |= 1 << (index % 64);
         Self {
             bits,
             count: self.count + 1,
         }
     }
 
-    fn contains(&self, place: usize) -> bool {
-        self.bits[place / 64] >> (place % 64) & 1 == 1
+    fn contains(&self, index: usize) -> bool {
+        self.bits[index / 64] >> (index % 64) & 1 == 1
     }
 
     /// The earliest answer of an operation that is not placed.
     fn next_answer<O>(&self, history: &[TimedOperation<O>]) -> Option<u64> {
-        let next = (0..history.len()).find(|&place| !self.contains(place))?;
+        let next = (0..history.len()).find(|&index| !self.contains(index))?;
         history[next].answered_at
     }
 
@@ -148,11 +148,11 @@ impl PlacedSet {
     /// The operations that may be placed next: those called before the earliest answer of one that is not placed.
     fn candidates<O>(&self, history: &[TimedOperation<O>]) -> impl DoubleEndedIterator<Item = usize> {
         let before = self.next_answer(history).unwrap_or(u64::MAX);
-        (0..history.len()).filter(move |&place| !self.contains(place) && history[place].called_at < before)
+        (0..history.len()).filter(move |&index| !self.contains(index) && history[index].called_at < before)
     }
 
     fn violation_of<O: fmt::Debug>(&self, history: &[TimedOperation<O>]) -> Violation {
-        let stuck_at = self.candidates(history).map(|place| &history[place].operation);
+        let stuck_at = self.candidates(history).map(|index| &history[index].operation);
         Violation {
             placed_count: self.count,
             operation_count: history.len(),
@@ -254,10 +254,10 @@ mod tests {
 
     #[test]
     fn the_checker_agrees_with_trying_all_orders() {
-        let mut chance = StdRng::seed_from_u64(7);
+        let mut rng = StdRng::seed_from_u64(7);
         let mut explained_count = 0;
         for _ in 0..3_000 {
-            let history = drawn(&mut chance);
+            let history = drawn(&mut rng);
             let expected = some_order_explains(&history, 0);
             assert_eq!(is_explained(&history), expected, "{history:?}");
             explained_count += usize::from(expected);
@@ -265,17 +265,17 @@ mod tests {
         assert!((500..2_500).contains(&explained_count), "{explained_count} of 3000");
     }
 
-    fn drawn(chance: &mut StdRng) -> Vec<TimedOperation<Access>> {
+    fn drawn(rng: &mut StdRng) -> Vec<TimedOperation<Access>> {
         let mut history = Vec::new();
         for number in 0..6 {
-            let value = chance.random_range(0..3);
-            let operation = if chance.random() { Read(value) } else { Write(value) };
-            let called_at = chance.random_range(0..20) * 100 + number;
-            let answered_at = called_at + chance.random_range(1..8) * 100 + 50;
+            let value = rng.random_range(0..3);
+            let operation = if rng.random() { Read(value) } else { Write(value) };
+            let called_at = rng.random_range(0..20) * 100 + number;
+            let answered_at = called_at + rng.random_range(1..8) * 100 + 50;
             history.push(TimedOperation {
                 operation,
                 called_at,
-                answered_at: chance.random_bool(0.8).then_some(answered_at),
+                answered_at: rng.random_bool(0.8).then_some(answered_at),
             });
         }
         history
@@ -286,10 +286,10 @@ mod tests {
         let Some(first_answer) = rest.iter().filter_map(|operation| operation.answered_at).min() else {
             return true;
         };
-        rest.iter().enumerate().any(|(place, next)| {
+        rest.iter().enumerate().any(|(index, next)| {
             let after = Register::after(&state, &next.operation).filter(|_| next.called_at < first_answer);
             after.is_some_and(|state| {
-                let others = [&rest[..place], &rest[place + 1..]].concat();
+                let others = [&rest[..index], &rest[index + 1..]].concat();
                 some_order_explains(&others, state)
             })
         })

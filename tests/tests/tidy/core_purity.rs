@@ -6,10 +6,7 @@ use super::tree::Tree;
 
 /// Words that are forbidden in core, with the remedy.
 const KEPT_OUT: [(&[&str], &str); 8] = [
-    (
-        &["Instant", "SystemTime"],
-        "core is told the time, take `now: Timestamp`",
-    ),
+    (&["Instant", "SystemTime"], "time is a parameter, take `now: Timestamp`"),
     (
         &["HashMap", "HashSet"],
         "order is part of the answer, use a BTreeMap or BTreeSet",
@@ -32,7 +29,7 @@ const KEPT_OUT: [(&[&str], &str); 8] = [
     ),
     (
         &["TcpStream", "TcpListener", "UdpSocket", "ToSocketAddrs"],
-        "core is told and answers, let the role's crate reach out",
+        "core does no I/O, leave it to the role's crate",
     ),
     (
         &["tracing", "println", "eprintln"],
@@ -65,7 +62,7 @@ fn impurities(path: &str, line: &SourceLine) -> Vec<Finding> {
 
 fn remedy_for(word: &str, is_beside_std: bool) -> Option<&'static str> {
     if is_beside_std && KEPT_OUT_OF_STD.contains(&word) {
-        return Some("core is told and answers, let the role's crate reach out");
+        return Some("core does no I/O, leave it to the role's crate");
     }
     let (_, remedy) = KEPT_OUT.iter().find(|(kept_out, _)| kept_out.contains(&word))?;
     Some(remedy)
@@ -95,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_impurity_is_found_with_its_remedy() {
-        let expected = "core/src/load/map.rs:1: `Instant` in core: core is told the time, take `now: Timestamp`";
+        let expected = "core/src/load/map.rs:1: `Instant` in core: time is a parameter, take `now: Timestamp`";
         assert_eq!(found_in("core/src/load/map.rs", "use std::time::Instant;"), [expected]);
         for impure in [
             "use std::collections::HashMap;",

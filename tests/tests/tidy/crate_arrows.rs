@@ -135,8 +135,8 @@ fn or_nothing(names: &[&str]) -> String {
 
 fn forbidden_outsider(folder: &str, dependency: &str) -> Option<String> {
     let mut homes = AT_HOME_IN.iter().filter(|(name, _)| *name == dependency);
-    let homeless = homes.find(|(_, homes)| !homes.contains(&folder));
-    if let Some((_, homes)) = homeless {
+    let misplaced = homes.find(|(_, homes)| !homes.contains(&folder));
+    if let Some((_, homes)) = misplaced {
         return Some(format!(
             "{dependency} is at home in {}, call that instead",
             homes.join(", ")

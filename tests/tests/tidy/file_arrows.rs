@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::{FileNames, Import};
+use super::rust_source::RustSource;
 use super::tree::Tree;
 
 /// A module's path below its crate; empty for `lib.rs` and `main.rs`.
@@ -24,24 +25,35 @@ pub(crate) type FileArrows<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 /// Re-exports that lead nowhere in so many steps go in circles themselves.
 const REEXPORTS_MAX: usize = 8;
 
-/// The crates of a tree, without tests, benchmarks and additional binaries.
+/// The crates of a tree, and the test programs of several files; without unit tests, benchmarks and additional binaries.
 pub(crate) fn crates(tree: &Tree) -> Vec<CrateFiles<'_>> {
     let mut crates: BTreeMap<&str, CrateFiles<'_>> = BTreeMap::new();
     for (file, source) in tree.rust_files() {
-        let Some((folder, inside)) = file.split_once("/src/") else {
+        let Some((folder, inside, names)) = in_library(file, source).or_else(|| in_test_program(file, source)) else {
             continue;
         };
-        let is_test = source.lines.first().is_some_and(|line| line.is_test);
-        if is_test || inside.starts_with("bin/") {
-            continue;
-        }
-        let names = FileNames::of(source);
         let of_crate = crates.entry(folder).or_insert_with(|| CrateFiles {
             modules: BTreeMap::new(),
         });
         of_crate.modules.insert(module_path(inside), Module { file, names });
     }
     crates.into_values().collect()
+}
+
+/// A crate's folder, the file's path below `src`, and the names of its production code.
+fn in_library<'a>(file: &'a str, source: &RustSource) -> Option<(&'a str, &'a str, FileNames)> {
+    let (folder, inside) = file.split_once("/src/")?;
+    let is_test = source.lines.first().is_some_and(|line| line.is_test);
+    let is_left_out = is_test || inside.starts_with("bin/");
+    (!is_left_out).then(|| (folder, inside, FileNames::of(source.production())))
+}
+
+/// The folder of a test program, such as `store/tests/it`, the file's path below it, and its names.
+fn in_test_program<'a>(file: &'a str, source: &RustSource) -> Option<(&'a str, &'a str, FileNames)> {
+    let (before, below) = file.split_once("/tests/")?;
+    let (_, inside) = below.split_once('/')?;
+    let folder = &file[..file.len() - inside.len() - 1];
+    (!before.contains("/src")).then(|| (folder, inside, FileNames::of(source.lines.iter())))
 }
 
 fn module_path(inside: &str) -> ModulePath {

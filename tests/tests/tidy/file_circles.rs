@@ -13,10 +13,10 @@ pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
 }
 
 fn circles(arrows: &FileArrows<'_>) -> Vec<Finding> {
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut findings = Vec::new();
     for file in arrows.keys() {
-        if told.contains(file) {
+        if reported.contains(file) {
             continue;
         }
         if let Some(circle) = circle_through(arrows, file) {
@@ -25,7 +25,7 @@ fn circles(arrows: &FileArrows<'_>) -> Vec<Finding> {
                 circle.join(" -> ")
             );
             findings.push(Finding::new(file, 1, advice));
-            told.extend(circle);
+            reported.extend(circle);
         }
     }
     findings
@@ -33,22 +33,22 @@ fn circles(arrows: &FileArrows<'_>) -> Vec<Finding> {
 
 /// The shortest path from a file back to itself, by breadth-first search.
 fn circle_through<'a>(arrows: &FileArrows<'a>, start: &'a str) -> Option<Vec<&'a str>> {
-    let mut ways = vec![vec![start]];
+    let mut paths = vec![vec![start]];
     let mut seen = BTreeSet::new();
-    while !ways.is_empty() {
-        let mut longer = Vec::new();
-        for way in ways {
-            let needed = way.last().and_then(|last| arrows.get(last));
+    while !paths.is_empty() {
+        let mut extended = Vec::new();
+        for path in paths {
+            let needed = path.last().and_then(|last| arrows.get(last));
             for next in needed.into_iter().flatten() {
                 if *next == start {
-                    return Some(way);
+                    return Some(path);
                 }
                 if seen.insert(*next) {
-                    longer.push(way.iter().copied().chain([*next]).collect());
+                    extended.push(path.iter().copied().chain([*next]).collect());
                 }
             }
         }
-        ways = longer;
+        paths = extended;
     }
     None
 }
@@ -75,6 +75,16 @@ mod tests {
         let tree = Tree::planted([
             ("a/src/b/mod.rs", "mod c;\nuse c::C;\npub struct B;\n"),
             ("a/src/b/c.rs", "use super::B;\npub struct C(B);\n"),
+        ]);
+        assert_eq!(findings(&tree).len(), 1);
+    }
+
+    #[test]
+    fn the_files_of_a_test_program_may_not_be_a_circle_either() {
+        let tree = Tree::planted([
+            ("a/tests/it/main.rs", "mod b;\nmod c;\n"),
+            ("a/tests/it/b.rs", "use crate::c::C;\npub(crate) struct B;\n"),
+            ("a/tests/it/c.rs", "use crate::b::B;\npub(crate) struct C;\n"),
         ]);
         assert_eq!(findings(&tree).len(), 1);
     }

@@ -1,6 +1,6 @@
-//! The imports and definitions of one Rust file, read from its production code.
+//! The imports and definitions of one Rust file.
 
-use super::rust_source::{RustSource, words};
+use super::rust_source::{SourceLine, words};
 
 /// A path as it is written: `["super", "plan", "Plan"]`.
 pub(crate) type NamePath = Vec<String>;
@@ -31,9 +31,9 @@ pub(crate) struct FileNames {
 const ITEMS: [&str; 8] = ["struct", "enum", "trait", "type", "fn", "const", "static", "union"];
 
 impl FileNames {
-    /// Reads the production lines.
-    pub(crate) fn of(source: &RustSource) -> Self {
-        let code: String = source.production().map(|line| format!("{}\n", line.code)).collect();
+    /// Reads these lines of a file.
+    pub(crate) fn of<'a>(lines: impl Iterator<Item = &'a SourceLine>) -> Self {
+        let code: String = lines.map(|line| format!("{}\n", line.code)).collect();
         let mut names = Self::default();
         let mut statement = String::new();
         for piece in code.split_inclusive([';', '{', '}']) {
@@ -138,10 +138,11 @@ fn parts(group: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rust_source::RustSource;
     use super::*;
 
     fn read(text: &str) -> FileNames {
-        FileNames::of(&RustSource::new("a.rs", text))
+        FileNames::of(RustSource::new("a.rs", text).production())
     }
 
     fn imported(text: &str) -> Vec<String> {

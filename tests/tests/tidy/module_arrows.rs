@@ -48,7 +48,7 @@ fn in_crate(tree: &Tree, folder: &'static str, floors: Floors) -> Vec<Finding> {
     let placed = files.filter_map(|(path, source)| Some((path, source, ModulePlace::of(path, folder, floors)?)));
     placed
         .flat_map(|(path, source, place)| match place.floor_of(place.module) {
-            None => homeless(path, &place),
+            None => unplaced(path, &place),
             Some(_) => {
                 let lines = source.lines.iter();
                 lines.flat_map(|line| wrong_imports(path, &place, line)).collect()
@@ -95,7 +95,7 @@ impl<'a> ModulePlace<'a> {
 }
 
 /// Reported once, at the module's root file.
-fn homeless(path: &str, place: &ModulePlace<'_>) -> Vec<Finding> {
+fn unplaced(path: &str, place: &ModulePlace<'_>) -> Vec<Finding> {
     let advice = format!(
         "{}'s module {} stands on no floor, give it one in CRATES of tidy/module_arrows.rs",
         place.folder, place.module

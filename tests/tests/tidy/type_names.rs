@@ -13,22 +13,22 @@ const OPENERS: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
 const ONCE_PER_CRATE: [&str; 6] = ["Error", "Result", "Builder", "Settings", "Metrics", "Args"];
 
 /// Where a type is defined: path and line.
-type Place<'a> = (&'a str, usize);
+type Definition<'a> = (&'a str, usize);
 
 /// Repeated type names, reported at each definition after the first.
 pub(crate) fn findings(tree: &Tree) -> Vec<Finding> {
-    let mut definitions: BTreeMap<(&str, &str), Vec<Place<'_>>> = BTreeMap::new();
+    let mut definitions: BTreeMap<(&str, &str), Vec<Definition<'_>>> = BTreeMap::new();
     for (path, source) in tree.rust_files() {
         for line in &source.lines {
             if let Some(name) = defined_in(&line.code) {
-                let places = definitions.entry((scope_of(path, name), name)).or_default();
-                places.push((path, line.number));
+                let of_name = definitions.entry((scope_of(path, name), name)).or_default();
+                of_name.push((path, line.number));
             }
         }
     }
     definitions
         .into_iter()
-        .flat_map(|((_, name), places)| repeated(name, &places))
+        .flat_map(|((_, name), definitions)| repeated(name, &definitions))
         .collect()
 }
 
@@ -70,11 +70,11 @@ fn without_visibility(code: &str) -> &str {
     path.map_or(rest, |(_, rest)| rest)
 }
 
-fn repeated(name: &str, places: &[Place<'_>]) -> Vec<Finding> {
-    let Some(((first_path, first_line), others)) = places.split_first() else {
+fn repeated(name: &str, definitions: &[Definition<'_>]) -> Vec<Finding> {
+    let Some(((first_path, first_line), others)) = definitions.split_first() else {
         return Vec::new();
     };
-    let finding = |(path, line): &Place<'_>| {
+    let finding = |(path, line): &Definition<'_>| {
         let advice =
             format!("`{name}` is defined at {first_path}:{first_line} too, give one of the two a more specific name");
         Finding::new(path, *line, advice)

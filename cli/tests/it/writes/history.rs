@@ -93,9 +93,9 @@ async fn some_order_explains_all_updates(size: RunSize) {
          {} ranges moved, generation {}; {}; judged in {:.1?}; {:?}",
         lists.count(|_| true),
         size.keys,
-        lists.count(|told| matches!(told, AppendOutcome::Appended(_))),
-        lists.count(|told| *told == AppendOutcome::Rejected),
-        lists.count(|told| *told == AppendOutcome::Unknown),
+        lists.count(|outcome| matches!(outcome, AppendOutcome::Appended(_))),
+        lists.count(|outcome| *outcome == AppendOutcome::Rejected),
+        lists.count(|outcome| *outcome == AppendOutcome::Unknown),
         *killed.borrow(),
         move_count.load(Ordering::Relaxed),
         clients[0].ready(Duration::ZERO).await.unwrap(),
@@ -127,11 +127,11 @@ impl AppendLists {
             match append(clerk, &key_of(number), entry).await {
                 Ok(entries) => list.on_outcome(call, AppendOutcome::Appended(entries)),
                 Err(status) => {
-                    let told = match promises_no_effect(&status) {
+                    let outcome = match promises_no_effect(&status) {
                         true => AppendOutcome::Rejected,
                         false => AppendOutcome::Unknown,
                     };
-                    list.on_outcome(call, told);
+                    list.on_outcome(call, outcome);
                     self.failures.add(&status);
                     // tidy: paces, does not wait
                     tokio::time::sleep(PAUSE).await;

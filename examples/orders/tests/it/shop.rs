@@ -31,7 +31,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     /// Starts everything but pods; the partners get these options.
-    pub(crate) async fn open(trouble: &[&str]) -> Self {
+    pub(crate) async fn open(fault_flags: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -49,7 +49,7 @@ impl Shop {
         command
             .arg(listen.to_string())
             .arg(folder.path().join("ledger"))
-            .args(trouble);
+            .args(fault_flags);
         let partners_url = format!("http://{listen}");
         Self {
             assigner,

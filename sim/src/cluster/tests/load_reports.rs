@@ -40,7 +40,7 @@ impl ReportHash {
     }
 }
 
-/// Slices move, are cut and are replicated while pods are killed, drain, freeze, lose their network and restart, a key
+/// Slices move, are split and are replicated while pods are killed, drain, freeze, lose their network and restart, a key
 /// gets hot and a new leader is elected.
 fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
     let mut target = TargetSettings::default();
@@ -52,8 +52,8 @@ fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
         target,
         ..SimClusterSettings::default()
     });
-    let mut chance = RandomStream::new(seed, 7);
-    cluster.set_loads((0..100).map(|_| (chance.next(), Load::from_milli(chance.below(60_000)))));
+    let mut random = RandomStream::new(seed, 7);
+    cluster.set_loads((0..100).map(|_| (random.next(), Load::from_milli(random.below(60_000)))));
     let add = |cluster: &mut SimCluster, number| {
         assert!(cluster.add_pod(NewPod {
             name: name(number),
@@ -63,7 +63,7 @@ fn eventful(hash: &mut ReportHash, counts: Counts, seed: u64) {
     };
     (0..5).for_each(|number| add(&mut cluster, number));
     hash.run(&mut cluster, 40);
-    cluster.set_loads([(chance.next(), Load::from_units(3_000))]);
+    cluster.set_loads([(random.next(), Load::from_units(3_000))]);
     hash.run(&mut cluster, 30);
     for (pod, fault) in [
         (1, Fault::Kill),

@@ -22,11 +22,11 @@ fn pod(number: u32) -> Pod {
     )
 }
 
-/// The assignment after `previous` of two pods, each of which serves the slices that chance gives it.
-fn assignment(previous: &Assignment, chance: &mut RandomStream) -> Arc<Assignment> {
+/// The assignment after `previous` of two pods, each of which serves slices that are drawn at random.
+fn assignment(previous: &Assignment, random: &mut RandomStream) -> Arc<Assignment> {
     let mut replicas = || {
         let mut replicas = ReplicaSet::none();
-        let owners = 1 + chance.below(3);
+        let owners = 1 + random.below(3);
         (0..2)
             .filter(|pod| owners & (1 << pod) != 0)
             .for_each(|pod| replicas.set(PodIndex(pod), Phase::Serving));
@@ -49,18 +49,18 @@ fn assignment(previous: &Assignment, chance: &mut RandomStream) -> Arc<Assignmen
 fn the_load_reports_of_pods_that_count_requests_are_the_same_bytes_on_every_machine() {
     let Pod { name, incarnation, .. } = pod(0);
     let mut meter = PodMeter::new(Identity { name, incarnation }, RandomStream::new(3, 1), Timestamp::ZERO);
-    let (mut chance, mut hash) = (RandomStream::new(3, 2), Xxh64::new(0));
+    let (mut random, mut hash) = (RandomStream::new(3, 2), Xxh64::new(0));
     let mut held = Arc::new(Assignment::unassigned());
     for second in 1..=100_u64 {
         for _ in 0..200 {
-            let bound = 1 + chance.below(400);
-            let key = chance.below(bound);
-            meter.count(key.wrapping_mul(0x9e37_79b9_7f4a_7c15), 1 + chance.below(9_000));
+            let bound = 1 + random.below(400);
+            let key = random.below(bound);
+            meter.count(key.wrapping_mul(0x9e37_79b9_7f4a_7c15), 1 + random.below(9_000));
         }
         if second % 9 == 4 {
-            held = assignment(&held, &mut chance);
-            meter.follow(&held, Timestamp::from_millis(1_000 * second - chance.below(3) * 250));
-            meter.weigh((0..40).map(|_| chance.next()), 4_096);
+            held = assignment(&held, &mut random);
+            meter.follow(&held, Timestamp::from_millis(1_000 * second - random.below(3) * 250));
+            meter.weigh((0..40).map(|_| random.next()), 4_096);
         }
         let report = meter.report(Timestamp::from_millis(1_000 * second));
         hash.update(&postcard::to_allocvec(&report).unwrap());

@@ -1,0 +1,3 @@
+//! The bucket of all tests.
+
+pub(crate) const BUCKET: &str = "state";
