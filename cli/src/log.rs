@@ -13,7 +13,7 @@ const FILTER: &str = "EMBERKEEP_LOG";
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people
+    /// Lines for people, coloured on a terminal
     #[default]
     Text,
     /// One JSON object a line, with the fields of the event and of its spans
