@@ -2,8 +2,10 @@
 
 pub mod assignment_log;
 pub mod balancers;
+pub mod chart;
 pub mod cluster;
 pub mod compare;
+pub mod html_page;
 pub mod load_trace;
 pub mod measured;
 pub mod observer;

@@ -1,7 +1,6 @@
 //! `emberkeep sim compare`: several balancers on the same traces.
 
 use std::convert::Infallible;
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,11 +11,12 @@ use emberkeep_sim::measured::MeasuredCluster;
 use emberkeep_sim::replay::Balancer;
 use emberkeep_sim::score::ScoreTable;
 
+use super::page_file::PageFile;
 use super::sim_progress::SimProgress;
 use super::timed_replay::timed_replay;
 use super::trace_file;
 use crate::exit::CommandError;
-use crate::file::{title, unwritable};
+use crate::file::title;
 use crate::output;
 
 /// Replay load traces with several balancers and compare them, as a table and as a page with plots
@@ -41,6 +41,7 @@ pub(super) struct CompareArgs {
 
 /// Replays all traces with all balancers, prints the table, writes the page.
 pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
+    let file = PageFile::open(args.html.as_deref(), None)?;
     let progress = SimProgress::begin();
     let mut table = ScoreTable::default();
     let mut comparisons = Vec::new();
@@ -52,8 +53,8 @@ pub(super) fn run(args: &CompareArgs) -> Result<(), CommandError> {
         comparisons.push(compared(&title(path), &trace, args, &progress, &mut table));
     }
     progress.end();
-    if let Some(path) = &args.html {
-        fs::write(path, page(&comparisons)).map_err(|error| unwritable(path, error))?;
+    if let Some(file) = file {
+        file.write(&page(&comparisons))?;
     }
     output::print(table)
 }

@@ -1,6 +1,7 @@
 //! `emberkeep sim`: the simulator on the command line.
 
 mod compare;
+mod page_file;
 mod replay;
 mod replay_recording;
 mod requests;

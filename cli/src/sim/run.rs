@@ -4,10 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use emberkeep_sim::chart::page;
 use emberkeep_sim::scenario::{Scenario, difference};
 
+use super::page_file::PageFile;
 use crate::exit::CommandError;
-use crate::file::{invalid, unreadable};
+use crate::file::{invalid, title, unreadable};
 use crate::output;
 
 /// Run a scenario: a cluster, the events that happen to it, and the expected outcome
@@ -22,6 +24,9 @@ pub(super) struct RunArgs {
     /// Run it with this seed instead of its own, without comparing the outcome
     #[arg(long)]
     seed: Option<u64>,
+    /// Write a page with plots and the timeline to this file, which any browser shows
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
 }
 
 /// Runs the scenario, prints the outcome, and compares it.
@@ -29,7 +34,14 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CommandError> {
     let path = &args.scenario;
     let text = fs::read_to_string(path).map_err(|error| unreadable("scenario", path, error))?;
     let scenario = Scenario::parse(&text).map_err(|error| invalid("scenario", path, error))?;
-    let outcome = scenario.run(args.seed);
+    let outcome = match PageFile::open(args.html.as_deref(), Some(path))? {
+        None => scenario.run(args.seed),
+        Some(file) => {
+            let (outcome, chart) = scenario.run_with_chart(args.seed, &title(path));
+            file.write(&page(&chart))?;
+            outcome
+        }
+    };
     let is_compared = args.seed.is_none() && !scenario.expected().is_empty();
     match difference(scenario.expected(), &outcome).filter(|_| is_compared) {
         None => output::print(outcome),

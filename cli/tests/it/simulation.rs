@@ -124,6 +124,59 @@ fn an_expected_outcome_is_shown_and_another_is_refused_with_the_difference() {
 }
 
 #[test]
+fn a_scenario_is_drawn_on_a_page_and_prints_the_same_outcome() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("two.txt"), SCENARIO).unwrap();
+    let plain = finished_in(place.path(), "sim run two.txt");
+    let drawn = finished_in(place.path(), "sim run two.txt --html two.html");
+    assert_eq!((drawn.code, drawn.stderr.as_str()), (Some(0), ""));
+    assert_eq!(drawn.stdout, plain.stdout);
+    let page = fs::read_to_string(place.path().join("two.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("\"title\":\"two\""));
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_rejected_before_the_run() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("two.txt"), SCENARIO).unwrap();
+    for (line, sentence) in [
+        (
+            "sim run two.txt --html none/two.html",
+            "error: cannot write none/two.html: No such file or directory (os error 2)\n",
+        ),
+        (
+            "sim run two.txt --html two.txt",
+            "error: cannot write two.txt: it would replace the file that is read\n",
+        ),
+        (
+            "sim soak --seeds 100000 --html .",
+            "error: cannot write .: Is a directory (os error 21)\n",
+        ),
+    ] {
+        let ended = finished_in(place.path(), line);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(2), sentence), "{line}");
+        assert_eq!(ended.stdout, "");
+    }
+    assert_eq!(fs::read_to_string(place.path().join("two.txt")).unwrap(), SCENARIO);
+}
+
+#[test]
+fn a_soak_draws_one_case_and_names_its_seed() {
+    let place = tempfile::tempdir().unwrap();
+    let ended = finished_in(place.path(), "sim soak --seeds 2 --seed 5 --html case.html");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let page = fs::read_to_string(place.path().join("case.html")).unwrap();
+    let seed = ended
+        .stderr
+        .lines()
+        .last()
+        .unwrap()
+        .strip_prefix("the page shows seed ")
+        .unwrap();
+    assert!(page.contains(&format!("\"title\":\"Seed {seed}: ")), "{seed}");
+}
+
+#[test]
 fn a_soak_reports_its_faults() {
     let ended = finished(&mut emberkeep("sim soak --seeds 2".split_whitespace()));
     // A busy machine also prints progress lines.

@@ -73,8 +73,9 @@ impl SimCluster {
             TargetAction::Close(session) => self.close(session),
             TargetAction::Explain(report) => self.record_event(ClusterEvent::Decided(report)),
             TargetAction::ExplainIdle(_) => {}
-            // There are no queries, alerts or store in a simulated cluster.
-            TargetAction::Reply { .. } | TargetAction::Alert(_) | TargetAction::Grant { .. } => {}
+            TargetAction::Alert(alarm) => self.record_event(ClusterEvent::Alerted(alarm)),
+            // There are no queries and no store in a simulated cluster.
+            TargetAction::Reply { .. } | TargetAction::Grant { .. } => {}
         }
     }
 

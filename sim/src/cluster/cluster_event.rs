@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use emberkeep_core::assigner::{Applied, ChangeKind};
+use emberkeep_core::assigner::{Alarm, Applied, ChangeKind};
 use emberkeep_core::assignment::Assignment;
 use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::pod::PodName;
@@ -50,6 +50,8 @@ pub enum ClusterEvent {
         /// Whether its drain timeout was over while it still owned slices.
         is_forced: bool,
     },
+    /// The leader changed the gauges that operators are alerted by.
+    Alerted(Alarm),
     /// A member of the assigner became leader, with the replicated state only.
     Elected,
 }

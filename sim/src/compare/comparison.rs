@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Bands, Curves};
+use super::Curves;
+use crate::html_page::Bands;
 use crate::load_trace::{LoadTrace, TraceChange};
 use crate::score::Summary;
 

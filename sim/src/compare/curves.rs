@@ -2,11 +2,9 @@
 
 use serde::Serialize;
 
+use crate::html_page::POINTS_MAX;
 use crate::load_trace::LoadTrace;
 use crate::replay::ReplayTick;
-
-/// The most points of a curve; more are indistinguishable on a screen.
-const POINTS_MAX: u64 = 720;
 
 /// Loads as multiples of the mean of their tick, and shares of all load that moved. Of ticks that fall on the same point
 /// the worst value is kept, and the moved shares are added up.

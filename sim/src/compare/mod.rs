@@ -6,13 +6,11 @@
 //!            Comparison --+--> Page --> one HTML file that needs no network
 //! ```
 
-mod bands;
 mod comparison;
 mod curves;
 mod page;
 mod run_recorder;
 
-pub use bands::Bands;
 pub use comparison::{BalancerRun, Comparison};
 pub use curves::Curves;
 pub use page::page;

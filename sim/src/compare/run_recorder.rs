@@ -1,6 +1,7 @@
 //! The recorder of one run: collects the data of the page during a replay.
 
-use super::{BalancerRun, Bands, Curves};
+use super::{BalancerRun, Curves};
+use crate::html_page::Bands;
 use crate::load_trace::LoadTrace;
 use crate::replay::ReplayTick;
 use crate::score::Summary;
@@ -18,7 +19,7 @@ impl RunRecorder {
     pub fn new(trace: &LoadTrace) -> Self {
         Self {
             curves: Curves::new(trace),
-            bands: Bands::new(trace),
+            bands: Bands::new(trace.end_ms(), trace.decide_every_ms(), trace.pods().len()),
         }
     }
 

@@ -34,6 +34,19 @@ pub struct CauseTotals {
 }
 
 impl MovementTotals {
+    /// Adds the moves of a later event to these.
+    pub(super) fn add(&mut self, later: &Self) {
+        for (cause, of_cause) in &later.by_cause {
+            let totals = self.by_cause.entry(*cause).or_default();
+            totals.move_count += of_cause.move_count;
+            totals.share += of_cause.share;
+        }
+        self.split_count += later.split_count;
+        self.forced += later.forced;
+        self.voluntary += later.voluntary;
+        self.voluntary_at_once_max = self.voluntary_at_once_max.max(later.voluntary_at_once_max);
+    }
+
     /// Records an applied decision that led to `assignment`.
     pub(super) fn record_decision(&mut self, report: &DecisionReport, assignment: &Assignment, traffic: &Traffic) {
         self.split_count += report.split_count as u64;

@@ -2,17 +2,10 @@
 
 use std::time::Duration;
 
-use emberkeep_core::assigner::{Applied, ChangeKind};
-use emberkeep_core::balancer::{BalancerSettings, DecisionReport};
-use emberkeep_core::pod::PodName;
 use emberkeep_core::time::Timestamp;
 
-use super::tolerance_band::may_own;
-use super::{BalanceSample, Churn, MovementTotals, Recoveries, ToleranceBand};
-use crate::cluster::{ClusterEvent, Outage, SimCluster, TimedEvent};
-
-/// The inputs of a band: the change count of rates, pod count, total weight, and settings.
-type BandFor = (u64, usize, u64, BalancerSettings);
+use super::{BalanceMeter, BalanceSample, MovementMeter, MovementTotals, Recoveries};
+use crate::cluster::{Outage, SimCluster, TimedEvent};
 
 /// Observes a cluster from a moment on. Its figures are exact: it samples after every change.
 #[derive(Debug)]
@@ -25,10 +18,8 @@ pub struct Observer {
     outage_before: Outage,
     recoveries: Recoveries,
     movements: MovementTotals,
-    /// The report of the decision being replicated.
-    proposed: Option<DecisionReport>,
-    band: ToleranceBand,
-    band_for: Option<BandFor>,
+    movement_meter: MovementMeter,
+    balance_meter: BalanceMeter,
 }
 
 impl Observer {
@@ -44,9 +35,8 @@ impl Observer {
             outage_before: Outage::default(),
             recoveries: Recoveries::default(),
             movements: MovementTotals::default(),
-            proposed: None,
-            band: ToleranceBand::default(),
-            band_for: None,
+            movement_meter: MovementMeter::default(),
+            balance_meter: BalanceMeter::default(),
         }
     }
 
@@ -114,31 +104,9 @@ impl Observer {
     }
 
     fn on_event(&mut self, cluster: &SimCluster, event: &TimedEvent) {
-        match &event.what {
-            ClusterEvent::Decided(report) => self.proposed = Some(report.clone()),
-            ClusterEvent::Replicated {
-                change: ChangeKind::Assign { .. },
-                outcome,
-            } => {
-                let report = self.proposed.take().filter(|_| *outcome == Applied::Done);
-                if let Some(report) = report.filter(|_| event.at >= self.watches_from) {
-                    self.movements
-                        .record_decision(&report, &cluster.state().assignment, cluster.traffic());
-                }
-            }
-            ClusterEvent::Routed { before, after } if event.at >= self.watches_from => {
-                let stays = |pod: &PodName| {
-                    let record = cluster.state().pods.get(pod);
-                    record.is_some_and(|record| !record.is_draining)
-                };
-                let churn = Churn::between(before, after, cluster.traffic(), stays);
-                self.movements.record_churn(churn, cluster.traffic());
-            }
-            ClusterEvent::Routed { .. }
-            | ClusterEvent::Replicated { .. }
-            | ClusterEvent::Published { .. }
-            | ClusterEvent::Exited { .. }
-            | ClusterEvent::Elected => {}
+        let moved = self.movement_meter.on_event(cluster, event);
+        if event.at >= self.watches_from {
+            self.movements.add(&moved);
         }
     }
 
@@ -151,24 +119,11 @@ impl Observer {
         if now <= self.watches_from {
             self.outage_before = *cluster.outage();
         }
-        self.refresh_band(cluster);
-        self.latest = self.band.sample(cluster);
+        self.latest = self.balance_meter.sample(cluster);
         self.recoveries.record(&self.latest, is_step, now);
         let is_worse = self.latest.max_over_mean() > self.worst.0.max_over_mean();
         if now >= self.watches_from && is_worse {
             self.worst = (self.latest, now);
-        }
-    }
-
-    fn refresh_band(&mut self, cluster: &SimCluster) {
-        let owners = cluster.pods().filter(|pod| may_own(cluster, pod));
-        let weights: Vec<u64> = owners.map(|pod| pod.pod.weight.thousandths().into()).collect();
-        let (pod_count, weight) = (weights.len(), weights.iter().sum());
-        let settings = &cluster.state().settings.balancer;
-        let band_for = Some((cluster.traffic().change_count(), pod_count, weight, settings.clone()));
-        if self.band_for != band_for {
-            self.band = ToleranceBand::of(cluster.traffic(), settings, pod_count, weight);
-            self.band_for = band_for;
         }
     }
 }

@@ -23,8 +23,12 @@ pub struct ToleranceBand {
 pub struct BalanceSample {
     /// All load over all weight.
     pub mean: Load,
+    /// The lowest load of a pod over its weight.
+    pub min: Load,
     /// The highest load of a pod over its weight.
     pub max: Load,
+    /// The limit of a pod that serves no key set aside, for weight 1.
+    pub limit: Load,
     /// Pods above their limit.
     pub over_count: usize,
     /// Pods that may own keys.
@@ -63,7 +67,10 @@ impl ToleranceBand {
     /// Measures the balance of the cluster against the band.
     #[must_use]
     pub fn sample(&self, cluster: &SimCluster) -> BalanceSample {
-        let mut sample = BalanceSample::default();
+        let mut sample = BalanceSample {
+            limit: self.limit,
+            ..BalanceSample::default()
+        };
         let mut weight = 0;
         let limits = self.limits_of_hosts(cluster);
         for (index, pod) in cluster.pods().enumerate() {
@@ -74,6 +81,11 @@ impl ToleranceBand {
             let load = Load::from_milli(by_weight(pod.load, own_weight));
             weight += own_weight;
             sample.pod_count += 1;
+            sample.min = if sample.pod_count == 1 {
+                load
+            } else {
+                sample.min.min(load)
+            };
             sample.max = sample.max.max(load);
             let limit = limits.get(&index).copied().unwrap_or(self.limit);
             sample.over_count += usize::from(load > limit);
@@ -116,7 +128,8 @@ pub(super) fn may_own(cluster: &SimCluster, pod: &PodView<'_>) -> bool {
     record.is_some_and(|record| record.pod == *pod.pod && !record.is_draining)
 }
 
-fn by_weight(load: Load, thousandths: u64) -> u64 {
+/// The load of a pod of that weight, scaled to weight 1, in milli-units a second.
+pub(crate) fn by_weight(load: Load, thousandths: u64) -> u64 {
     let one = u128::from(Weight::ONE.thousandths());
     u64::try_from(u128::from(load.milli()) * one / u128::from(thousandths)).unwrap_or(u64::MAX)
 }

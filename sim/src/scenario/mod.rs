@@ -18,7 +18,6 @@
 
 mod difference;
 mod error;
-mod figures;
 mod load_model;
 mod parse_op;
 #[expect(clippy::module_inception, reason = "a scenario is what this module is about")]
@@ -28,7 +27,6 @@ mod scenario_runner;
 mod setup;
 mod summary;
 mod timed_op;
-mod timeline;
 mod word_reader;
 
 pub use difference::difference;

@@ -9,6 +9,7 @@ use super::setup::Setup;
 use super::timed_op::TimedOp;
 use super::word_reader::WordReader;
 use super::{ScenarioError, ScenarioFault};
+use crate::chart::{ChartTexts, RunChart};
 
 /// The setup of a cluster, operations on it, and the expected outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,23 @@ impl Scenario {
     #[must_use]
     pub fn run(&self, seed: Option<u64>) -> String {
         ScenarioRunner::new(&self.setup, seed.unwrap_or(self.setup.seed())).run(&self.ops)
+    }
+
+    /// Runs the scenario and returns the text of its outcome, which is that of [`Self::run`], and its chart under that title.
+    #[must_use]
+    pub fn run_with_chart(&self, seed: Option<u64>, title: &str) -> (String, RunChart) {
+        let seed = seed.unwrap_or(self.setup.seed());
+        let comments = self.script.lines().map_while(|line| line.strip_prefix('#'));
+        let texts = ChartTexts {
+            title: title.to_owned(),
+            lead: comments.map(str::trim).collect::<Vec<_>>().join(" "),
+            is_violated: false,
+            seed,
+            script: self.script.clone(),
+            summary: String::new(),
+            watch_from_ms: u64::try_from(self.setup.watch_from().as_millis()).unwrap_or(u64::MAX),
+        };
+        ScenarioRunner::new(&self.setup, seed).run_with_chart(&self.ops, texts)
     }
 
     /// The expected outcome: the text below the line of hyphens.

@@ -7,15 +7,15 @@ use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::pod::{PodName, Weight};
 use emberkeep_core::time::Timestamp;
 
-use super::figures::counted;
 use super::load_model::LoadModel;
 use super::scenario_op::{PodSelector, ScenarioOp, Setting, end_of, verb_of};
 use super::setup::Setup;
 use super::summary::summary;
 use super::timed_op::TimedOp;
-use super::timeline::Timeline;
+use crate::chart::{ChartRecorder, ChartTexts, RunChart};
 use crate::cluster::{ClusterEvent, Fault, NewPod, SimCluster};
-use crate::observer::Observer;
+use crate::observer::figures::counted;
+use crate::observer::{NoteKind, Observer, Timeline, timeline_text};
 
 /// A scenario in execution: the cluster, its load, the observer and the pending actions.
 pub(super) struct ScenarioRunner<'a> {
@@ -24,6 +24,8 @@ pub(super) struct ScenarioRunner<'a> {
     load: LoadModel,
     observer: Observer,
     timeline: Timeline,
+    /// Present if a chart is wanted.
+    recorder: Option<ChartRecorder>,
     /// Pending actions by time, those of the same time in the order they were scheduled.
     agenda: BTreeMap<(Timestamp, u64), ScheduledAction>,
     scheduled_count: u64,
@@ -61,6 +63,7 @@ impl<'a> ScenarioRunner<'a> {
             load: LoadModel::new(setup.keys(), setup.load(), seed),
             observer: Observer::new(Timestamp::ZERO + setup.watch_from()),
             timeline: Timeline::default(),
+            recorder: None,
             agenda: BTreeMap::new(),
             scheduled_count: 0,
             pod_count: 0,
@@ -75,17 +78,43 @@ impl<'a> ScenarioRunner<'a> {
 
     /// Runs all operations to the end and returns the text of the outcome.
     pub(super) fn run(mut self, ops: &[TimedOp]) -> String {
+        self.run_to_end(ops);
+        let summary = summary(&self.cluster, &self.observer);
+        outcome(&timeline_text(&self.timeline.into_notes()), &summary)
+    }
+
+    /// Runs all operations to the end and returns the text of the outcome and the chart; `texts` lacks only the summary.
+    pub(super) fn run_with_chart(mut self, ops: &[TimedOp], texts: ChartTexts) -> (String, RunChart) {
+        let joining = ops.iter().map(|timed| timed.op.joining_count()).sum::<u64>();
+        let pod_count = self.setup.pod_count() + joining;
+        let mut recorder = ChartRecorder::new(self.setup.run(), pod_count as usize);
+        recorder.sample(&self.cluster);
+        self.recorder = Some(recorder);
+        self.run_to_end(ops);
+        let summary = summary(&self.cluster, &self.observer);
+        let notes = self.timeline.into_notes();
+        let text = outcome(&timeline_text(&notes), &summary);
+        let recorder = self.recorder.expect("it was set before the run and stays");
+        let texts = ChartTexts { summary, ..texts };
+        (text, recorder.finish(&self.cluster, texts, notes))
+    }
+
+    fn run_to_end(&mut self, ops: &[TimedOp]) {
         for timed in ops {
             self.schedule(Timestamp::ZERO + timed.at, ScheduledAction::Op(timed.op.clone()));
         }
         let end = Timestamp::ZERO + self.setup.run();
         while self.cluster.now() < end {
+            let now = self.cluster.now();
             let next = self.agenda.first_key_value().map_or(end, |((at, _), _)| *at);
-            self.run_until(next.min(end).min(self.cluster.now() + EXIT_POLL_INTERVAL));
+            let next = next.min(end).min(now + EXIT_POLL_INTERVAL);
+            let sampled = self
+                .recorder
+                .as_ref()
+                .map_or(next, |recorder| recorder.next_sample(now));
+            self.run_until(next.min(sampled));
             self.run_due_actions();
         }
-        let summary = summary(&self.cluster, &self.observer);
-        format!("timeline\n{}summary\n{summary}", self.timeline.text())
     }
 
     fn schedule(&mut self, at: Timestamp, action: ScheduledAction) {
@@ -95,15 +124,18 @@ impl<'a> ScenarioRunner<'a> {
 
     fn run_until(&mut self, end: Timestamp) {
         let mut exited = Vec::new();
-        let timeline = &mut self.timeline;
+        let (timeline, recorder) = (&mut self.timeline, &mut self.recorder);
         self.observer.run(&mut self.cluster, end, &mut |cluster, event| {
             if let ClusterEvent::Exited { pod, .. } = &event.what {
                 exited.push((event.at, pod.clone()));
             }
             timeline.on_event(event);
             timeline.on_cluster_changed(cluster);
+            if let Some(recorder) = recorder {
+                recorder.on_event(cluster, event);
+            }
         });
-        timeline.on_cluster_changed(&self.cluster);
+        self.on_cluster_changed();
         for (at, pod) in exited {
             if self.restarting.remove(&pod) {
                 self.schedule(at + START_TIME, ScheduledAction::Inject(vec![pod], Fault::Start));
@@ -123,14 +155,21 @@ impl<'a> ScenarioRunner<'a> {
                 ScheduledAction::Inject(pods, fault) => self.inject(&pods, fault),
                 ScheduledAction::UpdateLoad => self.change_load(),
             }
-            self.timeline.on_cluster_changed(&self.cluster);
+            self.on_cluster_changed();
             self.observer.on_cluster_changed(&self.cluster);
+        }
+    }
+
+    fn on_cluster_changed(&mut self) {
+        self.timeline.on_cluster_changed(&self.cluster);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.sample(&self.cluster);
         }
     }
 
     fn perform(&mut self, op: ScenarioOp) {
         if self.load.apply(&op, self.cluster.now()) {
-            self.record(op.to_string());
+            self.record(NoteKind::Load, op.to_string());
             self.change_load();
             return;
         }
@@ -147,11 +186,11 @@ impl<'a> ScenarioRunner<'a> {
             ScenarioOp::ReplaceNext => self.replace_next(),
             ScenarioOp::RestartNext => self.restart_next(),
             ScenarioOp::ChangeLeader => {
-                self.record(ScenarioOp::ChangeLeader.to_string());
+                self.record(NoteKind::Fault, ScenarioOp::ChangeLeader.to_string());
                 self.cluster.change_leader(ELECTION_TIME);
             }
             ScenarioOp::Freeze(is_frozen) => {
-                self.record(ScenarioOp::Freeze(is_frozen).to_string());
+                self.record(NoteKind::Operator, ScenarioOp::Freeze(is_frozen).to_string());
                 self.cluster.set_frozen(is_frozen);
             }
             ScenarioOp::Set(setting) => self.set(setting),
@@ -165,8 +204,8 @@ impl<'a> ScenarioRunner<'a> {
         }
     }
 
-    fn record(&mut self, what: String) {
-        self.timeline.record(self.cluster.now(), what);
+    fn record(&mut self, kind: NoteKind, what: String) {
+        self.timeline.record(self.cluster.now(), kind, what);
     }
 
     fn inject(&mut self, pods: &[PodName], fault: Fault) {
@@ -176,7 +215,7 @@ impl<'a> ScenarioRunner<'a> {
             names if names.len() <= NAMES_SHOWN_MAX => names.join(" "),
             names => counted(names.len(), "pod"),
         };
-        self.record(format!("{} {names}", verb_of(fault)));
+        self.record(NoteKind::of_fault(fault), format!("{} {names}", verb_of(fault)));
         for pod in pods {
             self.cluster.inject(pod, fault);
         }
@@ -200,7 +239,7 @@ impl<'a> ScenarioRunner<'a> {
     }
 
     fn add(&mut self, count: u64, zone: Option<&str>, weight: Option<Weight>) {
-        self.record(format!("{} start", counted(count as usize, "pod")));
+        self.record(NoteKind::Pod, format!("{} start", counted(count as usize, "pod")));
         for _ in 0..count {
             self.join(zone, weight);
         }
@@ -229,14 +268,14 @@ impl<'a> ScenarioRunner<'a> {
             .unwrap_or_default();
         self.to_restart.retain(|pod| *pod != old);
         let new = self.join(Some(&zone), Some(weight));
-        self.record(format!("replace {old} with {new}"));
+        self.record(NoteKind::Pod, format!("replace {old} with {new}"));
         self.cluster.inject(&old, Fault::Drain);
     }
 
     fn restart_next(&mut self) {
         let Some(pod) = self.to_restart.pop_front() else { return };
         self.to_restart.push_back(pod.clone());
-        self.record(format!("restart {pod}"));
+        self.record(NoteKind::Pod, format!("restart {pod}"));
         if self.cluster.inject(&pod, Fault::Drain) {
             self.restarting.insert(pod);
         }
@@ -250,7 +289,7 @@ impl<'a> ScenarioRunner<'a> {
             Setting::Replicas { min, max } => (balancer.min_replicas, balancer.max_replicas) = (min, max),
             Setting::Capacity(capacity) => balancer.max_load_hint = capacity,
         }
-        self.record("an operator changes the settings".to_owned());
+        self.record(NoteKind::Operator, "an operator changes the settings".to_owned());
         self.cluster.configure(target);
     }
 
@@ -268,3 +307,7 @@ impl<'a> ScenarioRunner<'a> {
 
 /// More names do not fit on a line of the timeline; their count is shown instead.
 const NAMES_SHOWN_MAX: usize = 6;
+
+fn outcome(timeline: &str, summary: &str) -> String {
+    format!("timeline\n{timeline}summary\n{summary}")
+}

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use emberkeep_core::balancer::MoveCause;
 
-use super::figures::{counted, lasting, moment, percent, ratio, units};
 use crate::cluster::{ProcessState, SimCluster};
+use crate::observer::figures::{counted, lasting, moment, percent, ratio, units};
 use crate::observer::{MovementTotals, Observer};
 
 /// The figures from the start of observation to the end of the run.

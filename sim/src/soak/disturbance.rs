@@ -7,6 +7,7 @@ use emberkeep_core::balancer::Imbalance;
 
 use super::shape::{random_imbalance, random_replicas};
 use crate::cluster::Fault;
+use crate::observer::NoteKind;
 use crate::random_stream::RandomStream;
 
 /// A disturbance. It has no effect where it is impossible because shrinking removed an earlier one.
@@ -87,6 +88,19 @@ impl Disturbance {
             }
             18 => Disturbance::Imbalance(random_imbalance(random)),
             _ => Disturbance::Freeze(random.draw_bool(500)),
+        }
+    }
+}
+
+impl Disturbance {
+    /// The kind of its note in a timeline.
+    pub(super) const fn kind(&self) -> NoteKind {
+        match self {
+            Disturbance::Join => NoteKind::Pod,
+            Disturbance::Inject { fault, .. } => NoteKind::of_fault(*fault),
+            Disturbance::ChangeLeader { .. } | Disturbance::FailProposals { .. } => NoteKind::Fault,
+            Disturbance::Scale { .. } | Disturbance::HotKey { .. } => NoteKind::Load,
+            Disturbance::Replicas { .. } | Disturbance::Imbalance(_) | Disturbance::Freeze(_) => NoteKind::Operator,
         }
     }
 }

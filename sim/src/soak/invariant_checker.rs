@@ -82,6 +82,7 @@ impl InvariantChecker {
             ClusterEvent::Replicated { .. }
             | ClusterEvent::Decided(_)
             | ClusterEvent::Exited { .. }
+            | ClusterEvent::Alerted(_)
             | ClusterEvent::Elected => Ok(()),
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::Case;
 use super::invariant_checker::InvariantViolation;
 use super::shrink::shrink;
-use super::trial::attempt;
+use super::trial::{attempt, chart_of};
+use crate::chart::RunChart;
+use crate::observer::figures::counted;
 
 /// The outcome of a soak without a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +19,8 @@ pub struct SoakReport {
     pub disturbance_count: u64,
     /// The virtual time of all cases together.
     pub took: Duration,
+    /// The seed of the case with the most disturbances, of several the first one; `None` before the first case.
+    pub most_disturbed: Option<u64>,
 }
 
 /// A case that violated an invariant.
@@ -38,6 +42,7 @@ pub struct SoakFailure {
 /// The first case that violates an invariant, shrunk.
 pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<SoakReport, Box<SoakFailure>> {
     let mut soaked = SoakReport::default();
+    let mut disturbance_count_max = 0;
     for number in 0..count {
         let case = Case::of(first.wrapping_add(number));
         let disturbance_count = case.disturbance_count();
@@ -55,9 +60,38 @@ pub fn soak(first: u64, count: u64, watch: &mut dyn FnMut(u64)) -> Result<SoakRe
         }
         soaked.case_count += 1;
         soaked.disturbance_count += disturbance_count as u64;
+        if disturbance_count > disturbance_count_max {
+            disturbance_count_max = disturbance_count;
+            soaked.most_disturbed = Some(case.seed());
+        }
         watch(soaked.case_count);
     }
     Ok(soaked)
+}
+
+impl SoakReport {
+    /// Runs the case with the most disturbances again, for its chart; `None` if no case was run.
+    #[must_use]
+    pub fn chart(&self) -> Option<RunChart> {
+        let case = Case::of(self.most_disturbed?);
+        let (seed, count) = (case.seed(), case.disturbance_count());
+        let clusters = counted(self.case_count as usize, "cluster");
+        Some(chart_of(
+            &case,
+            &format!("Seed {seed}: {count} disturbances, the most of {clusters}"),
+        ))
+    }
+}
+
+impl SoakFailure {
+    /// Runs the shrunk case again, for its chart.
+    #[must_use]
+    pub fn chart(&self) -> RunChart {
+        let (fewer, all) = (self.shrunk.disturbance_count(), self.disturbance_count);
+        let seed = self.shrunk.seed();
+        let title = format!("Seed {seed}: {fewer} of its {all} disturbances violate an invariant");
+        chart_of(&self.shrunk, &title)
+    }
 }
 
 impl fmt::Display for SoakReport {
@@ -66,6 +100,7 @@ impl fmt::Display for SoakReport {
             case_count,
             disturbance_count,
             took,
+            most_disturbed: _,
         } = self;
         let minutes = took.as_secs() / 60;
         writeln!(

@@ -11,7 +11,9 @@ use super::Case;
 use super::disturbance::Disturbance;
 use super::invariant_checker::{InvariantChecker, InvariantViolation, check_settled};
 use super::shape::name_of;
-use crate::cluster::{Fault, PodView, ProcessState, SimCluster};
+use crate::chart::{ChartRecorder, ChartTexts, RunChart};
+use crate::cluster::{Fault, PodView, ProcessState, SimCluster, TimedEvent};
+use crate::observer::{NoteKind, Timeline};
 
 /// How long after the last disturbance the cluster must have recovered: more than the memory of a mass failure (60 s), new load
 /// measurements (15 s) and a balancing round (5 s) together.
@@ -33,19 +35,58 @@ struct Trial<'a> {
     drained: BTreeSet<PodName>,
     /// Positions and initial rates, by rank.
     keys: Vec<(u64, Load)>,
+    /// Present if a chart is wanted.
+    recording: Option<TrialRecording>,
+}
+
+/// What a chart needs of a trial.
+struct TrialRecording {
+    recorder: ChartRecorder,
+    timeline: Timeline,
+    /// The events that the invariants were not checked with yet.
+    unchecked: Vec<TimedEvent>,
 }
 
 /// Runs the case; returns the virtual time that it took.
 pub(super) fn attempt(case: &Case) -> Result<Duration, InvariantViolation> {
     let mut trial = Trial::new(case);
-    for (at, disturbance) in &case.disturbances {
-        trial.run_until(Timestamp::ZERO + *at)?;
-        trial.inject(disturbance);
-        trial.check()?;
-    }
-    trial.heal_all();
-    trial.settle()?;
+    trial.run()?;
     Ok(trial.cluster.now().since(Timestamp::ZERO))
+}
+
+/// Runs the case and returns its chart under that title. The violation, if there is one, is its last note.
+pub(super) fn chart_of(case: &Case, title: &str) -> RunChart {
+    let mut trial = Trial::new(case);
+    let last = case.disturbances.last().map_or(Duration::ZERO, |(at, _)| *at);
+    trial.recording = Some(TrialRecording {
+        recorder: ChartRecorder::new(last + SETTLE, case.shape.pod_count as usize),
+        timeline: Timeline::default(),
+        unchecked: Vec::new(),
+    });
+    trial.sample();
+    let violation = trial.run().err();
+    if let Some(InvariantViolation { at, what }) = &violation {
+        trial.record(*at, NoteKind::Violation, format!("invariant violated: {what}"));
+    }
+    let recording = trial.recording.expect("it was set before the run and stays");
+    let texts = texts(case, title, violation.as_ref());
+    let notes = recording.timeline.into_notes();
+    recording.recorder.finish(&trial.cluster, texts, notes)
+}
+
+fn texts(case: &Case, title: &str, violation: Option<&InvariantViolation>) -> ChartTexts {
+    ChartTexts {
+        title: title.to_owned(),
+        lead: match violation {
+            None => "Every invariant held.".to_owned(),
+            Some(violation) => format!("An invariant was violated: {violation}."),
+        },
+        is_violated: violation.is_some(),
+        seed: case.seed(),
+        script: case.to_string(),
+        summary: String::new(),
+        watch_from_ms: 0,
+    }
 }
 
 impl<'a> Trial<'a> {
@@ -58,19 +99,64 @@ impl<'a> Trial<'a> {
             cluster,
             pod_count: 0,
             drained: BTreeSet::new(),
+            recording: None,
         };
         trial.cluster.set_loads(trial.keys.iter().copied());
         (0..case.shape.pod_count).for_each(|_| trial.join());
         trial
     }
 
+    /// Runs all disturbances and the recovery from them.
+    fn run(&mut self) -> Result<(), InvariantViolation> {
+        let case = self.case;
+        for (at, disturbance) in &case.disturbances {
+            self.run_until(Timestamp::ZERO + *at)?;
+            self.record(self.cluster.now(), disturbance.kind(), disturbance.to_string());
+            self.inject(disturbance);
+            self.sample();
+            self.check()?;
+        }
+        let healed = "all pods are thawed and reconnected, the assignment is released";
+        self.record(self.cluster.now(), NoteKind::Operator, healed.to_owned());
+        self.heal_all();
+        self.sample();
+        self.settle()
+    }
+
     fn run_until(&mut self, end: Timestamp) -> Result<(), InvariantViolation> {
         while self.cluster.now() < end {
             let next = end.min(self.cluster.now() + CHECK_INTERVAL);
-            self.cluster.run_until(next);
+            self.advance(next);
             self.check()?;
         }
         Ok(())
+    }
+
+    /// Runs the cluster; with a chart in steps, of which each is recorded.
+    fn advance(&mut self, end: Timestamp) {
+        let Some(recording) = &mut self.recording else {
+            return self.cluster.run_until(end);
+        };
+        while self.cluster.now() < end {
+            let next = end.min(recording.recorder.next_sample(self.cluster.now()));
+            let mut has_more = true;
+            while has_more {
+                has_more = self.cluster.run_to_change(next);
+                recording.take_events(&mut self.cluster);
+            }
+        }
+    }
+
+    fn record(&mut self, at: Timestamp, kind: NoteKind, text: String) {
+        if let Some(recording) = &mut self.recording {
+            recording.timeline.record(at, kind, text);
+        }
+    }
+
+    fn sample(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.take_events(&mut self.cluster);
+        }
     }
 
     /// Runs until the cluster has recovered.
@@ -88,7 +174,10 @@ impl<'a> Trial<'a> {
     }
 
     fn check(&mut self) -> Result<(), InvariantViolation> {
-        for event in self.cluster.take_events() {
+        let recorded = self.recording.as_mut();
+        let mut events = recorded.map_or_else(Vec::new, |recording| std::mem::take(&mut recording.unchecked));
+        events.extend(self.cluster.take_events());
+        for event in events {
             let checked = self.invariants.on_event(&self.cluster, &event);
             checked.map_err(|what| InvariantViolation { at: event.at, what })?;
         }
@@ -165,5 +254,18 @@ impl<'a> Trial<'a> {
         if !has_remaining {
             self.join();
         }
+    }
+}
+
+impl TrialRecording {
+    /// Records the events so far and the state after them.
+    fn take_events(&mut self, cluster: &mut SimCluster) {
+        for event in cluster.take_events() {
+            self.timeline.on_event(&event);
+            self.recorder.on_event(cluster, &event);
+            self.unchecked.push(event);
+        }
+        self.timeline.on_cluster_changed(cluster);
+        self.recorder.sample(cluster);
     }
 }

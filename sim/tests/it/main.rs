@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
+mod chart;
 mod comparison;
 mod determinism;
 mod handoffs;

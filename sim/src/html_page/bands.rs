@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::load_trace::LoadTrace;
 use crate::ownership::OwnershipMap;
 
 /// The samples of the key space in a row.
 const COLUMNS: u64 = 512;
 /// The samples with more than [`MANY_PODS`] pods, which own many small slices: only broad stripes can be followed by eye.
 const COLUMNS_OF_MANY: u64 = 160;
-/// A trace with more pods is sampled with [`COLUMNS_OF_MANY`].
+/// A run with more pods is sampled with [`COLUMNS_OF_MANY`].
 const MANY_PODS: usize = 40;
 /// The most rows of a picture.
 const ROWS_MAX: u64 = 200;
@@ -36,13 +35,12 @@ pub struct Bands {
 }
 
 impl Bands {
-    /// An empty picture for this trace.
+    /// An empty picture of `end_ms` with at least `row_ms_min` between two rows, for this number of pods.
     #[must_use]
-    pub fn new(trace: &LoadTrace) -> Self {
-        let end_ms = trace.end_ms();
-        let row_ms = end_ms.div_ceil(ROWS_MAX).max(trace.decide_every_ms());
+    pub fn new(end_ms: u64, row_ms_min: u64, pod_count: usize) -> Self {
+        let row_ms = end_ms.div_ceil(ROWS_MAX).max(row_ms_min);
         Self {
-            columns: if trace.pods().len() > MANY_PODS {
+            columns: if pod_count > MANY_PODS {
                 COLUMNS_OF_MANY
             } else {
                 COLUMNS

@@ -1,32 +1,3 @@
-"use strict";
-const comparisons = JSON.parse(document.getElementById("figures").textContent);
-const tip = document.getElementById("tip");
-
-// ---- helpers for elements and text ----
-const SVG = "http://www.w3.org/2000/svg";
-function html(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
-function svg(name, attributes = {}, text = "") {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = text;
-  return element;
-}
-const group = number => Number(number).toLocaleString("en-US");
-const percent = share => `${(share * 100).toFixed(share < 0.0995 ? 1 : 0)} %`;
-function clock(ms) {
-  const seconds = Math.round(ms / 1000), pad = part => String(part).padStart(2, "0");
-  return `${Math.floor(seconds / 3600)}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
-}
-function duration(ms) {
-  const minutes = ms / 60000;
-  return minutes >= 120 ? `${+(minutes / 60).toFixed(1)} hours` : minutes >= 1 ? `${+minutes.toFixed(1)} minutes` : `${ms / 1000} seconds`;
-}
-
 // ---- figures ----
 const FIGURES = [
   ["Rest (1.0 is perfect)", [
@@ -87,44 +58,14 @@ function definitions(comparison) {
 }
 
 // ---- plots ----
-const W = 400, H = 222, LEFT = 34, RIGHT = 8, TOP = 18, BOTTOM = 34;
-const plotWidth = W - LEFT - RIGHT, plotHeight = H - TOP - BOTTOM;
+const SIZE = plotSize(400, 222), { W, H, LEFT, RIGHT, TOP, plotWidth, plotHeight } = SIZE;
 
-function timeTicks(endMs) {
-  const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400].map(s => s * 1000);
-  const step = steps.find(step => endMs / step <= 6.5) || Math.ceil(endMs / 6 / 86400000) * 86400000;
-  const [unit, length] = step >= 3600000 ? ["h", 3600000] : step >= 60000 ? ["min", 60000] : ["s", 1000];
-  const ticks = [];
-  for (let at = 0; at <= endMs; at += step) ticks.push(at);
-  return { ticks, label: at => `${+(at / length).toFixed(2)}${at === ticks.at(-1) ? ` ${unit}` : ""}` };
-}
-
-/** A plot with axes. `shape` transforms the scale, `marks` are its labelled values. */
-function frame(comparison, low, high, marks, format, shape = value => value) {
-  const root = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img" });
-  const x = ms => LEFT + ms / comparison.end_ms * plotWidth;
-  const y = value => TOP + plotHeight * (1 - (shape(Math.min(Math.max(value, low), high)) - shape(low)) / (shape(high) - shape(low)));
-  const back = root.appendChild(svg("g")), front = root.appendChild(svg("g"));
-  for (const value of marks.filter(value => value >= low && value <= high + 1e-9)) {
-    front.append(svg("line", { class: value === 1 ? "fair" : "grid", x1: LEFT, x2: W - RIGHT, y1: y(value), y2: y(value) }));
-    front.append(svg("text", { x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, format(value)));
-  }
-  drawTimes(root, comparison, x);
-  return { root, back, front, x, y };
-}
-/** Round values from 0 to `high`, about four of them. */
-function roundMarks(high) {
-  const raw = high / 4, magnitude = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map(factor => factor * magnitude).find(step => step >= raw);
-  return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, place) => +(place * step).toPrecision(6));
-}
 /** A scale that magnifies values near 1 and compresses larger ones logarithmically. */
 const nearOne = value => value < 1 ? (value - 1) * 10 : Math.log(1 + (value - 1) * 10);
 const MARKS_NEAR_ONE = [1, 1.1, 1.3, 2, 4, 10, 30, 100, 300, 1000];
-function drawTimes(root, comparison, x) {
-  const { ticks, label } = timeTicks(comparison.end_ms), bottom = TOP + plotHeight;
-  root.append(svg("line", { class: "axis", x1: LEFT, x2: W - RIGHT, y1: bottom, y2: bottom }));
-  for (const at of ticks) root.append(svg("text", { x: x(at), y: H - 4, "text-anchor": at ? at === ticks.at(-1) ? "end" : "middle" : "start" }, label(at)));
+/** Marks below the axis where pods join, stop and crash. */
+function drawPodChanges(plot, comparison) {
+  const bottom = TOP + plotHeight, { root, x } = plot;
   const few = comparison.pod_changes.length <= 60;
   for (const change of comparison.pod_changes.filter(change => change.at_ms > 0)) {
     const mark = (kind, sign, lift) => root.append(svg("text", { class: `mark ${kind}`, x: x(change.at_ms), y: bottom + 9 + lift, opacity: few ? 1 : .5 }, sign));
@@ -135,33 +76,8 @@ function drawTimes(root, comparison, x) {
 }
 /** The upper end of the tolerance: a fraction of a pod's capacity, or of the mean where that is larger. */
 const toleranceOf = (comparison, curves) => curves.capacity.map(capacity => 1 + comparison.tolerance * Math.max(1, capacity));
-/** Points of a curve as steps: a value holds until the next one; NaN is skipped. */
-function steps(plot, curves, values, endMs) {
-  return values.flatMap((value, at) => {
-    if (Number.isNaN(value)) return [];
-    const until = at + 1 < values.length ? curves.at_ms[at + 1] : endMs;
-    return [`${plot.x(curves.at_ms[at]).toFixed(1)},${plot.y(value).toFixed(1)}`, `${plot.x(until).toFixed(1)},${plot.y(value).toFixed(1)}`];
-  });
-}
-function area(plot, curves, low, high, endMs, name) {
-  const points = steps(plot, curves, high, endMs).concat(steps(plot, curves, low, endMs).reverse());
-  plot.back.append(svg("polygon", { class: name, points: points.join(" ") }));
-}
-function line(plot, curves, values, endMs, name) {
-  plot.front.append(svg("polyline", { class: name, points: steps(plot, curves, values, endMs).join(" ") }));
-}
-function note(plot, text, name = "note") {
-  plot.front.append(svg("text", { class: name, x: W - RIGHT, y: TOP - 5, "text-anchor": "end" }, text));
-}
-function noteIfCut(plot, values, high, format) {
-  const peak = Math.max(...values);
-  if (peak > high) note(plot, `\u2191 up to ${format(peak)}`);
-}
-const indexAt = (curves, ms) => Math.max(0, curves.at_ms.findLastIndex(at => at <= ms));
-const times = value => `${value.toFixed(2)} \u00d7`;
-
 function loadPlot(comparison, run, scale) {
-  const { curves } = run, end = comparison.end_ms, plot = frame(comparison, 0, scale.load, roundMarks(scale.load), value => value.toFixed(1));
+  const { curves } = run, end = comparison.end_ms, plot = frame(SIZE, comparison.end_ms, 0, scale.load, roundMarks(scale.load), value => value.toFixed(1));
   area(plot, curves, curves.min, curves.max, end, "all");
   area(plot, curves, curves.p10, curves.p90, end, "most");
   line(plot, curves, curves.max, end, "hot");
@@ -174,7 +90,7 @@ function loadPlot(comparison, run, scale) {
 }
 const REST_LOW = 0.95;
 function restPlot(comparison, run, scale) {
-  const { curves } = run, end = comparison.end_ms, plot = frame(comparison, REST_LOW, scale.rest, MARKS_NEAR_ONE, String, nearOne);
+  const { curves } = run, end = comparison.end_ms, plot = frame(SIZE, comparison.end_ms, REST_LOW, scale.rest, MARKS_NEAR_ONE, String, nearOne);
   area(plot, curves, curves.at_ms.map(() => REST_LOW), toleranceOf(comparison, curves), end, "tolerance");
   line(plot, curves, curves.max, end, "hot");
   line(plot, curves, curves.rest, end, "rest");
@@ -184,13 +100,8 @@ function restPlot(comparison, run, scale) {
   });
 }
 function churnPlot(comparison, run, scale) {
-  const { curves } = run, plot = frame(comparison, 0, scale.churn, roundMarks(scale.churn), value => `${+(value * 100).toFixed(1)}`);
-  const width = Math.max(1.6, curves.point_ms / comparison.end_ms * plotWidth);
-  for (const kind of ["forced", "voluntary"]) curves[kind].forEach((share, at) => {
-    if (share <= 0) return;
-    const y = plot.y(share);
-    plot.front.append(svg("rect", { class: share > scale.churn ? `${kind} cut` : kind, x: plot.x(curves.at_ms[at]).toFixed(1), width: width.toFixed(1), y: y.toFixed(1), height: Math.max(.8, TOP + plotHeight - y).toFixed(1) }));
-  });
+  const { curves } = run, plot = frame(SIZE, comparison.end_ms, 0, scale.churn, roundMarks(scale.churn), value => `${+(value * 100).toFixed(1)}`);
+  for (const kind of ["forced", "voluntary"]) bars(plot, curves, curves[kind], comparison.end_ms, kind);
   const sum = values => percent(values.reduce((sum, share) => sum + share, 0));
   note(plot, `total: forced ${sum(curves.forced)}, voluntary ${sum(curves.voluntary)}`, "remark");
   return figure("Load that moved", "% of all load", plot, comparison, ms => {
@@ -201,6 +112,7 @@ function churnPlot(comparison, run, scale) {
 function figure(title, unit, plot, comparison, read) {
   const caption = html("figcaption", {}, `${title} `, html("small", {}, `(${unit})`));
   plot.root.append(svg("title", {}, title));
+  drawPodChanges(plot, comparison);
   watchPointer(plot.root, comparison, read);
   return html("figure", {}, caption, plot.root);
 }
@@ -222,37 +134,12 @@ function watchPointer(root, comparison, read) {
   });
   root.addEventListener("pointerleave", () => hideTip(comparison));
 }
-function showTip(event, text) {
-  tip.textContent = text;
-  tip.hidden = false;
-  const x = event.clientX + 14, y = event.clientY + 14;
-  tip.style.left = `${Math.min(x, innerWidth - tip.offsetWidth - 8)}px`;
-  tip.style.top = `${Math.min(y, innerHeight - tip.offsetHeight - 8)}px`;
-}
 function hideTip(comparison) {
   tip.hidden = true;
   for (const cursor of comparison.cursors) cursor.setAttribute("visibility", "hidden");
 }
 
 // ---- who owns which keys ----
-/** Hues a golden angle apart, so that consecutive pods differ; muted, so that a thousand of them stay readable. */
-function colour(pod) {
-  const hue = (pod * 137.508 + 210) % 360, lightness = 0.48 + (pod * 7 % 5) * 0.055, chroma = 0.42 * Math.min(lightness, 1 - lightness);
-  const part = offset => {
-    const turn = (offset + hue / 30) % 12;
-    return Math.round(255 * (lightness - chroma * Math.max(-1, Math.min(turn - 3, 9 - turn, 1))));
-  };
-  return [part(0), part(8), part(4)];
-}
-function ownersByRow(bands) {
-  const rows = [];
-  let row = bands.first.slice(), change = 0;
-  for (let at = 0; at < bands.row_count; at++) {
-    for (; change < bands.changes.length && bands.changes[change] <= at; change += 3) row[bands.changes[change + 1]] = bands.changes[change + 2];
-    rows.push(row.slice());
-  }
-  return rows;
-}
 function bandsPlot(comparison, run) {
   const { bands } = run, rows = ownersByRow(bands);
   const canvas = html("canvas", { width: bands.columns, height: rows.length }), context = canvas.getContext("2d");
@@ -312,4 +199,4 @@ function section(comparison) {
   }
   return part;
 }
-for (const comparison of comparisons) document.getElementById("traces").append(section(comparison));
+for (const comparison of figures) document.getElementById("traces").append(section(comparison));
