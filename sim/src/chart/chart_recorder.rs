@@ -74,7 +74,7 @@ impl ChartRecorder {
         self.bands.add(millis(now), &Arc::new(ownership(cluster)));
     }
 
-    /// The complete chart.
+    /// Ends the curves at the present of the cluster.
     pub(crate) fn finish(mut self, cluster: &SimCluster, texts: ChartTexts, notes: Vec<TimelineNote>) -> RunChart {
         self.reach(cluster.now());
         let pods: Vec<String> = cluster.pods().map(|pod| pod.pod.name.to_string()).collect();
