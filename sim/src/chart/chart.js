@@ -81,7 +81,7 @@ function listKinds() {
       [...listElement.children].forEach((item, at) => { item.hidden = hidden.has(NOTES[at].kind); });
       moveTo(cursorMs);
     });
-    kinds.append(html("label", {}, box, " ", html("span", { class: `k-${kind}` }, sign), ` ${count} ${name}`));
+    kinds.append(html("label", {}, box, " ", html("span", { class: `k-${kind}` }, sign), ` ${name} ${count}`));
   }
 }
 
