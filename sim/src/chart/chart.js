@@ -1,7 +1,9 @@
 
 // ---- cursor ----
 const plotsElement = document.getElementById("plots"), nowElement = document.getElementById("now"), listElement = document.getElementById("notes");
-let drawn = [], cursorMs = (NOTES.find(note => note.kind === "fault" || note.kind === "load") ?? NOTES.at(-1))?.ms ?? 0;
+let drawn = [], chosenAt, cursorMs = 0;
+/** The first event that a reader looks for: the violation, else the first disturbance. */
+const FIRST = [["violation"], ["fault", "load"], ["pod"]].map(kinds => NOTES.findIndex(note => kinds.includes(note.kind) && note.ms > 0)).find(at => at >= 0) ?? 0;
 
 function draw() {
   const width = Math.max(280, Math.floor(plotsElement.clientWidth));
@@ -16,7 +18,7 @@ function draw() {
     plot.root.addEventListener("pointermove", follow);
     plot.root.addEventListener("pointerdown", follow);
   }
-  moveTo(cursorMs);
+  moveTo(cursorMs, chosenAt);
 }
 /** The last shown note up to the end of the point at the cursor. */
 function noteAt(ms) {
@@ -24,7 +26,7 @@ function noteAt(ms) {
   return NOTES.findLastIndex(note => note.ms <= end && !hidden.has(note.kind));
 }
 function moveTo(ms, chosen) {
-  cursorMs = Math.min(Math.max(ms, 0), END);
+  [cursorMs, chosenAt] = [Math.min(Math.max(ms, 0), END), chosen];
   const point = pointAt(cursorMs), current = chosen ?? noteAt(cursorMs);
   for (const { plot, read } of drawn) {
     const x = plot.x(cursorMs);
@@ -79,7 +81,7 @@ function listKinds() {
       [...listElement.children].forEach((item, at) => { item.hidden = hidden.has(NOTES[at].kind); });
       moveTo(cursorMs);
     });
-    kinds.append(html("label", {}, box, " ", html("span", { class: `k-${kind}` }, sign), ` ${count} ${name}`));
+    kinds.append(html("label", {}, box, " ", html("span", { class: `k-${kind}` }, sign), ` ${name} ${count}`));
   }
 }
 
@@ -100,6 +102,7 @@ function headings() {
 headings();
 listKinds();
 listNotes();
+[cursorMs, chosenAt] = [NOTES[FIRST]?.ms ?? 0, NOTES.length ? FIRST : undefined];
 draw();
 let drawnWidth = plotsElement.clientWidth;
 new ResizeObserver(() => {

@@ -4,7 +4,7 @@ const { curves, notes, pods } = figures, END = figures.end_ms, TOTAL = 1e6;
 /** Time and text of each note; times in milliseconds with fractions. */
 const NOTES = notes.map(([micros, kind, text, details]) => ({ ms: micros / 1000, kind, text, details }));
 const KINDS = {
-  violation: ["\u2716", "violations"], fault: ["\u2715", "faults"], outage: ["\u25cf", "outages"], alarm: ["\u25b2", "alarms"],
+  violation: ["\u2716", "violations"], fault: ["\u2715", "faults"], outage: ["\u25cf", "outages"], alarm: ["!", "alarms"],
   load: ["\u25c6", "load"], operator: ["\u25a0", "operator"], pod: ["\u25b4", "pods"], decision: ["\u25ae", "decisions"],
 };
 const EVENT_ROWS = ["violation", "fault", "outage", "alarm", "load", "operator", "pod", "decision"].filter(kind => NOTES.some(note => note.kind === kind));
@@ -17,6 +17,8 @@ const part = millionths => `${(millionths / 1e4).toFixed(millionths > 0 && milli
 const exact = ms => `${Math.floor(ms / 60000)}:${(Math.floor(ms) / 1000 % 60).toFixed(3).padStart(6, "0")}`;
 const most = (values, from = 0) => values.reduce((most, value, at) => curves.at_ms[at] >= from ? Math.max(most, value) : most, 0);
 const pointAt = ms => Math.min(curves.at_ms.length - 1, Math.floor(ms / curves.point_ms));
+/** Scales leave out the first owners, which get all load at once. */
+const SETTLED = figures.watch_from_ms || 2000 + (NOTES.find(note => note.kind === "decision")?.ms ?? 0);
 const LEFT_MARGIN = 46;
 const sizeOf = (width, height) => plotSize(width, height, { LEFT: LEFT_MARGIN, TOP: 6, BOTTOM: 20 });
 
@@ -34,7 +36,7 @@ function captioned(title, unit, plot, legend) {
   return { figure: html("figure", {}, caption, plot.root), plot, read };
 }
 function loadPlot(width) {
-  const high = Math.max(most(curves.highest, figures.watch_from_ms), most(curves.limit), Math.min(most(curves.highest), 2 * most(curves.mean))) * 1.05 || 1;
+  const high = Math.max(most(curves.highest, SETTLED), most(curves.limit, SETTLED)) * 1.05 || 1;
   const plot = frame(sizeOf(width, 210), END, 0, high, roundMarks(high / 1000).map(mark => mark * 1000), units);
   area(plot, curves, curves.mean, curves.limit, END, "band");
   const lines = curves.pods.length ? pods : [];
@@ -53,7 +55,7 @@ function loadPlot(width) {
     ["pod", "coldest", point => units(curves.lowest[point])], ...capacity, ["", "pods", point => group(curves.pod_count[point])]]);
 }
 function lostPlot(width) {
-  const settled = most(curves.unanswered, figures.watch_from_ms), high = Math.max(settled * 1.1, 10000);
+  const settled = most(curves.unanswered, SETTLED), high = Math.max(settled * 1.1, 10000);
   const plot = frame(sizeOf(width, 96), END, 0, high, roundMarks(high / 1e4).map(mark => mark * 1e4), value => `${value / 1e4}`);
   const from = curves.at_ms.map(() => 0);
   area(plot, curves, from, curves.unanswered, END, "lost");
@@ -61,14 +63,14 @@ function lostPlot(width) {
     ["lost", "load", point => part(curves.unanswered[point])], ["", "keys", point => group(curves.unanswered_keys[point])]]);
 }
 function warmPlot(width) {
-  const least = curves.warm.reduce((least, value, at) => curves.at_ms[at] >= figures.watch_from_ms ? Math.min(least, value) : least, TOTAL);
+  const least = curves.warm.reduce((least, value, at) => curves.at_ms[at] >= SETTLED ? Math.min(least, value) : least, TOTAL);
   const low = Math.max(0, Math.min(900000, Math.floor(least / 1e5) * 1e5)), step = (TOTAL - low) / 2;
   const plot = frame(sizeOf(width, 110), END, low, TOTAL, [low, low + step, TOTAL], value => `${value / 1e4}`);
   line(plot, curves, curves.warm, END, "warm");
   return captioned("Warm share", "% of all load", plot, [["warm", "warm", point => part(curves.warm[point])], ["", "least", () => part(least)]]);
 }
 function handoffPlot(width) {
-  const high = Math.max(most(curves.warming), most(curves.leaving), most(curves.missing_owners, figures.watch_from_ms), 4) * 1.05;
+  const high = Math.max(most(curves.warming), most(curves.leaving), most(curves.missing_owners, SETTLED), 4) * 1.05;
   const plot = frame(sizeOf(width, 110), END, 0, high, roundMarks(high).filter(Number.isInteger), group);
   line(plot, curves, curves.leaving, END, "leaving");
   line(plot, curves, curves.warming, END, "warming");
@@ -83,7 +85,7 @@ function movesPlot(width) {
     return { cause, shares, counts, total: counts.reduce((sum, count) => sum + count, 0) };
   }).filter(({ total }) => total);
   const sums = curves.at_ms.map((_, at) => byCause.reduce((sum, { shares }) => sum + shares[at], 0));
-  const high = Math.max(most(sums, figures.watch_from_ms) * 1.1, 10000);
+  const high = Math.max(most(sums, SETTLED) * 1.1, 10000);
   const plot = frame(sizeOf(width, 120), END, 0, high, roundMarks(high / 1e4).map(mark => mark * 1e4), value => `${value / 1e4}`), below = [];
   for (const { cause, shares } of byCause) bars(plot, curves, shares, END, `c-${cause}`, below);
   for (const { cause } of byCause) plot.root.querySelectorAll(`.c-${cause}`).forEach(bar => { bar.style.fill = `var(--c-${cause})`; });
@@ -91,7 +93,7 @@ function movesPlot(width) {
     [`c-${cause}`, CAUSES[cause], point => counts[point] ? `${counts[point]} (${part(shares[point])})` : `0 of ${group(total)}`]));
 }
 function churnPlot(width) {
-  const sums = curves.forced.map((forced, at) => forced + curves.voluntary[at]), high = Math.max(most(sums, figures.watch_from_ms) * 1.1, 10000);
+  const sums = curves.forced.map((forced, at) => forced + curves.voluntary[at]), high = Math.max(most(sums, SETTLED) * 1.1, 10000);
   const plot = frame(sizeOf(width, 110), END, 0, high, roundMarks(high / 1e4).map(mark => mark * 1e4), value => `${value / 1e4}`), below = [];
   for (const kind of ["forced", "voluntary"]) bars(plot, curves, curves[kind], END, kind, below);
   const upTo = (values, point) => part(values.slice(0, point + 1).reduce((sum, share) => sum + share, 0));

@@ -22,6 +22,10 @@ pub(crate) struct ChartRecorder {
     balance: BalanceMeter,
     movements: MovementMeter,
     cold: ColdKeys,
+    /// The state since the last sample; of it only the warm share changes over time.
+    newest: CurvePoint,
+    /// All load since the last sample.
+    total: Load,
 }
 
 impl ChartRecorder {
@@ -35,19 +39,16 @@ impl ChartRecorder {
             balance: BalanceMeter::default(),
             movements: MovementMeter::default(),
             cold: ColdKeys::default(),
+            newest: CurvePoint::default(),
+            total: Load::ZERO,
         }
-    }
-
-    /// The next time to call [`Self::sample`] at even if nothing changes, because cold keys become warm over time.
-    pub(crate) fn next_sample(&self, now: Timestamp) -> Timestamp {
-        let point_ms = self.curves.point_ms();
-        Timestamp::from_millis((now.as_micros() / 1_000 / point_ms + 1) * point_ms)
     }
 
     /// Records an event, with the cluster right after it.
     pub(crate) fn on_event(&mut self, cluster: &SimCluster, event: &TimedEvent) {
+        self.reach(event.at);
         let moved = self.movements.on_event(cluster, event);
-        self.curves.add_moves(millis(event.at), &moved);
+        self.curves.add_moves(&moved);
         match &event.what {
             ClusterEvent::Routed { before, after } => {
                 self.cold.on_routed(cluster, before, after);
@@ -61,16 +62,21 @@ impl ChartRecorder {
         }
     }
 
-    /// Samples the cluster after a change, or because time has passed.
+    /// Samples the cluster after a change.
     pub(crate) fn sample(&mut self, cluster: &SimCluster) {
-        let at_ms = millis(cluster.now());
-        let state = self.state_of(cluster);
-        self.curves.add(at_ms, state);
-        self.bands.add(at_ms, &Arc::new(ownership(cluster)));
+        let now = cluster.now();
+        self.reach(now);
+        self.cold.on_changed(cluster);
+        self.total = cluster.traffic().total();
+        self.newest = self.state_of(cluster);
+        self.newest.warm = self.warm(now);
+        self.curves.merge(&self.newest);
+        self.bands.add(millis(now), &Arc::new(ownership(cluster)));
     }
 
-    /// The complete chart.
+    /// Ends the curves at the present of the cluster.
     pub(crate) fn finish(mut self, cluster: &SimCluster, texts: ChartTexts, notes: Vec<TimelineNote>) -> RunChart {
+        self.reach(cluster.now());
         let pods: Vec<String> = cluster.pods().map(|pod| pod.pod.name.to_string()).collect();
         self.curves.finish(pods.len());
         RunChart {
@@ -88,13 +94,7 @@ impl ChartRecorder {
     fn state_of(&mut self, cluster: &SimCluster) -> CurvePoint {
         let (traffic, routes) = (cluster.traffic(), cluster.routing().routes());
         let balance = self.balance.sample(cluster);
-        let share = |load: Load| {
-            let total = u128::from(traffic.total().milli()).max(1);
-            u64::try_from(u128::from(load.milli()) * 1_000_000 / total).unwrap_or(u64::MAX)
-        };
         let unanswered = cluster.routing().unanswered(traffic);
-        let not_warm = unanswered + self.cold.load(cluster);
-        let warm = Load::from_milli(traffic.total().milli().saturating_sub(not_warm.milli()));
         let unanswered_routes = routes.iter().filter(|route| route.answered_by.is_empty());
         let owner_count_min = cluster.state().settings.balancer.min_replicas as usize;
         let owner_count_min = owner_count_min.min(balance.pod_count.max(1));
@@ -102,23 +102,46 @@ impl ChartRecorder {
             .iter()
             .map(|route| owner_count_min.saturating_sub(route.answered_by.len()));
         CurvePoint {
-            mean: balance.mean.milli(),
-            limit: balance.limit.milli(),
+            // Without pods there is no mean.
+            mean: if balance.pod_count > 0 { balance.mean.milli() } else { 0 },
+            limit: if balance.pod_count > 0 {
+                balance.limit.milli()
+            } else {
+                0
+            },
             lowest: balance.min.milli(),
             highest: balance.max.milli(),
             pods: cluster.pods().map(|pod| load_of(&pod)).collect(),
             pod_count: balance.pod_count as u64,
-            unanswered: share(unanswered),
+            unanswered: millionths(unanswered, self.total),
             unanswered_keys: unanswered_routes.map(|route| route.keys.len() as u64).sum(),
             missing_owners: missing.sum::<usize>() as u64,
             warming: slices_in(cluster, Phase::Warming),
             leaving: slices_in(cluster, Phase::Leaving),
-            warm: match traffic.total() {
-                Load::ZERO => 1_000_000,
-                _ => share(warm),
-            },
+            warm: 0,
         }
     }
+
+    /// Begins all points up to `now`, each with the state at its start.
+    fn reach(&mut self, now: Timestamp) {
+        while self.curves.next_point_ms() <= millis(now) {
+            self.newest.warm = self.warm(Timestamp::from_millis(self.curves.next_point_ms()));
+            self.curves.begin(&self.newest);
+        }
+    }
+
+    /// The share of the load that reaches a pod with the state of its key at `now`, in millionths.
+    fn warm(&self, now: Timestamp) -> u64 {
+        match self.total {
+            Load::ZERO => 1_000_000,
+            total => 1_000_000_u64.saturating_sub(self.newest.unanswered + millionths(self.cold.load(now), total)),
+        }
+    }
+}
+
+fn millionths(load: Load, total: Load) -> u64 {
+    let total = u128::from(total.milli()).max(1);
+    u64::try_from(u128::from(load.milli()) * 1_000_000 / total).unwrap_or(u64::MAX)
 }
 
 /// The load of a pod for weight 1, in milli-units a second; `None` while its process does not run.

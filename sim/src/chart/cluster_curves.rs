@@ -58,8 +58,6 @@ pub struct ClusterCurves {
     forced: Vec<u64>,
     /// The share of the load that lost an owner which stayed.
     voluntary: Vec<u64>,
-    #[serde(skip)]
-    newest: CurvePoint,
 }
 
 impl ClusterCurves {
@@ -75,16 +73,19 @@ impl ClusterCurves {
         self.point_ms
     }
 
-    /// Records the state from `at_ms` on; times ascend.
-    pub(super) fn add(&mut self, at_ms: u64, state: CurvePoint) {
-        self.reach(at_ms);
-        self.merge(&state);
-        self.newest = state;
+    /// The time at which the next point begins, in milliseconds.
+    pub(super) fn next_point_ms(&self) -> u64 {
+        self.at_ms.len() as u64 * self.point_ms
     }
 
-    /// Records the moves of one event.
-    pub(super) fn add_moves(&mut self, at_ms: u64, moved: &MovementTotals) {
-        self.reach(at_ms);
+    /// Begins the next point, with the state at its start.
+    pub(super) fn begin(&mut self, state: &CurvePoint) {
+        self.push(self.next_point_ms());
+        self.merge(state);
+    }
+
+    /// Records the moves of one event in the newest point.
+    pub(super) fn add_moves(&mut self, moved: &MovementTotals) {
         let Some(last) = self.at_ms.len().checked_sub(1) else {
             return;
         };
@@ -105,19 +106,7 @@ impl ClusterCurves {
         }
     }
 
-    /// Begins all points up to `at_ms`, each with the state that holds at its start.
-    fn reach(&mut self, at_ms: u64) {
-        let mut next = self.at_ms.len() as u64 * self.point_ms;
-        while next <= at_ms {
-            self.begin(next);
-            if next < at_ms {
-                self.merge(&self.newest.clone());
-            }
-            next += self.point_ms;
-        }
-    }
-
-    fn begin(&mut self, at_ms: u64) {
+    fn push(&mut self, at_ms: u64) {
         self.at_ms.push(at_ms);
         self.lowest.push(u64::MAX);
         self.warm.push(u64::MAX);
@@ -139,8 +128,11 @@ impl ClusterCurves {
         }
     }
 
-    fn merge(&mut self, state: &CurvePoint) {
-        let last = self.at_ms.len() - 1;
+    /// Merges a state into the newest point, if there is one.
+    pub(super) fn merge(&mut self, state: &CurvePoint) {
+        let Some(last) = self.at_ms.len().checked_sub(1) else {
+            return;
+        };
         self.mean[last] = state.mean;
         self.limit[last] = state.limit;
         for (curve, value) in [
@@ -173,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_keeps_the_worst_of_its_states_and_the_next_one_begins_with_the_last() {
+    fn a_point_keeps_the_worst_of_its_states_and_adds_up_what_moved() {
         let mut curves = ClusterCurves::new(1_000);
         let state = |warm, warming, load| CurvePoint {
             warm,
@@ -181,21 +173,22 @@ mod tests {
             pods: vec![load],
             ..CurvePoint::default()
         };
-        curves.add(0, state(100, 0, None));
-        curves.add(120, state(80, 3, Some(7)));
-        curves.add(150, state(90, 1, Some(5)));
-        curves.add(300, state(100, 0, None));
+        curves.begin(&state(100, 0, None));
+        curves.merge(&state(80, 3, Some(7)));
+        curves.merge(&state(90, 1, Some(5)));
         let moved = MovementTotals {
             forced: 5,
             ..MovementTotals::default()
         };
-        curves.add_moves(310, &moved);
-        curves.add_moves(420, &moved);
-        assert_eq!(curves.at_ms, [0, 100, 200, 300, 400]);
-        assert_eq!(curves.warm, [100, 80, 90, 100, 100]);
-        assert_eq!(curves.warming, [0, 3, 1, 0, 0]);
-        assert_eq!(curves.forced, [0, 0, 0, 5, 5]);
+        curves.add_moves(&moved);
+        curves.add_moves(&moved);
+        assert_eq!(curves.next_point_ms(), 100);
+        curves.begin(&state(90, 1, None));
+        assert_eq!(curves.at_ms, [0, 100]);
+        assert_eq!(curves.warm, [80, 90]);
+        assert_eq!(curves.warming, [3, 1]);
+        assert_eq!(curves.forced, [10, 0]);
         let loads: Vec<_> = curves.pods.iter().map(|pods| pods[0]).collect();
-        assert_eq!(loads, [None, Some(7), Some(5), None, None]);
+        assert_eq!(loads, [Some(7), None]);
     }
 }

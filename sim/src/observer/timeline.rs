@@ -249,9 +249,12 @@ fn details(report: &DecisionReport) -> Vec<String> {
     let mut moves: Vec<_> = report.moves.iter().collect();
     moves.sort_by_key(|moved| std::cmp::Reverse(moved.load));
     lines.extend(moves.iter().take(DETAILED_MOVES_MAX).map(|moved| {
-        let from = moved.from.as_ref().map_or("no owner", |pod| pod.as_str());
+        let from = moved
+            .from
+            .as_ref()
+            .map_or_else(String::new, |pod| format!("from {pod} "));
         let share = percent_of(moved.load, report.total);
-        format!("{share} of the load from {from} to {} {}", moved.to, why(moved.cause))
+        format!("{share} of the load {from}to {}, {}", moved.to, why(moved.cause))
     }));
     let more = moves.len().saturating_sub(DETAILED_MOVES_MAX);
     lines.extend((more > 0).then(|| format!("and {} more", counted(more, "move"))));

@@ -105,14 +105,8 @@ impl<'a> ScenarioRunner<'a> {
         }
         let end = Timestamp::ZERO + self.setup.run();
         while self.cluster.now() < end {
-            let now = self.cluster.now();
             let next = self.agenda.first_key_value().map_or(end, |((at, _), _)| *at);
-            let next = next.min(end).min(now + EXIT_POLL_INTERVAL);
-            let sampled = self
-                .recorder
-                .as_ref()
-                .map_or(next, |recorder| recorder.next_sample(now));
-            self.run_until(next.min(sampled));
+            self.run_until(next.min(end).min(self.cluster.now() + EXIT_POLL_INTERVAL));
             self.run_due_actions();
         }
     }

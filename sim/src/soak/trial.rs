@@ -132,18 +132,15 @@ impl<'a> Trial<'a> {
         Ok(())
     }
 
-    /// Runs the cluster; with a chart in steps, of which each is recorded.
+    /// Runs the cluster; with a chart from change to change, of which each is recorded.
     fn advance(&mut self, end: Timestamp) {
         let Some(recording) = &mut self.recording else {
             return self.cluster.run_until(end);
         };
-        while self.cluster.now() < end {
-            let next = end.min(recording.recorder.next_sample(self.cluster.now()));
-            let mut has_more = true;
-            while has_more {
-                has_more = self.cluster.run_to_change(next);
-                recording.take_events(&mut self.cluster);
-            }
+        let mut has_more = true;
+        while has_more {
+            has_more = self.cluster.run_to_change(end);
+            recording.take_events(&mut self.cluster);
         }
     }
 

@@ -49,10 +49,7 @@ fn a_chart_has_the_faults_the_decisions_with_their_reasons_and_the_cold_keys_of_
         .find(|note| note[0].as_u64() >= Some(20_000_000))
         .unwrap();
     assert!(repair[2].as_str().unwrap().contains("without owner"), "{repair}");
-    assert!(
-        repair[3][1].as_str().unwrap().contains("% of the load from "),
-        "{repair}"
-    );
+    assert!(repair[3][1].as_str().unwrap().contains("% of the load to "), "{repair}");
     let curve = |name: &str| -> Vec<u64> { serde_json::from_value(data["curves"][name].clone()).unwrap() };
     let at = |millis: u64| curve("at_ms").iter().position(|at| *at == millis).unwrap();
     let (warm, unanswered) = (curve("warm"), curve("unanswered"));
