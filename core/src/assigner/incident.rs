@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// The most incidents that are kept; older ones are dropped.
 const INCIDENTS_MAX: usize = 1_000;
 
-/// One incident.
+/// A change that an operator may want to know of: a decision, or a change of pods, target or alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
     /// Counts the incidents of this leader from 1.

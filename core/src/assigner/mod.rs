@@ -57,7 +57,7 @@ pub use pod_explanation::PodExplanation;
 pub use pod_loads::PodLoads;
 pub use probe::{PROBE_DEADLINE, ProbeOutcome};
 pub use prospect::{PodBand, Prospect};
-pub use quantity_text::{ByteSize, PerSecond, Percentage, ReadableDuration};
+pub use quantity_text::{PerSecond, Percentage, ReadableDuration, ReadableSize};
 pub use query::{Query, QueryId, QueryReply};
 pub use recording::{BrainId, RECORDING_HEADER, RecordingEntry, StateChange};
 pub use slice_explanation::{ExplainedReplica, SliceExplanation};

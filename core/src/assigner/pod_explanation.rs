@@ -7,7 +7,7 @@ use super::load_summary::LoadSummary;
 use super::overview::{PodCondition, TargetOverview};
 use super::past_move::PastMoveOfSlice;
 use super::prospect::{PodBand, Prospect, pod_prospects, target_prospects};
-use super::quantity_text::{ByteSize, PerSecond, Percentage};
+use super::quantity_text::{PerSecond, Percentage, ReadableSize};
 use super::slice_explanation::{HOTTEST_MAX, hottest, pod_band, thousandths, write_hottest, write_prospects};
 use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey};
@@ -114,9 +114,9 @@ impl fmt::Display for PodExplanation {
             PerSecond(now),
             PerSecond(steady)
         )?;
-        write!(f, "  {} of warm values", ByteSize(memory))?;
+        write!(f, "  {} of warm values", ReadableSize(memory))?;
         match self.memory_capacity {
-            Some(capacity) => writeln!(f, " of at most {}", ByteSize(capacity))?,
+            Some(capacity) => writeln!(f, " of at most {}", ReadableSize(capacity))?,
             None => writeln!(f, ", without a limit")?,
         }
         for (slice, load) in self.hottest_slices.iter().filter(|(_, load)| *load > Load::ZERO) {

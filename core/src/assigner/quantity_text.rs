@@ -19,7 +19,7 @@ pub struct ReadableDuration(pub Duration);
 
 /// Prints a number of bytes as `512 B`, `1.5 MiB`.
 #[derive(Debug, Clone, Copy)]
-pub struct ByteSize(pub u64);
+pub struct ReadableSize(pub u64);
 
 impl fmt::Display for PerSecond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,21 +41,21 @@ impl fmt::Display for ReadableDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, tenths) = (self.0.as_secs(), self.0.subsec_millis() / 100);
         match seconds {
-            ..10 if tenths > 0 => write!(f, "{seconds}.{tenths} s"),
-            ..120 => write!(f, "{seconds} s"),
-            ..3_600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
-            _ => write!(f, "{} h {} min", seconds / 3_600, seconds / 60 % 60),
+            0..10 if tenths > 0 => write!(f, "{seconds}.{tenths} s"),
+            0..120 => write!(f, "{seconds} s"),
+            120..3_600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+            3_600.. => write!(f, "{} h {} min", seconds / 3_600, seconds / 60 % 60),
         }
     }
 }
 
-impl fmt::Display for ByteSize {
+impl fmt::Display for ReadableSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
         let Some((name, shift)) = UNITS.into_iter().find(|(_, shift)| self.0 >> shift > 0) else {
             return write!(f, "{} B", self.0);
         };
-        let tenths = u128::from(self.0) * 10 >> shift;
+        let tenths = (u128::from(self.0) * 10) >> shift;
         write!(f, "{}.{} {name}", tenths / 10, tenths % 10)
     }
 }
@@ -74,7 +74,7 @@ mod tests {
         let durations = millis.map(|millis| ReadableDuration(Duration::from_millis(millis)).to_string());
         let expected = ["0 s", "4.2 s", "5 s", "15 s", "119 s", "3 min 20 s", "2 h 5 min"];
         assert_eq!(durations, expected);
-        let sizes = [512, 1_536, 3 << 20, 1 << 40].map(|size| ByteSize(size).to_string());
+        let sizes = [512, 1_536, 3 << 20, 1 << 40].map(|size| ReadableSize(size).to_string());
         assert_eq!(sizes, ["512 B", "1.5 KiB", "3.0 MiB", "1024.0 GiB"]);
     }
 }

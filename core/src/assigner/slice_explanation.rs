@@ -8,7 +8,7 @@ use super::load_summary::LoadSummary;
 use super::overview::TargetOverview;
 use super::past_move::PastMoveOfSlice;
 use super::prospect::{PodBand, Prospect, pod_prospects, target_prospects};
-use super::quantity_text::{ByteSize, PerSecond, Percentage, ReadableDuration};
+use super::quantity_text::{PerSecond, Percentage, ReadableDuration, ReadableSize};
 use crate::assignment::{Generation, Phase, SliceState};
 use crate::balancer::cooldown_remaining;
 use crate::keyspace::{Slice, SliceKey};
@@ -183,7 +183,7 @@ impl fmt::Display for SliceExplanation {
         if let Some(share) = self.pod_share {
             write!(f, "; {} of its owner's load", Percentage(share))?;
         }
-        writeln!(f, "; {} of warm values", ByteSize(memory))?;
+        writeln!(f, "; {} of warm values", ReadableSize(memory))?;
         write_hottest(f, &self.hottest)?;
         write_prospects(f, &self.prospects)
     }

@@ -30,7 +30,7 @@ pub enum SubjectError {
     SeveralSlices {
         asked: Slice,
         slice_count: usize,
-        first: Slice,
+        first: Box<Slice>,
     },
     /// The pod is not registered.
     #[error("there is no pod {pod}; the pods are {}", listed(known))]
@@ -80,7 +80,7 @@ impl SubjectExplanation {
                     slice_count => Err(SubjectError::SeveralSlices {
                         asked: asked.clone(),
                         slice_count,
-                        first,
+                        first: Box::new(first),
                     }),
                 }
             }
