@@ -172,6 +172,37 @@ impl AssignerAdmin {
             .await
     }
 
+    /// Where a key, a slice or a pod is, since when and why, and what would move it.
+    pub async fn explain_subject(
+        &self,
+        target: &str,
+        subject: pb::explain_subject_request::Subject,
+    ) -> Result<pb::ExplainSubjectResponse, AdminError> {
+        let request = pb::ExplainSubjectRequest {
+            target: target.into(),
+            subject: Some(subject),
+        };
+        self.call(async |mut admin| admin.explain_subject(request.clone()).await)
+            .await
+    }
+
+    /// What has happened to the target since the incident with the number `after`, as far as its leader knows.
+    pub async fn incidents(&self, target: &str, after: u64) -> Result<pb::ListIncidentsResponse, AdminError> {
+        let request = pb::ListIncidentsRequest {
+            target: target.into(),
+            after,
+        };
+        self.call(async |mut admin| admin.list_incidents(request.clone()).await)
+            .await
+    }
+
+    /// The pods with their load, and the moves in progress.
+    pub async fn activity(&self, target: &str) -> Result<pb::DescribeActivityResponse, AdminError> {
+        let request = pb::DescribeActivityRequest { target: target.into() };
+        self.call(async |mut admin| admin.describe_activity(request.clone()).await)
+            .await
+    }
+
     /// The decision that would be made now if the pods of `without` had just died.
     pub async fn plan(
         &self,

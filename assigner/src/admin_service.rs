@@ -8,7 +8,7 @@ use emberkeep_core::balancer::Pin;
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{InvalidMessage, named_keys, patched_settings};
+use emberkeep_proto::convert::{InvalidMessage, asked_subject, named_keys, patched_settings};
 use emberkeep_proto::pb::admin_server::Admin;
 use emberkeep_proto::pb::{self, Member as WireMember};
 use tonic::{Request, Response, Status};
@@ -119,6 +119,38 @@ impl Admin for AdminService {
             .explain(&target_name(&request.target)?, request.last)
             .await?;
         Ok(Response::new(explanation))
+    }
+
+    async fn explain_subject(
+        &self,
+        request: Request<pb::ExplainSubjectRequest>,
+    ) -> AdminResult<pb::ExplainSubjectResponse> {
+        let pb::ExplainSubjectRequest { target, subject } = request.into_inner();
+        let state = self.target(&target)?;
+        let is_pod = |name: &PodName| state.pods.contains_key(name);
+        let subject = asked_subject(subject, state.settings.key_mode, is_pod)?;
+        let explained = self.queries.explain_subject(&target_name(&target)?, subject).await?;
+        Ok(Response::new(explained))
+    }
+
+    async fn list_incidents(
+        &self,
+        request: Request<pb::ListIncidentsRequest>,
+    ) -> AdminResult<pb::ListIncidentsResponse> {
+        let pb::ListIncidentsRequest { target, after } = request.into_inner();
+        self.target(&target)?;
+        let incidents = self.queries.incidents(&target_name(&target)?, after).await?;
+        Ok(Response::new(incidents))
+    }
+
+    async fn describe_activity(
+        &self,
+        request: Request<pb::DescribeActivityRequest>,
+    ) -> AdminResult<pb::DescribeActivityResponse> {
+        let target = request.into_inner().target;
+        self.target(&target)?;
+        let activity = self.queries.activity(&target_name(&target)?).await?;
+        Ok(Response::new(activity))
     }
 
     async fn plan_target(&self, request: Request<pb::PlanTargetRequest>) -> AdminResult<pb::PlanTargetResponse> {

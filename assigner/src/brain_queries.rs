@@ -4,22 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    DecisionInputs, Explanation, PodLoads, Query, QueryReply, ReportWithMoves, TargetEvent,
+    DecisionInputs, Explanation, PodLoads, Query, QueryReply, ReportWithMoves, Subject, SubjectExplanation,
+    TargetActivity, TargetEvent, TargetOverview,
 };
 use emberkeep_core::balancer::{Decision, DecisionReport, Scope};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
 use emberkeep_core::time::Timestamp;
-use emberkeep_proto::convert::leader_redirect_status;
+use emberkeep_proto::convert::{leader_redirect_status, wire_incident};
 use emberkeep_proto::pb;
 use tokio::time::timeout;
 use tonic::Status;
 
-use crate::raft::Member;
+use crate::raft::{Member, RaftStatus};
 use crate::session_registry::SessionRegistry;
 
 /// The deadline of a brain's answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The error of an answer that does not match its query.
+const ANOTHER_ANSWER: &str = "the brain answered another query";
 
 /// The number of decisions of each target on the status page.
 const PAGE_DECISIONS: usize = 20;
@@ -40,7 +44,7 @@ impl BrainQueries {
             let answer = self.query(&target, Query::Explain { last: PAGE_DECISIONS }).await;
             let text = match answer {
                 Ok(QueryReply::Explanation(explanation)) => explanation.to_string(),
-                Ok(QueryReply::DecisionInputs(_)) => "the brain answered another query\n".to_owned(),
+                Ok(_) => format!("{ANOTHER_ANSWER}\n"),
                 Err(status) => format!("{}\n", status.message()),
             };
             page.push_str(&format!("target {target}\n\n{text}\n"));
@@ -51,10 +55,10 @@ impl BrainQueries {
     /// The last decisions, and why none is made now.
     pub(crate) async fn explain(&self, target: &TargetName, last: u32) -> Result<pb::ExplainTargetResponse, Status> {
         let last = last as usize;
-        match self.query(target, Query::Explain { last }).await? {
-            QueryReply::Explanation(explanation) => Ok(explained(&explanation)),
-            QueryReply::DecisionInputs(_) => Err(Status::internal("the brain answered another query")),
-        }
+        let QueryReply::Explanation(explanation) = self.query(target, Query::Explain { last }).await? else {
+            return Err(Status::internal(ANOTHER_ANSWER));
+        };
+        Ok(explained(&explanation))
     }
 
     /// The decision that would be made now if the pods of `without` had just died.
@@ -82,6 +86,56 @@ impl BrainQueries {
         Ok(loads(&PodLoads::of(&inputs)))
     }
 
+    /// Where a subject is, since when and why.
+    pub(crate) async fn explain_subject(
+        &self,
+        target: &TargetName,
+        subject: Subject,
+    ) -> Result<pb::ExplainSubjectResponse, Status> {
+        let overview = self.overview(target).await?;
+        // For a large target it takes too long for an async worker.
+        let explained = tokio::task::spawn_blocking(move || SubjectExplanation::try_of(&overview, &subject));
+        let explained = explained.await.map_err(|error| Status::internal(error.to_string()))?;
+        let explained = explained.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        Ok((&explained).into())
+    }
+
+    /// What has happened since the incident with the number `after`.
+    pub(crate) async fn incidents(&self, target: &TargetName, after: u64) -> Result<pb::ListIncidentsResponse, Status> {
+        let QueryReply::Incidents { incidents, now } = self.query(target, Query::Incidents { after }).await? else {
+            return Err(Status::internal(ANOTHER_ANSWER));
+        };
+        let RaftStatus { id, term, .. } = self.member.raft_status();
+        Ok(pb::ListIncidentsResponse {
+            incidents: incidents.iter().map(|incident| wire_incident(incident, now)).collect(),
+            leader: id,
+            term,
+        })
+    }
+
+    /// The pods at work, and the moves in progress.
+    pub(crate) async fn activity(&self, target: &TargetName) -> Result<pb::DescribeActivityResponse, Status> {
+        let overview = self.overview(target).await?;
+        let RaftStatus { id, term, .. } = self.member.raft_status();
+        // For a large target it takes too long for an async worker.
+        let activity = tokio::task::spawn_blocking(move || pb::DescribeActivityResponse {
+            generation: overview.inputs.assignment.generation().number(),
+            leader: id,
+            term,
+            status: overview.status.to_string(),
+            troubles: overview.troubles.iter().map(ToString::to_string).collect(),
+            ..pb::DescribeActivityResponse::from(&TargetActivity::of(&overview))
+        });
+        activity.await.map_err(|error| Status::internal(error.to_string()))
+    }
+
+    async fn overview(&self, target: &TargetName) -> Result<TargetOverview, Status> {
+        let QueryReply::Overview(overview) = self.query(target, Query::Overview).await? else {
+            return Err(Status::internal(ANOTHER_ANSWER));
+        };
+        Ok(*overview)
+    }
+
     /// The targets whose brains run at this member.
     pub(crate) fn led_targets(&self) -> Vec<TargetName> {
         self.registry.brains().borrow().keys().cloned().collect()
@@ -89,10 +143,10 @@ impl BrainQueries {
 
     /// What a decision would depend on now.
     pub(crate) async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
-        match self.query(target, Query::DecisionInputs).await? {
-            QueryReply::DecisionInputs(inputs) => Ok(*inputs),
-            QueryReply::Explanation(_) => Err(Status::internal("the brain answered another query")),
-        }
+        let QueryReply::DecisionInputs(inputs) = self.query(target, Query::DecisionInputs).await? else {
+            return Err(Status::internal(ANOTHER_ANSWER));
+        };
+        Ok(*inputs)
     }
 
     async fn query(&self, target: &TargetName, query: Query) -> Result<QueryReply, Status> {

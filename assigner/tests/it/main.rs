@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic, as tests may")]
 
 mod admin;
+mod explain;
 mod metrics;
 mod reports;
 mod running_member;

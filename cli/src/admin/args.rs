@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::keys::KeysArgs;
 use super::settings::SettingsArgs;
+use super::subject::SubjectArgs;
 use crate::quantity::positive_duration_from;
 
 #[derive(Debug, Args)]
@@ -79,6 +80,25 @@ pub(super) enum AdminCommand {
         #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         last: u32,
     },
+    /// Show which pod owns a key, since when and why, what it carries and what would move it; or the same of a slice or a
+    /// pod
+    Explain {
+        target: String,
+        #[command(flatten)]
+        subject: SubjectArgs,
+    },
+    /// Show decisions, moves, pod changes and alarms with their age
+    Events {
+        target: String,
+        /// Print later events, too, until Ctrl-C
+        #[arg(long)]
+        follow: bool,
+        /// The most past events; a leader remembers 1,000
+        #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+        last: u32,
+    },
+    /// Show pods, load, warmth, moves and events live in the terminal; `q` quits
+    Top { target: String },
     /// Show what would be decided now, without changing anything
     Plan {
         target: String,

@@ -43,7 +43,7 @@ pub(super) fn printed(slice: &pb::Slice) -> String {
     format!("{}..{end}", hexadecimal(&slice.start))
 }
 
-fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
+pub(super) fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
     let bounds = text
         .split_once("..")
         .and_then(|(start, end)| Some((bytes_from(start)?, bytes_from(end)?)));
@@ -62,7 +62,7 @@ fn bytes_from(hexadecimal: &str) -> Option<Vec<u8>> {
     is_valid.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

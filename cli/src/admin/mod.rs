@@ -1,10 +1,15 @@
 //! `emberkeep admin`: inspecting and changing a running cluster.
 
+mod activity;
 mod args;
+mod events;
 mod explained;
 mod keys;
 mod report;
 mod settings;
+mod subject;
+mod top;
+mod top_view;
 mod views;
 
 use std::time::Duration;
@@ -29,8 +34,16 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), CommandError> {
     crate::log::to_stderr("warn");
     let admin = AssignerAdmin::new(args.assigner, args.timeout.unwrap_or(DEFAULT_TIMEOUT));
     let wait = args.timeout.unwrap_or(DEFAULT_WAIT);
-    let report = perform(&admin, args.command, wait).await?;
-    output::print(report.shown(args.json))
+    match args.command {
+        AdminCommand::Events { target, follow, last } => {
+            events::run(&admin, &target, last as usize, follow, args.json).await
+        }
+        AdminCommand::Top { target } => top::run(&admin, &target, args.json).await,
+        command => {
+            let report = perform(&admin, command, wait).await?;
+            output::print(report.shown(args.json))
+        }
+    }
 }
 
 async fn perform(
@@ -66,6 +79,11 @@ async fn perform(
                 "{keys} of target {target} no longer poisoned"
             )))
         }
+        AdminCommand::Explain { target, subject } => {
+            let explained = admin.explain_subject(&target, subject.to_wire()).await?;
+            Ok(subject.report(&explained))
+        }
+        AdminCommand::Events { .. } | AdminCommand::Top { .. } => unreachable!("they print while they run"),
         AdminCommand::Decisions { target, last } => Ok(explained::decisions(&admin.explain(&target, last).await?)),
         AdminCommand::Plan {
             target,

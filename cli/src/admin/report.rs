@@ -45,7 +45,7 @@ impl AdminReport {
         }
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         match self {
             Self::Done(sentence) => object([("done", sentence.clone().into())]),
             Self::Text { json, .. } => json.clone(),

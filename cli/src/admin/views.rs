@@ -1,5 +1,7 @@
 //! Answers of the admin service as tables and records.
 
+use emberkeep_core::assigner::PerSecond;
+use emberkeep_core::load::Load;
 use emberkeep_proto::pb;
 use serde_json::Value;
 
@@ -59,19 +61,30 @@ pub(super) fn cluster(found: &pb::DescribeClusterResponse) -> AdminReport {
 }
 
 pub(super) fn loads(found: &pb::DescribeLoadResponse) -> AdminReport {
-    let overview = vec![
-        ("mean_milli", found.mean_milli.into()),
-        ("tolerance_milli", found.tolerance_milli.into()),
-    ];
-    let row = |load: &pb::PodLoad| vec![load.pod.clone().into(), load.load_milli.into()];
-    let pods = ValueTable {
-        columns: vec!["pod", "load_milli"],
-        rows: found.pods.iter().map(row).collect(),
+    let parts = |names: [&'static str; 3], printed: fn(u64) -> Value| {
+        let [mean, tolerance, load] = names;
+        let overview = vec![
+            (mean, printed(found.mean_milli)),
+            (tolerance, printed(found.tolerance_milli)),
+        ];
+        let pods = ValueTable {
+            columns: vec!["pod", load],
+            rows: found
+                .pods
+                .iter()
+                .map(|pod| vec![pod.pod.clone().into(), printed(pod.load_milli)])
+                .collect(),
+        };
+        AdminReport::Parts(vec![
+            ("load", ReportPart::Record(overview)),
+            ("pods", ReportPart::Table(pods)),
+        ])
     };
-    AdminReport::Parts(vec![
-        ("load", ReportPart::Record(overview)),
-        ("pods", ReportPart::Table(pods)),
-    ])
+    let rate = |milli| PerSecond(Load::from_milli(milli)).to_string().into();
+    AdminReport::Text {
+        text: parts(["mean", "tolerance", "load"], rate).shown(false),
+        json: parts(["mean_milli", "tolerance_milli", "load_milli"], Value::from).json(),
+    }
 }
 
 fn pins(found: &[pb::Pin]) -> ValueTable {

@@ -1,4 +1,4 @@
-//! `emberkeep admin`: the loads of pods, and draining a pod.
+//! `emberkeep admin`: the loads of pods, explanations, events, and draining a pod.
 
 use std::net::TcpStream;
 
@@ -29,6 +29,69 @@ fn the_loads_of_pods_and_the_tolerance_are_printed() {
 
     let unknown = cluster.admin("loads other");
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
+}
+
+#[test]
+fn a_key_and_a_pod_are_explained_and_other_subjects_refused() {
+    let (mut cluster, _place) = cluster();
+    let key = cluster.admin("explain demo user-17");
+    assert_eq!(key.code, Some(0), "{key:?}");
+    assert!(key.stdout.starts_with("application key user-17\nkey "), "{key:?}");
+    for line in [
+        "\nwhere\n",
+        " serves it\n",
+        "\nwhy\n",
+        " because it had no owner",
+        "\n  now: ",
+    ] {
+        assert!(key.stdout.contains(line), "{line} is missing in {key:?}");
+    }
+    let json = cluster.admin("explain demo user-17 --json");
+    let json: Value = serde_json::from_str(&json.stdout).expect("it is JSON");
+    let pod = json["replicas"][0]["pod"].as_str().expect("a pod owns it").to_owned();
+    let slice = json["slice"].as_str().expect("it is in a slice");
+    let range = cluster.admin(&format!("explain demo {slice} --json"));
+    let range: Value = serde_json::from_str(&range.stdout).expect("it is JSON");
+    assert_eq!((&range["slice"], &range["key"]), (&json["slice"], &Value::Null));
+    let pod = cluster.admin(&format!("explain demo {pod}"));
+    assert!(pod.stdout.contains("\nwhat keeps or moves it\n"), "{pod:?}");
+
+    for (subject, sentence) in [
+        ("pod-9 --pod", "there is no pod pod-9; the pods are pod-1, pod-2"),
+        ("..", "covers 64 slices; ask about one of them"),
+    ] {
+        let refused = cluster.admin(&format!("explain demo {subject}"));
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+        assert!(refused.stderr.contains(sentence), "{refused:?}");
+    }
+    let top = cluster.admin("top demo");
+    assert_eq!((top.code, top.stdout.as_str()), (Some(2), ""), "{top:?}");
+    assert!(
+        top.stderr.starts_with("error: standard output is no terminal"),
+        "{top:?}"
+    );
+    let top = cluster.admin("top demo --json");
+    let top: Value = serde_json::from_str(&top.stdout).expect("it is JSON");
+    assert_eq!(top["pods"].as_array().map(Vec::len), Some(2), "{top}");
+}
+
+#[test]
+fn followed_events_show_a_drain_and_a_change_of_the_leader() {
+    let place = tempfile::tempdir().expect("there is room for a folder");
+    let mut cluster = DevCommand::start(
+        place.path(),
+        "--pods 2 --assigners 3 --store folder --kill-leader-every 20s",
+    );
+    let events = cluster.admin("events demo");
+    assert!(events.stdout.contains("  pod       pod-1 joined at "), "{events:?}");
+    let followed = cluster.follow("events demo --follow --last 0");
+    followed.wait_for("the leader has changed: member ");
+    followed.wait_for("this leader began");
+    let drain = cluster.admin("drain demo pod-1");
+    assert_eq!(drain.code, Some(0), "{drain:?}");
+    followed.wait_for("  pod       pod-1 drains");
+    followed.wait_for("  move      ");
+    assert_eq!(followed.interrupt(), Some(0), "Ctrl-C ends it in order");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use emberkeep_testkit::process::send_signal;
 use serde_json::Value;
 
 use crate::binary::{FinishedCommand, emberkeep, finished, json_in};
+use crate::followed_command::FollowedCommand;
 
 /// A run with `--for 1h` and its data in `data` below the folder. Killed with all its processes when dropped.
 pub(crate) struct DevCommand {
@@ -89,6 +90,13 @@ impl DevCommand {
         let assigner = format!("http://{}", self.address_of("assigner-1"));
         let args = ["admin", "--assigner", &assigner].into_iter();
         finished(&mut emberkeep(args.chain(line.split(' '))))
+    }
+
+    /// Starts `emberkeep admin` against the first member of the assigner.
+    pub(crate) fn follow(&mut self, line: &str) -> FollowedCommand {
+        let assigner = format!("http://{}", self.address_of("assigner-1"));
+        let args = ["admin", "--assigner", &assigner].into_iter();
+        FollowedCommand::start(&mut emberkeep(args.chain(line.split(' '))))
     }
 
     /// Shortens the time for which former owners answer late requests, which each move takes. By default it is 5 s.

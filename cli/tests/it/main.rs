@@ -12,6 +12,7 @@ mod dev;
 mod dev_command;
 mod documents;
 mod failures;
+mod followed_command;
 mod logs;
 mod recording;
 mod requests;

@@ -2,6 +2,7 @@
 
 mod inputs;
 mod liveness;
+mod overview;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use super::explanation::{DecisionStatus, Explanation};
 use super::flap_damping::FlapDamping;
 use super::handoff::Handoffs;
 use super::health::Health;
+use super::incident::IncidentLog;
 use super::journal::DecisionJournal;
 use super::mass_failure::MassFailureDetector;
 use super::mass_failure_guard::MassFailureGuard;
@@ -56,6 +58,7 @@ pub struct TargetBrain {
     handoffs: Handoffs,
     store_budget: StoreBudget,
     journal: DecisionJournal,
+    incidents: IncidentLog,
     /// Whether a proposal is in progress. There is one at a time, so that each is computed from the result of the last one.
     is_proposing: bool,
     /// The earliest time of the next proposal; later than now only after one has failed.
@@ -87,6 +90,7 @@ impl TargetBrain {
             handoffs: Handoffs::default(),
             store_budget: StoreBudget::default(),
             journal: DecisionJournal::default(),
+            incidents: IncidentLog::new(now),
             is_proposing: false,
             propose_after: now,
             decide_at: now,
@@ -200,10 +204,12 @@ impl TargetBrain {
             self.record_crashes(&state, now);
             self.flap_damping.observe(&self.state.pods, &state.pods, now);
         }
+        self.incidents.observe(&self.state, &state, now);
         self.poison.observe(&state.poisoned, now);
         self.health.sync(&state.pods, state.settings.health.leader_grace, now);
         self.handoffs.observe(&state.assignment, now);
-        self.journal.observe(&state.assignment);
+        let decided = self.journal.observe(&state.assignment);
+        self.incidents.on_decision(decided, now);
         self.state = state;
     }
 
@@ -371,6 +377,11 @@ impl TargetBrain {
                 idle: self.journal.last_idle(),
             }),
             Query::DecisionInputs => QueryReply::DecisionInputs(Box::new(self.decision_inputs(Scope::Repair, now))),
+            Query::Overview => QueryReply::Overview(Box::new(self.overview(now))),
+            Query::Incidents { after } => QueryReply::Incidents {
+                incidents: self.incidents.after(after),
+                now,
+            },
         }
     }
 

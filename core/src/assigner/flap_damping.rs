@@ -83,6 +83,11 @@ impl FlapDamping {
         self.pods.get(pod).is_some_and(|deaths| deaths.held_until.is_some())
     }
 
+    /// Until when the pod is held back, if it is.
+    pub(super) fn held_until(&self, pod: &PodName) -> Option<Timestamp> {
+        self.pods.get(pod).and_then(|deaths| deaths.held_until)
+    }
+
     /// The pods that are held back, by name.
     pub(super) fn held_back(&self) -> impl Iterator<Item = HeldBackPod<'_>> {
         self.pods.iter().filter_map(|(pod, deaths)| {

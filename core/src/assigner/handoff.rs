@@ -10,7 +10,10 @@
 //! next heartbeats.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
 
+use super::quantity_text::{Percentage, ReadableDuration};
 use super::target_settings::HandoffSettings;
 use crate::assignment::{Assignment, Phase};
 use crate::keyspace::{Slice, SliceKey};
@@ -36,6 +39,21 @@ struct Warming {
     /// The pod that the state is transferred from.
     source: Option<PodName>,
     stage: WarmingStage,
+    /// As of its pod's last heartbeat, in thousandths.
+    heat_share_thousandths: u32,
+}
+
+/// The progress of a warming replica.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WarmingProgress {
+    /// The pod that the state is transferred from; `None` if it comes from object storage.
+    pub source: Option<PodName>,
+    /// Whether it waits for a slot, because each pod warms a few slices at a time.
+    pub is_queued: bool,
+    /// The share of the old owner's heat that it holds, in thousandths, as of its last heartbeat.
+    pub heat_share_thousandths: u32,
+    /// How much longer it may warm before it serves anyway; `None` while it is queued, and once it is warm.
+    pub remaining: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +92,8 @@ impl Handoffs {
                             slice: slice.clone(),
                             incarnation: pod.incarnation,
                             source: source.map(|pod| assignment.pod(pod).name.clone()),
-                            stage: known.map_or(WarmingStage::Queued, |known| known.stage),
+                            stage: known.as_ref().map_or(WarmingStage::Queued, |known| known.stage),
+                            heat_share_thousandths: known.map_or(0, |known| known.heat_share_thousandths),
                         };
                         self.warming.insert(key(), next);
                     }
@@ -100,6 +119,10 @@ impl Handoffs {
             let found = self.warming.get_mut(&(slice.start().clone(), pod.clone()));
             let Some(warming) = found.filter(|warming| warming.slice == *slice) else {
                 continue;
+            };
+            warming.heat_share_thousandths = match warmth.is_complete {
+                true => Warmth::WHOLE,
+                false => warmth.heat_share_thousandths,
             };
             if warmth.is_enough(settings.warm_share_thousandths) {
                 has_changed |= warming.stage != WarmingStage::Warm;
@@ -145,6 +168,21 @@ impl Handoffs {
         orders
     }
 
+    /// The progress of all warming replicas.
+    pub(super) fn progress(&self, settings: &HandoffSettings, now: Timestamp) -> BTreeMap<ReplicaKey, WarmingProgress> {
+        let progress = |warming: &Warming| WarmingProgress {
+            source: warming.source.clone(),
+            is_queued: warming.stage == WarmingStage::Queued,
+            heat_share_thousandths: warming.heat_share_thousandths,
+            remaining: match warming.stage {
+                WarmingStage::Queued | WarmingStage::Warm => None,
+                WarmingStage::Ordered { since } => Some((since + settings.warm_timeout).since(now)),
+            },
+        };
+        let warming = self.warming.iter();
+        warming.map(|(key, warming)| (key.clone(), progress(warming))).collect()
+    }
+
     /// The warming replicas that may serve: warm enough or past `warm_timeout`, at a pod that is alive. A slice does not
     /// switch to a suspect.
     pub(super) fn warm(
@@ -187,6 +225,23 @@ impl Handoffs {
         });
         let ends = leaving.chain(warming);
         ends.filter(|end| *end > now).min().unwrap_or(Timestamp::NEVER)
+    }
+}
+
+impl fmt::Display for WarmingProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_queued {
+            return f.write_str("it waits for a slot, since each pod warms a few slices at a time");
+        }
+        write!(f, "{} warm", Percentage(self.heat_share_thousandths.into()))?;
+        match &self.source {
+            Some(source) => write!(f, ", from {source}")?,
+            None => f.write_str(", from object storage")?,
+        }
+        match self.remaining {
+            Some(remaining) => write!(f, ", serves in {} at the latest", ReadableDuration(remaining)),
+            None => f.write_str(", ready to serve"),
+        }
     }
 }
 

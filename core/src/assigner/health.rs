@@ -110,6 +110,11 @@ impl Health {
         failed.map(|(name, _)| name)
     }
 
+    /// Whether the pod is suspected or dead.
+    pub(super) fn has_failed(&self, name: &PodName) -> bool {
+        self.pods.get(name).is_some_and(PodHealth::has_failed)
+    }
+
     pub(super) fn is_alive(&self, name: &PodName) -> bool {
         self.pods.get(name).is_some_and(PodHealth::is_alive)
     }

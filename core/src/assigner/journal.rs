@@ -48,19 +48,20 @@ impl DecisionJournal {
     }
 
     /// Follows a new assignment. The proposed decision took effect if the generations are equal: only the leader decides,
-    /// and the journal ends with the leadership.
-    pub(super) fn observe(&mut self, assignment: &Assignment) {
+    /// and the journal ends with the leadership. Returns a decision that has just taken effect.
+    pub(super) fn observe(&mut self, assignment: &Assignment) -> Option<Arc<AppliedDecision>> {
         let is_settled = |proposed: &mut AppliedDecision| proposed.generation <= assignment.generation();
         let settled = self.proposed.take_if(is_settled);
-        if let Some(decided) = settled.filter(|decided| decided.generation == assignment.generation()) {
-            self.recent_moves.record(&decided.report);
-            self.push(decided);
-        }
+        let decided = settled.filter(|decided| decided.generation == assignment.generation())?;
+        self.recent_moves.record(&decided.report);
+        let decided = Arc::new(decided);
+        self.push(Arc::clone(&decided));
+        Some(decided)
     }
 
-    fn push(&mut self, decided: AppliedDecision) {
+    fn push(&mut self, decided: Arc<AppliedDecision>) {
         self.move_count += decided.report.moves.len();
-        self.decisions.push_back(Arc::new(decided));
+        self.decisions.push_back(decided);
         while self.decisions.len() > DECISIONS_MAX || (self.move_count > MOVES_MAX && self.decisions.len() > 1) {
             let oldest = self.decisions.pop_front().expect("there is more than one");
             self.move_count -= oldest.report.moves.len();
@@ -185,7 +186,7 @@ mod tests {
         let keep = |journal: &mut DecisionJournal, second, move_count| {
             let report = report(second, move_count);
             let generation = at_generation(1).generation();
-            journal.push(AppliedDecision { generation, report });
+            journal.push(Arc::new(AppliedDecision { generation, report }));
         };
         (0..1_005).for_each(|second| keep(&mut journal, second, 1));
         assert_eq!(journal.last(2_000).len(), 1_000);

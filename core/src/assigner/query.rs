@@ -1,9 +1,14 @@
 //! Queries: read-only questions of operators about state that only the leading brain has.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::decision_inputs::DecisionInputs;
 use super::explanation::Explanation;
+use super::incident::Incident;
+use super::overview::TargetOverview;
+use crate::time::Timestamp;
 
 /// The number of one query, unique for each brain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +24,13 @@ pub enum Query {
     },
     /// What would a decision depend on now?
     DecisionInputs,
+    /// What explains the present place of each slice?
+    Overview,
+    /// What has happened since an incident that the caller knows?
+    Incidents {
+        /// The number of the last known incident; 0 for none.
+        after: u64,
+    },
 }
 
 /// The reply to the query of the same name.
@@ -27,4 +39,10 @@ pub enum Query {
 pub enum QueryReply {
     Explanation(Explanation),
     DecisionInputs(Box<DecisionInputs>),
+    Overview(Box<TargetOverview>),
+    /// The incidents, oldest first, and the time of the reply.
+    Incidents {
+        incidents: Vec<Arc<Incident>>,
+        now: Timestamp,
+    },
 }

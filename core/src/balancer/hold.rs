@@ -14,6 +14,13 @@ use crate::time::Timestamp;
 /// How long a slice stays after a move for balance: the move itself disturbs the measured load.
 const COOLDOWN: Duration = Duration::from_secs(90);
 
+/// How much longer balance leaves the slice in place because it has moved; `None` if it may move.
+#[must_use]
+pub fn cooldown_remaining(recent_moves: &MoveHistory, slice: &Slice, now: Timestamp) -> Option<Duration> {
+    let until = recent_moves.last_move_of(slice)? + COOLDOWN;
+    (now < until).then(|| until.since(now))
+}
+
 /// Sets the hold of each slice; the strongest reason counts.
 pub(super) fn hold(plan: &mut Plan, signals: &Signals, recent_moves: &MoveHistory, now: Timestamp) {
     for slice in 0..plan.slices().len() {

@@ -26,6 +26,7 @@ mod succeed;
 
 pub use band::LoadBand;
 pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, SearchStats};
+pub use hold::cooldown_remaining;
 pub use move_history::MoveHistory;
 pub use scope::Scope;
 pub use settings::{BalancerSettings, Imbalance};

@@ -55,6 +55,14 @@ impl MoveHistory {
         recent.map(|entry| entry.share).sum()
     }
 
+    /// When keys of this slice moved last.
+    #[must_use]
+    pub fn last_move_of(&self, slice: &Slice) -> Option<Timestamp> {
+        let mut newest = self.entries.iter().rev();
+        let of_slice = newest.find(|entry| entry.slice.intersection(slice).is_some());
+        of_slice.map(|entry| entry.at)
+    }
+
     /// The slices that moved in this period before `now`, newest first.
     pub fn slices_within(&self, period: Duration, now: Timestamp) -> impl Iterator<Item = &Slice> {
         let recent = self

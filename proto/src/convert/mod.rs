@@ -5,6 +5,7 @@
 
 mod assigned_slice;
 mod assignment;
+mod explanation;
 mod invalid_message;
 mod keys;
 mod leader_redirect;
@@ -20,6 +21,7 @@ mod transfer;
 mod watch;
 
 pub use assignment::{PODS_MAX, SLICES_MAX};
+pub use explanation::{asked_subject, wire_incident};
 pub use invalid_message::InvalidMessage;
 pub use keys::named_keys;
 pub use leader_redirect::{LEADER_KEY, LeaderRedirect, leader_redirect_status};

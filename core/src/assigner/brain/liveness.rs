@@ -28,7 +28,7 @@ impl TargetBrain {
         {
             self.flap_damping.release_all();
         }
-        actions.extend(self.alert(is_mass_failure));
+        actions.extend(self.alert(is_mass_failure, now));
         actions
     }
 
@@ -94,12 +94,13 @@ impl TargetBrain {
     }
 
     /// Updates the gauges to be alerted on if they have changed.
-    fn alert(&mut self, is_mass_failure: bool) -> Option<TargetAction> {
+    fn alert(&mut self, is_mass_failure: bool, now: Timestamp) -> Option<TargetAction> {
         let alarm = Alarm {
             is_mass_failure,
             held_back_count: self.flap_damping.held_back().count(),
         };
         let before = std::mem::replace(&mut self.alarm, alarm);
+        self.incidents.on_alarm(before, alarm, now);
         (before != alarm).then_some(TargetAction::Alert(alarm))
     }
 }

@@ -8,4 +8,5 @@ mod poison;
 mod random_events;
 mod store;
 mod story;
+mod subject;
 mod timing;

@@ -136,14 +136,14 @@ impl TargetStory {
     pub(super) fn explanation(&mut self) -> Explanation {
         match self.reply_to(Query::Explain { last: 10 }) {
             QueryReply::Explanation(explanation) => explanation,
-            QueryReply::DecisionInputs(_) => unreachable!("the reply to another query"),
+            other => panic!("the reply to another query: {other:?}"),
         }
     }
 
     pub(super) fn inputs(&mut self) -> DecisionInputs {
         match self.reply_to(Query::DecisionInputs) {
             QueryReply::DecisionInputs(inputs) => *inputs,
-            QueryReply::Explanation(_) => unreachable!("the reply to another query"),
+            other => panic!("the reply to another query: {other:?}"),
         }
     }
 
