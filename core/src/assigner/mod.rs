@@ -52,7 +52,7 @@ pub use journal::{AppliedDecision, ReportWithMoves};
 pub use load_summary::{LoadSummary, PodLoadSummary};
 pub use overview::{PodCondition, TargetOverview};
 pub use pacing::KeepReason;
-pub use past_move::PastMoveOfSlice;
+pub use past_move::{PastMoveOfSlice, ReadableMove};
 pub use pod_explanation::PodExplanation;
 pub use pod_loads::PodLoads;
 pub use probe::{PROBE_DEADLINE, ProbeOutcome};

@@ -65,6 +65,28 @@ const fn because(cause: MoveCause) -> &'static str {
     }
 }
 
+/// Prints a move in one line, with its load as a rate.
+#[derive(Debug)]
+pub struct ReadableMove<'a>(pub &'a Move);
+
+impl fmt::Display for ReadableMove<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Move {
+            slice,
+            from,
+            to,
+            load,
+            cause,
+            ..
+        } = self.0;
+        write!(f, "{slice} ")?;
+        if let Some(from) = from {
+            write!(f, "from {from} ")?;
+        }
+        write!(f, "to {to} with {} ({})", PerSecond(*load), cause.as_str())
+    }
+}
+
 impl fmt::Display for PastMoveOfSlice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Move {

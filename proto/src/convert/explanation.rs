@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    ExplainedReplica, Incident, IncidentKind, MoveActivity, PastMoveOfSlice, PodActivity, PodExplanation,
+    ExplainedReplica, Incident, IncidentKind, MoveActivity, PastMoveOfSlice, PodActivity, PodExplanation, ReadableMove,
     SliceExplanation, Subject, SubjectExplanation, TargetActivity, WarmingProgress,
 };
 use emberkeep_core::assignment::Phase;
@@ -136,7 +136,8 @@ pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
         | IncidentKind::MassFailure { .. }
         | IncidentKind::HeldBack { .. } => &[],
     };
-    let shown = moves.iter().take(MOVES_OF_DECISION_MAX).map(ToString::to_string);
+    let shown = moves.iter().take(MOVES_OF_DECISION_MAX);
+    let shown = shown.map(|moved| ReadableMove(moved).to_string());
     let more = moves.len().saturating_sub(MOVES_OF_DECISION_MAX);
     let more = (more > 0).then(|| format!("and {more} more"));
     pb::Incident {
