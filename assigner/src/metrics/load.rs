@@ -41,7 +41,7 @@ impl LoadMetrics {
             total: gauge("load_units", "Load of all keys, in units a second.", &["target"]),
             mean: gauge(
                 "load_mean_units",
-                "Load of a pod of weight 1 if all were equally loaded, in units a second.",
+                "Load of a pod of weight 1 if all were equally loaded, with the reserve of the balancer, in units a second.",
                 &["target"],
             ),
             band: gauge(

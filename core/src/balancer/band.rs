@@ -26,7 +26,7 @@ pub(super) struct Band {
 /// The load that a pod of weight 1 should carry, in units a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadBand {
-    /// The total load divided by the total weight.
+    /// The total load, with the reserve that the balancer adds, divided by the total weight.
     pub mean: Load,
     /// A pod with less load than this receives slices.
     pub lower: Load,
