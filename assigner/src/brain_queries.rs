@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    DecisionInputs, Explanation, PodLoads, Query, QueryReply, ReportWithMoves, Subject, SubjectExplanation,
-    TargetActivity, TargetEvent, TargetOverview,
+    DecisionInputs, Explanation, LoadSummary, PodLoads, Query, QueryReply, ReportWithMoves, Subject,
+    SubjectExplanation, TargetActivity, TargetEvent, TargetOverview,
 };
 use emberkeep_core::balancer::{Decision, DecisionReport, Scope};
 use emberkeep_core::pod::PodName;
@@ -71,13 +71,11 @@ impl BrainQueries {
         let inputs = self.inputs(target).await?;
         let scope = if balances { Scope::Balance } else { Scope::Repair };
         let inputs = without.iter().fold(inputs, DecisionInputs::without).within(scope);
-        // Decides on a copy of the inputs in a blocking thread: for a large target it takes too long for an async
-        // worker.
-        let decided = tokio::task::spawn_blocking(move || {
+        computed(move || {
             let decision = inputs.decide();
             planned(&inputs, &decision)
-        });
-        decided.await.map_err(|error| Status::internal(error.to_string()))
+        })
+        .await
     }
 
     /// The present load of the pods.
@@ -93,9 +91,7 @@ impl BrainQueries {
         subject: Subject,
     ) -> Result<pb::ExplainSubjectResponse, Status> {
         let overview = self.overview(target).await?;
-        // For a large target it takes too long for an async worker.
-        let explained = tokio::task::spawn_blocking(move || SubjectExplanation::try_of(&overview, &subject));
-        let explained = explained.await.map_err(|error| Status::internal(error.to_string()))?;
+        let explained = computed(move || SubjectExplanation::try_of(&overview, &subject)).await?;
         let explained = explained.map_err(|error| Status::invalid_argument(error.to_string()))?;
         Ok((&explained).into())
     }
@@ -117,16 +113,15 @@ impl BrainQueries {
     pub(crate) async fn activity(&self, target: &TargetName) -> Result<pb::DescribeActivityResponse, Status> {
         let overview = self.overview(target).await?;
         let RaftStatus { id, term, .. } = self.member.raft_status();
-        // For a large target it takes too long for an async worker.
-        let activity = tokio::task::spawn_blocking(move || pb::DescribeActivityResponse {
+        computed(move || pb::DescribeActivityResponse {
             generation: overview.inputs.assignment.generation().number(),
             leader: id,
             term,
             status: overview.status.to_string(),
             troubles: overview.troubles.iter().map(ToString::to_string).collect(),
             ..pb::DescribeActivityResponse::from(&TargetActivity::of(&overview))
-        });
-        activity.await.map_err(|error| Status::internal(error.to_string()))
+        })
+        .await
     }
 
     async fn overview(&self, target: &TargetName) -> Result<TargetOverview, Status> {
@@ -141,8 +136,14 @@ impl BrainQueries {
         self.registry.brains().borrow().keys().cloned().collect()
     }
 
+    /// How even the load is now.
+    pub(crate) async fn load_summary(&self, target: &TargetName) -> Result<LoadSummary, Status> {
+        let inputs = self.inputs(target).await?;
+        computed(move || LoadSummary::of(&inputs)).await
+    }
+
     /// What a decision would depend on now.
-    pub(crate) async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
+    async fn inputs(&self, target: &TargetName) -> Result<DecisionInputs, Status> {
         let QueryReply::DecisionInputs(inputs) = self.query(target, Query::DecisionInputs).await? else {
             return Err(Status::internal(ANOTHER_ANSWER));
         };
@@ -166,6 +167,12 @@ impl BrainQueries {
             ))),
         }
     }
+}
+
+/// Computes from a copy of a brain's state in a blocking thread: for a large target it takes too long for an async worker.
+async fn computed<T: Send + 'static>(compute: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
+    let outcome = tokio::task::spawn_blocking(compute).await;
+    outcome.map_err(|error| Status::internal(error.to_string()))
 }
 
 fn explained(explanation: &Explanation) -> pb::ExplainTargetResponse {

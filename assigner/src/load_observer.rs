@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use emberkeep_core::assigner::LoadSummary;
 use tokio::time::{Instant, sleep};
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::brain_queries::BrainQueries;
 use crate::metrics::Metrics;
@@ -19,17 +18,9 @@ pub(crate) async fn observe_load(queries: BrainQueries, metrics: Metrics) {
     loop {
         let began_at = Instant::now();
         for target in queries.led_targets() {
-            let inputs = match queries.inputs(&target).await {
-                Ok(inputs) => inputs,
-                Err(status) => {
-                    debug!(%target, reason = status.message(), "the load was not observed");
-                    continue;
-                }
-            };
-            // For a large target it takes too long for an async worker.
-            match tokio::task::spawn_blocking(move || LoadSummary::of(&inputs)).await {
+            match queries.load_summary(&target).await {
                 Ok(summary) => metrics.record_load_summary(&target, &summary),
-                Err(error) => warn!(%target, %error, "the load was not summarized"),
+                Err(status) => warn!(%target, reason = status.message(), "the load was not observed"),
             }
         }
         // tidy: paces, does not wait
