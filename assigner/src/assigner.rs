@@ -156,7 +156,7 @@ impl MemberServices {
         let leader = Leader {
             queries: self.queries(),
             metrics: self.metrics.clone(),
-            clock: Clock::start(),
+            clock: Clock::start_at_wall_time(),
             tasks: self.tasks.clone(),
             recorder,
         };

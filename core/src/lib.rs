@@ -4,8 +4,9 @@
 //! other hands. Modules import only modules to their left:
 //!
 //! ```text
-//! time, rate, warmth, brain, name <- pod, target <- keyspace, session_settings <- assignment <- load <- balancer <- assigner
-//!                                                                             \---- slicelet, clerk
+//! time, rate, warmth, brain, name <- pod, target <- keyspace, session_settings <- assignment <- load
+//!     <- quantity_text <- balancer <- assigner
+//!                      \----------- slicelet, clerk
 //! ```
 
 pub mod assigner;
@@ -17,6 +18,7 @@ pub mod keyspace;
 pub mod load;
 pub mod name;
 pub mod pod;
+pub mod quantity_text;
 pub mod rate;
 pub mod session_settings;
 pub mod slicelet;

@@ -17,7 +17,7 @@ use super::member_id::MemberId;
 use super::meters::RaftMeters;
 
 /// The format of the tables that this build reads and writes. Any change of their content needs a new number.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The name of the data file in the folder of a member.
 pub(super) const FILE_NAME: &str = "raft.redb";
@@ -259,7 +259,7 @@ mod tests {
         drop(disk);
         assert_eq!(
             error_of(folder.path(), 1).await,
-            "data folder F is of format 7, this build reads 1"
+            "data folder F is of format 7, this build reads 2"
         );
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emberkeep_assigner::{AdminError, AssignerAdmin};
-use emberkeep_core::assigner::ReadableDuration;
+use emberkeep_core::quantity_text::ReadableDuration;
 use emberkeep_proto::pb;
 use serde_json::{Value, json};
 
@@ -19,6 +19,8 @@ pub(super) struct EventCursor {
     /// The leader and its term: the numbers of incidents begin again in each term.
     leader: Option<(u64, u64)>,
     after: u64,
+    /// The generation of the last known decision: another leader knows it, too.
+    generation: i64,
 }
 
 impl EventCursor {
@@ -34,7 +36,7 @@ impl EventCursor {
             reply = admin.incidents(target, 0).await?;
             self.advance(&reply);
         }
-        Ok((reply.incidents, is_other))
+        Ok((self.unknown(reply.incidents), is_other))
     }
 
     /// Moves to the end of the reply; returns false, and moves to the beginning, if another leader than before sent it.
@@ -45,6 +47,15 @@ impl EventCursor {
         let last = reply.incidents.last().map(|incident| incident.number);
         self.after = if is_same { last.unwrap_or(self.after) } else { 0 };
         is_same
+    }
+
+    /// Without the decisions that an earlier leader has reported.
+    fn unknown(&mut self, mut incidents: Vec<pb::Incident>) -> Vec<pb::Incident> {
+        let known = self.generation;
+        incidents.retain(|incident| incident.generation.is_none_or(|generation| generation > known));
+        let newest = incidents.iter().filter_map(|incident| incident.generation).max();
+        self.generation = newest.unwrap_or(known);
+        incidents
     }
 
     /// The leader that answered last, as text.
@@ -138,6 +149,7 @@ fn in_json(incident: &pb::Incident) -> Value {
         "kind": incident.kind,
         "text": incident.text,
         "moves": incident.moves,
+        "generation": incident.generation,
     })
 }
 
@@ -170,6 +182,29 @@ mod tests {
     }
 
     #[test]
+    fn decisions_that_an_earlier_leader_reported_are_left_out() {
+        let decided = |number: u64, generation| pb::Incident {
+            number,
+            generation,
+            ..pb::Incident::default()
+        };
+        let mut cursor = EventCursor::default();
+        assert_eq!(cursor.unknown(vec![decided(1, None), decided(2, Some(4))]).len(), 2);
+        let of_next_leader = vec![
+            decided(1, Some(3)),
+            decided(2, Some(4)),
+            decided(3, None),
+            decided(4, Some(5)),
+        ];
+        let numbers: Vec<_> = cursor
+            .unknown(of_next_leader)
+            .iter()
+            .map(|incident| incident.number)
+            .collect();
+        assert_eq!(numbers, [3, 4]);
+    }
+
+    #[test]
     fn a_decision_is_followed_by_its_moves() {
         let incident = pb::Incident {
             number: 7,
@@ -177,6 +212,7 @@ mod tests {
             kind: "decision".to_owned(),
             text: "generation 3: 1 slices moved".to_owned(),
             moves: vec!["[40, 80): to pod-1".to_owned()],
+            generation: Some(3),
         };
         let expected =
             "       15 s ago  decision  generation 3: 1 slices moved\n       15 s ago  move      [40, 80): to pod-1\n";

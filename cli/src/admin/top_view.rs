@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use emberkeep_core::assigner::{PerSecond, Percentage};
 use emberkeep_core::load::Load;
+use emberkeep_core::quantity_text::{PerSecond, Percentage};
 use emberkeep_proto::pb;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};

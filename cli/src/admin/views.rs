@@ -1,7 +1,7 @@
 //! Answers of the admin service as tables and records.
 
-use emberkeep_core::assigner::PerSecond;
 use emberkeep_core::load::Load;
+use emberkeep_core::quantity_text::PerSecond;
 use emberkeep_proto::pb;
 use serde_json::Value;
 

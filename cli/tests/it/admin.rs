@@ -87,6 +87,21 @@ fn followed_events_show_a_drain_and_a_change_of_the_leader() {
     let followed = cluster.follow("events demo --follow --last 0");
     followed.wait_for("the leader has changed: member ");
     followed.wait_for("this leader began");
+    // The reasons of the last leader are known to the new one, and not printed a second time.
+    let events = cluster.admin("events demo --last 1000");
+    let before_the_leader = events.stdout.split("this leader began").next();
+    assert!(
+        before_the_leader.is_some_and(|known| known.contains("generation 1: ")),
+        "{events:?}"
+    );
+    let explained = cluster.admin("explain demo user-1");
+    assert!(
+        explained
+            .stdout
+            .contains(" because it had no owner, or too few (missing)"),
+        "{explained:?}"
+    );
+    assert!(!followed.has_printed("generation 1: "));
     let drain = cluster.admin("drain demo pod-1");
     assert_eq!(drain.code, Some(0), "{drain:?}");
     followed.wait_for("  pod       pod-1 drains");

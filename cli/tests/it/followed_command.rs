@@ -26,10 +26,13 @@ impl FollowedCommand {
 
     /// Waits until it has printed a line with this text.
     pub(crate) fn wait_for(&self, text: &str) {
-        wait_for(text, || {
-            let lines = self.lines.lock().unwrap();
-            lines.iter().any(|line| line.contains(text)).then_some(())
-        });
+        wait_for(text, || self.has_printed(text).then_some(()));
+    }
+
+    /// Whether it has printed a line with this text.
+    pub(crate) fn has_printed(&self, text: &str) -> bool {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().any(|line| line.contains(text))
     }
 
     /// Sends Ctrl-C; returns the exit code.

@@ -81,6 +81,6 @@ fn a_file_that_is_no_recording_is_rejected() {
     assert_eq!(rejected.code, Some(2), "{rejected:?}");
     assert_eq!(
         rejected.stderr,
-        "error: recording trace.csv, record 0, at byte 0: not a recording: the file must begin with \"emberkeep recording 3\"\n"
+        "error: recording trace.csv, record 0, at byte 0: not a recording: the file must begin with \"emberkeep recording 4\"\n"
     );
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster::{ChangeKind, PodRecord, TargetState};
+use super::decision_history::MOVES_OF_DECISION_MAX;
 use super::event::{SessionId, TargetAction, TargetEvent};
 use super::explanation::{DecisionStatus, Explanation};
 use super::flap_damping::FlapDamping;
@@ -25,7 +26,7 @@ use super::query::{Query, QueryReply};
 use super::rolling_update::RollingUpdateDetector;
 use super::store_budget::{Claim, StoreBudget};
 use super::trouble::Alarm;
-use crate::balancer::{Decision, Scope};
+use crate::balancer::{Decision, DecisionReport, Scope};
 use crate::brain::{Brain, Output};
 use crate::keyspace::Slice;
 use crate::load::{LoadHistory, LoadReport};
@@ -90,7 +91,7 @@ impl TargetBrain {
             handoffs: Handoffs::default(),
             store_budget: StoreBudget::default(),
             journal: DecisionJournal::default(),
-            incidents: IncidentLog::new(now),
+            incidents: IncidentLog::new(&state.decisions, now),
             is_proposing: false,
             propose_after: now,
             decide_at: now,
@@ -359,11 +360,19 @@ impl TargetBrain {
             self.journal.on_idle_decision(report.clone());
             return vec![TargetAction::ExplainIdle(report)];
         };
-        self.journal.on_proposal(next.generation(), report.clone());
         let diff = next.diff_since(self.state.assignment.generation());
+        let report = Arc::new(report);
+        let replicated = match report.moves.len() {
+            ..=MOVES_OF_DECISION_MAX => Arc::clone(&report),
+            _ => Arc::new(report.as_ref().clone().limited(MOVES_OF_DECISION_MAX)),
+        };
+        self.journal.on_proposal(next.generation(), Arc::clone(&report));
         vec![
             TargetAction::Explain(report),
-            TargetAction::Propose(ChangeKind::Assign { diff }),
+            TargetAction::Propose(ChangeKind::Assign {
+                diff,
+                report: replicated,
+            }),
         ]
     }
 
@@ -373,8 +382,8 @@ impl TargetBrain {
                 now,
                 status: self.status(now),
                 troubles: self.troubles(now),
-                decisions: self.journal.last(last),
-                idle: self.journal.last_idle(),
+                decisions: self.state.decisions.last(last),
+                idle: self.last_idle(),
             }),
             Query::DecisionInputs => QueryReply::DecisionInputs(Box::new(self.decision_inputs(Scope::Repair, now))),
             Query::Overview => QueryReply::Overview(Box::new(self.overview(now))),
@@ -383,6 +392,12 @@ impl TargetBrain {
                 now,
             },
         }
+    }
+
+    /// The last decision that changed nothing, if none with an effect was made after it.
+    fn last_idle(&self) -> Option<Arc<DecisionReport>> {
+        let newest = self.state.decisions.newest();
+        self.journal.last_idle(newest.map(|decided| decided.report.decided_at))
     }
 
     /// The outcome of [`TargetBrain::proposal`] if it were called now.

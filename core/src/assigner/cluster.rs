@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::decision_history::{AppliedDecision, DecisionHistory};
 use super::target_settings::TargetSettings;
 use crate::assignment::{Assignment, AssignmentDiff, DiffError, Generation};
-use crate::balancer::Pin;
+use crate::balancer::{DecisionReport, Pin};
 use crate::keyspace::{Marks, Slice};
 use crate::pod::{Incarnation, Pod, PodName};
 use crate::target::TargetName;
@@ -28,6 +29,8 @@ pub struct TargetState {
     pub pods: BTreeMap<PodName, PodRecord>,
     /// The owners of all slices, as of the last decision.
     pub assignment: Arc<Assignment>,
+    /// The last decisions, with their reasons.
+    pub decisions: Arc<DecisionHistory>,
     /// Whether an operator has frozen the assignment.
     pub is_frozen: bool,
     /// Keys that an operator has pinned to a pod.
@@ -78,6 +81,8 @@ pub enum ChangeKind {
     Assign {
         /// From the newest generation to the next one.
         diff: AssignmentDiff,
+        /// The reasons. The time in it is of the leader's clock, which begins at its wall clock.
+        report: Arc<DecisionReport>,
     },
     /// An operator freezes or unfreezes the assignment.
     Freeze {
@@ -180,6 +185,7 @@ impl TargetState {
             settings,
             pods: BTreeMap::new(),
             assignment: Arc::new(Assignment::unassigned()),
+            decisions: Arc::default(),
             is_frozen: false,
             pinned: Marks::default(),
             poisoned: Marks::default(),
@@ -208,7 +214,7 @@ impl TargetState {
                 None => Err(unknown_pod(target, name)),
             },
             ChangeKind::RemovePod { name, incarnation } => Ok(self.remove(name, *incarnation)),
-            ChangeKind::Assign { diff } => self.assign(target, diff),
+            ChangeKind::Assign { diff, report } => self.assign(target, diff, report),
             ChangeKind::Freeze { is_frozen } => Ok(replace(&mut self.is_frozen, *is_frozen)),
             ChangeKind::Pin { pin } if !self.pods.contains_key(&pin.pod) => Err(unknown_pod(target, &pin.pod)),
             ChangeKind::Pin { pin } => marked(&mut self.pinned, target, |pinned| {
@@ -241,9 +247,18 @@ impl TargetState {
         is_same && self.pods.remove(name).is_some()
     }
 
-    fn assign(&mut self, target: &TargetName, diff: &AssignmentDiff) -> Result<bool, Rejection> {
+    fn assign(
+        &mut self,
+        target: &TargetName,
+        diff: &AssignmentDiff,
+        report: &Arc<DecisionReport>,
+    ) -> Result<bool, Rejection> {
         match self.assignment.apply(diff) {
             Ok(next) => {
+                Arc::make_mut(&mut self.decisions).push(AppliedDecision {
+                    generation: next.generation(),
+                    report: Arc::clone(report),
+                });
                 self.assignment = Arc::new(next);
                 Ok(true)
             }

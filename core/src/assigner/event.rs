@@ -146,7 +146,7 @@ pub enum TargetAction {
     /// Close the session: a newer one of the same pod has replaced it, or the pod was declared dead.
     Close(SessionId),
     /// Log and count a decision.
-    Explain(DecisionReport),
+    Explain(Arc<DecisionReport>),
     /// Count a decision that changes nothing.
     ExplainIdle(DecisionReport),
     /// Send the reply to a query.

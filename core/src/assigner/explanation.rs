@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::journal::{AppliedDecision, ReportWithMoves};
+use super::decision_history::AppliedDecision;
+use super::journal::ReportWithMoves;
 use super::pacing::{KeepReason, Verdict};
 use super::trouble::{Seconds, Trouble};
 use crate::balancer::{DecisionReport, Scope};
@@ -20,7 +21,7 @@ pub struct Explanation {
     /// The pod failures to be reported to operators.
     pub troubles: Vec<Trouble>,
     /// The last decisions that took effect, oldest first.
-    pub decisions: Vec<Arc<AppliedDecision>>,
+    pub decisions: Vec<AppliedDecision>,
     /// The last decision that changed nothing, if it is newer than those.
     pub idle: Option<Arc<DecisionReport>>,
 }
@@ -66,7 +67,7 @@ impl DecisionStatus {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for applied in &self.decisions {
-            let AppliedDecision { generation, report } = applied.as_ref();
+            let AppliedDecision { generation, report } = applied;
             let age = Seconds(self.now.since(report.decided_at));
             writeln!(f, "generation {generation}, {age} ago: {}\n", ReportWithMoves(report))?;
         }

@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::quantity_text::{Percentage, ReadableDuration};
 use super::target_settings::HandoffSettings;
 use crate::assignment::{Assignment, Phase};
 use crate::keyspace::{Slice, SliceKey};
 use crate::pod::{Incarnation, PodName};
+use crate::quantity_text::{Percentage, ReadableDuration};
 use crate::time::Timestamp;
 use crate::warmth::Warmth;
 

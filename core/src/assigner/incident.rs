@@ -1,11 +1,11 @@
-//! Incidents: what happened to a target since this leader began, for operators who follow it.
+//! Incidents: what happened to a target, for operators who follow it.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use super::cluster::{PodRecord, TargetState};
-use super::journal::AppliedDecision;
+use super::decision_history::{AppliedDecision, DecisionHistory};
 use super::trouble::Alarm;
 use crate::keyspace::{Marks, Slice};
 use crate::pod::{PodAddress, PodName};
@@ -29,10 +29,10 @@ pub struct Incident {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "fields are named by their types")]
 pub enum IncidentKind {
-    /// This leader began to decide for the target; incidents before that are unknown to it.
+    /// This leader began to decide for the target; of the time before it knows only the decisions.
     LeaderStarted,
     /// A decision took effect.
-    Decided(Arc<AppliedDecision>),
+    Decided(AppliedDecision),
     PodJoined {
         pod: PodName,
         address: PodAddress,
@@ -81,11 +81,16 @@ pub(super) struct IncidentLog {
 }
 
 impl IncidentLog {
-    pub(super) fn new(now: Timestamp) -> Self {
+    /// Begins with the decisions of earlier leaders, whose clocks may be ahead of this one.
+    pub(super) fn new(earlier: &DecisionHistory, now: Timestamp) -> Self {
         let mut log = Self {
             incidents: VecDeque::new(),
             last_number: 0,
         };
+        for decided in earlier.iter() {
+            let at = decided.report.decided_at.min(now);
+            log.push(IncidentKind::Decided(decided.clone()), at);
+        }
         log.push(IncidentKind::LeaderStarted, now);
         log
     }
@@ -96,7 +101,7 @@ impl IncidentLog {
         self.incidents.range(first..).cloned().collect()
     }
 
-    pub(super) fn on_decision(&mut self, decided: Option<Arc<AppliedDecision>>, now: Timestamp) {
+    pub(super) fn on_decision(&mut self, decided: Option<AppliedDecision>, now: Timestamp) {
         if let Some(decided) = decided {
             self.push(IncidentKind::Decided(decided), now);
         }
@@ -214,7 +219,7 @@ impl IncidentKind {
 impl fmt::Display for IncidentKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LeaderStarted => f.write_str("this leader began; it knows nothing of earlier events"),
+            Self::LeaderStarted => f.write_str("this leader began; of earlier events it knows the decisions"),
             Self::Decided(decided) => write!(f, "generation {}: {}", decided.generation, decided.report),
             Self::PodJoined { pod, address } => write!(f, "{pod} joined at {address}"),
             Self::PodRestarted { pod, address } => write!(f, "{pod} restarted at {address}"),

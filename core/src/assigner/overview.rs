@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::decision_history::AppliedDecision;
 use super::decision_inputs::DecisionInputs;
 use super::explanation::DecisionStatus;
 use super::handoff::WarmingProgress;
-use super::journal::AppliedDecision;
-use super::quantity_text::ReadableDuration;
 use super::trouble::Trouble;
 use crate::keyspace::SliceKey;
 use crate::pod::PodName;
+use crate::quantity_text::ReadableDuration;
 
 /// What the leading brain knows about a target at one time. Explanations are computed from it outside of the brain, because
 /// for a large target that takes longer than a step may.
@@ -26,8 +25,8 @@ pub struct TargetOverview {
     pub status: DecisionStatus,
     /// The pod failures to be reported to operators.
     pub troubles: Vec<Trouble>,
-    /// The decisions of this leader that took effect, oldest first.
-    pub decisions: Vec<Arc<AppliedDecision>>,
+    /// The decisions that took effect, oldest first.
+    pub decisions: Vec<AppliedDecision>,
     /// The registered pods, and whether they can own slices.
     pub pods: BTreeMap<PodName, PodCondition>,
     /// The warming replicas, by the start of the slice and the pod.

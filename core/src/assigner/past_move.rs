@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use super::overview::TargetOverview;
-use super::quantity_text::{PerSecond, ReadableDuration};
 use crate::assignment::Generation;
 use crate::balancer::{Move, MoveCause};
 use crate::keyspace::Slice;
 use crate::pod::PodName;
+use crate::quantity_text::{PerSecond, ReadableDuration};
 
 /// A move of a decision that took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,28 +62,6 @@ const fn because(cause: MoveCause) -> &'static str {
         MoveCause::Joined => "a pod joined and was filled up",
         MoveCause::Imbalance => "its owner had too much load, or another pod too little",
         MoveCause::Merged => "it was to be merged with a neighbour",
-    }
-}
-
-/// Prints a move in one line, with its load as a rate.
-#[derive(Debug)]
-pub struct ReadableMove<'a>(pub &'a Move);
-
-impl fmt::Display for ReadableMove<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Move {
-            slice,
-            from,
-            to,
-            load,
-            cause,
-            ..
-        } = self.0;
-        write!(f, "{slice} ")?;
-        if let Some(from) = from {
-            write!(f, "from {from} ")?;
-        }
-        write!(f, "to {to} with {} ({})", PerSecond(*load), cause.as_str())
     }
 }
 

@@ -7,12 +7,12 @@ use super::load_summary::LoadSummary;
 use super::overview::{PodCondition, TargetOverview};
 use super::past_move::PastMoveOfSlice;
 use super::prospect::{PodBand, Prospect, pod_prospects, target_prospects};
-use super::quantity_text::{PerSecond, Percentage, ReadableSize};
 use super::slice_explanation::{HOTTEST_MAX, hottest, pod_band, thousandths, write_hottest, write_prospects};
 use crate::assignment::Phase;
 use crate::keyspace::{Slice, SliceKey};
 use crate::load::{Demand, Load};
 use crate::pod::PodName;
+use crate::quantity_text::{PerSecond, Percentage, ReadableSize};
 
 /// The most moves that an explanation lists.
 const MOVES_MAX: usize = 5;
@@ -125,7 +125,7 @@ impl fmt::Display for PodExplanation {
         write_hottest(f, &self.hottest_keys)?;
         writeln!(f, "\nlast moves")?;
         if self.last_moves.is_empty() {
-            writeln!(f, "  this leader has moved nothing to or from it")?;
+            writeln!(f, "  no known decision moved anything to or from it")?;
         }
         for moved in &self.last_moves {
             writeln!(f, "  {moved}")?;

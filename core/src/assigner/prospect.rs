@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::explanation::DecisionStatus;
 use super::overview::{PodCondition, TargetOverview};
-use super::quantity_text::{PerSecond, Percentage, ReadableDuration};
 use crate::balancer::LoadBand;
 use crate::load::Load;
 use crate::pod::{PodName, Weight};
+use crate::quantity_text::{PerSecond, Percentage, ReadableDuration};
 
 /// One sentence on what keeps slices in their place or would move them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use crate::target::TargetName;
 use crate::time::Timestamp;
 
 /// The first line of a recording. Its number increases whenever the encoding of [`RecordingEntry`] changes.
-pub const RECORDING_HEADER: &str = "emberkeep recording 3\n";
+pub const RECORDING_HEADER: &str = "emberkeep recording 4\n";
 
 /// One brain of a recording: one target, for as long as the recording member leads without a break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +71,8 @@ impl StateChange {
             settings,
             pods,
             assignment,
+            // No decision depends on the reasons of earlier ones.
+            decisions: _,
             is_frozen,
             pinned,
             poisoned,
@@ -113,6 +115,7 @@ impl StateChange {
             settings: settings.unwrap_or_else(|| before.settings.clone()),
             pods,
             assignment,
+            decisions: Arc::clone(&before.decisions),
             is_frozen: is_frozen.unwrap_or(before.is_frozen),
             pinned: pinned.unwrap_or_else(|| before.pinned.clone()),
             poisoned: poisoned.unwrap_or_else(|| before.poisoned.clone()),

@@ -8,12 +8,12 @@ use super::load_summary::LoadSummary;
 use super::overview::TargetOverview;
 use super::past_move::PastMoveOfSlice;
 use super::prospect::{PodBand, Prospect, pod_prospects, target_prospects};
-use super::quantity_text::{PerSecond, Percentage, ReadableDuration, ReadableSize};
 use crate::assignment::{Generation, Phase, SliceState};
 use crate::balancer::cooldown_remaining;
 use crate::keyspace::{Slice, SliceKey};
 use crate::load::{Demand, Load};
 use crate::pod::PodName;
+use crate::quantity_text::{PerSecond, Percentage, ReadableDuration, ReadableSize};
 
 /// The most hot keys that an explanation names.
 pub(super) const HOTTEST_MAX: usize = 5;
@@ -29,11 +29,11 @@ pub struct SliceExplanation {
     pub generation: Generation,
     /// The generation at which the pods that may answer for its keys changed last.
     pub epoch: Generation,
-    /// How long ago that was; `None` if an earlier leader decided it.
+    /// How long ago that was; `None` if the decision is no longer known.
     pub epoch_age: Option<Duration>,
     /// Its replicas, by pod.
     pub replicas: Vec<ExplainedReplica>,
-    /// The last decision that gave it an owner; `None` if this leader has made none.
+    /// The last decision that gave it an owner; `None` if none is known.
     pub last_move: Option<PastMoveOfSlice>,
     /// Load and memory of its keys.
     pub demand: Demand,
@@ -170,12 +170,12 @@ impl fmt::Display for SliceExplanation {
         write!(f, "  owners unchanged since generation {}", self.epoch)?;
         match self.epoch_age {
             Some(age) => writeln!(f, ", {} ago", ReadableDuration(age))?,
-            None => writeln!(f, ", which an earlier leader decided or this one has forgotten")?,
+            None => writeln!(f, ", by a decision that is no longer known")?,
         }
         writeln!(f, "\nwhy")?;
         match &self.last_move {
             Some(moved) => writeln!(f, "  {moved}")?,
-            None => writeln!(f, "  this leader has not moved it, or has forgotten it")?,
+            None => writeln!(f, "  no known decision moved it")?,
         }
         writeln!(f, "\nload")?;
         let Demand { now, steady, memory } = self.demand;

@@ -1,12 +1,16 @@
 //! Decisions and their reasons.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
 use crate::assignment::Assignment;
 use crate::keyspace::Slice;
 use crate::load::Load;
 use crate::pod::PodName;
+use crate::quantity_text::PerSecond;
 use crate::time::Timestamp;
 
 /// The next assignment, and the reasons for it.
@@ -20,7 +24,7 @@ pub struct Decision {
 }
 
 /// The changes of a decision and their causes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionReport {
     /// The `now` of the decision.
     pub decided_at: Timestamp,
@@ -28,6 +32,8 @@ pub struct DecisionReport {
     pub scope: Scope,
     /// The slices that get a new owner.
     pub moves: Vec<Move>,
+    /// The moves that [`DecisionReport::limited`] left out, by cause.
+    pub omitted: BTreeMap<MoveCause, MoveTotal>,
     /// The slices that switch to a new owner because it is warm.
     pub switch_count: usize,
     /// The total load of all keys.
@@ -44,8 +50,16 @@ pub struct DecisionReport {
     pub after: Balance,
 }
 
+/// Moves of one cause together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields are named by their types")]
+pub struct MoveTotal {
+    pub count: usize,
+    pub load: Load,
+}
+
 /// The moves for balance that a decision considered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SearchStats {
     /// How many would have helped.
     pub candidates: usize,
@@ -58,7 +72,7 @@ pub struct SearchStats {
 }
 
 /// A slice that gets a new owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// Its bounds at the time of the move; later splits of the same decision may divide it.
     pub slice: Slice,
@@ -75,7 +89,7 @@ pub struct Move {
 }
 
 /// The cause of a change of owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum MoveCause {
     /// It had no owner, or fewer replicas than `min_replicas`.
     Missing,
@@ -144,7 +158,7 @@ impl MoveCause {
 }
 
 /// The spread of load over the pods that may own slices, per pod of weight 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Balance {
     /// The least loaded pod.
     pub min: Load,
@@ -158,13 +172,37 @@ impl DecisionReport {
     /// The load that moves for this cause.
     #[must_use]
     pub fn moved(&self, cause: MoveCause) -> Load {
-        let moves = self.moves.iter().filter(|moved| moved.cause == cause);
-        moves.map(|moved| moved.load).sum()
+        self.totals().get(&cause).map_or(Load::ZERO, |total| total.load)
+    }
+
+    /// The number of all moves.
+    #[must_use]
+    pub fn move_count(&self) -> usize {
+        self.moves.len() + self.omitted.values().map(|total| total.count).sum::<usize>()
+    }
+
+    /// The moves by cause, the most urgent first.
+    #[must_use]
+    pub fn totals(&self) -> BTreeMap<MoveCause, MoveTotal> {
+        let mut totals = self.omitted.clone();
+        add_moves(&mut totals, &self.moves);
+        totals
+    }
+
+    /// The report with its first moves only, so that it stays small; the others are counted.
+    #[must_use]
+    pub fn limited(mut self, moves_max: usize) -> Self {
+        let omitted = self.moves.split_off(moves_max.min(self.moves.len()));
+        add_moves(&mut self.omitted, &omitted);
+        self
     }
 
     /// Adds the changes of one more pass of the same decision.
     pub(super) fn extend(&mut self, more: &DecisionReport) {
         self.moves.extend_from_slice(&more.moves);
+        for (cause, omitted) in &more.omitted {
+            self.omitted.entry(*cause).or_default().add(omitted.count, omitted.load);
+        }
         self.switch_count += more.switch_count;
         self.split_count += more.split_count;
         self.merge_count += more.merge_count;
@@ -176,28 +214,34 @@ impl DecisionReport {
     }
 }
 
+impl MoveTotal {
+    fn add(&mut self, count: usize, load: Load) {
+        self.count += count;
+        self.load += load;
+    }
+}
+
+fn add_moves(totals: &mut BTreeMap<MoveCause, MoveTotal>, moves: &[Move]) {
+    for moved in moves {
+        totals.entry(moved.cause).or_default().add(1, moved.load);
+    }
+}
+
 impl fmt::Display for DecisionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.moves.is_empty() && self.split_count == 0 && self.merge_count == 0 {
+        if self.move_count() == 0 && self.split_count == 0 && self.merge_count == 0 {
             return match self.switch_count {
                 0 => f.write_str("no slice moved, replicas that were leaving or dead are gone"),
                 count => write!(f, "new owners of {count} slices are ready and serve"),
             };
         }
-        write!(f, "{} slices moved", self.moves.len())?;
-        let counts =
-            MoveCause::ALL.map(|cause| (cause, self.moves.iter().filter(|moved| moved.cause == cause).count()));
+        write!(f, "{} slices moved", self.move_count())?;
         let mut separator = " (";
-        for (cause, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            write!(
-                f,
-                "{separator}{count} {} with load {}",
-                cause.as_str(),
-                self.moved(cause)
-            )?;
+        for (cause, MoveTotal { count, load }) in self.totals() {
+            write!(f, "{separator}{count} {} with {}", cause.as_str(), PerSecond(load))?;
             separator = ", ";
         }
-        let close = if self.moves.is_empty() { "" } else { ")" };
+        let close = if self.move_count() == 0 { "" } else { ")" };
         let Self {
             before, after, search, ..
         } = self;
@@ -208,7 +252,9 @@ impl fmt::Display for DecisionReport {
         write!(
             f,
             ", hottest pod {} -> {} at a mean of {}",
-            before.max, after.max, after.mean
+            PerSecond(before.max),
+            PerSecond(after.max),
+            PerSecond(after.mean)
         )?;
         if *search != SearchStats::default() {
             write!(f, "; {search}")?;
@@ -246,6 +292,7 @@ impl fmt::Display for Move {
         if let Some(from) = from {
             write!(f, "from {from} ")?;
         }
-        write!(f, "to {to}, load {load}, gain {gain}, {}", cause.as_str())
+        let (load, gain) = (PerSecond(*load), PerSecond(*gain));
+        write!(f, "to {to} with {load}, gain {gain} ({})", cause.as_str())
     }
 }

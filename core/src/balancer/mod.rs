@@ -25,7 +25,7 @@ mod split;
 mod succeed;
 
 pub use band::LoadBand;
-pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, SearchStats};
+pub use decision::{Balance, Decision, DecisionReport, Move, MoveCause, MoveTotal, SearchStats};
 pub use hold::cooldown_remaining;
 pub use move_history::MoveHistory;
 pub use scope::Scope;
@@ -33,6 +33,7 @@ pub use settings::{BalancerSettings, Imbalance};
 pub use signals::{Pin, PodSignal, Signals, WarmReplicas};
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::assignment::{Assignment, Proposal};
 use crate::time::Timestamp;
@@ -120,6 +121,7 @@ fn pass(
             decided_at: now,
             scope: signals.scope,
             moves: next.moves,
+            omitted: BTreeMap::new(),
             switch_count: next.switch_count,
             total: signals.load.total().now,
             split_count,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    ExplainedReplica, Incident, IncidentKind, MoveActivity, PastMoveOfSlice, PodActivity, PodExplanation, ReadableMove,
+    ExplainedReplica, Incident, IncidentKind, MoveActivity, PastMoveOfSlice, PodActivity, PodExplanation,
     SliceExplanation, Subject, SubjectExplanation, TargetActivity, WarmingProgress,
 };
 use emberkeep_core::assignment::Phase;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::keyspace::SliceKey;
 use emberkeep_core::load::Demand;
 use emberkeep_core::pod::PodName;
@@ -121,8 +122,8 @@ impl From<&PodExplanation> for pb::PodExplanation {
 /// The wire form of an incident that is this old at `now`.
 #[must_use]
 pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
-    let moves = match &incident.kind {
-        IncidentKind::Decided(decided) => decided.report.moves.as_slice(),
+    let decided = match &incident.kind {
+        IncidentKind::Decided(decided) => Some(decided),
         IncidentKind::LeaderStarted
         | IncidentKind::PodJoined { .. }
         | IncidentKind::PodRestarted { .. }
@@ -134,19 +135,24 @@ pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
         | IncidentKind::Released { .. }
         | IncidentKind::Configured
         | IncidentKind::MassFailure { .. }
-        | IncidentKind::HeldBack { .. } => &[],
+        | IncidentKind::HeldBack { .. } => None,
     };
-    let shown = moves.iter().take(MOVES_OF_DECISION_MAX);
-    let shown = shown.map(|moved| ReadableMove(moved).to_string());
-    let more = moves.len().saturating_sub(MOVES_OF_DECISION_MAX);
-    let more = (more > 0).then(|| format!("and {more} more"));
     pb::Incident {
         number: incident.number,
         age_ms: millis(now.since(incident.at)),
         kind: incident.kind.as_str().to_owned(),
         text: incident.kind.to_string(),
-        moves: shown.chain(more).collect(),
+        moves: decided.map(|decided| first_moves(&decided.report)).unwrap_or_default(),
+        generation: decided.map(|decided| decided.generation.number()),
     }
+}
+
+/// The first moves of a decision, one a line.
+fn first_moves(report: &DecisionReport) -> Vec<String> {
+    let shown = report.moves.iter().take(MOVES_OF_DECISION_MAX);
+    let more = report.move_count() - shown.len();
+    let more = (more > 0).then(|| format!("and {more} more"));
+    shown.map(ToString::to_string).chain(more).collect()
 }
 
 impl From<&TargetActivity> for pb::DescribeActivityResponse {

@@ -28,7 +28,7 @@ pub enum ClusterEvent {
         outcome: Applied,
     },
     /// The assigner's brain decided; its proposal may still be lost.
-    Decided(DecisionReport),
+    Decided(Arc<DecisionReport>),
     /// Clients route by a new assignment.
     Routed {
         /// The assignment they routed by.

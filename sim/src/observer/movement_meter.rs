@@ -1,5 +1,7 @@
 //! The movement meter: the moves and the churn of each event of a cluster.
 
+use std::sync::Arc;
+
 use emberkeep_core::assigner::{Applied, ChangeKind};
 use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::pod::PodName;
@@ -10,7 +12,7 @@ use crate::cluster::{ClusterEvent, SimCluster, TimedEvent};
 /// Remembers the decision that is being replicated: its moves count only if it takes effect.
 #[derive(Debug, Default)]
 pub(crate) struct MovementMeter {
-    proposed: Option<DecisionReport>,
+    proposed: Option<Arc<DecisionReport>>,
 }
 
 impl MovementMeter {

@@ -1,6 +1,7 @@
 //! The timeline: the events of a run that an operator would note.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use emberkeep_core::assigner::{Alarm, Applied, ChangeKind};
 use emberkeep_core::balancer::{DecisionReport, MoveCause};
@@ -70,7 +71,7 @@ pub(crate) struct Timeline {
     /// Pods that registered in a row, shown as one line.
     registered: Vec<PodName>,
     registered_at: Timestamp,
-    proposed: Option<DecisionReport>,
+    proposed: Option<Arc<DecisionReport>>,
     /// Pods that exited after draining; their removal is not reported again.
     exited: BTreeSet<PodName>,
     unanswered_since: Option<Timestamp>,
@@ -146,7 +147,7 @@ impl Timeline {
             }
             ChangeKind::RemovePod { name, .. } if self.exited.remove(name) => {}
             ChangeKind::RemovePod { name, .. } => self.record(at, NoteKind::Pod, format!("{name} is declared dead")),
-            ChangeKind::Assign { diff } => {
+            ChangeKind::Assign { diff, .. } => {
                 let report = self.proposed.take();
                 if let Some(report) = report.filter(|report| !moves(report).is_empty()) {
                     let text = format!("generation {}: {}", diff.generation, moves(&report));

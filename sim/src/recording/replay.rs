@@ -211,7 +211,7 @@ impl fmt::Display for Proposed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => f.write_str("no change"),
-            Some(ChangeKind::Assign { diff }) => write!(
+            Some(ChangeKind::Assign { diff, .. }) => write!(
                 f,
                 "an assignment of generation {} with {} changed slices {:?}",
                 diff.generation,
@@ -365,11 +365,11 @@ mod tests {
         other_version[20] = b'9';
         assert_eq!(
             error_of(&other_version),
-            r#"record 0, at byte 0: the file has format "emberkeep recording 9", this version reads "emberkeep recording 3""#
+            r#"record 0, at byte 0: the file has format "emberkeep recording 9", this version reads "emberkeep recording 4""#
         );
         assert_eq!(
             error_of(b"at_ms,key,load\n"),
-            r#"record 0, at byte 0: not a recording: the file must begin with "emberkeep recording 3""#
+            r#"record 0, at byte 0: not a recording: the file must begin with "emberkeep recording 4""#
         );
         let mut broken = file_of(&records[..1]);
         let offset = broken.len();

@@ -109,7 +109,7 @@ impl InvariantChecker {
 
     fn on_replicated(&mut self, cluster: &SimCluster, change: &ChangeKind) -> Result<(), String> {
         match change {
-            ChangeKind::Assign { diff } => {
+            ChangeKind::Assign { diff, .. } => {
                 let before = std::mem::replace(&mut self.replicated, diff.generation);
                 check_growth("the assigner", before, diff.generation)
             }

@@ -18,6 +18,7 @@ const CRATES: [(&str, Floors); 2] = [
             &["keyspace", "session_settings"],
             &["assignment"],
             &["load"],
+            &["quantity_text"],
             &["balancer"],
             &["assigner", "slicelet", "clerk"],
         ],

@@ -15,7 +15,7 @@ impl TargetBrain {
             is_frozen: self.state.is_frozen,
             status: self.status(now),
             troubles: self.troubles(now),
-            decisions: self.journal.last(usize::MAX),
+            decisions: self.state.decisions.last(usize::MAX),
             pods: self.state.pods.iter().map(condition).collect(),
             warming: self.handoffs.progress(&self.state.settings.handoff, now),
         }

@@ -7,6 +7,7 @@ use crate::assigner::*;
 use crate::balancer::{MoveCause, Pin};
 use crate::keyspace::{Slice, SliceKey};
 use crate::pod::fixtures::{pod, pod_name};
+use crate::time::Timestamp;
 
 fn overview(story: &mut TargetStory) -> TargetOverview {
     match story.reply_to(Query::Overview) {
@@ -154,7 +155,7 @@ fn incidents_are_numbered_and_continue_after_the_last_known_one() {
     let incidents = incidents_after(&mut story, 0);
     assert_eq!(
         incidents[0],
-        "1 leader: this leader began; it knows nothing of earlier events"
+        "1 leader: this leader began; of earlier events it knows the decisions"
     );
     assert_eq!(incidents[1], "2 pod: pod-0 joined at 127.0.0.1:8000");
     let died = incidents
@@ -167,4 +168,35 @@ fn incidents_are_numbered_and_continue_after_the_last_known_one() {
         later[0].contains("decision: generation 2: 43 slices moved"),
         "{later:?}"
     );
+}
+
+#[test]
+fn the_next_leader_knows_the_decisions_of_the_last_one_and_their_reasons() {
+    let (mut story, key) = story_of_a_death();
+    story.pass(Duration::from_secs(5));
+    let before = explained_slice(&mut story, &key);
+    let decided = overview(&mut story).decisions;
+    let mut next = TargetStory::with_new_leader(story.cluster.clone(), story.now);
+    next.pass(Duration::from_secs(60));
+
+    let after = explained_slice(&mut next, &key);
+    let moved = |explained: &SliceExplanation| explained.last_move.as_ref().map(|last| last.moved.clone());
+    assert!(moved(&after).is_some() && moved(&after) == moved(&before), "{after}");
+    let (before, after) = (before.epoch_age.unwrap(), after.epoch_age.unwrap());
+    assert_eq!(after, before + Duration::from_secs(60));
+    assert_eq!(overview(&mut next).decisions[..decided.len()], decided);
+    let incidents = incidents_after(&mut next, 0);
+    assert!(incidents[0].starts_with("1 decision: generation 1: "), "{incidents:?}");
+    assert_eq!(
+        incidents[decided.len()],
+        format!("{} leader: {}", decided.len() + 1, IncidentKind::LeaderStarted)
+    );
+}
+
+#[test]
+fn decisions_from_a_clock_that_is_ahead_are_shown_as_new() {
+    let (story, key) = story_of_a_death();
+    let mut next = TargetStory::with_new_leader(story.cluster, Timestamp::ZERO);
+    let age = explained_slice(&mut next, &key).epoch_age;
+    assert_eq!(age, Some(Duration::ZERO));
 }
