@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::admin::AdminArgs;
 use crate::assigner::AssignerArgs;
 use crate::bench::{BenchArgs, ReaderArgs};
-use crate::dev::{DemoPodArgs, DevArgs, S3Args};
+use crate::dev::{ClientArgs, DemoPodArgs, DevArgs, S3Args};
+use crate::health::HealthArgs;
 use crate::sim::SimArgs;
 
 /// An auto-sharder for stateful services: assigns keys to pods and routes each request to the owner of its key.
@@ -28,9 +29,13 @@ pub(crate) enum Command {
     /// Simulate a cluster: compare balancers, replay traces and recordings
     Sim(SimArgs),
     Bench(BenchArgs),
+    Health(HealthArgs),
     /// One pod of the demo service, as `dev` and `bench` start it
     #[command(hide = true)]
     DevPod(DemoPodArgs),
+    /// Clients of the demo service, for a cluster that runs already
+    #[command(hide = true)]
+    DevClient(ClientArgs),
     /// The S3 server of `dev`
     #[command(hide = true)]
     DevS3(S3Args),

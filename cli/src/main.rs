@@ -7,6 +7,7 @@ mod bench;
 mod dev;
 mod exit;
 mod file;
+mod health;
 mod log;
 mod output;
 mod quantity;
@@ -21,6 +22,11 @@ use clap::Parser;
 
 use self::args::{Args, Command};
 use self::exit::CommandError;
+
+/// The allocator of static builds: musl's own serializes threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -49,6 +55,8 @@ async fn perform(command: Command) -> Result<(), CommandError> {
         Command::Sim(args) => sim::run(args),
         Command::Bench(args) => Box::pin(bench::run(args)).await,
         Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
+        Command::Health(args) => health::run(args).await,
+        Command::DevClient(args) => Box::pin(dev::run_client(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
         Command::BenchReader(args) => Box::pin(bench::run_reader(args)).await,
     }

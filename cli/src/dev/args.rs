@@ -93,7 +93,7 @@ fn speed_from(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "it must be 0, or a number from 0.001 to 1000000".to_owned())
 }
 
-fn rate_from(text: &str) -> Result<f64, String> {
+pub(super) fn rate_from(text: &str) -> Result<f64, String> {
     number_from(text, 0.001..=1_000_000.0).ok_or_else(|| "it must be a number from 0.001 to 1000000".to_owned())
 }
 

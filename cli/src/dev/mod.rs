@@ -2,6 +2,7 @@
 
 mod args;
 mod chaos_args;
+mod client;
 mod pod;
 mod progress;
 mod s3;
@@ -15,6 +16,7 @@ use emberkeep_lab::report::ProgressEvent;
 use emberkeep_sim::workload::RequestTrace;
 
 pub(crate) use self::args::DevArgs;
+pub(crate) use self::client::{ClientArgs, run as run_client};
 pub(crate) use self::pod::{DemoPodArgs, run as run_pod};
 use self::progress::RunProgress;
 pub(crate) use self::s3::{S3Args, run as run_s3};

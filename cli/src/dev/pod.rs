@@ -19,9 +19,9 @@ pub(crate) struct DemoPodArgs {
     /// Where it listens for clerks
     #[arg(long)]
     listen: SocketAddr,
-    /// Where clerks reach it [default: where it listens]
+    /// Where clerks reach it, as host:port [default: where it listens]
     #[arg(long)]
-    advertise: Option<SocketAddr>,
+    advertise: Option<String>,
     /// Where it serves metrics and health; without it, nowhere
     #[arg(long)]
     http: Option<SocketAddr>,
@@ -66,7 +66,7 @@ impl DemoPodArgs {
         DemoPodSettings {
             name: self.name,
             listen: self.listen,
-            advertise: self.advertise.unwrap_or(self.listen),
+            advertise: self.advertise.unwrap_or_else(|| self.listen.to_string()),
             http: self.http,
             assigners: self.assigner,
             peers: self.peer,

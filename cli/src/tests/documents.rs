@@ -44,7 +44,7 @@ const FLAGS_OF_OTHERS: [&str; 19] = [
     "workspace",
 ];
 
-fn text_of(path: &str) -> String {
+pub(super) fn text_of(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
 }
 

@@ -22,8 +22,8 @@ pub struct DemoPodSettings {
     pub name: String,
     /// The listen address for clerks.
     pub listen: SocketAddr,
-    /// The advertised address for clerks.
-    pub advertise: SocketAddr,
+    /// The address at which clerks reach it, as `host:port`.
+    pub advertise: String,
     /// The listen address for metrics and health; `None` to serve none.
     pub http: Option<SocketAddr>,
     /// URLs of the members of the assigner.
@@ -85,7 +85,7 @@ impl DemoPod {
 async fn slicelet(settings: &DemoPodSettings) -> Result<Slicelet, LabError> {
     let builder = Slicelet::builder(TARGET)
         .pod_name(&settings.name)
-        .advertise(settings.advertise.to_string())
+        .advertise(&settings.advertise)
         .store(store(settings).await?);
     let builder = settings
         .http

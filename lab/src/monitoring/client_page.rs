@@ -1,6 +1,6 @@
 //! The metrics page of the clients, which run in this process.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use emberkeep_clerk::Clerk;
@@ -11,26 +11,26 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::LabError;
 
-/// Serves the metrics of the clerks on loopback until it is dropped.
+/// Serves the metrics of the clerks until it is dropped.
 #[derive(Debug)]
-pub(super) struct ClientPage {
+pub(crate) struct ClientPage {
     address: SocketAddr,
     _stop_on_drop: DropGuard,
 }
 
 impl ClientPage {
-    /// Binds a free port and serves `/metrics`. The clerks have different names.
+    /// Binds `address`, a free port for port 0, and serves `/metrics`. The clerks have different names.
     ///
     /// # Errors
-    /// If no port is free, or two clerks have one name.
-    pub(super) async fn serve(clerks: &[Clerk]) -> Result<Self, LabError> {
+    /// If the address is not available, or two clerks have one name.
+    pub(crate) async fn serve(address: SocketAddr, clerks: &[Clerk]) -> Result<Self, LabError> {
         let registry = Registry::new();
         for clerk in clerks {
             registry
                 .register(Box::new(clerk.collector()))
                 .map_err(LabError::failed)?;
         }
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.map_err(LabError::failed)?;
+        let listener = bind(address).await.map_err(LabError::failed)?;
         let address = listener.local_addr().map_err(LabError::failed)?;
         let routes = StatusRoutes {
             registry,

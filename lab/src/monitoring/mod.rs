@@ -6,5 +6,6 @@ mod run_monitoring;
 mod scrape_config;
 mod scrape_targets;
 
+pub(crate) use self::client_page::ClientPage;
 pub use self::run_monitoring::RunMonitoring;
 pub use self::scrape_targets::ScrapeTargets;

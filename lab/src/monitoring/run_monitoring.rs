@@ -1,5 +1,6 @@
 //! The monitoring of one run.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use emberkeep_clerk::Clerk;
@@ -27,7 +28,7 @@ impl RunMonitoring {
     /// # Errors
     /// If no port is free, or a file cannot be written.
     pub async fn start(clerks: &[Clerk], folder: Option<&Path>, prometheus: bool) -> Result<Self, LabError> {
-        let page = ClientPage::serve(clerks).await?;
+        let page = ClientPage::serve((Ipv4Addr::LOCALHOST, 0).into(), clerks).await?;
         let config = folder.map(|folder| ScrapeConfig::create(folder, page.address()));
         let config = config.transpose()?;
         let wanted = config.as_ref().zip(folder).filter(|_| prometheus);

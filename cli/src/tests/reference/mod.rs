@@ -30,7 +30,7 @@ fn assert_current(name: &str, expected: &str) {
 
 #[test]
 fn the_pages_of_commands_are_current() {
-    for name in ["admin", "assigner", "bench", "dev", "sim"] {
+    for name in ["admin", "assigner", "bench", "dev", "health", "sim"] {
         assert_current(name, &commands::page(name));
     }
 }
