@@ -29,18 +29,24 @@ struct PublishedTarget {
 impl AssignmentPublisher {
     /// Publishes the applied state at once and after each change, until the member stops.
     pub(crate) async fn follow(self: Arc<Self>, mut state: watch::Receiver<Arc<ClusterState>>, metrics: Metrics) {
+        let mut before = Arc::<ClusterState>::default();
         loop {
             let applied = state.borrow_and_update().clone();
-            self.publish(&applied, &metrics);
+            self.publish(&before, &applied, &metrics);
+            before = applied;
             if state.changed().await.is_err() {
                 return;
             }
         }
     }
 
-    fn publish(&self, applied: &ClusterState, metrics: &Metrics) {
+    /// Publishes the targets that differ from those of `before`.
+    fn publish(&self, before: &ClusterState, applied: &ClusterState, metrics: &Metrics) {
         let mut targets = self.targets();
         for (name, state) in applied.targets() {
+            if before.target(name).is_some_and(|before| Arc::ptr_eq(before, state)) {
+                continue;
+            }
             metrics.record_applied(name, state);
             let published = targets.entry(name.clone()).or_insert_with(PublishedTarget::empty);
             // Generation zero is published too: watchers then wait for the first assignment here instead of elsewhere.

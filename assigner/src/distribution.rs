@@ -19,6 +19,8 @@ pub(crate) struct DistributionTracker {
 struct TargetDistribution {
     sessions: BTreeSet<SessionId>,
     newest: Generation,
+    /// When `newest` was published.
+    published_at: Option<Instant>,
     /// The sessions that have not applied `newest`.
     pending: BTreeSet<SessionId>,
 }
@@ -29,11 +31,12 @@ impl DistributionTracker {
         targets.entry(target.clone()).or_default().sessions.insert(session);
     }
 
-    pub(crate) fn on_session_closed(&self, target: &TargetName, session: SessionId) {
-        if let Some(target) = self.targets().get_mut(target) {
-            target.sessions.remove(&session);
-            target.pending.remove(&session);
-        }
+    /// A slicelet that has disconnected is not waited for. Returns the time since the publication if it was the last one.
+    pub(crate) fn on_session_closed(&self, target: &TargetName, session: SessionId) -> Option<Duration> {
+        let mut targets = self.targets();
+        let target = targets.get_mut(target)?;
+        target.sessions.remove(&session);
+        target.complete(session)
     }
 
     /// Records that a slicelet has applied `newest`, which was published at `published_at`. Returns the time since then if
@@ -49,14 +52,22 @@ impl DistributionTracker {
         let target = targets.get_mut(target)?;
         if target.newest < newest {
             target.newest = newest;
+            target.published_at = Some(published_at);
             target.pending.clone_from(&target.sessions);
         }
-        let was_pending = target.pending.remove(&session);
-        (was_pending && target.pending.is_empty()).then(|| published_at.elapsed())
+        target.complete(session)
     }
 
     fn targets(&self) -> MutexGuard<'_, BTreeMap<TargetName, TargetDistribution>> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TargetDistribution {
+    fn complete(&mut self, session: SessionId) -> Option<Duration> {
+        let was_pending = self.pending.remove(&session);
+        let published_at = self.published_at.filter(|_| was_pending && self.pending.is_empty())?;
+        Some(published_at.elapsed())
     }
 }
 
@@ -81,7 +92,8 @@ mod tests {
         assert!(!completes(b, first));
         assert!(!completes(b, second), "a newer generation starts again");
         assert!(!completes(a, second));
-        tracker.on_session_closed(&target, c);
+        let completed = tracker.on_session_closed(&target, c);
+        assert!(completed.is_some(), "a slicelet that has left is not waited for");
         tracker.on_session_opened(&target, c);
         assert!(
             !completes(c, second),

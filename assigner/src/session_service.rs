@@ -227,7 +227,8 @@ impl SessionRelay {
         };
         info!(target = %self.target, pod = %self.pod, reason, "session closed");
         self.metrics.on_session_closed();
-        self.distribution.on_session_closed(&self.target, self.id);
+        let distributed = self.distribution.on_session_closed(&self.target, self.id);
+        self.record_distribution(distributed);
         self.metrics.on_pod_left(&self.target, &self.pod);
         handle.close.cancel();
         // Fails only when the brain has ended.
@@ -290,9 +291,13 @@ impl SessionRelay {
         if let Some((newest, at)) = published.filter(|(newest, _)| *newest == applied) {
             self.metrics.record_propagation(&self.target, at.elapsed());
             let distributed = self.distribution.on_applied(&self.target, self.id, newest, at);
-            if let Some(after) = distributed {
-                self.metrics.record_distribution(&self.target, after);
-            }
+            self.record_distribution(distributed);
+        }
+    }
+
+    fn record_distribution(&self, distributed: Option<Duration>) {
+        if let Some(after) = distributed {
+            self.metrics.record_distribution(&self.target, after);
         }
     }
 }

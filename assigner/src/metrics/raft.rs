@@ -1,5 +1,8 @@
 //! The metrics of a member's Raft.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use emberkeep_runtime::age_gauge::AgeGauge;
 use emberkeep_runtime::metric_registry::MetricRegistry;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts};
@@ -17,6 +20,8 @@ pub(super) struct RaftMetrics {
     log_entries: IntGauge,
     data_bytes: IntGauge,
     member_lag: IntGaugeVec,
+    /// The members whose lag was recorded last.
+    lagging: Arc<Mutex<BTreeSet<MemberId>>>,
 }
 
 fn opts(name: &str, help: &str) -> Opts {
@@ -65,6 +70,7 @@ impl RaftMetrics {
                 ),
                 &["member"],
             )),
+            lagging: Arc::default(),
         }
     }
 
@@ -83,18 +89,27 @@ impl RaftMetrics {
             QuorumContact::At(at) => self.meters.quorum_contact.on_confirmed_at(at),
             QuorumContact::Unknown => self.meters.quorum_contact.on_confirmation_lost(),
         }
-        self.member_lag.reset();
-        for (member, lag) in &progress.member_lags {
-            self.member_lag_of(*member).set(as_gauge(*lag));
-        }
+        self.record_member_lags(&progress.member_lags);
     }
 
     pub(super) fn record_data_bytes(&self, bytes: u64) {
         self.data_bytes.set(as_gauge(bytes));
     }
 
-    fn member_lag_of(&self, member: MemberId) -> IntGauge {
-        self.member_lag.with_label_values(&[member.to_string().as_str()])
+    /// Sets the lags of these members, and removes the series of all others.
+    fn record_member_lags(&self, lags: &BTreeMap<MemberId, u64>) {
+        for (member, lag) in lags {
+            self.member_lag
+                .with_label_values(&[member.to_string().as_str()])
+                .set(as_gauge(*lag));
+        }
+        let next: BTreeSet<MemberId> = lags.keys().copied().collect();
+        let mut lagging = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in lagging.difference(&next) {
+            // Fails only for a member without a series.
+            let _ = self.member_lag.remove_label_values(&[gone.to_string().as_str()]);
+        }
+        *lagging = next;
     }
 }
 
