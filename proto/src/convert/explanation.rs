@@ -7,8 +7,9 @@ use emberkeep_core::assigner::{
     SliceExplanation, Subject, SubjectExplanation, TargetActivity, WarmingProgress,
 };
 use emberkeep_core::assignment::Phase;
+use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::keyspace::SliceKey;
-use emberkeep_core::load::Demand;
+use emberkeep_core::load::{Demand, Load};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::KeyMode;
 use emberkeep_core::time::Timestamp;
@@ -121,8 +122,40 @@ impl From<&PodExplanation> for pb::PodExplanation {
 /// The wire form of an incident that is this old at `now`.
 #[must_use]
 pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
-    let moves = match &incident.kind {
-        IncidentKind::Decided(decided) => decided.report.moves.as_slice(),
+    let moves = decision_of(incident).map_or(&[][..], |report| report.moves.as_slice());
+    let shown = moves.iter().take(MOVES_OF_DECISION_MAX);
+    let shown = shown.map(|moved| ReadableMove(moved).to_string());
+    let more = moves.len().saturating_sub(MOVES_OF_DECISION_MAX);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    pb::Incident {
+        number: incident.number,
+        age_ms: millis(now.since(incident.at)),
+        kind: incident.kind.as_str().to_owned(),
+        text: incident.kind.to_string(),
+        moves: shown.chain(more).collect(),
+        forced_millionths: moved_millionths(incident, false),
+        voluntary_millionths: moved_millionths(incident, true),
+        is_failure: incident.kind.is_failure(),
+    }
+}
+
+/// The part of all load that a decision moved, for balance or because it had to; 0 of other incidents.
+fn moved_millionths(incident: &Incident, is_voluntary: bool) -> u64 {
+    let Some(report) = decision_of(incident) else {
+        return 0;
+    };
+    let moves = report
+        .moves
+        .iter()
+        .filter(|moved| moved.cause.is_voluntary() == is_voluntary);
+    let moved: Load = moves.map(|moved| moved.load).sum();
+    let millionths = u128::from(moved.milli()) * 1_000_000 / u128::from(report.total.milli().max(1));
+    u64::try_from(millionths).unwrap_or(u64::MAX)
+}
+
+fn decision_of(incident: &Incident) -> Option<&DecisionReport> {
+    match &incident.kind {
+        IncidentKind::Decided(decided) => Some(&decided.report),
         IncidentKind::LeaderStarted
         | IncidentKind::PodJoined { .. }
         | IncidentKind::PodRestarted { .. }
@@ -134,18 +167,7 @@ pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
         | IncidentKind::Released { .. }
         | IncidentKind::Configured
         | IncidentKind::MassFailure { .. }
-        | IncidentKind::HeldBack { .. } => &[],
-    };
-    let shown = moves.iter().take(MOVES_OF_DECISION_MAX);
-    let shown = shown.map(|moved| ReadableMove(moved).to_string());
-    let more = moves.len().saturating_sub(MOVES_OF_DECISION_MAX);
-    let more = (more > 0).then(|| format!("and {more} more"));
-    pb::Incident {
-        number: incident.number,
-        age_ms: millis(now.since(incident.at)),
-        kind: incident.kind.as_str().to_owned(),
-        text: incident.kind.to_string(),
-        moves: shown.chain(more).collect(),
+        | IncidentKind::HeldBack { .. } => None,
     }
 }
 
@@ -183,6 +205,8 @@ fn pod_activity(name: &PodName, pod: &PodActivity, planned_load_milli: Option<u6
         yielding_count: count(Phase::Yielding),
         leaving_count: count(Phase::Leaving),
         warm_share_thousandths: pod.warm_share,
+        memory_bytes: pod.memory,
+        memory_capacity_bytes: pod.memory_capacity,
     }
 }
 
