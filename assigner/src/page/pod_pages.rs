@@ -1,0 +1,32 @@
+//! Pods by search and in pages, for targets with more pods than a view contains.
+
+use axum::extract::RawQuery;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::page_error::PageError;
+use super::pod_rows::PodRow;
+use super::target_view::ROWS_MAX;
+use super::viewer::{Viewers, parsed};
+
+/// The wanted rows; the target is read by [`Viewers`].
+#[derive(Debug, Deserialize)]
+struct PodQuery {
+    /// A part of the names.
+    #[serde(default)]
+    search: String,
+    /// How many matching rows to skip.
+    #[serde(default)]
+    offset: usize,
+}
+
+/// `GET /api/pods`: up to 200 of the matching pods, in the order of the page.
+pub(super) async fn pods(viewers: Viewers, query: RawQuery) -> Result<Response, PageError> {
+    let PodQuery { search, offset } = parsed(&query)?;
+    let view = viewers.admit(&query)?.first_view().await?;
+    let matching: Vec<&PodRow> = view.rows.iter().filter(|row| row.name.contains(&search)).collect();
+    let rows: Vec<&PodRow> = matching.iter().skip(offset).take(ROWS_MAX).copied().collect();
+    let page = json!({ "count": matching.len(), "offset": offset, "rows": rows });
+    Ok((super::JSON, page.to_string()).into_response())
+}
