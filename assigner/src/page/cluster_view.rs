@@ -7,7 +7,7 @@ use emberkeep_core::target::TargetName;
 use serde::Serialize;
 
 use super::questions::Verdict;
-use crate::raft::{Leadership, Member, RaftStatus};
+use crate::raft::{Member, RaftStatus};
 
 /// The cluster as one member sees it.
 #[derive(Debug, Serialize)]
@@ -41,10 +41,12 @@ struct TargetRow {
 }
 
 impl ClusterView {
+    /// `is_led` is whether the leader has answered: a follower without a quorum remembers a leader that is gone.
     pub(super) fn of(
         member: &Member,
         cluster: &ClusterState,
         verdicts: &BTreeMap<TargetName, Verdict>,
+        is_led: bool,
         may_command: bool,
     ) -> Self {
         let RaftStatus { id, leader, term } = member.raft_status();
@@ -58,19 +60,11 @@ impl ClusterView {
         let members = member.members().into_iter();
         Self {
             member: id,
-            leader: leader.filter(|_| is_led(member)),
+            leader: leader.filter(|_| is_led),
             term,
             members: members.map(|(id, address)| MemberView { id, address }).collect(),
             targets: targets.collect(),
             may_command,
         }
-    }
-}
-
-/// Whether a leader is known that a quorum confirms; openraft names a former leader for longer.
-fn is_led(member: &Member) -> bool {
-    match &*member.leadership().borrow() {
-        Leadership::Leading { .. } | Leadership::Following { leader: Some(_) } => true,
-        Leadership::Following { leader: None } | Leadership::Stopped => false,
     }
 }

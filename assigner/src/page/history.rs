@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::timeline::Churn;
+use super::churn::Churn;
 
 /// The interval between two samples.
 pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);

@@ -8,6 +8,7 @@
 //! Every member serves it. The view of a target is computed once for all its viewers, and not without any.
 
 mod assets;
+mod churn;
 mod cluster_view;
 mod commands;
 mod history;

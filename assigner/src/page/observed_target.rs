@@ -15,7 +15,7 @@ use super::pod_rows::{PodRow, pod_rows};
 use super::questions::{QuestionInputs, Verdict, worst};
 use super::replicated_state::{replicated_activity, replicated_key_space};
 use super::target_view::{TargetFacts, TargetView};
-use super::timeline::{Churn, Timeline};
+use super::timeline::Timeline;
 
 /// What is remembered of a target between observations.
 #[derive(Debug, Default)]
@@ -83,6 +83,13 @@ impl Observation {
             key_space,
             problem: None,
         })
+    }
+}
+
+impl ObservedAnswers {
+    /// Whether a leader gave them.
+    pub(super) const fn has_leader(&self) -> bool {
+        self.problem.is_none()
     }
 }
 
@@ -169,7 +176,7 @@ impl ObservedTarget {
     fn sample(&self, moving_count: u64, rows: &[PodRow], now: Instant) -> Sample {
         // What was decided before the first sample is in the timeline, and not churn of the interval before it.
         let since = self.history.newest_age(now).unwrap_or(SAMPLE_INTERVAL);
-        let churn: Churn = self.timeline.churn_within(since, now);
+        let churn = self.timeline.churn_within(since, now);
         Sample {
             balance_thousandths: rows.iter().filter_map(|row| row.relative_thousandths).max(),
             churn,

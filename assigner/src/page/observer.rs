@@ -83,6 +83,7 @@ impl PageObserver {
             (observation, answers)
         }));
         let answered: Vec<_> = asked.buffer_unordered(ASKED_TARGETS_MAX).collect().await;
+        let is_led = answered.is_empty() || answered.iter().any(|(_, answers)| answers.has_leader());
         let mut seen = Vec::new();
         for (observation, mut answers) in answered {
             let target = observed.entry(observation.name.clone()).or_default();
@@ -95,7 +96,7 @@ impl PageObserver {
             seen.push((None, None, Vec::new()));
         }
         if !seen.is_empty() {
-            self.publish(seen, &cluster, observed);
+            self.publish(seen, &cluster, observed, is_led);
         }
     }
 
@@ -104,10 +105,11 @@ impl PageObserver {
         seen: Vec<(Option<TargetName>, Option<TargetView>, Vec<PodRow>)>,
         cluster: &ClusterState,
         observed: &BTreeMap<TargetName, ObservedTarget>,
+        is_led: bool,
     ) {
         let verdicts = observed.iter();
         let verdicts = verdicts.filter_map(|(name, target)| Some((name.clone(), target.verdict?)));
-        let cluster = ClusterView::of(&self.member, cluster, &verdicts.collect(), self.may_command);
+        let cluster = ClusterView::of(&self.member, cluster, &verdicts.collect(), is_led, self.may_command);
         for (name, target, rows) in seen {
             let view = PageView {
                 cluster: &cluster,

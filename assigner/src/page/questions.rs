@@ -199,9 +199,9 @@ impl QuestionInputs<'_> {
     fn is_it_calm(&self) -> QuestionView {
         let churn = self.timeline.churn_within(CHURN_PERIOD, self.now);
         let newest = self.timeline.churn_within(CALM_PERIOD, self.now);
-        let is_moving = self.activity.move_count > 0 || newest.forced + newest.voluntary > 0;
+        let is_moving = self.activity.move_count > 0 || newest.total() > 0;
         let share = |millionths: u64| Percentage(millionths / 1_000);
-        let sentence = match churn.forced + churn.voluntary {
+        let sentence = match churn.total() {
             0 => "no load has moved in ten minutes".to_owned(),
             moved => format!(
                 "{} of the load moved in ten minutes, of it {} for balance; {} of that budget is used",

@@ -124,12 +124,20 @@ impl TargetFacts<'_> {
                 histogram: histogram(rows),
             },
             key_space: KeySpaceView::from(*key_space),
-            moves: activity.moves.iter().take(MOVES_MAX).map(moving).collect(),
+            moves: moves(&activity.moves),
             move_count: activity.move_count,
             history: history.views(*now),
             timeline: timeline.views(*now),
         }
     }
+}
+
+/// The first moves, those that warm before those that wait for a slot.
+fn moves(moves: &[pb::MoveActivity]) -> Vec<MoveView> {
+    let mut views: Vec<MoveView> = moves.iter().map(moving).collect();
+    views.sort_by_key(|view| view.is_queued);
+    views.truncate(MOVES_MAX);
+    views
 }
 
 fn moving(moving: &pb::MoveActivity) -> MoveView {

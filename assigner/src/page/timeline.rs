@@ -7,8 +7,12 @@ use emberkeep_proto::pb;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::churn::{Churn, ChurnLog};
+
 /// The most incidents of a timeline; older ones are dropped.
 const INCIDENTS_MAX: usize = 60;
+/// The kind of an incident that is a decision.
+const DECISION: &str = "decision";
 /// The most moves that an entry names: the incident has more.
 const MOVES_MAX: usize = 6;
 
@@ -16,6 +20,7 @@ const MOVES_MAX: usize = 6;
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     entries: VecDeque<TimelineEntry>,
+    churn: ChurnLog,
     cursor: Cursor,
 }
 
@@ -33,6 +38,8 @@ struct TimelineEntry {
     leader: u64,
     term: u64,
     incident: pb::Incident,
+    /// How many further steps, directly before it, it stands for.
+    step_count: usize,
 }
 
 /// One incident for the page.
@@ -46,15 +53,6 @@ pub(super) struct IncidentView {
     text: String,
     moves: Vec<String>,
     is_failure: bool,
-}
-
-/// The part of all load that got other owners, in millionths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub(super) struct Churn {
-    /// Because it had to: pods came, went, drained or were pinned to.
-    pub(super) forced: u64,
-    /// For balance alone.
-    pub(super) voluntary: u64,
 }
 
 impl Timeline {
@@ -80,28 +78,37 @@ impl Timeline {
             term,
             number: incidents.last().map_or(self.cursor.number, |last| last.number),
         };
-        let skipped = incidents.len().saturating_sub(INCIDENTS_MAX);
-        for incident in incidents.into_iter().skip(skipped) {
+        for incident in incidents {
             let age = Duration::from_millis(incident.age_ms);
-            self.entries.push_back(TimelineEntry {
+            self.push(TimelineEntry {
                 at: now.checked_sub(age).unwrap_or(now),
                 leader,
                 term,
                 incident,
+                step_count: 0,
             });
-        }
-        while self.entries.len() > INCIDENTS_MAX {
-            self.entries.pop_front();
         }
         true
     }
 
-    /// The load that the decisions moved in this period before `now`.
+    fn push(&mut self, mut entry: TimelineEntry) {
+        let moved = Churn {
+            forced: entry.incident.forced_millionths,
+            voluntary: entry.incident.voluntary_millionths,
+        };
+        self.churn.push(entry.at, moved);
+        if let Some(last) = self.entries.pop_back_if(|last| last.is_step() && entry.is_step()) {
+            entry.step_count = last.step_count + 1;
+        }
+        self.entries.push_back(entry);
+        while self.entries.len() > INCIDENTS_MAX {
+            self.entries.pop_front();
+        }
+    }
+
+    /// What the decisions moved in this period before `now`.
     pub(super) fn churn_within(&self, period: Duration, now: Instant) -> Churn {
-        self.within(period, now).fold(Churn::default(), |sum, entry| Churn {
-            forced: sum.forced + entry.incident.forced_millionths,
-            voluntary: sum.voluntary + entry.incident.voluntary_millionths,
-        })
+        self.churn.within(period, now)
     }
 
     /// The newest failure in this period before `now`, with its age.
@@ -125,6 +132,11 @@ impl Timeline {
 }
 
 impl TimelineEntry {
+    /// Whether it only continues earlier moves: new owners are ready, old ones are gone. A rolling restart has hundreds.
+    fn is_step(&self) -> bool {
+        self.incident.kind == DECISION && self.incident.moves.is_empty()
+    }
+
     fn view(&self, now: Instant) -> IncidentView {
         let pb::Incident {
             number,
@@ -142,7 +154,10 @@ impl TimelineEntry {
             age_ms: u64::try_from(age).unwrap_or(u64::MAX),
             leader: self.leader,
             kind: kind.clone(),
-            text: text.clone(),
+            text: match self.step_count {
+                0 => text.clone(),
+                count => format!("{text}; {count} steps like it before"),
+            },
             moves: moves.iter().take(MOVES_MAX).cloned().chain(more).collect(),
             is_failure: *is_failure,
         }
@@ -186,6 +201,35 @@ mod tests {
         let ids: Vec<_> = timeline.views(now).into_iter().map(|entry| entry.id).collect();
         assert_eq!(ids, ["2-4", "2-3", "2-2", "2-1", "1-3", "1-2", "1-1"]);
         assert_eq!(timeline.views(now)[0].moves.len(), 7);
+    }
+
+    #[test]
+    fn steps_of_earlier_moves_are_one_entry() {
+        let now = Instant::now();
+        let incident = |number, moves: &[&str]| pb::Incident {
+            number,
+            kind: DECISION.to_owned(),
+            text: format!("generation {number}"),
+            moves: moves.iter().map(|&text| text.to_owned()).collect(),
+            ..pb::Incident::default()
+        };
+        let incidents = vec![
+            incident(1, &["a move"]),
+            incident(2, &[]),
+            incident(3, &[]),
+            incident(4, &[]),
+        ];
+        let mut timeline = Timeline::default();
+        timeline.record(
+            pb::ListIncidentsResponse {
+                incidents,
+                leader: 1,
+                term: 1,
+            },
+            now,
+        );
+        let texts: Vec<_> = timeline.views(now).into_iter().map(|entry| entry.text).collect();
+        assert_eq!(texts, ["generation 4; 2 steps like it before", "generation 1"]);
     }
 
     #[test]

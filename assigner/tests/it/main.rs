@@ -5,6 +5,9 @@
 mod admin;
 mod explain;
 mod metrics;
+mod page;
+mod page_client;
+mod page_cluster;
 mod reports;
 mod running_member;
 mod scripted_slicelet;

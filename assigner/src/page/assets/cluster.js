@@ -6,14 +6,14 @@ import { verdictIcon } from './questions.js';
 
 export function showCluster(cluster, target) {
   const { member, leader, term, members } = cluster;
-  const role = leader === null ? 'no member leads' : leader === member ? 'it leads' : `member ${leader} leads`;
+  const role = leader === null ? 'no leader answers' : leader === member ? 'it leads' : `member ${leader} leads`;
   const text = `member ${member} of ${members.length} answers; ${role}${leader === null ? '' : `, term ${term}`}`;
   setText(byId('cluster'), text);
   byId('cluster').title = members.map(({ id, address }) => `member ${id}: ${address}`).join('\n');
   const banner = byId('no-leader');
   banner.hidden = leader !== null && !target?.problem;
   setText(banner, leader === null
-    ? 'No leader: nothing is decided until a majority of the members is back. Requests flow on. Shown is what this member has replicated.'
+    ? `No leader answers${target?.problem ? ` (${target.problem})` : ''}: nothing is decided until a majority of the members is back. Requests flow on. Shown is what this member has replicated.`
     : `The leader does not answer: ${target?.problem ?? ''}. Shown is what this member has replicated.`);
 }
 

@@ -5,12 +5,13 @@ import { duration } from './quantities.js';
 
 export function showTimeline(timeline) {
   reconcile(byId('timeline'), timeline, (entry) => entry.id, newEntry, (line, entry) => {
-    setText(line.firstElementChild, `${duration(entry.age_ms)} ago`);
+    setText(line.querySelector('time'), `${duration(entry.age_ms)} ago`);
+    setText(line.querySelector('.text'), entry.text);
   });
 }
 
-function newEntry({ kind, text, moves, is_failure: isFailure, leader }) {
-  const what = element('div', {}, text);
+function newEntry({ kind, moves, is_failure: isFailure, leader }) {
+  const what = element('div', {}, element('p', { className: 'text' }));
   if (moves.length > 0) {
     what.append(element('details', {}, element('summary', {}, 'moves and their causes'),
       element('ul', {}, ...moves.map((move) => element('li', {}, move)))));
