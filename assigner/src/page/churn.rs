@@ -13,21 +13,21 @@ const ENTRIES_MAX: usize = 1_000;
 
 /// The part of all load that got other owners, in millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub(super) struct Churn {
+pub(super) struct LoadChurn {
     /// Because it had to: pods came, went, drained or were pinned to.
     pub(super) forced: u64,
-    /// For balance alone.
+    /// For balance alone, within the budget of moves.
     pub(super) voluntary: u64,
 }
 
 /// The churn of the last ten minutes, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct ChurnLog {
-    entries: VecDeque<(Instant, Churn)>,
+    entries: VecDeque<(Instant, LoadChurn)>,
 }
 
-impl Churn {
-    /// Both parts together.
+impl LoadChurn {
+    /// Both parts together, in millionths of the load.
     pub(super) const fn total(self) -> u64 {
         self.forced.saturating_add(self.voluntary)
     }
@@ -42,12 +42,12 @@ impl Churn {
 
 impl ChurnLog {
     /// Records what one decision moved.
-    pub(super) fn push(&mut self, at: Instant, churn: Churn) {
+    pub(super) fn push(&mut self, at: Instant, churn: LoadChurn) {
         if churn.total() == 0 {
             return;
         }
         self.entries.push_back((at, churn));
-        let is_forgotten = |entry: &(Instant, Churn)| at.saturating_duration_since(entry.0) > MEMORY;
+        let is_forgotten = |entry: &(Instant, LoadChurn)| at.saturating_duration_since(entry.0) > MEMORY;
         while self.entries.front().is_some_and(is_forgotten) {
             self.entries.pop_front();
         }
@@ -60,11 +60,11 @@ impl ChurnLog {
     }
 
     /// What moved in this period before `now`.
-    pub(super) fn within(&self, period: Duration, now: Instant) -> Churn {
+    pub(super) fn within(&self, period: Duration, now: Instant) -> LoadChurn {
         let newest_first = self.entries.iter().rev();
         newest_first
             .filter(|(at, _)| now.saturating_duration_since(*at) < period)
-            .fold(Churn::default(), |sum, (_, churn)| sum.plus(*churn))
+            .fold(LoadChurn::default(), |sum, (_, churn)| sum.plus(*churn))
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn churn_is_summed_over_a_period_and_forgotten_after_ten_minutes() {
         let begin = Instant::now();
-        let one = Churn {
+        let one = LoadChurn {
             forced: 2,
             voluntary: 1,
         };

@@ -6,7 +6,7 @@ use emberkeep_core::assigner::ClusterState;
 use emberkeep_core::target::TargetName;
 use serde::Serialize;
 
-use super::questions::Verdict;
+use super::questions::AnswerVerdict;
 use crate::raft::{Member, RaftStatus};
 
 /// The cluster as one member sees it.
@@ -37,7 +37,7 @@ struct TargetRow {
     slice_count: usize,
     is_frozen: bool,
     /// The worst answer when it was last observed; absent before that.
-    verdict: Option<Verdict>,
+    verdict: Option<AnswerVerdict>,
 }
 
 impl ClusterView {
@@ -45,7 +45,7 @@ impl ClusterView {
     pub(super) fn of(
         member: &Member,
         cluster: &ClusterState,
-        verdicts: &BTreeMap<TargetName, Verdict>,
+        verdicts: &BTreeMap<TargetName, AnswerVerdict>,
         is_led: bool,
         may_command: bool,
     ) -> Self {

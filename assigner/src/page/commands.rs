@@ -2,12 +2,13 @@
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use emberkeep_proto::convert::range_of_text;
 use emberkeep_proto::pb;
 use serde::Deserialize;
 use tracing::info;
 
+use super::json_answer::json_answer;
 use super::leader_admin::AnyAdminClient;
 use super::observer::PageObserver;
 use super::page_error::PageError;
@@ -24,7 +25,7 @@ enum PageCommand {
     Drain { target: String, pod: String },
     /// Keeps the assignment as it is.
     Freeze { target: String },
-    /// Ends a freeze.
+    /// Lets slices move again.
     Unfreeze { target: String },
     /// Assigns keys to a pod: an application key, or a range as START..END in hexadecimal.
     Pin { target: String, keys: String, pod: String },
@@ -44,7 +45,7 @@ pub(super) async fn command(observer: &PageObserver, headers: &HeaderMap, body: 
         .map_err(|error| PageError::BadInput(format!("the body is not a command: {error}")))?;
     info!(?command, "a command from the page");
     command.perform(observer).await?;
-    Ok((super::JSON, "{}").into_response())
+    Ok(json_answer("{}".to_owned()))
 }
 
 impl PageCommand {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::churn::Churn;
+use super::churn::LoadChurn;
 
 /// The interval between two samples.
 pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ pub(super) struct Sample {
     /// The load of the most loaded pod in thousandths of the mean; `None` without load.
     pub(super) balance_thousandths: Option<u64>,
     /// What moved since the sample before.
-    pub(super) churn: Churn,
+    pub(super) churn: LoadChurn,
     /// How many slices were warming at a next owner.
     pub(super) moving_count: u64,
 }
@@ -85,7 +85,7 @@ mod tests {
         for number in 0..400_u32 {
             let sample = Sample {
                 balance_thousandths: Some(1_000),
-                churn: Churn::default(),
+                churn: LoadChurn::default(),
                 moving_count: number.into(),
             };
             history.push(sample, begin + SAMPLE_INTERVAL * number);

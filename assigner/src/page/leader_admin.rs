@@ -52,7 +52,7 @@ impl LeaderAdmin {
         }
     }
 
-    /// The leader's answer.
+    /// The leader's answer, or why there is none within the deadline.
     pub(super) fn ask<T, F>(
         &self,
         send: impl FnOnce(AnyAdminClient) -> F + Send + 'static,

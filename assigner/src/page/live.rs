@@ -9,23 +9,28 @@ use axum::response::{IntoResponse, Response};
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
+use super::json_answer::json_answer;
 use super::page_error::PageError;
-use super::viewer::{Viewer, Viewers};
+use super::viewer::{PageViewers, Viewer};
 
 /// The interval of comments on a stream without views, by which both sides notice a broken connection.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// `GET /api/live`: views until the viewer leaves or the member stops.
-pub(super) async fn live(viewers: Viewers, query: RawQuery, stop: CancellationToken) -> Result<Response, PageError> {
+pub(super) async fn live(
+    viewers: PageViewers,
+    query: RawQuery,
+    stop: CancellationToken,
+) -> Result<Response, PageError> {
     let viewer = viewers.admit(&query)?;
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_INTERVAL);
     Ok(Sse::new(events(viewer, stop)).keep_alive(keep_alive).into_response())
 }
 
 /// `GET /api/view`: one view.
-pub(super) async fn view(viewers: Viewers, query: RawQuery) -> Result<Response, PageError> {
+pub(super) async fn view(viewers: PageViewers, query: RawQuery) -> Result<Response, PageError> {
     let view = viewers.admit(&query)?.first_view().await?;
-    Ok((super::JSON, view.json.to_string()).into_response())
+    Ok(json_answer(view.json.to_string()))
 }
 
 fn events(viewer: Viewer, stop: CancellationToken) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -20,10 +20,13 @@ pub(super) struct LiveView {
 /// The newest view of a target; `None` until it is computed for the first viewer.
 pub(super) type ViewReceiver = watch::Receiver<Option<Arc<LiveView>>>;
 
-/// The views by target; `None` stands for a cluster without targets.
+/// `None` stands for a cluster without targets.
+type ViewSenders = BTreeMap<Option<TargetName>, watch::Sender<Option<Arc<LiveView>>>>;
+
+/// The views of all targets with viewers.
 #[derive(Debug, Default)]
 pub(super) struct LiveViews {
-    views: Mutex<BTreeMap<Option<TargetName>, watch::Sender<Option<Arc<LiveView>>>>>,
+    views: Mutex<ViewSenders>,
     /// Notified for the first viewer of a target, who should not wait for the next round.
     first_viewer: Notify,
 }
@@ -60,7 +63,7 @@ impl LiveViews {
         self.first_viewer.notified().await;
     }
 
-    fn views(&self) -> MutexGuard<'_, BTreeMap<Option<TargetName>, watch::Sender<Option<Arc<LiveView>>>>> {
+    fn views(&self) -> MutexGuard<'_, ViewSenders> {
         self.views.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

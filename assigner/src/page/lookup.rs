@@ -1,7 +1,7 @@
 //! The lookup: where a key, a slice or a pod is, since when and why, and what would move it.
 
 use axum::extract::RawQuery;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use emberkeep_proto::convert::range_of_text;
 use emberkeep_proto::pb;
 use emberkeep_proto::pb::explain_subject_request::Subject;
@@ -9,6 +9,7 @@ use emberkeep_proto::pb::explain_subject_response::Explained;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::json_answer::json_answer;
 use super::key_bands::range_text;
 use super::leader_admin::{AnyAdminClient, LeaderAdmin};
 use super::page_error::PageError;
@@ -44,7 +45,7 @@ pub(super) async fn lookup(admin: &LeaderAdmin, query: RawQuery) -> Result<Respo
         None => json!({ "kind": "nothing", "owners": [] }),
     };
     let answer = json!({ "subject": subject, "text": explained.text, "facts": facts });
-    Ok((super::JSON, answer.to_string()).into_response())
+    Ok(json_answer(answer.to_string()))
 }
 
 fn subject_of(text: &str) -> Result<Subject, PageError> {

@@ -12,6 +12,7 @@ mod churn;
 mod cluster_view;
 mod commands;
 mod history;
+mod json_answer;
 mod key_bands;
 mod leader_admin;
 mod live;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, RawQuery};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -44,14 +45,9 @@ use self::assets::ASSETS;
 use self::leader_admin::LeaderAdmin;
 use self::live_views::LiveViews;
 use self::observer::PageObserver;
-use self::viewer::Viewers;
+use self::viewer::PageViewers;
 use crate::admin_service::AdminService;
 
-/// The headers of an answer in JSON.
-const JSON: [(HeaderName, &str); 2] = [
-    (header::CONTENT_TYPE, "application/json"),
-    (header::CACHE_CONTROL, "no-store"),
-];
 /// The largest body of a command: two keys of maximum length in hexadecimal, and names.
 const COMMAND_SIZE_MAX: usize = 16 << 10;
 /// The page loads its own files only, and no other page may frame it.
@@ -71,7 +67,7 @@ pub(crate) fn page_routes(service: AdminService, may_command: bool, tasks: &Task
     tasks.spawn_supervised("page", async move {
         stop.run_until_cancelled(observe).await;
     });
-    let viewers = Viewers::new(Arc::clone(&observer));
+    let viewers = PageViewers::new(Arc::clone(&observer));
     let stop = tasks.stop().clone();
     let [streaming, viewing, paging] = [(); 3].map(|()| viewers.clone());
     let asking = Arc::clone(&observer);

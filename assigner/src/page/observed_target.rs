@@ -12,18 +12,18 @@ use super::key_bands::BAND_COUNT_MAX;
 use super::leader_admin::{AnyAdminClient, LeaderAdmin};
 use super::page_error::PageError;
 use super::pod_rows::{PodRow, pod_rows};
-use super::questions::{QuestionInputs, Verdict, worst};
+use super::questions::{AnswerVerdict, QuestionInputs, worst};
 use super::replicated_state::{replicated_activity, replicated_key_space};
 use super::target_view::{TargetFacts, TargetView};
-use super::timeline::Timeline;
+use super::timeline::IncidentTimeline;
 
 /// What is remembered of a target between observations.
 #[derive(Debug, Default)]
 pub(super) struct ObservedTarget {
-    timeline: Timeline,
+    timeline: IncidentTimeline,
     history: History,
     /// The worst answer of the last observation.
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<AnswerVerdict>,
 }
 
 /// The request for one observation.

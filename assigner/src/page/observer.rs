@@ -22,7 +22,8 @@ use crate::raft::Member;
 const TICK: Duration = Duration::from_secs(1);
 /// The pause after a round, in multiples of its duration: views take at most a fifth of a core.
 const REST_PER_WORK: u32 = 5;
-/// The least pause, also for first viewers: opening and closing the page repeatedly computes at most ten views a second.
+/// The least pause. A first viewer waits for it or, if that is longer, as long as the last round took: opening and closing
+/// the page repeatedly takes at most half a core.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The most targets that the leader is asked about at the same time.
 const ASKED_TARGETS_MAX: usize = 4;
@@ -50,13 +51,15 @@ impl PageObserver {
         loop {
             let began_at = Instant::now();
             self.observe(&mut observed).await;
-            let rest = PAUSE_MIN.max(began_at.elapsed() * REST_PER_WORK);
+            let work = began_at.elapsed();
+            let pause = PAUSE_MIN.max(work);
             // tidy: paces, does not wait
-            sleep(rest).await;
+            sleep(pause).await;
+            let rest = TICK.max(work * REST_PER_WORK).saturating_sub(pause);
             tokio::select! {
                 () = self.views.first_viewer() => {}
                 // tidy: paces, does not wait
-                () = sleep(TICK.saturating_sub(rest)) => {}
+                () = sleep(rest) => {}
             }
         }
     }

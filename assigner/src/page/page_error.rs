@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use thiserror::Error;
 
+use super::json_answer::json_answer;
+
 /// Why a request of the page failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum PageError {
@@ -40,6 +42,6 @@ impl PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let body = json!({ "error": self.to_string() }).to_string();
-        (self.status(), super::JSON, body).into_response()
+        (self.status(), json_answer(body)).into_response()
     }
 }

@@ -13,7 +13,7 @@ const NAMED_ORDER_MAX: usize = 50;
 const BIN_COUNT: usize = 26;
 const BIN_WIDTH_THOUSANDTHS: u64 = 100;
 
-/// One pod.
+/// One pod with its load, as a row of the table.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct PodRow {
     pub(super) name: String,

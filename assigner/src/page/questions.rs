@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::pod_rows::PodRow;
-use super::timeline::Timeline;
+use super::timeline::IncidentTimeline;
 
 /// How long a failure is mentioned after it has been repaired.
 const FAILURE_MEMORY: Duration = Duration::from_secs(300);
@@ -28,7 +28,7 @@ const NAMED_PODS_MAX: usize = 3;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct QuestionView {
     question: &'static str,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: AnswerVerdict,
     /// The answer in a word or two.
     answer: &'static str,
     sentence: String,
@@ -37,7 +37,7 @@ pub(super) struct QuestionView {
 /// Whether an operator has to act on an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Verdict {
+pub(super) enum AnswerVerdict {
     /// As it should be.
     Good,
     /// Not known while nobody leads.
@@ -53,7 +53,7 @@ pub(super) struct QuestionInputs<'a> {
     pub(super) state: &'a TargetState,
     pub(super) activity: &'a pb::DescribeActivityResponse,
     pub(super) rows: &'a [PodRow],
-    pub(super) timeline: &'a Timeline,
+    pub(super) timeline: &'a IncidentTimeline,
     /// Whether the activity comes from a leader.
     pub(super) is_led: bool,
     pub(super) now: Instant,
@@ -84,33 +84,33 @@ impl QuestionInputs<'_> {
                 0 => "no pod is registered: no key has an owner".to_owned(),
                 _ => format!("{} without an owner", Counted(unserved, "slice")),
             };
-            return answered(Verdict::Alarm, "yes", sentence);
+            return answered(AnswerVerdict::Alarm, "yes", sentence);
         }
         let failed = self.pods_in(&["suspect"]);
         if !failed.is_empty() {
             let sentence = format!("{} suspected: heartbeats or the session are missing", listed(&failed));
-            return answered(Verdict::Alarm, "yes", sentence);
+            return answered(AnswerVerdict::Alarm, "yes", sentence);
         }
         if let Some(trouble) = self.activity.troubles.first() {
-            return answered(Verdict::Alarm, "yes", trouble.clone());
+            return answered(AnswerVerdict::Alarm, "yes", trouble.clone());
         }
         if !self.is_led {
             let sentence = "no member leads, so nobody checks the pods; requests flow on the last assignment";
-            return answered(Verdict::Unknown, "unknown", sentence.to_owned());
+            return answered(AnswerVerdict::Unknown, "unknown", sentence.to_owned());
         }
         let awaited = self.pods_in(&["awaited"]);
         if !awaited.is_empty() {
             let sentence = format!("{} not connected to this leader yet", listed(&awaited));
-            return answered(Verdict::Notice, "not sure", sentence);
+            return answered(AnswerVerdict::Notice, "not sure", sentence);
         }
         match self.timeline.failure_within(FAILURE_MEMORY, self.now) {
             Some((text, age)) => {
                 let sentence = format!("not now; {text} {} ago", ReadableDuration(whole_seconds(age)));
-                answered(Verdict::Notice, "no longer", sentence)
+                answered(AnswerVerdict::Notice, "no longer", sentence)
             }
             None => {
                 let sentence = format!("{} answer, every key has an owner", Counted(self.rows.len(), "pod"));
-                answered(Verdict::Good, "no", sentence)
+                answered(AnswerVerdict::Good, "no", sentence)
             }
         }
     }
@@ -123,7 +123,11 @@ impl QuestionInputs<'_> {
             .map(|warming| warming.heat_share_thousandths.into())
             .collect();
         let (verdict, answer, sentence) = match self.activity.move_count {
-            0 => (Verdict::Good, "yes", "no slice is warming at a next owner".to_owned()),
+            0 => (
+                AnswerVerdict::Good,
+                "yes",
+                "no slice is warming at a next owner".to_owned(),
+            ),
             count => {
                 let mut sentence = format!("{} warming at next owners", Counted(count, "slice"));
                 if let Some(mean) = shares.iter().sum::<u64>().checked_div(shares.len() as u64) {
@@ -132,7 +136,7 @@ impl QuestionInputs<'_> {
                 if queued > 0 {
                     sentence.push_str(&format!("; {queued} wait for a slot"));
                 }
-                (Verdict::Notice, "warming", sentence)
+                (AnswerVerdict::Notice, "warming", sentence)
             }
         };
         QuestionView {
@@ -151,26 +155,26 @@ impl QuestionInputs<'_> {
             .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
         let (verdict, answer, sentence) = match most {
             None if !self.is_led => (
-                Verdict::Unknown,
+                AnswerVerdict::Unknown,
                 "unknown",
                 "only a leader knows the load of the pods".to_owned(),
             ),
-            None => (Verdict::Good, "no load", "no pod has reported load".to_owned()),
+            None => (AnswerVerdict::Good, "no load", "no pod has reported load".to_owned()),
             Some((thousandths, pod)) => {
                 let upper = Load::from_milli(self.activity.band_upper_milli);
                 let facts = format!("{pod} has the most load, {} the mean", Times(thousandths));
                 match (self.is_above_band(), thousandths > UNEVEN_THOUSANDTHS) {
                     (true, _) => (
-                        Verdict::Notice,
+                        AnswerVerdict::Notice,
                         "no",
                         format!("{facts}, more than the {} that a pod should have", PerSecond(upper)),
                     ),
                     (false, true) => (
-                        Verdict::Good,
+                        AnswerVerdict::Good,
                         "even enough",
                         format!("{facts}; slices move for balance only above {} a pod", PerSecond(upper)),
                     ),
-                    (false, false) => (Verdict::Good, "yes", facts),
+                    (false, false) => (AnswerVerdict::Good, "yes", facts),
                 }
             }
         };
@@ -211,9 +215,9 @@ impl QuestionInputs<'_> {
             ),
         };
         let (verdict, answer) = match (is_moving, self.is_led) {
-            (true, _) => (Verdict::Notice, "not yet"),
-            (false, true) => (Verdict::Good, "yes"),
-            (false, false) => (Verdict::Unknown, "unknown"),
+            (true, _) => (AnswerVerdict::Notice, "not yet"),
+            (false, true) => (AnswerVerdict::Good, "yes"),
+            (false, false) => (AnswerVerdict::Unknown, "unknown"),
         };
         QuestionView {
             question: "Is it calm?",
@@ -225,9 +229,9 @@ impl QuestionInputs<'_> {
 
     fn why_not(&self) -> QuestionView {
         let (verdict, answer) = match (self.is_led, self.state.is_frozen) {
-            (false, _) => (Verdict::Unknown, "no leader"),
-            (true, true) => (Verdict::Notice, "frozen"),
-            (true, false) => (Verdict::Good, "because"),
+            (false, _) => (AnswerVerdict::Unknown, "no leader"),
+            (true, true) => (AnswerVerdict::Notice, "frozen"),
+            (true, false) => (AnswerVerdict::Good, "because"),
         };
         QuestionView {
             question: "Why not?",
@@ -249,9 +253,9 @@ impl QuestionInputs<'_> {
 }
 
 /// The worst of the answers.
-pub(super) fn worst(answers: &[QuestionView]) -> Verdict {
+pub(super) fn worst(answers: &[QuestionView]) -> AnswerVerdict {
     let verdicts = answers.iter().map(|answer| answer.verdict);
-    verdicts.max().unwrap_or(Verdict::Unknown)
+    verdicts.max().unwrap_or(AnswerVerdict::Unknown)
 }
 
 /// The names as the subject of a sentence.

@@ -10,14 +10,14 @@ use super::history::{History, SampleView};
 use super::key_bands::{KeySpaceView, range_text};
 use super::pod_rows::{PodRow, histogram, mean_milli};
 use super::questions::{QuestionInputs, QuestionView};
-use super::timeline::{IncidentView, Timeline};
+use super::timeline::{IncidentTimeline, IncidentView};
 
 /// The most rows of pods in a view; the others are searched for, or read in pages.
 pub(super) const ROWS_MAX: usize = 200;
 /// The most moves in progress in a view.
 const MOVES_MAX: usize = 40;
 
-/// One target.
+/// One target, with bounded lists of everything in it.
 #[derive(Debug, Serialize)]
 pub(super) struct TargetView {
     name: String,
@@ -72,7 +72,7 @@ pub(super) struct TargetFacts<'a> {
     pub(super) key_space: &'a pb::DescribeKeySpaceResponse,
     pub(super) rows: &'a [PodRow],
     pub(super) problem: Option<String>,
-    pub(super) timeline: &'a Timeline,
+    pub(super) timeline: &'a IncidentTimeline,
     pub(super) history: &'a History,
     pub(super) now: Instant,
 }
@@ -148,5 +148,66 @@ fn moving(moving: &pb::MoveActivity) -> MoveView {
         to: moving.to.clone(),
         is_queued: warming.is_queued,
         warm_share_thousandths: warming.heat_share_thousandths,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emberkeep_core::assigner::TargetSettings;
+
+    use super::super::pod_rows::pod_rows;
+    use super::*;
+
+    #[test]
+    fn the_view_of_a_large_target_is_bounded() {
+        let state = TargetState::new(TargetSettings::default());
+        let pods = (0..3_000_u64).map(|number| pb::PodActivity {
+            pod: format!("a-service-with-a-long-name-7f9c-{number}"),
+            condition: "ready".to_owned(),
+            load_milli: 1_000_000 + number,
+            planned_load_milli: Some(1_000_000 + number),
+            serving_count: 33,
+            memory_bytes: 1 << 33,
+            ..pb::PodActivity::default()
+        });
+        let activity = pb::DescribeActivityResponse {
+            pods: pods.collect(),
+            moves: vec![pb::MoveActivity::default(); 200],
+            move_count: 12_000,
+            ..pb::DescribeActivityResponse::default()
+        };
+        let band = pb::KeyBand {
+            slice: Some(pb::Slice {
+                start: vec![0xab; 8],
+                end: Some(vec![0xcd; 8]),
+            }),
+            slice_count: 166,
+            load_milli: 5_000_000,
+            owner: Some("a-service-with-a-long-name-7f9c-2999".to_owned()),
+            owner_count: 166,
+            ..pb::KeyBand::default()
+        };
+        let key_space = pb::DescribeKeySpaceResponse {
+            bands: vec![band; 600],
+            ..pb::DescribeKeySpaceResponse::default()
+        };
+        let rows = pod_rows(&activity, &state);
+        let view = TargetFacts {
+            name: &TargetName::try_new("profiles").unwrap(),
+            state: &state,
+            activity: &activity,
+            key_space: &key_space,
+            rows: &rows,
+            problem: None,
+            timeline: &IncidentTimeline::default(),
+            history: &History::default(),
+            now: Instant::now(),
+        };
+        let view = view.view();
+        assert_eq!((view.pods.count, view.pods.rows.len()), (3_000, ROWS_MAX));
+        assert_eq!(view.pods.histogram.iter().sum::<u64>(), 3_000);
+        assert_eq!(view.moves.len(), MOVES_MAX);
+        let size = serde_json::to_string(&view).unwrap().len();
+        assert!(size < 250_000, "{size} bytes");
     }
 }

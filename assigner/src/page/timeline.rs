@@ -7,7 +7,7 @@ use emberkeep_proto::pb;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::churn::{Churn, ChurnLog};
+use super::churn::{ChurnLog, LoadChurn};
 
 /// The most incidents of a timeline; older ones are dropped.
 const INCIDENTS_MAX: usize = 60;
@@ -18,7 +18,7 @@ const MOVES_MAX: usize = 6;
 
 /// The last incidents, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Timeline {
+pub(super) struct IncidentTimeline {
     entries: VecDeque<TimelineEntry>,
     churn: ChurnLog,
     cursor: Cursor,
@@ -55,7 +55,7 @@ pub(super) struct IncidentView {
     is_failure: bool,
 }
 
-impl Timeline {
+impl IncidentTimeline {
     /// The number after which to ask for incidents.
     pub(super) const fn after(&self) -> u64 {
         self.cursor.number
@@ -92,7 +92,7 @@ impl Timeline {
     }
 
     fn push(&mut self, mut entry: TimelineEntry) {
-        let moved = Churn {
+        let moved = LoadChurn {
             forced: entry.incident.forced_millionths,
             voluntary: entry.incident.voluntary_millionths,
         };
@@ -107,7 +107,7 @@ impl Timeline {
     }
 
     /// What the decisions moved in this period before `now`.
-    pub(super) fn churn_within(&self, period: Duration, now: Instant) -> Churn {
+    pub(super) fn churn_within(&self, period: Duration, now: Instant) -> LoadChurn {
         self.churn.within(period, now)
     }
 
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn incidents_of_an_earlier_leader_stay_and_those_of_the_next_one_follow() {
         let now = Instant::now();
-        let mut timeline = Timeline::default();
+        let mut timeline = IncidentTimeline::default();
         assert!(timeline.record(reply(1, 1..=3), now));
         assert_eq!(timeline.after(), 3);
         assert!(
@@ -219,7 +219,7 @@ mod tests {
             incident(3, &[]),
             incident(4, &[]),
         ];
-        let mut timeline = Timeline::default();
+        let mut timeline = IncidentTimeline::default();
         timeline.record(
             pb::ListIncidentsResponse {
                 incidents,
@@ -235,14 +235,17 @@ mod tests {
     #[test]
     fn a_timeline_is_bounded_and_counts_recent_churn_and_failures_only() {
         let now = Instant::now();
-        let mut timeline = Timeline::default();
+        let mut timeline = IncidentTimeline::default();
         timeline.record(reply(1, 1..=5), now);
-        let expected = Churn {
+        let expected = LoadChurn {
             forced: 50,
             voluntary: 5,
         };
         assert_eq!(timeline.churn_within(Duration::from_secs(2), now), expected);
-        assert_eq!(timeline.churn_within(Duration::from_millis(500), now), Churn::default());
+        assert_eq!(
+            timeline.churn_within(Duration::from_millis(500), now),
+            LoadChurn::default()
+        );
         let failure = timeline.failure_within(Duration::from_secs(60), now);
         assert_eq!(failure, Some(("incident 2", Duration::from_secs(1))));
         timeline.record(reply(1, 6..=500), now);

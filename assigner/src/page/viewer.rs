@@ -19,9 +19,9 @@ const VIEWERS_MAX: usize = 64;
 /// The deadline of the first view.
 const FIRST_VIEW_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Admits viewers.
+/// Admits viewers, up to a bound.
 #[derive(Clone)]
-pub(super) struct Viewers {
+pub(super) struct PageViewers {
     observer: Arc<PageObserver>,
     permits: Arc<Semaphore>,
 }
@@ -39,7 +39,7 @@ struct ViewQuery {
     target: Option<String>,
 }
 
-impl Viewers {
+impl PageViewers {
     pub(super) fn new(observer: Arc<PageObserver>) -> Self {
         Self {
             observer,

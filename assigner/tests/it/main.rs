@@ -8,6 +8,7 @@ mod metrics;
 mod page;
 mod page_client;
 mod page_cluster;
+mod page_scale;
 mod reports;
 mod running_member;
 mod scripted_slicelet;

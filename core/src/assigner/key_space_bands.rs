@@ -17,7 +17,7 @@ const HOTTEST_MAX: usize = 12;
 pub struct KeySpaceBands {
     /// In key order; together they cover every key once.
     pub bands: Vec<KeyBand>,
-    /// Hottest first.
+    /// The hottest one first; at most twelve.
     pub hottest: Vec<OwnedHotKey>,
     /// How many keys are known to be hot.
     pub hot_key_count: usize,

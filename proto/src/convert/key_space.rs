@@ -9,7 +9,7 @@ use crate::pb;
 pub const BANDS_MAX: usize = 1_000;
 
 impl From<&KeySpaceBands> for pb::DescribeKeySpaceResponse {
-    /// Without the generation.
+    /// The caller adds the generation, which bands do not contain.
     fn from(picture: &KeySpaceBands) -> Self {
         Self {
             bands: picture.bands.iter().map(band).collect(),

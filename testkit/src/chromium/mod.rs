@@ -2,6 +2,7 @@
 
 mod devtools;
 mod tab;
+mod viewport;
 
 use std::env;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 use self::devtools::Devtools;
 pub use self::tab::Tab;
+pub use self::viewport::Viewport;
 
 /// Names the program; without it, `chromium` of the path is used.
 const PROGRAM: &str = "EMBERKEEP_CHROMIUM";
@@ -38,32 +40,6 @@ pub struct Chromium {
     process: Child,
     devtools: Arc<Devtools>,
     _profile: TempDir,
-}
-
-/// The size of a window and the wish of its user.
-#[derive(Debug, Clone, Copy)]
-pub struct Viewport {
-    /// The width of the window in CSS pixels.
-    pub width: u32,
-    /// The height of the window in CSS pixels.
-    pub height: u32,
-    /// Whether its user prefers a dark page.
-    pub is_dark: bool,
-}
-
-impl Viewport {
-    /// A window on a desk.
-    pub const WIDE: Self = Self {
-        width: 1_280,
-        height: 900,
-        is_dark: false,
-    };
-    /// A telephone.
-    pub const NARROW: Self = Self {
-        width: 375,
-        height: 812,
-        is_dark: true,
-    };
 }
 
 impl Chromium {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Viewport;
 use super::devtools::Devtools;
+use super::viewport::Viewport;
 use crate::deadline::wait_for;
 
 /// A tab; its page stays open until the browser ends.

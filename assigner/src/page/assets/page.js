@@ -37,6 +37,7 @@ function show({ cluster, target }) {
   showHistory(target.history);
   showTimeline(target.timeline);
   followLookup(target, mayCommand);
+  if (performance.getEntriesByName('first view').length === 0) performance.mark('first view');
 }
 
 /** The tab shows the first answer that is not good. */
