@@ -8,7 +8,7 @@ use emberkeep_core::balancer::Pin;
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::TargetName;
-use emberkeep_proto::convert::{InvalidMessage, asked_subject, named_keys, patched_settings};
+use emberkeep_proto::convert::{BANDS_MAX, InvalidMessage, asked_subject, named_keys, patched_settings};
 use emberkeep_proto::pb::admin_server::Admin;
 use emberkeep_proto::pb::{self, Member as WireMember};
 use tonic::{Request, Response, Status};
@@ -168,6 +168,17 @@ impl Admin for AdminService {
         self.target(&target)?;
         let loads = self.queries.loads(&target_name(&target)?).await?;
         Ok(Response::new(loads))
+    }
+
+    async fn describe_key_space(
+        &self,
+        request: Request<pb::DescribeKeySpaceRequest>,
+    ) -> AdminResult<pb::DescribeKeySpaceResponse> {
+        let pb::DescribeKeySpaceRequest { target, band_count } = request.into_inner();
+        self.target(&target)?;
+        let band_count = (band_count as usize).min(BANDS_MAX);
+        let picture = self.queries.key_space(&target_name(&target)?, band_count).await?;
+        Ok(Response::new(picture))
     }
 
     async fn describe_cluster(

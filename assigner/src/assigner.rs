@@ -27,6 +27,7 @@ use crate::config::AssignerConfig;
 use crate::error::AssignerError;
 use crate::leader::Leader;
 use crate::metrics::Metrics;
+use crate::page::page_routes;
 use crate::raft::{Leadership, Member};
 use crate::raft_observer::observe_raft;
 use crate::recording::{Recorder, RecordingFile};
@@ -82,7 +83,7 @@ impl Assigner {
         services.spawn_leading(recording.map(|file| file.spawn_writer(&tasks)));
         services.spawn_server(listener, &config);
         if let Some(listener) = http {
-            services.spawn_status_page(listener);
+            services.spawn_status_page(listener, config.page_commands);
         }
         info!(%address, "assigner is listening");
         Ok(Self {
@@ -100,7 +101,7 @@ impl Assigner {
         self.address
     }
 
-    /// The listen address of metrics and health; `None` if not configured.
+    /// The listen address of the page, metrics and health; `None` if not configured.
     #[must_use]
     pub const fn http_address(&self) -> Option<SocketAddr> {
         self.http_address
@@ -196,16 +197,19 @@ impl MemberServices {
         };
         let watch = WatchService::new(Arc::clone(&self.assignments), limits, self.tasks.stop().clone());
         let watch = watch.counted_in(self.metrics.watchers());
-        let admin = AdminService {
-            member: self.member.clone(),
-            queries: self.queries(),
-        };
         let reports = ReportService::new(self.member.clone(), Arc::clone(&self.registry), self.metrics.clone());
         Routes::new(self.member.transport())
             .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))
             .add_service(watch.into_server())
             .add_service(PodReportsServer::new(reports))
-            .add_service(AdminServer::new(admin))
+            .add_service(AdminServer::new(self.admin_service()))
+    }
+
+    fn admin_service(&self) -> AdminService {
+        AdminService {
+            member: self.member.clone(),
+            queries: self.queries(),
+        }
     }
 
     fn queries(&self) -> BrainQueries {
@@ -215,15 +219,17 @@ impl MemberServices {
         }
     }
 
-    fn spawn_status_page(&self, listener: TcpListener) {
+    fn spawn_status_page(&self, listener: TcpListener, page_commands: bool) {
         let routes = StatusRoutes {
             registry: self.metrics.registry(),
             is_healthy: health_check(self.member.clone()),
             pages: vec![decisions_page(self.queries())],
         };
+        let page = page_routes(self.admin_service(), page_commands, &self.tasks);
+        let router = routes.into_router().merge(page);
         let stop = self.tasks.stop().clone();
         self.tasks.spawn_supervised("status page", async move {
-            if let Err(error) = serve_http(listener, routes.into_router(), stop).await {
+            if let Err(error) = serve_http(listener, router, stop).await {
                 error!(%error, "the status page failed");
             }
         });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    DecisionInputs, Explanation, LoadSummary, PodLoads, Query, QueryReply, ReportWithMoves, Subject,
+    DecisionInputs, Explanation, KeySpaceBands, LoadSummary, PodLoads, Query, QueryReply, ReportWithMoves, Subject,
     SubjectExplanation, TargetActivity, TargetEvent, TargetOverview,
 };
 use emberkeep_core::balancer::{Decision, DecisionReport, Scope};
@@ -120,6 +120,22 @@ impl BrainQueries {
             status: overview.status.to_string(),
             troubles: overview.troubles.iter().map(ToString::to_string).collect(),
             ..pb::DescribeActivityResponse::from(&TargetActivity::of(&overview))
+        })
+        .await
+    }
+
+    /// The whole key space in at most `band_count` bands.
+    pub(crate) async fn key_space(
+        &self,
+        target: &TargetName,
+        band_count: usize,
+    ) -> Result<pb::DescribeKeySpaceResponse, Status> {
+        let DecisionInputs {
+            assignment, signals, ..
+        } = self.inputs(target).await?;
+        computed(move || pb::DescribeKeySpaceResponse {
+            generation: assignment.generation().number(),
+            ..(&KeySpaceBands::of(&assignment, &signals.load, band_count)).into()
         })
         .await
     }

@@ -10,8 +10,10 @@ use crate::raft::RaftSettings;
 pub struct AssignerConfig {
     /// The gRPC listen address for slicelets, clerks, operators and the other members.
     pub listen: SocketAddr,
-    /// The HTTP listen address for metrics and health; `None` for none.
+    /// The HTTP listen address for the page, metrics and health; `None` for none.
     pub http: Option<SocketAddr>,
+    /// Whether the page's buttons work: drain, freeze and pin without `emberkeep admin`.
+    pub page_commands: bool,
     /// The settings of Raft: number, members, data folder.
     pub raft: RaftSettings,
     /// Whether a registration for an unknown target creates it with default settings.
@@ -32,6 +34,7 @@ impl AssignerConfig {
         Self {
             listen,
             http: None,
+            page_commands: false,
             raft,
             creates_targets: true,
             sessions_max: 20_000,

@@ -25,6 +25,7 @@ mod leader;
 mod load_observer;
 mod measured_brain;
 mod metrics;
+mod page;
 mod probe;
 pub mod raft;
 mod raft_observer;

@@ -33,9 +33,13 @@ pub(crate) struct AssignerArgs {
     /// The data folder of this member alone
     #[arg(long, value_name = "DIR", default_value = "emberkeep-data")]
     data: PathBuf,
-    /// The listen address for metrics and health
+    /// The listen address for the page, metrics and health
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
     http: SocketAddr,
+    /// Enable the buttons of the page, which drain pods, freeze the target and pin keys; anyone who reaches the page can
+    /// use them
+    #[arg(long)]
+    page_commands: bool,
     /// Record the events and decisions of this member while it leads to this file, for `emberkeep sim
     /// replay-recording`; if it exists, to FILE.2 and so on
     #[arg(long, value_name = "FILE")]
@@ -64,8 +68,8 @@ pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
     let stop = stop::on_signal()?;
     let assigner = Assigner::start(args.config()).await?;
     output::announce(&format!(
-        "assigner at http://{}, metrics at http://{}/metrics",
-        args.listen, args.http
+        "assigner at http://{}, page at http://{}/, metrics at http://{}/metrics",
+        args.listen, args.http, args.http
     ))?;
     let failed = stop.run_until_cancelled(assigner.failed().cancelled()).await;
     assigner.shutdown().await;
@@ -90,6 +94,7 @@ impl AssignerArgs {
         };
         let mut config = AssignerConfig::new(self.listen, raft);
         config.http = Some(self.http);
+        config.page_commands = self.page_commands;
         config.record.clone_from(&self.record);
         config
     }

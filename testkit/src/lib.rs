@@ -8,6 +8,7 @@
 //! | a store that is slow or wrong | [`store_gates`], [`store_fault`], others with [`store_decorator`] |
 //! | an unreliable network to a store | [`fault_proxy`] |
 //! | a pod that is only described | [`pod`], with an [`assignment`] |
+//! | a person in front of a page | [`chromium`] |
 //! | a cluster of processes | [`process`], at an [`address`] |
 //!
 //! Tests wait with [`deadline`], read [`metrics`], and judge histories of appends by [`linearizability`].
@@ -15,6 +16,7 @@
 pub mod address;
 pub mod assignment;
 pub mod assignment_server;
+pub mod chromium;
 pub mod deadline;
 pub mod fault_proxy;
 pub mod grpc_server;

@@ -5,6 +5,10 @@
 mod admin;
 mod explain;
 mod metrics;
+mod page;
+mod page_client;
+mod page_cluster;
+mod page_scale;
 mod reports;
 mod running_member;
 mod scripted_slicelet;

@@ -51,13 +51,13 @@ async fn a_slicelet_whose_process_is_gone_loses_its_slices_at_once() {
 #[tokio::test]
 async fn an_acknowledged_assignment_survives_a_restart() {
     let folder = TempDir::new().unwrap();
-    let before = RunningMember::start_in(folder.path()).await;
+    let before = RunningMember::start_in(folder.path(), false).await;
     let mut one = ScriptedSlicelet::register(&before, "pod-1", 1).await;
     one.assigned(|assignment| assignment.generation().number() == 1).await;
     drop(one);
     assert!(before.assigner.shutdown().await);
 
-    let after = RunningMember::start_in(folder.path()).await;
+    let after = RunningMember::start_in(folder.path(), false).await;
     let mut back = ScriptedSlicelet::register(&after, "pod-1", 2).await;
     let pod = back.pod.clone();
     back.assigned(|assignment| assignment.pods() == [pod.clone()]).await;

@@ -213,6 +213,7 @@ mod tests {
             text: "generation 3: 1 slices moved".to_owned(),
             moves: vec!["[40, 80): to pod-1".to_owned()],
             generation: Some(3),
+            ..pb::Incident::default()
         };
         let expected =
             "       15 s ago  decision  generation 3: 1 slices moved\n       15 s ago  move      [40, 80): to pod-1\n";

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::Args;
+use emberkeep_proto::convert::range_of_text;
 use emberkeep_proto::pb;
 
 use crate::exit::CommandError;
@@ -44,22 +45,8 @@ pub(super) fn printed(slice: &pb::Slice) -> String {
 }
 
 pub(super) fn range_from(text: &str) -> Result<pb::Slice, CommandError> {
-    let bounds = text
-        .split_once("..")
-        .and_then(|(start, end)| Some((bytes_from(start)?, bytes_from(end)?)));
     let wrong = format_args!("{text} is not a range: write START..END in hexadecimal, as 40..80 or c0..");
-    let (start, end) = bounds.ok_or_else(|| CommandError::bad_input(wrong))?;
-    Ok(pb::Slice {
-        start,
-        end: (!end.is_empty()).then_some(end),
-    })
-}
-
-fn bytes_from(hexadecimal: &str) -> Option<Vec<u8>> {
-    let digits = hexadecimal.as_bytes();
-    let is_valid = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
-    let byte = |at: usize| u8::from_str_radix(hexadecimal.get(at..at + 2)?, 16).ok();
-    is_valid.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
+    range_of_text(text).ok_or_else(|| CommandError::bad_input(wrong))
 }
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {

@@ -10,7 +10,10 @@ pub(super) struct RunProgress(ProgressBar);
 
 impl RunProgress {
     pub(super) fn begin() -> Self {
-        Self(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")))
+        let bar = ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}"));
+        bar.set_message("starting assigner and store");
+        bar.tick();
+        Self(bar)
     }
 
     pub(super) fn show(&self, event: &ProgressEvent<'_>) {

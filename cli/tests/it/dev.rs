@@ -25,6 +25,7 @@ fn run(place: &Path, options: &str) -> Value {
     let line = format!("dev --patient --trace trace.csv --json out.json {options}");
     let ended = finished_in(place, &line);
     assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stderr.starts_with("page         http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stderr.contains(", metrics at http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stdout.starts_with("requests "), "{ended:?}");
     json_in(place, "out.json")

@@ -135,6 +135,18 @@ impl DevOutput {
         self.log.matches(&format!("disruption injected kind={kind} ")).count()
     }
 
+    /// The first line of its output.
+    pub(crate) fn first_line(&self) -> Option<&str> {
+        self.lines.first().map(String::as_str)
+    }
+
+    /// The address of the metrics, and of the page, of the process of that name.
+    pub(crate) fn metrics_address_of(&self, name: &str) -> Option<SocketAddr> {
+        let line = self.lines.iter().find(|line| line.starts_with(name))?;
+        let (_, url) = line.split_once("metrics at http://")?;
+        url.strip_suffix("/metrics")?.parse().ok()
+    }
+
     /// The number of completed requests, by the samples of each second.
     pub(crate) fn request_count(&self) -> u64 {
         self.values_of(" req/s,").sum()

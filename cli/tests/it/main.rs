@@ -14,6 +14,7 @@ mod documents;
 mod failures;
 mod followed_command;
 mod logs;
+mod page;
 mod recording;
 mod requests;
 mod simulation;

@@ -30,6 +30,10 @@ pub struct PodActivity {
     pub load: Load,
     /// The most load that it can carry.
     pub capacity: Load,
+    /// Bytes of warm values of the slices that it serves.
+    pub memory: u64,
+    /// Bytes of values that it can keep warm; `None` if unlimited.
+    pub memory_capacity: Option<u64>,
     /// How many replicas it has in each phase.
     pub replica_counts: BTreeMap<Phase, usize>,
     /// The mean of its warming slices, in thousandths; `None` without one.
@@ -55,16 +59,14 @@ impl TargetActivity {
             .pods
             .iter()
             .map(|(name, condition)| {
-                let weight = inputs
-                    .signals
-                    .pods
-                    .get(name)
-                    .map(|signal| signal.pod.weight)
-                    .unwrap_or_default();
+                let pod = inputs.signals.pods.get(name).map(|signal| &signal.pod);
+                let weight = pod.map(|pod| pod.weight).unwrap_or_default();
                 let activity = PodActivity {
                     condition: *condition,
                     load: Load::ZERO,
                     capacity: inputs.settings.capacity_of(weight),
+                    memory: 0,
+                    memory_capacity: pod.and_then(|pod| pod.memory_capacity),
                     replica_counts: BTreeMap::new(),
                     warm_share: warm_share(overview, name),
                 };
@@ -73,12 +75,13 @@ impl TargetActivity {
             .collect();
         let demands = inputs.signals.load.demands_of(assignment.slices());
         for (state, demand) in assignment.slices().values().zip(demands) {
-            let part = demand.now.share(1, state.replicas.serving().count().max(1) as u128);
+            let part = demand.share(1, state.replicas.serving().count().max(1) as u128);
             for replica in state.replicas.iter() {
                 if let Some(pod) = pods.get_mut(&assignment.pod(replica.pod).name) {
                     *pod.replica_counts.entry(replica.phase).or_default() += 1;
                     if replica.phase.is_routed_to() {
-                        pod.load += part;
+                        pod.load += part.now;
+                        pod.memory = pod.memory.saturating_add(part.memory);
                     }
                 }
             }

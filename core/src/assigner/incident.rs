@@ -198,6 +198,25 @@ fn added(before: &Marks<()>, after: &Marks<()>) -> Vec<Slice> {
 }
 
 impl IncidentKind {
+    /// Whether something failed, as opposed to a wanted change or the end of a failure.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::PodDied { .. } | Self::Poisoned { .. } | Self::MassFailure { is_active: true } => true,
+            Self::HeldBack { count } => *count > 0,
+            Self::LeaderStarted
+            | Self::Decided(_)
+            | Self::PodJoined { .. }
+            | Self::PodRestarted { .. }
+            | Self::PodDraining { .. }
+            | Self::PodLeft { .. }
+            | Self::Frozen { .. }
+            | Self::Released { .. }
+            | Self::Configured
+            | Self::MassFailure { is_active: false } => false,
+        }
+    }
+
     /// The kind in one word.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

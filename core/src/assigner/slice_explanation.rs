@@ -94,9 +94,14 @@ impl SliceExplanation {
 
 /// The hottest of these keys, hottest first; equally hot ones in key order.
 pub(super) fn hottest(points: &[(SliceKey, Demand)]) -> Vec<(SliceKey, Demand)> {
+    hottest_of(points, HOTTEST_MAX)
+}
+
+/// The `count` hottest of these keys, in the same order.
+pub(super) fn hottest_of(points: &[(SliceKey, Demand)], count: usize) -> Vec<(SliceKey, Demand)> {
     let mut points = points.to_vec();
     points.sort_by(|(a, a_demand), (b, b_demand)| b_demand.now.cmp(&a_demand.now).then_with(|| a.cmp(b)));
-    points.truncate(HOTTEST_MAX);
+    points.truncate(count);
     points
 }
 

@@ -34,7 +34,12 @@ impl AssignerMember {
         format!("http://{}", self.addresses.listen)
     }
 
-    /// Its process; `all` are the members of the group, this one included.
+    /// The URL of its page.
+    pub fn page_url(&self) -> String {
+        format!("http://{}/", self.addresses.http)
+    }
+
+    /// Its process, with the buttons of the page enabled: nobody else uses the cluster. `all` are the members of the group, this one included.
     pub(super) fn spec(&self, all: &[Self], folder: &DataFolder, program: PathBuf) -> ProcessSpec {
         let listed: Vec<String> = all
             .iter()
@@ -46,6 +51,7 @@ impl AssignerMember {
             format!("--id={}", self.id),
             format!("--listen={}", self.addresses.listen),
             format!("--http={}", self.addresses.http),
+            "--page-commands".to_owned(),
             format!("--members={}", listed.join(",")),
             format!("--data={}", folder.of_member(&self.name()).display()),
         ];

@@ -318,6 +318,12 @@ impl ProcessCluster {
         &self.folder
     }
 
+    /// The line with the URL of the page; each member serves it.
+    pub(crate) fn page_location(&self) -> String {
+        let first = self.assigners.members().first().expect("a group has members");
+        format!("{:<12} {}", "page", first.page_url())
+    }
+
     /// One line for each process, the store and the data folder, with its URL or path.
     pub(crate) fn locations(&self) -> Vec<String> {
         let members = self.assigners.members().iter();

@@ -129,7 +129,6 @@ async fn start(
     show: ShowProgress<'_>,
 ) -> Result<DevHarness, LabError> {
     let target = settings_of(&settings, &schedule)?;
-    show(ProgressEvent::Step("starting assigner and store"));
     let cluster_settings = ProcessClusterSettings {
         members: settings.assigners,
         record: settings.record.clone(),
@@ -140,6 +139,7 @@ async fn start(
         ..ProcessClusterSettings::new(settings.program.clone())
     };
     let mut cluster = ProcessCluster::start(folder, settings.store.clone(), cluster_settings).await?;
+    show(ProgressEvent::Located(&cluster.page_location()));
     cluster.create_target(TARGET, target).await?;
     let part = |step, done, count| show(ProgressEvent::Part { step, done, count });
     let written = |done, count| part("writing objects", done, count);

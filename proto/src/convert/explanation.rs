@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use emberkeep_core::assigner::{
-    ExplainedReplica, Incident, IncidentKind, MoveActivity, PastMoveOfSlice, PodActivity, PodExplanation,
-    SliceExplanation, Subject, SubjectExplanation, TargetActivity, WarmingProgress,
+    AppliedDecision, ExplainedReplica, Incident, IncidentKind, MoveActivity, PastMoveOfSlice, PodActivity,
+    PodExplanation, SliceExplanation, Subject, SubjectExplanation, TargetActivity, WarmingProgress,
 };
 use emberkeep_core::assignment::Phase;
 use emberkeep_core::balancer::DecisionReport;
 use emberkeep_core::keyspace::SliceKey;
-use emberkeep_core::load::Demand;
+use emberkeep_core::load::{Demand, Load};
 use emberkeep_core::pod::PodName;
 use emberkeep_core::target::KeyMode;
 use emberkeep_core::time::Timestamp;
@@ -122,7 +122,34 @@ impl From<&PodExplanation> for pb::PodExplanation {
 /// The wire form of an incident that is this old at `now`.
 #[must_use]
 pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
-    let decided = match &incident.kind {
+    let decided = decision_of(incident);
+    let report = decided.map(|decided| decided.report.as_ref());
+    pb::Incident {
+        number: incident.number,
+        age_ms: millis(now.since(incident.at)),
+        kind: incident.kind.as_str().to_owned(),
+        text: incident.kind.to_string(),
+        moves: report.map(first_moves).unwrap_or_default(),
+        generation: decided.map(|decided| decided.generation.number()),
+        forced_millionths: report.map_or(0, |report| moved_millionths(report, false)),
+        voluntary_millionths: report.map_or(0, |report| moved_millionths(report, true)),
+        is_failure: incident.kind.is_failure(),
+    }
+}
+
+/// The part of all load that a decision moved, for balance or because it had to.
+fn moved_millionths(report: &DecisionReport, is_voluntary: bool) -> u64 {
+    let totals = report.totals().into_iter();
+    let moved: Load = totals
+        .filter(|(cause, _)| cause.is_voluntary() == is_voluntary)
+        .map(|(_, total)| total.load)
+        .sum();
+    let millionths = u128::from(moved.milli()) * 1_000_000 / u128::from(report.total.milli().max(1));
+    u64::try_from(millionths).unwrap_or(u64::MAX)
+}
+
+fn decision_of(incident: &Incident) -> Option<&AppliedDecision> {
+    match &incident.kind {
         IncidentKind::Decided(decided) => Some(decided),
         IncidentKind::LeaderStarted
         | IncidentKind::PodJoined { .. }
@@ -136,14 +163,6 @@ pub fn wire_incident(incident: &Incident, now: Timestamp) -> pb::Incident {
         | IncidentKind::Configured
         | IncidentKind::MassFailure { .. }
         | IncidentKind::HeldBack { .. } => None,
-    };
-    pb::Incident {
-        number: incident.number,
-        age_ms: millis(now.since(incident.at)),
-        kind: incident.kind.as_str().to_owned(),
-        text: incident.kind.to_string(),
-        moves: decided.map(|decided| first_moves(&decided.report)).unwrap_or_default(),
-        generation: decided.map(|decided| decided.generation.number()),
     }
 }
 
@@ -189,6 +208,8 @@ fn pod_activity(name: &PodName, pod: &PodActivity, planned_load_milli: Option<u6
         yielding_count: count(Phase::Yielding),
         leaving_count: count(Phase::Leaving),
         warm_share_thousandths: pod.warm_share,
+        memory_bytes: pod.memory,
+        memory_capacity_bytes: pod.memory_capacity,
     }
 }
 

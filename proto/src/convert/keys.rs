@@ -20,6 +20,25 @@ pub fn named_keys(wire: Option<pb::Keys>, mode: KeyMode) -> Result<Slice, Invali
     }
 }
 
+/// The range of slice keys that a text names as `START..END` in hexadecimal, where an omitted bound is the start or the end
+/// of the key space; `None` if it has another form.
+#[must_use]
+pub fn range_of_text(text: &str) -> Option<pb::Slice> {
+    let (start, end) = text.split_once("..")?;
+    let end = bytes_of_hexadecimal(end)?;
+    Some(pb::Slice {
+        start: bytes_of_hexadecimal(start)?,
+        end: (!end.is_empty()).then_some(end),
+    })
+}
+
+fn bytes_of_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let is_valid = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    is_valid.then(|| (0..digits.len()).step_by(2).map(byte).collect())?
+}
+
 /// The slice that holds only this key.
 fn single_key_slice(application_key: &[u8], mode: KeyMode) -> Result<Slice, InvalidMessage> {
     let key = SliceKey::of(application_key, mode).map_err(|error| InvalidMessage::new("keys.key", error))?;

@@ -18,7 +18,10 @@ pub struct TimedEvent {
 }
 
 /// An event that observers read.
-#[expect(clippy::large_enum_variant, reason = "observers read them one at a time and keep none")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "observers read them one at a time and keep none"
+)]
 #[derive(Debug, Clone)]
 pub enum ClusterEvent {
     /// A change was replicated.
