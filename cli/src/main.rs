@@ -12,6 +12,7 @@ mod output;
 mod quantity;
 mod sim;
 mod stop;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,7 @@
 //! The connection to an OTLP collector, and the log of its failures.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use thiserror::Error;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-use crate::channel::{ChannelSettings, channel_to};
+use crate::channel::{ChannelSettings, channel_to, is_valid_address};
 use crate::clock::Clock;
 use crate::keyed_throttle::KeyedThrottle;
 
@@ -21,10 +23,31 @@ const EXPORT_DEADLINE: Duration = Duration::from_secs(3);
 /// The least time between two logs of failures.
 const LOG_PAUSE: Duration = Duration::from_secs(60);
 
-/// A URL that names no collector.
+/// The address of a collector: `http://host:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectorAddress {
+    url: String,
+}
+
+/// A text that is no address of a collector.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("it must be the address of an OTLP collector for gRPC, such as http://127.0.0.1:4317")]
-pub struct BadEndpoint;
+pub struct BadCollectorAddress;
+
+impl FromStr for CollectorAddress {
+    type Err = BadCollectorAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadCollectorAddress> {
+        let url = is_valid_address(text).then(|| text.to_owned());
+        url.map(|url| Self { url }).ok_or(BadCollectorAddress)
+    }
+}
+
+impl fmt::Display for CollectorAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
 
 /// The process as a collector sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,22 +68,20 @@ pub struct CollectorLink {
 }
 
 impl CollectorLink {
-    /// A link to the collector at `endpoint`: `http://host:port`. It connects with the first export, and reconnects when
-    /// the connection is lost. Must be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// If the endpoint is no such URL.
-    pub fn new(endpoint: &str, identity: ServiceIdentity) -> Result<Self, BadEndpoint> {
-        let channel = channel_to(endpoint, &ChannelSettings::default()).map_err(|_| BadEndpoint)?;
+    /// A link to a collector. It connects with the first export, and reconnects when the connection is lost. Must be
+    /// called within a tokio runtime.
+    #[must_use]
+    pub fn new(address: &CollectorAddress, identity: ServiceIdentity) -> Self {
+        let channel = channel_to(&address.url, &ChannelSettings::default());
         let resource = Resource::builder_empty()
             .with_service_name(identity.name)
             .with_attribute(KeyValue::new("service.instance.id", identity.instance));
-        Ok(Self {
-            channel,
+        Self {
+            channel: channel.expect("it was checked when it was parsed"),
             resource: resource.build(),
             failures: Arc::new(Mutex::new(KeyedThrottle::new(LOG_PAUSE, 2))),
             clock: Clock::start(),
-        })
+        }
     }
 
     pub(super) fn channel(&self) -> Channel {

@@ -17,7 +17,7 @@ mod span_sender;
 mod trace_export;
 mod trace_filter;
 
-pub use self::collector_link::{BadEndpoint, CollectorLink, ServiceIdentity};
+pub use self::collector_link::{BadCollectorAddress, CollectorAddress, CollectorLink, ServiceIdentity};
 pub use self::metric_export::MetricExport;
 pub use self::sample_ratio::{BadRatio, SampleRatio};
 pub use self::trace_export::TraceExport;
