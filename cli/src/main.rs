@@ -52,5 +52,7 @@ async fn perform(command: Command) -> Result<(), CommandError> {
         Command::DevPod(args) => Box::pin(dev::run_pod(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
         Command::BenchReader(args) => Box::pin(bench::run_reader(args)).await,
+        #[cfg(feature = "otlp")]
+        Command::BenchCaller(args) => Box::pin(bench::run_caller(args)).await,
     }
 }

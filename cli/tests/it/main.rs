@@ -17,5 +17,6 @@ mod logs;
 mod recording;
 mod requests;
 mod simulation;
+mod telemetry;
 mod writable_pods;
 mod writes;

@@ -150,3 +150,64 @@ fn nanos(time: SystemTime) -> u64 {
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus::{HistogramOpts, IntCounter, IntGauge, Opts, Registry};
+
+    use super::super::ServiceIdentity;
+    use super::*;
+
+    fn registered() -> Registry {
+        let registry = Registry::new();
+        let opts = Opts::new("emberkeep_test_requests_total", "Requests.").const_label("target", "t");
+        let requests = IntCounter::with_opts(opts).unwrap();
+        requests.inc_by(3);
+        let keys = IntGauge::new("emberkeep_test_keys", "Keys.").unwrap();
+        keys.set(7);
+        let opts = HistogramOpts::new("emberkeep_test_seconds", "Time.").buckets(vec![0.5, 1.0]);
+        let seconds = prometheus::Histogram::with_opts(opts).unwrap();
+        [0.25, 0.75, 0.75, 8.0].map(|time| seconds.observe(time));
+        registry.register(Box::new(requests)).unwrap();
+        registry.register(Box::new(keys)).unwrap();
+        registry.register(Box::new(seconds)).unwrap();
+        registry
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_metric_has_its_counterpart() {
+        let identity = ServiceIdentity {
+            name: "test".to_owned(),
+            instance: "1".to_owned(),
+        };
+        let link = CollectorLink::new(&"http://127.0.0.1:1".parse().unwrap(), identity);
+        let started = SystemTime::UNIX_EPOCH;
+        let mut request = export_request(&link, &registered().gather(), started, SystemTime::now());
+        let resource = request.resource_metrics.remove(0);
+        assert_eq!(
+            resource.resource.unwrap().attributes,
+            [attribute("service.name", "test"), attribute("service.instance.id", "1")]
+        );
+        let [keys, requests, seconds] = resource.scope_metrics[0].metrics.as_slice() else {
+            panic!("three metrics, sorted by name");
+        };
+        assert_eq!((&*keys.name, &*keys.description), ("emberkeep_test_keys", "Keys."));
+        let Some(metric::Data::Gauge(gauge)) = &keys.data else {
+            panic!("{keys:?}");
+        };
+        assert_eq!(gauge.data_points[0].value, Some(Number::AsDouble(7.0)));
+        let Some(metric::Data::Sum(sum)) = &requests.data else {
+            panic!("{requests:?}");
+        };
+        assert!(sum.is_monotonic);
+        assert_eq!(sum.data_points[0].attributes, [attribute("target", "t")]);
+        assert_eq!(sum.data_points[0].value, Some(Number::AsDouble(3.0)));
+        let Some(metric::Data::Histogram(histogram)) = &seconds.data else {
+            panic!("{seconds:?}");
+        };
+        let point = &histogram.data_points[0];
+        assert_eq!(point.explicit_bounds, [0.5, 1.0]);
+        assert_eq!(point.bucket_counts, [1, 2, 1]);
+        assert_eq!((point.count, point.sum), (4, Some(9.75)));
+    }
+}

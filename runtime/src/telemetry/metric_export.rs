@@ -59,3 +59,50 @@ async fn export(link: CollectorLink, registry: Registry, stop: CancellationToken
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use emberkeep_testkit::deadline::{DEADLINE, eventually};
+    use emberkeep_testkit::otlp_collector::OtlpCollector;
+    use prometheus::IntCounter;
+
+    use super::super::ServiceIdentity;
+    use super::*;
+
+    fn exported_to(collector: &OtlpCollector) -> (IntCounter, MetricExport) {
+        let registry = Registry::new();
+        let counter = IntCounter::new("emberkeep_test_total", "Counts.").unwrap();
+        registry.register(Box::new(counter.clone())).unwrap();
+        let identity = ServiceIdentity {
+            name: "metric-test".to_owned(),
+            instance: "1".to_owned(),
+        };
+        let link = CollectorLink::new(&collector.url().parse().unwrap(), identity);
+        (counter, MetricExport::start(link, registry))
+    }
+
+    #[tokio::test]
+    async fn metrics_are_sent_at_the_start_and_once_more_at_the_end() {
+        let collector = OtlpCollector::start().await;
+        let (counter, export) = exported_to(&collector);
+        let first = async || collector.metrics_of("metric-test").pop();
+        let first = eventually("the first export", first).await;
+        counter.inc();
+        export.shutdown(DEADLINE).await;
+        let all = collector.metrics_of("metric-test");
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0], first);
+        assert_ne!(all[1].data, first.data);
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_hangs_is_waited_for_until_the_deadline() {
+        let collector = OtlpCollector::hanging().await;
+        let (_, export) = exported_to(&collector);
+        let began_at = Instant::now();
+        export.shutdown(Duration::from_millis(50)).await;
+        assert!(began_at.elapsed() < DEADLINE);
+    }
+}

@@ -77,3 +77,67 @@ impl TraceExport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use emberkeep_testkit::deadline::DEADLINE;
+    use emberkeep_testkit::otlp_collector::OtlpCollector;
+    use tracing::{debug_span, info_span};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::super::ServiceIdentity;
+    use super::*;
+    use crate::trace_context::{ALWAYS_RECORDED, MAY_BEGIN_TRACE, PART_OF_TRACE};
+
+    fn export_to(url: &str, ratio: f64) -> TraceExport {
+        let identity = ServiceIdentity {
+            name: "trace-test".to_owned(),
+            instance: "1".to_owned(),
+        };
+        let link = CollectorLink::new(&url.parse().unwrap(), identity);
+        TraceExport::start(link, SampleRatio::try_new(ratio).unwrap())
+    }
+
+    fn record_spans() {
+        let request = debug_span!(target: MAY_BEGIN_TRACE, "request");
+        request.in_scope(|| debug_span!(target: PART_OF_TRACE, "load").in_scope(|| {}));
+        debug_span!(target: PART_OF_TRACE, "load of no request").in_scope(|| {});
+        let pull = debug_span!(target: ALWAYS_RECORDED, "pull");
+        pull.in_scope(|| debug_span!(target: MAY_BEGIN_TRACE, "request of a pull").in_scope(|| {}));
+        info_span!("of another library").in_scope(|| {});
+    }
+
+    #[tokio::test]
+    async fn sampled_requests_are_recorded_with_all_below_them() {
+        for (ratio, expected) in [
+            (1.0, "load, pull, request, request of a pull"),
+            (0.0, "pull, request of a pull"),
+        ] {
+            let collector = OtlpCollector::start().await;
+            let export = export_to(&collector.url(), ratio);
+            let subscriber = tracing_subscriber::registry().with(export.layer());
+            tracing::subscriber::with_default(subscriber, record_spans);
+            export.shutdown(DEADLINE).await;
+            let mut names: Vec<_> = collector.spans().into_iter().map(|span| span.name).collect();
+            names.sort();
+            assert_eq!(names.join(", "), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_collector_that_hangs_or_is_down_delays_neither_spans_nor_the_end() {
+        let hanging = OtlpCollector::hanging().await;
+        for url in [hanging.url(), "http://127.0.0.1:1".to_owned()] {
+            let export = export_to(&url, 1.0);
+            let subscriber = tracing_subscriber::registry().with(export.layer());
+            let began_at = Instant::now();
+            tracing::subscriber::with_default(subscriber, || {
+                (0..10 * QUEUE_SPANS_MAX).for_each(|_| drop(debug_span!(target: ALWAYS_RECORDED, "pull")));
+            });
+            export.shutdown(Duration::from_millis(50)).await;
+            assert!(began_at.elapsed() < DEADLINE);
+        }
+    }
+}
