@@ -104,7 +104,12 @@ impl Call {
     async fn send(&self, request: &mut OutgoingRequest, peer: &Peer) -> AttemptOutcome {
         match self.is_traced {
             // Boxed, so that the future of a request that is not traced stays small.
-            true => Box::pin(in_attempt(request, peer, async |request| self.send_once(request, peer).await)).await,
+            true => {
+                Box::pin(in_attempt(request, peer, async |request| {
+                    self.send_once(request, peer).await
+                }))
+                .await
+            }
             false => self.send_once(request, peer).await,
         }
     }

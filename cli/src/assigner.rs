@@ -60,7 +60,9 @@ fn member_from(text: &str) -> Result<(MemberId, String), String> {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
-    let mut telemetry = args.telemetry.start("emberkeep-assigner", format!("assigner-{}", args.id));
+    let mut telemetry = args
+        .telemetry
+        .start("emberkeep-assigner", format!("assigner-{}", args.id));
     log::to_stderr_as(args.log_format, "info", &telemetry);
     if args.with_parent {
         stop::with_parent();

@@ -5,7 +5,9 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -125,7 +127,9 @@ impl TraceService for CollectorService {
         for resource in request.into_inner().resource_spans {
             let service = service_name(resource.resource.as_ref());
             let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
-            lock(&self.received).spans.extend(spans.map(|span| received(&service, span)));
+            lock(&self.received)
+                .spans
+                .extend(spans.map(|span| received(&service, span)));
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }

@@ -58,7 +58,9 @@ async fn clerk_and_pod() -> (Clerk, EchoPod, AssignmentServer) {
 
 async fn call_from(clerk: &Clerk, traceparent: &str) {
     let mut request = Request::new(String::new());
-    request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("traceparent", traceparent.parse().unwrap());
     let answer = StringClient::new(clerk.for_key("k")).unary(request).await;
     answer.unwrap();
 }
@@ -103,8 +105,16 @@ async fn each_attempt_has_a_span() {
     answer.unwrap();
     let attempts = traced.spans("emberkeep.attempt").await;
     let outcome = |span: &ReceivedSpan| span.attributes["outcome"].clone();
-    assert_eq!(attempts.first().map(outcome).as_deref(), Some("unreachable"), "{attempts:?}");
-    assert_eq!(attempts.last().map(outcome).as_deref(), Some("answered"), "{attempts:?}");
+    assert_eq!(
+        attempts.first().map(outcome).as_deref(),
+        Some("unreachable"),
+        "{attempts:?}"
+    );
+    assert_eq!(
+        attempts.last().map(outcome).as_deref(),
+        Some("answered"),
+        "{attempts:?}"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +137,10 @@ async fn the_decision_not_to_sample_is_sent_to_the_pod() {
     call(clerk.for_key("k")).await.unwrap();
     call_from(&clerk, NOT_SAMPLED).await;
     let received = pod.traceparents();
-    assert!(received[0].starts_with("00-") && received[0].ends_with("-00"), "{received:?}");
+    assert!(
+        received[0].starts_with("00-") && received[0].ends_with("-00"),
+        "{received:?}"
+    );
     assert_eq!(received[1], NOT_SAMPLED);
     assert!(traced.spans("emberkeep.call").await.is_empty());
 }

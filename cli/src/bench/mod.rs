@@ -20,9 +20,9 @@ use emberkeep_lab::bench::{self, BenchReport};
 use emberkeep_lab::report::ProgressEvent;
 
 use self::budget::BudgetArgs;
-use self::herd::HerdArgs;
 #[cfg(feature = "otlp")]
 pub(crate) use self::caller::{CallerArgs, run as run_caller};
+use self::herd::HerdArgs;
 pub(crate) use self::reader::{ReaderArgs, run as run_reader};
 use self::restart::RestartArgs;
 use self::state_tax::StateTaxArgs;

@@ -130,7 +130,10 @@ mod tests {
     fn bad_values_are_refused_with_the_allowed_ones() {
         let refused = |line| parsed(line).unwrap_err();
         for bad in ["collector", "http://a", "https://a:4317", "a b"] {
-            assert!(refused(&format!("--otlp-endpoint={bad}")).contains("http://127.0.0.1:4317"), "{bad}");
+            assert!(
+                refused(&format!("--otlp-endpoint={bad}")).contains("http://127.0.0.1:4317"),
+                "{bad}"
+            );
         }
         for bad in ["2", "-1", "NaN", "1%"] {
             let line = format!("--otlp-endpoint=http://a:1 --trace-sample={bad}");

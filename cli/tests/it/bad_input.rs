@@ -77,7 +77,9 @@ fn a_collector_or_a_ratio_that_cannot_be_used_is_refused() {
              such as http://127.0.0.1:4317"
         );
         assert_eq!(
-            refusal_of(&format!("{command} --otlp-endpoint http://127.0.0.1:4317 --trace-sample 1.5")),
+            refusal_of(&format!(
+                "{command} --otlp-endpoint http://127.0.0.1:4317 --trace-sample 1.5"
+            )),
             "invalid value '1.5' for '--trace-sample <RATIO>': it must be a number from 0 to 1, such as 0.01 for one \
              request in a hundred"
         );

@@ -38,7 +38,10 @@ fn one_trace_leads_from_the_client_through_the_pod_to_the_store() {
     wait_for("a decision", || {
         let spans = collector.spans();
         let proposal = |span: &&ReceivedSpan| span.name == "emberkeep.proposal" && span.service == "emberkeep-assigner";
-        spans.iter().find(proposal).map(|span| span.attributes["outcome"].clone())
+        spans
+            .iter()
+            .find(proposal)
+            .map(|span| span.attributes["outcome"].clone())
     });
     for (service, metric) in [
         ("emberkeep-assigner", "emberkeep_assigner_"),
@@ -47,7 +50,10 @@ fn one_trace_leads_from_the_client_through_the_pod_to_the_store() {
     ] {
         wait_for(service, || {
             let received = collector.metrics_of(service);
-            received.iter().any(|found| found.name.starts_with(metric)).then_some(())
+            received
+                .iter()
+                .any(|found| found.name.starts_with(metric))
+                .then_some(())
         });
     }
     let summary = dev.end();

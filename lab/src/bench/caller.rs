@@ -102,7 +102,9 @@ async fn start(settings: DemoPodSettings) -> Result<Caller, LabError> {
         }
     });
     let clerk = builder.connect().await.map_err(LabError::failed)?;
-    registry.register(Box::new(clerk.collector())).map_err(LabError::failed)?;
+    registry
+        .register(Box::new(clerk.collector()))
+        .map_err(LabError::failed)?;
     clerk.ready(DEADLINE).await.map_err(LabError::failed)?;
     let keys = owned_keys(&clerk, &name).await?;
     for key in &*keys {

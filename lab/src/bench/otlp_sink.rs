@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use emberkeep_runtime::serve::{bind, incoming, server_builder};
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{MetricsService, MetricsServiceServer};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
@@ -61,7 +63,9 @@ impl TraceService for SinkService {
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let resources = request.get_ref().resource_spans.iter();
-        let spans = resources.flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len() as u64);
+        let spans = resources
+            .flat_map(|resource| &resource.scope_spans)
+            .map(|scope| scope.spans.len() as u64);
         self.0.fetch_add(spans.sum(), Relaxed);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }

@@ -162,7 +162,11 @@ impl fmt::Display for TracingReport {
             ["off".to_owned(), rate(self.plain_calls_per_second)],
             ["on".to_owned(), rate(self.traced_calls_per_second)],
         ];
-        writeln!(f, "{}", ReportTable::of(["traces and metrics exported", "calls/s"], lines))?;
+        writeln!(
+            f,
+            "{}",
+            ReportTable::of(["traces and metrics exported", "calls/s"], lines)
+        )?;
         let [lower, upper] = self.ratio_quartiles;
         writeln!(
             f,

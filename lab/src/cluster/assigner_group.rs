@@ -138,8 +138,15 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(Some(parent.path().to_owned())).unwrap();
         let launcher = Arc::new(LoopbackLauncher);
-        let group =
-            |count| AssignerGroup::new(PathBuf::new(), launcher.clone(), &folder, count, MemberOptions::default());
+        let group = |count| {
+            AssignerGroup::new(
+                PathBuf::new(),
+                launcher.clone(),
+                &folder,
+                count,
+                MemberOptions::default(),
+            )
+        };
         for member in group(3).unwrap().members() {
             fs::create_dir(folder.of_member(&member.name())).unwrap();
         }

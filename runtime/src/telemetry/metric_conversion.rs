@@ -15,8 +15,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics,
-    Sum, metric,
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
+    ScopeMetrics, Sum, metric,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prometheus::proto::{Histogram as BucketCounts, Metric as Series, MetricFamily, MetricType};
@@ -108,7 +108,10 @@ fn number(series: &Series, value: f64, times: ExportTimes) -> NumberDataPoint {
 /// The counts of Prometheus' buckets include all lower buckets, those of OTLP do not; only OTLP lists the last bucket,
 /// without a bound.
 fn histogram(series: &Series, counts: &BucketCounts, times: ExportTimes) -> HistogramDataPoint {
-    let bounded = counts.get_bucket().iter().filter(|bucket| bucket.upper_bound().is_finite());
+    let bounded = counts
+        .get_bucket()
+        .iter()
+        .filter(|bucket| bucket.upper_bound().is_finite());
     let mut bounds = Vec::new();
     let mut bucket_counts = Vec::new();
     let mut below = 0;
@@ -167,7 +170,9 @@ mod tests {
         keys.set(7);
         let opts = HistogramOpts::new("emberkeep_test_seconds", "Time.").buckets(vec![0.5, 1.0]);
         let seconds = prometheus::Histogram::with_opts(opts).unwrap();
-        [0.25, 0.75, 0.75, 8.0].map(|time| seconds.observe(time));
+        for time in [0.25, 0.75, 0.75, 8.0] {
+            seconds.observe(time);
+        }
         registry.register(Box::new(requests)).unwrap();
         registry.register(Box::new(keys)).unwrap();
         registry.register(Box::new(seconds)).unwrap();
@@ -184,10 +189,10 @@ mod tests {
         let started = SystemTime::UNIX_EPOCH;
         let mut request = export_request(&link, &registered().gather(), started, SystemTime::now());
         let resource = request.resource_metrics.remove(0);
-        assert_eq!(
-            resource.resource.unwrap().attributes,
-            [attribute("service.name", "test"), attribute("service.instance.id", "1")]
-        );
+        let mut process = resource.resource.unwrap().attributes;
+        process.sort_by(|one, other| one.key.cmp(&other.key));
+        let expected = [attribute("service.instance.id", "1"), attribute("service.name", "test")];
+        assert_eq!(process, expected);
         let [keys, requests, seconds] = resource.scope_metrics[0].metrics.as_slice() else {
             panic!("three metrics, sorted by name");
         };

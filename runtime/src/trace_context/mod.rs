@@ -32,16 +32,11 @@ pub const MAY_BEGIN_TRACE: &str = "emberkeep::trace::request";
 /// trace of another process.
 pub const ALWAYS_RECORDED: &str = "emberkeep::trace::always";
 
-
 /// The span of a request with these headers: a child of the span that they name, or one that begins a trace. Disabled
 /// if the sender decided not to sample the request. Invalid headers count as absent ones.
 ///
 /// `begins` makes a span with the target [`MAY_BEGIN_TRACE`], `continues` the same span with [`ALWAYS_RECORDED`].
-pub fn span_of_request(
-    headers: &HeaderMap,
-    begins: impl FnOnce() -> Span,
-    continues: impl FnOnce() -> Span,
-) -> Span {
+pub fn span_of_request(headers: &HeaderMap, begins: impl FnOnce() -> Span, continues: impl FnOnce() -> Span) -> Span {
     headers::span_of_request(headers, begins, continues)
 }
 

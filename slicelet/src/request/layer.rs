@@ -63,7 +63,9 @@ where
         let observer = Arc::clone(&self.observer);
         let response = async move {
             let notes = SharedNotes::default();
-            let answer = noted(Arc::clone(&notes), answer).instrument(observed.span.clone()).await;
+            let answer = noted(Arc::clone(&notes), answer)
+                .instrument(observed.span.clone())
+                .await;
             let headers = answer.as_ref().ok().map(http::Response::headers);
             observer.on_ended(&observed, &lock(&notes), headers, arrived_at.elapsed());
             answer

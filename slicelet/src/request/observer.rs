@@ -61,11 +61,20 @@ impl RequestObserver {
     }
 
     /// Reports the end of a request, with the headers of its answer if the service gave one.
-    pub(super) fn on_ended(&self, request: &ObservedRequest, notes: &RequestNotes, answer: Option<&HeaderMap>, took: Duration) {
+    pub(super) fn on_ended(
+        &self,
+        request: &ObservedRequest,
+        notes: &RequestNotes,
+        answer: Option<&HeaderMap>,
+        took: Duration,
+    ) {
         let status = answer.map(|headers| grpc_status(headers).unwrap_or("0"));
         let slice = notes.slice.as_ref().map(ToString::to_string);
         let epoch = notes.epoch.map(Generation::number);
-        let warmth = notes.slice.as_ref().map(|_| if notes.was_cold { "cold" } else { "warm" });
+        let warmth = notes
+            .slice
+            .as_ref()
+            .map(|_| if notes.was_cold { "cold" } else { "warm" });
         let span = &request.span;
         span.record("slice", slice.as_deref());
         span.record("epoch", epoch);
