@@ -25,7 +25,7 @@ use crate::grpc_server::serve;
 /// Accepts traces and metrics until it is dropped.
 #[derive(Debug)]
 pub struct OtlpCollector {
-    /// Where it listens.
+    /// The address of its gRPC services on loopback, with a port that was free.
     pub address: SocketAddr,
     received: Arc<Mutex<Received>>,
     _stop_on_drop: DropGuard,
@@ -36,7 +36,7 @@ pub struct OtlpCollector {
 pub struct ReceivedSpan {
     /// The attribute `service.name` of its process.
     pub service: String,
-    /// The name of the span.
+    /// As it was created, such as `emberkeep.call`.
     pub name: String,
     /// The id of its trace, in hexadecimal.
     pub trace_id: String,

@@ -8,4 +8,4 @@ mod without_otlp;
 #[cfg(feature = "otlp")]
 pub(crate) use self::otlp::{Telemetry, TelemetryArgs};
 #[cfg(not(feature = "otlp"))]
-pub(crate) use self::without_otlp::{Telemetry, TelemetryArgs};
+pub(crate) use self::without_otlp::{NoTelemetry as Telemetry, NoTelemetryArgs as TelemetryArgs};

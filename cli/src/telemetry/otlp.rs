@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn bad_values_are_refused_with_the_allowed_ones() {
-        let refused = |line| parsed(line).unwrap_err();
+        let refused = |line: &str| parsed(line).unwrap_err();
         for bad in ["collector", "http://a", "https://a:4317", "a b"] {
             assert!(
                 refused(&format!("--otlp-endpoint={bad}")).contains("http://127.0.0.1:4317"),

@@ -5,15 +5,15 @@ use prometheus::Registry;
 use tracing_subscriber::layer::Identity;
 
 #[derive(Debug, Clone, Args)]
-pub(crate) struct TelemetryArgs {}
+pub(crate) struct NoTelemetryArgs {}
 
 /// The exports of this process: none.
 #[derive(Debug)]
-pub(crate) struct Telemetry;
+pub(crate) struct NoTelemetry;
 
-impl TelemetryArgs {
-    pub(crate) fn start(&self, _service: &str, _instance: String) -> Telemetry {
-        Telemetry
+impl NoTelemetryArgs {
+    pub(crate) fn start(&self, _service: &str, _instance: String) -> NoTelemetry {
+        NoTelemetry
     }
 
     pub(crate) const fn flags(&self) -> Vec<String> {
@@ -21,7 +21,7 @@ impl TelemetryArgs {
     }
 }
 
-impl Telemetry {
+impl NoTelemetry {
     pub(crate) const fn none() -> Self {
         Self
     }

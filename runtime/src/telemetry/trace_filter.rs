@@ -9,7 +9,7 @@ use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::SampleRatio;
-use crate::trace_context::{ALWAYS_RECORDED, MAY_BEGIN_TRACE, PART_OF_TRACE};
+use crate::trace_context::targets::{ALWAYS_RECORDED, MAY_BEGIN_TRACE, PART_OF_TRACE};
 
 /// A filter of an OpenTelemetry layer, which records the spans of sampled requests. The spans of other requests are
 /// never created, and cost a comparison and a random number.

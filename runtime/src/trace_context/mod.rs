@@ -11,6 +11,7 @@
 
 #[cfg(feature = "otlp")]
 mod propagation;
+pub(crate) mod targets;
 #[cfg(not(feature = "otlp"))]
 mod unpropagated;
 
@@ -19,18 +20,9 @@ use tracing::Span;
 
 #[cfg(feature = "otlp")]
 use self::propagation as headers;
+pub use self::targets::{ALWAYS_RECORDED, MAY_BEGIN_TRACE, PART_OF_TRACE};
 #[cfg(not(feature = "otlp"))]
 use self::unpropagated as headers;
-
-/// The `tracing` target of spans that are recorded below a recorded span only.
-pub const PART_OF_TRACE: &str = "emberkeep::trace";
-
-/// The `tracing` target of spans that may begin a trace: a sample of them is recorded.
-pub const MAY_BEGIN_TRACE: &str = "emberkeep::trace::request";
-
-/// The `tracing` target of spans that are always recorded: those of rare operations, and those that continue a sampled
-/// trace of another process.
-pub const ALWAYS_RECORDED: &str = "emberkeep::trace::always";
 
 /// The span of a request with these headers: a child of the span that they name, or one that begins a trace. Disabled
 /// if the sender decided not to sample the request. Invalid headers count as absent ones.

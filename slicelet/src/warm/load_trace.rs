@@ -15,7 +15,7 @@ pub(super) enum LoadOrigin {
     Disk,
     /// On disk, and the store confirmed that it is the newest version.
     DiskChecked,
-    /// In the store.
+    /// The store sent its newest version.
     Store,
     /// Nowhere: the store has no such object.
     NoObject,
