@@ -21,6 +21,7 @@ use tonic::service::Routes;
 use tracing::{error, info};
 
 use crate::admin_service::AdminService;
+use crate::admin_trace::TracedAdmin;
 use crate::assignment_publisher::AssignmentPublisher;
 use crate::brain_queries::BrainQueries;
 use crate::config::AssignerConfig;
@@ -202,7 +203,7 @@ impl MemberServices {
             .add_service(SliceletSessionServer::new(sessions).max_encoding_message_size(UPDATE_SIZE_MAX))
             .add_service(watch.into_server())
             .add_service(PodReportsServer::new(reports))
-            .add_service(AdminServer::new(self.admin_service()))
+            .add_service(TracedAdmin::new(AdminServer::new(self.admin_service())))
     }
 
     fn admin_service(&self) -> AdminService {

@@ -9,6 +9,7 @@ use emberkeep_runtime::driver::Hands;
 use emberkeep_runtime::tasks::Tasks;
 use tracing::{debug, info, warn};
 
+use crate::decision_trace::{in_proposal, proposal_span, record_decision};
 use crate::measured_brain::MeasuredBrain;
 use crate::metrics::Metrics;
 use crate::probe::probe;
@@ -64,7 +65,8 @@ impl TargetHands {
                 target: target.clone(),
                 kind,
             };
-            let outcome = match member.propose(change).await {
+            let span = proposal_span(&change);
+            let outcome = match in_proposal(span, member.propose(change)).await {
                 Ok(applied) => Some(applied),
                 Err(error) => {
                     warn!(%target, %error, "proposal failed");
@@ -135,6 +137,7 @@ impl Hands<MeasuredBrain> for TargetHands {
                 }
             }
             TargetAction::Explain(report) => {
+                record_decision(&self.target, &report);
                 info!(target = %self.target, "{report}");
                 self.metrics.record_decision(&self.target, &report);
             }

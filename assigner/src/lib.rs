@@ -13,10 +13,12 @@
 
 mod admin_client;
 mod admin_service;
+mod admin_trace;
 mod assigner;
 mod assignment_publisher;
 mod brain_queries;
 mod config;
+mod decision_trace;
 mod distribution;
 mod draining;
 mod error;

@@ -37,6 +37,27 @@ impl AttemptOutcome {
         }
     }
 
+    /// The value of the field `outcome` of an attempt's span.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answered",
+            Self::Forwarded(..) => "forwarded",
+            Self::Misrouted(..) => "misrouted",
+            Self::Failed(CallFailure::NotSent(_)) => "unreachable",
+            Self::Failed(CallFailure::Broken(_)) => "broken",
+            Self::Failed(CallFailure::TimedOut) => "deadline_exceeded",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// The pod's answer, if there is one.
+    pub(crate) const fn answer(&self) -> Option<&http::Response<Body>> {
+        match self {
+            Self::Answered(answer) | Self::Forwarded(answer, _) | Self::Misrouted(answer, _) => Some(answer),
+            Self::Failed(_) | Self::Abandoned => None,
+        }
+    }
+
     /// The caller's result when this was the last attempt. `address` is the pod's, `deadline` the request's.
     pub(crate) fn into_result(
         self,

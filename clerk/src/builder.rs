@@ -105,7 +105,7 @@ impl ClerkBuilder {
         let directory = Arc::clone(&gauge_sources.directory);
         let metrics = Metrics::new(target.as_str(), &self.name, gauge_sources.clone());
         let sources = self.sources.into_iter().chain(self.seeds).collect();
-        let mut watch = WatchSettings::new(target, sources, self.name);
+        let mut watch = WatchSettings::new(target.clone(), sources, self.name);
         watch.channel = self.settings.channel.clone();
         let watcher = Arc::new(AssignmentWatcher::start_measured(watch, metrics.watch.clone(), &stop));
         let following = follow(Arc::clone(&watcher), Arc::clone(&directory));
@@ -114,6 +114,7 @@ impl ClerkBuilder {
             following.await;
         }));
         Ok(Clerk::new(ClerkState::new(
+            target,
             gauge_sources,
             metrics,
             watcher,

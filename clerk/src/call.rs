@@ -10,6 +10,7 @@ use tonic::body::Body;
 
 use crate::ClerkError;
 use crate::attempt_outcome::AttemptOutcome;
+use crate::call_trace::in_attempt;
 use crate::clerk_state::ClerkState;
 use crate::failure_kind::FailureKind;
 use crate::outgoing_request::OutgoingRequest;
@@ -29,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) clerk: Arc<ClerkState>,
     pub(crate) key: Arc<[u8]>,
     pub(crate) options: CallOptions,
+    /// Whether each attempt has a span.
+    pub(crate) is_traced: bool,
 }
 
 type CallResult = Result<http::Response<Body>, ClerkError>;
@@ -99,6 +102,19 @@ impl Call {
     }
 
     async fn send(&self, request: &mut OutgoingRequest, peer: &Peer) -> AttemptOutcome {
+        match self.is_traced {
+            // Boxed, so that the future of a request that is not traced stays small.
+            true => {
+                Box::pin(in_attempt(request, peer, async |request| {
+                    self.send_once(request, peer).await
+                }))
+                .await
+            }
+            false => self.send_once(request, peer).await,
+        }
+    }
+
+    async fn send_once(&self, request: &mut OutgoingRequest, peer: &Peer) -> AttemptOutcome {
         match self.options.is_idempotent && request.is_buffered() {
             true => peer.send_unless_removed(request).await,
             false => peer.send(request).await,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use emberkeep_core::assignment::Generation;
 use emberkeep_core::clerk::RetryBudget;
+use emberkeep_core::target::TargetName;
 use emberkeep_runtime::clock::Clock;
 use emberkeep_runtime::watch::AssignmentWatcher;
 use tokio_util::sync::DropGuard;
@@ -17,6 +18,7 @@ use crate::settings::ClerkSettings;
 use crate::staleness_detector::StalenessDetector;
 
 pub(crate) struct ClerkState {
+    pub(crate) target: TargetName,
     pub(crate) directory: Arc<Directory>,
     watcher: Arc<AssignmentWatcher>,
     pub(crate) settings: ClerkSettings,
@@ -32,6 +34,7 @@ pub(crate) struct ClerkState {
 
 impl ClerkState {
     pub(crate) fn new(
+        target: TargetName,
         sources: GaugeSources,
         metrics: Metrics,
         watcher: Arc<AssignmentWatcher>,
@@ -46,6 +49,7 @@ impl ClerkState {
             clock,
         } = sources;
         Self {
+            target,
             directory,
             watcher,
             metrics,

@@ -32,6 +32,7 @@
 mod attempt_outcome;
 mod builder;
 mod call;
+mod call_trace;
 mod clerk;
 mod clerk_state;
 mod directory;
@@ -50,6 +51,8 @@ mod stats;
 
 pub use builder::ClerkBuilder;
 pub use clerk::Clerk;
+#[cfg(feature = "otlp")]
+pub use emberkeep_runtime::telemetry;
 pub use error::ClerkError;
 pub use metrics::metric_descriptions;
 pub use routed::Routed;

@@ -20,6 +20,7 @@ pub(crate) struct OutgoingRequest {
     uri: Uri,
     headers: HeaderMap,
     body: RequestBody,
+    attempt_count: u32,
 }
 
 #[derive(Debug)]
@@ -38,11 +39,26 @@ impl OutgoingRequest {
             uri: parts.uri,
             headers: parts.headers,
             body: RequestBody::Original(body),
+            attempt_count: 0,
         }
     }
 
     pub(crate) const fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    pub(crate) const fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// The method of the service, such as `/package.Service/Method`.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The number of attempts so far.
+    pub(crate) const fn attempt_count(&self) -> u32 {
+        self.attempt_count
     }
 
     /// Reads the whole body into memory, at most `size_max` bytes.
@@ -60,6 +76,7 @@ impl OutgoingRequest {
 
     /// The request of the next attempt. From the second one on it has a body only if that is buffered.
     pub(crate) fn next_attempt(&mut self) -> http::Request<Body> {
+        self.attempt_count = self.attempt_count.saturating_add(1);
         let body = match &mut self.body {
             RequestBody::Original(body) => std::mem::take(body),
             RequestBody::Buffered(bytes) => Body::new(OneFrame(Some(bytes.clone()))),

@@ -9,8 +9,10 @@ use std::time::Duration;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
+use tracing::Instrument;
 
 use crate::call::{Call, CallOptions};
+use crate::call_trace::{begin_call, end_call};
 use crate::clerk_state::ClerkState;
 use crate::outgoing_request::OutgoingRequest;
 
@@ -69,13 +71,22 @@ impl Service<http::Request<Body>> for Routed {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let mut request = OutgoingRequest::new(request);
+        let span = begin_call(&self.clerk, &self.key, &mut request);
         let call = Call {
             clerk: Arc::clone(&self.clerk),
             key: Arc::clone(&self.key),
             options: self.options,
+            is_traced: !span.is_disabled(),
         };
-        let mut request = OutgoingRequest::new(request);
-        Box::pin(async move { call.run(&mut request).await.map_err(Status::from) })
+        match call.is_traced {
+            false => Box::pin(async move { call.run(&mut request).await.map_err(Status::from) }),
+            true => Box::pin(async move {
+                let result = call.run(&mut request).instrument(span.clone()).await;
+                end_call(&span, &request, &result);
+                result.map_err(Status::from)
+            }),
+        }
     }
 }
 

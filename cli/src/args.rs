@@ -4,6 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::admin::AdminArgs;
 use crate::assigner::AssignerArgs;
+#[cfg(feature = "otlp")]
+use crate::bench::CallerArgs;
 use crate::bench::{BenchArgs, ReaderArgs};
 use crate::dev::{ClientArgs, DemoPodArgs, DevArgs, S3Args};
 use crate::health::HealthArgs;
@@ -42,6 +44,10 @@ pub(crate) enum Command {
     /// A pod that reads its own keys, as `bench` starts it
     #[command(hide = true)]
     BenchReader(ReaderArgs),
+    /// A pod and its client, as `bench tracing` starts them
+    #[cfg(feature = "otlp")]
+    #[command(hide = true)]
+    BenchCaller(CallerArgs),
 }
 
 #[cfg(test)]

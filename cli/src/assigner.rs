@@ -10,6 +10,7 @@ use emberkeep_assigner::{Assigner, AssignerConfig};
 
 use crate::exit::CommandError;
 use crate::log::LogFormat;
+use crate::telemetry::TelemetryArgs;
 use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
@@ -47,6 +48,8 @@ pub(crate) struct AssignerArgs {
     /// The form of the log on standard error; EMBERKEEP_LOG filters it, in the syntax of RUST_LOG
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
     /// End when standard input closes
     #[arg(long, hide = true)]
     with_parent: bool,
@@ -61,18 +64,23 @@ fn member_from(text: &str) -> Result<(MemberId, String), String> {
 
 /// Runs until SIGTERM or Ctrl-C.
 pub(crate) async fn run(args: AssignerArgs) -> Result<(), CommandError> {
-    log::to_stderr_as(args.log_format, "info");
+    let mut telemetry = args
+        .telemetry
+        .start("emberkeep-assigner", format!("assigner-{}", args.id));
+    log::to_stderr_as(args.log_format, "info", &telemetry);
     if args.with_parent {
         stop::with_parent();
     }
     let stop = stop::on_signal()?;
     let assigner = Assigner::start(args.config()).await?;
+    telemetry.export_metrics(&assigner.registry());
     output::announce(&format!(
         "assigner at http://{}, page at http://{}/, metrics at http://{}/metrics",
         args.listen, args.http, args.http
     ))?;
     let failed = stop.run_until_cancelled(assigner.failed().cancelled()).await;
     assigner.shutdown().await;
+    telemetry.shutdown().await;
     match failed {
         None => Ok(()),
         Some(()) => Err(CommandError::failed("the assigner failed, its log has the reason")),

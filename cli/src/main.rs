@@ -13,6 +13,7 @@ mod output;
 mod quantity;
 mod sim;
 mod stop;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -59,5 +60,7 @@ async fn perform(command: Command) -> Result<(), CommandError> {
         Command::DevClient(args) => Box::pin(dev::run_client(args)).await,
         Command::DevS3(args) => Box::pin(dev::run_s3(args)).await,
         Command::BenchReader(args) => Box::pin(bench::run_reader(args)).await,
+        #[cfg(feature = "otlp")]
+        Command::BenchCaller(args) => Box::pin(bench::run_caller(args)).await,
     }
 }

@@ -61,6 +61,12 @@ pub fn channel_to(address: &str, settings: &ChannelSettings) -> Result<Channel, 
     Ok(channel)
 }
 
+/// Whether [`channel_to`] accepts the address.
+#[cfg(feature = "otlp")]
+pub(crate) fn is_valid_address(address: &str) -> bool {
+    endpoint_of(address).is_some()
+}
+
 fn endpoint_of(address: &str) -> Option<Endpoint> {
     let url = match address.split_once("://") {
         None => format!("http://{address}"),

@@ -10,6 +10,7 @@
 //! age_gauge       the time since a confirmation        in_progress   a gauge of what is under way
 //! computed_gauge  a gauge computed at collection       labelled_registry  metrics with constant labels
 //! free_port       loopback ports for tests             http_get      reading a page over HTTP
+//! trace_context   spans across processes               telemetry     traces and metrics by OTLP (feature `otlp`)
 //! ```
 
 pub mod age_gauge;
@@ -29,4 +30,7 @@ pub mod metric_registry;
 pub mod serve;
 pub mod status_page;
 pub mod tasks;
+#[cfg(feature = "otlp")]
+pub mod telemetry;
+pub mod trace_context;
 pub mod watch;

@@ -170,6 +170,14 @@ impl<C: Codec> Builder<C> {
         self
     }
 
+    /// Logs one in so many requests that pass [`Slicelet::request_layer`](crate::Slicelet::request_layer), at the level
+    /// INFO; 0 for none. Default: 0.
+    #[must_use]
+    pub const fn log_requests(mut self, one_in: u64) -> Self {
+        self.config.logs_one_in = one_in;
+        self
+    }
+
     /// Whether SIGTERM drains the pod. Default: true.
     #[must_use]
     pub const fn drain_on_sigterm(mut self, drains: bool) -> Self {

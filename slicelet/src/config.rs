@@ -34,6 +34,7 @@ pub(crate) struct UncheckedConfig {
     pub(crate) load_concurrency: usize,
     pub(crate) load_deadline: Duration,
     pub(crate) http_listen: Option<String>,
+    pub(crate) logs_one_in: u64,
     pub(crate) drains_on_sigterm: bool,
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) admission: AdmissionSettings,
     pub(crate) load_deadline: Duration,
     pub(crate) http_listen: Option<SocketAddr>,
+    /// One request in so many is logged; 0 for none.
+    pub(crate) logs_one_in: u64,
     pub(crate) drains_on_sigterm: bool,
 }
 
@@ -85,6 +88,7 @@ impl UncheckedConfig {
             load_concurrency: 64,
             load_deadline: Duration::from_secs(10),
             http_listen: None,
+            logs_one_in: 0,
             drains_on_sigterm: true,
         }
     }
@@ -102,6 +106,7 @@ impl UncheckedConfig {
             load_deadline: self.checked_load_deadline()?,
             pod,
             http_listen: self.http_address()?,
+            logs_one_in: self.logs_one_in,
             drains_on_sigterm: self.drains_on_sigterm,
             disk: self.checked_disk()?,
         })

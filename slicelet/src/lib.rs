@@ -38,9 +38,11 @@
 //!     .await?;
 //! println!("visit {visit_count}");
 //!
-//! // Added to the pod's gRPC server: the routes for clerks and other pods, and the layer that forwards requests of clients
-//! // without a clerk to the owner, if the target's setting `misroute` is `forward`.
+//! // Added to the pod's gRPC server: the routes for clerks and other pods, the layer that traces and logs a sample of the
+//! // requests, and the one that forwards requests of clients without a clerk to the owner, if the target's setting
+//! // `misroute` is `forward`.
 //! let server = tonic::transport::Server::builder()
+//!     .layer(profiles.request_layer())
 //!     .layer(profiles.forward_layer())
 //!     .add_routes(profiles.routes());
 //! # let _ = server;
@@ -72,6 +74,7 @@ mod overloaded;
 mod own_error;
 mod ownership_snapshot;
 mod published_state;
+mod request;
 mod request_sampler;
 mod session;
 mod slicelet;
@@ -89,6 +92,8 @@ pub use codec::{Codec, CodecError, Json, Postcard, Protobuf, Raw};
 pub use emberkeep_core::assignment::Generation;
 pub use emberkeep_core::keyspace::Slice;
 pub use emberkeep_proto::convert::NotOwner;
+#[cfg(feature = "otlp")]
+pub use emberkeep_runtime::telemetry;
 pub use emberkeep_store::{Store, StoreError};
 pub use error::SliceletError;
 pub use forward::{ForwardLayer, Forwarding};
@@ -97,6 +102,7 @@ pub use guard::Guard;
 pub use metrics::metric_descriptions;
 pub use overloaded::Overloaded;
 pub use own_error::OwnError;
+pub use request::{ObservedService, RequestLayer};
 pub use slicelet::Slicelet;
 pub use stats::Stats;
 pub use warm::{DiskError, Freshness, GetError, HotValue, WriteError};

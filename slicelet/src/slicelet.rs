@@ -27,6 +27,7 @@ use crate::key_access::KeyAccess;
 use crate::metrics::Metrics;
 use crate::own_error::OwnError;
 use crate::published_state::PublishedState;
+use crate::request::{self, RequestLayer, RequestObserver};
 use crate::session::{self, SessionParts};
 use crate::stats::Stats;
 use crate::status;
@@ -128,6 +129,9 @@ impl<C: Codec> Slicelet<C> {
         let ordinal = snapshot.count_request(range);
         access.published.sampler.sample(&slice_key, 1, ordinal);
         let fence = snapshot.fence(range, share, access.freshness);
+        if request::is_observed() {
+            request::on_owned(snapshot.ownership.assignment().get(&slice_key).0, share.epoch);
+        }
         Ok(Guard::new(access, key, slice_key, fence, share.epoch))
     }
 
@@ -168,6 +172,22 @@ impl<C: Codec> Slicelet<C> {
     pub fn forward_layer(&self) -> ForwardLayer {
         let KeyAccess { published, metrics, .. } = &self.inner.access;
         ForwardLayer::new(Forwarder::new(Arc::clone(published), metrics.forwards.clone()))
+    }
+
+    /// A layer for the pod's services, outside of all others: `Server::builder().layer(slicelet.request_layer())`. Each
+    /// sampled request has a span, which continues the trace of its sender, and one in
+    /// [`Builder::log_requests`](crate::Builder::log_requests) a line in the log, with its slice, its duration, and
+    /// whether its value was warm. Other requests pass through it unchanged.
+    #[must_use]
+    pub fn request_layer(&self) -> RequestLayer {
+        let Settings {
+            target,
+            pod,
+            logs_one_in,
+            ..
+        } = &self.inner.settings;
+        let observer = RequestObserver::new(target.clone(), pod.name.to_string(), *logs_one_in);
+        RequestLayer::new(Arc::new(observer))
     }
 
     /// Watches the assignment in effect on this pod; `None` before the first one.

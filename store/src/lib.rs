@@ -24,6 +24,7 @@ mod name;
 mod object_store;
 mod probe;
 mod range;
+mod request_trace;
 mod s3;
 mod store;
 

@@ -7,6 +7,7 @@
 //! | a service that clerks call | [`string_service`], in a [`killable_runtime`] if it must be killed |
 //! | a store that is slow or wrong | [`store_gates`], [`store_fault`], others with [`store_decorator`] |
 //! | an unreliable network to a store | [`fault_proxy`] |
+//! | a collector of traces and metrics | [`otlp_collector`] |
 //! | a pod that is only described | [`pod`], with an [`assignment`] |
 //! | a person in front of a page | [`chromium`] |
 //! | a cluster of processes | [`process`], at an [`address`] |
@@ -23,6 +24,7 @@ pub mod grpc_server;
 pub mod killable_runtime;
 pub mod linearizability;
 pub mod metrics;
+pub mod otlp_collector;
 pub mod pod;
 pub mod process;
 pub mod scripted_assigner;

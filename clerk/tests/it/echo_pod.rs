@@ -41,6 +41,7 @@ struct EchoHandler {
     name: String,
     behaviour: Arc<Mutex<PodBehaviour>>,
     request_count: Arc<AtomicU64>,
+    traceparents: Arc<Mutex<Vec<String>>>,
     received: Arc<Notify>,
 }
 
@@ -50,6 +51,7 @@ impl EchoPod {
             name: name.to_owned(),
             behaviour: Arc::new(Mutex::new(PodBehaviour::Answer)),
             request_count: Arc::default(),
+            traceparents: Arc::default(),
             received: Arc::default(),
         };
         let runtime = KillableRuntime::start();
@@ -67,6 +69,11 @@ impl EchoPod {
     /// The number of requests received.
     pub(crate) fn request_count(&self) -> u64 {
         self.handler.request_count.load(SeqCst)
+    }
+
+    /// The trace context of each request received.
+    pub(crate) fn traceparents(&self) -> Vec<String> {
+        self.handler.traceparents.lock().unwrap().clone()
     }
 
     /// Waits until it receives a request.
@@ -87,7 +94,11 @@ pub(crate) fn dead_pod(name: &str) -> (Pod, RefusingAddress) {
 }
 
 impl StringHandler for EchoHandler {
-    async fn unary(self, _: Request<String>) -> Result<Response<String>, Status> {
+    async fn unary(self, request: Request<String>) -> Result<Response<String>, Status> {
+        if let Some(traceparent) = request.metadata().get("traceparent") {
+            let traceparent = traceparent.to_str().unwrap().to_owned();
+            self.traceparents.lock().unwrap().push(traceparent);
+        }
         self.request_count.fetch_add(1, SeqCst);
         self.received.notify_one();
         let behaviour = self.behaviour.lock().unwrap().clone();

@@ -8,6 +8,7 @@ mod owner_hints;
 mod owners;
 mod reports;
 mod retries;
+mod tracing_spans;
 mod waiting;
 
 use echo_pod::EchoPod;

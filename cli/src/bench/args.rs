@@ -11,6 +11,7 @@ use crate::exit::CommandError;
 use crate::file::{create, this_program};
 use crate::log;
 use crate::quantity::byte_count_from;
+use crate::telemetry::Telemetry;
 
 /// Where objects and data are stored, and where the report is written.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +43,7 @@ impl EnvironmentArgs {
     /// Opens the data folder, and directs the log there.
     pub(super) fn open(&self) -> Result<BenchEnvironment, CommandError> {
         let folder = DataFolder::open(self.data.clone())?;
-        log::to_file(create(&folder.log_of("bench"))?, "info");
+        log::to_file(create(&folder.log_of("bench"))?, "info", &Telemetry::none());
         Ok(BenchEnvironment {
             program: this_program()?,
             folder,

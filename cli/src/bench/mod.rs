@@ -2,10 +2,14 @@
 
 mod args;
 mod budget;
+#[cfg(feature = "otlp")]
+mod caller;
 mod herd;
 mod reader;
 mod restart;
 mod state_tax;
+#[cfg(feature = "otlp")]
+mod tracing;
 mod transfer;
 
 use std::fs::File;
@@ -16,10 +20,14 @@ use emberkeep_lab::bench::{self, BenchReport};
 use emberkeep_lab::report::ProgressEvent;
 
 use self::budget::BudgetArgs;
+#[cfg(feature = "otlp")]
+pub(crate) use self::caller::{CallerArgs, run as run_caller};
 use self::herd::HerdArgs;
 pub(crate) use self::reader::{ReaderArgs, run as run_reader};
 use self::restart::RestartArgs;
 use self::state_tax::StateTaxArgs;
+#[cfg(feature = "otlp")]
+use self::tracing::TracingArgs;
 use self::transfer::TransferArgs;
 use crate::exit::CommandError;
 use crate::file::{create, this_program};
@@ -41,6 +49,8 @@ enum BenchCommand {
     Restart(RestartArgs),
     Herd(HerdArgs),
     Transfer(TransferArgs),
+    #[cfg(feature = "otlp")]
+    Tracing(TracingArgs),
 }
 
 /// Measures, and prints the table.
@@ -72,6 +82,11 @@ async fn measure(command: BenchCommand, json: Option<File>) -> Result<(), Comman
             &bench::transfer(args.environment.open()?, args.settings(), &show).await?,
             json,
         ),
+        #[cfg(feature = "otlp")]
+        BenchCommand::Tracing(args) => print(
+            &bench::tracing(args.environment.open()?, args.settings(), &show).await?,
+            json,
+        ),
     }
 }
 
@@ -83,6 +98,8 @@ impl BenchCommand {
             Self::Restart(args) => args.environment.json.as_deref(),
             Self::Herd(args) => args.json.as_deref(),
             Self::Transfer(args) => args.environment.json.as_deref(),
+            #[cfg(feature = "otlp")]
+            Self::Tracing(args) => args.environment.json.as_deref(),
         }
     }
 }

@@ -10,6 +10,7 @@ use emberkeep_lab::load::ample_deadline;
 
 use super::chaos_args::ChaosArgs;
 use crate::quantity::{number_from, positive_duration_from};
+use crate::telemetry::TelemetryArgs;
 
 /// Run a whole cluster on this machine and drive recorded requests through it.
 ///
@@ -59,6 +60,11 @@ pub(crate) struct DevArgs {
     /// Start a Prometheus server with that configuration, if one is installed [default folder: in the data folder]
     #[arg(long)]
     pub(super) prometheus: bool,
+    /// Pods log one in so many requests, with its slice, duration and status [default: none]
+    #[arg(long, value_name = "ONE_IN", default_value_t = 0, hide_default_value = true)]
+    pub(super) log_requests: u64,
+    #[command(flatten)]
+    pub(super) telemetry: TelemetryArgs,
     /// Move slices without transferring their warm values to the new owner first
     #[arg(long)]
     pub(super) no_transfer: bool,
@@ -80,6 +86,8 @@ impl DevArgs {
             record: self.record.clone(),
             metrics_folder: self.open_metrics_dir.clone(),
             prometheus: self.prometheus,
+            telemetry: self.telemetry.flags(),
+            logs_one_in: self.log_requests,
             transfer: !self.no_transfer,
             clerk: self.patient.then(ample_deadline).unwrap_or_default(),
             chaos: self.chaos.settings(),

@@ -31,7 +31,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), CommandError> {
     let schedule = Arc::new(schedule_of(&args)?);
     let json = args.json.as_deref().map(create).transpose()?;
     let folder = DataFolder::open(args.data.clone())?;
-    log::to_file(create(&folder.log_of("dev"))?, "info");
+    let mut telemetry = args.telemetry.start("emberkeep-dev", "clients".to_owned());
+    log::to_file(create(&folder.log_of("dev"))?, "info", &telemetry);
 
     let progress = RunProgress::begin();
     let show = |event: ProgressEvent<'_>| progress.show(&event);
@@ -42,8 +43,10 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), CommandError> {
         progress.end();
         return Ok(());
     };
+    telemetry.export_metrics(harness.client_registry());
     let summary = harness.run(&show, stop).await;
     progress.end();
+    telemetry.shutdown().await;
     harness.end().await;
     let summary = summary?;
     output::report(&summary, json, "answers", summary.wrong)

@@ -8,7 +8,9 @@ use emberkeep_lab::demo::{DemoPod, DemoPodSettings};
 use emberkeep_slicelet::ByteSize;
 
 use crate::exit::CommandError;
+use crate::log::LogFormat;
 use crate::quantity::byte_count_from;
+use crate::telemetry::TelemetryArgs;
 use crate::{log, output, stop};
 
 #[derive(Debug, Args)]
@@ -46,6 +48,11 @@ pub(crate) struct DemoPodArgs {
     /// Serve additions and entries, too; without it, objects never change
     #[arg(long)]
     writable: bool,
+    /// Log one request in so many
+    #[arg(long, default_value_t = 0)]
+    log_requests: u64,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
     /// The level of its log
     #[arg(long, default_value = "info")]
     log: String,
@@ -53,12 +60,16 @@ pub(crate) struct DemoPodArgs {
 
 /// Serves until SIGTERM, and then until other pods serve its slices.
 pub(crate) async fn run(args: DemoPodArgs) -> Result<(), CommandError> {
-    log::to_stderr(&args.log);
+    let mut telemetry = args.telemetry.start("emberkeep-demo-pod", args.name.clone());
+    log::to_stderr_as(LogFormat::Text, &args.log, &telemetry);
     stop::with_parent();
     let listen = args.listen;
     let pod = DemoPod::start(args.into_settings()).await?;
+    telemetry.export_metrics(pod.registry());
     output::announce(&format!("pod at http://{listen}"))?;
-    Ok(pod.serve().await?)
+    let served = pod.serve().await;
+    telemetry.shutdown().await;
+    Ok(served?)
 }
 
 impl DemoPodArgs {
@@ -75,6 +86,7 @@ impl DemoPodArgs {
             memory_budget: self.budget.map(ByteSize::bytes),
             load_concurrency: self.load_concurrency,
             is_writable: self.writable,
+            logs_one_in: self.log_requests,
         }
     }
 }

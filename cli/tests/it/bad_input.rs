@@ -69,6 +69,24 @@ fn contradicting_disruptions_are_refused() {
 }
 
 #[test]
+fn a_collector_or_a_ratio_that_cannot_be_used_is_refused() {
+    for command in ["dev", "assigner"] {
+        assert_eq!(
+            refusal_of(&format!("{command} --otlp-endpoint collector")),
+            "invalid value 'collector' for '--otlp-endpoint <URL>': it must be the address of an OTLP collector for gRPC, \
+             such as http://127.0.0.1:4317"
+        );
+        assert_eq!(
+            refusal_of(&format!(
+                "{command} --otlp-endpoint http://127.0.0.1:4317 --trace-sample 1.5"
+            )),
+            "invalid value '1.5' for '--trace-sample <RATIO>': it must be a number from 0 to 1, such as 0.01 for one \
+             request in a hundred"
+        );
+    }
+}
+
+#[test]
 fn a_trace_that_cannot_be_read_is_named() {
     let sentence = refusal_of("dev --trace /nowhere/trace.csv");
     assert_eq!(

@@ -12,7 +12,7 @@ use crate::dev_command::DevCommand;
 const KEY_COUNT: usize = 150;
 
 /// A folder with a trace that requests each key several times.
-fn place() -> TempDir {
+pub(crate) fn place() -> TempDir {
     let place = tempfile::tempdir().expect("there is room for a folder");
     let rows = (0..KEY_COUNT * 4).map(|row| format!("{},key-{},1\n", row * 5, row % KEY_COUNT));
     let trace = format!("at_ms,key,load\n{}", rows.collect::<String>());

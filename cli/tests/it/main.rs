@@ -18,5 +18,6 @@ mod page;
 mod recording;
 mod requests;
 mod simulation;
+mod telemetry;
 mod writable_pods;
 mod writes;

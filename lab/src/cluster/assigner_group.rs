@@ -1,6 +1,6 @@
 //! The members of a cluster's assigner, running and killed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use emberkeep_assigner::AssignerAdmin;
@@ -9,7 +9,7 @@ use futures::future::{join_all, try_join_all};
 
 use super::data_folder::DataFolder;
 use super::launcher::ProcessLauncher;
-use super::member::AssignerMember;
+use super::member::{AssignerMember, MemberOptions};
 use super::process::{ChildProcess, ProcessSpec};
 use crate::{DEADLINE, LabError};
 
@@ -31,13 +31,13 @@ impl AssignerGroup {
         launcher: Arc<dyn ProcessLauncher>,
         folder: &DataFolder,
         count: u16,
-        record: Option<&Path>,
+        options: MemberOptions,
     ) -> Result<Self, LabError> {
         let members = (1..=u64::from(count)).map(|id| {
             Ok(AssignerMember {
                 id,
                 addresses: launcher.addresses_of(&AssignerMember::name_of(id))?,
-                record: record.map(Path::to_owned),
+                options: options.clone(),
             })
         });
         let members = members.collect::<Result<Vec<_>, LabError>>()?;
@@ -137,7 +137,16 @@ mod tests {
     fn a_folder_keeps_its_number_of_members() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(Some(parent.path().to_owned())).unwrap();
-        let group = |count| AssignerGroup::new(PathBuf::new(), Arc::new(LoopbackLauncher), &folder, count, None);
+        let launcher = Arc::new(LoopbackLauncher);
+        let group = |count| {
+            AssignerGroup::new(
+                PathBuf::new(),
+                launcher.clone(),
+                &folder,
+                count,
+                MemberOptions::default(),
+            )
+        };
         for member in group(3).unwrap().members() {
             fs::create_dir(folder.of_member(&member.name())).unwrap();
         }

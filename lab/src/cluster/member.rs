@@ -14,8 +14,16 @@ pub struct AssignerMember {
     pub(super) id: MemberId,
     /// Its listen addresses on the host of its launcher.
     pub addresses: Addresses,
-    /// The file to which it records its events and decisions.
+    pub(super) options: MemberOptions,
+}
+
+/// The options that all members share.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct MemberOptions {
+    /// The file to which a member records its events and decisions.
     pub(super) record: Option<PathBuf>,
+    /// The flags for the export of telemetry.
+    pub(super) telemetry: Vec<String>,
 }
 
 impl AssignerMember {
@@ -55,7 +63,9 @@ impl AssignerMember {
             format!("--members={}", listed.join(",")),
             format!("--data={}", folder.of_member(&self.name()).display()),
         ];
-        args.extend(self.record.iter().map(|file| format!("--record={}", file.display())));
+        let MemberOptions { record, telemetry } = &self.options;
+        args.extend(record.iter().map(|file| format!("--record={}", file.display())));
+        args.extend(telemetry.iter().cloned());
         ProcessSpec {
             name: self.name(),
             program,

@@ -24,6 +24,8 @@ pub struct PodOptions {
     pub records_reads: bool,
     /// Whether they serve metrics and health.
     pub serves_http: bool,
+    /// They log one request in so many; 0 for none.
+    pub logs_one_in: u64,
 }
 
 impl Default for PodOptions {
@@ -36,6 +38,7 @@ impl Default for PodOptions {
             log_level: "info",
             records_reads: true,
             serves_http: true,
+            logs_one_in: 0,
         }
     }
 }
@@ -49,8 +52,9 @@ impl PodOptions {
             .map(|budget| format!("--budget={}", budget.as_bytes()));
         let concurrency = self.load_concurrency.map(|count| format!("--load-concurrency={count}"));
         let writable = self.are_writable.then(|| "--writable".to_owned());
+        let requests = (self.logs_one_in > 0).then(|| format!("--log-requests={}", self.logs_one_in));
         let log = format!("--log={}", self.log_level);
-        let optional = [reads, budget, concurrency, writable].into_iter().flatten();
+        let optional = [reads, budget, concurrency, writable, requests].into_iter().flatten();
         optional.chain([log]).collect()
     }
 }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::assigner_group::AssignerGroup;
 use super::data_folder::DataFolder;
 use super::launcher::{LoopbackLauncher, ProcessLauncher};
+use super::member::MemberOptions;
 use super::operator_command::OperatorCommand;
 use super::pod_options::PodOptions;
 use super::pod_process::{DrainingPod, PodFault, PodProcess, PodSpec};
@@ -37,6 +38,8 @@ pub struct ProcessClusterSettings {
     pub record: Option<PathBuf>,
     /// The settings of the pods.
     pub pods: PodOptions,
+    /// The flags of members and pods for the export of telemetry.
+    pub telemetry: Vec<String>,
 }
 
 impl ProcessClusterSettings {
@@ -48,6 +51,7 @@ impl ProcessClusterSettings {
             members: 1,
             record: None,
             pods: PodOptions::default(),
+            telemetry: Vec::new(),
         }
     }
 }
@@ -58,6 +62,7 @@ pub struct ProcessCluster {
     program: PathBuf,
     launcher: Arc<dyn ProcessLauncher>,
     pod_options: PodOptions,
+    telemetry: Vec<String>,
     assigners: AssignerGroup,
     storage: Storage,
     /// In the order in which they were started.
@@ -107,6 +112,7 @@ impl ProcessCluster {
             program: settings.program,
             launcher: settings.launcher,
             pod_options: settings.pods,
+            telemetry: settings.telemetry,
             assigners,
             storage,
             pods: Vec::new(),
@@ -375,7 +381,7 @@ impl ProcessCluster {
         let options = &self.pod_options;
         let arguments = options.arguments(&self.folder.reads().join(&name));
         PodSpec {
-            process: self.process_spec(&name, "dev-pod", arguments),
+            process: self.process_spec(&name, "dev-pod", arguments.into_iter().chain(self.telemetry.clone())),
             assigners: self.assigner_urls(),
             serves_http: options.serves_http,
             proxy_to: options.uses_proxy.then(|| {
@@ -394,7 +400,10 @@ impl ProcessClusterSettings {
             Arc::clone(&self.launcher),
             folder,
             self.members,
-            self.record.as_deref(),
+            MemberOptions {
+                record: self.record.clone(),
+                telemetry: self.telemetry.clone(),
+            },
         )
     }
 }

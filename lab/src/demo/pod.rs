@@ -7,6 +7,7 @@ use emberkeep_runtime::serve::{bind, incoming, server_builder};
 use emberkeep_slicelet::{Builder, ByteSize, Freshness, Slicelet, Store};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use prometheus::Registry;
 use tokio::net::TcpListener;
 
 use super::pb::demo_server::DemoServer;
@@ -40,6 +41,8 @@ pub struct DemoPodSettings {
     pub load_concurrency: Option<usize>,
     /// Whether it serves `Add` and `Append`; if not, objects never change.
     pub is_writable: bool,
+    /// It logs one request in so many; 0 for none.
+    pub logs_one_in: u64,
 }
 
 /// A pod with a bound listen address.
@@ -64,11 +67,18 @@ impl DemoPod {
         .boxed()
     }
 
+    /// The registry of the pod's metrics.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        self.service.slicelet.registry()
+    }
+
     /// Serves until SIGTERM or a drain by an operator, and then until the pod has drained.
     pub fn serve(self) -> BoxFuture<'static, Result<(), LabError>> {
         async move {
             let slicelet = self.service.slicelet.clone();
             server_builder()
+                .layer(slicelet.request_layer())
                 .layer(slicelet.forward_layer())
                 .add_routes(slicelet.routes())
                 .add_service(DemoServer::new(self.service))
@@ -86,6 +96,7 @@ async fn slicelet(settings: &DemoPodSettings) -> Result<Slicelet, LabError> {
     let builder = Slicelet::builder(TARGET)
         .pod_name(&settings.name)
         .advertise(&settings.advertise)
+        .log_requests(settings.logs_one_in)
         .store(store(settings).await?);
     let builder = settings
         .http

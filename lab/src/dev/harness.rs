@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use prometheus::Registry;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +52,12 @@ impl DevHarness {
         stop: CancellationToken,
     ) -> LocalBoxFuture<'a, Result<RunSummary, LabError>> {
         self.run_until(show, stop).boxed_local()
+    }
+
+    /// The registry of the clients' metrics.
+    #[must_use]
+    pub const fn client_registry(&self) -> &Registry {
+        self.monitoring.client_registry()
     }
 
     /// Ends the run of `dev`: its processes end, and a temporary data folder is removed.
@@ -132,8 +139,10 @@ async fn start(
     let cluster_settings = ProcessClusterSettings {
         members: settings.assigners,
         record: settings.record.clone(),
+        telemetry: settings.telemetry.clone(),
         pods: PodOptions {
             uses_proxy: settings.chaos.partition.is_some(),
+            logs_one_in: settings.logs_one_in,
             ..PodOptions::default()
         },
         ..ProcessClusterSettings::new(settings.program.clone())

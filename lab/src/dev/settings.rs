@@ -27,6 +27,10 @@ pub struct DevSettings {
     pub metrics_folder: Option<PathBuf>,
     /// Whether to start a Prometheus server, if one is installed.
     pub prometheus: bool,
+    /// The flags of all processes for the export of telemetry.
+    pub telemetry: Vec<String>,
+    /// Pods log one request in so many; 0 for none.
+    pub logs_one_in: u64,
     /// Whether a new owner gets a slice's values before it serves.
     pub transfer: bool,
     /// The waiting and retry settings of clients.

@@ -15,6 +15,7 @@ use crate::LabError;
 #[derive(Debug)]
 pub(crate) struct ClientPage {
     address: SocketAddr,
+    registry: Registry,
     _stop_on_drop: DropGuard,
 }
 
@@ -33,7 +34,7 @@ impl ClientPage {
         let listener = bind(address).await.map_err(LabError::failed)?;
         let address = listener.local_addr().map_err(LabError::failed)?;
         let routes = StatusRoutes {
-            registry,
+            registry: registry.clone(),
             is_healthy: Arc::new(|| Ok(())),
             pages: Vec::new(),
         };
@@ -46,8 +47,13 @@ impl ClientPage {
         });
         Ok(Self {
             address,
+            registry,
             _stop_on_drop: stop.drop_guard(),
         })
+    }
+
+    pub(super) const fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// The address with the port that was found free.

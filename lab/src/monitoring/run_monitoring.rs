@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use emberkeep_clerk::Clerk;
+use prometheus::Registry;
 
 use super::client_page::ClientPage;
 use super::prometheus_process::PrometheusProcess;
@@ -42,6 +43,11 @@ impl RunMonitoring {
             prometheus: server,
             config,
         })
+    }
+
+    /// The registry of the clients' metrics.
+    pub const fn client_registry(&self) -> &Registry {
+        self.page.registry()
     }
 
     /// Makes Prometheus scrape these processes.

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use emberkeep_core::pod::Pod;
 use emberkeep_proto::convert::{NotOwner, is_refusal};
 use emberkeep_runtime::call_failure::CallFailure;
-use emberkeep_runtime::grpc_timeout;
+use emberkeep_runtime::{grpc_timeout, trace_context};
 use thiserror::Error;
 use tokio::time::{Instant, timeout};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Service, ServiceExt};
+use tracing::Span;
 
 use super::buffered_request::{BufferedRequest, NotBuffered};
 use super::peer_channels::PeerChannels;
@@ -94,7 +95,8 @@ impl Forwarder {
         let hop_count = hop_count.ok_or(ForwardError::HopLimit)? + 1;
         let carried = grpc_timeout::of_headers(request.headers()).unwrap_or(TIMEOUT);
         let remaining = carried.saturating_sub(arrived_at.elapsed());
-        let request = request.to_forward(body?, hop_count, grpc_timeout::header_of(remaining));
+        let mut request = request.to_forward(body?, hop_count, grpc_timeout::header_of(remaining));
+        trace_context::inject(&Span::current(), request.headers_mut());
         let timed_out = || ForwardError::TimedOut {
             pod: owner.name.to_string(),
         };

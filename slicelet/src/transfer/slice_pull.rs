@@ -21,8 +21,11 @@ use emberkeep_core::time::Timestamp;
 use emberkeep_core::warmth::Warmth;
 use emberkeep_proto::convert::{InvalidMessage, MANIFEST_COUNT_MAX, TransferStart, Transferred, WarmValue};
 use emberkeep_runtime::backoff::Backoff;
+use emberkeep_runtime::trace_context::ALWAYS_RECORDED;
 use emberkeep_store::ETag;
 use futures::{StreamExt, stream};
+use tracing::field::{Empty, debug};
+use tracing::{Instrument, debug_span};
 
 use super::manifest::Manifest;
 use super::source_stream::{RetryClass, SourceStream, TransferError};
@@ -111,14 +114,25 @@ impl<'a, C: Codec, R: FnMut(Warmth) + Send> SlicePull<'a, C, R> {
 
     /// Receives the values that the source has warm, and reads the rest from object storage.
     pub(super) async fn run(&mut self) -> PullEnd {
-        let stream_count = self.receive_streams().await;
+        let span = debug_span!(
+            target: ALWAYS_RECORDED,
+            "emberkeep.pull",
+            target = %self.warm.parts.target,
+            slice = %self.slice,
+            source = self.address.as_str(),
+            end = Empty,
+        );
+        let stream_count = self.receive_streams().instrument(span.clone()).await;
+        // Outside of the span: each of thousands of reads would have a span below it.
         self.load_missing().await;
-        match (&self.manifest, stream_count) {
+        let end = match (&self.manifest, stream_count) {
             (None, _) => PullEnd::Nothing,
             (Some(_), None) => PullEnd::FromStore,
             (Some(_), Some(1)) => PullEnd::Complete,
             (Some(_), Some(_)) => PullEnd::Resumed,
-        }
+        };
+        span.record("end", debug(end));
+        end
     }
 
     /// Receives the source's values, over several streams if they break. Returns the number of streams, or `None` if the last

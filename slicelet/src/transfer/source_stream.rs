@@ -7,11 +7,13 @@ use emberkeep_proto::convert::{InvalidMessage, TRANSFER_MESSAGE_SIZE_MAX, Transf
 use emberkeep_proto::pb::warm_transfer_client::WarmTransferClient;
 use emberkeep_proto::pb::{TransferRequest, TransferResponse};
 use emberkeep_runtime::channel::{BadAddress, ChannelSettings, channel_to};
+use emberkeep_runtime::trace_context;
 use thiserror::Error;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tonic::codec::CompressionEncoding;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Request, Status, Streaming};
+use tracing::Span;
 
 /// The wait for each message of a source, including the connect for the first one.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,7 +62,9 @@ impl SourceStream {
         let mut client = WarmTransferClient::new(channel_to(address.as_str(), &settings)?)
             .max_decoding_message_size(TRANSFER_MESSAGE_SIZE_MAX)
             .accept_compressed(CompressionEncoding::Zstd);
-        let answer = client.transfer(TransferRequest::from(start));
+        let mut request = Request::new(TransferRequest::from(start));
+        trace_context::inject(&Span::current(), request.metadata_mut().as_mut());
+        let answer = client.transfer(request);
         let messages = timeout(MESSAGE_TIMEOUT, answer).await??.into_inner();
         Ok(Self { messages })
     }

@@ -17,6 +17,7 @@ use emberkeep_core::slicelet::Answered;
 use emberkeep_core::slicelet::admission::{StoreOutcome, Urgency};
 use emberkeep_core::time::Timestamp;
 use emberkeep_store::{ETag, ObjectName, Read, StoreError};
+use tracing::Instrument;
 
 use super::GetError;
 use super::decoder::{decode, path_decoder, undecodable};
@@ -25,10 +26,12 @@ use super::entry::WarmEntry;
 use super::freshness::VersionCheck;
 use super::hashed_key::HashedKey;
 use super::key_locks::KeyLock;
+use super::load_trace::{LoadOrigin, load_span, record_origin};
 use super::store::{LoadRequest, ObjectRequest, WarmStore};
 use super::stored_object::StoredObject;
 use crate::codec::Codec;
 use crate::metrics::ReadCause;
+use crate::request::on_loaded;
 use crate::store_access::Permit;
 
 /// Attempts of a read while the store is busy.
@@ -108,12 +111,15 @@ impl<C: Codec> WarmStore<C> {
     }
 
     async fn load_object(&self, request: &ObjectRequest<C::Value>) -> Result<WarmEntry<C::Value>, GetError> {
+        on_loaded();
         let requested_at = self.parts.clock.now();
         let loading = async {
             let mut lock = self.locks.lock(&request.key).await?;
             self.load_locked(request, requested_at, &mut lock, None).await
         };
-        self.before_deadline(request.deadline, loading).await
+        self.before_deadline(request.deadline, loading)
+            .instrument(load_span())
+            .await
     }
 
     /// An entry that is fresh for a request that began at `requested_at`. The caller holds the key's lock.
@@ -126,6 +132,7 @@ impl<C: Codec> WarmStore<C> {
     ) -> Result<WarmEntry<C::Value>, GetError> {
         // Another request may have loaded it while this one waited for the lock.
         if let Some(entry) = self.fresh_entry(request, requested_at) {
+            record_origin(LoadOrigin::OtherRequest, 0);
             if entry.value.is_none() {
                 self.parts.metrics.missing_hits.inc();
             }
@@ -152,10 +159,12 @@ impl<C: Codec> WarmStore<C> {
             && let Some(checked) = self.disk_check(request, on_disk)
         {
             self.parts.metrics.disk_hits.inc();
+            record_origin(LoadOrigin::Disk, on_disk.bytes.len());
             return self.decode_and_insert(request, on_disk.clone(), checked).await;
         }
         match (self.read(request, known_version.etag(), permit).await?, known_version) {
             (Read::Found(object), _) => {
+                record_origin(LoadOrigin::Store, object.bytes.len());
                 if let Some(disk) = &self.parts.disk {
                     disk.put(&request.name, &object.etag, object.bytes.clone(), checked);
                 }
@@ -163,14 +172,21 @@ impl<C: Codec> WarmStore<C> {
                 self.decode_and_insert(request, DiskObject { etag, bytes }, checked)
                     .await
             }
-            (Read::NotModified, KnownVersion::InMemory(entry)) => Ok(self.refresh_entry(request, entry, checked)),
+            (Read::NotModified, KnownVersion::InMemory(entry)) => {
+                record_origin(LoadOrigin::MemoryChecked, 0);
+                Ok(self.refresh_entry(request, entry, checked))
+            }
             (Read::NotModified, KnownVersion::OnDisk(on_disk)) => {
+                record_origin(LoadOrigin::DiskChecked, on_disk.bytes.len());
                 if let Some(disk) = &self.parts.disk {
                     disk.record_newest(&request.name, &on_disk.etag, checked);
                 }
                 self.decode_and_insert(request, on_disk, checked).await
             }
-            (Read::Missing, _) => Ok(self.insert_missing(request, checked)),
+            (Read::Missing, _) => {
+                record_origin(LoadOrigin::NoObject, 0);
+                Ok(self.insert_missing(request, checked))
+            }
             (Read::NotModified, KnownVersion::None) => {
                 Err(unsolicited_not_modified(self.parts.store.location()).into())
             }

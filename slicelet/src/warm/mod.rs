@@ -19,6 +19,7 @@ mod hashed_key;
 mod hot_value;
 mod key_locks;
 mod load;
+mod load_trace;
 mod offer;
 mod sizes_by_heat;
 mod store;

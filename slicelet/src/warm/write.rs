@@ -14,8 +14,10 @@ use emberkeep_core::slicelet::Answered;
 use emberkeep_core::slicelet::admission::Urgency;
 use emberkeep_core::time::Timestamp;
 use emberkeep_runtime::backoff::Backoff;
+use emberkeep_runtime::trace_context::PART_OF_TRACE;
 use emberkeep_store::{ETag, Expect, StoreError};
 use tokio::sync::oneshot;
+use tracing::{Instrument, debug_span};
 
 use super::decoder::DecodedValue;
 use super::entry::{CachedValue, WarmEntry};
@@ -81,7 +83,9 @@ impl<C: Codec> WarmStore<C> {
         change: impl FnMut(Option<&C::Value>, &Answered) -> Result<ValueChange<C::Value, T>, WriteError<E>>,
     ) -> Result<T, WriteError<E>> {
         let mut doubt = None;
-        match (self.attempts(load_request, options, change, &mut doubt).await, doubt) {
+        let span = debug_span!(target: PART_OF_TRACE, "emberkeep.write");
+        let attempts = self.attempts(load_request, options, change, &mut doubt);
+        match (attempts.instrument(span).await, doubt) {
             // The caller repeats the request at the owner, which reads the actual outcome of an attempt in doubt.
             (Err(error @ WriteError::NotOwner(_)), _) => Err(error),
             (Err(_), Some(doubt)) => Err(in_doubt(&doubt)),
@@ -182,11 +186,12 @@ impl<C: Codec> WarmStore<C> {
     ) -> Result<FinishedPut, WriteError<E>> {
         let (done, finished) = oneshot::channel();
         let warm = Arc::clone(self);
-        self.parts.tasks.spawn_supervised("write", async move {
+        let put = async move {
             let outcome = warm.put(prepared, permit).await;
             // The send fails if the caller no longer waits.
             drop(done.send((lock, outcome)));
-        });
+        };
+        self.parts.tasks.spawn_supervised("write", put.in_current_span());
         tokio::select! {
             finished = finished => finished.map_err(|_| WriteError::InDoubt {
                 reason: "the process is stopping".to_owned(),

@@ -30,6 +30,7 @@ use self::lock::Locks;
 pub(crate) use self::object_record::Header;
 use self::object_record::ObjectRecord;
 use crate::object_store::require_size;
+use crate::request_trace::{StoreOperation, traced};
 use crate::{ETag, Expect, NameRange, Object, ObjectName, ObjectStore, Page, Read, StoreError};
 
 /// The subfolder of everything but objects.
@@ -85,6 +86,19 @@ impl Folder {
         self.commit(draft, name, expect).await.map(|()| etag)
     }
 
+    async fn remove(&self, name: &ObjectName) -> Result<(), StoreError> {
+        let lock = self.locks.acquire(name, &self.location).await?;
+        let (root, path) = (self.root.clone(), layout::path_of(&self.root, name));
+        let durability = self.durability;
+        run_blocking(move || {
+            let _lock = lock;
+            durability
+                .remove(&root, &path)
+                .map_err(|source| io_error(&path, source))
+        })
+        .await
+    }
+
     /// Reads the header of an object without its content.
     #[cfg(feature = "embedded")]
     pub(crate) async fn header(&self, name: &ObjectName) -> Result<Option<Header>, StoreError> {
@@ -116,29 +130,24 @@ impl ObjectStore for Folder {
     async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
         let path = layout::path_of(&self.root, name);
         let unless = unless.cloned();
-        run_blocking(move || read(&path, unless.as_ref())).await
+        let reading = run_blocking(move || read(&path, unless.as_ref()));
+        traced(StoreOperation::Get, &self.location, None, reading).await
     }
 
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
-        self.put_as(None, name, bytes, expect).await
+        let size = Some(bytes.len());
+        let writing = self.put_as(None, name, bytes, expect);
+        traced(StoreOperation::Put, &self.location, size, writing).await
     }
 
     async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
         let (root, range) = (self.root.clone(), range.clone());
-        run_blocking(move || walk::page(&root, range, count_max)).await
+        let listing = run_blocking(move || walk::page(&root, range, count_max));
+        traced(StoreOperation::List, &self.location, None, listing).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
-        let lock = self.locks.acquire(name, &self.location).await?;
-        let (root, path) = (self.root.clone(), layout::path_of(&self.root, name));
-        let durability = self.durability;
-        run_blocking(move || {
-            let _lock = lock;
-            durability
-                .remove(&root, &path)
-                .map_err(|source| io_error(&path, source))
-        })
-        .await
+        traced(StoreOperation::Delete, &self.location, None, self.remove(name)).await
     }
 
     fn location(&self) -> &str {

@@ -19,6 +19,7 @@ pub use self::settings::{Credentials, S3Settings};
 pub(crate) use self::write::WRITE_ID;
 use self::write::Write;
 use crate::object_store::require_size;
+use crate::request_trace::{StoreOperation, traced};
 use crate::{ETag, Expect, Listed, NameRange, ObjectName, ObjectStore, Page, Read, StoreError};
 
 /// Objects up to this size are sent in one request, larger ones by multipart upload.
@@ -94,6 +95,53 @@ impl S3 {
         }
     }
 
+    async fn write(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
+        require_size(name, bytes.len() as u64)?;
+        let write = Write::new(expect);
+        let sent = if bytes.len() <= SINGLE_BYTES_MAX {
+            self.put_single(name, bytes, &write).await
+        } else {
+            self.put_in_parts(name, bytes, &write).await
+        };
+        match sent {
+            Err(StoreError::PreconditionFailed { name }) if write.attempts.may_have_been_applied() => {
+                let applied_version = self.applied_version(&name, &write).await?;
+                applied_version.ok_or(StoreError::Undecided { name })
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn remove(&self, name: &ObjectName) -> Result<(), StoreError> {
+        let sent = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(self.key(name))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => Err(sdk_error::of_store(&self.location, error)),
+        }
+    }
+
+    async fn list_page(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
+        let after = Some(range.lower_bound()).filter(|after| !after.is_empty());
+        let count = count_max.clamp(1, PAGE_COUNT_MAX);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(format!("{}{}", self.prefix, range.common_prefix()))
+            .set_start_after(after.map(|after| format!("{}{after}", self.prefix)))
+            .max_keys(i32::try_from(count).expect("a page holds at most 1,000 names"));
+        match request.send().await {
+            Ok(answer) => self.page(range, answer),
+            Err(error) => Err(sdk_error::of_store(&self.location, error)),
+        }
+    }
+
     fn tag(&self, sent: Option<String>) -> Result<ETag, StoreError> {
         sent.map(ETag::new)
             .ok_or_else(|| self.unexpected("an object has no ETag"))
@@ -133,54 +181,22 @@ impl S3 {
 #[async_trait]
 impl ObjectStore for S3 {
     async fn get(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Read, StoreError> {
-        self.read(name, unless).await
+        traced(StoreOperation::Get, &self.location, None, self.read(name, unless)).await
     }
 
     async fn put(&self, name: &ObjectName, bytes: Bytes, expect: Expect) -> Result<ETag, StoreError> {
-        require_size(name, bytes.len() as u64)?;
-        let write = Write::new(expect);
-        let sent = if bytes.len() <= SINGLE_BYTES_MAX {
-            self.put_single(name, bytes, &write).await
-        } else {
-            self.put_in_parts(name, bytes, &write).await
-        };
-        match sent {
-            Err(StoreError::PreconditionFailed { name }) if write.attempts.may_have_been_applied() => {
-                let applied_version = self.applied_version(&name, &write).await?;
-                applied_version.ok_or(StoreError::Undecided { name })
-            }
-            outcome => outcome,
-        }
+        let size = Some(bytes.len());
+        let writing = self.write(name, bytes, expect);
+        traced(StoreOperation::Put, &self.location, size, writing).await
     }
 
     async fn list(&self, range: &NameRange, count_max: usize) -> Result<Page, StoreError> {
-        let after = Some(range.lower_bound()).filter(|after| !after.is_empty());
-        let count = count_max.clamp(1, PAGE_COUNT_MAX);
-        let request = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(format!("{}{}", self.prefix, range.common_prefix()))
-            .set_start_after(after.map(|after| format!("{}{after}", self.prefix)))
-            .max_keys(i32::try_from(count).expect("a page holds at most 1,000 names"));
-        match request.send().await {
-            Ok(answer) => self.page(range, answer),
-            Err(error) => Err(sdk_error::of_store(&self.location, error)),
-        }
+        let listing = self.list_page(range, count_max);
+        traced(StoreOperation::List, &self.location, None, listing).await
     }
 
     async fn delete(&self, name: &ObjectName) -> Result<(), StoreError> {
-        let sent = self
-            .client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(self.key(name))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) => Err(sdk_error::of_store(&self.location, error)),
-        }
+        traced(StoreOperation::Delete, &self.location, None, self.remove(name)).await
     }
 
     fn location(&self) -> &str {

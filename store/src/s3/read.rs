@@ -7,6 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
+use super::attempts::AttemptTracker;
 use super::{S3, sdk_error};
 use crate::object_store::require_size;
 use crate::{ETag, Object, ObjectName, Read, StoreError};
@@ -44,7 +45,8 @@ impl S3 {
 
     async fn request_object(&self, name: &ObjectName, unless: Option<&ETag>) -> Result<Head, StoreError> {
         let request = self.client.get_object().bucket(&self.bucket).key(self.key(name));
-        match request.set_if_none_match(unless.map(ETag::to_string)).send().await {
+        let request = request.set_if_none_match(unless.map(ETag::to_string)).customize();
+        match request.interceptor(AttemptTracker::new()).send().await {
             Ok(found) => self.incoming(name, found).map(Head::Found),
             Err(error) => match sdk_error::status(&error) {
                 Some(304) => Ok(Head::Final(Read::NotModified)),

@@ -19,7 +19,7 @@ impl Write {
     pub(super) fn new(expect: Expect) -> Self {
         Self {
             id: Uuid::new_v4().to_string(),
-            attempts: AttemptTracker::default(),
+            attempts: AttemptTracker::new(),
             expect,
         }
     }

@@ -57,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
     Server::builder()
+        .layer(profiles.request_layer()) // traces and logs a sample of the requests, if a subscriber records them
         .layer(profiles.forward_layer()) // forwards requests of clients without a clerk, if enabled for the target
         .add_routes(profiles.routes())
         .add_service(ProfilesServer::new(ProfilesService {
