@@ -154,7 +154,13 @@ impl QuestionInputs<'_> {
             .iter()
             .filter_map(|row| Some((row.relative_thousandths?, row.name.as_str())))
             .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
+        let awaited = self.pods_in(&["awaited"]);
         let (verdict, answer, sentence) = match most {
+            _ if !awaited.is_empty() => (
+                AnswerVerdict::Unknown,
+                "unknown",
+                format!("{} yet to report load to this leader", listed(&awaited)),
+            ),
             None if !self.is_led => (
                 AnswerVerdict::Unknown,
                 "unknown",
