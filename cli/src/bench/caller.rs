@@ -69,7 +69,7 @@ impl CallerArgs {
         Ok(DemoPodSettings {
             name: self.name,
             listen,
-            advertise: listen,
+            advertise: listen.to_string(),
             http: None,
             assigners: self.assigner,
             peers: Vec::new(),
