@@ -185,6 +185,7 @@ def calm() -> list:
                 "percentunit",
                 "How much of the load changed its owner, and why? Yellow causes are for balance, blue ones follow changes of pods.",
                 stacked=True,
+                maximum=0.1,
                 colours=CAUSE_COLOURS,
             ),
             Series(
