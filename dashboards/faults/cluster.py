@@ -101,8 +101,12 @@ class Cluster:
         return ended.stdout
 
     def registered(self) -> list:
-        """The names of the registered pods."""
-        return [pod["pod"] for pod in json.loads(self.admin("target", TARGET, "--json"))["pods"]]
+        """The registered pods, with the numbers of their slices."""
+        return json.loads(self.admin("target", TARGET, "--json"))["pods"]
+
+    def is_registered(self, name: str) -> bool:
+        """Whether a pod is registered."""
+        return any(pod["pod"] == name for pod in self.registered())
 
     @contextmanager
     def configured(self, during: list, after: list) -> Iterator[None]:
@@ -131,16 +135,20 @@ class Cluster:
         def is_registered() -> bool:
             if process.poll() is not None:
                 raise TooLate(f"{name} ended: {(self.processes.logs / f'{name}.log').read_text()}")
-            return name in self.registered()
+            return self.is_registered(name)
 
         wait_for(f"{name} is registered", JOIN_SECONDS, is_registered)
         return process
 
     def start_owner(self, name: str, *flags: str, assigners: list | None = None) -> subprocess.Popen:
-        """Starts a pod, and waits until it owns slices."""
+        """Starts a pod, and waits until it serves its slices."""
         process = self.start_pod(name, *flags, assigners=assigners)
-        expr = f'emberkeep_slicelet_owned_slices{{instance="{name}"}}'
-        wait_for(f"{name} owns slices", JOIN_SECONDS, lambda: (self.prometheus.value(expr) or 0) > 0)
+
+        def is_serving() -> bool:
+            pod = next((pod for pod in self.registered() if pod["pod"] == name), {})
+            return pod.get("serving", 0) > 0 and pod["warming"] == 0
+
+        wait_for(f"{name} serves slices", JOIN_SECONDS, is_serving)
         return process
 
     def crash_pod(self, name: str) -> None:

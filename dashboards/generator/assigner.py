@@ -30,10 +30,9 @@ def failed() -> list:
         number(
             "Leader",
             "Does exactly one member lead? Without a leader nothing moves. Two for a moment: the former one has not noticed yet.",
-            "sum(emberkeep_assigner_is_leader)",
+            "sum(emberkeep_assigner_is_leader) or vector(-1)",
             (BAD, (1, GOOD), (2, WARN)),
-            names={"0": "none", "1": "elected"},
-            empty="no member",
+            names={"-1": "no member", "0": "none", "1": "elected"},
             width=5,
         ),
         number(

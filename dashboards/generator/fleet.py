@@ -39,10 +39,9 @@ def failed() -> list:
         number(
             "Leader",
             "Does a member of the assigner lead? Without a leader nothing moves, and keys of a pod that dies stay unserved.",
-            "sum(emberkeep_assigner_is_leader)",
+            "sum(emberkeep_assigner_is_leader) or vector(-1)",
             (BAD, (1, GOOD), (2, WARN)),
-            names={"0": "none", "1": "elected"},
-            empty="no member",
+            names={"-1": "no member", "0": "none", "1": "elected"},
         ),
         number(
             "Slices without owner",

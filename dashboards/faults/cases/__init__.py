@@ -19,7 +19,7 @@ ALL = [
     assigner.slow_disk,
     assigner.slow_member,
     assigner.without_majority,
-    assigner.without_members,
+    assigner.without_sources,
 ]
 
 

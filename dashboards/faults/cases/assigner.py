@@ -56,8 +56,8 @@ def without_majority(cluster):
         yield {"EmberkeepQuorumContactLost": left.name}
 
 
-@case("SIGSTOP to all members", "ClerkAssignmentStale", fire_seconds=110)
-def without_members(cluster):
-    """No source confirms the assignment of clients, which know only members."""
-    with halted([member.pid for member in cluster.members()]):
-        yield {"EmberkeepClerkAssignmentStale": "demo"}
+@case("SIGSTOP to all members and pods", "ClerkAssignmentStale", fire_seconds=110)
+def without_sources(cluster):
+    """Clients get the assignment from members, or else from pods; now no source confirms it."""
+    with halted([process.pid for process in cluster.members() + cluster.pods()]):
+        yield {"EmberkeepClerkAssignmentStale": "dev"}

@@ -7,8 +7,8 @@ from .case import case
 VIEW = "emberkeep.demo.v1.Demo/View"
 
 
-@case("a client without a clerk calls pods at random", "MisrouteShareHigh")
+@case("a client without a clerk sends all keys to one pod", "MisrouteShareHigh")
 def wrong_pod(cluster):
-    """It calls one pod for all keys, of which that pod owns about a quarter."""
+    """That pod owns about a quarter of them."""
     with repeated(cluster.pods()[0].flags["listen"], VIEW, lambda number: (f"key-{number}", 0), per_second=20):
         yield {"EmberkeepMisrouteShareHigh": TARGET}
