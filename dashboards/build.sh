@@ -4,8 +4,10 @@
 #   dashboards/build.sh                     without a cluster
 #   dashboards/build.sh http://HOST:PORT    also evaluates and draws all panels on the Prometheus server of a cluster
 #   dashboards/build.sh --check             compares the files with the generator, and writes nothing but build output
+#   dashboards/build.sh --faults [BINARY]   makes each alert fire by a real fault; BINARY is target/debug/emberkeep by default
 #
-# Needs python3 with venv; promtool (Debian's package `prometheus`) for the rules; Node.js 18 and Chromium for pictures.
+# Needs python3 with venv; promtool (Debian's package `prometheus`) for the rules; Node.js 18 and Chromium for pictures;
+# prometheus and strace for faults.
 # What it installs and draws is below target/dashboards/.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -32,7 +34,10 @@ draw() {
 
 python3 -m venv "$home/venv"
 "$home/venv/bin/pip" --disable-pip-version-check --quiet install --requirement requirements.txt
-if [[ "$url" == --check ]]; then
+if [[ "$url" == --faults ]]; then
+    step "$home/venv/bin/python" faults.py "${2:-$home/../debug/emberkeep}"
+    exit
+elif [[ "$url" == --check ]]; then
     url=
     step "$home/venv/bin/python" generate.py --check
 else

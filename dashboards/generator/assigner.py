@@ -30,18 +30,20 @@ def failed() -> list:
         number(
             "Leader",
             "Does exactly one member lead? Without a leader nothing moves. Two for a moment: the former one has not noticed yet.",
-            "sum(emberkeep_assigner_is_leader)",
+            "sum(emberkeep_assigner_is_leader) or vector(-1)",
             (BAD, (1, GOOD), (2, WARN)),
-            names={"0": "none", "1": "elected"},
-            empty="no member",
+            names={"-1": "no member", "0": "none", "1": "elected"},
             width=5,
         ),
         number(
-            "Members scraped",
-            "Do all members answer Prometheus? Fewer than you run: a member is down or cut off.",
-            or_zero("count(emberkeep_assigner_is_leader)"),
-            (BAD, (1, GOOD)),
+            "Members missing",
+            "Do all members of the group answer Prometheus? 1 and more: a member is down or cut off.",
+            # A single member has no others to lag.
+            f"(1 + count({of_leader(f'{RAFT}_member_lag_entries', '')}) or count(emberkeep_assigner_is_leader == 1))"
+            " - count(emberkeep_assigner_is_leader)",
+            (GOOD, (1, WARN), (2, BAD)),
             width=5,
+            empty="unknown",
         ),
         number(
             "Contact with the quorum",
@@ -192,9 +194,10 @@ def why() -> list:
                 "s",
                 "Is a disk too slow? The log is on disk before a decision counts; 100 ms and more endanger the leadership.",
                 steps=[GOOD, (0.1, BAD)],
+                empty="no write in this time",
             ),
-            Series(quantile(0.5, f"{RAFT}_fsync_seconds", MEMBER, by="instance"), "{{instance}}: median"),
-            Series(quantile(0.99, f"{RAFT}_fsync_seconds", MEMBER, by="instance"), "{{instance}}: 99 %"),
+            Series(quantile(0.5, f"{RAFT}_fsync_seconds", MEMBER, by="instance") + " >= 0", "{{instance}}: median"),
+            Series(quantile(0.99, f"{RAFT}_fsync_seconds", MEMBER, by="instance") + " >= 0", "{{instance}}: 99 %"),
             width=8,
         ),
         graph(
@@ -249,6 +252,7 @@ def why() -> list:
             Look(
                 "short",
                 "Do clients fail to reach pods that the assigner can reach? accepted without refused probes: it is their network.",
+                empty="no report since the start",
             ),
             Series("60 * " + rate("emberkeep_assigner_pod_reports_total", "", by="outcome"), "{{outcome}}"),
             width=8,

@@ -39,10 +39,9 @@ def failed() -> list:
         number(
             "Leader",
             "Does a member of the assigner lead? Without a leader nothing moves, and keys of a pod that dies stay unserved.",
-            "sum(emberkeep_assigner_is_leader)",
+            "sum(emberkeep_assigner_is_leader) or vector(-1)",
             (BAD, (1, GOOD), (2, WARN)),
-            names={"0": "none", "1": "elected"},
-            empty="no member",
+            names={"-1": "no member", "0": "none", "1": "elected"},
         ),
         number(
             "Slices without owner",
@@ -185,6 +184,7 @@ def calm() -> list:
                 "percentunit",
                 "How much of the load changed its owner, and why? Yellow causes are for balance, blue ones follow changes of pods.",
                 stacked=True,
+                maximum=0.1,
                 colours=CAUSE_COLOURS,
             ),
             Series(

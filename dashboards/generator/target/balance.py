@@ -7,10 +7,20 @@ MEAN = per_target("emberkeep_assigner_load_mean_units")
 HOTTEST_PODS = f"topk(20, max by (pod) {of_leader('emberkeep_assigner_pod_load_units')})"
 LARGEST_SLICES = f"topk(20, max by (slice, instance) (emberkeep_slicelet_slice_warm_bytes{{{POD}}}))"
 
+HIGH_EDGE = f'{TARGET}, edge="high"'
+# A band further away than so many times the load would press the lines of the pods flat.
+REACH = 3
+
 
 def over_mean(metric: str, selector: str = TARGET) -> str:
     """The largest value of a gauge as a multiple of the mean load."""
     return f"max {of_leader(metric, selector)} / scalar({MEAN} > 0)"
+
+
+def high_edge() -> str:
+    """The upper edge of the band, unless it is out of reach: pods with little load are never hot."""
+    edge = per_target("emberkeep_assigner_load_band_units", HIGH_EDGE)
+    return f"{edge} < on (target) {REACH} * {per_target('emberkeep_assigner_pod_load_units')}"
 
 
 def of_hottest_pods(metric: str) -> str:
@@ -25,13 +35,15 @@ def panels() -> list:
             "Load of each pod",
             Look(
                 "short",
-                "Do pods carry equal load? Dashed: the band that the balancer tolerates, for a pod of weight 1.",
+                "Do pods carry equal load? Dashed: the band that the balancer tolerates, for a pod of weight 1; "
+                "its upper edge is left out above three times the load.",
                 label="units/s",
                 dashed="/^band/",
                 colours={"band, high": "red", "band, low": "blue"},
+                empty="no pod reports load",
             ),
             Series(HOTTEST_PODS, "{{pod}}"),
-            Series(per_target("emberkeep_assigner_load_band_units", f'{TARGET}, edge="high"'), "band, high"),
+            Series(high_edge(), "band, high"),
             Series(per_target("emberkeep_assigner_load_band_units", f'{TARGET}, edge="low"'), "band, low"),
             width=12,
             height=9,
@@ -45,11 +57,12 @@ def panels() -> list:
                 decimals=2,
                 dashed="/^band/",
                 colours={"measured": "green", "planned": "blue", "static sharding": "orange", "band, high": "red"},
+                empty="no pod reports load",
             ),
             Series(over_mean("emberkeep_assigner_pod_load_units"), "measured"),
             Series(over_mean("emberkeep_assigner_pod_planned_load_units"), "planned"),
             Series(over_mean("emberkeep_assigner_pod_static_load_units"), "static sharding"),
-            Series(over_mean("emberkeep_assigner_load_band_units", f'{TARGET}, edge="high"'), "band, high"),
+            Series(f"{over_mean('emberkeep_assigner_load_band_units', HIGH_EDGE)} < {REACH}", "band, high"),
             width=12,
             height=9,
         ),

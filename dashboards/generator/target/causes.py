@@ -104,10 +104,11 @@ def panels() -> list:
             Look(
                 "s",
                 "Is object storage slow, or the wait before it? wait: for admission; read, write: the request itself.",
+                empty="no request in this time",
             ),
-            Series(quantile(0.99, "emberkeep_slicelet_store_wait_seconds", POD), "wait, 99 %"),
-            Series(quantile(0.99, "emberkeep_slicelet_store_read_seconds", POD), "read, 99 %"),
-            Series(quantile(0.99, "emberkeep_slicelet_store_write_seconds", POD), "write, 99 %"),
+            Series(quantile(0.99, "emberkeep_slicelet_store_wait_seconds", POD) + " >= 0", "wait, 99 %"),
+            Series(quantile(0.99, "emberkeep_slicelet_store_read_seconds", POD) + " >= 0", "read, 99 %"),
+            Series(quantile(0.99, "emberkeep_slicelet_store_write_seconds", POD) + " >= 0", "write, 99 %"),
             width=8,
         ),
         graph(

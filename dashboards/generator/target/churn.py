@@ -27,6 +27,7 @@ def panels() -> list:
                 "percentunit",
                 "Which share of the load changed its owner in the hour before? 100 %: each key moved once, by load.",
                 stacked=True,
+                maximum=0.1,
                 colours=CAUSE_COLOURS,
             ),
             Series(

@@ -1,0 +1,1 @@
+"""Faults that make the alerts fire: see ../faults.py."""
