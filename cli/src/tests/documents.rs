@@ -21,8 +21,8 @@ const DOCUMENTS: [&str; 11] = [
     "examples/orders/README.md",
 ];
 
-/// Flags of cargo, of test binaries and of the examples' programs.
-const FLAGS_OF_OTHERS: [&str; 19] = [
+/// Flags of cargo, of test binaries, of scripts and of the examples' programs.
+const FLAGS_OF_OTHERS: [&str; 20] = [
     "all",
     "all-targets",
     "bench",
@@ -30,6 +30,7 @@ const FLAGS_OF_OTHERS: [&str; 19] = [
     "delay-ms",
     "example",
     "fail-percent",
+    "faults",
     "fix",
     "help",
     "ignored",
