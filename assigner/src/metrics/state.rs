@@ -1,7 +1,7 @@
 //! The metrics of the applied state of each target.
 
 use emberkeep_core::assigner::TargetState;
-use emberkeep_core::assignment::SliceState;
+use emberkeep_core::pod::Pod;
 use emberkeep_core::target::TargetName;
 use emberkeep_runtime::metric_registry::MetricRegistry;
 use prometheus::{IntGaugeVec, Opts};
@@ -68,13 +68,18 @@ impl StateMetrics {
         set(&self.poisoned, state.poisoned.len());
         set(&self.pins, state.pins().count());
         set(&self.is_frozen, state.is_frozen.into());
-        self.record_replicas(target, assignment.slices().values());
+        self.record_replicas(target, state);
     }
 
-    fn record_replicas<'a>(&self, target: &TargetName, slices: impl Iterator<Item = &'a SliceState>) {
+    /// A pod that was removed serves nothing, also while a frozen assignment still names it.
+    fn record_replicas(&self, target: &TargetName, state: &TargetState) {
+        let assignment = &state.assignment;
+        let is_registered = |pod: &Pod| state.pods.contains_key(&pod.name);
+        let registered: Vec<bool> = assignment.pods().iter().map(is_registered).collect();
         let mut counts = [0_i64; REPLICAS_MAX + 1];
-        for slice in slices {
-            counts[slice.replicas.serving().count().min(REPLICAS_MAX)] += 1;
+        for slice in assignment.slices().values() {
+            let serving = slice.replicas.serving().filter(|pod| registered[pod.as_usize()]);
+            counts[serving.count().min(REPLICAS_MAX)] += 1;
         }
         let [unowned, owned @ ..] = counts;
         self.unowned_slices.with_label_values(&[target.as_str()]).set(unowned);

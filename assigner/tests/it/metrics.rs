@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use emberkeep_core::assigner::{Change, ChangeKind};
 use emberkeep_core::keyspace::Slice;
 use emberkeep_core::load::{Load, LoadReport, SliceLoad};
 use emberkeep_proto::convert::FromSlicelet;
 use emberkeep_testkit::deadline::eventually;
 use prometheus::proto::{Metric, MetricFamily};
 
-use crate::running_member::RunningMember;
+use crate::running_member::{RunningMember, target};
 use crate::scripted_slicelet::{ScriptedSlicelet, serving_count};
 
 /// All series of a metric.
@@ -89,6 +90,21 @@ async fn a_crash_is_measured_and_the_series_of_the_pod_are_removed() {
     assert_eq!(gauge(&member, "unowned_slices"), 0.0);
     assert_eq!(gauge(&member, "slices_by_replicas"), gauge(&member, "slices"));
     assert!(sample_count(&member, "distribution_seconds") > 0);
+}
+
+#[tokio::test]
+async fn the_slices_of_a_dead_pod_of_a_frozen_target_count_as_unowned() {
+    let member = RunningMember::start().await;
+    let mut one = ScriptedSlicelet::register(&member, "pod-1", 1).await;
+    let two = ScriptedSlicelet::register(&member, "pod-2", 1).await;
+    let dying = two.pod.clone();
+    one.assigned(|assignment| serving_count(assignment, &dying) == 32).await;
+    let kind = ChangeKind::Freeze { is_frozen: true };
+    let change = Change { target: target(), kind };
+    member.assigner.member().propose(change).await.unwrap();
+    drop(two);
+    let are_unowned = async || (gauge(&member, "unowned_slices") == 32.0).then_some(());
+    eventually("the death", are_unowned).await;
 }
 
 #[tokio::test]

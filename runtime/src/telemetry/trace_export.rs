@@ -5,11 +5,14 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::span_sender::SpanSender;
 use super::{CollectorLink, SampleRatio, TraceFilter};
+use crate::trace_context::PART_OF_TRACE;
 
 /// The most spans that wait for the next export. Further ones are dropped, so a collector that is down costs no memory.
 const QUEUE_SPANS_MAX: usize = 4_096;
@@ -56,14 +59,15 @@ impl TraceExport {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        tracing_opentelemetry::layer()
+        let recorded = tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer(SCOPE))
             // Names of source files and threads, and times in and out of a poll, are of no use to an operator.
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_context_activation(false)
-            .with_filter(TraceFilter::install(self.ratio))
+            .with_filter(Targets::new().with_target(PART_OF_TRACE, LevelFilter::DEBUG));
+        TraceFilter::install(self.ratio).and_then(recorded)
     }
 
     /// Exports the spans that wait, at most for `deadline`.
@@ -89,7 +93,7 @@ mod tests {
 
     use super::super::ServiceIdentity;
     use super::*;
-    use crate::trace_context::{ALWAYS_RECORDED, MAY_BEGIN_TRACE, PART_OF_TRACE};
+    use crate::trace_context::{ALWAYS_RECORDED, MAY_BEGIN_TRACE};
 
     fn export_to(url: &str, ratio: f64) -> TraceExport {
         let identity = ServiceIdentity {
