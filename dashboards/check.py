@@ -32,6 +32,7 @@ TIMEOUT_SECONDS = 30
 METRIC = re.compile(r"(?<![\w:])((?:\w+:)?emberkeep_\w+(?::\w+)*)(\{[^}]*\})?")
 # Suffixes of the series of a histogram, which a reference page lists under one name.
 PARTS = re.compile(r"_(bucket|sum|count)$")
+CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LABEL_VALUES = re.compile(r"^label_values\((.*),\s*(\w+)\)$")
 
 
@@ -108,8 +109,9 @@ def rule_faults() -> list:
 
 
 def runbook_faults() -> list:
-    """Panels that the runbook names in quotes, and that do not exist."""
+    """Panels that the runbook names in quotes, outside of code, and that do not exist."""
     _, _, runbook = RUNBOOK.read_text().partition("\n## What to watch\n")
+    runbook = CODE_BLOCK.sub("", runbook)
     named = set(re.findall(r'"([^"]+)"', " ".join(runbook.split())))
     titles = {panel["title"] for name in BOARDS for panel in load(name)["panels"]}
     series = {
