@@ -17,7 +17,7 @@ pub(crate) struct ClientArgs {
     /// The members of the assigner
     #[arg(long, required = true)]
     assigner: Vec<String>,
-    /// The URL of the object store of the pods
+    /// The URL of the object store from which the pods load
     #[arg(long)]
     store: String,
     /// Requests a second

@@ -49,7 +49,7 @@ impl DecisionHistory {
         self.decisions.range(first..).cloned().collect()
     }
 
-    /// The newest decision.
+    /// The last decision that took effect; `None` before the first one.
     pub(super) fn newest(&self) -> Option<&AppliedDecision> {
         self.decisions.back()
     }
