@@ -5,14 +5,11 @@ use std::time::Duration;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::span_sender::SpanSender;
 use super::{CollectorLink, SampleRatio, TraceFilter};
-use crate::trace_context::PART_OF_TRACE;
 
 /// The most spans that wait for the next export. Further ones are dropped, so a collector that is down costs no memory.
 const QUEUE_SPANS_MAX: usize = 4_096;
@@ -45,7 +42,7 @@ impl TraceExport {
         let processor = BatchSpanProcessor::builder(SpanSender::new(link)).with_batch_config(limits.build());
         let provider = SdkTracerProvider::builder()
             .with_span_processor(processor.build())
-            // `TraceFilter` has sampled already, before a span was created.
+            // Requests are sampled already, before a span is created.
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
             .with_resource(resource);
         Self {
@@ -59,15 +56,14 @@ impl TraceExport {
     where
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
-        let recorded = tracing_opentelemetry::layer()
+        tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer(SCOPE))
             // Names of source files and threads, and times in and out of a poll, are of no use to an operator.
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_context_activation(false)
-            .with_filter(Targets::new().with_target(PART_OF_TRACE, LevelFilter::DEBUG));
-        TraceFilter::install(self.ratio).and_then(recorded)
+            .with_filter(TraceFilter::new(self.ratio))
     }
 
     /// Exports the spans that wait, at most for `deadline`.
@@ -88,12 +84,15 @@ mod tests {
 
     use emberkeep_testkit::deadline::DEADLINE;
     use emberkeep_testkit::otlp_collector::OtlpCollector;
+    use http::HeaderMap;
     use tracing::{debug_span, info_span};
+    use tracing_subscriber::filter::LevelFilter;
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::super::ServiceIdentity;
     use super::*;
-    use crate::trace_context::{ALWAYS_RECORDED, MAY_BEGIN_TRACE};
+    use crate::request_span;
+    use crate::trace_context::{ALWAYS_RECORDED, PART_OF_TRACE};
 
     fn export_to(url: &str, ratio: f64) -> TraceExport {
         let identity = ServiceIdentity {
@@ -105,24 +104,35 @@ mod tests {
     }
 
     fn record_spans() {
-        let request = debug_span!(target: MAY_BEGIN_TRACE, "request");
+        let request = request_span!(&HeaderMap::new(), "request",);
         request.in_scope(|| debug_span!(target: PART_OF_TRACE, "load").in_scope(|| {}));
         debug_span!(target: PART_OF_TRACE, "load of no request").in_scope(|| {});
         let pull = debug_span!(target: ALWAYS_RECORDED, "pull");
-        pull.in_scope(|| debug_span!(target: MAY_BEGIN_TRACE, "request of a pull").in_scope(|| {}));
+        pull.in_scope(|| request_span!(&HeaderMap::new(), "request of a pull",).in_scope(|| {}));
         info_span!("of another library").in_scope(|| {});
     }
 
     #[tokio::test]
     async fn sampled_requests_are_recorded_with_all_below_them() {
         for (ratio, expected) in [
-            (1.0, "load, pull, request, request of a pull"),
+            (1.0, "load, pull, request, request, request of a pull"),
             (0.0, "pull, request of a pull"),
         ] {
             let collector = OtlpCollector::start().await;
             let export = export_to(&collector.url(), ratio);
-            let subscriber = tracing_subscriber::registry().with(export.layer());
-            tracing::subscriber::with_default(subscriber, record_spans);
+            // As beside a log, whose filter refuses these spans.
+            let log = tracing_subscriber::fmt::layer().with_filter(LevelFilter::OFF);
+            let subscriber = tracing_subscriber::registry().with(log).with(export.layer());
+            tracing::subscriber::with_default(subscriber, || {
+                record_spans();
+                let request = request_span!(&HeaderMap::new(), "request",);
+                assert_eq!(
+                    request.is_disabled(),
+                    ratio < 1.0,
+                    "nothing is created for other requests"
+                );
+                assert!(debug_span!(target: "h2::client", "a connection").is_disabled());
+            });
             export.shutdown(DEADLINE).await;
             let mut names: Vec<_> = collector.spans().into_iter().map(|span| span.name).collect();
             names.sort();

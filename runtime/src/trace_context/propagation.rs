@@ -32,11 +32,11 @@ pub(super) fn span_of_request(
     continues: impl FnOnce() -> Span,
 ) -> Span {
     match headers.get(TRACEPARENT) {
-        None => begins(),
+        None => sampled(begins),
         // Nearly all requests: their context need not be parsed, nor be valid.
         Some(traceparent) if traceparent.as_bytes().ends_with(NOT_SAMPLED) => Span::none(),
         Some(_) => match sender_of(headers) {
-            None => begins(),
+            None => sampled(begins),
             Some(sender) if !sender.span().span_context().is_sampled() => Span::none(),
             Some(sender) => {
                 let span = continues();
@@ -48,6 +48,18 @@ pub(super) fn span_of_request(
     }
 }
 
+/// The span of a request without a sender's decision: one that is part of a trace, or that the filter samples.
+fn sampled(begins: impl FnOnce() -> Span) -> Span {
+    match TraceFilter::present() {
+        Some(filter) if !is_in_trace(&Span::current()) && !filter.samples() => Span::none(),
+        Some(_) | None => begins(),
+    }
+}
+
+fn is_in_trace(span: &Span) -> bool {
+    !span.is_none() && span.context().span().span_context().is_valid()
+}
+
 pub(super) fn inject(span: &Span, headers: &mut HeaderMap) {
     let context = match span.is_disabled() {
         true => Span::current().context(),
@@ -56,7 +68,7 @@ pub(super) fn inject(span: &Span, headers: &mut HeaderMap) {
     if context.span().span_context().is_valid() {
         headers.remove(TRACESTATE);
         propagator().inject_context(&context, &mut HeaderWriter(headers));
-    } else if TraceFilter::is_installed() && !headers.contains_key(TRACEPARENT) {
+    } else if TraceFilter::present().is_some() && !headers.contains_key(TRACEPARENT) {
         headers.insert(TRACEPARENT, not_sampled(rand::random()));
     }
 }
