@@ -17,10 +17,10 @@ pub(crate) struct ClientArgs {
     /// The members of the assigner
     #[arg(long, required = true)]
     assigner: Vec<String>,
-    /// The URL of the object store from which the pods load
+    /// Where the pods load objects from, as a URL; missing objects are written first
     #[arg(long)]
     store: String,
-    /// Requests a second
+    /// How many requests are sent each second, evenly spaced
     #[arg(long, value_name = "REQUESTS_PER_SECOND", default_value_t = 100.0, value_parser = rate_from)]
     rate: f64,
     /// Where it serves metrics and health; without it, nowhere
