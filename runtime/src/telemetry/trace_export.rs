@@ -92,7 +92,7 @@ mod tests {
     use super::super::ServiceIdentity;
     use super::*;
     use crate::request_span;
-    use crate::trace_context::{ALWAYS_RECORDED, PART_OF_TRACE};
+    use crate::trace_context::{ALWAYS_RECORDED, PART_OF_TRACE, span_of_request};
 
     fn export_to(url: &str, ratio: f64) -> TraceExport {
         let identity = ServiceIdentity {
@@ -109,14 +109,16 @@ mod tests {
         debug_span!(target: PART_OF_TRACE, "load of no request").in_scope(|| {});
         let pull = debug_span!(target: ALWAYS_RECORDED, "pull");
         pull.in_scope(|| request_span!(&HeaderMap::new(), "request of a pull",).in_scope(|| {}));
+        let call = || debug_span!(target: ALWAYS_RECORDED, "admin call");
+        span_of_request(&HeaderMap::new(), call, call).in_scope(|| {});
         info_span!("of another library").in_scope(|| {});
     }
 
     #[tokio::test]
     async fn sampled_requests_are_recorded_with_all_below_them() {
         for (ratio, expected) in [
-            (1.0, "load, pull, request, request, request of a pull"),
-            (0.0, "pull, request of a pull"),
+            (1.0, "admin call, load, pull, request, request, request of a pull"),
+            (0.0, "admin call, pull, request of a pull"),
         ] {
             let collector = OtlpCollector::start().await;
             let export = export_to(&collector.url(), ratio);

@@ -27,9 +27,16 @@ use self::unpropagated as headers;
 /// The span of a request with these headers: a child of the span that they name, or one that begins a trace. Disabled
 /// if the sender decided not to sample the request. Invalid headers count as absent ones.
 ///
-/// `begins` makes a span with the target [`MAY_BEGIN_TRACE`], `continues` the same span with [`ALWAYS_RECORDED`].
+/// `begins` makes the span that begins a trace, `continues` the one that is part of the sender's, with the target
+/// [`ALWAYS_RECORDED`].
 pub fn span_of_request(headers: &HeaderMap, begins: impl FnOnce() -> Span, continues: impl FnOnce() -> Span) -> Span {
     headers::span_of_request(headers, begins, continues)
+}
+
+/// The span that `begins` makes, if it is part of a trace, or the present [`TraceFilter`](crate::telemetry::TraceFilter)
+/// samples it; without a filter, the subscriber decides.
+pub fn sampled(begins: impl FnOnce() -> Span) -> Span {
+    headers::sampled(begins)
 }
 
 /// Writes the span's trace context to the headers of an outgoing request, over an older one. For a disabled span it is
@@ -57,7 +64,11 @@ macro_rules! request_span {
     ($headers:expr, $name:literal, $($fields:tt)*) => {
         $crate::trace_context::span_of_request(
             $headers,
-            || ::tracing::debug_span!(target: $crate::trace_context::MAY_BEGIN_TRACE, $name, $($fields)*),
+            || {
+                $crate::trace_context::sampled(
+                    || ::tracing::debug_span!(target: $crate::trace_context::MAY_BEGIN_TRACE, $name, $($fields)*),
+                )
+            },
             || ::tracing::debug_span!(target: $crate::trace_context::ALWAYS_RECORDED, $name, $($fields)*),
         )
     };

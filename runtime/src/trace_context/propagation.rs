@@ -32,11 +32,11 @@ pub(super) fn span_of_request(
     continues: impl FnOnce() -> Span,
 ) -> Span {
     match headers.get(TRACEPARENT) {
-        None => sampled(begins),
+        None => begins(),
         // Nearly all requests: their context need not be parsed, nor be valid.
         Some(traceparent) if traceparent.as_bytes().ends_with(NOT_SAMPLED) => Span::none(),
         Some(_) => match sender_of(headers) {
-            None => sampled(begins),
+            None => begins(),
             Some(sender) if !sender.span().span_context().is_sampled() => Span::none(),
             Some(sender) => {
                 let span = continues();
@@ -48,8 +48,7 @@ pub(super) fn span_of_request(
     }
 }
 
-/// The span of a request without a sender's decision: one that is part of a trace, or that the filter samples.
-fn sampled(begins: impl FnOnce() -> Span) -> Span {
+pub(super) fn sampled(begins: impl FnOnce() -> Span) -> Span {
     match TraceFilter::present() {
         Some(filter) if !is_in_trace(&Span::current()) && !filter.samples() => Span::none(),
         Some(_) | None => begins(),

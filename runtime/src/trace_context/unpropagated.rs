@@ -11,6 +11,10 @@ pub(super) fn span_of_request(
     begins()
 }
 
+pub(super) fn sampled(begins: impl FnOnce() -> Span) -> Span {
+    begins()
+}
+
 pub(super) const fn inject(_span: &Span, _headers: &mut HeaderMap) {}
 
 pub(super) const fn trace_id(_span: &Span) -> Option<String> {
